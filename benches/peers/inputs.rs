@@ -40,7 +40,11 @@ pub(crate) fn variables(objects: &[Value], parameters: &Value, policy: &Value) -
     for name in ["number", "head_sha", "head_short_sha", "head_short_sha_7", "title", "branch", "author", "url"] {
         variables.push(parameter(name, text(&parameters[name])));
     }
-    let policy = |name, pointer| Variable { origin: Origin::Policy, name, value: policy.pointer(pointer).map(text).unwrap_or_default() };
+    let policy = |name, pointer| Variable {
+        origin: Origin::Policy,
+        name,
+        value: policy.pointer(pointer).map(text).unwrap_or_default(),
+    };
     variables.push(policy("metadata.name", "/metadata/name"));
     variables.push(policy("spec.team", "/spec/team"));
     variables.push(policy("spec.costCenter", "/spec/costCenter"));
@@ -67,7 +71,8 @@ fn pieces<'a>(text: &'a str, variables: &'a [Variable]) -> Vec<Piece<'a>> {
     let word = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
     let found = variables.iter().find_map(|variable| {
         let (value, bytes) = (variable.value.as_str(), text.as_bytes());
-        let free = |&at: &usize| !word(at.checked_sub(1).and_then(|i| bytes.get(i))) && !word(bytes.get(at + value.len()));
+        let free =
+            |&at: &usize| !word(at.checked_sub(1).and_then(|i| bytes.get(i))) && !word(bytes.get(at + value.len()));
         let at = text.match_indices(value).map(|(at, _)| at).find(free)?;
         Some((at, at + value.len(), variable))
     });
@@ -246,7 +251,8 @@ pub(crate) fn helm(folder: &Path, objects: &[Value], variables: &[Variable]) -> 
     }
     fs::write(folder.join("templates/_helpers.tpl"), helpers)?;
     fs::write(folder.join("Chart.yaml"), "apiVersion: v2\nname: preview\nversion: 0.1.0\n")?;
-    let values: Map<String, Value> = parameters(variables).iter().map(|variable| (variable.name.to_owned(), json!(""))).collect();
+    let values: Map<String, Value> =
+        parameters(variables).iter().map(|variable| (variable.name.to_owned(), json!(""))).collect();
     fs::write(folder.join("values.yaml"), plain_yaml(&Value::Object(values)))?;
     Ok(())
 }
@@ -254,7 +260,8 @@ pub(crate) fn helm(folder: &Path, objects: &[Value], variables: &[Variable]) -> 
 /// A base with placeholders, and an overlay: namespace, labels, annotations, images, and a JSON patch for each object where more varies.
 pub(crate) fn kustomize(folder: &Path, objects: &[Value], variables: &[Variable]) -> Result<()> {
     let variables = &parameters(variables);
-    let value_of = |name: &str| variables.iter().find(|variable| variable.name == name).map(|variable| variable.value.as_str());
+    let value_of =
+        |name: &str| variables.iter().find(|variable| variable.name == name).map(|variable| variable.value.as_str());
     let (namespace, sha) = (value_of("namespace").unwrap_or_default(), value_of("head_sha").unwrap_or_default());
     let common = Common::of(objects);
     let (mut inside, mut outside, mut images, mut patches) = (vec![], vec![], vec![], vec![]);
@@ -290,7 +297,9 @@ pub(crate) fn kustomize(folder: &Path, objects: &[Value], variables: &[Variable]
     images.sort();
     images.dedup();
     let images: Vec<Value> = images.into_iter().map(|name| json!({"name": name, "newTag": sha})).collect();
-    let patches_of = |own: bool| -> Vec<Value> { patches.iter().filter(|patch| patch.0 == own).map(|patch| patch.1.clone()).collect() };
+    let patches_of = |own: bool| -> Vec<Value> {
+        patches.iter().filter(|patch| patch.0 == own).map(|patch| patch.1.clone()).collect()
+    };
     for (name, items, own) in [("inside", inside, true), ("outside", outside, false)] {
         let files = write_by_kind(&folder.join("base").join(name), items.into_iter())?;
         write_kustomization(&folder.join("base").join(name), json!({"resources": files}))?;
@@ -309,7 +318,10 @@ pub(crate) fn kustomize(folder: &Path, objects: &[Value], variables: &[Variable]
     fs::write(folder.join("overlay/annotations.yaml"), plain_yaml(&annotate))?;
     let transformers: &[&str] = if common.annotations.is_empty() { &[] } else { &["annotations.yaml"] };
     let labels = json!([{"pairs": common.labels, "includeSelectors": false}]);
-    write_kustomization(&folder.join("overlay"), json!({"resources": ["inside", "outside"], "labels": labels, "transformers": transformers}))
+    write_kustomization(
+        &folder.join("overlay"),
+        json!({"resources": ["inside", "outside"], "labels": labels, "transformers": transformers}),
+    )
 }
 
 fn write_kustomization(folder: &Path, mut content: Value) -> Result<()> {
@@ -367,11 +379,14 @@ fn expression(value: &Value, variables: &[Variable], path: &str) -> String {
             if terms.is_empty() { "\"\"".to_owned() } else { terms.join(" + ") }
         }
         Value::Array(list) => {
-            let items: Vec<String> = list.iter().map(|item| expression(item, variables, &format!("{path}/-"))).collect();
+            let items: Vec<String> =
+                list.iter().map(|item| expression(item, variables, &format!("{path}/-"))).collect();
             format!("[{}]", items.join(", "))
         }
         Value::Object(map) => {
-            let field = |(key, item): (&String, &Value)| format!("{}: {}", quoted(key), expression(item, variables, &format!("{path}/{key}")));
+            let field = |(key, item): (&String, &Value)| {
+                format!("{}: {}", quoted(key), expression(item, variables, &format!("{path}/{key}")))
+            };
             let fields: Vec<String> = map.iter().map(field).collect();
             let common = Common::place(path, "labels + ", "annotations + ").unwrap_or_default();
             format!("{common}{{ {} }}", fields.join(", "))

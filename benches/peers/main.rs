@@ -101,7 +101,9 @@ struct Case {
 impl Case {
     fn new(arguments: &Arguments) -> Result<Self> {
         let (folder, dayfly) = (arguments.get("case")?.to_owned(), arguments.get("dayfly")?.to_owned());
-        let read = |name: &str| -> Result<Value> { documents(&fs::read(Path::new(&folder).join(name))?)?.pop().ok_or("empty".into()) };
+        let read = |name: &str| -> Result<Value> {
+            documents(&fs::read(Path::new(&folder).join(name))?)?.pop().ok_or("empty".into())
+        };
         let (parameters, policy) = (read("parameters.yaml")?, read("preview.yaml")?);
         let work = arguments.get("work")?.into();
         let mut case = Self { folder, work, dayfly, bytes: vec![], objects: vec![], parameters, policy };
@@ -117,7 +119,17 @@ impl Case {
 
     fn render(&self) -> Program {
         let (guardrails, parameters) = (self.file("guardrails.yaml"), self.file("parameters.yaml"));
-        let line = [&self.dayfly, "render", &self.folder, "--guardrails", &guardrails, "--parameters", &parameters, "-o", "ndjson"];
+        let line = [
+            &self.dayfly,
+            "render",
+            &self.folder,
+            "--guardrails",
+            &guardrails,
+            "--parameters",
+            &parameters,
+            "-o",
+            "ndjson",
+        ];
         Program::new("**dayfly**", line)
     }
 
@@ -133,11 +145,14 @@ impl Case {
         inputs::jsonnet(&work("jsonnet"), &self.objects, &variables, &self.policy)?;
 
         let text = |name: &str| work(name).display().to_string();
-        let (preview, guardrails, parameters) = (self.file("preview.yaml"), self.file("guardrails.yaml"), self.file("parameters.yaml"));
+        let (preview, guardrails, parameters) =
+            (self.file("preview.yaml"), self.file("guardrails.yaml"), self.file("parameters.yaml"));
         let floor = [arguments.get("floor")?, &preview, &guardrails, &parameters].map(str::to_owned);
-        let mut jrsonnet = vec![arguments.get("jrsonnet")?.to_owned(), "-y".to_owned(), text("jsonnet/preview.jsonnet")];
+        let mut jrsonnet =
+            vec![arguments.get("jrsonnet")?.to_owned(), "-y".to_owned(), text("jsonnet/preview.jsonnet")];
         let chart = text("helm");
-        let helm = [arguments.get("helm")?, "template", "preview", &chart, "--values", &preview, "--values", &parameters];
+        let helm =
+            [arguments.get("helm")?, "template", "preview", &chart, "--values", &preview, "--values", &parameters];
         let mut helm: Vec<String> = helm.map(str::to_owned).into();
         for variable in inputs::parameters(&variables) {
             let pair = format!("{}={}", variable.name, variable.value);
@@ -163,12 +178,15 @@ fn documents(bytes: &[u8]) -> Result<Vec<Value>> {
     if let Ok(objects) = serde_json::Deserializer::from_str(text).into_iter().collect() {
         return Ok(objects);
     }
-    let all: std::result::Result<Vec<Value>, _> = serde_yaml::Deserializer::from_str(text).map(Value::deserialize).collect();
+    let all: std::result::Result<Vec<Value>, _> =
+        serde_yaml::Deserializer::from_str(text).map(Value::deserialize).collect();
     Ok(all?.into_iter().filter(|value| !value.is_null()).collect())
 }
 
 fn sorted(mut objects: Vec<Value>) -> Vec<Value> {
-    let name = |object: &Value| ["/kind", "/metadata/namespace", "/metadata/name"].map(|at| object.pointer(at).map(inputs::text));
+    let name = |object: &Value| {
+        ["/kind", "/metadata/namespace", "/metadata/name"].map(|at| object.pointer(at).map(inputs::text))
+    };
     objects.sort_by_key(name);
     objects
 }
@@ -177,7 +195,11 @@ fn sorted(mut objects: Vec<Value>) -> Vec<Value> {
 fn same(case: &Case, program: &Program) -> Result<()> {
     let bytes = program.output()?;
     if program.name == "floor" {
-        return if bytes == case.bytes { Ok(()) } else { Err("the floor program writes other bytes: build it again".into()) };
+        return if bytes == case.bytes {
+            Ok(())
+        } else {
+            Err("the floor program writes other bytes: build it again".into())
+        };
     }
     let theirs = sorted(documents(&bytes)?);
     if theirs.len() != case.objects.len() {
@@ -215,11 +237,17 @@ fn processes(programs: &[Program], arguments: &Arguments, targets: &mut Targets)
     }
     let ms = |time: Duration| time.as_secs_f64() * 1e3;
     let medians: Vec<f64> = times.iter_mut().map(|times| ms(median(times))).collect();
-    println!("\n| one environment, whole process | median ms | min ms | × dayfly | × floor | peak MiB |\n|---|---:|---:|---:|---:|---:|");
+    println!(
+        "\n| one environment, whole process | median ms | min ms | × dayfly | × floor | peak MiB |\n|---|---:|---:|---:|---:|---:|"
+    );
     for (i, program) in programs.iter().enumerate() {
         let (median, least, peak) = (medians[i], ms(times[i][0]), program.peak()?);
         let (ours, floor) = (median / medians[0], median / medians[1]);
-        println!("| {} | {median:.2} | {least:.2} | {ours:.2} | {floor:.2} | {:.1} |", program.name, peak as f64 / 1024.0);
+        println!(
+            "| {} | {median:.2} | {least:.2} | {ours:.2} | {floor:.2} | {:.1} |",
+            program.name,
+            peak as f64 / 1024.0
+        );
         if i == 0 {
             targets.at_most("peak of resident memory, MiB", peak as f64 / 1024.0, target::PEAK_KIB as f64 / 1024.0);
         }
@@ -257,13 +285,22 @@ fn each(case: &Case, arguments: &Arguments, targets: &mut Targets) -> Result<()>
         let (lines, peak) = programs[i].lines()?;
         let seconds = best[i].as_secs_f64();
         rates[i] = lines as f64 / seconds;
-        println!("| {} pull requests | {seconds:.2} | {lines} | {:.0} | {:.1} |", counts[i], rates[i], peak as f64 / 1024.0);
+        println!(
+            "| {} pull requests | {seconds:.2} | {lines} | {:.0} | {:.1} |",
+            counts[i],
+            rates[i],
+            peak as f64 / 1024.0
+        );
         if lines < u64::from(counts[i]) * case.objects.len() as u64 {
             return Err(format!("--each wrote {lines} objects for {} pull requests", counts[i]).into());
         }
     }
     targets.at_least("`--each`, objects a second", rates[0].min(rates[1]), target::OBJECTS_A_SECOND);
-    targets.within("`--each`, time for ten times the pull requests", best[1].as_secs_f64() / best[0].as_secs_f64(), &target::LINEAR);
+    targets.within(
+        "`--each`, time for ten times the pull requests",
+        best[1].as_secs_f64() / best[0].as_secs_f64(),
+        &target::LINEAR,
+    );
     Ok(())
 }
 
@@ -274,6 +311,9 @@ fn parameter_lines(parameters: &Value, count: u32) -> String {
         let mut set = parameters.clone();
         let sha = format!("{:08x}", number.wrapping_mul(2_654_435_761)).repeat(5);
         set["number"] = json!(number);
+        if let Some((before, _)) = parameters["url"].as_str().and_then(|url| url.rsplit_once('/')) {
+            set["url"] = json!(format!("{before}/{number}"));
+        }
         set["branch"] = json!(format!("feature/change-{number}"));
         set["branch_slug"] = json!(format!("feature-change-{number}"));
         set["title"] = json!(format!("Change no. {number}: \"quoted\", and more"));

@@ -27,7 +27,11 @@ impl Program {
     }
 
     fn check(&self, status: std::process::ExitStatus) -> Result<()> {
-        if status.success() { Ok(()) } else { Err(format!("{} ended with {status}: {}", self.name, self.line.join(" ")).into()) }
+        if status.success() {
+            Ok(())
+        } else {
+            Err(format!("{} ended with {status}: {}", self.name, self.line.join(" ")).into())
+        }
     }
 
     /// What it writes.
