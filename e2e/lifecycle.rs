@@ -1,0 +1,162 @@
+//! Storefront's life under Argo CD: synced in the order that was meant, no difference for ever, a push, and gone without a trace.
+
+use serde_json::Value;
+
+use crate::argo::{Ask, Environment, SINGLE, SPLIT, story, watch};
+use crate::case::Case;
+use crate::kube::{array, documents, get, json, kubectl, label, name, text};
+use crate::process::{must, setting, until};
+
+#[test]
+fn split_lives_from_the_first_sync_to_the_deletion() {
+    live(Case::new("storefront", 201), &SPLIT);
+}
+
+#[test]
+fn single_lives_from_the_first_sync_to_the_deletion() {
+    live(Case::new("storefront-single", 202), &SINGLE);
+}
+
+/// Most installations do not say `ServerSideApply=true`.
+#[test]
+fn under_client_side_apply_there_is_no_difference_either() {
+    let environment = Environment::sync(Case::new("storefront", 203), &Ask { server_side_apply: false, ..SPLIT });
+    settled(&environment);
+}
+
+fn live(case: Case, ask: &Ask) {
+    let mut environment = Environment::sync(case, ask);
+    in_order(&environment);
+    settled(&environment);
+    if !ask.at_head {
+        takes_a_push(&mut environment);
+    }
+    leaves_nothing(&environment);
+}
+
+/// The walls stand before anything runs, the database is ready before its users, and the child comes last.
+fn in_order(environment: &Environment) {
+    let application = environment.application();
+    assert_eq!(array(&application, "/status/history").len(), 1, "more than one sync was needed: {}", story(&application));
+    let applied = array(&application, "/status/operationState/syncResult/resources");
+    let wall = |object: &Value| matches!(text(object, "/kind"), "Namespace" | "NetworkPolicy" | "ResourceQuota" | "LimitRange");
+    let works = |object: &Value| matches!(text(object, "/kind"), "Job" | "Deployment" | "StatefulSet" | "Pod" | "Application");
+    let last_wall = applied.iter().rposition(wall).expect("walls are among what was applied");
+    let first_work = applied.iter().position(works).expect("something that runs is among what was applied");
+    assert!(last_wall < first_work, "{} came before {}", applied[first_work], applied[last_wall]);
+
+    // Times in RFC 3339, all in UTC, sort as text.
+    let jobs = jobs(&application);
+    let step = |wanted: &str| jobs.iter().find(|job| label(job, "dayfly.dev/step") == wanted);
+    let required = |wanted: &str| step(wanted).unwrap_or_else(|| panic!("there is no Job of step {wanted}"));
+    let mut earlier = ("the beginning".to_owned(), String::new());
+    let chain = [required("provision")].into_iter().chain(step("migrate")).chain(step("seed")).chain([required("verify")]);
+    for job in chain {
+        let (begun, done) = (text(job, "/metadata/creationTimestamp"), text(job, "/status/completionTime"));
+        assert!(begun >= earlier.1.as_str(), "Job {} was created at {begun}, before {} at {}", name(job), earlier.0, earlier.1);
+        assert!(!done.is_empty(), "Job {} has not completed", name(job));
+        earlier = (format!("Job {} had completed", name(job)), done.to_owned());
+    }
+    let mut begun = String::new();
+    for deployment in ["web", "worker"] {
+        let deployment = get("deployment", deployment, &environment.name).expect("the environment has its services");
+        begun = text(&deployment, "/metadata/creationTimestamp").to_owned();
+        assert!(begun >= earlier.1, "{} was created at {begun}, before {} at {}", name(&deployment), earlier.0, earlier.1);
+    }
+    if let Some(child) = child(environment) {
+        assert!(text(&child, "/metadata/creationTimestamp") >= begun.as_str(), "the child came before the services");
+        let finished = text(&child, "/status/operationState/finishedAt");
+        let whole = text(&application, "/status/operationState/finishedAt");
+        assert!(!finished.is_empty() && whole >= finished, "the sync ended at {whole}, its child's at {finished}");
+        assert_eq!(text(&child, "/status/sync/status"), "Synced", "{}", story(&child));
+    }
+}
+
+/// A refresh and a rendering from scratch find no difference, and Argo CD does nothing by itself.
+fn settled(environment: &Environment) {
+    let before = environment.application();
+    for how in ["normal", "hard"] {
+        let application = environment.refresh(how);
+        assert_eq!(text(&application, "/status/sync/status"), "Synced", "after a {how} refresh: {}", story(&application));
+    }
+    watch(20);
+    let after = environment.application();
+    assert_eq!(text(&after, "/status/sync/status"), "Synced", "{}", story(&after));
+    let operation = |application: &Value| text(application, "/status/operationState/startedAt").to_owned();
+    assert_eq!(operation(&before), operation(&after), "Argo CD synced again by itself: {}", story(&after));
+    if let Some(child) = child(environment) {
+        assert_eq!(array(&child, "/status/history").len(), 1, "the child was synced more than once: {}", story(&child));
+        assert_eq!(text(&child, "/status/sync/status"), "Synced", "{}", story(&child));
+    }
+}
+
+/// A new head arrives everywhere, without a field that cannot be changed; what was named after the old one goes.
+fn takes_a_push(environment: &mut Environment) {
+    let head = setting("DAYFLY_E2E_NEXT_HEAD");
+    environment.push(&head);
+    let application = until(120, || {
+        let application = environment.wait("Synced", "Healthy");
+        let web = get("deployment", "web", &environment.name).expect("the environment has its services");
+        let image = text(&web, "/spec/template/spec/containers/0/image");
+        if image.ends_with(&head) { Ok(application) } else { Err(format!("web runs {image}: {}", story(&application))) }
+    });
+    for job in jobs(&application) {
+        assert!(!text(&job, "/status/completionTime").is_empty(), "Job {} has not completed", name(&job));
+    }
+    let migrations = jobs(&application).iter().filter(|job| label(job, "dayfly.dev/step") == "migrate").count();
+    assert_eq!(migrations, 1, "the old head's migration is still there");
+    if let Some(child) = child(environment) {
+        assert_eq!(text(&child, "/status/sync/revision"), head, "{}", story(&child));
+    }
+}
+
+/// Everything that was synced goes, and so does what ran for the deletion itself.
+fn leaves_nothing(environment: &Environment) {
+    let application = environment.application();
+    let name_of = &environment.name;
+    let rendered = documents(&must("argocd", &["app", "manifests", name_of, "--source", "git"], ""));
+    let teardown: Vec<&Value> = rendered
+        .iter()
+        .filter(|object| object["metadata"]["annotations"]["argocd.argoproj.io/hook"] == "PostDelete" && text(object, "/kind") == "Job")
+        .collect();
+    let child = child(environment);
+
+    environment.delete();
+    for resource in array(&application, "/status/resources") {
+        let kind = format!("{}.{}.{}", text(resource, "/kind"), text(resource, "/version"), text(resource, "/group"));
+        let (name, namespace) = (text(resource, "/name"), text(resource, "/namespace"));
+        assert!(get(kind.trim_end_matches('.'), name, namespace).is_none(), "{kind} {namespace}/{name} outlived its Application");
+    }
+    assert!(get("namespace", name_of, "").is_none(), "the namespace is still there");
+    if let Some(child) = child {
+        assert!(get("applications.argoproj.io", name(&child), "argocd").is_none(), "the child is still there");
+    }
+    let kinds = "jobs,pods,configmaps,secrets,serviceaccounts,roles,rolebindings,networkpolicies";
+    let left = json(&kubectl(&["get", kinds, "-n", "preview-ops", "-o", "json"]));
+    for object in array(&left, "/items") {
+        assert!(!object.to_string().contains(name_of.as_str()), "left in preview-ops: {} {}", text(object, "/kind"), name(object));
+    }
+    let events = json(&kubectl(&["get", "events", "-n", "preview-ops", "-o", "json"]));
+    for job in &teardown {
+        let ran = array(&events, "/items").iter().any(|event| {
+            text(event, "/involvedObject/name") == name(job) && text(event, "/involvedObject/kind") == "Job" && text(event, "/reason") == "Completed"
+        });
+        assert!(ran, "the teardown Job {} did not run", name(job));
+    }
+    let destroys = teardown.iter().filter(|job| label(job, "dayfly.dev/step") == "destroy").count();
+    let in_operations = application.to_string().contains("\"preview-ops\"");
+    assert!(destroys > 0 || !in_operations, "a database in the operations namespace, and no Job that destroys it");
+}
+
+/// The Jobs that the Application holds now, wherever they are.
+fn jobs(application: &Value) -> Vec<Value> {
+    array(application, "/status/resources")
+        .iter()
+        .filter(|resource| text(resource, "/kind") == "Job")
+        .map(|job| get("job", text(job, "/name"), text(job, "/namespace")).unwrap_or_else(|| panic!("{job} is gone")))
+        .collect()
+}
+
+fn child(environment: &Environment) -> Option<Value> {
+    get("applications.argoproj.io", &format!("{}-app", environment.name), "argocd")
+}

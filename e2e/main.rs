@@ -1,0 +1,15 @@
+//! End to end: what dayfly renders, judged by a real Kubernetes, a real Argo CD and the real controllers behind custom
+//! resources. `e2e/run` prepares them; `README.md` says how to use one's own. Nothing is skipped: what is missing is a failure
+//! that says what to do.
+
+mod admission; // every golden passes the API server's admission
+mod argo; // an environment Application, and what Argo CD says of it
+mod case; // a folder of testdata
+mod kube; // objects in the cluster
+mod lifecycle; // synced in order, no difference for ever, pushed to, deleted without a trace
+mod pods; // connections and Pods tried inside the environment
+mod process; // running programs and waiting
+mod quarantine; // findings shown in Argo CD
+mod route; // the URL answers, and nothing else does
+mod walls; // quota, Pod Security and NetworkPolicies on real Pods
+mod world; // what a platform has before the first preview

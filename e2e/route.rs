@@ -1,0 +1,74 @@
+//! Behind the real controllers, storefront's URL answers through its route, and through no other way; its secret is there.
+
+use crate::argo::{CLOSED, Environment, OPEN};
+use crate::kube::get;
+use crate::pods::Inside;
+use crate::process::{run, setting, until};
+use crate::world::{certificate_files, has_condition};
+
+/// Status and headers of what the Gateway answers for a URL.
+fn ask(url: &str) -> Result<(String, String), String> {
+    let [certificate, _] = certificate_files();
+    let gateway = format!("::{}:", setting("DAYFLY_E2E_GATEWAY"));
+    let arguments = [
+        "--silent", "--show-error", "--max-time", "5", "--cacert", &certificate, "--connect-to", &gateway,
+        "--dump-header", "-", "--output", "/dev/null", "--write-out", "%{http_code}", url,
+    ];
+    let done = run("curl", &arguments, "");
+    if !done.ok {
+        return Err(format!("{url}: {}", done.err));
+    }
+    let (headers, status) = done.out.split_at(done.out.len() - 3);
+    Ok((status.to_owned(), headers.to_lowercase()))
+}
+
+fn answers(url: &str, status: &str) -> String {
+    until(20, || {
+        let (seen, headers) = ask(url)?;
+        if seen == status { Ok(headers) } else { Err(format!("{url} answers {seen}, not {status}: {headers}")) }
+    })
+}
+
+fn url(environment: &Environment, path: &str) -> String {
+    format!("https://{}{path}", environment.host())
+}
+
+#[test]
+fn the_external_secret_is_ready_and_reaches_the_workload() {
+    let environment = OPEN.get();
+    let secret = get("externalsecret", "stripe", &environment.name).expect("the environment has the ExternalSecret");
+    assert!(has_condition(&secret, "Ready"), "it is not Ready: {}", secret["status"]);
+    answers(&url(&environment, "/set/STRIPE_KEY"), "200");
+    // Written by the database's Job with the rights that were rendered for it.
+    answers(&url(&environment, "/set/DATABASE_URL"), "200");
+    answers(&url(&environment, "/set/NOTHING_OF_THIS_NAME"), "404");
+}
+
+#[test]
+fn the_url_answers_and_tells_search_engines_to_stay_away() {
+    let environment = OPEN.get();
+    let headers = answers(&url(&environment, "/healthz"), "200");
+    assert!(headers.lines().any(|line| line.starts_with("x-robots-tag:") && line.contains("noindex")), "no noindex in\n{headers}");
+}
+
+#[test]
+fn the_workload_answers_in_no_other_way() {
+    let environment = OPEN.get();
+    let good = environment.host();
+    answers(&format!("https://{good}/healthz"), "200");
+    answers("https://web-storefront-pr-9999.preview.acme.dev/healthz", "404");
+    answers(&format!("https://search-{}.preview.acme.dev/healthz", environment.name), "404");
+    let (plain, _) = ask(&format!("http://{good}/healthz")).expect("port 80 answers");
+    assert_ne!(plain, "200", "the workload answers without TLS");
+
+    // Past the Gateway there is no way: neither to the Pod nor to its Service.
+    let stranger = Inside::existing("mailpit", "stranger");
+    stranger.is_kept_from(&format!("{}:8080", Inside::of(&environment.name, "web").address()));
+    stranger.is_kept_from(&format!("web.{}.svc:80", environment.name));
+}
+
+#[test]
+fn who_is_not_on_the_access_list_is_refused() {
+    let environment = CLOSED.get();
+    answers(&url(&environment, "/healthz"), "403");
+}

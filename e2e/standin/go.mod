@@ -1,0 +1,3 @@
+module dayfly.dev/e2e/standin
+
+go 1.24

@@ -1,0 +1,116 @@
+// The stand-in is the one program in every image that the end-to-end tests need: the team's workload, its migration and seed
+// commands, dayfly's database commands, and a probe that tries connections. Its name and first argument say which.
+//
+//	                       serve HTTP on $PORT (8080): /healthz, /set/NAME says whether variable NAME is set
+//	npx …, npm …, node …   log the command line; node goes on sleeping, as a worker would
+//	db COMMAND …           log the command line; `db verify` publishes the credentials (secret.go)
+//	dial HOST:PORT         connect within 3 s, or exit 1
+//	resolve NAME           print the addresses of NAME within 3 s, or exit 1
+//	listen :PORT           accept connections for ever
+//	sleep                  wait for SIGTERM
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+func main() {
+	// As process 1 there is no default action for SIGTERM, and a Pod would take its whole grace period to end.
+	ended, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	go func() { <-ended.Done(); os.Exit(0) }()
+
+	command, arguments := filepath.Base(os.Args[0]), os.Args[1:]
+	if command == "standin" || command == "dayfly" {
+		command = "serve"
+		if len(arguments) > 0 {
+			command, arguments = arguments[0], arguments[1:]
+		}
+	}
+	switch command {
+	case "serve":
+		serve()
+	case "npx", "npm":
+		logCommand()
+	case "node":
+		logCommand()
+		select {}
+	case "db":
+		logCommand()
+		check(database(arguments))
+	case "dial":
+		connection, err := net.DialTimeout("tcp", argument(arguments), 3*time.Second)
+		check(err)
+		check(connection.Close())
+	case "resolve":
+		ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+		defer cancel()
+		addresses, err := net.DefaultResolver.LookupHost(ctx, argument(arguments))
+		check(err)
+		fmt.Println(strings.Join(addresses, " "))
+	case "listen":
+		listen(argument(arguments))
+	case "sleep":
+		select {}
+	default:
+		check(fmt.Errorf("unknown command %q", command))
+	}
+}
+
+func serve() {
+	port := os.Getenv("PORT")
+	if port == "" {
+		port = "8080"
+	}
+	http.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "stand-in") })
+	http.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	http.HandleFunc("/set/{name}", func(w http.ResponseWriter, r *http.Request) {
+		if os.Getenv(r.PathValue("name")) == "" {
+			w.WriteHeader(http.StatusNotFound)
+		}
+	})
+	check(http.ListenAndServe(":"+port, nil))
+}
+
+func listen(address string) {
+	listener, err := net.Listen("tcp", address)
+	check(err)
+	for {
+		connection, err := listener.Accept()
+		check(err)
+		_ = connection.Close()
+	}
+}
+
+// The names of variables tell what a Job was given; their values may be secrets.
+func logCommand() {
+	fmt.Printf("%q\n", os.Args)
+	for _, pair := range os.Environ() {
+		name, _, _ := strings.Cut(pair, "=")
+		fmt.Print(name, " ")
+	}
+	fmt.Println()
+}
+
+func argument(arguments []string) string {
+	if len(arguments) != 1 {
+		check(fmt.Errorf("one argument is missing"))
+	}
+	return arguments[0]
+}
+
+func check(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}

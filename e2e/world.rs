@@ -1,0 +1,90 @@
+//! What a platform has before the first preview: operations namespace, catalogue, Gateway, secret store, Argo CD's projects and
+//! health checks. Made once per run; what an earlier, killed run left is removed first.
+
+use std::sync::OnceLock;
+
+use serde_json::{Value, json};
+
+use crate::kube::{apply, documents, json as parse, kubectl, name, text};
+use crate::process::{must, read, repository, run, setting, until};
+
+static WORLD: OnceLock<()> = OnceLock::new();
+
+/// The label of whatever the tests make themselves.
+pub(crate) const OWN: &str = "dayfly.dev/e2e";
+
+pub(crate) fn prepare() {
+    WORLD.get_or_init(|| {
+        for program in ["kubectl", "argocd", "curl", "openssl"] {
+            must("sh", &["-c", &format!("command -v {program}")], "");
+        }
+        clean();
+        health_checks();
+        apply_asset("projects.yaml");
+        apply_asset("platform.yaml");
+        certificate();
+        kubectl(&["wait", "pod", "-A", "-l", "app in (postgres,mailpit,stranger,collector)", "--for=condition=Ready", "--timeout=60s"]);
+        until(60, || condition("clustersecretstore", "previews", "Ready"));
+        until(60, || condition("gateway", "public", "Programmed"));
+    });
+}
+
+fn apply_asset(file: &str) {
+    let yaml = read(&repository(&format!("e2e/assets/{file}")))
+        .replace("$GIT", &setting("DAYFLY_E2E_GIT"))
+        .replace("$IMAGE", &image());
+    apply(&documents(&yaml));
+}
+
+/// The stand-in, under the name that the team's image has.
+pub(crate) fn image() -> String {
+    format!("{}storefront:{}", setting("DAYFLY_E2E_REGISTRY"), setting("DAYFLY_E2E_HEAD"))
+}
+
+fn clean() {
+    kubectl(&["delete", "applications.argoproj.io", "-n", "argocd", "-l", OWN, "--wait", "--timeout=90s"]);
+    let found = parse(&kubectl(&["get", "namespaces", "-o", "json"]));
+    for namespace in crate::kube::array(&found, "/items") {
+        if name(namespace).starts_with("storefront-pr-") {
+            kubectl(&["delete", "namespace", name(namespace), "--ignore-not-found", "--wait", "--timeout=60s"]);
+        }
+    }
+}
+
+fn health_checks() {
+    let data = json!({"data": {
+        "resource.customizations.health.ConfigMap": read(&repository("e2e/assets/health-configmap.lua")),
+        "resource.customizations.health.argoproj.io_Application": read(&repository("e2e/assets/health-application.lua")),
+    }});
+    kubectl(&["patch", "configmap", "argocd-cm", "-n", "argocd", "--type=merge", "-p", &data.to_string()]);
+}
+
+/// The wildcard certificate of the previews' domain, signed by itself; in the Gateway's namespace.
+fn certificate() {
+    let [certificate, key] = certificate_files();
+    must("openssl", &[
+        "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=previews",
+        "-addext", "subjectAltName=DNS:*.preview.acme.dev", "-keyout", &key, "-out", &certificate,
+    ], "");
+    let arguments = ["create", "secret", "tls", "wildcard", "-n", "previews", "--cert", &certificate, "--key", &key, "--dry-run=client", "-o", "json"];
+    apply(&[parse(&kubectl(&arguments))]);
+}
+
+pub(crate) fn certificate_files() -> [String; 2] {
+    ["crt", "key"].map(|extension| format!("{}/wildcard.{extension}", env!("CARGO_TARGET_TMPDIR")))
+}
+
+fn condition(kind: &str, name: &str, wanted: &str) -> Result<(), String> {
+    let done = run("kubectl", &["get", kind, name, "-n", "previews", "-o", "json"], "");
+    if !done.ok {
+        return Err(format!("{}is the add-on installed? see e2e/README.md", done.err));
+    }
+    let object = parse(&done.out);
+    if has_condition(&object, wanted) { Ok(()) } else { Err(format!("{kind} {name}: {}", object["status"])) }
+}
+
+pub(crate) fn has_condition(object: &Value, wanted: &str) -> bool {
+    crate::kube::array(object, "/status/conditions")
+        .iter()
+        .any(|condition| text(condition, "/type") == wanted && text(condition, "/status") == "True")
+}
