@@ -1,6 +1,7 @@
 //! Every golden passes the API server's admission: schemas with no unknown field, the custom resources' own, Pod Security, quota,
 //! limit range; and so do the Pods that its workloads and Jobs will ask for.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::sync::Mutex;
 
@@ -102,10 +103,8 @@ fn pod(object: &Value) -> Option<Value> {
 
 /// A warning counts: it announces a field that is going away, or a Pod that Pod Security will refuse.
 fn complain(problems: &mut String, file: &str, done: &crate::process::Done) {
-    // The finalizer of the child Application is Argo CD's own, and has no other name.
-    let known = |line: &str| line.contains("\"resources-finalizer.argocd.argoproj.io\": prefer a domain-qualified");
-    let said: Vec<&str> = done.err.lines().filter(|line| !line.trim().is_empty() && !known(line)).collect();
+    let said: Vec<&str> = done.err.lines().filter(|line| !line.trim().is_empty()).collect();
     if !done.ok || !said.is_empty() {
-        problems.push_str(&format!("{file}:\n  {}\n", said.join("\n  ")));
+        let _ = writeln!(problems, "{file}:\n  {}", said.join("\n  "));
     }
 }

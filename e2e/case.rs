@@ -34,7 +34,7 @@ impl Case {
         }
     }
 
-    /// As an ApplicationSet's template writes them: strings, the labels as a JSON list in a string.
+    /// As an `ApplicationSet`'s template writes them: strings, the labels as a JSON list in a string.
     pub(crate) fn for_plugin(&self) -> Vec<Value> {
         let string = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         self.parameters.iter().map(|(name, value)| json!({"name": name, "string": string(value)})).collect()

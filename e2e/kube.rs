@@ -18,7 +18,7 @@ pub(crate) fn documents(yaml: &str) -> Vec<Value> {
 }
 
 fn stream(objects: &[Value]) -> String {
-    objects.iter().map(|object| format!("{object}\n")).collect()
+    objects.iter().map(Value::to_string).collect::<Vec<_>>().join("\n")
 }
 
 pub(crate) fn apply(objects: &[Value]) {

@@ -4,8 +4,11 @@ use serde_json::Value;
 
 use crate::argo::{Ask, Environment, SINGLE, SPLIT, story, watch};
 use crate::case::Case;
-use crate::kube::{array, documents, get, json, kubectl, label, name, text};
-use crate::process::{must, setting, until};
+use crate::kube::{array, get, json, kubectl, label, list, name, text};
+use crate::process::{setting, until};
+
+/// Where the database's Jobs run, in layout split.
+const OPERATIONS: &str = "preview-ops";
 
 #[test]
 fn split_lives_from_the_first_sync_to_the_deletion() {
@@ -37,6 +40,8 @@ fn live(case: Case, ask: &Ask) {
 /// The walls stand before anything runs, the database is ready before its users, and the child comes last.
 fn in_order(environment: &Environment) {
     let application = environment.application();
+    let healed = array(&application, "/status/operationState/operation/sync/resources");
+    assert!(healed.is_empty(), "right after the sync, Argo CD healed {healed:?}");
     assert_eq!(array(&application, "/status/history").len(), 1, "more than one sync was needed: {}", story(&application));
     let applied = array(&application, "/status/operationState/syncResult/resources");
     let wall = |object: &Value| matches!(text(object, "/kind"), "Namespace" | "NetworkPolicy" | "ResourceQuota" | "LimitRange");
@@ -60,14 +65,13 @@ fn in_order(environment: &Environment) {
     let mut begun = String::new();
     for deployment in ["web", "worker"] {
         let deployment = get("deployment", deployment, &environment.name).expect("the environment has its services");
-        begun = text(&deployment, "/metadata/creationTimestamp").to_owned();
+        begun = text(&deployment, "/metadata/creationTimestamp").into();
         assert!(begun >= earlier.1, "{} was created at {begun}, before {} at {}", name(&deployment), earlier.0, earlier.1);
     }
     if let Some(child) = child(environment) {
         assert!(text(&child, "/metadata/creationTimestamp") >= begun.as_str(), "the child came before the services");
-        let finished = text(&child, "/status/operationState/finishedAt");
-        let whole = text(&application, "/status/operationState/finishedAt");
-        assert!(!finished.is_empty() && whole >= finished, "the sync ended at {whole}, its child's at {finished}");
+        // The environment is Healthy by now; it may not be before its child is through.
+        assert!(!text(&child, "/status/operationState/finishedAt").is_empty(), "the child was not waited for: {}", story(&child));
         assert_eq!(text(&child, "/status/sync/status"), "Synced", "{}", story(&child));
     }
 }
@@ -113,48 +117,66 @@ fn takes_a_push(environment: &mut Environment) {
 /// Everything that was synced goes, and so does what ran for the deletion itself.
 fn leaves_nothing(environment: &Environment) {
     let application = environment.application();
-    let name_of = &environment.name;
-    let rendered = documents(&must("argocd", &["app", "manifests", name_of, "--source", "git"], ""));
-    let teardown: Vec<&Value> = rendered
-        .iter()
-        .filter(|object| object["metadata"]["annotations"]["argocd.argoproj.io/hook"] == "PostDelete" && text(object, "/kind") == "Job")
-        .collect();
     let child = child(environment);
+    kubectl(&["delete", "applications.argoproj.io", &environment.name, "-n", "argocd", "--wait=false"]);
+    let mut teardown = None;
+    until(120, || {
+        // Argo CD removes the Job as soon as it has succeeded; for some seconds it can be seen.
+        let seen = list("jobs", OPERATIONS, "dayfly.dev/step=destroy").into_iter().find(|job| belongs(job, environment));
+        teardown = seen.or(teardown.take());
+        match get("applications.argoproj.io", &environment.name, "argocd") {
+            Some(application) => Err(story(&application)),
+            None => Ok(()),
+        }
+    });
 
-    environment.delete();
     for resource in array(&application, "/status/resources") {
-        let kind = format!("{}.{}.{}", text(resource, "/kind"), text(resource, "/version"), text(resource, "/group"));
-        let (name, namespace) = (text(resource, "/name"), text(resource, "/namespace"));
-        assert!(get(kind.trim_end_matches('.'), name, namespace).is_none(), "{kind} {namespace}/{name} outlived its Application");
+        let (kind, name, namespace) = (text(resource, "/kind"), text(resource, "/name"), text(resource, "/namespace"));
+        // kubectl knows the core group by no name.
+        let kind = match text(resource, "/group") {
+            "" => kind.to_owned(),
+            group => format!("{kind}.{}.{group}", text(resource, "/version")),
+        };
+        assert!(get(&kind, name, namespace).is_none(), "{kind} {namespace}/{name} outlived its Application");
     }
-    assert!(get("namespace", name_of, "").is_none(), "the namespace is still there");
+    assert!(get("namespace", &environment.name, "").is_none(), "the namespace is still there");
     if let Some(child) = child {
         assert!(get("applications.argoproj.io", name(&child), "argocd").is_none(), "the child is still there");
     }
     let kinds = "jobs,pods,configmaps,secrets,serviceaccounts,roles,rolebindings,networkpolicies";
-    let left = json(&kubectl(&["get", kinds, "-n", "preview-ops", "-o", "json"]));
+    let left = json(&kubectl(&["get", kinds, "-n", OPERATIONS, "-o", "json"]));
     for object in array(&left, "/items") {
-        assert!(!object.to_string().contains(name_of.as_str()), "left in preview-ops: {} {}", text(object, "/kind"), name(object));
+        assert!(!belongs(object, environment), "left in {OPERATIONS}: {} {}", text(object, "/kind"), name(object));
     }
-    let events = json(&kubectl(&["get", "events", "-n", "preview-ops", "-o", "json"]));
-    for job in &teardown {
-        let ran = array(&events, "/items").iter().any(|event| {
-            text(event, "/involvedObject/name") == name(job) && text(event, "/involvedObject/kind") == "Job" && text(event, "/reason") == "Completed"
-        });
-        assert!(ran, "the teardown Job {} did not run", name(job));
+    torn_down(&application, teardown.as_ref());
+}
+
+/// If the database was made from the operations namespace, a Job there has destroyed it.
+fn torn_down(application: &Value, teardown: Option<&Value>) {
+    if !jobs_of(application).any(|job| text(job, "/namespace") == OPERATIONS) {
+        return;
     }
-    let destroys = teardown.iter().filter(|job| label(job, "dayfly.dev/step") == "destroy").count();
-    let in_operations = application.to_string().contains("\"preview-ops\"");
-    assert!(destroys > 0 || !in_operations, "a database in the operations namespace, and no Job that destroys it");
+    let job = teardown.expect("no Job of step destroy was seen during the deletion");
+    let events = json(&kubectl(&["get", "events", "-n", OPERATIONS, "-o", "json"]));
+    let completed = array(&events, "/items")
+        .iter()
+        .any(|event| event["involvedObject"]["uid"] == job["metadata"]["uid"] && text(event, "/reason") == "Completed");
+    assert!(completed, "the Job {} did not complete", name(job));
+}
+
+fn belongs(object: &Value, environment: &Environment) -> bool {
+    object.to_string().contains(&environment.name)
 }
 
 /// The Jobs that the Application holds now, wherever they are.
 fn jobs(application: &Value) -> Vec<Value> {
-    array(application, "/status/resources")
-        .iter()
-        .filter(|resource| text(resource, "/kind") == "Job")
+    jobs_of(application)
         .map(|job| get("job", text(job, "/name"), text(job, "/namespace")).unwrap_or_else(|| panic!("{job} is gone")))
         .collect()
+}
+
+fn jobs_of(application: &Value) -> impl Iterator<Item = &Value> {
+    array(application, "/status/resources").iter().filter(|resource| text(resource, "/kind") == "Job")
 }
 
 fn child(environment: &Environment) -> Option<Value> {

@@ -1,4 +1,4 @@
-//! Quota, limit range, Pod Security and NetworkPolicies do on real Pods what they claim.
+//! Quota, limit range, Pod Security and network policies do on real Pods what they claim.
 
 use serde_json::json;
 
