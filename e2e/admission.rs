@@ -72,7 +72,14 @@ fn judge(goldens: Vec<(String, Vec<Value>)>) {
         for object in ground {
             match kind(&object) {
                 "Namespace" => namespaces.push(name(&object).to_owned()),
-                kind => drop(kubectl(&["delete", kind, name(&object), "-n", text(&object, "/metadata/namespace"), "--ignore-not-found"])),
+                kind => drop(kubectl(&[
+                    "delete",
+                    kind,
+                    name(&object),
+                    "-n",
+                    text(&object, "/metadata/namespace"),
+                    "--ignore-not-found",
+                ])),
             }
         }
     }
@@ -94,7 +101,8 @@ fn is_ground(object: &Value) -> bool {
 
 /// The Pod that a workload or Job asks for: admission judges it only when its controller creates it.
 fn pod(object: &Value) -> Option<Value> {
-    let template = object.pointer("/spec/template").filter(|_| matches!(kind(object), "Deployment" | "StatefulSet" | "Job"))?;
+    let template =
+        object.pointer("/spec/template").filter(|_| matches!(kind(object), "Deployment" | "StatefulSet" | "Job"))?;
     let mut metadata = template.get("metadata").cloned().unwrap_or_else(|| json!({}));
     metadata["name"] = format!("{}-{}", kind(object).to_lowercase(), name(object)).into();
     metadata["namespace"] = text(object, "/metadata/namespace").into();

@@ -84,7 +84,8 @@ impl Environment {
     }
 
     pub(crate) fn application(&self) -> Value {
-        get("applications.argoproj.io", &self.name, "argocd").unwrap_or_else(|| panic!("the Application {} is gone", self.name))
+        get("applications.argoproj.io", &self.name, "argocd")
+            .unwrap_or_else(|| panic!("the Application {} is gone", self.name))
     }
 
     /// Waits for a status of the sync and of the health; at once over when the sync has failed.
@@ -93,7 +94,8 @@ impl Environment {
             let application = self.application();
             let phase = text(&application, "/status/operationState/phase");
             assert!(!matches!(phase, "Failed" | "Error"), "the sync failed: {}", story(&application));
-            let good = text(&application, "/status/sync/status") == sync && text(&application, "/status/health/status") == health;
+            let good = text(&application, "/status/sync/status") == sync
+                && text(&application, "/status/health/status") == health;
             if good && phase == "Succeeded" { Ok(application) } else { Err(story(&application)) }
         })
     }
@@ -129,7 +131,15 @@ impl Environment {
 impl Drop for Environment {
     fn drop(&mut self) {
         if std::env::var_os("DAYFLY_E2E_KEEP").is_none() {
-            let arguments = ["delete", "applications.argoproj.io", &self.name, "-n", "argocd", "--ignore-not-found", "--timeout=120s"];
+            let arguments = [
+                "delete",
+                "applications.argoproj.io",
+                &self.name,
+                "-n",
+                "argocd",
+                "--ignore-not-found",
+                "--timeout=120s",
+            ];
             crate::process::run("kubectl", &arguments, "");
         }
     }
@@ -171,19 +181,29 @@ pub(crate) fn story(application: &Value) -> String {
     let status = &application["status"];
     let mut story = format!(
         "sync {}, health {}, {} {}\n",
-        status["sync"]["status"], status["health"]["status"], status["operationState"]["phase"], text(status, "/operationState/message"),
+        status["sync"]["status"],
+        status["health"]["status"],
+        status["operationState"]["phase"],
+        text(status, "/operationState/message"),
     );
     for condition in array(status, "/conditions") {
         let _ = writeln!(story, "  {}: {}", text(condition, "/type"), text(condition, "/message"));
     }
     for resource in array(status, "/resources") {
         if text(resource, "/status") != "Synced" {
-            let _ = writeln!(story, "  {} {} is {}", text(resource, "/kind"), text(resource, "/name"), text(resource, "/status"));
+            let _ = writeln!(
+                story,
+                "  {} {} is {}",
+                text(resource, "/kind"),
+                text(resource, "/name"),
+                text(resource, "/status")
+            );
         }
     }
     for result in array(status, "/operationState/syncResult/resources") {
         if text(result, "/status") != "Synced" || text(result, "/hookPhase") == "Failed" {
-            let _ = writeln!(story, "  {} {}: {}", text(result, "/kind"), text(result, "/name"), text(result, "/message"));
+            let _ =
+                writeln!(story, "  {} {}: {}", text(result, "/kind"), text(result, "/name"), text(result, "/message"));
         }
     }
     story

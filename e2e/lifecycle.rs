@@ -42,10 +42,18 @@ fn in_order(environment: &Environment) {
     let application = environment.application();
     let healed = array(&application, "/status/operationState/operation/sync/resources");
     assert!(healed.is_empty(), "right after the sync, Argo CD healed {healed:?}");
-    assert_eq!(array(&application, "/status/history").len(), 1, "more than one sync was needed: {}", story(&application));
+    assert_eq!(
+        array(&application, "/status/history").len(),
+        1,
+        "more than one sync was needed: {}",
+        story(&application)
+    );
     let applied = array(&application, "/status/operationState/syncResult/resources");
-    let wall = |object: &Value| matches!(text(object, "/kind"), "Namespace" | "NetworkPolicy" | "ResourceQuota" | "LimitRange");
-    let works = |object: &Value| matches!(text(object, "/kind"), "Job" | "Deployment" | "StatefulSet" | "Pod" | "Application");
+    let wall = |object: &Value| {
+        matches!(text(object, "/kind"), "Namespace" | "NetworkPolicy" | "ResourceQuota" | "LimitRange")
+    };
+    let works =
+        |object: &Value| matches!(text(object, "/kind"), "Job" | "Deployment" | "StatefulSet" | "Pod" | "Application");
     let last_wall = applied.iter().rposition(wall).expect("walls are among what was applied");
     let first_work = applied.iter().position(works).expect("something that runs is among what was applied");
     assert!(last_wall < first_work, "{} came before {}", applied[first_work], applied[last_wall]);
@@ -55,10 +63,17 @@ fn in_order(environment: &Environment) {
     let step = |wanted: &str| jobs.iter().find(|job| label(job, "dayfly.dev/step") == wanted);
     let required = |wanted: &str| step(wanted).unwrap_or_else(|| panic!("there is no Job of step {wanted}"));
     let mut earlier = ("the beginning".to_owned(), String::new());
-    let chain = [required("provision")].into_iter().chain(step("migrate")).chain(step("seed")).chain([required("verify")]);
+    let chain =
+        [required("provision")].into_iter().chain(step("migrate")).chain(step("seed")).chain([required("verify")]);
     for job in chain {
         let (begun, done) = (text(job, "/metadata/creationTimestamp"), text(job, "/status/completionTime"));
-        assert!(begun >= earlier.1.as_str(), "Job {} was created at {begun}, before {} at {}", name(job), earlier.0, earlier.1);
+        assert!(
+            begun >= earlier.1.as_str(),
+            "Job {} was created at {begun}, before {} at {}",
+            name(job),
+            earlier.0,
+            earlier.1
+        );
         assert!(!done.is_empty(), "Job {} has not completed", name(job));
         earlier = (format!("Job {} had completed", name(job)), done.to_owned());
     }
@@ -66,12 +81,22 @@ fn in_order(environment: &Environment) {
     for deployment in ["web", "worker"] {
         let deployment = get("deployment", deployment, &environment.name).expect("the environment has its services");
         begun = text(&deployment, "/metadata/creationTimestamp").into();
-        assert!(begun >= earlier.1, "{} was created at {begun}, before {} at {}", name(&deployment), earlier.0, earlier.1);
+        assert!(
+            begun >= earlier.1,
+            "{} was created at {begun}, before {} at {}",
+            name(&deployment),
+            earlier.0,
+            earlier.1
+        );
     }
     if let Some(child) = child(environment) {
         assert!(text(&child, "/metadata/creationTimestamp") >= begun.as_str(), "the child came before the services");
         // The environment is Healthy by now; it may not be before its child is through.
-        assert!(!text(&child, "/status/operationState/finishedAt").is_empty(), "the child was not waited for: {}", story(&child));
+        assert!(
+            !text(&child, "/status/operationState/finishedAt").is_empty(),
+            "the child was not waited for: {}",
+            story(&child)
+        );
         assert_eq!(text(&child, "/status/sync/status"), "Synced", "{}", story(&child));
     }
 }
@@ -81,7 +106,12 @@ fn settled(environment: &Environment) {
     let before = environment.application();
     for how in ["normal", "hard"] {
         let application = environment.refresh(how);
-        assert_eq!(text(&application, "/status/sync/status"), "Synced", "after a {how} refresh: {}", story(&application));
+        assert_eq!(
+            text(&application, "/status/sync/status"),
+            "Synced",
+            "after a {how} refresh: {}",
+            story(&application)
+        );
     }
     watch(20);
     let after = environment.application();
@@ -122,7 +152,8 @@ fn leaves_nothing(environment: &Environment) {
     let mut teardown = None;
     until(120, || {
         // Argo CD removes the Job as soon as it has succeeded; for some seconds it can be seen.
-        let seen = list("jobs", OPERATIONS, "dayfly.dev/step=destroy").into_iter().find(|job| belongs(job, environment));
+        let seen =
+            list("jobs", OPERATIONS, "dayfly.dev/step=destroy").into_iter().find(|job| belongs(job, environment));
         teardown = seen.or(teardown.take());
         match get("applications.argoproj.io", &environment.name, "argocd") {
             Some(application) => Err(story(&application)),

@@ -44,12 +44,19 @@ impl Inside {
 
     /// The first running Pod that a Deployment's selector finds.
     pub(crate) fn of(namespace: &str, deployment: &str) -> Self {
-        let found = get("deployment", deployment, namespace).unwrap_or_else(|| panic!("no Deployment {deployment} in {namespace}"));
+        let found = get("deployment", deployment, namespace)
+            .unwrap_or_else(|| panic!("no Deployment {deployment} in {namespace}"));
         let selector = found["spec"]["selector"]["matchLabels"].as_object().expect("a Deployment selects by labels");
-        let labels: Vec<String> = selector.iter().map(|(key, value)| format!("{key}={}", value.as_str().unwrap_or_default())).collect();
+        let labels: Vec<String> =
+            selector.iter().map(|(key, value)| format!("{key}={}", value.as_str().unwrap_or_default())).collect();
         let pods = list("pods", namespace, &labels.join(","));
-        let running = pods.iter().find(|pod| text(pod, "/status/phase") == "Running" && pod["metadata"]["deletionTimestamp"].is_null());
-        Self { namespace: namespace.into(), name: name(running.unwrap_or_else(|| panic!("{deployment} has no running Pod"))).into() }
+        let running = pods
+            .iter()
+            .find(|pod| text(pod, "/status/phase") == "Running" && pod["metadata"]["deletionTimestamp"].is_null());
+        Self {
+            namespace: namespace.into(),
+            name: name(running.unwrap_or_else(|| panic!("{deployment} has no running Pod"))).into(),
+        }
     }
 
     pub(crate) fn address(&self) -> String {
@@ -58,8 +65,13 @@ impl Inside {
     }
 
     fn standin(&self, command: &str, argument: &str) -> Result<(), String> {
-        let done = run("kubectl", &["exec", "-n", &self.namespace, &self.name, "--", "/standin", command, argument], "");
-        if done.ok { Ok(()) } else { Err(format!("{}/{} {command} {argument}: {}", self.namespace, self.name, done.err)) }
+        let done =
+            run("kubectl", &["exec", "-n", &self.namespace, &self.name, "--", "/standin", command, argument], "");
+        if done.ok {
+            Ok(())
+        } else {
+            Err(format!("{}/{} {command} {argument}: {}", self.namespace, self.name, done.err))
+        }
     }
 
     pub(crate) fn resolves(&self, name: &str) {

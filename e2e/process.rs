@@ -54,7 +54,8 @@ pub(crate) fn until<T>(seconds: u64, mut ask: impl FnMut() -> Result<T, String>)
 
 /// A setting that `e2e/run` makes, and that whoever uses their own cluster must make.
 pub(crate) fn setting(name: &str) -> String {
-    std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: start the tests with e2e/run, or see e2e/README.md"))
+    std::env::var(name)
+        .unwrap_or_else(|_| panic!("{name} is not set: start the tests with e2e/run, or see e2e/README.md"))
 }
 
 /// A path inside the repository.

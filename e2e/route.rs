@@ -11,8 +11,21 @@ fn ask(url: &str) -> Result<(String, String), String> {
     let [certificate, _] = certificate_files();
     let gateway = format!("::{}:", setting("DAYFLY_E2E_GATEWAY"));
     let arguments = [
-        "--silent", "--show-error", "--max-time", "5", "--cacert", &certificate, "--connect-to", &gateway,
-        "--dump-header", "-", "--output", "/dev/null", "--write-out", "%{http_code}", url,
+        "--silent",
+        "--show-error",
+        "--max-time",
+        "5",
+        "--cacert",
+        &certificate,
+        "--connect-to",
+        &gateway,
+        "--dump-header",
+        "-",
+        "--output",
+        "/dev/null",
+        "--write-out",
+        "%{http_code}",
+        url,
     ];
     let done = run("curl", &arguments, "");
     if !done.ok {
@@ -48,7 +61,10 @@ fn the_external_secret_is_ready_and_reaches_the_workload() {
 fn the_url_answers_and_tells_search_engines_to_stay_away() {
     let environment = OPEN.get();
     let headers = answers(&url(&environment, "/healthz"), "200");
-    assert!(headers.lines().any(|line| line.starts_with("x-robots-tag:") && line.contains("noindex")), "no noindex in\n{headers}");
+    assert!(
+        headers.lines().any(|line| line.starts_with("x-robots-tag:") && line.contains("noindex")),
+        "no noindex in\n{headers}"
+    );
 }
 
 #[test]

@@ -33,7 +33,9 @@ fn pod_security_refuses_what_restricted_refuses() {
 fn a_container_without_resources_gets_the_defaults_and_one_with_too_much_is_refused() {
     let environment = OPEN.get();
     let made = create(&sleeper(&environment.name, "defaults")).expect("a Pod without resources is accepted");
-    let defaults = get("limitrange", "preview", &environment.name).expect("the environment has a LimitRange")["spec"]["limits"][0].clone();
+    let defaults =
+        get("limitrange", "preview", &environment.name).expect("the environment has a LimitRange")["spec"]["limits"][0]
+            .clone();
     let resources = resources(&made);
     assert_eq!(resources["limits"], defaults["default"], "the limits are not the profile's");
     assert_eq!(resources["requests"], defaults["defaultRequest"], "the requests are not the profile's");

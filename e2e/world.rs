@@ -23,7 +23,15 @@ pub(crate) fn prepare() {
         apply_asset("projects.yaml");
         apply_asset("platform.yaml");
         certificate();
-        kubectl(&["wait", "pod", "-A", "-l", "app in (postgres,mailpit,stranger,collector)", "--for=condition=Ready", "--timeout=60s"]);
+        kubectl(&[
+            "wait",
+            "pod",
+            "-A",
+            "-l",
+            "app in (postgres,mailpit,stranger,collector)",
+            "--for=condition=Ready",
+            "--timeout=60s",
+        ]);
         until(60, || condition("clustersecretstore", "previews", "Ready"));
         until(60, || condition("gateway", "public", "Programmed"));
     });
@@ -62,11 +70,44 @@ fn health_checks() {
 /// The wildcard certificate of the previews' domain, signed by itself; in the Gateway's namespace.
 fn certificate() {
     let [certificate, key] = certificate_files();
-    must("openssl", &[
-        "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=previews",
-        "-addext", "subjectAltName=DNS:*.preview.acme.dev", "-keyout", &key, "-out", &certificate,
-    ], "");
-    let arguments = ["create", "secret", "tls", "wildcard", "-n", "previews", "--cert", &certificate, "--key", &key, "--dry-run=client", "-o", "json"];
+    must(
+        "openssl",
+        &[
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:P-256",
+            "-nodes",
+            "-days",
+            "2",
+            "-subj",
+            "/CN=previews",
+            "-addext",
+            "subjectAltName=DNS:*.preview.acme.dev",
+            "-keyout",
+            &key,
+            "-out",
+            &certificate,
+        ],
+        "",
+    );
+    let arguments = [
+        "create",
+        "secret",
+        "tls",
+        "wildcard",
+        "-n",
+        "previews",
+        "--cert",
+        &certificate,
+        "--key",
+        &key,
+        "--dry-run=client",
+        "-o",
+        "json",
+    ];
     apply(&[parse(&kubectl(&arguments))]);
 }
 

@@ -3,7 +3,7 @@
 //
 //	                       serve HTTP on $PORT (8080): /healthz, /set/NAME says whether variable NAME is set
 //	npx …, npm …, node …   log the command line; node goes on sleeping, as a worker would
-//	db COMMAND …           log the command line; provision and verify write Secrets (secret.go)
+//	db COMMAND …           what the Jobs of a database do for the cluster (database.go)
 //	dial HOST:PORT         connect within 3 s, or exit 1
 //	resolve NAME           print the addresses of NAME within 3 s, or exit 1
 //	listen :PORT           accept connections for ever

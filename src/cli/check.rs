@@ -1,0 +1,61 @@
+//! `dayfly check`: everything that is wrong, for people, pipelines and code hosts.
+
+use std::io::Write;
+
+use clap::{Args, ValueEnum};
+
+use crate::{finding, rules};
+
+use super::{
+    ExitCode, InputArgs,
+    load::{self, Broken},
+    terminal::{self, Colour, Stream},
+};
+
+#[derive(Args, Debug)]
+pub(super) struct CheckArgs {
+    #[command(flatten)]
+    input: InputArgs,
+    /// How findings are printed
+    #[arg(long, value_enum, default_value = "text")]
+    format: CheckFormat,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum CheckFormat {
+    /// For people
+    Text,
+    /// An array of code, severity, owner, message, location
+    Json,
+    /// SARIF 2.1.0, for code scanning
+    Sarif,
+    /// GitHub's workflow commands: annotations on the diff
+    Github,
+}
+
+pub(super) fn run(args: &CheckArgs, colour: Colour, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+    let flags = &args.input.inputs;
+    let (findings, count) = match load::load(&args.input.folder, flags) {
+        Err(Broken::Unreadable(error)) => return Err(error),
+        Err(Broken::Findings(findings)) => (findings, 0),
+        Ok(loaded) => {
+            let parameters = load::parameters(flags)?;
+            let mut rendered = loaded.renderer.render(&parameters, false);
+            load::locate(&mut rendered.findings, &loaded.guardrails, &loaded.policy, Some(&parameters));
+            (rendered.findings, rendered.objects.len())
+        }
+    };
+    let text = match args.format {
+        CheckFormat::Text if findings.is_empty() => format!("{}, nothing to report\n", finding::count(count, "object")),
+        CheckFormat::Text => finding::text(&findings, &terminal::style(colour, Stream::Out)),
+        CheckFormat::Json => finding::json(&findings),
+        CheckFormat::Sarif => finding::sarif(&findings, rules::ALL),
+        CheckFormat::Github => finding::github(&findings),
+    };
+    out.write_all(text.as_bytes())?;
+    if !text.is_empty() && !text.ends_with('\n') {
+        out.write_all(b"\n")?;
+    }
+    out.flush()?;
+    Ok(if findings.iter().any(finding::Finding::is_error) { ExitCode::Findings } else { ExitCode::Fine })
+}

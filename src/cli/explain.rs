@@ -1,0 +1,51 @@
+//! `dayfly explain`: a view of what was decided.
+
+use std::{io::Write, path::PathBuf};
+
+use clap::Args;
+
+use crate::{explain, finding};
+
+use super::{
+    ExitCode, InputFlags,
+    load::{self, Broken},
+    terminal::{self, Colour, Stream},
+};
+
+#[derive(Args, Debug)]
+pub(super) struct ExplainArgs {
+    /// The folder with preview.yaml
+    #[arg(value_name = "DIR")]
+    folder: PathBuf,
+    /// A field (`ttl`, `routes.web.host`), an object (`Deployment/web`) or a place in one (`Deployment/web/spec/replicas`)
+    what: String,
+    #[command(flatten)]
+    inputs: InputFlags,
+}
+
+pub(super) fn run(
+    args: &ExplainArgs,
+    colour: Colour,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> anyhow::Result<ExitCode> {
+    let loaded = match load::load(&args.folder, &args.inputs) {
+        Ok(loaded) => loaded,
+        Err(Broken::Unreadable(error)) => return Err(error),
+        Err(Broken::Findings(findings)) => {
+            err.write_all(finding::text(&findings, &terminal::style(colour, Stream::Err)).as_bytes())?;
+            return Ok(ExitCode::Findings);
+        }
+    };
+    let parameters = load::parameters(&args.inputs)?;
+    let rendered = loaded.renderer.render(&parameters, true);
+    let sources = explain::Sources { guardrails: &loaded.guardrails, policy: &loaded.policy, parameters: &parameters };
+    match explain::explain(&loaded.renderer, &rendered, &sources, &args.what) {
+        Ok(text) => {
+            out.write_all(text.as_bytes())?;
+            out.flush()?;
+            Ok(ExitCode::Fine)
+        }
+        Err(message) => anyhow::bail!(message),
+    }
+}

@@ -1,0 +1,34 @@
+//! `dayfly init`: a preview.yaml to start from, and the schema that editors complete it with.
+
+use std::{fs, io::Write, path::PathBuf};
+
+use anyhow::{Context as _, bail};
+use clap::Args;
+
+use super::{ExitCode, load::POLICY, schema};
+
+#[derive(Args, Debug)]
+pub(super) struct InitArgs {
+    /// The folder to write to
+    #[arg(default_value = ".", value_name = "DIR")]
+    folder: PathBuf,
+}
+
+const POLICY_TEMPLATE: &str = include_str!("preview.yaml");
+
+/// Named in the policy's first line, for editors.
+const SCHEMA: &str = "preview.schema.json";
+
+pub(super) fn run(args: &InitArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+    let policy = args.folder.join(POLICY);
+    if policy.exists() {
+        bail!("`{}` is there already: nothing was written", policy.display());
+    }
+    fs::create_dir_all(&args.folder).with_context(|| format!("failed to make `{}`", args.folder.display()))?;
+    let schema = args.folder.join(SCHEMA);
+    for (path, text) in [(&schema, schema::schema(schema::Of::Policy)), (&policy, POLICY_TEMPLATE.to_owned())] {
+        fs::write(path, text).with_context(|| format!("failed to write `{}`", path.display()))?;
+        writeln!(out, "wrote {}", path.display())?;
+    }
+    Ok(ExitCode::Fine)
+}

@@ -1,0 +1,232 @@
+//! From a command line to a [`Renderer`] and the parameters: the only place that reads files and variables.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+
+use crate::{
+    finding::{Finding, InputFile, Location, Owner, Subject},
+    input::{
+        Guardrails, Parameters, Policy, Source, guardrails::Layout, open_below, parameters, read_file, read_policy,
+        read_typed,
+    },
+    objects::{Object, Origin},
+    render::Renderer,
+    rules,
+    template::Template,
+    value::Value,
+    yaml::Limits,
+};
+
+use super::InputFlags;
+
+/// The guardrails of who has none: small, closed, safe.
+pub(super) const BUILT_IN_GUARDRAILS: &str = include_str!("../input/guardrails.yaml");
+
+/// The policy's file.
+pub(super) const POLICY: &str = "preview.yaml";
+
+/// Most manifests' files of one policy.
+const MOST_MANIFESTS: usize = 200;
+
+/// What was read. Findings that leave nothing to render with are the error case of [`load`].
+pub(super) struct Loaded {
+    pub renderer: Renderer,
+    pub guardrails: Source,
+    pub policy: Source,
+}
+
+/// Why nothing can be rendered.
+pub(super) enum Broken {
+    /// The inputs are wrong.
+    Findings(Vec<Finding>),
+    /// They could not be read at all.
+    Unreadable(anyhow::Error),
+}
+
+impl From<anyhow::Error> for Broken {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Unreadable(error)
+    }
+}
+
+/// Reads guardrails, policy, templates and manifests.
+pub(super) fn load(folder: &Path, flags: &InputFlags) -> Result<Loaded, Broken> {
+    let (guardrails_source, guardrails_folder) = guardrails(flags)?;
+    let guardrails: Result<Guardrails, _> = read_typed(&guardrails_source, InputFile::Guardrails, Owner::Platform);
+    let layout = guardrails.as_ref().map_or(Layout::Split, |guardrails| guardrails.spec.layout);
+    let owner = match layout {
+        Layout::Split => Owner::Team,
+        Layout::Single => Owner::PullRequest,
+    };
+    let policy_source = policy_source(folder)?;
+    let policy = read_policy(&policy_source, owner, layout);
+    // All findings of both files, not only the first file's.
+    let (guardrails, (policy, policy_findings)) = match (guardrails, policy) {
+        (Ok(guardrails), Ok(policy)) => (guardrails, policy),
+        (guardrails, policy) => {
+            let findings = guardrails.err().into_iter().chain(policy.err()).flatten();
+            return Err(Broken::Findings(findings.collect()));
+        }
+    };
+    let mut findings = policy_findings;
+    findings.extend(overrides(folder, owner)?);
+    let templates = templates(guardrails_folder.as_deref(), &guardrails)?;
+    let manifests = manifests(folder, &policy, owner, &mut findings)?;
+    let renderer = Renderer::new(guardrails, policy, templates, manifests, findings);
+    Ok(Loaded { renderer, guardrails: guardrails_source, policy: policy_source })
+}
+
+fn guardrails(flags: &InputFlags) -> anyhow::Result<(Source, Option<PathBuf>)> {
+    let from_variable = || std::env::var_os("DAYFLY_GUARDRAILS").filter(|path| !path.is_empty()).map(PathBuf::from);
+    let path = match &flags.guardrails {
+        Some(path) => path.clone(),
+        None => match from_variable() {
+            None => return Ok((Source { name: "built-in guardrails".into(), text: BUILT_IN_GUARDRAILS.into() }, None)),
+            // In the plugin, the current directory is the source tree.
+            Some(path) if is_plugin(flags) && path.is_relative() => {
+                bail!(
+                    "DAYFLY_GUARDRAILS is `{}`: in the plugin it must be an absolute path, a relative one would lie in the source tree",
+                    path.display()
+                )
+            }
+            Some(path) => path,
+        },
+    };
+    let source = read_file(&path, Limits::DOCUMENT.bytes).context("failed to read the guardrails")?;
+    Ok((source, path.parent().map(Path::to_owned)))
+}
+
+fn policy_source(folder: &Path) -> anyhow::Result<Source> {
+    let named = folder.join(POLICY).display().to_string();
+    let path = open_below(folder, POLICY)
+        .with_context(|| format!("there is no policy `{named}`: `dayfly init` writes one"))?;
+    let source = read_file(&path, Limits::DOCUMENT.bytes)?;
+    let name = named.strip_prefix("./").unwrap_or(&named).to_owned();
+    Ok(Source { name, ..source })
+}
+
+/// `.argocd-source*.yaml` beside the policy.
+fn overrides(folder: &Path, owner: Owner) -> anyhow::Result<Vec<Finding>> {
+    let mut names: Vec<String> = Vec::new();
+    for entry in std::fs::read_dir(folder).with_context(|| format!("failed to list `{}`", folder.display()))? {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        if name.starts_with(".argocd-source") {
+            names.push(name);
+        }
+    }
+    names.sort();
+    Ok(names.iter().map(|name| rules::argocd_source::found(name, owner)).collect())
+}
+
+/// The platform's own templates, beside the guardrails.
+fn templates(folder: Option<&Path>, guardrails: &Guardrails) -> Result<Vec<Template>, Broken> {
+    let Some(path) = &guardrails.spec.templates else { return Ok(Vec::new()) };
+    let folder = folder.context("the built-in guardrails have no `templates`")?.join(&**path);
+    let mut files: Vec<PathBuf> = std::fs::read_dir(&folder)
+        .with_context(|| format!("failed to list the templates `{}`", folder.display()))?
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<Result<_, _>>()
+        .with_context(|| format!("failed to list the templates `{}`", folder.display()))?;
+    files.retain(|file| file.extension().is_some_and(|extension| extension == "yaml"));
+    files.sort();
+    let mut templates = Vec::with_capacity(files.len());
+    let mut findings = Vec::new();
+    for file in files {
+        let source = read_file(&file, Limits::DOCUMENT.bytes)?;
+        let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        match Template::compile(&name, &source.text) {
+            Ok(template) => templates.push(template),
+            Err(mistake) => {
+                let place = Subject::Place(source.location(mistake.mark));
+                findings.push(Finding::new(&rules::template::TEMPLATE, Owner::Platform, place, mistake.message));
+            }
+        }
+    }
+    if findings.is_empty() { Ok(templates) } else { Err(Broken::Findings(findings)) }
+}
+
+/// The policy's `manifests`, read as Kubernetes would read them.
+fn manifests(folder: &Path, policy: &Policy, owner: Owner, findings: &mut Vec<Finding>) -> anyhow::Result<Vec<Object>> {
+    let mut objects = Vec::new();
+    for (index, pattern) in policy.spec.manifests.iter().enumerate() {
+        let finding = |message: String| {
+            let subject = Subject::Input(InputFile::Policy, format!("/spec/manifests/{index}"));
+            Finding::new(&rules::manifest_file::MANIFEST_FILE, owner, subject, message)
+        };
+        let files = match rules::manifest_file::matching(folder, pattern) {
+            Ok(files) => files,
+            Err(message) => {
+                findings.push(finding(message));
+                continue;
+            }
+        };
+        if objects.len() + files.len() > MOST_MANIFESTS {
+            findings.push(finding(format!("more than {MOST_MANIFESTS} files of manifests")));
+            continue;
+        }
+        for file in files {
+            let read = open_below(folder, &file).and_then(|path| read_file(&path, Limits::MANIFESTS.bytes));
+            let source = match read {
+                Ok(source) => Source { name: folder.join(&file).display().to_string(), ..source },
+                Err(error) => {
+                    findings.push(finding(format!("{error:#}")));
+                    continue;
+                }
+            };
+            match source.manifests(owner) {
+                Ok(documents) => objects.extend(documents.into_iter().map(|(line, value)| Object {
+                    value,
+                    origin: Origin::Manifest { file: source.name.clone(), line },
+                })),
+                Err(problems) => findings.extend(problems),
+            }
+        }
+    }
+    Ok(objects)
+}
+
+/// Whether this is a call by Argo CD: the parameters come from its variable.
+pub(super) fn is_plugin(flags: &InputFlags) -> bool {
+    flags.parameters.is_none() && std::env::var_os("ARGOCD_APP_PARAMETERS").is_some()
+}
+
+/// The pull request.
+pub(super) fn parameters(flags: &InputFlags) -> anyhow::Result<Parameters> {
+    let mut parameters = match (&flags.parameters, std::env::var("ARGOCD_APP_PARAMETERS")) {
+        (Some(path), _) => {
+            let source = read_file(path, parameters::LIMIT).context("failed to read the parameters")?;
+            Parameters::from_source(source)?
+        }
+        (None, Ok(text)) => Parameters::from_argocd(&text)?,
+        (None, Err(std::env::VarError::NotUnicode(_))) => bail!("ARGOCD_APP_PARAMETERS is not UTF-8"),
+        (None, Err(_)) if flags.set.is_empty() => {
+            bail!("there are no parameters: pass `--parameters FILE` or `--set number=128 --set head_sha=…`")
+        }
+        (None, Err(_)) => Parameters::default(),
+    };
+    for pair in &flags.set {
+        let (name, value) = pair.split_once('=').with_context(|| format!("`--set {pair}` is no `NAME=VALUE`"))?;
+        parameters.set(name, Value::string(value));
+    }
+    Ok(parameters)
+}
+
+/// Looks up where findings stand.
+pub(super) fn locate(findings: &mut [Finding], guardrails: &Source, policy: &Source, parameters: Option<&Parameters>) {
+    for finding in findings {
+        let Subject::Input(file, pointer) = &finding.subject else { continue };
+        let location = match file {
+            InputFile::Guardrails => guardrails.locate(pointer),
+            InputFile::Policy => policy.locate(pointer),
+            InputFile::Parameters => {
+                let name = pointer.trim_start_matches('/');
+                match parameters.map(|parameters| parameters.subject(name)) {
+                    Some(Subject::Place(location)) => location,
+                    _ => Location { pointer: Some(pointer.clone()), ..Location::default() },
+                }
+            }
+        };
+        finding.subject = Subject::Place(location);
+    }
+}

@@ -1,0 +1,147 @@
+//! The command line: arguments in, one of the commands, an exit code out.
+
+mod check;
+mod completions;
+mod explain;
+mod init;
+mod load;
+mod plugin;
+mod render;
+mod schema;
+mod terminal;
+
+use std::{
+    ffi::OsString,
+    io::{self, Write},
+    path::PathBuf,
+    process,
+};
+
+use clap::{Args, Parser, Subcommand};
+
+pub use plugin::PLUGIN;
+
+/// Pull request in, preview environment out.
+#[derive(Debug, Parser)]
+#[command(name = "dayfly", version, arg_required_else_help = true, after_help = EXIT_CODES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    /// When to use colour
+    #[arg(long, global = true, value_enum, default_value = "auto", value_name = "WHEN")]
+    color: terminal::Colour,
+}
+
+const EXIT_CODES: &str =
+    "Exit codes: 0 all is well (perhaps with warnings), 1 something was found, 2 it could not run.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Render the manifests of a preview
+    Render(render::RenderArgs),
+    /// Report everything that is wrong with a policy, guardrails and parameters
+    Check(check::CheckArgs),
+    /// Say who set a value, what was asked for, what was granted, and why
+    Explain(explain::ExplainArgs),
+    /// Print the built-in guardrails: the file to start from
+    Guardrails,
+    /// Print the JSON Schema of a file, or of what templates see
+    Schema(schema::SchemaArgs),
+    /// Write a commented preview.yaml to start from
+    Init(init::InitArgs),
+    /// Print the parameters as Argo CD's announcement (JSON)
+    Parameters,
+    /// Print the plugin.yaml of this version
+    Plugin(plugin::PluginArgs),
+    /// Print completions for a shell
+    Completions(completions::CompletionsArgs),
+}
+
+/// The three inputs.
+#[derive(Args, Debug)]
+struct InputArgs {
+    /// The folder with preview.yaml
+    #[arg(default_value = ".", value_name = "DIR")]
+    folder: PathBuf,
+    #[command(flatten)]
+    inputs: InputFlags,
+}
+
+#[derive(Args, Debug)]
+struct InputFlags {
+    /// The platform's guardrails; else those of $DAYFLY_GUARDRAILS, else the built-in ones
+    #[arg(long, value_name = "FILE")]
+    guardrails: Option<PathBuf>,
+    /// The pull request: a YAML or JSON map, `-` for standard input; else $ARGOCD_APP_PARAMETERS
+    #[arg(long, value_name = "FILE")]
+    parameters: Option<PathBuf>,
+    /// One parameter, after all others
+    #[arg(long, value_name = "NAME=VALUE")]
+    set: Vec<String>,
+}
+
+/// How it went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExitCode {
+    /// All is well, perhaps with warnings.
+    Fine = 0,
+    /// Something was found.
+    Findings = 1,
+    /// It could not run: a file is missing, an argument is wrong.
+    CannotRun = 2,
+}
+
+impl From<ExitCode> for process::ExitCode {
+    fn from(code: ExitCode) -> Self {
+        Self::from(code as u8)
+    }
+}
+
+/// Runs a command line. Everything that it reads is named in it, or in the two variables that Argo CD's plugins have.
+pub fn run(args: impl IntoIterator<Item = OsString>, out: &mut dyn Write, err: &mut dyn Write) -> ExitCode {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are no errors, and go to standard output.
+            let fine = !error.use_stderr();
+            let _ = error.print();
+            return if fine { ExitCode::Fine } else { ExitCode::CannotRun };
+        }
+    };
+    let colour = cli.color;
+    match dispatch(cli, out, err) {
+        Ok(code) => code,
+        // Whoever reads has seen enough: `dayfly render … | head` is no failure.
+        Err(error) if is_broken_pipe(&error) => ExitCode::Fine,
+        Err(error) => {
+            let bold =
+                if terminal::is_coloured(colour, terminal::Stream::Err) { ("\x1b[1;31m", "\x1b[0m") } else { ("", "") };
+            let _ = writeln!(err, "{}error{}: {error:#}", bold.0, bold.1);
+            ExitCode::CannotRun
+        }
+    }
+}
+
+fn dispatch(cli: Cli, out: &mut dyn Write, err: &mut dyn Write) -> anyhow::Result<ExitCode> {
+    match cli.command {
+        Command::Render(args) => render::run(&args, cli.color, out, err),
+        Command::Check(args) => check::run(&args, cli.color, out),
+        Command::Explain(args) => explain::run(&args, cli.color, out, err),
+        Command::Guardrails => print(out, load::BUILT_IN_GUARDRAILS),
+        Command::Schema(args) => print(out, &schema::schema(args.of)),
+        Command::Init(args) => init::run(&args, out),
+        Command::Parameters => print(out, &plugin::announcement()),
+        Command::Plugin(args) => print(out, &plugin::plugin(&args)),
+        Command::Completions(args) => print(out, &completions::completions(&args)),
+    }
+}
+
+fn print(out: &mut dyn Write, text: &str) -> anyhow::Result<ExitCode> {
+    out.write_all(text.as_bytes())?;
+    out.flush()?;
+    Ok(ExitCode::Fine)
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}

@@ -1,0 +1,41 @@
+//! `dayfly schema`: JSON Schemas, made from the types that are read.
+
+use clap::{Args, ValueEnum};
+use schemars::{JsonSchema, generate::SchemaSettings};
+
+use crate::{
+    input::{Guardrails, Policy},
+    resolve::Environment,
+};
+
+#[derive(Args, Debug)]
+pub(super) struct SchemaArgs {
+    /// Of what
+    #[arg(value_enum)]
+    pub(super) of: Of,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Of {
+    /// preview.yaml
+    Policy,
+    /// The platform's file
+    Guardrails,
+    /// What templates see
+    Environment,
+}
+
+/// A schema, as it is committed. Draft 7, which editors' YAML servers know best.
+pub fn schema(of: Of) -> String {
+    fn of_type<T: JsonSchema>() -> String {
+        let schema = SchemaSettings::draft07().into_generator().into_root_schema_for::<T>();
+        let mut text = serde_json::to_string_pretty(&schema).unwrap_or_default();
+        text.push('\n');
+        text
+    }
+    match of {
+        Of::Policy => of_type::<Policy>(),
+        Of::Guardrails => of_type::<Guardrails>(),
+        Of::Environment => of_type::<Environment>(),
+    }
+}

@@ -1,0 +1,196 @@
+//! `${{ … }}` in strings: of the guardrails, the policy and the templates.
+//!
+//! A value can never become structure: what an expression yields is put into the tree as a value and never parsed
+//! again. Nearly all expressions are paths, which are looked up directly (0.1 µs); the others go to minijinja (15 µs).
+
+mod engine;
+pub mod parse;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer};
+
+use crate::{
+    input::scalar::Scalar,
+    value::{Text, Value},
+};
+pub use parse::Part;
+
+/// A string of an input file that may hold expressions.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Interpolated {
+    pub source: String,
+    parts: Vec<Part>,
+}
+
+/// What expressions can see: names bound by `$for`, innermost first, and below them the context.
+#[derive(Clone, Copy)]
+pub struct Scope<'a> {
+    context: &'a Value,
+    bound: Option<&'a Bound<'a>>,
+}
+
+/// A name bound to a value around an inner scope.
+pub struct Bound<'a> {
+    pub name: &'a str,
+    pub value: &'a Value,
+    pub outer: Option<&'a Bound<'a>>,
+}
+
+impl<'a> Scope<'a> {
+    pub fn new(context: &'a Value) -> Self {
+        Self { context, bound: None }
+    }
+
+    /// The scope in which one more name is bound.
+    pub fn with(self, bound: &'a Bound<'a>) -> Self {
+        Self { bound: Some(bound), ..self }
+    }
+
+    pub fn bound(self) -> Option<&'a Bound<'a>> {
+        self.bound
+    }
+
+    fn variable(&self, name: &str) -> Option<&'a Value> {
+        let mut bound = self.bound;
+        while let Some(this) = bound {
+            if this.name == name {
+                return Some(this.value);
+            }
+            bound = this.outer;
+        }
+        self.context.get(name)
+    }
+
+    /// What a path leads to.
+    pub fn look_up(&self, path: &[Text]) -> Result<&'a Value, String> {
+        let (first, rest) = path.split_first().ok_or("an empty path")?;
+        let mut value = self.variable(first).ok_or_else(|| self.unknown(first))?;
+        for (index, name) in rest.iter().enumerate() {
+            value = match value {
+                Value::Map(map) => map.get(name).ok_or_else(|| {
+                    let nearest = crate::finding::nearest(name, map.iter().map(|(key, _)| key));
+                    format!("`{}` has no `{name}`{nearest}", path[..=index].join("."))
+                })?,
+                Value::List(items) => name
+                    .parse()
+                    .ok()
+                    .and_then(|index: usize| items.get(index))
+                    .ok_or_else(|| format!("`{}` has no item `{name}`", path[..=index].join(".")))?,
+                other => {
+                    return Err(format!("`{}` is {}, it has no `{name}`", path[..=index].join("."), other.kind_name()));
+                }
+            };
+        }
+        Ok(value)
+    }
+
+    fn unknown(&self, name: &str) -> String {
+        let names = self.context.as_map().into_iter().flat_map(|map| map.iter().map(|(key, _)| key));
+        format!("nothing is called `{name}`{}", crate::finding::nearest(name, names))
+    }
+}
+
+/// What `parts` come to: alone, an expression keeps its type; with text around it, everything is text.
+pub fn evaluate(parts: &[Part], scope: Scope<'_>) -> Result<Value, String> {
+    match parts {
+        [] => Ok(Value::from("")),
+        [Part::Text(text)] => Ok(Value::String(text.clone())),
+        [Part::Path(path)] => scope.look_up(path).cloned(),
+        [Part::Expression(source)] => engine::evaluate(source, scope),
+        parts => {
+            let mut joined = String::with_capacity(64);
+            for part in parts {
+                match part {
+                    Part::Text(text) => joined.push_str(text),
+                    Part::Path(path) => push(&mut joined, scope.look_up(path)?)?,
+                    Part::Expression(source) => push(&mut joined, &engine::evaluate(source, scope)?)?,
+                }
+            }
+            Ok(Value::string(joined))
+        }
+    }
+}
+
+fn push(joined: &mut String, value: &Value) -> Result<(), String> {
+    use std::fmt::Write as _;
+
+    match value {
+        Value::String(text) => joined.push_str(text),
+        Value::Int(number) => write!(joined, "{number}").map_err(|error| error.to_string())?,
+        Value::Float(number) => write!(joined, "{number}").map_err(|error| error.to_string())?,
+        Value::Bool(value) => joined.push_str(if *value { "true" } else { "false" }),
+        other => return Err(format!("{} cannot be put into text", other.kind_name())),
+    }
+    Ok(())
+}
+
+impl Interpolated {
+    /// The text that it comes to.
+    pub fn text(&self, scope: Scope<'_>) -> Result<String, String> {
+        match self.parts.as_slice() {
+            [Part::Text(text)] => Ok(text.to_string()),
+            parts => {
+                let mut joined = String::new();
+                push(&mut joined, &evaluate(parts, scope)?)?;
+                Ok(joined)
+            }
+        }
+    }
+
+    pub fn parts(&self) -> &[Part] {
+        &self.parts
+    }
+
+    /// Whether it says the same whatever the scope.
+    pub fn is_constant(&self) -> bool {
+        self.parts.iter().all(|part| matches!(part, Part::Text(_)))
+    }
+
+    /// Whether a path that begins so is used, on its own or inside of a larger expression.
+    pub fn mentions(&self, path: &str) -> bool {
+        self.parts.iter().any(|part| match part {
+            Part::Text(_) => false,
+            Part::Path(names) => {
+                let joined = names.join(".");
+                joined == path || joined.strip_prefix(path).is_some_and(|rest| rest.starts_with('.'))
+            }
+            Part::Expression(source) => source.contains(path),
+        })
+    }
+}
+
+impl Scalar for Interpolated {
+    const FORMAT: &'static str = "interpolated";
+    const EXPECTED: &'static str = "text, in which `${{ … }}` stands for a value; `$${{` for the characters themselves";
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let parts: Vec<Part> = parse::pieces(text)?.into_iter().map(Part::from).collect();
+        for part in &parts {
+            if let Part::Expression(source) = part {
+                engine::check(source)?;
+            }
+        }
+        Ok(Self { source: text.to_owned(), parts })
+    }
+}
+
+impl<'de> Deserialize<'de> for Interpolated {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+        Self::parse(&text).map_err(serde::de::Error::custom)
+    }
+}
+
+impl JsonSchema for Interpolated {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Interpolated".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "string", "format": Self::FORMAT})
+    }
+}

@@ -1,0 +1,78 @@
+//! Findings for programs.
+
+use serde::Serialize;
+
+use super::{Finding, Location, Owner, Severity};
+
+#[derive(Serialize)]
+struct Entry<'a> {
+    code: &'a str,
+    severity: Severity,
+    owner: Owner,
+    message: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    help: Option<&'a str>,
+    /// Always there; empty if the finding has no place.
+    location: Location,
+}
+
+/// A JSON array, laid out for people.
+pub fn json(findings: &[Finding]) -> String {
+    let entries: Vec<Entry<'_>> = findings
+        .iter()
+        .map(|finding| Entry {
+            code: finding.rule.code,
+            severity: finding.rule.severity,
+            owner: finding.owner,
+            message: &finding.message,
+            help: finding.help.as_deref(),
+            location: finding.location(),
+        })
+        .collect();
+    pretty(&entries)
+}
+
+/// With a line break at its end, as files and terminals want it.
+pub(super) fn pretty(value: &impl Serialize) -> String {
+    let mut text = serde_json::to_string_pretty(value).unwrap_or_default(); // strings and numbers cannot fail
+    text.push('\n');
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::text::tests::examples, json};
+
+    #[test]
+    fn programs_get_every_part() {
+        let expected = r#"[
+  {
+    "code": "unknown-field",
+    "severity": "error",
+    "owner": "team",
+    "message": "there is no field `servcies`, 100%: no",
+    "help": "did you mean `services`? The fields of a policy are listed in the documentation, and by `dayfly schema`",
+    "location": {
+      "file": "a b/preview.yaml",
+      "line": 12,
+      "column": 3,
+      "source": "  servcies:",
+      "pointer": "/spec"
+    }
+  },
+  {
+    "code": "ttl-clamped",
+    "severity": "warning",
+    "owner": "pull-request",
+    "message": "asked for 9d, allowed are 3d",
+    "location": {
+      "object": "Deployment/web",
+      "pointer": "/spec/replicas"
+    }
+  }
+]
+"#;
+        assert_eq!(json(&examples()[..2]), expected);
+        assert_eq!(json(&[]), "[]\n");
+    }
+}

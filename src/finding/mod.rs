@@ -1,0 +1,147 @@
+//! What dayfly has to say about its inputs: one type for every message, whoever it is for.
+
+mod github;
+mod json;
+mod nearest;
+mod sarif;
+mod text;
+mod visible;
+
+pub use github::github;
+pub use json::json;
+pub use nearest::nearest;
+pub use sarif::sarif;
+pub use text::{Style, text};
+pub(crate) use visible::is_deceptive;
+pub use visible::{printable, visible};
+
+use serde::Serialize;
+
+/// What can be found, documented: one constant in one file of [`crate::rules`].
+#[derive(Debug)]
+pub struct Rule {
+    /// Stable, kebab-case.
+    pub code: &'static str,
+    pub severity: Severity,
+    /// One line: what must hold.
+    pub summary: &'static str,
+    /// Why, and what to do about it; Markdown, for the documentation.
+    pub explanation: &'static str,
+}
+
+impl PartialEq for Rule {
+    fn eq(&self, other: &Self) -> bool {
+        self.code == other.code
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Nothing is rendered, or the quarantine.
+    Error,
+    /// Rendered, but not as it was asked for.
+    Warning,
+}
+
+/// Who can mend it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Owner {
+    Platform,
+    Team,
+    PullRequest,
+}
+
+impl Owner {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Platform => "platform",
+            Self::Team => "team",
+            Self::PullRequest => "pull-request",
+        }
+    }
+}
+
+/// The file that a finding is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum InputFile {
+    Guardrails,
+    Policy,
+    Parameters,
+}
+
+/// What a finding is about, before anybody looked up where that stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// A JSON pointer into an input file.
+    Input(InputFile, String),
+    /// A JSON pointer into a rendered object, `Kind/name`.
+    Object(String, String),
+    /// A place that is known already.
+    Place(Location),
+}
+
+/// Where something stands. Lines and columns count from one.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Location {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub column: Option<u32>,
+    /// The line itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// `Kind/name` of a rendered object.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub object: Option<String>,
+    /// A JSON pointer, into the file or the object.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pointer: Option<String>,
+}
+
+/// One thing that was found.
+#[derive(Clone, Debug)]
+pub struct Finding {
+    pub rule: &'static Rule,
+    pub owner: Owner,
+    /// What was found and what is allowed; one line, no secrets, nothing that a terminal would obey.
+    pub message: String,
+    /// What to do.
+    pub help: Option<String>,
+    pub subject: Subject,
+}
+
+impl Finding {
+    pub fn new(rule: &'static Rule, owner: Owner, subject: Subject, message: impl Into<String>) -> Self {
+        Self { rule, owner, message: message.into(), help: None, subject }
+    }
+
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    pub fn is_error(&self) -> bool {
+        self.rule.severity == Severity::Error
+    }
+
+    /// Where it is, as far as that was looked up.
+    pub fn location(&self) -> Location {
+        match &self.subject {
+            Subject::Place(location) => location.clone(),
+            Subject::Input(_, pointer) => Location { pointer: Some(pointer.clone()), ..Location::default() },
+            Subject::Object(object, pointer) => {
+                Location { object: Some(object.clone()), pointer: Some(pointer.clone()), ..Location::default() }
+            }
+        }
+    }
+}
+
+/// `1 error`, `2 errors`.
+pub(crate) fn count(number: usize, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}

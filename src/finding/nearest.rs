@@ -1,0 +1,48 @@
+/// `: did you mean `x`?`, or what else there is to choose from; nothing if there is nothing.
+pub fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> String {
+    let candidates: Vec<&str> = candidates.collect();
+    let best = candidates.iter().map(|candidate| (distance(name, candidate), *candidate)).min();
+    match best {
+        Some((distance, candidate)) if distance <= 1 + candidate.chars().count() / 3 => {
+            format!(": did you mean `{candidate}`?")
+        }
+        Some(_) if candidates.len() <= 12 => format!("; there is `{}`", candidates.join("`, `")),
+        _ => String::new(),
+    }
+}
+
+/// Insertions, deletions, replacements and swaps of neighbours (optimal string alignment); capital letters count as equal.
+fn distance(a: &str, b: &str) -> usize {
+    let a: Vec<char> = a.chars().take(64).flat_map(char::to_lowercase).collect();
+    let b: Vec<char> = b.chars().take(64).flat_map(char::to_lowercase).collect();
+    let mut rows = vec![vec![0; b.len() + 1]; a.len() + 1];
+    for (i, row) in rows.iter_mut().enumerate() {
+        row[0] = i;
+    }
+    rows[0] = (0..=b.len()).collect();
+    for i in 1..=a.len() {
+        for j in 1..=b.len() {
+            let replaced = rows[i - 1][j - 1] + usize::from(a[i - 1] != b[j - 1]);
+            let mut best = replaced.min(rows[i - 1][j] + 1).min(rows[i][j - 1] + 1);
+            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
+                best = best.min(rows[i - 2][j - 2] + 1);
+            }
+            rows[i][j] = best;
+        }
+    }
+    rows[a.len()][b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::nearest;
+
+    #[test]
+    fn suggests_what_was_meant() {
+        let fields = ["services", "secrets", "routes", "ttl"];
+        assert_eq!(nearest("servcies", fields.into_iter()), ": did you mean `services`?");
+        assert_eq!(nearest("TTL", fields.into_iter()), ": did you mean `ttl`?");
+        assert_eq!(nearest("zzz", fields.into_iter()), "; there is `services`, `secrets`, `routes`, `ttl`");
+        assert_eq!(nearest("zzz", [].into_iter()), "");
+    }
+}

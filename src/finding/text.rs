@@ -1,0 +1,223 @@
+//! Findings for people, on a terminal or in the one blob that Argo CD makes of them.
+
+use std::fmt::Write;
+
+use super::{Finding, Location, Severity, count, printable};
+
+/// What the terminal can do.
+#[derive(Clone, Copy, Debug)]
+pub struct Style {
+    pub colour: bool,
+    /// Columns; help is wrapped to it.
+    pub width: usize,
+}
+
+/// Below this, wrapping would leave a word a line.
+const NARROWEST: usize = 40;
+
+const RED: &str = "\x1b[1;31m";
+const YELLOW: &str = "\x1b[1;33m";
+const BLUE: &str = "\x1b[1;34m";
+const BOLD: &str = "\x1b[1m";
+const RESET: &str = "\x1b[0m";
+
+/// Each finding with its place, its source line and what to do, and how many there are; nothing if there are none.
+///
+/// The first line is enough to act on: where only one line is shown, it is that one.
+pub fn text(findings: &[Finding], style: &Style) -> String {
+    let mut out = String::new();
+    for finding in findings {
+        one(finding, *style, &mut out);
+        out.push('\n');
+    }
+    let errors = findings.iter().filter(|finding| finding.is_error()).count();
+    let parts = [(errors, "error"), (findings.len() - errors, "warning")];
+    let parts: Vec<String> = parts.into_iter().filter(|(n, _)| *n > 0).map(|(n, noun)| count(n, noun)).collect();
+    if !parts.is_empty() {
+        out.push_str(&parts.join(", "));
+        out.push('\n');
+    }
+    out
+}
+
+fn one(finding: &Finding, style: Style, out: &mut String) {
+    let paint = |colour: &'static str| if style.colour { colour } else { "" };
+    let (blue, bold, reset) = (paint(BLUE), paint(BOLD), paint(RESET));
+    let (colour, severity) = match finding.rule.severity {
+        Severity::Error => (paint(RED), "error"),
+        Severity::Warning => (paint(YELLOW), "warning"),
+    };
+    let location = finding.location();
+    let place = place(&location);
+    let message = printable(&finding.message, usize::MAX);
+    let _ = write!(out, "{colour}{severity}[{}]{reset}{bold}: {message}{reset}", finding.rule.code);
+    let _ = writeln!(out, "{}", if place.is_empty() { String::new() } else { format!(" ({place})") });
+    let number = location.line.map(|line| line.to_string()).unwrap_or_default();
+    let gutter = " ".repeat(number.len().max(1));
+    if !place.is_empty() {
+        let _ = writeln!(out, "{gutter}{blue}-->{reset} {place}");
+    }
+    if let Some(source) = location.source.as_deref().filter(|source| !source.is_empty() && !number.is_empty()) {
+        let source = printable(source, usize::MAX);
+        let _ = writeln!(out, "{gutter} {blue}|{reset}");
+        let _ = writeln!(out, "{blue}{number} |{reset} {source}");
+        if let Some(before) = before_caret(&location, &source) {
+            let _ = writeln!(out, "{gutter} {blue}|{reset} {}{colour}^{reset}", " ".repeat(before));
+        }
+    }
+    if let Some(help) = &finding.help {
+        let width = style.width.max(NARROWEST).saturating_sub(gutter.len() + "  = help: ".len());
+        for (index, line) in help.lines().flat_map(|line| wrap(line, width)).enumerate() {
+            let label = if index == 0 { format!("{blue}={reset} help:") } else { " ".repeat("= help:".len()) };
+            let _ = writeln!(out, "{gutter} {label} {line}");
+        }
+    }
+    let _ = writeln!(out, "{gutter} {blue}={reset} owner: {}", finding.owner.name());
+}
+
+/// `file:line:column`, or `Kind/name /pointer`; as much of it as is known.
+pub(super) fn place(location: &Location) -> String {
+    let mut place = String::new();
+    if let Some(file) = &location.file {
+        place.push_str(file);
+        for number in [location.line, location.column].into_iter().map_while(|number| number) {
+            let _ = write!(place, ":{number}");
+        }
+    }
+    let pointer = location.pointer.as_deref().filter(|_| location.line.is_none());
+    for part in [location.object.as_deref(), pointer].into_iter().flatten().filter(|part| !part.is_empty()) {
+        if !place.is_empty() {
+            place.push(' ');
+        }
+        place.push_str(part);
+    }
+    printable(&place, usize::MAX).into_owned()
+}
+
+/// How far in the caret stands; a shortened line may not reach that far.
+fn before_caret(location: &Location, source: &str) -> Option<usize> {
+    let before = location.column?.checked_sub(1)? as usize;
+    (before <= source.chars().count()).then_some(before)
+}
+
+/// Lines of at most `width` characters, unless a single word is longer.
+fn wrap(text: &str, width: usize) -> Vec<String> {
+    let text = printable(text, usize::MAX);
+    let mut lines = Vec::new();
+    let mut line = String::new();
+    let mut length = 0;
+    for word in text.split_whitespace() {
+        let word_length = word.chars().count();
+        if length > 0 && length + 1 + word_length > width {
+            lines.push(std::mem::take(&mut line));
+            length = 0;
+        }
+        if length > 0 {
+            line.push(' ');
+            length += 1;
+        }
+        line.push_str(word);
+        length += word_length;
+    }
+    lines.push(line);
+    lines
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::{Style, text};
+    use crate::finding::{Finding, InputFile, Location, Owner, Rule, Severity, Subject};
+
+    pub(crate) static UNKNOWN: Rule = Rule {
+        code: "unknown-field",
+        severity: Severity::Error,
+        summary: "every field is known",
+        explanation: "A field that nobody reads is a *mistake*.",
+    };
+    pub(crate) static CLAMPED: Rule = Rule {
+        code: "ttl-clamped",
+        severity: Severity::Warning,
+        summary: "the ttl is below the ceiling",
+        explanation: "Ask for less.",
+    };
+
+    /// One of each kind of place.
+    pub(crate) fn examples() -> Vec<Finding> {
+        let place = Location {
+            file: Some("a b/preview.yaml".into()),
+            line: Some(12),
+            column: Some(3),
+            source: Some("  servcies:".into()),
+            pointer: Some("/spec".into()),
+            ..Location::default()
+        };
+        let object = Subject::Object("Deployment/web".into(), "/spec/replicas".into());
+        vec![
+            Finding::new(&UNKNOWN, Owner::Team, Subject::Place(place), "there is no field `servcies`, 100%: no")
+                .help("did you mean `services`? The fields of a policy are listed in the documentation, and by `dayfly schema`"),
+            Finding::new(&CLAMPED, Owner::PullRequest, object, "asked for 9d, allowed are 3d"),
+            Finding::new(&CLAMPED, Owner::Platform, Subject::Input(InputFile::Policy, String::new()), "nowhere"),
+        ]
+    }
+
+    #[test]
+    fn people_see_where_and_what_to_do() {
+        let expected = "\
+error[unknown-field]: there is no field `servcies`, 100%: no (a b/preview.yaml:12:3)
+  --> a b/preview.yaml:12:3
+   |
+12 |   servcies:
+   |   ^
+   = help: did you mean `services`? The fields of a policy
+           are listed in the documentation, and by `dayfly
+           schema`
+   = owner: team
+
+warning[ttl-clamped]: asked for 9d, allowed are 3d (Deployment/web /spec/replicas)
+ --> Deployment/web /spec/replicas
+  = owner: pull-request
+
+warning[ttl-clamped]: nowhere
+  = owner: platform
+
+1 error, 2 warnings
+";
+        assert_eq!(text(&examples(), &Style { colour: false, width: 60 }), expected);
+        assert_eq!(text(&[], &Style { colour: true, width: 60 }), "");
+    }
+
+    #[test]
+    fn colour_is_all_that_colour_adds() {
+        let plain = text(&examples(), &Style { colour: false, width: 80 });
+        let mut coloured = text(&examples(), &Style { colour: true, width: 80 });
+        assert!(coloured.starts_with("\x1b[1;31merror[unknown-field]\x1b[0m\x1b[1m: there"));
+        for code in ["\x1b[1;31m", "\x1b[1;33m", "\x1b[1;34m", "\x1b[1m", "\x1b[0m"] {
+            coloured = coloured.replace(code, "");
+        }
+        assert_eq!(coloured, plain);
+    }
+
+    #[test]
+    fn nothing_foreign_is_obeyed_and_no_line_is_added() {
+        let place = Location {
+            file: Some("a\x1b[2J".into()),
+            line: Some(1),
+            column: Some(200),
+            source: Some("x\u{202e}".into()),
+            ..Location::default()
+        };
+        let finding = Finding::new(&UNKNOWN, Owner::Team, Subject::Place(place), "a\nerror: b").help("one\ntwo\x1b[0m");
+        let expected = "\
+error[unknown-field]: aerror: b (a[2J:1:200)
+ --> a[2J:1:200
+  |
+1 | x
+  = help: one
+          two[0m
+  = owner: team
+
+1 error
+";
+        assert_eq!(text(&[finding], &Style { colour: false, width: 0 }), expected);
+    }
+}

@@ -1,0 +1,58 @@
+//! Text from strangers, made harmless for people's eyes.
+
+use std::borrow::Cow;
+
+/// Longest stretch of foreign text in a message, in characters.
+const LONGEST: usize = 80;
+
+/// Foreign text for a message: one line, nothing that a terminal or a reader's eye obeys, not too long.
+pub fn visible(text: &str) -> Cow<'_, str> {
+    if text.len() <= LONGEST && !text.chars().any(is_deceptive) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(LONGEST + 8);
+    for c in text.chars().take(LONGEST) {
+        if is_deceptive(c) {
+            shown.extend(c.escape_unicode());
+        } else {
+            shown.push(c);
+        }
+    }
+    if text.chars().nth(LONGEST).is_some() {
+        shown.push('…');
+    }
+    Cow::Owned(shown)
+}
+
+/// Foreign text for an annotation or a variable: at most `longest` characters, deceptive ones left out.
+pub fn printable(text: &str, longest: usize) -> Cow<'_, str> {
+    if text.len() <= longest && !text.chars().any(is_deceptive) {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(text.chars().filter(|c| !is_deceptive(*c)).take(longest).collect())
+}
+
+/// Control characters (C0, C1, DEL), and those that reorder or hide text: directional marks and embeddings, zero-width
+/// characters, line and paragraph separators, byte-order marks, tags, non-characters.
+/// Source: Unicode TR 36 and CVE-2021-42574 ("Trojan Source").
+pub(crate) fn is_deceptive(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{ad}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fdd0}'..='\u{fdef}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}'
+            | '\u{fffe}' | '\u{ffff}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{printable, visible};
+
+    #[test]
+    fn terminals_and_eyes_are_not_deceived() {
+        assert_eq!(visible("feature/ä"), "feature/ä");
+        assert_eq!(visible("\x1b[31mred\u{202e}"), "\\u{1b}[31mred\\u{202e}");
+        assert_eq!(visible(&"x".repeat(1_000_000)).chars().count(), 81);
+        assert_eq!(printable("a\0b\u{2028}c", 10), "abc");
+        assert_eq!(printable("abcdef", 3), "abc");
+    }
+}

@@ -1,0 +1,274 @@
+//! Everything that is wrong with a file, by its JSON Schema: unknown fields, missing ones, wrong types, units and words.
+//!
+//! Runs only when the typed reader has refused a file. The schema comes from the same types, and a scalar's `format`
+//! leads to the same parser, so the two agree; `decode_and_diagnosis_agree` in the tests holds them to it.
+
+use schemars::JsonSchema;
+use serde_json::{Map, Value as Json};
+
+use crate::{
+    finding::{Finding, InputFile, Location, Owner, Subject, nearest, visible},
+    rules::input::{INVALID_VALUE, MISSING_FIELD, UNKNOWN_FIELD, WRONG_TYPE},
+    value::push_segment,
+    yaml::{Data, Entry, Mark, Node, scalar},
+};
+
+use super::{Source, scalar::refusal};
+
+/// All findings about `node`, which should be a `T`.
+pub(super) fn diagnose<T: JsonSchema>(source: &Source, file: InputFile, owner: Owner, node: &Node<'_>) -> Vec<Finding> {
+    let schema = schemars::schema_for!(T).to_value();
+    let definitions = schema.get("$defs").and_then(Json::as_object).cloned().unwrap_or_default();
+    let mut walk = Walk { source, file, owner, definitions, findings: Vec::new() };
+    walk.node(&schema, node, "");
+    walk.findings.sort_by_key(|finding| {
+        let location = finding.location();
+        (location.line, location.column)
+    });
+    walk.findings
+}
+
+struct Walk<'s> {
+    source: &'s Source,
+    file: InputFile,
+    owner: Owner,
+    definitions: Map<String, Json>,
+    findings: Vec<Finding>,
+}
+
+impl Walk<'_> {
+    fn report(
+        &mut self,
+        rule: &'static crate::finding::Rule,
+        mark: Mark,
+        pointer: &str,
+        message: String,
+        help: Option<String>,
+    ) {
+        let location = Location { pointer: Some(pointer.to_owned()), ..self.source.location(mark) };
+        let _ = self.file;
+        let mut finding = Finding::new(rule, self.owner, Subject::Place(location), message);
+        finding.help = help;
+        self.findings.push(finding);
+    }
+
+    /// The schema behind references; for what may be left out, the schema of what may be there.
+    fn resolve(&self, schema: &Json) -> Json {
+        if let Some(name) = schema.get("$ref").and_then(Json::as_str) {
+            let definition = self.definitions.get(name.trim_start_matches("#/$defs/"));
+            return definition.map_or(Json::Bool(true), |definition| self.resolve(definition));
+        }
+        if let Some([one, Json::Object(null)]) = schema.get("anyOf").and_then(Json::as_array).map(Vec::as_slice)
+            && null.get("type").and_then(Json::as_str) == Some("null")
+        {
+            return self.resolve(one);
+        }
+        schema.clone()
+    }
+
+    fn node(&mut self, schema: &Json, node: &Node<'_>, pointer: &str) {
+        let optional = schema.get("anyOf").is_some() || kinds(schema).any(|kind| kind == "null");
+        if optional && node.is_null() {
+            return;
+        }
+        let schema = self.resolve(schema);
+        if let Some(choices) = schema.get("oneOf").or_else(|| schema.get("anyOf")).and_then(Json::as_array) {
+            let choices = choices.clone();
+            return self.choice(&choices, node, pointer);
+        }
+        if schema.get("enum").is_some() || schema.get("const").is_some() {
+            return self.choice(std::slice::from_ref(&schema), node, pointer);
+        }
+        let kinds: Vec<&str> = kinds(&schema).filter(|kind| *kind != "null").collect();
+        if kinds.is_empty() {
+            return;
+        }
+        match &node.data {
+            Data::Map(entries) if kinds.contains(&"object") => self.object(&schema, node, entries, pointer),
+            Data::List(items) if kinds.contains(&"array") => {
+                let item_schema = schema.get("items").cloned().unwrap_or(Json::Bool(true));
+                for (index, item) in items.iter().enumerate() {
+                    self.node(&item_schema, item, &format!("{pointer}/{index}"));
+                }
+            }
+            Data::Scalar { text, plain } => self.scalar(&schema, &kinds, node, text, *plain, pointer),
+            _ => self.wrong_type(&kinds, node, pointer),
+        }
+    }
+
+    fn wrong_type(&mut self, kinds: &[&str], node: &Node<'_>, pointer: &str) {
+        let expected: Vec<&str> = kinds.iter().map(|kind| noun(kind)).collect();
+        let message = format!("found {}, expected {}", found(node), expected.join(" or "));
+        let text_wanted =
+            kinds.contains(&"string") && matches!(&node.data, Data::Scalar { plain: true, .. }) && !node.is_null();
+        let help =
+            text_wanted.then(|| format!("in quotes it is text: `\"{}\"`", visible(node.text().unwrap_or_default())));
+        self.report(&WRONG_TYPE, node.mark, pointer, message, help);
+    }
+
+    fn object(&mut self, schema: &Json, node: &Node<'_>, entries: &[Entry<'_>], pointer: &str) {
+        let properties = schema.get("properties").and_then(Json::as_object).cloned().unwrap_or_default();
+        for entry in entries {
+            let mut below = pointer.to_owned();
+            push_segment(&mut below, &entry.key);
+            if let Some(property) = properties.get(entry.key.as_ref()) {
+                self.node(property, &entry.value, &below);
+                continue;
+            }
+            match schema.get("additionalProperties") {
+                Some(Json::Bool(false)) => {
+                    let message = format!(
+                        "unknown field `{}`{}",
+                        visible(&entry.key),
+                        nearest(&entry.key, properties.keys().map(String::as_str))
+                    );
+                    self.report(&UNKNOWN_FIELD, entry.mark, &below, message, None);
+                }
+                Some(values) => {
+                    let names =
+                        schema.get("propertyNames").and_then(|names| names.get("format")).and_then(Json::as_str);
+                    if let Some((message, expected)) = names.and_then(|format| refusal(format, &entry.key)) {
+                        let message = format!("the name {message}: {expected}");
+                        self.report(&INVALID_VALUE, entry.mark, &below, message, None);
+                    }
+                    self.node(values, &entry.value, &below);
+                }
+                None => {}
+            }
+        }
+        for name in schema.get("required").and_then(Json::as_array).into_iter().flatten().filter_map(Json::as_str) {
+            if !entries.iter().any(|entry| entry.key == name) {
+                let described =
+                    properties.get(name).and_then(|property| property.get("description")).and_then(Json::as_str);
+                let message = format!("the field `{name}` is missing");
+                self.report(
+                    &MISSING_FIELD,
+                    node.mark,
+                    pointer,
+                    message,
+                    described.map(|text| format!("`{name}`: {}", first_line(text))),
+                );
+            }
+        }
+    }
+
+    fn scalar(&mut self, schema: &Json, kinds: &[&str], node: &Node<'_>, text: &str, plain: bool, pointer: &str) {
+        let kind = if plain { kind_of(text) } else { "string" };
+        let fits = kinds.contains(&kind) || (kind == "integer" && kinds.contains(&"number"));
+        if !fits {
+            return self.wrong_type(kinds, node, pointer);
+        }
+        if let Some((message, expected)) =
+            schema.get("format").and_then(Json::as_str).and_then(|format| refusal(format, text))
+        {
+            let message = if message.contains(expected) { message } else { format!("{message}: expected {expected}") };
+            return self.report(&INVALID_VALUE, node.mark, pointer, message, None);
+        }
+        if let Ok(number) = text.parse::<i64>() {
+            let bound = |name: &str| schema.get(name).and_then(Json::as_f64);
+            #[expect(clippy::cast_precision_loss, reason = "bounds of fields are small")]
+            let number = number as f64;
+            let (low, high) = (bound("minimum"), bound("maximum").or(format_maximum(schema)));
+            if low.is_some_and(|low| number < low) || high.is_some_and(|high| number > high) {
+                let message = match (low, high) {
+                    (Some(low), Some(high)) => format!("`{text}` is not between {low} and {high}"),
+                    (Some(low), None) => format!("`{text}` is less than {low}"),
+                    (_, high) => format!("`{text}` is more than {}", high.unwrap_or_default()),
+                };
+                self.report(&INVALID_VALUE, node.mark, pointer, message, None);
+            }
+        }
+    }
+
+    /// One of several words, or a map with one of several keys: how schemars writes an enum.
+    fn choice(&mut self, choices: &[Json], node: &Node<'_>, pointer: &str) {
+        let mut words = Vec::new();
+        for choice in choices {
+            words.extend(choice.get("const").and_then(Json::as_str));
+            words.extend(choice.get("enum").and_then(Json::as_array).into_iter().flatten().filter_map(Json::as_str));
+        }
+        let variants: Vec<(&str, &Json)> = choices
+            .iter()
+            .filter_map(|choice| choice.get("properties")?.as_object()?.iter().next())
+            .map(|(name, schema)| (name.as_str(), schema))
+            .collect();
+        match &node.data {
+            Data::Scalar { text, .. } if words.contains(&text.as_ref()) => {}
+            Data::Map(entries) if entries.len() == 1 && variants.iter().any(|(name, _)| *name == entries[0].key) => {
+                for (name, schema) in variants.into_iter().filter(|(name, _)| *name == entries[0].key) {
+                    self.node(schema, &entries[0].value, &format!("{pointer}/{name}"));
+                }
+            }
+            _ => {
+                let shown: Vec<String> = words
+                    .iter()
+                    .map(|word| format!("`{word}`"))
+                    .chain(variants.iter().map(|(name, _)| format!("`{{{name}: …}}`")))
+                    .collect();
+                let written = node.text().or(match &node.data {
+                    Data::Map(entries) => entries.first().map(|entry| entry.key.as_ref()),
+                    _ => None,
+                });
+                let hint = written
+                    .map(|text| nearest(text, words.iter().copied().chain(variants.iter().map(|(name, _)| *name))));
+                let hint = hint.filter(|hint| hint.contains("did you mean")).unwrap_or_default();
+                let message = format!("found {}, expected {}{hint}", found(node), shown.join(" or "));
+                self.report(&INVALID_VALUE, node.mark, pointer, message, None);
+            }
+        }
+    }
+}
+
+fn kinds(schema: &Json) -> impl Iterator<Item = &str> {
+    let several = schema.get("type").and_then(Json::as_array).into_iter().flatten();
+    schema.get("type").filter(|kind| kind.is_string()).into_iter().chain(several).filter_map(Json::as_str)
+}
+
+/// The JSON Schema type of a plain scalar.
+fn kind_of(text: &str) -> &'static str {
+    match scalar::core(text) {
+        scalar::Plain::Null => "null",
+        scalar::Plain::Bool(_) => "boolean",
+        scalar::Plain::Int(_) => "integer",
+        scalar::Plain::Float(_) => "number",
+        scalar::Plain::Text => "string",
+    }
+}
+
+fn noun(kind: &str) -> &'static str {
+    match kind {
+        "object" => "a map",
+        "array" => "a list",
+        "string" => "a string",
+        "boolean" => "`true` or `false`",
+        "integer" => "a whole number",
+        _ => "a number",
+    }
+}
+
+fn found(node: &Node<'_>) -> String {
+    match &node.data {
+        Data::Map(_) => "a map".to_owned(),
+        Data::List(_) => "a list".to_owned(),
+        Data::Scalar { text, plain } => match if *plain { kind_of(text) } else { "string" } {
+            "null" => "nothing".to_owned(),
+            "boolean" => format!("the boolean `{text}`"),
+            "integer" | "number" => format!("the number `{text}`"),
+            _ => format!("`{}`", visible(text)),
+        },
+    }
+}
+
+/// The largest value of schemars' integer formats.
+fn format_maximum(schema: &Json) -> Option<f64> {
+    match schema.get("format")?.as_str()? {
+        "uint8" => Some(255.0),
+        "uint16" => Some(65_535.0),
+        "uint32" => Some(4_294_967_295.0),
+        _ => None,
+    }
+}
+
+fn first_line(text: &str) -> &str {
+    text.lines().next().unwrap_or_default()
+}

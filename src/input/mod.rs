@@ -1,0 +1,40 @@
+//! The three inputs: what the platform allows, what the team wants, what the pull request is.
+//!
+//! Reading ends here: everything after works on typed values. What is wrong with a file is reported all at once, with
+//! its place ([`mod@diagnose`]).
+
+mod decode;
+mod diagnose;
+mod files;
+pub mod guardrails;
+mod ordered;
+pub mod parameters;
+pub mod policy;
+pub mod scalar;
+mod source;
+
+pub use files::{open_below, read_file};
+pub use guardrails::{Guardrails, GuardrailsSpec};
+pub use ordered::Ordered;
+pub use parameters::Parameters;
+pub use policy::{Policy, PolicySpec};
+pub use source::{Source, read_policy, read_typed, to_value};
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// The version of both files' format.
+pub const API_VERSION: &str = "dayfly.dev/v1alpha1";
+
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+pub enum ApiVersion {
+    #[serde(rename = "dayfly.dev/v1alpha1")]
+    V1alpha1,
+}
+
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Metadata {
+    /// Part of every name that is derived.
+    pub name: scalar::DnsLabel,
+}

@@ -1,0 +1,181 @@
+//! Parameters: what the pull request is, in the words of Argo CD's pull-request generator.
+//!
+//! Whoever opened the pull request chose most of them, so they are data: read leniently, judged by
+//! [`crate::resolve`], never a reason to stop without an answer.
+
+use anyhow::{Context as _, bail};
+
+use crate::{
+    finding::{Finding, Location, Owner, Subject},
+    value::Value,
+    yaml::{Limits, Node, scalar},
+};
+
+use super::{Source, to_value};
+
+/// A parameter that dayfly knows, as `dayfly parameters` announces it.
+#[derive(Debug)]
+pub struct Known {
+    pub name: &'static str,
+    pub title: &'static str,
+    pub required: bool,
+    /// Whether it is a list: `array` in Argo CD, or a `string` that holds a JSON list.
+    pub is_list: bool,
+}
+
+const fn known(name: &'static str, title: &'static str) -> Known {
+    Known { name, title, required: false, is_list: false }
+}
+
+/// All parameters, in the order of the documentation.
+pub static KNOWN: &[Known] = &[
+    Known { required: true, ..known("number", "Number of the pull request: its identity") },
+    Known { required: true, ..known("head_sha", "SHA of its head, in full") },
+    known("head_short_sha", "First eight characters of the SHA"),
+    known("head_short_sha_7", "First seven characters of the SHA"),
+    known("branch", "Its branch"),
+    known("branch_slug", "Its branch, as Argo CD makes a slug of it"),
+    known("target_branch", "The branch that it goes into"),
+    known("title", "Its title"),
+    known("author", "Who opened it"),
+    Known { is_list: true, ..known("labels", "Its labels") },
+    known("fork", "Whether it comes from a fork: `true` or `false`; left out, nobody knows"),
+    known("draft", "Whether it is a draft: `true` or `false`"),
+    known("url", "Its page"),
+    known("updated_at", "Its last activity (RFC 3339): the preview's time to live begins here"),
+];
+
+/// Most bytes of a parameters file, and of a line of `--each`.
+pub const LIMIT: usize = 8 << 20;
+
+/// Named values, and where they were read.
+#[derive(Clone, Debug, Default)]
+pub struct Parameters {
+    entries: Vec<(String, Value)>,
+    source: Option<Source>,
+    /// What is wrong with the file as a whole, such as duplicate keys.
+    problems: Vec<Finding>,
+}
+
+impl Parameters {
+    pub fn get(&self, name: &str) -> Option<&Value> {
+        self.entries.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value)
+    }
+
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.entries.iter().map(|(name, _)| name.as_str())
+    }
+
+    pub fn set(&mut self, name: &str, value: Value) {
+        self.entries.retain(|(key, _)| key != name);
+        self.entries.push((name.to_owned(), value));
+    }
+
+    /// What was wrong with the file itself.
+    pub fn problems(&self) -> &[Finding] {
+        &self.problems
+    }
+
+    /// Where a parameter stands.
+    pub fn subject(&self, name: &str) -> Subject {
+        match &self.source {
+            Some(source) if self.get(name).is_some() => Subject::Place(source.locate(&format!("/{name}"))),
+            source => Subject::Place(Location {
+                file: source.as_ref().map(|source| source.name.clone()),
+                pointer: Some(format!("/{name}")),
+                ..Location::default()
+            }),
+        }
+    }
+
+    /// From a YAML or JSON map. What is no map at all cannot be used.
+    pub fn from_source(source: Source) -> anyhow::Result<Self> {
+        let limits = Limits { bytes: LIMIT, ..Limits::DOCUMENT };
+        let mut entries = Vec::new();
+        match source.document(Owner::PullRequest, limits) {
+            Ok(node) => entries = map_entries(&node).with_context(|| format!("failed to use `{}`", source.name))?,
+            Err(problems) if problems.iter().all(|problem| problem.rule.code == "duplicate-key") => {
+                return Ok(Self { entries, source: Some(source), problems });
+            }
+            Err(problems) => {
+                let location = problems.first().map(Finding::location).unwrap_or_default();
+                let message = problems.first().map(|problem| problem.message.clone()).unwrap_or_default();
+                bail!("`{}` cannot be read, line {}: {message}", source.name, location.line.unwrap_or(1));
+            }
+        }
+        Ok(Self { entries, source: Some(source), problems: Vec::new() })
+    }
+
+    /// From a line of JSON: a map of names and values, or Argo CD's list.
+    pub fn from_json(text: &str) -> anyhow::Result<Self> {
+        if text.len() > LIMIT {
+            bail!("a parameter set of {} bytes, allowed are {LIMIT}", text.len());
+        }
+        match serde_json::from_str(text).context("parameters are a JSON map of names and values")? {
+            serde_json::Value::Object(map) => {
+                let entries = map.into_iter().map(|(name, value)| (name, Value::from(value))).collect();
+                Ok(Self { entries, ..Self::default() })
+            }
+            serde_json::Value::Array(list) => Ok(Self { entries: argo_entries(list), ..Self::default() }),
+            serde_json::Value::Null => Ok(Self::default()),
+            _ => bail!("parameters are a map of names and values, or Argo CD's list"),
+        }
+    }
+
+    /// From `ARGOCD_APP_PARAMETERS`: a list of `{name, string | array | map}`, or `null` if there are none.
+    pub fn from_argocd(text: &str) -> anyhow::Result<Self> {
+        Self::from_json(text).context("failed to read ARGOCD_APP_PARAMETERS")
+    }
+}
+
+fn map_entries(node: &Node<'_>) -> anyhow::Result<Vec<(String, Value)>> {
+    match to_value(node, scalar::core) {
+        Value::Map(map) => Ok(map
+            .into_iter()
+            .map(|(name, value)| {
+                // A number keeps its text: a SHA of digits is no number.
+                let text =
+                    node.get(&name).and_then(Node::text).filter(|_| matches!(value, Value::Int(_) | Value::Float(_)));
+                let value = text.map_or(value.clone(), Value::string);
+                (name.into_owned(), value)
+            })
+            .collect()),
+        other => bail!("parameters are a map of names and values, found {}", other.kind_name()),
+    }
+}
+
+/// Entries that are no such thing are left out: Argo CD writes the list, its future may bring more fields.
+fn argo_entries(list: Vec<serde_json::Value>) -> Vec<(String, Value)> {
+    let entry = |item: serde_json::Value| {
+        let serde_json::Value::Object(mut item) = item else { return None };
+        let serde_json::Value::String(name) = item.remove("name")? else { return None };
+        let value = item.remove("string").or_else(|| item.remove("array")).or_else(|| item.remove("map"))?;
+        Some((name, Value::from(value)))
+    };
+    list.into_iter().filter_map(entry).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Parameters;
+    use crate::{input::Source, value::Value};
+
+    #[test]
+    fn argo_cd_writes_a_list() {
+        let text = r#"[{"name":"number","string":"17"},{"array":["a","b"],"name":"labels"},{"name":"x"},7]"#;
+        let parameters = Parameters::from_argocd(text).expect("a list");
+        assert_eq!(parameters.get("number"), Some(&Value::string("17")));
+        assert_eq!(parameters.get("labels").map(Value::items).map(<[_]>::len), Some(2));
+        assert!(Parameters::from_argocd("null").expect("none").get("number").is_none());
+        assert!(Parameters::from_argocd("garbage").is_err());
+    }
+
+    #[test]
+    fn numbers_keep_their_text() {
+        let source = Source { name: "p.yaml".into(), text: "number: 17\nhead_sha: 1234567e1\nfork: true\n".into() };
+        let parameters = Parameters::from_source(source).expect("a map");
+        assert_eq!(parameters.get("number"), Some(&Value::string("17")));
+        assert_eq!(parameters.get("head_sha"), Some(&Value::string("1234567e1")));
+        assert_eq!(parameters.get("fork"), Some(&Value::Bool(true)));
+    }
+}

@@ -1,0 +1,93 @@
+use std::fmt;
+
+use super::Scalar;
+
+/// A length of time in whole seconds: `90s`, `15m`, `48h`, `7d`, `2w`, or several of them (`1h30m`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Duration {
+    pub seconds: u64,
+}
+
+impl Scalar for Duration {
+    const FORMAT: &'static str = "duration-dhms";
+    const EXPECTED: &'static str = "a whole number with a unit: `30s`, `15m`, `48h`, `7d` or `2w`, or several: `1h30m`";
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let mut rest = text;
+        let mut seconds: u64 = 0;
+        while !rest.is_empty() || text.is_empty() {
+            let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+            if digits == 0 {
+                return Err(format!("`{text}` is no length of time"));
+            }
+            let unit = match rest.as_bytes().get(digits) {
+                None => return Err(format!("`{text}` has no unit")),
+                Some(b's') => 1,
+                Some(b'm') => 60,
+                Some(b'h') => 3600,
+                Some(b'd') => 86_400,
+                Some(b'w') => 7 * 86_400,
+                Some(_) => {
+                    let unit: String = rest[digits..].chars().take_while(|c| !c.is_ascii_digit()).collect();
+                    return Err(format!("`{unit}` is no unit of time"));
+                }
+            };
+            seconds = rest[..digits]
+                .parse::<u64>()
+                .ok()
+                .and_then(|count| count.checked_mul(unit)?.checked_add(seconds))
+                .filter(|total| *total <= 10 * 366 * 86_400)
+                .ok_or_else(|| format!("`{text}` is longer than ten years"))?;
+            rest = &rest[digits + 1..];
+        }
+        if seconds == 0 {
+            return Err(format!("`{text}` is no time at all"));
+        }
+        Ok(Self { seconds })
+    }
+}
+
+impl Duration {
+    /// As Go prints a duration, and so as controllers write it back: `1h0m0s`.
+    pub fn go(self) -> String {
+        let (hours, minutes, seconds) = (self.seconds / 3600, self.seconds / 60 % 60, self.seconds % 60);
+        match (hours, minutes) {
+            (0, 0) => format!("{seconds}s"),
+            (0, _) => format!("{minutes}m{seconds}s"),
+            _ => format!("{hours}h{minutes}m{seconds}s"),
+        }
+    }
+}
+
+/// The shortest way to say it without days, whose length people argue about: `48h`, `1h30m`.
+impl fmt::Display for Duration {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (count, unit) in [(self.seconds / 3600, 'h'), (self.seconds / 60 % 60, 'm'), (self.seconds % 60, 's')] {
+            if count > 0 {
+                write!(f, "{count}{unit}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Duration, Scalar};
+
+    #[test]
+    fn reads_units_and_refuses_what_has_none() {
+        for (text, seconds) in [("30s", 30), ("15m", 900), ("48h", 172_800), ("7d", 604_800), ("1h30m", 5400)] {
+            assert_eq!(Duration::parse(text), Ok(Duration { seconds }), "{text}");
+        }
+        for text in ["", "48", "48H", "h", "1.5h", "-1h", "0s", "99999999999999999999h", "9999w", "1h 30m"] {
+            assert!(Duration::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn prints_as_go_and_as_people_do() {
+        let time = Duration { seconds: 5400 };
+        assert_eq!((time.go().as_str(), time.to_string().as_str()), ("1h30m0s", "1h30m"));
+    }
+}

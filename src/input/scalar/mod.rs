@@ -1,0 +1,128 @@
+//! The units and shapes of the inputs' scalars, each parsed once, where it is read.
+//!
+//! A type says by its `FORMAT` (the JSON Schema's word for it) what it is. The typed reader and the error report both
+//! call the same `parse`, so that a value which one accepts the other accepts too.
+
+mod cidr;
+mod duration;
+mod names;
+mod quantity;
+
+pub use cidr::Cidr;
+pub use duration::Duration;
+pub use names::{
+    DnsLabel, DnsName, EnvName, ImagePrefix, LabelValue, RelativePath, SecretKey, Url, is_dns_label, is_dns_name,
+    is_label_value,
+};
+pub use quantity::Quantity;
+
+use crate::expression::Interpolated;
+
+/// A scalar with a shape of its own.
+pub trait Scalar: Sized {
+    /// The `format` keyword of its schema.
+    const FORMAT: &'static str;
+    /// What is allowed, in words: shown with every refusal.
+    const EXPECTED: &'static str;
+    /// Whether a plain number is as good as a string.
+    const NUMBERS: bool = false;
+
+    /// Reads the text, or says what is wrong with it.
+    fn parse(text: &str) -> Result<Self, String>;
+}
+
+/// `Deserialize` and `JsonSchema` for [`Scalar`]s.
+macro_rules! scalar_traits {
+    ($($type:ty),* $(,)?) => {$(
+        impl<'de> serde::Deserialize<'de> for $type {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = if <$type as $crate::input::scalar::Scalar>::NUMBERS {
+                    deserializer.deserialize_any($crate::input::scalar::TextOrNumber)?
+                } else {
+                    serde::Deserialize::deserialize(deserializer)?
+                };
+                let text: std::borrow::Cow<'de, str> = text;
+                <$type as $crate::input::scalar::Scalar>::parse(&text).map_err(serde::de::Error::custom)
+            }
+        }
+
+        impl schemars::JsonSchema for $type {
+            fn inline_schema() -> bool {
+                true
+            }
+
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($type).into()
+            }
+
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                use $crate::input::scalar::Scalar;
+                let kinds: &[&str] = if <$type>::NUMBERS { &["string", "number"] } else { &["string"] };
+                let kinds = match kinds {
+                    [one] => serde_json::json!(one),
+                    several => serde_json::json!(several),
+                };
+                schemars::json_schema!({"type": kinds, "format": <$type>::FORMAT})
+            }
+        }
+    )*};
+}
+
+scalar_traits!(
+    Cidr,
+    Duration,
+    Quantity,
+    DnsLabel,
+    DnsName,
+    EnvName,
+    ImagePrefix,
+    LabelValue,
+    RelativePath,
+    SecretKey,
+    Url,
+);
+
+/// Takes the text of a string or a number.
+pub(crate) struct TextOrNumber;
+
+impl<'de> serde::de::Visitor<'de> for TextOrNumber {
+    type Value = std::borrow::Cow<'de, str>;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a string or a number")
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(text.to_owned().into())
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<Self::Value, E> {
+        Ok(number.to_string().into())
+    }
+
+    fn visit_f64<E>(self, number: f64) -> Result<Self::Value, E> {
+        Ok(number.to_string().into())
+    }
+}
+
+/// What a scalar of a schema `format` may be, and what is wrong with `text`, if anything.
+pub(crate) fn refusal(format: &str, text: &str) -> Option<(String, &'static str)> {
+    fn of<T: Scalar>(text: &str) -> Option<(String, &'static str)> {
+        T::parse(text).err().map(|message| (message, T::EXPECTED))
+    }
+    match format {
+        Cidr::FORMAT => of::<Cidr>(text),
+        Duration::FORMAT => of::<Duration>(text),
+        Quantity::FORMAT => of::<Quantity>(text),
+        DnsLabel::FORMAT => of::<DnsLabel>(text),
+        DnsName::FORMAT => of::<DnsName>(text),
+        EnvName::FORMAT => of::<EnvName>(text),
+        ImagePrefix::FORMAT => of::<ImagePrefix>(text),
+        LabelValue::FORMAT => of::<LabelValue>(text),
+        RelativePath::FORMAT => of::<RelativePath>(text),
+        SecretKey::FORMAT => of::<SecretKey>(text),
+        Url::FORMAT => of::<Url>(text),
+        Interpolated::FORMAT => of::<Interpolated>(text),
+        _ => None,
+    }
+}

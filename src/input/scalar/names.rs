@@ -1,0 +1,173 @@
+//! Names, paths and addresses, checked byte by byte: a regular expression compiled at start-up would cost more than a
+//! whole render.
+
+use super::Scalar;
+
+/// A string newtype whose whole knowledge is a predicate.
+macro_rules! text_scalar {
+    ($(#[$doc:meta])* $name:ident, $format:literal, $expected:literal, $test:expr) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub struct $name(String);
+
+        impl Scalar for $name {
+            const FORMAT: &'static str = $format;
+            const EXPECTED: &'static str = $expected;
+
+            fn parse(text: &str) -> Result<Self, String> {
+                let test: fn(&str) -> bool = $test;
+                if test(text) { Ok(Self(text.to_owned())) } else { Err(format!("`{}` is not allowed here", crate::finding::visible(text))) }
+            }
+        }
+
+        impl std::ops::Deref for $name {
+            type Target = str;
+
+            fn deref(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+text_scalar!(
+    /// A DNS label (RFC 1123): what Kubernetes takes for a Namespace or a Service.
+    DnsLabel,
+    "dns-label",
+    "lower-case letters, digits and `-`, at most 63, beginning with a letter",
+    |text| is_dns_label(text) && text.starts_with(|c: char| c.is_ascii_lowercase())
+);
+text_scalar!(
+    /// A DNS name of one or more labels.
+    DnsName,
+    "dns-name",
+    "a DNS name such as `preview.example.com`",
+    is_dns_name
+);
+text_scalar!(
+    /// The name of an environment variable, as every shell takes it.
+    EnvName,
+    "environment-variable",
+    "letters, digits and `_`, not beginning with a digit",
+    |text| {
+        text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+    }
+);
+text_scalar!(
+    /// Where images may come from: a registry, or a path in one that ends with `/`.
+    ImagePrefix,
+    "image-prefix",
+    "a registry or a path in one, ending with `/`: `ghcr.io/acme/`",
+    |text| text.ends_with('/') && text.len() > 1 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"./-_:".contains(&b))
+);
+text_scalar!(
+    /// The value of a Kubernetes label, not empty.
+    LabelValue,
+    "label-value",
+    "at most 63 letters, digits, `-`, `_` and `.`, beginning and ending with a letter or digit",
+    is_label_value
+);
+text_scalar!(
+    /// A path below the folder of the file that names it.
+    RelativePath,
+    "relative-path",
+    "a path below this folder, without `..`",
+    is_relative_path
+);
+text_scalar!(
+    /// A key of the secret store and a property in it: `storefront/stripe#api_key`; without `#`, the whole secret.
+    SecretKey,
+    "secret-key",
+    "a path below the secrets' prefix, and after `#` a property: `storefront/stripe#api_key`",
+    |text| {
+        let (path, property) = text.split_once('#').unwrap_or((text, "value"));
+        let plain = |text: &str| !text.is_empty() && text.len() <= 512 && !text.contains(|c: char| c.is_control() || c == '#');
+        plain(path) && plain(property)
+    }
+);
+text_scalar!(
+    /// A web address.
+    Url,
+    "web-url",
+    "an address that begins with `https://` or `http://`",
+    |text| {
+        let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+        rest.is_some_and(|rest| {
+            !rest.is_empty()
+                && !rest.starts_with('/')
+                && text.len() <= 2048
+                && text.bytes().all(|b| b.is_ascii_graphic() && !b"\"<>\\^`{|}".contains(&b))
+        })
+    }
+);
+
+/// RFC 1123, as Kubernetes has it: at most 63 lower-case letters, digits and inner hyphens.
+pub fn is_dns_label(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let edge = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+    (1..=63).contains(&bytes.len())
+        && bytes.first().is_some_and(edge)
+        && bytes.last().is_some_and(edge)
+        && bytes.iter().all(|b| edge(b) || *b == b'-')
+}
+
+/// RFC 1123 subdomain: labels and dots, at most 253.
+pub fn is_dns_name(text: &str) -> bool {
+    text.len() <= 253 && text.split('.').all(is_dns_label)
+}
+
+/// A label's value, as Kubernetes has it, but not empty.
+pub fn is_label_value(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    (1..=63).contains(&bytes.len())
+        && bytes.first().is_some_and(u8::is_ascii_alphanumeric)
+        && bytes.last().is_some_and(u8::is_ascii_alphanumeric)
+        && bytes.iter().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(b))
+}
+
+fn is_relative_path(text: &str) -> bool {
+    text.len() <= 512
+        && !text.contains(|c: char| c.is_control() || c == '\\')
+        && text.split('/').all(|part| !part.is_empty() && part != "..")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{DnsLabel, Scalar, SecretKey, Url, is_dns_label, is_dns_name, is_label_value};
+
+    #[test]
+    fn names() {
+        assert!(is_dns_label("a-1") && is_dns_label("1a") && is_dns_label(&"a".repeat(63)));
+        assert!(DnsLabel::parse("1a").is_err());
+        for text in ["", "-a", "a-", "A", "a.b", "a_b", "ä", &"a".repeat(64)] {
+            assert!(!is_dns_label(text), "{text}");
+        }
+        assert!(is_dns_name("a.b-c.d") && !is_dns_name("a..b") && !is_dns_name(".a"));
+        assert!(is_label_value("A_b.c-1") && !is_label_value("a ") && !is_label_value("") && !is_label_value("-a"));
+    }
+
+    #[test]
+    fn secret_keys_have_a_path_and_perhaps_a_property() {
+        for text in ["storefront/stripe#api_key", "storefront/stripe"] {
+            assert!(SecretKey::parse(text).is_ok(), "{text}");
+        }
+        for text in ["", "#x", "a#", "a#b#c", "a\n#b"] {
+            assert!(SecretKey::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn addresses() {
+        assert!(Url::parse("https://github.com/a/b/pull/1?x=y#z").is_ok());
+        for text in ["javascript:alert(1)", "https://", "https:///x", "https://a b", "https://a\"b", "ftp://a"] {
+            assert!(Url::parse(text).is_err(), "{text}");
+        }
+    }
+}

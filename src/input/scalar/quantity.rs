@@ -1,0 +1,120 @@
+use std::{cmp::Ordering, fmt};
+
+use super::Scalar;
+
+/// An amount of a resource in Kubernetes' notation: `500m`, `2`, `1.5Gi`, `1e3`.
+///
+/// Compared by amount, printed as it was written. Source: `k8s.io/apimachinery/pkg/api/resource/quantity.go`.
+#[derive(Clone, Debug)]
+pub struct Quantity {
+    text: String,
+    /// Billionths of the unit, the smallest step that Kubernetes knows.
+    pub nano: i128,
+}
+
+impl Scalar for Quantity {
+    const FORMAT: &'static str = "quantity";
+    const EXPECTED: &'static str = "a Kubernetes quantity such as `500m`, `2`, `512Mi` or `1.5Gi`";
+    const NUMBERS: bool = true;
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let wrong = || format!("`{text}` is no quantity");
+        let end = text.bytes().take_while(|b| b.is_ascii_digit() || *b == b'.').count();
+        let (number, suffix) = text.split_at(end);
+        let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+        if whole.len() + fraction.len() == 0 || whole.len() > 18 || fraction.len() > 9 || fraction.contains('.') {
+            return Err(wrong());
+        }
+        let unit = match suffix {
+            "n" => 1,
+            "u" => 1_000,
+            "m" => 1_000_000,
+            _ => NANO
+                .checked_mul(scale(suffix).ok_or_else(|| format!("`{suffix}` is no unit of a quantity"))?)
+                .ok_or_else(wrong)?,
+        };
+        let digits: i128 = format!("{whole}{fraction}").parse().map_err(|_| wrong())?;
+        let tenths = 10_i128.pow(u32::try_from(fraction.len()).unwrap_or(0));
+        // A fraction of a billionth is rounded up, as Kubernetes does.
+        let nano = digits.checked_mul(unit).map(|n| (n + tenths - 1) / tenths).ok_or_else(wrong)?;
+        Ok(Self { text: text.to_owned(), nano })
+    }
+}
+
+const NANO: i128 = 1_000_000_000;
+
+fn scale(suffix: &str) -> Option<i128> {
+    Some(match suffix {
+        "" => 1,
+        "k" => 1_000,
+        "M" => 1_000_000,
+        "G" => 1_000_000_000,
+        "T" => 1_000_000_000_000,
+        "P" => 1_000_000_000_000_000,
+        "E" => 1_000_000_000_000_000_000,
+        "Ki" => 1 << 10,
+        "Mi" => 1 << 20,
+        "Gi" => 1 << 30,
+        "Ti" => 1 << 40,
+        "Pi" => 1 << 50,
+        "Ei" => 1 << 60,
+        _ => {
+            let exponent: u32 = suffix.strip_prefix(['e', 'E'])?.parse().ok()?;
+            10_i128.checked_pow(exponent).filter(|_| exponent <= 18)?
+        }
+    })
+}
+
+impl Quantity {
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+}
+
+impl fmt::Display for Quantity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl PartialEq for Quantity {
+    fn eq(&self, other: &Self) -> bool {
+        self.nano == other.nano
+    }
+}
+
+impl Eq for Quantity {}
+
+impl PartialOrd for Quantity {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Quantity {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.nano.cmp(&other.nano)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Quantity, Scalar};
+
+    #[test]
+    fn compares_amounts() {
+        for (one, other) in
+            [("1", "1000m"), ("1Gi", "1024Mi"), ("1k", "1e3"), ("0.5", "500m"), ("1.5Gi", "1536Mi"), ("1Ei", "1024Pi")]
+        {
+            assert_eq!(Quantity::parse(one), Quantity::parse(other), "{one} {other}");
+        }
+        assert!(Quantity::parse("1G") < Quantity::parse("1Gi"));
+    }
+
+    #[test]
+    fn refuses_what_kubernetes_refuses() {
+        for text in ["", "Mi", "1E3Mi", "1 Gi", "1gi", "-1", "1.2.3", ".", "1e", "1e99", "99999999999999999999"] {
+            assert!(Quantity::parse(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! A file that was read, and how its places are shown.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::{
+    finding::{Finding, InputFile, Location, Owner, Subject, visible},
+    rules::input::{DUPLICATE_KEY, INPUT_LIMIT, NOT_YAML, WRONG_TYPE},
+    value::{Map, Value},
+    yaml::{self, Data, Limits, Mark, Node, ProblemKind, scalar},
+};
+
+use super::{
+    API_VERSION, Policy,
+    decode::Decoder,
+    diagnose::diagnose,
+    guardrails::Layout,
+    scalar::{is_dns_label, is_label_value},
+};
+
+/// A file: what it is called, and its text.
+#[derive(Clone, Debug)]
+pub struct Source {
+    pub name: String,
+    pub text: String,
+}
+
+impl Source {
+    /// A place of this file, with the line that stands there.
+    pub fn location(&self, mark: Mark) -> Location {
+        let line = self.text.lines().nth(mark.line.saturating_sub(1) as usize).unwrap_or_default();
+        Location {
+            file: Some(self.name.clone()),
+            line: Some(mark.line),
+            column: Some(mark.column),
+            source: Some(visible(&line.trim_end().replace('\t', " ")).into_owned()),
+            ..Location::default()
+        }
+    }
+
+    /// The place of a JSON pointer, found by reading the file once more: only findings need it.
+    pub fn locate(&self, pointer: &str) -> Location {
+        let mark = match yaml::read(&self.text, Limits::DOCUMENT) {
+            Ok(documents) => documents.first().map(|node| node.locate(pointer, false)).unwrap_or_default(),
+            Err(_) => Mark::default(),
+        };
+        let location = if mark.line == 0 {
+            Location { file: Some(self.name.clone()), ..Location::default() }
+        } else {
+            self.location(mark)
+        };
+        Location { pointer: Some(pointer.to_owned()), ..location }
+    }
+
+    pub(super) fn problems(&self, owner: Owner, problems: Vec<yaml::Problem>) -> Vec<Finding> {
+        problems
+            .into_iter()
+            .map(|problem| {
+                let rule = match problem.kind {
+                    ProblemKind::Syntax => &NOT_YAML,
+                    ProblemKind::DuplicateKey => &DUPLICATE_KEY,
+                    ProblemKind::Limit => &INPUT_LIMIT,
+                };
+                let message = visible(&problem.message).into_owned();
+                Finding::new(rule, owner, Subject::Place(self.location(problem.mark)), message)
+            })
+            .collect()
+    }
+
+    /// The documents of a file of manifests, read as Kubernetes would read them, and the lines where they begin.
+    pub fn manifests(&self, owner: Owner) -> Result<Vec<(u32, Value)>, Vec<Finding>> {
+        let documents = yaml::read(&self.text, Limits::MANIFESTS).map_err(|problems| self.problems(owner, problems))?;
+        Ok(documents.iter().map(|node| (node.mark.line, to_value(node, scalar::kubernetes))).collect())
+    }
+
+    /// The file's one document.
+    pub(super) fn document(&self, owner: Owner, limits: Limits) -> Result<Node<'_>, Vec<Finding>> {
+        let documents = yaml::read(&self.text, limits).map_err(|problems| self.problems(owner, problems))?;
+        documents.into_iter().next().ok_or_else(|| {
+            let location = Location { file: Some(self.name.clone()), ..Location::default() };
+            vec![Finding::new(&WRONG_TYPE, owner, Subject::Place(location), "the file says nothing")]
+        })
+    }
+}
+
+/// A file as its type, or everything that is wrong with it.
+pub fn read_typed<T>(source: &Source, file: InputFile, owner: Owner) -> Result<T, Vec<Finding>>
+where
+    T: for<'n> Deserialize<'n> + JsonSchema,
+{
+    let node = source.document(owner, Limits::DOCUMENT)?;
+    T::deserialize(Decoder(&node)).map_err(|misfit| {
+        let found = diagnose::<T>(source, file, owner, &node);
+        if !found.is_empty() {
+            return found;
+        }
+        vec![Finding::new(&WRONG_TYPE, owner, Subject::Place(source.location(node.mark)), visible(&misfit.0))]
+    })
+}
+
+/// The policy: in layout `single` it comes from the pull request, so a name that can be made out is enough for a
+/// quarantine that says what is wrong with the rest.
+pub fn read_policy(source: &Source, owner: Owner, layout: Layout) -> Result<(Policy, Vec<Finding>), Vec<Finding>> {
+    let findings = match read_typed::<Policy>(source, InputFile::Policy, owner) {
+        Ok(policy) => return Ok((policy, Vec::new())),
+        Err(findings) => findings,
+    };
+    if layout == Layout::Single
+        && let Ok(documents) = yaml::read(&source.text, Limits::DOCUMENT)
+        && let Some(document) = documents.first()
+        && let Some(policy) = salvage(document)
+    {
+        return Ok((policy, findings));
+    }
+    Err(findings)
+}
+
+/// The least policy: its name, and its owners if they can be read.
+fn salvage(document: &Node<'_>) -> Option<Policy> {
+    let text = |node: Option<&Node<'_>>, key: &str| Some(node?.get(key)?.text()?.to_owned());
+    let label = |key: &str| {
+        text(document.get("spec"), key).filter(|text| is_label_value(text)).unwrap_or_else(|| "unknown".to_owned())
+    };
+    let name = text(document.get("metadata"), "name").filter(|name| is_dns_label(name))?;
+    let least = format!(
+        "{{apiVersion: {API_VERSION}, kind: PreviewPolicy, metadata: {{name: \"{name}\"}}, spec: {{team: \"{}\", costCenter: \"{}\"}}}}",
+        label("team"),
+        label("costCenter")
+    );
+    let documents = yaml::read(&least, Limits::DOCUMENT).ok()?;
+    Policy::deserialize(Decoder(documents.first()?)).ok()
+}
+
+/// A node as a value, each plain scalar understood by `read`.
+pub fn to_value(node: &Node<'_>, read: fn(&str) -> scalar::Plain) -> Value {
+    match &node.data {
+        Data::Scalar { text, plain: false } => Value::string(text.as_ref()),
+        Data::Scalar { text, plain: true } => match read(text) {
+            scalar::Plain::Null => Value::Null,
+            scalar::Plain::Bool(value) => Value::Bool(value),
+            scalar::Plain::Int(value) => Value::Int(value),
+            scalar::Plain::Float(value) => number(value),
+            scalar::Plain::Text => Value::string(text.as_ref()),
+        },
+        Data::List(items) => Value::List(items.iter().map(|item| to_value(item, read)).collect()),
+        Data::Map(entries) => {
+            let mut map = Map::with_capacity(entries.len());
+            for entry in entries {
+                map.push(entry.key.clone().into_owned(), to_value(&entry.value, read));
+            }
+            Value::Map(map)
+        }
+    }
+}
+
+/// A float that is a whole number is written as one, as Go's JSON does (`1e3` becomes `1000`).
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::float_cmp,
+    reason = "checked to be exact"
+)]
+fn number(value: f64) -> Value {
+    let whole = value as i64;
+    if value.abs() < 9e15 && whole as f64 == value { Value::Int(whole) } else { Value::Float(value) }
+}

@@ -1,0 +1,59 @@
+//! A rendered object and where it came from.
+
+use crate::value::{Text, Value};
+
+/// One Kubernetes object on its way out.
+#[derive(Clone, Debug)]
+pub struct Object {
+    pub value: Value,
+    pub origin: Origin,
+}
+
+/// Who wrote an object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// A template: of dayfly or of the platform.
+    Template(Text),
+    /// A file of the team's own manifests, relative to the policy, and the line where the document begins.
+    Manifest { file: String, line: u32 },
+}
+
+impl Object {
+    pub fn kind(&self) -> &str {
+        self.value.str_at(&["kind"]).unwrap_or_default()
+    }
+
+    /// The API group, empty for the core's.
+    pub fn group(&self) -> &str {
+        self.value.str_at(&["apiVersion"]).and_then(|version| version.split_once('/')).map_or("", |(group, _)| group)
+    }
+
+    pub fn name(&self) -> &str {
+        self.value.str_at(&["metadata", "name"]).unwrap_or_default()
+    }
+
+    pub fn namespace(&self) -> Option<&str> {
+        self.value.str_at(&["metadata", "namespace"])
+    }
+
+    pub fn annotation(&self, key: &str) -> Option<&str> {
+        self.value.str_at(&["metadata", "annotations", key])
+    }
+
+    /// `Kind/name`, as messages and `explain` say it.
+    pub fn id(&self) -> String {
+        format!("{}/{}", self.kind(), self.name())
+    }
+
+    /// The pointer of its Pods' spec, if it makes Pods.
+    pub fn pod_spec_pointer(&self) -> Option<&'static str> {
+        match (self.group(), self.kind()) {
+            ("", "Pod") => Some("/spec"),
+            ("apps", "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet") | ("batch", "Job") => {
+                Some("/spec/template/spec")
+            }
+            ("batch", "CronJob") => Some("/spec/jobTemplate/spec/template/spec"),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! The order in which Argo CD applies objects, so that the output reads as a story and `kubectl apply` works on it.
+
+use super::Object;
+
+/// Argo CD's order of kinds within a wave (`gitops-engine/pkg/sync/sync_tasks.go`, `kindOrder`); the rest comes after.
+const KINDS: [&str; 33] = [
+    "Namespace",
+    "NetworkPolicy",
+    "ResourceQuota",
+    "LimitRange",
+    "PodSecurityPolicy",
+    "PodDisruptionBudget",
+    "ServiceAccount",
+    "Secret",
+    "SecretList",
+    "ConfigMap",
+    "StorageClass",
+    "PersistentVolume",
+    "PersistentVolumeClaim",
+    "CustomResourceDefinition",
+    "ClusterRole",
+    "ClusterRoleList",
+    "ClusterRoleBinding",
+    "ClusterRoleBindingList",
+    "Role",
+    "RoleList",
+    "RoleBinding",
+    "RoleBindingList",
+    "Service",
+    "DaemonSet",
+    "Pod",
+    "ReplicationController",
+    "ReplicaSet",
+    "Deployment",
+    "HorizontalPodAutoscaler",
+    "StatefulSet",
+    "Job",
+    "CronJob",
+    "Ingress",
+];
+
+/// Sorts by phase, wave, kind, namespace and name.
+pub fn sort(objects: &mut [Object]) {
+    objects.sort_by(|a, b| key(a).cmp(&key(b)));
+}
+
+fn key(object: &Object) -> (u8, i64, usize, Option<&str>, &str) {
+    let phase = match object.annotation("argocd.argoproj.io/hook") {
+        None => 1,
+        Some("PreSync") => 0,
+        Some("PostDelete" | "PreDelete") => 3,
+        Some(_) => 2,
+    };
+    let wave = object.annotation("argocd.argoproj.io/sync-wave").and_then(|wave| wave.parse().ok()).unwrap_or(0);
+    let kind = KINDS.iter().position(|kind| *kind == object.kind()).unwrap_or(KINDS.len());
+    (phase, wave, kind, object.namespace(), object.name())
+}

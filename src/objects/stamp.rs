@@ -1,0 +1,49 @@
+//! Marks every object with its owner, its cost centre and its pull request, and so do their Pods.
+
+use crate::{
+    resolve::Environment,
+    value::{Map, Value},
+};
+
+use super::{Object, Origin};
+
+/// Adds the environment's labels to an object and to the Pods that it makes; the team's manifests also get the
+/// namespace, which the firewall has made sure is no other.
+pub fn stamp(object: &mut Object, environment: &Environment) {
+    let pods = object.pod_spec_pointer();
+    let is_manifest = matches!(object.origin, Origin::Manifest { .. });
+    let Some(root) = object.value.as_map_mut() else { return };
+    let metadata = root.map_at("metadata");
+    if is_manifest {
+        metadata.insert("namespace", Value::string(&*environment.namespace));
+    }
+    add(metadata, &environment.labels);
+    let Some(pods) = pods.and_then(|pointer| pointer.strip_suffix("/spec")).filter(|pointer| !pointer.is_empty())
+    else {
+        return;
+    };
+    let mut template = root;
+    for key in pods.split('/').skip(1) {
+        match template.get_mut(key) {
+            Some(Value::Map(next)) => template = next,
+            _ => return,
+        }
+    }
+    add(template.map_at("metadata"), &environment.labels);
+}
+
+fn add(metadata: &mut Map, labels: &Value) {
+    let mut merged = Map::with_capacity(12);
+    // What is common comes first, in one order everywhere; nobody overrides it.
+    for (key, value) in labels.as_map().into_iter().flat_map(Map::iter) {
+        merged.push(key.to_owned(), value.clone());
+    }
+    if let Some(Value::Map(own)) = metadata.remove("labels") {
+        for (key, value) in own {
+            if !merged.contains_key(&key) {
+                merged.push(key, value);
+            }
+        }
+    }
+    metadata.push("labels", Value::Map(merged.sorted()));
+}

@@ -1,0 +1,185 @@
+//! The whole way: resolve, templates, the team's manifests, labels, patches, checks, order.
+
+use crate::{
+    finding::{Finding, InputFile, Owner, Subject},
+    input::{Guardrails, Parameters, Policy, guardrails::Layout},
+    objects::{self, Object, Origin, patch::Patches},
+    resolve::{self, Decisions, Environment, Inputs},
+    rules,
+    template::{self, Place, Template, Trace},
+    value::to_value,
+};
+
+/// Everything that is the same for all pull requests, read once.
+#[derive(Debug)]
+pub struct Renderer {
+    pub guardrails: Guardrails,
+    pub policy: Policy,
+    /// The platform's own templates; those of a built-in's name replace it.
+    pub templates: Vec<Template>,
+    /// The documents of the policy's `manifests`.
+    pub manifests: Vec<Object>,
+    patches: Patches,
+    /// What is wrong with what was read, though not so much that nothing can be rendered.
+    findings: Vec<Finding>,
+}
+
+/// Where the values of an object of a template come from.
+#[derive(Debug)]
+pub struct ObjectTrace {
+    /// `Kind/name`.
+    pub id: String,
+    pub places: Vec<Place>,
+}
+
+/// What comes of one pull request.
+#[derive(Debug)]
+pub struct Rendered {
+    /// In the order in which Argo CD applies them; nothing if the trusted side's files are broken.
+    pub objects: Vec<Object>,
+    pub findings: Vec<Finding>,
+    /// Whether the objects are the quarantine.
+    pub quarantined: bool,
+    pub environment: Option<Environment>,
+    pub decisions: Decisions,
+    /// For each object of a template, where its values come from, if that was asked for.
+    pub traces: Vec<ObjectTrace>,
+}
+
+impl Rendered {
+    pub fn has_errors(&self) -> bool {
+        self.findings.iter().any(Finding::is_error)
+    }
+}
+
+impl Renderer {
+    pub fn new(
+        guardrails: Guardrails,
+        policy: Policy,
+        templates: Vec<Template>,
+        manifests: Vec<Object>,
+        findings: Vec<Finding>,
+    ) -> Self {
+        let patches = Patches::read(&guardrails.spec.patches);
+        Self { guardrails, policy, templates, manifests, patches, findings }
+    }
+
+    /// The platform's patches that change an object, by their index in the guardrails.
+    pub fn patches_of(&self, object: &Object) -> Vec<usize> {
+        self.patches.of(object)
+    }
+
+    /// Renders one pull request. `explain` also records where every value comes from.
+    pub fn render(&self, parameters: &Parameters, explain: bool) -> Rendered {
+        let inputs = Inputs { guardrails: &self.guardrails, policy: &self.policy, parameters };
+        let resolution = resolve::resolve(inputs, explain);
+        let mut rendered = Rendered {
+            objects: Vec::new(),
+            findings: resolution.findings,
+            quarantined: false,
+            environment: None,
+            decisions: resolution.decisions,
+            traces: Vec::new(),
+        };
+        rendered.findings.extend(self.findings.iter().chain(&self.patches.problems).cloned());
+        let Some(environment) = resolution.environment else { return rendered };
+        if rendered.has_errors() {
+            return self.quarantine(environment, rendered, explain);
+        }
+        rendered.objects = self.objects(
+            &environment,
+            &self.manifests,
+            &mut rendered.findings,
+            explain.then_some(&mut rendered.traces),
+        );
+        if rendered.has_errors() {
+            return self.quarantine(environment, rendered, explain);
+        }
+        rendered.environment = Some(environment);
+        rendered
+    }
+
+    /// The quarantine if the pull request is to blame for everything; nothing if the trusted side is.
+    fn quarantine(&self, environment: Environment, mut rendered: Rendered, explain: bool) -> Rendered {
+        rendered.objects.clear();
+        rendered.traces.clear();
+        let blames_others = |finding: &Finding| finding.is_error() && finding.owner != Owner::PullRequest;
+        if rendered.findings.iter().any(blames_others) {
+            rendered.environment = Some(environment);
+            return rendered;
+        }
+        let environment = environment.quarantined(&self.guardrails.spec, &rendered.findings);
+        let mut findings = Vec::new();
+        rendered.objects = self.objects(&environment, &[], &mut findings, explain.then_some(&mut rendered.traces));
+        // What is wrong even with the quarantine is the platform's: its templates or patches.
+        if findings.iter().any(Finding::is_error) {
+            rendered.objects.clear();
+        }
+        rendered.findings.extend(findings);
+        rendered.quarantined = !rendered.objects.is_empty();
+        rendered.environment = Some(environment);
+        rendered
+    }
+
+    fn objects(
+        &self,
+        environment: &Environment,
+        manifests: &[Object],
+        findings: &mut Vec<Finding>,
+        mut traces: Option<&mut Vec<ObjectTrace>>,
+    ) -> Vec<Object> {
+        let context = to_value(environment);
+        let mut objects: Vec<Object> = Vec::with_capacity(64);
+        let replaced = |name: &str| self.templates.iter().any(|own| own.name == name);
+        let built_in = template::BUILT_IN.iter().filter(|template| !replaced(&template.name));
+        for template in built_in.chain(&self.templates) {
+            let mut trace = traces.is_some().then(Trace::default);
+            match template::evaluate(template, &context, trace.as_mut()) {
+                Ok(values) => {
+                    objects.extend(
+                        values
+                            .into_iter()
+                            .map(|value| Object { value, origin: Origin::Template(template.name.clone()) }),
+                    );
+                }
+                Err(message) => {
+                    let subject = Subject::Input(InputFile::Guardrails, "/spec/templates".into());
+                    findings.push(Finding::new(&rules::template::TEMPLATE, Owner::Platform, subject, message));
+                }
+            }
+            if let (Some(traces), Some(trace)) = (traces.as_deref_mut(), trace) {
+                let first = objects.len() - trace.objects.len().min(objects.len());
+                for (object, places) in objects[first..].iter().zip(trace.objects) {
+                    traces.push(ObjectTrace { id: object.id(), places });
+                }
+            }
+        }
+        objects.extend(manifests.iter().cloned());
+        let hosts: Vec<String> = environment.routes.iter().map(|route| route.host.clone()).collect();
+        let bounds = rules::Bounds {
+            namespace: &environment.namespace,
+            hosts: &hosts,
+            domain: &environment.domain,
+            registries: &self.guardrails.spec.registries,
+            head_sha: &environment.pr.head_sha,
+            service_accounts: &[objects::SERVICE_ACCOUNT, "default"],
+        };
+        // The firewall sees the team's manifests as they were written, before anything is added to them.
+        rules::check_manifests(&objects, &bounds, self.manifest_owner(), findings);
+        for object in &mut objects {
+            objects::stamp::stamp(object, environment);
+        }
+        self.patches.apply(&mut objects, findings);
+        rules::check_objects(&objects, &bounds, self.manifest_owner(), findings);
+        objects::order::sort(&mut objects);
+        objects
+    }
+
+    /// Who answers for the team's manifests: in layout `single` they come from the pull request.
+    fn manifest_owner(&self) -> Owner {
+        match self.guardrails.spec.layout {
+            Layout::Split => Owner::Team,
+            Layout::Single => Owner::PullRequest,
+        }
+    }
+}

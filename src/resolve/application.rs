@@ -1,0 +1,126 @@
+//! The team's own Kustomize, Helm or plain source at the pull request's head, as a child Application.
+
+use crate::{
+    finding::InputFile,
+    input::{guardrails::Layout, policy::Application},
+    rules::{self, application::APPLICATION_SOURCE},
+    value::{Map, Value},
+};
+
+use super::{Decision, Origin, PullRequest, Resolver, environment::ApplicationFacts, names};
+
+impl Resolver<'_> {
+    pub(super) fn application(&mut self, namespace: &str, pr: &PullRequest) -> Option<ApplicationFacts> {
+        let application = self.policy.application.as_ref()?;
+        let Some(applications) = &self.guardrails.applications else {
+            let message = "the guardrails have no `applications`, so there are no child Applications".to_owned();
+            self.policy_finding(&rules::provided::NOT_PROVIDED, "/spec/application", message);
+            return None;
+        };
+        if self.guardrails.layout == Layout::Single {
+            let message =
+                "layout `single` has no child Application: the manifests at the head are named by `manifests`"
+                    .to_owned();
+            self.policy_finding(&APPLICATION_SOURCE, "/spec/application", message);
+            return None;
+        }
+        let repository = match (&application.repository, &applications.repository) {
+            (Some(own), _) => {
+                if let Err(message) = rules::application::repository_allowed(own, &applications.repositories) {
+                    self.policy_finding(&APPLICATION_SOURCE, "/spec/application/repository", message);
+                }
+                own.to_string()
+            }
+            (None, Some(template)) => {
+                self.text(template, InputFile::Guardrails, || "/spec/applications/repository".into())
+            }
+            (None, None) => {
+                let message = "neither the policy nor the guardrails say which `repository`".to_owned();
+                self.policy_finding(&APPLICATION_SOURCE, "/spec/application", message);
+                return None;
+            }
+        };
+        let project = self.text(&applications.project, InputFile::Guardrails, || "/spec/applications/project".into());
+        let source = self.source(application, &repository, pr)?;
+        self.decisions.record(|| Decision {
+            field: "application.repository".into(),
+            origin: match application.repository {
+                Some(_) => Origin::Input(InputFile::Policy, "/spec/application/repository".into()),
+                None => Origin::Input(InputFile::Guardrails, "/spec/applications/repository".into()),
+            },
+            asked: None,
+            granted: repository.clone(),
+            rule: None,
+            reason: format!("at the pull request's head, under the AppProject `{project}`"),
+        });
+        Some(ApplicationFacts {
+            name: names::shorten(&format!("{namespace}-app"), names::LABEL),
+            namespace: applications.namespace.to_string(),
+            project,
+            source,
+        })
+    }
+
+    /// `spec.source` of the Application.
+    fn source(&mut self, application: &Application, repository: &str, pr: &PullRequest) -> Option<Value> {
+        let kinds = [application.kustomize.is_some(), application.helm.is_some(), application.directory.is_some()];
+        if kinds.iter().filter(|is_there| **is_there).count() > 1 {
+            let message =
+                "at most one of `kustomize`, `helm` and `directory` says how the source is rendered".to_owned();
+            self.policy_finding(&APPLICATION_SOURCE, "/spec/application", message);
+            return None;
+        }
+        let mut source = Map::with_capacity(4);
+        source.push("repoURL", Value::string(repository));
+        source.push("targetRevision", Value::string(&*pr.head_sha));
+        source.push("path", Value::string(&*application.path));
+        if let Some(kustomize) = &application.kustomize {
+            let mut map = Map::default();
+            let mut images = Vec::with_capacity(kustomize.images.len());
+            for (index, image) in kustomize.images.iter().enumerate() {
+                let pointer = format!("/spec/application/kustomize/images/{index}");
+                let text = self.text(image, InputFile::Policy, || pointer.clone());
+                let new = text.rsplit_once('=').map_or(text.as_str(), |(_, new)| new);
+                if !text.is_empty() && !pr.head_sha.is_empty() {
+                    self.judge_image(new, pointer, pr);
+                }
+                images.push(Value::string(text));
+            }
+            if !images.is_empty() {
+                map.push("images", Value::List(images));
+            }
+            if let Some(prefix) = &kustomize.name_prefix {
+                map.push("namePrefix", Value::string(&**prefix));
+            }
+            source.push("kustomize", Value::Map(map));
+        }
+        if let Some(helm) = &application.helm {
+            let mut map = Map::default();
+            let release = helm.release_name.as_deref().unwrap_or(self.policy_name);
+            map.push("releaseName", Value::string(release));
+            if !helm.value_files.is_empty() {
+                map.push(
+                    "valueFiles",
+                    Value::List(helm.value_files.iter().map(|file| Value::string(&**file)).collect()),
+                );
+            }
+            let mut parameters = Vec::with_capacity(helm.parameters.len());
+            for (name, value) in helm.parameters.iter() {
+                let text = self.text(value, InputFile::Policy, || format!("/spec/application/helm/parameters/{name}"));
+                let mut item = Map::with_capacity(3);
+                item.push("name", Value::string(name));
+                item.push("value", Value::string(text));
+                item.push("forceString", Value::Bool(true));
+                parameters.push(Value::Map(item));
+            }
+            if !parameters.is_empty() {
+                map.push("parameters", Value::List(parameters));
+            }
+            source.push("helm", Value::Map(map));
+        }
+        if let Some(directory) = &application.directory {
+            source.push("directory", Value::Map(Map::from_iter([("recurse".into(), Value::Bool(directory.recurse))])));
+        }
+        Some(Value::Map(source))
+    }
+}

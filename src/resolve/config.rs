@@ -1,0 +1,106 @@
+//! What everything is marked with, and the ConfigMap `preview`: the contract with the workload.
+
+use crate::{
+    finding::InputFile,
+    value::{Map, Value},
+};
+
+use super::{
+    PullRequest, Resolver,
+    environment::{PolicyFacts, RouteFacts, TrustFacts},
+    names,
+};
+
+impl Resolver<'_> {
+    /// On every object: who owns it, who pays for it, which pull request it is of.
+    pub(super) fn labels(&self, policy: &PolicyFacts, pr: &PullRequest, namespace: &str) -> Value {
+        let mut labels = Map::with_capacity(6);
+        labels.push("app.kubernetes.io/managed-by", Value::from("dayfly"));
+        labels.push("app.kubernetes.io/part-of", Value::string(&*policy.name));
+        labels.push("dayfly.dev/cost-center", Value::string(&*policy.cost_center));
+        labels.push("dayfly.dev/environment", Value::string(namespace));
+        labels.push("dayfly.dev/policy", Value::string(&*policy.name));
+        labels.push("dayfly.dev/pull-request", Value::string(&*pr.number));
+        labels.push("dayfly.dev/team", Value::string(&*policy.team));
+        Value::Map(labels)
+    }
+
+    /// The Namespace's annotations: links for people, facts for tools.
+    pub(super) fn annotations(
+        &self,
+        pr: &PullRequest,
+        routes: &[RouteFacts],
+        ttl: &str,
+        expires_at: &str,
+        trust: TrustFacts,
+    ) -> Value {
+        let mut annotations = Map::with_capacity(12);
+        annotations.push("argocd.argoproj.io/sync-wave", Value::from(super::environment::WAVES.guard));
+        let mut push = |key: &'static str, text: &str| {
+            if !text.is_empty() {
+                annotations.push(key, Value::string(text));
+            }
+        };
+        push("dayfly.dev/author", &pr.author);
+        push("dayfly.dev/branch", &pr.branch);
+        push("dayfly.dev/expires-at", expires_at);
+        push("dayfly.dev/head-sha", &pr.head_sha);
+        push("dayfly.dev/title", &pr.title);
+        push("dayfly.dev/trust", trust.tier);
+        push("dayfly.dev/ttl", ttl);
+        push("dayfly.dev/updated-at", &pr.updated_at);
+        push("dayfly.dev/version", env!("CARGO_PKG_VERSION"));
+        push("link.argocd.argoproj.io/pull-request", &pr.url);
+        for route in routes {
+            annotations.push(format!("link.argocd.argoproj.io/{}", route.name), Value::string(&*route.url));
+        }
+        Value::Map(annotations)
+    }
+
+    /// URLs, SHA, feature flags and OpenTelemetry's attributes, as environment variables.
+    pub(super) fn config(&mut self, namespace: &str, pr: &PullRequest, routes: &[RouteFacts]) -> Value {
+        let policy = self.policy;
+        let mut data = Map::with_capacity(12);
+        data.push("PREVIEW_NAMESPACE", Value::string(namespace));
+        data.push("PREVIEW_PULL_REQUEST", Value::string(&*pr.number));
+        data.push("PREVIEW_HEAD_SHA", Value::string(&*pr.head_sha));
+        for (index, route) in routes.iter().enumerate() {
+            if index == 0 {
+                data.push("PREVIEW_URL", Value::string(&*route.url));
+            }
+            data.push(format!("PREVIEW_URL_{}", variable(&route.name)), Value::string(&*route.url));
+        }
+        for (name, value) in policy.flags.iter() {
+            let text = self.free_text(value, InputFile::Policy, || format!("/spec/flags/{name}"));
+            data.push(format!("FLAG_{}", variable(name)), Value::string(text));
+        }
+        if let Some(telemetry) = &self.guardrails.telemetry {
+            data.push("OTEL_EXPORTER_OTLP_ENDPOINT", Value::string(&*telemetry.endpoint));
+        }
+        // Semantic conventions 1.44: `deployment.environment.name` is stable. No free text: `,` and `=` separate.
+        let attributes = format!(
+            "deployment.environment.name=preview-pr-{number},service.namespace={},service.version={sha},vcs.change.id={number},vcs.ref.head.revision={sha}",
+            self.policy_name,
+            number = pr.number,
+            sha = pr.head_sha,
+        );
+        data.push("OTEL_RESOURCE_ATTRIBUTES", Value::string(attributes));
+        Value::Map(data)
+    }
+}
+
+/// The hash of the ConfigMap: Pods start anew when it changes.
+pub(super) fn hash(config: &Value) -> String {
+    let map = config.as_map();
+    let parts: Vec<&str> = map
+        .into_iter()
+        .flat_map(Map::iter)
+        .flat_map(|(key, value)| [key, value.as_str().unwrap_or_default()])
+        .collect();
+    names::hash(&parts)
+}
+
+/// A name as an environment variable has it.
+fn variable(name: &str) -> String {
+    name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect()
+}

@@ -1,0 +1,334 @@
+//! Databases: which baseline is branched, by which Jobs, with which names, in which order, and when they run again.
+//!
+//! provision → migrate and seed → verify, which publishes the credentials; destroy after the preview. Each Job's name
+//! holds a hash of its inputs, so it runs once for each of them: provision and verify once for an environment and
+//! baseline, migrate and seed once for a set of images and commands.
+
+use serde::Serialize;
+
+use crate::{
+    finding::{InputFile, nearest},
+    input::{
+        guardrails::{Baseline, Grant, Layout, Operations, Provider, Sanitized, Synthetic},
+        policy::{Database, Step},
+    },
+    rules,
+    value::Value,
+};
+
+use super::{
+    Decision, Origin, PullRequest, Resolver,
+    environment::{Block, DatabaseFacts, DatabaseJob, Peers, StepFacts, WAVES},
+    names,
+    network::{peers, public_internet},
+};
+
+/// The variable that holds a database's URL, if the policy names no other.
+pub(super) const VARIABLE: &str = "DATABASE_URL";
+
+/// Seconds that one command may take, its retries included.
+const DEADLINE: u32 = 900;
+
+/// What the Jobs of a database are told: `dayfly db spec` prints it. No secret is in it.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Spec<'a> {
+    version: u8,
+    /// The environment's identity: its namespace.
+    environment: &'a str,
+    /// What a branch is marked with. Nothing without this mark is ever touched.
+    owner: String,
+    database: &'a str,
+    baseline: BaselineSpec<'a>,
+    names: Names<'a>,
+    deadline_seconds: u32,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct BaselineSpec<'a> {
+    name: &'a str,
+    provider: Provider,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    project: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parent: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    database: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    api: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sanitized: Option<&'a Sanitized>,
+    schema_only: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    synthetic: Option<&'a Synthetic>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Names<'a> {
+    namespace: &'a str,
+    /// The Secret that the workload reads, and the variable in it.
+    secret: &'a str,
+    variable: &'a str,
+    /// The Secret of migrate and seed.
+    direct_secret: &'a str,
+    /// The branch at the provider.
+    branch: String,
+    /// The role at the provider.
+    role: String,
+}
+
+/// What a name at a provider may have: PostgreSQL's 63 bytes.
+const PROVIDER_NAME: usize = 63;
+
+impl<'a> Resolver<'a> {
+    pub(super) fn databases(
+        &mut self,
+        grant: Grant,
+        namespace: &str,
+        pr: &PullRequest,
+    ) -> (Vec<DatabaseFacts>, Vec<DatabaseJob>) {
+        let policy = self.policy;
+        let mut facts = Vec::with_capacity(policy.databases.len());
+        let mut jobs = Vec::with_capacity(policy.databases.len() * 3);
+        for (index, database) in policy.databases.iter().enumerate() {
+            if let Some((database, its_jobs)) =
+                self.database(database, &format!("/spec/databases/{index}"), grant, namespace, pr)
+            {
+                facts.push(database);
+                jobs.extend(its_jobs);
+            }
+        }
+        (facts, jobs)
+    }
+
+    fn database(
+        &mut self,
+        database: &'a Database,
+        pointer: &str,
+        grant: Grant,
+        namespace: &str,
+        pr: &PullRequest,
+    ) -> Option<(DatabaseFacts, Vec<DatabaseJob>)> {
+        let (baseline_name, baseline) = self.baseline(database, pointer, grant)?;
+        let embedded = baseline.provider == Provider::Embedded;
+        let guardrails = self.guardrails;
+        let single = guardrails.layout == Layout::Single;
+        if single && !embedded {
+            let message = format!(
+                "layout `single` has no operations namespace, and `{baseline_name}` needs one: only databases of provider `embedded` can be had"
+            );
+            self.policy_finding(&rules::provided::NOT_PROVIDED, format!("{pointer}/baseline"), message);
+            return None;
+        }
+        let Some(operations) = &guardrails.operations else {
+            let message = "the guardrails have no `operations`, so there are no databases".to_owned();
+            self.policy_finding(&rules::provided::NOT_PROVIDED, format!("{pointer}/baseline"), message);
+            return None;
+        };
+        let variable = database.env.as_deref().unwrap_or(VARIABLE);
+        let server_secret = names::shorten(&format!("{}-server", database.name), names::LABEL);
+        let direct_secret = names::shorten(&format!("{}-direct", database.name), names::LABEL);
+        let spec = Spec {
+            version: 1,
+            environment: namespace,
+            owner: format!("dayfly:{}:{namespace}", self.policy_name),
+            database: &database.name,
+            baseline: BaselineSpec {
+                name: baseline_name,
+                provider: baseline.provider,
+                project: baseline.project.as_deref(),
+                parent: baseline.parent.as_deref(),
+                database: baseline.database.as_deref(),
+                api: baseline.api.as_deref(),
+                sanitized: baseline.sanitized.as_ref(),
+                schema_only: baseline.schema_only,
+                synthetic: baseline.synthetic.as_ref(),
+            },
+            names: Names {
+                namespace,
+                secret: &database.name,
+                variable,
+                direct_secret: &direct_secret,
+                branch: provider_name(&[namespace, &database.name]),
+                role: provider_name(&[namespace, &database.name, "user"]),
+            },
+            deadline_seconds: DEADLINE,
+        };
+        let spec = serde_json::to_string(&spec).unwrap_or_default();
+        let mut steps = self.steps(database, pointer, pr);
+        let step_inputs: Vec<&str> = steps
+            .iter()
+            .flat_map(|step| std::iter::once(step.image.as_str()).chain(step.command.iter().map(String::as_str)))
+            .collect();
+        let inputs = [&[spec.as_str(), &operations.image], step_inputs.as_slice()].concat();
+        let steps_hash = names::hash(&step_inputs);
+        let stem = format!("{}-migrate", database.name);
+        let facts = DatabaseFacts {
+            migrate: format!("{}-{}", names::shorten(&stem, names::LABEL - 9), names::hash(&inputs)),
+            last_step: steps.pop(),
+            first_steps: steps,
+            jobs_namespace: if embedded { namespace.to_owned() } else { operations.namespace.to_string() },
+            name: database.name.to_string(),
+            variable: variable.to_owned(),
+            image: operations.image.clone(),
+            service_account: operations.service_account.to_string(),
+            network_policy: names::shorten(&format!("{namespace}-{}", database.name), names::LABEL),
+            server: names::shorten(&format!("database-{}", database.name), names::LABEL),
+            server_secret: server_secret.clone(),
+            secrets: [Some(database.name.to_string()), Some(direct_secret.clone()), embedded.then_some(server_secret)]
+                .into_iter()
+                .flatten()
+                .collect(),
+            embedded_image: baseline.image.clone().unwrap_or_default(),
+            endpoint: baseline.endpoint.as_ref().map(|endpoint| peers(&database.name, endpoint)),
+            job_peers: job_peers(operations, baseline),
+            direct_secret,
+            embedded,
+            spec,
+        };
+        let jobs = jobs(&facts, namespace, &operations.credentials, &steps_hash);
+        Some((facts, jobs))
+    }
+
+    /// The baseline that this pull request may have.
+    fn baseline(&mut self, database: &'a Database, pointer: &str, grant: Grant) -> Option<(&'a str, &'a Baseline)> {
+        let guardrails = self.guardrails;
+        let pointer = format!("{pointer}/baseline");
+        let find = |name: &str| guardrails.baselines.iter().find(|(key, _)| *key == name);
+        let Some((asked, baseline)) = find(&database.baseline) else {
+            let hint = nearest(&database.baseline, guardrails.baselines.names());
+            let message = format!("the guardrails have no baseline `{}`{hint}", database.baseline);
+            self.policy_finding(&rules::baseline::UNKNOWN_BASELINE, pointer, message);
+            return None;
+        };
+        let mut granted = (asked, baseline);
+        let is_safe_for_strangers = |baseline: &Baseline| baseline.schema_only || baseline.synthetic.is_some();
+        // A quarantined pull request runs nothing; its databases are only named, to be removed.
+        if grant == Grant::Restricted && !is_safe_for_strangers(baseline) {
+            match baseline
+                .restricted
+                .as_ref()
+                .and_then(|name| find(name))
+                .filter(|(_, other)| is_safe_for_strangers(other))
+            {
+                Some(other) => granted = other,
+                None => {
+                    self.findings.push(rules::trust::withheld(&format!("the database `{}`", database.name), &pointer));
+                    return None;
+                }
+            }
+        }
+        let (name, baseline) = granted;
+        if let Err(message) = rules::baseline::is_safe(name, baseline) {
+            self.report(
+                &rules::baseline::BASELINE_NOT_SANITIZED,
+                InputFile::Guardrails,
+                format!("/spec/baselines/{name}"),
+                message,
+            );
+            return None;
+        }
+        if let Err(message) = rules::baseline::is_complete(name, baseline) {
+            self.report(
+                &rules::baseline::BASELINE_INCOMPLETE,
+                InputFile::Guardrails,
+                format!("/spec/baselines/{name}"),
+                message,
+            );
+            return None;
+        }
+        self.decisions.record(|| Decision {
+            field: format!("databases.{}.baseline", database.name),
+            origin: Origin::Input(InputFile::Policy, pointer),
+            asked: (asked != name).then(|| asked.to_owned()),
+            granted: name.to_owned(),
+            rule: (asked != name).then_some(rules::trust::WITHHELD.code),
+            reason: rules::baseline::why_safe(baseline).to_owned(),
+        });
+        Some(granted)
+    }
+
+    fn steps(&mut self, database: &'a Database, pointer: &str, pr: &PullRequest) -> Vec<StepFacts> {
+        let mut steps = Vec::with_capacity(2);
+        for (name, step) in [("migrate", &database.migrate), ("seed", &database.seed)] {
+            if let Some(step) = step {
+                steps.push(self.step(name, step, &format!("{pointer}/{name}"), pr));
+            }
+        }
+        steps
+    }
+
+    fn step(&mut self, name: &'static str, step: &'a Step, pointer: &str, pr: &PullRequest) -> StepFacts {
+        let image = self.image(&step.image, format!("{pointer}/image"), pr);
+        let words = step.command.iter().enumerate();
+        let command = words
+            .map(|(index, word)| self.text(word, InputFile::Policy, || format!("{pointer}/command/{index}")))
+            .collect();
+        StepFacts { name, image, command }
+    }
+}
+
+/// provision, verify and destroy. An embedded database goes with its namespace, so nothing destroys it.
+fn jobs(database: &DatabaseFacts, namespace: &str, credentials: &str, steps_hash: &str) -> Vec<DatabaseJob> {
+    let job = |step: &'static str, name: String, annotations: &[(&'static str, &'static str)]| DatabaseJob {
+        name,
+        namespace: database.jobs_namespace.clone(),
+        database: database.name.clone(),
+        step,
+        annotations: Value::Map(annotations.iter().map(|(key, value)| ((*key).into(), Value::from(*value))).collect()),
+        active_deadline_seconds: 2 * DEADLINE,
+        image: database.image.clone(),
+        service_account: database.service_account.clone(),
+        credentials: if database.embedded { String::new() } else { credentials.to_owned() },
+        spec: database.spec.clone(),
+    };
+    let stem = |step: &str| {
+        if database.embedded {
+            format!("{}-{step}", database.name)
+        } else {
+            format!("{namespace}-{}-{step}", database.name)
+        }
+    };
+    let hashed = |step: &str, inputs: &[&str]| {
+        let hash = names::hash(&[&[database.spec.as_str(), &database.image], inputs].concat());
+        format!("{}-{hash}", names::shorten(&stem(step), names::LABEL - 9))
+    };
+    let wave = |wave| [("argocd.argoproj.io/sync-wave", wave)];
+    let mut jobs = vec![
+        job("provision", hashed("provision", &[]), &wave(WAVES.guard)),
+        job("verify", hashed("verify", &[steps_hash]), &wave(WAVES.verify)),
+    ];
+    if !database.embedded {
+        // A hook has one name for ever, and hangs on nothing that a push changes: what once rendered renders at deletion.
+        let hook = [
+            ("argocd.argoproj.io/hook", "PostDelete"),
+            ("argocd.argoproj.io/hook-delete-policy", "HookSucceeded,BeforeHookCreation"),
+        ];
+        jobs.push(job("destroy", names::shorten(&stem("destroy"), names::LABEL), &hook));
+    }
+    jobs
+}
+
+/// `storefront_pr_128_main`: letters, digits and underscores, which every server takes without quotes.
+fn provider_name(parts: &[&str]) -> String {
+    let plain = parts.join("_").replace('-', "_");
+    // Hyphens and the joints look alike now, so different parts could make one name: the hash keeps them apart.
+    let hash = names::hash(parts);
+    format!("{}_{hash}", &plain[..plain.len().min(PROVIDER_NAME - 9)])
+}
+
+/// What a Job reaches: the Kubernetes API, the provider's, and the branch itself.
+fn job_peers(operations: &Operations, baseline: &Baseline) -> Peers {
+    let api = &operations.api_server;
+    let mut blocks: Vec<Block> =
+        api.cidrs.iter().map(|cidr| Block { cidr: cidr.text.clone(), except: Vec::new() }).collect();
+    if blocks.is_empty() {
+        blocks.push(Block { cidr: "0.0.0.0/0".into(), except: Vec::new() });
+    }
+    if baseline.provider == Provider::Neon {
+        blocks.push(public_internet());
+    }
+    Peers { name: "api".into(), pods: Vec::new(), blocks, ports: api.ports.clone() }
+}

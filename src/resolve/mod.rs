@@ -1,0 +1,318 @@
+//! The only place that decides: three inputs in, one [`Environment`] out, and why each value is what it is.
+
+mod application;
+mod config;
+mod databases;
+pub mod decision;
+pub mod environment;
+pub mod names;
+mod network;
+mod pull_request;
+mod routes;
+mod secrets;
+mod services;
+mod size;
+
+pub use decision::{Decision, Decisions, Origin};
+pub use environment::Environment;
+pub use pull_request::PullRequest;
+
+use crate::{
+    expression::{Interpolated, Scope},
+    finding::{Finding, InputFile, Owner, Rule, Subject},
+    input::{
+        Guardrails, GuardrailsSpec, Parameters, Policy, PolicySpec,
+        guardrails::{Grant, Layout},
+    },
+    rules::{self, input::BAD_EXPRESSION},
+    value::{Map, Value, to_value},
+};
+
+use environment::{IngressFacts, PolicyFacts, QuarantineFacts, TrustFacts, WAVES};
+
+/// The three inputs.
+#[derive(Clone, Copy, Debug)]
+pub struct Inputs<'a> {
+    pub guardrails: &'a Guardrails,
+    pub policy: &'a Policy,
+    pub parameters: &'a Parameters,
+}
+
+/// What was decided.
+#[derive(Debug)]
+pub struct Resolution {
+    /// Nothing, if the trusted side's files are broken.
+    pub environment: Option<Environment>,
+    pub findings: Vec<Finding>,
+    pub decisions: Decisions,
+}
+
+/// Decides. `record` keeps why each value is what it is, which only `explain` needs.
+pub fn resolve(inputs: Inputs<'_>, record: bool) -> Resolution {
+    let mut findings = Vec::new();
+    let pr = pull_request::read(inputs.parameters, &mut findings);
+    let mut resolver = Resolver {
+        guardrails: &inputs.guardrails.spec,
+        policy: &inputs.policy.spec,
+        policy_name: &inputs.policy.metadata.name,
+        strict: Value::Null,
+        free: Value::Null,
+        findings,
+        decisions: Decisions::recording(record),
+    };
+    let environment = resolver.environment(pr);
+    let Resolver { findings, decisions, .. } = resolver;
+    let trusted_side_is_broken =
+        findings.iter().any(|finding| finding.is_error() && finding.owner != Owner::PullRequest);
+    Resolution { environment: (!trusted_side_is_broken).then_some(environment), findings, decisions }
+}
+
+impl Environment {
+    /// The same preview with nothing in it but its walls, its teardown and what was found.
+    #[must_use]
+    pub fn quarantined(mut self, guardrails: &GuardrailsSpec, findings: &[Finding]) -> Self {
+        let lines: Vec<String> = findings
+            .iter()
+            .filter(|finding| finding.is_error())
+            .map(|finding| format!("{}: {}", finding.rule.code, finding.message))
+            .collect();
+        let mut quota = Map::default();
+        quota.push("pods", Value::from("0"));
+        self.quota = Value::Map(quota);
+        self.network.ingress.clear();
+        self.network.egress.clear();
+        self.network.names.clear();
+        self.network.telemetry = None;
+        self.services.clear();
+        self.routes.clear();
+        self.ingress = IngressFacts::default();
+        self.secret_store = None;
+        self.secrets.clear();
+        self.application = None;
+        // Only what removes a database stays: nothing runs, but nothing is forgotten either.
+        self.databases.clear();
+        self.database_jobs.retain(|job| job.step == "destroy");
+        self.config = Value::Map(Map::default());
+        self.quarantine = QuarantineFacts {
+            findings: if lines.is_empty() { "quarantined".to_owned() } else { lines.join("\n") },
+            failing_job: !guardrails.quarantine.health_check,
+            image: guardrails
+                .operations
+                .as_ref()
+                .map_or_else(|| "dayfly".to_owned(), |operations| operations.image.clone()),
+        };
+        self
+    }
+}
+
+pub(crate) struct Resolver<'a> {
+    guardrails: &'a GuardrailsSpec,
+    policy: &'a PolicySpec,
+    policy_name: &'a str,
+    /// What expressions see.
+    strict: Value,
+    /// The same with the pull request's free text, for what is data in any case.
+    free: Value,
+    findings: Vec<Finding>,
+    decisions: Decisions,
+}
+
+impl Resolver<'_> {
+    fn environment(&mut self, pr: PullRequest) -> Environment {
+        let policy = PolicyFacts {
+            name: self.policy_name.to_owned(),
+            team: self.policy.team.to_string(),
+            cost_center: self.policy.cost_center.to_string(),
+        };
+        self.set_context(&policy, &pr);
+        let namespace = self.namespace(&pr);
+        self.see("preview", [("namespace", Value::string(&*namespace))]);
+        self.see("guardrails", [("domain", Value::string(&*self.guardrails.domain))]);
+
+        let trust = self.trust(&pr);
+        let (profile, limits) = self.profile(&pr);
+        let (ttl, expires_at) = self.ttl(&pr);
+        let (routes, ingress) = self.routes(&namespace);
+        self.see_services();
+        let (secret_store, secrets) = self.secrets(trust.grant);
+        let (databases, database_jobs) = self.databases(trust.grant, &namespace, &pr);
+        let config = self.config(&namespace, &pr, &routes);
+        let services = self.services(&pr, &secrets, &databases, profile);
+        let network = self.network(&services, &routes);
+        let application = self.application(&namespace, &pr);
+        let labels = self.labels(&policy, &pr, &namespace);
+        let namespace_annotations = self.annotations(&pr, &routes, &ttl, &expires_at, trust);
+        Environment {
+            domain: self.guardrails.domain.to_string(),
+            layout: self.guardrails.layout,
+            pod_security: self.guardrails.pod_security.to_string(),
+            quota: size::quota(profile),
+            profile: profile.map(|(name, _)| name.to_owned()).unwrap_or_default(),
+            waves: WAVES,
+            quarantine: QuarantineFacts::default(),
+            config_hash: config::hash(&config),
+            policy,
+            pr,
+            namespace,
+            trust,
+            limits,
+            ttl,
+            expires_at,
+            labels,
+            namespace_annotations,
+            network,
+            services,
+            routes,
+            ingress,
+            secret_store,
+            secrets,
+            databases,
+            database_jobs,
+            application,
+            config,
+        }
+    }
+
+    /// Who answers for the policy: in layout `single`, whoever wrote the pull request.
+    fn policy_owner(&self) -> Owner {
+        match self.guardrails.layout {
+            Layout::Split => Owner::Team,
+            Layout::Single => Owner::PullRequest,
+        }
+    }
+
+    fn owner(&self, file: InputFile) -> Owner {
+        match file {
+            InputFile::Guardrails => Owner::Platform,
+            InputFile::Policy => self.policy_owner(),
+            InputFile::Parameters => Owner::PullRequest,
+        }
+    }
+
+    /// Reports something about a field of the policy.
+    fn policy_finding(&mut self, rule: &'static Rule, pointer: impl Into<String>, message: String) -> &mut Finding {
+        self.report(rule, InputFile::Policy, pointer, message)
+    }
+
+    fn report(
+        &mut self,
+        rule: &'static Rule,
+        file: InputFile,
+        pointer: impl Into<String>,
+        message: String,
+    ) -> &mut Finding {
+        let finding = Finding::new(rule, self.owner(file), Subject::Input(file, pointer.into()), message);
+        self.findings.push(finding);
+        let last = self.findings.len() - 1;
+        &mut self.findings[last]
+    }
+
+    fn set_context(&mut self, policy: &PolicyFacts, pr: &PullRequest) {
+        let mut facts = Map::with_capacity(6);
+        facts.push("policy", to_value(policy));
+        facts.push("pr", to_value(pr));
+        self.free = Value::Map(facts);
+        self.strict = self.free.clone();
+        if let Some(pr) = self.strict.as_map_mut().and_then(|facts| facts.get_mut("pr")).and_then(Value::as_map_mut) {
+            for field in pull_request::FREE_TEXT {
+                pr.remove(field);
+            }
+        }
+    }
+
+    /// Lets expressions see something from here on.
+    fn see<const N: usize>(&mut self, name: &'static str, facts: [(&'static str, Value); N]) {
+        let map: Map = facts.into_iter().map(|(key, value)| (key.into(), value)).collect();
+        self.see_value(name, Value::Map(map));
+    }
+
+    fn see_value(&mut self, name: &'static str, value: Value) {
+        for context in [&mut self.strict, &mut self.free] {
+            if let Some(facts) = context.as_map_mut() {
+                facts.insert(name, value.clone());
+            }
+        }
+    }
+
+    /// What a string of an input file comes to, where free text of the pull request could do harm.
+    fn text(&mut self, text: &Interpolated, file: InputFile, pointer: impl FnOnce() -> String) -> String {
+        let result = text.text(Scope::new(&self.strict));
+        self.evaluated(result, text, file, pointer)
+    }
+
+    /// The same where any text is only data.
+    fn free_text(&mut self, text: &Interpolated, file: InputFile, pointer: impl FnOnce() -> String) -> String {
+        let result = text.text(Scope::new(&self.free));
+        self.evaluated(result, text, file, pointer)
+    }
+
+    fn evaluated(
+        &mut self,
+        result: Result<String, String>,
+        text: &Interpolated,
+        file: InputFile,
+        pointer: impl FnOnce() -> String,
+    ) -> String {
+        result.unwrap_or_else(|error| {
+            let free = pull_request::FREE_TEXT.iter().find(|field| text.mentions(&format!("pr.{field}")));
+            let message = match free {
+                Some(field) => format!("`pr.{field}` is free text of whoever opened the pull request: it may stand in `env` and `flags`, not here"),
+                None => format!("`{}`: {error}", crate::finding::visible(&text.source)),
+            };
+            self.report(&BAD_EXPRESSION, file, pointer(), message);
+            String::new()
+        })
+    }
+
+    fn namespace(&mut self, pr: &PullRequest) -> String {
+        let template = &self.guardrails.namespace;
+        if let Err(message) = rules::namespace::tells_apart(template) {
+            self.report(&rules::namespace::NAMESPACE_NOT_UNIQUE, InputFile::Guardrails, "/spec/namespace", message);
+        }
+        let full = self.text(template, InputFile::Guardrails, || "/spec/namespace".into());
+        let namespace = names::shorten(&full, names::LABEL);
+        if !crate::input::scalar::is_dns_label(&namespace)
+            && !self.findings.iter().any(|finding| finding.rule == &BAD_EXPRESSION)
+        {
+            let message =
+                format!("the namespace comes to `{}`, which is no DNS label", crate::finding::visible(&namespace));
+            self.report(&rules::namespace::NAMESPACE_INVALID, InputFile::Guardrails, "/spec/namespace", message);
+        }
+        let _ = pr;
+        self.decisions.record(|| Decision {
+            field: "namespace".into(),
+            origin: Origin::Input(InputFile::Guardrails, "/spec/namespace".into()),
+            asked: (full != namespace).then(|| full.clone()),
+            granted: namespace.clone(),
+            rule: None,
+            reason: "a DNS label of at most 63 characters; the number of the pull request is its identity".into(),
+        });
+        namespace
+    }
+
+    fn trust(&mut self, pr: &PullRequest) -> TrustFacts {
+        let trust = &self.guardrails.trust;
+        let (tier, grant, pointer) = match pr.fork {
+            Some(false) => ("trusted", trust.trusted, "/spec/trust/trusted"),
+            None => ("unknown", trust.unknown, "/spec/trust/unknown"),
+            Some(true) => ("fork", trust.fork, "/spec/trust/fork"),
+        };
+        let forks_are_refused = tier == "fork" && self.guardrails.layout == Layout::Single;
+        let grant = if forks_are_refused { Grant::Quarantine } else { grant };
+        if grant == Grant::Quarantine {
+            self.findings.push(rules::trust::quarantine(tier, forks_are_refused));
+        }
+        self.decisions.record(|| Decision {
+            field: "trust".into(),
+            origin: Origin::Input(InputFile::Guardrails, pointer.into()),
+            asked: None,
+            granted: format!("{tier}: {grant:?}").to_lowercase(),
+            rule: (grant == Grant::Quarantine).then_some(rules::trust::UNTRUSTED.code),
+            reason: match tier {
+                "unknown" => "no parameter `fork`: Argo CD's generator cannot tell".into(),
+                _ => format!("the parameter `fork` is {}", tier == "fork"),
+            },
+        });
+        TrustFacts { tier, grant }
+    }
+}

@@ -1,0 +1,55 @@
+//! Derived names, within their budgets.
+//!
+//! What must be shortened gets a hash of the whole, so that two long names which begin alike stay apart.
+
+use sha2::{Digest as _, Sha256};
+
+/// A DNS label, a label's value, a Namespace, a Service, a Job.
+pub const LABEL: usize = 63;
+
+/// Letters of a hash; 32⁸ is about 10¹².
+const HASH: usize = 8;
+
+/// `text` if it fits `budget`, else its beginning and a hash of all of it.
+pub fn shorten(text: &str, budget: usize) -> String {
+    if text.len() <= budget {
+        return text.to_owned();
+    }
+    let mut end = budget - HASH - 1;
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    format!("{}-{}", text[..end].trim_end_matches(['-', '.', '_']), hash(&[text]))
+}
+
+/// Eight characters that stand for all `parts`, each with its length, so that no two lists of parts look the same.
+pub fn hash(parts: &[&str]) -> String {
+    const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+    let mut hasher = Sha256::new();
+    for part in parts {
+        hasher.update(part.len().to_le_bytes());
+        hasher.update(part.as_bytes());
+    }
+    hasher.finalize().iter().take(HASH).map(|byte| char::from(ALPHABET[usize::from(byte & 31)])).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{hash, shorten};
+    use proptest::prelude::*;
+
+    #[test]
+    fn the_split_between_parts_counts() {
+        assert_ne!(hash(&["ab", "c"]), hash(&["a", "bc"]));
+        assert_eq!(hash(&["a"]).len(), 8);
+    }
+
+    proptest! {
+        #[test]
+        fn fits_and_stays_apart(a in "[a-z0-9-]{1,90}", b in "[a-z0-9-]{1,90}") {
+            let (short_a, short_b) = (shorten(&a, 63), shorten(&b, 63));
+            prop_assert!(short_a.len() <= 63);
+            prop_assert_eq!(a == b, short_a == short_b);
+        }
+    }
+}

@@ -1,0 +1,241 @@
+//! Who the pull request is: parameters, judged.
+
+use crate::{
+    finding::{Finding, Owner, nearest, printable, visible},
+    input::{
+        Parameters,
+        parameters::KNOWN,
+        scalar::{Scalar as _, Url},
+    },
+    rules::input::{INVALID_PARAMETER, UNKNOWN_FIELD},
+    value::Value,
+};
+
+use super::names;
+
+/// A pull request whose number is none that a code host gives.
+const UNNUMBERED: &str = "unnumbered";
+
+/// Longest free text that is kept, in characters.
+const LONGEST_TEXT: usize = 200;
+
+/// A pull request. Text from strangers is printable and bounded; whatever else is shown was checked.
+#[derive(Clone, Debug, Default, PartialEq, schemars::JsonSchema, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PullRequest {
+    /// Its identity: digits, or a stand-in that says there are none.
+    pub number: String,
+    pub head_sha: String,
+    pub head_short_sha: String,
+    #[serde(rename = "headShortSha7")]
+    pub head_short_sha_7: String,
+    pub branch: String,
+    pub branch_slug: String,
+    pub target_branch: String,
+    pub title: String,
+    pub author: String,
+    pub labels: Vec<String>,
+    /// Nobody knows, if it is nothing.
+    pub fork: Option<bool>,
+    pub draft: bool,
+    pub url: String,
+    /// RFC 3339.
+    pub updated_at: String,
+    /// Seconds since 1970 of the last activity.
+    #[serde(skip)]
+    pub updated_seconds: Option<u64>,
+}
+
+/// The fields that anybody who opens a pull request can fill with what they like.
+pub(super) const FREE_TEXT: [&str; 6] = ["branch", "targetBranch", "title", "author", "labels", "url"];
+
+pub(super) fn read(parameters: &Parameters, findings: &mut Vec<Finding>) -> PullRequest {
+    findings.extend(parameters.problems().iter().cloned());
+    let mut reader = Reader { parameters, findings };
+    reader.unknown_names();
+    let number = reader.number();
+    let head_sha = reader.sha();
+    let short = |length: usize| head_sha.get(..length).unwrap_or(&head_sha).to_owned();
+    let updated_at = reader.time();
+    PullRequest {
+        number,
+        head_short_sha: short(8),
+        head_short_sha_7: short(7),
+        branch: reader.free_text("branch"),
+        branch_slug: slug(&reader.free_text("branch_slug")),
+        target_branch: reader.free_text("target_branch"),
+        title: reader.free_text("title"),
+        author: reader.free_text("author"),
+        labels: reader.labels(),
+        fork: reader.boolean("fork"),
+        draft: reader.boolean("draft").unwrap_or(false),
+        url: reader.url(),
+        updated_at: updated_at.map(rfc3339).unwrap_or_default(),
+        updated_seconds: updated_at,
+        head_sha,
+    }
+}
+
+/// Seconds since 1970 as RFC 3339, UTC.
+pub(super) fn rfc3339(seconds: u64) -> String {
+    humantime::format_rfc3339_seconds(std::time::UNIX_EPOCH + std::time::Duration::from_secs(seconds)).to_string()
+}
+
+struct Reader<'a> {
+    parameters: &'a Parameters,
+    findings: &'a mut Vec<Finding>,
+}
+
+impl Reader<'_> {
+    fn report(&mut self, name: &str, message: String) {
+        self.findings.push(Finding::new(
+            &INVALID_PARAMETER,
+            Owner::PullRequest,
+            self.parameters.subject(name),
+            message,
+        ));
+    }
+
+    fn unknown_names(&mut self) {
+        for name in self.parameters.names() {
+            if !KNOWN.iter().any(|known| known.name == name) {
+                let hint = nearest(name, KNOWN.iter().map(|known| known.name));
+                let message = format!("unknown parameter `{}`{hint}", visible(name));
+                let subject = self.parameters.subject(name);
+                self.findings.push(Finding::new(&UNKNOWN_FIELD, Owner::PullRequest, subject, message));
+            }
+        }
+    }
+
+    /// The text of a parameter; nothing if it is left out or empty, and a finding if it is something else.
+    fn text(&mut self, name: &str) -> Option<String> {
+        match self.parameters.get(name)? {
+            Value::String(text) if text.is_empty() => None,
+            Value::String(text) => Some(text.to_string()),
+            Value::Int(number) => Some(number.to_string()),
+            Value::Bool(value) => Some(value.to_string()),
+            Value::Null => None,
+            other => {
+                self.report(name, format!("the parameter `{name}` is {}, expected text", other.kind_name()));
+                None
+            }
+        }
+    }
+
+    fn free_text(&mut self, name: &str) -> String {
+        self.text(name).map(|text| printable(&text, LONGEST_TEXT).into_owned()).unwrap_or_default()
+    }
+
+    fn number(&mut self) -> String {
+        let Some(text) = self.text("number") else {
+            if !self.findings.iter().any(|finding| finding.message.contains("`number`")) {
+                self.report("number", "the parameter `number` is missing: it is the pull request's identity".into());
+            }
+            return UNNUMBERED.to_owned();
+        };
+        let is_number = text.len() <= 18 && text.bytes().all(|b| b.is_ascii_digit()) && !text.starts_with('0');
+        if is_number {
+            return text;
+        }
+        self.report("number", format!("the number `{}` is none: expected digits, such as `128`", visible(&text)));
+        // A letter first, so that it can never be another pull request's.
+        format!("x{}", names::hash(&["number", &text]))
+    }
+
+    fn sha(&mut self) -> String {
+        let Some(text) = self.text("head_sha") else {
+            self.report("head_sha", "the parameter `head_sha` is missing: images and labels need it".into());
+            return String::new();
+        };
+        if (7..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)) {
+            return text;
+        }
+        self.report("head_sha", format!("`{}` is no SHA: expected 7 to 64 hexadecimal digits", visible(&text)));
+        String::new()
+    }
+
+    fn boolean(&mut self, name: &str) -> Option<bool> {
+        match self.text(name)?.as_str() {
+            "true" => Some(true),
+            "false" => Some(false),
+            other => {
+                self.report(
+                    name,
+                    format!("the parameter `{name}` is `{}`, expected `true` or `false`", visible(other)),
+                );
+                None
+            }
+        }
+    }
+
+    fn time(&mut self) -> Option<u64> {
+        let text = self.text("updated_at")?;
+        let since = |time: std::time::SystemTime| time.duration_since(std::time::UNIX_EPOCH).ok();
+        let seconds =
+            humantime::parse_rfc3339(&text.replace("+00:00", "Z")).ok().and_then(since).map(|since| since.as_secs());
+        // The year 9999 is the last that RFC 3339 can say; a ttl must still fit behind it.
+        let seconds = seconds.filter(|seconds| *seconds < 250_000_000_000);
+        if seconds.is_none() {
+            let message =
+                format!("`{}` is no time: expected RFC 3339 in UTC, such as `2026-11-20T09:30:00Z`", visible(&text));
+            self.report("updated_at", message);
+        }
+        seconds
+    }
+
+    fn url(&mut self) -> String {
+        let Some(text) = self.text("url") else { return String::new() };
+        if Url::parse(&text).is_ok() {
+            return text;
+        }
+        self.report("url", format!("the parameter `url` is `{}`, expected {}", visible(&text), Url::EXPECTED));
+        String::new()
+    }
+
+    fn labels(&mut self) -> Vec<String> {
+        let parsed;
+        let items = match self.parameters.get("labels") {
+            None | Some(Value::Null) => return Vec::new(),
+            Some(Value::List(items)) => items,
+            Some(Value::String(text)) if text.trim().is_empty() => return Vec::new(),
+            Some(Value::String(text)) => match serde_json::from_str::<serde_json::Value>(text).map(Value::from) {
+                Ok(Value::List(items)) => {
+                    parsed = items;
+                    &parsed
+                }
+                Ok(Value::Null) => return Vec::new(),
+                _ => {
+                    self.report("labels", format!("the labels `{}` are no JSON list", visible(text)));
+                    return Vec::new();
+                }
+            },
+            Some(other) => {
+                self.report("labels", format!("the parameter `labels` is {}, expected a list", other.kind_name()));
+                return Vec::new();
+            }
+        };
+        let labels: Vec<String> =
+            items.iter().filter_map(Value::as_str).map(|label| printable(label, LONGEST_TEXT).into_owned()).collect();
+        if labels.len() < items.len() {
+            self.report("labels", "the parameter `labels` holds something other than text".into());
+        }
+        labels
+    }
+}
+
+/// A slug is letters, digits and hyphens, whatever was passed as one.
+fn slug(text: &str) -> String {
+    let mut slug = String::with_capacity(text.len().min(50));
+    for c in text.chars() {
+        let c = c.to_ascii_lowercase();
+        match c {
+            'a'..='z' | '0'..='9' => slug.push(c),
+            _ if !slug.ends_with('-') && !slug.is_empty() => slug.push('-'),
+            _ => {}
+        }
+        if slug.len() == 50 {
+            break;
+        }
+    }
+    slug.trim_end_matches('-').to_owned()
+}

@@ -1,0 +1,244 @@
+//! How a preview is reached: hosts, paths, and who may.
+
+use crate::{
+    finding::{InputFile, nearest},
+    input::{
+        guardrails::{Access, Implementation, Ingress, RouteKind, Tls},
+        policy::Route,
+    },
+    rules,
+    value::{Map, Value},
+};
+
+use super::{
+    Decision, Origin, Resolver,
+    environment::{IngressFacts, Parent, RouteFacts, WAVES},
+    names,
+};
+
+/// Traefik's Middleware that keeps search engines out, where a route cannot say it.
+const NOINDEX: &str = "noindex";
+
+impl<'a> Resolver<'a> {
+    pub(super) fn routes(&mut self, namespace: &str) -> (Vec<RouteFacts>, IngressFacts) {
+        let policy = self.policy;
+        if policy.routes.is_empty() {
+            self.see_value("routes", Value::Map(Map::default()));
+            return (Vec::new(), IngressFacts::default());
+        }
+        let Some(ingress) = &self.guardrails.ingress else {
+            self.policy_finding(
+                &rules::provided::NOT_PROVIDED,
+                "/spec/routes",
+                "the guardrails have no `ingress`, so there are no routes".into(),
+            );
+            return (Vec::new(), IngressFacts::default());
+        };
+        let facts = self.ingress(ingress);
+        let mut routes = Vec::with_capacity(policy.routes.len());
+        for (index, route) in policy.routes.iter().enumerate() {
+            routes.extend(self.route(route, &format!("/spec/routes/{index}"), namespace, ingress, &facts));
+        }
+        let seen = routes.iter().map(|route: &RouteFacts| {
+            let facts = [("host", &route.host), ("url", &route.url)];
+            let map: Map = facts.into_iter().map(|(key, text)| (key.into(), Value::string(text))).collect();
+            (route.name.clone().into(), Value::Map(map))
+        });
+        let seen = Value::Map(seen.collect());
+        self.see_value("routes", seen);
+        (routes, facts)
+    }
+
+    fn ingress(&mut self, ingress: &Ingress) -> IngressFacts {
+        let (gateway_namespace, gateway) =
+            ingress.gateway.as_deref().and_then(|name| name.split_once('/')).unwrap_or_default();
+        for (pointer, message) in rules::ingress::inconsistent(ingress) {
+            self.report(&rules::ingress::INGRESS_INCOMPLETE, InputFile::Guardrails, pointer, message);
+        }
+        let cluster_issuer = match &ingress.tls {
+            Tls::Wildcard => None,
+            Tls::ClusterIssuer(name) => Some(name.to_string()),
+        };
+        IngressFacts {
+            gateway_namespace: gateway_namespace.to_owned(),
+            gateway: gateway.to_owned(),
+            section: ingress.section.to_string(),
+            class: ingress.class.as_ref().map(ToString::to_string),
+            noindex_headers: ingress.kind == RouteKind::Ingress && ingress.implementation == Implementation::Nginx,
+            cluster_issuer,
+            noindex_middleware: ingress.kind == RouteKind::Ingress && ingress.implementation == Implementation::Traefik,
+        }
+    }
+
+    fn route(
+        &mut self,
+        route: &'a Route,
+        pointer: &str,
+        namespace: &str,
+        ingress: &Ingress,
+        facts: &IngressFacts,
+    ) -> Option<RouteFacts> {
+        let host = self.host(route, pointer, namespace);
+        let access = self.access(route, pointer, ingress)?;
+        let service = self.policy.services.iter().find(|service| service.name == route.service);
+        let port = match (route.port, service) {
+            (Some(port), _) => port,
+            (None, Some(service)) if service.port.is_some() => service.port.unwrap_or_default(),
+            (None, Some(service)) => {
+                let message = format!("the service `{}` has no `port`, so nothing can be routed to it", service.name);
+                self.policy_finding(&rules::reference::UNKNOWN_REFERENCE, format!("{pointer}/service"), message);
+                return None;
+            }
+            (None, None) => {
+                let hint = nearest(&route.service, self.policy.services.iter().map(|service| &*service.name));
+                let message = format!("there is no service `{}`{hint}", route.service);
+                self.policy_finding(&rules::reference::UNKNOWN_REFERENCE, format!("{pointer}/service"), message).help =
+                    Some("a Service of the team's own manifests needs `port` here".into());
+                return None;
+            }
+        };
+        let is_http_route = ingress.kind == RouteKind::HttpRoute;
+        let traefik = ingress.implementation == Implementation::Traefik;
+        let envoy = ingress.implementation == Implementation::Envoy;
+        let sso = access.oauth2_proxy.as_ref().map(ToString::to_string).unwrap_or_default();
+        let cidrs: Vec<String> = access.cidrs.iter().map(|cidr| cidr.text.clone()).collect();
+        let mut middlewares = Vec::new();
+        if traefik && (!cidrs.is_empty() || !sso.is_empty()) {
+            middlewares.push(format!("{}-access", route.name));
+        }
+        let path = route.path.clone().unwrap_or_else(|| "/".to_owned());
+        let slash = if path == "/" { "" } else { path.as_str() };
+        Some(RouteFacts {
+            url: format!("https://{host}{slash}"),
+            parents: vec![parent(route, namespace, facts)],
+            own_certificate: is_http_route && ingress.tls != Tls::Wildcard,
+            certificate: (ingress.tls != Tls::Wildcard).then(|| format!("{}-tls", route.name)),
+            annotations: annotations(namespace, ingress, access, &middlewares),
+            traefik_cidrs: traefik && !cidrs.is_empty(),
+            traefik_sso: traefik && !sso.is_empty(),
+            envoy_cidrs: envoy && !cidrs.is_empty(),
+            name: route.name.to_string(),
+            service: route.service.to_string(),
+            access: route.access.to_string(),
+            oauth2_proxy: sso,
+            is_ingress: !is_http_route,
+            is_http_route,
+            host,
+            path,
+            port,
+            cidrs,
+            middlewares,
+        })
+    }
+
+    /// `ROUTE-NAMESPACE.DOMAIN`. A route with a hyphen in its name gets a hash as well: without, the route `a-b` of
+    /// namespace `c` and the route `a` of namespace `b-c` would be one host.
+    fn host(&mut self, route: &'a Route, pointer: &str, namespace: &str) -> String {
+        let domain = &self.guardrails.domain;
+        let pointer = format!("{pointer}/host");
+        let (host, origin) = match &route.host {
+            Some(host) => {
+                let host = self.text(host, InputFile::Policy, || pointer.clone());
+                if let Err((rule, message)) = rules::host::check_host(&host, namespace, domain) {
+                    self.policy_finding(rule, pointer.clone(), message);
+                }
+                (host, Origin::Input(InputFile::Policy, pointer))
+            }
+            None => {
+                let label = format!("{}-{namespace}", route.name);
+                let label = if route.name.contains('-') {
+                    format!("{label}-{}", names::hash(&[&route.name, namespace]))
+                } else {
+                    label
+                };
+                (format!("{}.{domain}", names::shorten(&label, names::LABEL)), Origin::BuiltIn)
+            }
+        };
+        self.decisions.record(|| Decision {
+            field: format!("routes.{}.host", route.name),
+            origin,
+            asked: None,
+            granted: host.clone(),
+            rule: None,
+            reason: "the route and the preview's namespace: one label below the guardrails' domain, and nobody else's"
+                .into(),
+        });
+        host
+    }
+
+    /// Who may reach a route. What cannot be enforced is refused, never left open.
+    fn access(&mut self, route: &Route, pointer: &str, ingress: &Ingress) -> Option<&'a Access> {
+        let guardrails = self.guardrails;
+        let pointer = format!("{pointer}/access");
+        let Some(access) = guardrails.access.get(&route.access) else {
+            let hint = nearest(&route.access, guardrails.access.names());
+            let message = format!("the guardrails have no access `{}`{hint}", route.access);
+            self.policy_finding(&rules::reference::UNKNOWN_REFERENCE, pointer, message);
+            return None;
+        };
+        let in_guardrails = format!("/spec/access/{}", route.access);
+        if let Err(message) = rules::access::enforceable(&route.access, access, ingress) {
+            self.report(&rules::access::ACCESS_NOT_ENFORCEABLE, InputFile::Guardrails, in_guardrails.clone(), message);
+            return None;
+        }
+        self.decisions.record(|| Decision {
+            field: format!("routes.{}.access", route.name),
+            origin: Origin::Input(InputFile::Policy, pointer),
+            asked: None,
+            granted: route.access.to_string(),
+            rule: None,
+            reason: format!("defined in the guardrails, {in_guardrails}"),
+        });
+        Some(access)
+    }
+}
+
+/// A Gateway, or what brings a certificate of its own to it.
+fn parent(route: &Route, namespace: &str, facts: &IngressFacts) -> Parent {
+    if facts.cluster_issuer.is_some() {
+        return Parent {
+            kind: "ListenerSet",
+            namespace: namespace.to_owned(),
+            name: route.name.to_string(),
+            section: "https".into(),
+        };
+    }
+    let (namespace, name) = (facts.gateway_namespace.clone(), facts.gateway.clone());
+    Parent { kind: "Gateway", namespace, name, section: facts.section.clone() }
+}
+
+/// An Ingress says by annotations what the standard has no word for.
+fn annotations(namespace: &str, ingress: &Ingress, access: &Access, middlewares: &[String]) -> Value {
+    let mut map = Map::default();
+    map.push("argocd.argoproj.io/sync-wave", Value::from(WAVES.workload));
+    if ingress.kind == RouteKind::Ingress {
+        match ingress.implementation {
+            Implementation::Traefik => {
+                let all = middlewares.iter().map(String::as_str).chain([NOINDEX]);
+                let names: Vec<String> = all.map(|name| format!("{namespace}-{name}@kubernetescrd")).collect();
+                map.push("traefik.ingress.kubernetes.io/router.middlewares", Value::string(names.join(",")));
+            }
+            Implementation::Nginx => {
+                // The ConfigMap `preview-headers` says `noindex`; the controller must allow that header.
+                map.push(
+                    "nginx.ingress.kubernetes.io/custom-headers",
+                    Value::string(format!("{namespace}/preview-headers")),
+                );
+                if !access.cidrs.is_empty() {
+                    let cidrs: Vec<&str> = access.cidrs.iter().map(|cidr| cidr.text.as_str()).collect();
+                    map.push("nginx.ingress.kubernetes.io/whitelist-source-range", Value::string(cidrs.join(",")));
+                }
+                if let Some(proxy) = &access.oauth2_proxy {
+                    map.push("nginx.ingress.kubernetes.io/auth-url", Value::string(format!("{proxy}/auth")));
+                    let sign_in = format!("{proxy}/start?rd=https://$host$escaped_request_uri");
+                    map.push("nginx.ingress.kubernetes.io/auth-signin", Value::string(sign_in));
+                }
+            }
+            Implementation::Envoy | Implementation::Standard => {}
+        }
+        if let Tls::ClusterIssuer(issuer) = &ingress.tls {
+            map.push("cert-manager.io/cluster-issuer", Value::string(&**issuer));
+        }
+    }
+    Value::Map(map)
+}

@@ -1,0 +1,135 @@
+//! Secrets from the platform's store, below the prefix and nowhere else.
+
+use crate::{
+    finding::InputFile,
+    input::guardrails::{Grant, Secrets, StoreProvider},
+    rules,
+    value::{Map, Value, to_value},
+};
+
+use super::{
+    Decision, Origin, Resolver,
+    environment::{SecretDatum, SecretFacts, SecretStoreFacts},
+};
+
+/// The SecretStore and the ServiceAccount of a preview that has its own.
+const OWN_STORE: &str = "preview";
+const OWN_STORE_ACCOUNT: &str = "secret-store";
+
+impl Resolver<'_> {
+    pub(super) fn secrets(&mut self, grant: Grant) -> (Option<SecretStoreFacts>, Vec<SecretFacts>) {
+        let policy = self.policy;
+        if policy.secrets.is_empty() {
+            return (None, Vec::new());
+        }
+        let Some(secrets) = &self.guardrails.secrets else {
+            let message = "the guardrails have no `secrets`, so there are none".to_owned();
+            self.policy_finding(&rules::provided::NOT_PROVIDED, "/spec/secrets", message);
+            return (None, Vec::new());
+        };
+        let prefix = self.text(&secrets.prefix, InputFile::Guardrails, || "/spec/secrets/prefix".into());
+        let (store_kind, store_name) = match rules::secret_store::store(secrets) {
+            Ok(Some((kind, name))) => (kind.to_owned(), name.to_owned()),
+            Ok(None) => ("SecretStore".to_owned(), OWN_STORE.to_owned()),
+            Err(message) => {
+                self.report(
+                    &rules::secret_store::SECRET_STORE_UNCLEAR,
+                    InputFile::Guardrails,
+                    "/spec/secrets",
+                    message,
+                );
+                return (None, Vec::new());
+            }
+        };
+        let mut facts = Vec::with_capacity(policy.secrets.len());
+        for (index, secret) in policy.secrets.iter().enumerate() {
+            let mut data = Vec::with_capacity(secret.keys.len());
+            for (variable, key) in secret.keys.iter() {
+                let (path, property) =
+                    key.split_once('#').map_or((&**key, None), |(path, property)| (path, Some(property)));
+                let pointer = format!("/spec/secrets/{index}/keys/{variable}");
+                match rules::secret_prefix::below(&prefix, path) {
+                    Ok(key) => {
+                        self.decisions.record(|| Decision {
+                            field: format!("secrets.{}.{variable}", secret.name),
+                            origin: Origin::Input(InputFile::Policy, pointer),
+                            asked: Some(path.to_owned()),
+                            granted: key.clone(),
+                            rule: Some(rules::secret_prefix::SECRET_OUTSIDE_PREFIX.code),
+                            reason: "below the guardrails' prefix".into(),
+                        });
+                        data.push(SecretDatum {
+                            variable: variable.to_owned(),
+                            key,
+                            property: property.map(str::to_owned),
+                        });
+                    }
+                    Err(message) => {
+                        self.policy_finding(&rules::secret_prefix::SECRET_OUTSIDE_PREFIX, pointer, message);
+                    }
+                }
+            }
+            facts.push(SecretFacts {
+                name: secret.name.to_string(),
+                store_kind: store_kind.clone(),
+                store_name: store_name.clone(),
+                refresh: secrets.refresh.go(),
+                data,
+            });
+        }
+        if grant != Grant::Full {
+            self.findings.push(rules::trust::withheld("secrets", "/spec/secrets"));
+            return (None, Vec::new());
+        }
+        (own_store(secrets), facts)
+    }
+}
+
+/// What a SecretStore of the preview's own says, as `external-secrets.io/v1` has it.
+fn own_store(secrets: &Secrets) -> Option<SecretStoreFacts> {
+    let account = || to_value(&std::collections::BTreeMap::from([("name", OWN_STORE_ACCOUNT)]));
+    let map = |entries: Vec<(&'static str, Value)>| {
+        Value::Map(entries.into_iter().map(|(key, value)| (key.into(), value)).collect())
+    };
+    let (provider, annotations) = match secrets.provider.as_ref()? {
+        StoreProvider::Aws(aws) => {
+            let auth = map(vec![("jwt", map(vec![("serviceAccountRef", account())]))]);
+            let store = map(vec![
+                ("service", "SecretsManager".into()),
+                ("region", Value::string(&*aws.region)),
+                ("auth", auth),
+            ]);
+            (map(vec![("aws", store)]), map(vec![("eks.amazonaws.com/role-arn", Value::string(&*aws.role))]))
+        }
+        StoreProvider::Gcp(gcp) => {
+            let identity = map(vec![
+                ("clusterLocation", Value::string(&*gcp.cluster_location)),
+                ("clusterName", Value::string(&*gcp.cluster_name)),
+                ("serviceAccountRef", account()),
+            ]);
+            let store = map(vec![
+                ("projectID", Value::string(&*gcp.project)),
+                ("auth", map(vec![("workloadIdentity", identity)])),
+            ]);
+            (
+                map(vec![("gcpsm", store)]),
+                map(vec![("iam.gke.io/gcp-service-account", Value::string(&*gcp.service_account))]),
+            )
+        }
+        StoreProvider::Vault(vault) => {
+            let kubernetes = map(vec![
+                ("mountPath", Value::string(&*vault.mount)),
+                ("role", Value::string(&*vault.role)),
+                ("serviceAccountRef", account()),
+            ]);
+            let store = map(vec![
+                ("server", Value::string(&*vault.server)),
+                ("path", Value::string(&*vault.path)),
+                ("version", "v2".into()),
+                ("auth", map(vec![("kubernetes", kubernetes)])),
+            ]);
+            (map(vec![("vault", store)]), Value::Map(Map::default()))
+        }
+    };
+    Some(SecretStoreFacts { provider, service_account: OWN_STORE_ACCOUNT.to_owned(), annotations })
+}

@@ -1,0 +1,261 @@
+//! The policy's services: what their Pods run, get and may use.
+
+use crate::{
+    finding::{InputFile, nearest},
+    input::{guardrails::Profile, policy::Service},
+    rules,
+    value::{Map, Value},
+};
+
+use super::{
+    Decision, Origin, PullRequest, Resolver,
+    environment::{DatabaseFacts, SecretFacts, ServiceFacts, Writable},
+};
+
+/// A user without a name or a home in any image: the one of distroless' `nonroot`.
+const NOBODY: u32 = 65_532;
+
+impl<'a> Resolver<'a> {
+    /// Lets expressions see the services' addresses inside of the namespace.
+    pub(super) fn see_services(&mut self) {
+        let seen: Map = self
+            .policy
+            .services
+            .iter()
+            .map(|service| {
+                let mut facts = Map::default();
+                facts.push("host", Value::string(&*service.name));
+                if let Some(port) = service.port {
+                    facts.push("port", Value::Int(i64::from(port)));
+                    facts.push("url", Value::string(format!("http://{}:{port}", service.name)));
+                }
+                (service.name.to_string().into(), Value::Map(facts))
+            })
+            .collect();
+        self.see_value("services", Value::Map(seen));
+    }
+
+    pub(super) fn services(
+        &mut self,
+        pr: &PullRequest,
+        secrets: &[SecretFacts],
+        databases: &[DatabaseFacts],
+        profile: Option<(&str, &Profile)>,
+    ) -> Vec<ServiceFacts> {
+        let policy = self.policy;
+        self.names_once();
+        let mut services = Vec::with_capacity(policy.services.len());
+        for (index, service) in policy.services.iter().enumerate() {
+            let pointer = format!("/spec/services/{index}");
+            services.push(self.service(service, &pointer, pr, secrets, databases, profile));
+        }
+        if let Some((name, profile)) = profile {
+            for (rule, message) in rules::capacity::too_much(name, profile, &policy.services) {
+                self.policy_finding(rule, "/spec/services", message);
+            }
+        }
+        services
+    }
+
+    /// A Secret, a database and a service each have a name of their own kind; Secrets of both kinds share one.
+    fn names_once(&mut self) {
+        let policy = self.policy;
+        let services = policy.services.iter().map(|service| &*service.name).collect();
+        let routes = policy.routes.iter().map(|route| &*route.name).collect();
+        let secrets = policy
+            .secrets
+            .iter()
+            .map(|secret| &*secret.name)
+            .chain(policy.databases.iter().map(|database| &*database.name))
+            .collect();
+        for (what, names) in [("service", services), ("route", routes), ("secret or database", secrets)] {
+            for name in rules::reference::repeated(names) {
+                let message = format!("more than one {what} is called `{name}`");
+                self.policy_finding(&rules::reference::DUPLICATE_NAME, "/spec", message);
+            }
+        }
+    }
+
+    fn service(
+        &mut self,
+        service: &'a Service,
+        pointer: &str,
+        pr: &PullRequest,
+        secrets: &[SecretFacts],
+        databases: &[DatabaseFacts],
+        profile: Option<(&str, &Profile)>,
+    ) -> ServiceFacts {
+        let image = self.image(&service.image, format!("{pointer}/image"), pr);
+        self.decisions.record(|| Decision {
+            field: format!("services.{}.image", service.name),
+            origin: Origin::Input(InputFile::Policy, format!("{pointer}/image")),
+            asked: None,
+            granted: image.clone(),
+            rule: None,
+            reason: "from an allowed registry, and pinned".into(),
+        });
+        if let Some((name, profile)) = profile {
+            for (rule, resource, message) in rules::capacity::beyond(name, profile, service) {
+                self.policy_finding(rule, format!("{pointer}/resources/{resource}"), message);
+            }
+        }
+        let words = |resolver: &mut Self, words: &'a [crate::expression::Interpolated], field: &str| {
+            words
+                .iter()
+                .enumerate()
+                .map(|(index, word)| resolver.text(word, InputFile::Policy, || format!("{pointer}/{field}/{index}")))
+                .collect()
+        };
+        let http_check =
+            service.health.as_ref().map(|path| self.text(path, InputFile::Policy, || format!("{pointer}/health")));
+        let command = words(self, &service.command, "command");
+        let args = words(self, &service.args, "args");
+        ServiceFacts {
+            tcp_check: service.port.is_some() && http_check.is_none(),
+            http_check: http_check.filter(|_| service.port.is_some()),
+            env: self.env(service, pointer, secrets, databases),
+            replicas: service.replicas.unwrap_or(1),
+            resources: resources(service),
+            writable: writable(service),
+            run_as_user: service.run_as_user.unwrap_or(NOBODY),
+            name: service.name.to_string(),
+            ports: ports(service),
+            port: service.port,
+            image,
+            command: Some(command).filter(|words: &Vec<String>| !words.is_empty()),
+            args: Some(args).filter(|words: &Vec<String>| !words.is_empty()),
+        }
+    }
+
+    /// An image that comes to a registry of the guardrails and to one content only.
+    pub(super) fn image(
+        &mut self,
+        image: &crate::expression::Interpolated,
+        pointer: String,
+        pr: &PullRequest,
+    ) -> String {
+        let text = self.text(image, InputFile::Policy, || pointer.clone());
+        // Without a SHA the pull request is quarantined anyway, and a message about its tag would mislead.
+        if text.is_empty() || pr.head_sha.is_empty() {
+            return text;
+        }
+        self.judge_image(&text, pointer, pr);
+        text
+    }
+
+    /// Reports an image that comes from elsewhere, or may become another.
+    pub(super) fn judge_image(&mut self, image: &str, pointer: String, pr: &PullRequest) {
+        if !rules::image_registry::image_allowed(image, &self.guardrails.registries) {
+            let message = rules::image_registry::refusal(image, &self.guardrails.registries);
+            self.policy_finding(&rules::image_registry::IMAGE_OUTSIDE_REGISTRIES, pointer.clone(), message);
+        }
+        if !rules::image_tag::is_pinned(image, &pr.head_sha) {
+            let message = rules::image_tag::refusal(image, &pr.head_sha);
+            self.policy_finding(&rules::image_tag::IMAGE_MUTABLE_TAG, pointer, message);
+        }
+    }
+
+    /// A container's `env`: the service's own, then what it uses. What was withheld is left out.
+    fn env(
+        &mut self,
+        service: &'a Service,
+        pointer: &str,
+        secrets: &[SecretFacts],
+        databases: &[DatabaseFacts],
+    ) -> Value {
+        let policy = self.policy;
+        let mut items: Vec<Value> = Vec::new();
+        let mut names: Vec<String> = vec!["OTEL_SERVICE_NAME".into()];
+        items.push(plain("OTEL_SERVICE_NAME", &service.name));
+        for (name, value) in service.env.iter() {
+            let here = || format!("{pointer}/env/{name}");
+            let text = self.free_text(value, InputFile::Policy, here);
+            if let Err(message) = rules::shared_database::not_a_database(name, &value.source) {
+                self.policy_finding(&rules::shared_database::SHARED_DATABASE, here(), message);
+            }
+            names.push(name.to_owned());
+            items.push(plain(name, &text));
+        }
+        for (index, used) in service.uses.iter().enumerate() {
+            let pointer = format!("{pointer}/uses/{index}");
+            let keys: Vec<&str> = if let Some(secret) = policy.secrets.iter().find(|secret| secret.name == *used) {
+                secret.keys.names().collect()
+            } else if let Some(database) = policy.databases.iter().find(|database| database.name == *used) {
+                vec![database.env.as_deref().unwrap_or(super::databases::VARIABLE)]
+            } else {
+                let known = policy
+                    .secrets
+                    .iter()
+                    .map(|secret| &*secret.name)
+                    .chain(policy.databases.iter().map(|database| &*database.name));
+                let message = format!("there is no secret or database `{used}`{}", nearest(used, known));
+                self.policy_finding(&rules::reference::UNKNOWN_REFERENCE, pointer, message);
+                continue;
+            };
+            let granted = secrets.iter().any(|secret| secret.name == **used)
+                || databases.iter().any(|database| database.name == **used);
+            for key in keys {
+                if names.iter().any(|name| name == key) {
+                    let message = format!("the variable `{key}` of `{used}` is set already");
+                    self.policy_finding(&rules::reference::DUPLICATE_NAME, pointer.clone(), message);
+                }
+                names.push(key.to_owned());
+                if granted {
+                    items.push(from_secret(key, used));
+                }
+            }
+        }
+        Value::List(items)
+    }
+}
+
+fn plain(name: &str, value: &str) -> Value {
+    let mut item = Map::with_capacity(2);
+    item.push("name", Value::string(name));
+    item.push("value", Value::string(value));
+    Value::Map(item)
+}
+
+fn from_secret(key: &str, secret: &str) -> Value {
+    let mut reference = Map::with_capacity(2);
+    reference.push("name", Value::string(secret));
+    reference.push("key", Value::string(key));
+    let mut source = Map::with_capacity(1);
+    source.push("secretKeyRef", Value::Map(reference));
+    let mut item = Map::with_capacity(2);
+    item.push("name", Value::string(key));
+    item.push("valueFrom", Value::Map(source));
+    Value::Map(item)
+}
+
+/// Requests as asked for; what is not asked for, and all limits, are the LimitRange's.
+fn resources(service: &Service) -> Value {
+    let requests: Map = service
+        .resources
+        .iter()
+        .map(|(name, amount)| (name.to_owned().into(), Value::string(amount.as_str())))
+        .collect();
+    if requests.is_empty() {
+        Value::Null
+    } else {
+        Value::Map(Map::from_iter([("requests".into(), Value::Map(requests))]))
+    }
+}
+
+fn ports(service: &Service) -> Value {
+    let Some(port) = service.port else { return Value::Null };
+    let mut item = Map::with_capacity(3);
+    item.push("name", Value::from("http"));
+    item.push("containerPort", Value::Int(i64::from(port)));
+    item.push("protocol", Value::from("TCP"));
+    Value::List(vec![Value::Map(item)])
+}
+
+fn writable(service: &Service) -> Vec<Writable> {
+    let paths =
+        std::iter::once("/tmp").chain(service.writable.iter().map(String::as_str).filter(|path| *path != "/tmp"));
+    paths
+        .enumerate()
+        .map(|(index, path)| Writable { name: format!("writable-{index}"), path: path.to_owned() })
+        .collect()
+}

@@ -1,0 +1,174 @@
+//! How large and for how long: profile and ttl, asked for by labels or the policy, within the guardrails.
+
+use crate::{
+    finding::{Finding, InputFile, Owner, nearest},
+    input::{
+        Ordered,
+        guardrails::Profile,
+        scalar::{Duration, Quantity, Scalar as _},
+    },
+    rules,
+    value::{Map, Value},
+};
+
+use super::{Decision, Origin, PullRequest, Resolver, pull_request::rfc3339};
+
+impl<'a> Resolver<'a> {
+    /// The profile, and the LimitRange's item.
+    pub(super) fn profile(&mut self, pr: &PullRequest) -> (Option<(&'a str, &'a Profile)>, Value) {
+        let guardrails = self.guardrails;
+        let label = self.label(pr, "profile", |resolver, text| {
+            let offered = resolver.guardrails.labels.profile.iter().chain(&resolver.policy.labels.profile);
+            let names: Vec<&str> = offered.map(|name| &**name).collect();
+            if names.contains(&text) { Ok(text.to_owned()) } else { Err(names.join("`, `")) }
+        });
+        let only = || (guardrails.profiles.len() == 1).then(|| guardrails.profiles.names().next()).flatten();
+        let (name, origin) = match (label, &self.policy.profile, &guardrails.default_profile) {
+            (Some((name, label)), ..) => (name, Origin::Label(label)),
+            (None, Some(name), _) => (name.to_string(), Origin::Input(InputFile::Policy, "/spec/profile".into())),
+            (None, None, Some(name)) => {
+                (name.to_string(), Origin::Input(InputFile::Guardrails, "/spec/defaultProfile".into()))
+            }
+            (None, None, None) => match only() {
+                Some(name) => (name.to_owned(), Origin::Input(InputFile::Guardrails, "/spec/profiles".into())),
+                None => {
+                    let message = "the policy names no profile and the guardrails no `defaultProfile`".to_owned();
+                    self.policy_finding(&rules::profile::UNKNOWN_PROFILE, "/spec", message);
+                    return (None, Value::Null);
+                }
+            },
+        };
+        let found = guardrails.profiles.iter().find(|(key, _)| *key == name);
+        let Some((name, profile)) = found else {
+            let (file, pointer) = match &origin {
+                Origin::Input(file, pointer) => (*file, pointer.clone()),
+                _ => (InputFile::Policy, "/spec/labels/profile".into()),
+            };
+            let message = format!("there is no profile `{name}`{}", nearest(&name, guardrails.profiles.names()));
+            self.report(&rules::profile::UNKNOWN_PROFILE, file, pointer, message);
+            return (None, Value::Null);
+        };
+        for message in rules::profile::unbounded(name, profile) {
+            self.report(
+                &rules::profile::UNBOUNDED_PROFILE,
+                InputFile::Guardrails,
+                format!("/spec/profiles/{name}"),
+                message,
+            );
+        }
+        let asked = self.policy.profile.as_ref().map(ToString::to_string).filter(|asked| asked != name);
+        self.decisions.record(|| Decision {
+            field: "profile".into(),
+            origin,
+            asked,
+            granted: name.to_owned(),
+            rule: None,
+            reason: "a size from the guardrails".into(),
+        });
+        (Some((name, profile)), limits(profile))
+    }
+
+    /// How long it lives, and when that ends, if it is known since when.
+    pub(super) fn ttl(&mut self, pr: &PullRequest) -> (String, String) {
+        let bounds = &self.guardrails.ttl;
+        if bounds.default > bounds.max {
+            let message = format!("the default `{}` is longer than the maximum `{}`", bounds.default, bounds.max);
+            self.report(&rules::ttl::TTL_BOUNDS, InputFile::Guardrails, "/spec/ttl/default", message);
+        }
+        let label = self.label(pr, "ttl", |resolver, text| {
+            let offered: Vec<Duration> =
+                resolver.guardrails.labels.ttl.iter().chain(&resolver.policy.labels.ttl).copied().collect();
+            let names = || offered.iter().map(ToString::to_string).collect::<Vec<_>>().join("`, `");
+            let asked = Duration::parse(text).map_err(|_| names())?;
+            if offered.contains(&asked) { Ok(asked) } else { Err(names()) }
+        });
+        let (asked, origin) = match (label, self.policy.ttl) {
+            (Some((ttl, label)), _) => (ttl, Origin::Label(label)),
+            (None, Some(ttl)) => (ttl, Origin::Input(InputFile::Policy, "/spec/ttl".into())),
+            (None, None) => (bounds.default, Origin::Input(InputFile::Guardrails, "/spec/ttl/default".into())),
+        };
+        let granted = asked.min(bounds.max);
+        if granted < asked {
+            let message = format!("`{asked}` is longer than the guardrails' maximum: the preview lives `{granted}`");
+            match &origin {
+                Origin::Label(_) => {
+                    let subject = crate::finding::Subject::Input(InputFile::Parameters, "/labels".into());
+                    self.findings.push(Finding::new(&rules::ttl::TTL_CLAMPED, Owner::PullRequest, subject, message));
+                }
+                _ => {
+                    self.policy_finding(&rules::ttl::TTL_CLAMPED, "/spec/ttl", message);
+                }
+            }
+        }
+        self.decisions.record(|| Decision {
+            field: "ttl".into(),
+            origin,
+            asked: (asked != granted).then(|| asked.to_string()),
+            granted: granted.to_string(),
+            rule: (asked != granted).then_some(rules::ttl::TTL_CLAMPED.code),
+            reason: format!("at most `{}`, the guardrails' maximum", bounds.max),
+        });
+        let expires_at = pr.updated_seconds.map(|since| rfc3339(since + granted.seconds)).unwrap_or_default();
+        let known = !expires_at.is_empty();
+        self.decisions.record(|| Decision {
+            field: "expiresAt".into(),
+            origin: if known { Origin::Parameter("updated_at") } else { Origin::BuiltIn },
+            asked: None,
+            granted: if known { expires_at.clone() } else { "unknown".into() },
+            rule: None,
+            reason: if known {
+                "the last activity and the ttl".into()
+            } else {
+                "no parameter `updated_at`: the ttl stands on the Namespace".into()
+            },
+        });
+        (granted.to_string(), expires_at)
+    }
+
+    /// What a label `preview/NAME=VALUE` asks for, if it may: the last such label counts.
+    fn label<T>(
+        &mut self,
+        pr: &PullRequest,
+        name: &str,
+        offered: impl Fn(&Self, &str) -> Result<T, String>,
+    ) -> Option<(T, String)> {
+        let prefix = &self.guardrails.labels.prefix;
+        let mut asked = None;
+        for label in &pr.labels {
+            let value = label.strip_prefix(prefix.as_str()).and_then(|rest| rest.strip_prefix(name)?.strip_prefix('='));
+            let Some(value) = value else { continue };
+            match offered(self, value) {
+                Ok(value) => asked = Some((value, label.clone())),
+                Err(choices) => self.findings.push(rules::label::not_offered(label, &choices)),
+            }
+        }
+        asked
+    }
+}
+
+/// `spec.hard` of the ResourceQuota.
+pub(super) fn quota(profile: Option<(&str, &Profile)>) -> Value {
+    profile.map_or(Value::Null, |(_, profile)| quantities(&profile.quota))
+}
+
+fn quantities(amounts: &Ordered<Quantity>) -> Value {
+    Value::Map(amounts.iter().map(|(name, amount)| (name.to_owned().into(), Value::string(amount.as_str()))).collect())
+}
+
+/// The LimitRange's item, all four parts written out: what is left out, the API server would derive from the others.
+fn limits(profile: &Profile) -> Value {
+    let container = &profile.container;
+    let mut item = Map::with_capacity(5);
+    for (name, amounts) in [
+        ("default", &container.default),
+        ("defaultRequest", &container.request),
+        ("max", &container.max),
+        ("min", &container.min),
+    ] {
+        if !amounts.is_empty() {
+            item.push(name, quantities(amounts));
+        }
+    }
+    item.push("type", Value::from("Container"));
+    Value::Map(item)
+}

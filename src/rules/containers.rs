@@ -1,0 +1,150 @@
+//! What rules about objects share: where their findings stand, and the way to every container of a Pod.
+
+use crate::{
+    finding::{Finding, Location, Owner, Rule, Subject, printable, visible},
+    objects::{Object, Origin},
+    value::{Value, push_segment},
+};
+
+/// The lists of a Pod's spec that hold containers, in the order in which Kubernetes looks at them.
+const LISTS: [&str; 3] = ["initContainers", "containers", "ephemeralContainers"];
+
+/// Longest pointer in a finding: its keys may be a stranger's.
+const LONGEST_POINTER: usize = 512;
+
+/// A container and where it stands in its Pod's spec.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Container<'a> {
+    list: &'static str,
+    index: usize,
+    pub(crate) value: &'a Value,
+}
+
+impl Container<'_> {
+    /// The pointer of what is below the container, for a Pod's spec that stands at `pod`.
+    pub(crate) fn pointer(&self, pod: &str, rest: &str) -> String {
+        format!("{pod}/{}/{}{rest}", self.list, self.index)
+    }
+
+    /// Its name, for messages.
+    pub(crate) fn name(&self) -> std::borrow::Cow<'_, str> {
+        visible(self.value.str_at(&["name"]).unwrap_or("?"))
+    }
+}
+
+/// Every container of a Pod: init, ordinary and ephemeral ones.
+pub(crate) fn containers(pod: &Value) -> impl Iterator<Item = Container<'_>> {
+    LISTS.into_iter().flat_map(move |list| {
+        let items = pod.get(list).map_or(&[][..], Value::items);
+        items.iter().enumerate().map(move |(index, value)| Container { list, index, value })
+    })
+}
+
+/// The spec of an object's Pods and its pointer.
+pub(crate) fn pod_spec(object: &Object) -> Option<(&'static str, &Value)> {
+    let pointer = object.pod_spec_pointer()?;
+    Some((pointer, below(&object.value, pointer)?))
+}
+
+/// The value at a pointer without escapes, which costs no allocation.
+pub(crate) fn below<'a>(value: &'a Value, pointer: &str) -> Option<&'a Value> {
+    pointer.split('/').skip(1).try_fold(value, |value, key| value.get(key))
+}
+
+/// A field that says something: to Kubernetes, `null` is as good as nothing.
+pub(crate) fn stated<'a>(value: &'a Value, key: &str) -> Option<&'a Value> {
+    value.get(key).filter(|value| **value != Value::Null)
+}
+
+pub(crate) fn is_manifest(object: &Object) -> bool {
+    matches!(object.origin, Origin::Manifest { .. })
+}
+
+/// A finding about a place in an object: the platform's, if a template made the object, else the team's.
+pub(crate) fn finding(
+    rule: &'static Rule,
+    object: &Object,
+    pointer: impl AsRef<str>,
+    message: impl Into<String>,
+) -> Finding {
+    let id = visible(&object.id()).into_owned();
+    let pointer = printable(pointer.as_ref(), LONGEST_POINTER).into_owned();
+    match &object.origin {
+        Origin::Template(_) => Finding::new(rule, Owner::Platform, Subject::Object(id, pointer), message),
+        Origin::Manifest { file, line } => {
+            let place = Location {
+                file: Some(file.clone()),
+                line: Some(*line),
+                object: Some(id),
+                pointer: Some(pointer),
+                ..Location::default()
+            };
+            Finding::new(rule, Owner::Team, Subject::Place(place), message)
+        }
+    }
+}
+
+/// A pointer with one more segment, which may be anything.
+pub(crate) fn child(pointer: &str, segment: &str) -> String {
+    let mut child = String::with_capacity(pointer.len() + segment.len() + 1);
+    child.push_str(pointer);
+    push_segment(&mut child, segment);
+    child
+}
+
+/// A value for a message: text and numbers as they are, of anything else only what it is.
+pub(crate) fn shown(value: &Value) -> String {
+    match value {
+        Value::Bool(value) => format!("`{value}`"),
+        Value::Int(value) => format!("`{value}`"),
+        Value::Float(value) => format!("`{value}`"),
+        Value::String(text) => format!("`{}`", visible(text)),
+        Value::Null | Value::List(_) | Value::Map(_) => value.kind_name().to_owned(),
+    }
+}
+
+/// Objects for the rules' table tests.
+#[cfg(test)]
+pub(crate) mod test {
+    use serde_json::Value as Json;
+
+    use crate::{
+        finding::Finding,
+        input::scalar::{ImagePrefix, Scalar},
+        objects::{Object, Origin},
+        rules::Bounds,
+        value::to_value,
+    };
+
+    pub(crate) const SHA: &str = "3f9c1e7ab2d4c6588e0fd17a9b3c5d7e9f102938";
+
+    pub(crate) fn manifest(json: &Json) -> Object {
+        Object { value: to_value(json), origin: Origin::Manifest { file: "deploy/web.yaml".into(), line: 7 } }
+    }
+
+    pub(crate) fn template(json: &Json) -> Object {
+        Object { value: to_value(json), origin: Origin::Template("workload.yaml".into()) }
+    }
+
+    /// Runs a check as for namespace `shop-pr-7`.
+    pub(crate) fn with_bounds<T>(check: impl FnOnce(&Bounds<'_>) -> T) -> T {
+        let hosts = ["shop-pr-7.preview.acme.dev".to_owned(), "web-shop-pr-7.preview.acme.dev".to_owned()];
+        let registries = [ImagePrefix::parse("ghcr.io/acme/").expect("a prefix")];
+        check(&Bounds {
+            namespace: "shop-pr-7",
+            hosts: &hosts,
+            domain: "preview.acme.dev",
+            registries: &registries,
+            head_sha: SHA,
+            service_accounts: &["preview"],
+        })
+    }
+
+    /// Code and pointer of every finding, one a line.
+    pub(crate) fn places(findings: &[Finding]) -> Vec<String> {
+        findings
+            .iter()
+            .map(|f| format!("{} {}", f.rule.code, f.location().pointer.unwrap_or_default()).trim_end().to_owned())
+            .collect()
+    }
+}

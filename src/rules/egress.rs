@@ -1,0 +1,38 @@
+//! What is opened outward is said completely.
+
+use crate::{
+    finding::{Finding, InputFile, Owner, Rule, Severity, Subject},
+    input::guardrails::Destination,
+};
+
+pub static EGRESS_INCOMPLETE: Rule = Rule {
+    code: "egress-incomplete",
+    severity: Severity::Error,
+    summary: "an egress entry says where to",
+    explanation: "`fqdn`, `cidrs` or `namespace` (with `podLabels`), and a `port`: the Pods' own, because network policies see packets \
+                  after a Service's address was translated.",
+};
+
+pub static EGRESS_CLOSED: Rule = Rule {
+    code: "egress-closed",
+    severity: Severity::Warning,
+    summary: "a host name alone opens nothing in a plain NetworkPolicy",
+    explanation: "A NetworkPolicy knows addresses and Pods, no names. Give the entry `cidrs`, or say in `spec.network.fqdn` that \
+                  `Cilium` holds names here, or that the port may be opened to the `PublicInternet`.",
+};
+
+pub(crate) fn reachable(destination: &Destination) -> Result<(), String> {
+    match (&destination.fqdn, &destination.namespace) {
+        (None, None) if destination.cidrs.is_empty() => {
+            Err("none of `fqdn`, `cidrs` and `namespace` says where to".to_owned())
+        }
+        (Some(_), Some(_)) => Err("`fqdn` and `namespace` are two destinations: make them two entries".to_owned()),
+        _ => Ok(()),
+    }
+}
+
+pub(crate) fn closed(name: &str, pointer: String) -> Finding {
+    let message = format!("egress `{name}` is only a host name, which a NetworkPolicy cannot say: nothing is opened");
+    Finding::new(&EGRESS_CLOSED, Owner::Platform, Subject::Input(InputFile::Guardrails, pointer), message)
+        .help("give it `cidrs`, or set `spec.network.fqdn` to `Cilium` or `PublicInternet`")
+}

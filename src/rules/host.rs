@@ -1,0 +1,214 @@
+//! Hosts are the preview's own.
+
+use super::{
+    Bounds,
+    containers::{finding, is_manifest, shown, stated},
+};
+use crate::{
+    finding::{Finding, Rule, Severity, visible},
+    input::scalar::is_dns_label,
+    objects::Object,
+    value::Value,
+};
+
+pub static HOST_OUTSIDE_DOMAIN: Rule = Rule {
+    code: "host-outside-domain",
+    severity: Severity::Error,
+    summary: "a host is one DNS label below the previews' domain",
+    explanation: "The guardrails' `domain` is what the platform's DNS entry, certificate and access rules cover: `*.DOMAIN`, \
+        which is one label. Another host would have none of them, or would be somebody else's.",
+};
+
+pub static HOST_OF_ANOTHER_PREVIEW: Rule = Rule {
+    code: "host-of-another-preview",
+    severity: Severity::Error,
+    summary: "a host belongs to this preview",
+    explanation: "Whoever answers to another preview's host gets its users and their cookies. A host therefore names the \
+        preview's namespace: `NAMESPACE.DOMAIN`, `ROUTE-NAMESPACE.DOMAIN`, or that with a hash behind it where it was \
+        shortened. Manifests may only use hosts of the policy's `routes`.\n\n\
+        A route or an Ingress without a host answers to every host that nobody else claims, so that is refused too.",
+};
+
+/// What shortening appends: hexadecimal digits, enough of them to mean it.
+const HASH_LENGTHS: std::ops::RangeInclusive<usize> = 6..=16;
+
+/// Checks the hosts of a manifest's Ingress, `HTTPRoute` or `GRPCRoute`.
+pub(crate) fn check(object: &Object, bounds: &Bounds<'_>, findings: &mut Vec<Finding>) {
+    if !is_manifest(object) {
+        return;
+    }
+    let Some(spec) = object.value.get("spec") else { return };
+    let mut host = |pointer: String, host: Option<&Value>| {
+        if let Some((rule, message)) = refusal(host, bounds) {
+            findings.push(finding(rule, object, pointer, message));
+        }
+    };
+    match object.kind() {
+        "HTTPRoute" | "GRPCRoute" => {
+            let hosts = spec.get("hostnames").map_or(&[][..], Value::items);
+            if hosts.is_empty() {
+                host("/spec/hostnames".to_owned(), None);
+            }
+            for (index, name) in hosts.iter().enumerate() {
+                host(format!("/spec/hostnames/{index}"), Some(name));
+            }
+        }
+        "Ingress" => {
+            if stated(spec, "defaultBackend").is_some() {
+                host("/spec/defaultBackend".to_owned(), None);
+            }
+            for (index, rule) in spec.get("rules").map_or(&[][..], Value::items).iter().enumerate() {
+                host(format!("/spec/rules/{index}/host"), rule.get("host"));
+            }
+            for (index, tls) in spec.get("tls").map_or(&[][..], Value::items).iter().enumerate() {
+                for (at, name) in tls.get("hosts").map_or(&[][..], Value::items).iter().enumerate() {
+                    host(format!("/spec/tls/{index}/hosts/{at}"), Some(name));
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+/// What is wrong with a manifest's host, if anything.
+fn refusal(host: Option<&Value>, bounds: &Bounds<'_>) -> Option<(&'static Rule, String)> {
+    let own = || match bounds.hosts {
+        [] => "the policy has no routes".to_owned(),
+        hosts => format!("allowed: {}", hosts.iter().map(|host| format!("`{host}`")).collect::<Vec<_>>().join(", ")),
+    };
+    match host {
+        None | Some(Value::Null) => {
+            Some((&HOST_OF_ANOTHER_PREVIEW, format!("without a host, it answers to every host; {}", own())))
+        }
+        Some(Value::String(host)) if host.is_empty() => refusal(None, bounds),
+        Some(Value::String(host)) if bounds.hosts.iter().any(|own| own == host) => None,
+        Some(Value::String(host)) => Some(match label(host, bounds.domain) {
+            Some(_) => (&HOST_OF_ANOTHER_PREVIEW, format!("host `{}` is not the preview's; {}", visible(host), own())),
+            None => {
+                (&HOST_OUTSIDE_DOMAIN, format!("host `{}` is not below `{}`; {}", visible(host), bounds.domain, own()))
+            }
+        }),
+        Some(other) => Some((&HOST_OUTSIDE_DOMAIN, format!("a host must be a string, not {}", shown(other)))),
+    }
+}
+
+/// Whether a host may be one of the namespace's; else, by which rule not, and what to say.
+pub(crate) fn check_host(host: &str, namespace: &str, domain: &str) -> Result<(), (&'static Rule, String)> {
+    let Some(label) = label(host, domain) else {
+        let message = format!("host `{}` is not one label below `{}`", visible(host), visible(domain));
+        return Err((&HOST_OUTSIDE_DOMAIN, message));
+    };
+    if is_of(label, namespace) {
+        return Ok(());
+    }
+    let message = format!(
+        "host `{}` is not the preview's; allowed: `{namespace}.{domain}` or `ROUTE-{namespace}.{domain}`",
+        visible(host)
+    );
+    Err((&HOST_OF_ANOTHER_PREVIEW, message))
+}
+
+/// The one label of a host below the domain.
+fn label<'a>(host: &'a str, domain: &str) -> Option<&'a str> {
+    host.strip_suffix(domain)?.strip_suffix('.').filter(|label| is_dns_label(label))
+}
+
+/// `NAMESPACE`, `ROUTE-NAMESPACE`, and either with `-HASH`.
+fn is_of(label: &str, namespace: &str) -> bool {
+    let ends = |label: &str| {
+        label.strip_suffix(namespace).is_some_and(|route| route.is_empty() || route.len() > 1 && route.ends_with('-'))
+    };
+    let shortened = |(label, hash): (&str, &str)| {
+        HASH_LENGTHS.contains(&hash.len())
+            && hash.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+            && ends(label)
+    };
+    !namespace.is_empty() && (ends(label) || label.rsplit_once('-').is_some_and(shortened))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::containers::test::{manifest, places, template, with_bounds};
+    use super::check_host;
+
+    #[test]
+    fn a_host_names_its_namespace() {
+        let cases = [
+            ("shop-pr-7.preview.acme.dev", ""),
+            ("web-shop-pr-7.preview.acme.dev", ""),
+            ("web-shop-pr-7-0a1b2c3d.preview.acme.dev", ""),
+            ("shop-pr-7-0a1b2c3d.preview.acme.dev", ""),
+            ("shop-pr-71.preview.acme.dev", "host-of-another-preview"),
+            ("shop-pr-7-1.preview.acme.dev", "host-of-another-preview"),
+            ("shop-pr-7-notahash.preview.acme.dev", "host-of-another-preview"),
+            ("xshop-pr-7.preview.acme.dev", "host-of-another-preview"),
+            ("web.preview.acme.dev", "host-of-another-preview"),
+            ("shop-pr-7-0a1b2c3d-web.preview.acme.dev", "host-of-another-preview"),
+            ("-shop-pr-7.preview.acme.dev", "host-outside-domain"),
+            ("web.shop-pr-7.preview.acme.dev", "host-outside-domain"),
+            ("shop-pr-7.acme.dev", "host-outside-domain"),
+            ("shop-pr-7.preview.acme.dev.", "host-outside-domain"),
+            ("shop-pr-7.preview.acme.dev.evil.io", "host-outside-domain"),
+            ("shop-pr-7.evilpreview.acme.dev", "host-outside-domain"),
+            ("shop-pr-7preview.acme.dev", "host-outside-domain"),
+            ("SHOP-pr-7.preview.acme.dev", "host-outside-domain"),
+            ("*.preview.acme.dev", "host-outside-domain"),
+            ("preview.acme.dev", "host-outside-domain"),
+            (".preview.acme.dev", "host-outside-domain"),
+            ("", "host-outside-domain"),
+        ];
+        for (host, expected) in cases {
+            let code = check_host(host, "shop-pr-7", "preview.acme.dev").map_err(|(rule, _)| rule.code).err();
+            assert_eq!(code.unwrap_or_default(), expected, "{host}");
+        }
+        assert!(check_host("x.preview.acme.dev", "", "preview.acme.dev").is_err());
+    }
+
+    #[test]
+    fn manifests_use_the_routes_hosts() {
+        let own = "web-shop-pr-7.preview.acme.dev";
+        let other = "shop-pr-8.preview.acme.dev";
+        let (out, another) = ("host-outside-domain", "host-of-another-preview");
+        let cases = [
+            ("HTTPRoute", json!({"hostnames": [own, "shop-pr-7.preview.acme.dev"]}), vec![]),
+            (
+                "HTTPRoute",
+                json!({"hostnames": [own, other, "evil.io"]}),
+                vec![format!("{another} /spec/hostnames/1"), format!("{out} /spec/hostnames/2")],
+            ),
+            (
+                "HTTPRoute",
+                json!({"hostnames": ["api-shop-pr-7.preview.acme.dev"]}),
+                vec![format!("{another} /spec/hostnames/0")],
+            ),
+            ("HTTPRoute", json!({"hostnames": []}), vec![format!("{another} /spec/hostnames")]),
+            ("GRPCRoute", json!({"rules": []}), vec![format!("{another} /spec/hostnames")]),
+            ("HTTPRoute", json!({"hostnames": own}), vec![format!("{another} /spec/hostnames")]),
+            ("HTTPRoute", json!({"hostnames": [7]}), vec![format!("{out} /spec/hostnames/0")]),
+            ("Ingress", json!({"rules": [{"host": own}], "tls": [{"hosts": [own], "secretName": "x"}]}), vec![]),
+            (
+                "Ingress",
+                json!({"rules": [{"http": {}}, {"host": ""}, {"host": "*.preview.acme.dev"}]}),
+                vec![
+                    format!("{another} /spec/rules/0/host"),
+                    format!("{another} /spec/rules/1/host"),
+                    format!("{out} /spec/rules/2/host"),
+                ],
+            ),
+            ("Ingress", json!({"defaultBackend": {"service": {}}}), vec![format!("{another} /spec/defaultBackend")]),
+            ("Ingress", json!({"tls": [{}, {"hosts": [own, other]}]}), vec![format!("{another} /spec/tls/1/hosts/1")]),
+            ("Service", json!({"hostnames": ["evil.io"]}), vec![]),
+        ];
+        for (kind, spec, expected) in cases {
+            let json = json!({"apiVersion": "x/v1", "kind": kind, "metadata": {"name": "web"}, "spec": spec});
+            let mut findings = Vec::new();
+            with_bounds(|bounds| super::check(&manifest(&json), bounds, &mut findings));
+            assert_eq!(places(&findings), expected, "{kind} {spec}");
+            let mut findings = Vec::new();
+            with_bounds(|bounds| super::check(&template(&json), bounds, &mut findings));
+            assert!(findings.is_empty());
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! Images come from the guardrails' registries.
+
+use super::{
+    Bounds,
+    containers::{containers, finding, is_manifest, pod_spec, shown},
+};
+use crate::{
+    finding::{Finding, Rule, Severity, visible},
+    input::scalar::ImagePrefix,
+    objects::Object,
+    value::Value,
+};
+
+pub static IMAGE_OUTSIDE_REGISTRIES: Rule = Rule {
+    code: "image-outside-registries",
+    severity: Severity::Error,
+    summary: "an image comes from one of the guardrails' registries",
+    explanation: "What runs in a preview was built and scanned where the platform can see it. The guardrails list \
+        `registries`, each a registry or a path in one that ends with `/`; without any, no image is allowed. Names are \
+        compared as a container runtime reads them: `nginx` is `docker.io/library/nginx`, and only what follows the \
+        grammar of image references is a name at all, so `ghcr.io/acme/../x` is none.\n\n\
+        Ask the platform to mirror the image, or to list its registry.",
+};
+
+/// Checks the containers and the image volumes of a manifest's Pods.
+pub(crate) fn check(object: &Object, bounds: &Bounds<'_>, findings: &mut Vec<Finding>) {
+    if !is_manifest(object) {
+        return;
+    }
+    for_each_image(object, |pointer, image| match image {
+        Some(Value::String(image)) if image_allowed(image, bounds.registries) => {}
+        Some(Value::String(image)) => {
+            let message = refusal(image, bounds.registries);
+            findings.push(finding(&IMAGE_OUTSIDE_REGISTRIES, object, pointer(), message));
+        }
+        Some(other) => {
+            let message = format!("an image must be a string, not {}", shown(other));
+            findings.push(finding(&IMAGE_OUTSIDE_REGISTRIES, object, pointer(), message));
+        }
+        None => {
+            let message = "a container states no image";
+            findings.push(finding(&IMAGE_OUTSIDE_REGISTRIES, object, pointer(), message));
+        }
+    });
+}
+
+/// Whether an image comes from one of the registries.
+pub(crate) fn image_allowed(image: &str, registries: &[ImagePrefix]) -> bool {
+    let Some((registry, path)) = repository(image) else { return false };
+    registries.iter().any(|prefix| {
+        let (known, below) = split_registry(prefix);
+        registry == known && path_below(path, below, registry)
+    })
+}
+
+/// What is wrong with an image that is not allowed.
+pub(crate) fn refusal(image: &str, registries: &[ImagePrefix]) -> String {
+    let image = visible(image);
+    if repository(&image).is_none() {
+        return format!("`{image}` is no name of an image");
+    }
+    if registries.is_empty() {
+        return format!("image `{image}` is not allowed: the guardrails list no registries");
+    }
+    let allowed = registries.iter().map(|prefix| format!("`{prefix}`")).collect::<Vec<_>>().join(", ");
+    format!("image `{image}` comes from elsewhere; allowed: {allowed}")
+}
+
+/// Calls back with every image that an object's Pods state, and with `None` for a container that states none.
+pub(super) fn for_each_image<'a>(object: &'a Object, mut each: impl FnMut(&dyn Fn() -> String, Option<&'a Value>)) {
+    let Some((base, pod)) = pod_spec(object) else { return };
+    for container in containers(pod) {
+        each(&|| container.pointer(base, "/image"), container.value.get("image"));
+    }
+    for (index, volume) in pod.get("volumes").map_or(&[][..], Value::items).iter().enumerate() {
+        if let Some(image) = volume.at(&["image", "reference"]) {
+            each(&|| format!("{base}/volumes/{index}/image/reference"), Some(image));
+        }
+    }
+}
+
+/// Registry and path of an image reference, if it is one. Source: `distribution/reference`, `grammar` in `reference.go`
+/// and `splitDockerDomain` in `normalize.go`.
+fn repository(image: &str) -> Option<(&str, &str)> {
+    let (name, digest) = image.split_once('@').map_or((image, None), |(name, digest)| (name, Some(digest)));
+    let (name, tag) = split_tag(name);
+    let (registry, path) = split_registry(name);
+    let good = image.len() <= 512
+        && is_registry(registry)
+        && path.split('/').all(is_component)
+        && tag.is_none_or(is_tag)
+        && digest.is_none_or(|digest| {
+            digest.split_once(':').is_some_and(|(_, hex)| hex.bytes().all(|b| b.is_ascii_hexdigit()))
+        });
+    good.then_some((registry, path))
+}
+
+/// The name and the tag; a colon before the last slash is a port's.
+pub(super) fn split_tag(name: &str) -> (&str, Option<&str>) {
+    match name.rsplit_once(':') {
+        Some((name, tag)) if !tag.contains('/') => (name, Some(tag)),
+        _ => (name, None),
+    }
+}
+
+/// The first part is a registry if it looks like a host; else, the registry is Docker Hub.
+fn split_registry(name: &str) -> (&str, &str) {
+    match name.split_once('/') {
+        Some(("index.docker.io", path)) => ("docker.io", path),
+        Some((host, path)) if host.contains(['.', ':']) || host == "localhost" => (host, path),
+        _ => ("docker.io", name),
+    }
+}
+
+/// Whether a path is in a folder, which ends with `/` or is empty. Docker Hub's own images are in `library/`.
+fn path_below(path: &str, folder: &str, registry: &str) -> bool {
+    path.starts_with(folder) || registry == "docker.io" && folder == "library/" && !path.contains('/')
+}
+
+fn is_registry(host: &str) -> bool {
+    let (host, port) = host.rsplit_once(':').unwrap_or((host, "0"));
+    let label = |label: &str| {
+        !label.is_empty()
+            && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    host.split('.').all(label) && !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit())
+}
+
+/// Lower-case letters and digits, between them single `.`, one or two `_`, or any number of `-`.
+fn is_component(component: &str) -> bool {
+    let separator = |b: u8| matches!(b, b'.' | b'_' | b'-');
+    component.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || separator(b))
+        && component.bytes().next().is_some_and(|b| !separator(b))
+        && component.bytes().next_back().is_some_and(|b| !separator(b))
+        && component
+            .split(|c: char| c.is_ascii_alphanumeric())
+            .all(|run| matches!(run, "" | "." | "_" | "__") || run.bytes().all(|b| b == b'-'))
+}
+
+fn is_tag(tag: &str) -> bool {
+    (1..=128).contains(&tag.len())
+        && tag.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b))
+        && !tag.starts_with(['.', '-'])
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::containers::test::{manifest, places, template, with_bounds};
+    use super::image_allowed;
+    use crate::input::scalar::{ImagePrefix, Scalar};
+
+    #[test]
+    fn names_are_read_as_a_runtime_reads_them() {
+        let digest = format!("ghcr.io/acme/web:v1@sha256:{}", "a".repeat(64));
+        let cases = [
+            ("ghcr.io/acme/", "ghcr.io/acme/web", true),
+            ("ghcr.io/acme/", "ghcr.io/acme/team/web:v1", true),
+            ("ghcr.io/acme/", digest.as_str(), true),
+            ("ghcr.io/acme/", "ghcr.io/acme2/web", false),
+            ("ghcr.io/acme/", "ghcr.io/acme", false),
+            ("ghcr.io/acme/", "ghcr.io/acme/", false),
+            ("ghcr.io/acme/", "ghcr.io/acme/../evil/web", false),
+            ("ghcr.io/acme/", "ghcr.io/acme//web", false),
+            ("ghcr.io/acme/", "ghcr.io/acme/web evil", false),
+            ("ghcr.io/acme/", "ghcr.io/acme/Web", false),
+            ("ghcr.io/acme/", "https://ghcr.io/acme/web", false),
+            ("ghcr.io/acme/", "evil.io/ghcr.io/acme/web", false),
+            ("ghcr.io/acme/", "ghcr.io.evil.io/acme/web", false),
+            ("ghcr.io/acme/", "ghcr.io:443/acme/web", false),
+            ("ghcr.io/acme/", "ghcr.io/acme/web:", false),
+            ("ghcr.io/acme/", "ghcr.io/acme/web@", false),
+            ("ghcr.io/acme/", "", false),
+            ("registry.acme.dev:5000/", "registry.acme.dev:5000/web", true),
+            ("registry.acme.dev:5000/", "registry.acme.dev/web:5000", false),
+            ("localhost/", "localhost/web", true),
+            ("docker.io/library/", "nginx:1.29", true),
+            ("docker.io/library/", "docker.io/nginx", true),
+            ("docker.io/library/", "index.docker.io/library/nginx", true),
+            ("docker.io/library/", "acme/web", false),
+            ("docker.io/acme/", "acme/web", true),
+            ("acme/", "docker.io/acme/web", true),
+            ("acme/", "ghcr.io/acme/web", false),
+            ("docker.io/", "nginx", true),
+        ];
+        for (prefix, image, expected) in cases {
+            let registries = [ImagePrefix::parse(prefix).expect("a prefix")];
+            assert_eq!(image_allowed(image, &registries), expected, "{image} of {prefix}");
+        }
+        assert!(!image_allowed("ghcr.io/acme/web", &[]), "closed by default");
+    }
+
+    #[test]
+    fn every_container_is_looked_at() {
+        let pod = json!({
+            "initContainers": [{"image": "ghcr.io/acme/a"}, {"image": "evil.io/b"}],
+            "containers": [{"image": "busybox"}, {"name": "none"}, {"image": 7}],
+            "ephemeralContainers": [{"image": "evil.io/c"}],
+            "volumes": [{"emptyDir": {}}, {"image": {"reference": "evil.io/d"}}],
+        });
+        let job = json!({"kind": "CronJob", "apiVersion": "batch/v1", "metadata": {"name": "x"},
+            "spec": {"jobTemplate": {"spec": {"template": {"spec": pod}}}}});
+        let mut findings = Vec::new();
+        with_bounds(|bounds| {
+            super::check(&manifest(&job), bounds, &mut findings);
+            super::check(&template(&job), bounds, &mut Vec::new());
+        });
+        let base = "image-outside-registries /spec/jobTemplate/spec/template/spec";
+        let expected = ["initContainers/1/image", "containers/0/image", "containers/1/image", "containers/2/image"];
+        let expected = expected.into_iter().chain(["ephemeralContainers/0/image", "volumes/1/image/reference"]);
+        assert_eq!(places(&findings), expected.map(|rest| format!("{base}/{rest}")).collect::<Vec<_>>());
+        assert_eq!(findings[0].message, "image `evil.io/b` comes from elsewhere; allowed: `ghcr.io/acme/`");
+    }
+}

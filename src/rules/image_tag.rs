@@ -1,0 +1,144 @@
+//! Images that cannot change under a preview.
+
+use super::{
+    Bounds,
+    containers::{finding, is_manifest},
+    image_registry::{for_each_image, split_tag},
+};
+use crate::{
+    finding::{Finding, Rule, Severity, visible},
+    objects::Object,
+};
+
+pub static IMAGE_MUTABLE_TAG: Rule = Rule {
+    code: "image-mutable-tag",
+    severity: Severity::Error,
+    summary: "an image is named by digest, or by a tag that holds the head's SHA",
+    explanation: "A preview shows one commit. An image on `latest`, or on any tag that is pushed again, shows whatever was \
+        built last, differs from Pod to Pod, and nothing in the manifests says so.\n\n\
+        Name images of other projects by digest (`postgres@sha256:…`). Tag the pull request's own with the commit: \
+        `${{ pr.headSha }}`, or at least its first 7 characters, alone or set apart by `-`, `_` or `.`, as in \
+        `pr-12-3f9c1e7` or `1.4.0-g3f9c1e7` (what `git describe` says).",
+};
+
+/// The shortest part of a SHA that counts: what git abbreviates to.
+const SHORTEST: usize = 7;
+
+/// Checks the containers and the image volumes of a manifest's Pods.
+pub(crate) fn check(object: &Object, bounds: &Bounds<'_>, findings: &mut Vec<Finding>) {
+    if !is_manifest(object) {
+        return;
+    }
+    for_each_image(object, |pointer, image| {
+        // What is no string is the registries' finding.
+        if let Some(image) = image.and_then(|image| image.as_str())
+            && !is_pinned(image, bounds.head_sha)
+        {
+            findings.push(finding(&IMAGE_MUTABLE_TAG, object, pointer(), refusal(image, bounds.head_sha)));
+        }
+    });
+}
+
+/// Whether an image's content is fixed: by digest, or by a tag that holds the head's SHA.
+pub(crate) fn is_pinned(image: &str, head_sha: &str) -> bool {
+    if let Some((_, digest)) = image.split_once('@') {
+        return is_digest(digest);
+    }
+    split_tag(image).1.is_some_and(|tag| tag.split(['-', '_', '.']).any(|part| names(part, head_sha)))
+}
+
+/// What is wrong with an image that is not pinned.
+pub(crate) fn refusal(image: &str, head_sha: &str) -> String {
+    let found = match split_tag(image) {
+        _ if image.contains('@') => "an incomplete digest".to_owned(),
+        (_, Some(tag)) => format!("the tag `{}`, which may change", visible(tag)),
+        (_, None) => "no tag, which means `latest`".to_owned(),
+    };
+    let example = if is_sha(head_sha) { &head_sha[..SHORTEST] } else { "SHA" };
+    format!(
+        "image `{}` has {found}; allowed: a digest, or a tag that holds the head's SHA (`{example}…`)",
+        visible(image)
+    )
+}
+
+/// Source: the OCI image specification, `descriptor.md`, registered algorithms.
+fn is_digest(digest: &str) -> bool {
+    let length = match digest.split_once(':') {
+        Some(("sha256", hex)) if hex.len() == 64 => 64,
+        Some(("sha512", hex)) if hex.len() == 128 => 128,
+        _ => return false,
+    };
+    digest.bytes().rev().take(length).all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+/// Whether a part of a tag abbreviates the SHA; `git describe` writes a `g` before it.
+fn names(part: &str, head_sha: &str) -> bool {
+    let abbreviates = |part: &str| part.len() >= SHORTEST && head_sha.starts_with(part);
+    is_sha(head_sha) && (abbreviates(part) || part.strip_prefix('g').is_some_and(abbreviates))
+}
+
+fn is_sha(sha: &str) -> bool {
+    sha.len() >= SHORTEST && sha.bytes().all(|b| b.is_ascii_hexdigit())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::containers::test::{SHA, manifest, places, template, with_bounds};
+    use super::is_pinned;
+
+    #[test]
+    fn pinned_or_not() {
+        let digest = "a".repeat(64);
+        let cases = [
+            (format!("web@sha256:{digest}"), true),
+            (format!("web:latest@sha256:{digest}"), true),
+            (format!("web@sha512:{digest}{digest}"), true),
+            (format!("web@sha256:{}", "A".repeat(64)), false),
+            (format!("web@sha256:{}", "g".repeat(64)), false),
+            (format!("web@sha256:{}", "a".repeat(63)), false),
+            (format!("web:{SHA}@"), false),
+            (format!("web:{SHA}"), true),
+            (format!("reg.dev:5000/web:sha-{SHA}"), true),
+            ("web:3f9c1e7".to_owned(), true),
+            ("web:pr-12-3f9c1e7".to_owned(), true),
+            ("web:3f9c1e7ab_amd64".to_owned(), true),
+            ("web:v1.4.0-3-g3f9c1e7".to_owned(), true),
+            ("web:3f9c1e".to_owned(), false),
+            ("web:x3f9c1e7".to_owned(), false),
+            ("web:3f9c1e7x".to_owned(), false),
+            (format!("web:{SHA}0"), false),
+            ("web:f9c1e7ab".to_owned(), false),
+            ("web:latest".to_owned(), false),
+            ("web:v1.2.3".to_owned(), false),
+            ("web".to_owned(), false),
+            ("web:".to_owned(), false),
+            ("reg.dev:3f9c1e7/web".to_owned(), false),
+            (String::new(), false),
+        ];
+        for (image, expected) in cases {
+            assert_eq!(is_pinned(&image, SHA), expected, "{image}");
+        }
+        for sha in ["", "abc", "latest-latest"] {
+            assert!(!is_pinned("web:latest", sha) && !is_pinned("web:", sha) && !is_pinned("web:abc", sha), "{sha}");
+        }
+    }
+
+    #[test]
+    fn manifests_are_checked() {
+        let json = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"}, "spec": {"template":
+            {"spec": {"containers": [{"image": "web:3f9c1e7"}, {"image": "redis:7"}, {}], "initContainers": [{"image": "x"}]}}}});
+        let mut findings = Vec::new();
+        with_bounds(|bounds| {
+            super::check(&manifest(&json), bounds, &mut findings);
+            super::check(&template(&json), bounds, &mut Vec::new());
+        });
+        let base = "image-mutable-tag /spec/template/spec";
+        assert_eq!(places(&findings), [format!("{base}/initContainers/0/image"), format!("{base}/containers/1/image")]);
+        assert_eq!(
+            findings[1].message,
+            "image `redis:7` has the tag `7`, which may change; allowed: a digest, or a tag that holds the head's SHA (`3f9c1e7…`)"
+        );
+    }
+}

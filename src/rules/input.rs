@@ -1,0 +1,69 @@
+//! What can be wrong with a file or a parameter, before anybody asks what it means.
+
+use crate::finding::{Rule, Severity};
+
+pub static NOT_YAML: Rule = Rule {
+    code: "not-yaml",
+    severity: Severity::Error,
+    summary: "input files are YAML or JSON",
+    explanation: "The file could not be read. Tags other than YAML's own have no meaning here.",
+};
+
+pub static DUPLICATE_KEY: Rule = Rule {
+    code: "duplicate-key",
+    severity: Severity::Error,
+    summary: "a key stands once in its map",
+    explanation: "YAML readers disagree about which of two equal keys counts, so neither does.",
+};
+
+pub static INPUT_LIMIT: Rule = Rule {
+    code: "input-limit",
+    severity: Severity::Error,
+    summary: "files are of a size that people write",
+    explanation: "Bytes, nesting, nodes, aliases and documents are limited, because pull requests bring files too.",
+};
+
+pub static UNKNOWN_FIELD: Rule = Rule {
+    code: "unknown-field",
+    severity: Severity::Error,
+    summary: "every field is one that dayfly knows",
+    explanation: "A misspelt field would silently do nothing. `dayfly schema` prints what there is.",
+};
+
+pub static MISSING_FIELD: Rule = Rule {
+    code: "missing-field",
+    severity: Severity::Error,
+    summary: "required fields are there",
+    explanation: "The field has no default that would be right for everybody.",
+};
+
+pub static WRONG_TYPE: Rule = Rule {
+    code: "wrong-type",
+    severity: Severity::Error,
+    summary: "values have the type of their field",
+    explanation: "A number or `true` where text is meant is put in quotes; nothing is converted silently.",
+};
+
+pub static INVALID_VALUE: Rule = Rule {
+    code: "invalid-value",
+    severity: Severity::Error,
+    summary: "values have the shape, unit or word that their field takes",
+    explanation: "The message says what is allowed.",
+};
+
+pub static INVALID_PARAMETER: Rule = Rule {
+    code: "invalid-parameter",
+    severity: Severity::Error,
+    summary: "parameters describe a pull request",
+    explanation: "A pull request whose number or SHA is none is quarantined: every name and image hangs on them. \
+                  Titles, branches and labels may hold anything; they are data.",
+};
+
+pub static BAD_EXPRESSION: Rule = Rule {
+    code: "bad-expression",
+    severity: Severity::Error,
+    summary: "expressions name things that there are",
+    explanation: "`${{ … }}` in the policy sees `policy`, `pr`, `preview`, `routes` and `services`. \
+                  Free text of the pull request (`pr.title`, `pr.branch`, `pr.author`, …) is only there in `env` and `flags`: \
+                  anywhere else it could become a command, an image or the path of a secret.",
+};

@@ -1,0 +1,557 @@
+//! Quotas and limit ranges that let Pods start.
+//!
+//! No schema checks these: a bundle with `default` above `max` passes every validator but the API server. Sources:
+//! `ValidateLimitRange`, `ValidateResourceQuotaSpec` and `SetDefaults_LimitRangeItem` of Kubernetes 1.36, and the quota's
+//! evaluator for Pods (`pkg/quota/v1/evaluator/core/pods.go`).
+
+use super::containers::{child, finding, shown};
+use crate::{
+    finding::{Finding, Rule, Severity, visible},
+    input::scalar::{Quantity, Scalar, is_dns_name},
+    objects::Object,
+    value::Value,
+};
+
+pub static LIMIT_RANGE: Rule = Rule {
+    code: "limit-range",
+    severity: Severity::Error,
+    summary: "a LimitRange agrees with itself and with the namespace's ResourceQuota",
+    explanation: "For every resource, `min` ≤ `defaultRequest` ≤ `default` ≤ `max`; what is not stated is what Kubernetes \
+        puts there (`default` is `max`, `defaultRequest` is `default`, else `min`). Type `Pod` has no defaults, a type \
+        stands once, and what cannot be overcommitted (huge pages, devices) has a request equal to its limit.\n\n\
+        Together with a ResourceQuota: whatever it counts of `cpu` and `memory`, requests or limits, needs a default for \
+        containers, or every Pod that doesn't state it is refused (`must specify limits.cpu`); of `ephemeral-storage`, such \
+        a Pod isn't counted at all, so that the quota holds nothing. No single container may get more than the whole quota.",
+};
+
+pub static RESOURCE_QUOTA: Rule = Rule {
+    code: "resource-quota",
+    severity: Severity::Error,
+    summary: "a ResourceQuota counts what Kubernetes can count",
+    explanation: "The keys of `spec.hard` are Kubernetes' own (`requests.cpu`, `limits.memory`, `pods`, \
+        `persistentvolumeclaims`, …), `count/RESOURCE.GROUP`, `requests.DEVICE` for extended resources (only requests are \
+        counted: `limits.nvidia.com/gpu` is taken and never counted), and \
+        `CLASS.storageclass.storage.k8s.io/requests.storage` or `…/persistentvolumeclaims`. Values are quantities, whole \
+        numbers where objects are counted.",
+};
+
+/// Types of a `LimitRange`'s items.
+const TYPES: [&str; 3] = ["Container", "Pod", "PersistentVolumeClaim"];
+
+/// Keys of a quota that count objects; a half of one is none.
+const COUNTED: [&str; 9] = [
+    "pods",
+    "services",
+    "replicationcontrollers",
+    "resourcequotas",
+    "secrets",
+    "configmaps",
+    "persistentvolumeclaims",
+    "services.nodeports",
+    "services.loadbalancers",
+];
+
+/// Keys of a quota that add amounts up.
+const MEASURED: [&str; 10] = [
+    "cpu",
+    "memory",
+    "ephemeral-storage",
+    "requests.cpu",
+    "requests.memory",
+    "requests.storage",
+    "requests.ephemeral-storage",
+    "limits.cpu",
+    "limits.memory",
+    "limits.ephemeral-storage",
+];
+
+/// One item of a `LimitRange`, as far as it can be read.
+struct Item<'a> {
+    object: &'a Object,
+    pointer: String,
+    kind: &'a str,
+    default: Amounts<'a>,
+    request: Amounts<'a>,
+    max: Amounts<'a>,
+    min: Amounts<'a>,
+}
+
+/// The quantities of a map that are some.
+type Amounts<'a> = Vec<(&'a str, Quantity)>;
+
+fn amount<'q>(amounts: &'q Amounts<'_>, resource: &str) -> Option<&'q Quantity> {
+    amounts.iter().find(|(name, _)| *name == resource).map(|(_, quantity)| quantity)
+}
+
+/// Checks every `LimitRange` and `ResourceQuota`, and those of one namespace against each other.
+pub(crate) fn check(objects: &[Object], findings: &mut Vec<Finding>) {
+    let mut ranges = Vec::new();
+    let mut quotas = Vec::new();
+    for object in objects {
+        match object.kind() {
+            "LimitRange" if object.group().is_empty() => read_range(object, &mut ranges, findings),
+            "ResourceQuota" if object.group().is_empty() => quotas.push((object, read_quota(object, findings))),
+            _ => {}
+        }
+    }
+    for (quota, hard) in &quotas {
+        let of_namespace: Vec<&Item<'_>> =
+            ranges.iter().filter(|item| item.object.namespace() == quota.namespace()).collect();
+        defaults_for(quota, hard, &of_namespace, findings);
+        for item in of_namespace {
+            fits(item, quota, hard, findings);
+        }
+    }
+}
+
+fn quantity(value: &Value) -> Option<Quantity> {
+    match value {
+        Value::String(text) => Quantity::parse(text).ok(),
+        Value::Int(number) => Quantity::parse(&number.to_string()).ok(),
+        Value::Float(number) => Quantity::parse(&number.to_string()).ok(),
+        _ => None,
+    }
+}
+
+/// The quantities of a map; a finding for what is none.
+fn amounts<'a>(
+    rule: &'static Rule,
+    object: &Object,
+    pointer: &str,
+    map: Option<&'a Value>,
+    findings: &mut Vec<Finding>,
+) -> Amounts<'a> {
+    let mut found = Vec::new();
+    match map {
+        None | Some(Value::Null) => {}
+        Some(Value::Map(map)) => {
+            for (resource, value) in map.iter() {
+                match quantity(value) {
+                    Some(quantity) => found.push((resource, quantity)),
+                    None => findings.push(finding(
+                        rule,
+                        object,
+                        child(pointer, resource),
+                        format!("`{}` is {}; allowed: {}", visible(resource), shown(value), Quantity::EXPECTED),
+                    )),
+                }
+            }
+        }
+        Some(other) => {
+            let message = format!("a map of quantities is needed here, not {}", other.kind_name());
+            findings.push(finding(rule, object, pointer, message));
+        }
+    }
+    found
+}
+
+fn read_range<'a>(object: &'a Object, ranges: &mut Vec<Item<'a>>, findings: &mut Vec<Finding>) {
+    let mut seen: Vec<&str> = Vec::new();
+    for (index, value) in object.value.at(&["spec", "limits"]).map_or(&[][..], Value::items).iter().enumerate() {
+        let pointer = format!("/spec/limits/{index}");
+        let kind = value.str_at(&["type"]).unwrap_or_default();
+        if !TYPES.contains(&kind) && !kind.contains('/') {
+            let message = format!("`{}` is no type of a limit; allowed: {}", visible(kind), TYPES.join(", "));
+            findings.push(finding(&LIMIT_RANGE, object, format!("{pointer}/type"), message));
+        } else if seen.contains(&kind) {
+            let message = format!("type `{}` is there twice", visible(kind));
+            findings.push(finding(&LIMIT_RANGE, object, format!("{pointer}/type"), message));
+        }
+        seen.push(kind);
+        let mut read =
+            |field: &str| amounts(&LIMIT_RANGE, object, &format!("{pointer}/{field}"), value.get(field), findings);
+        let (default, request, max, min) = (read("default"), read("defaultRequest"), read("max"), read("min"));
+        let ratio = read("maxLimitRequestRatio");
+        let item = Item { object, pointer, kind, default, request, max, min };
+        agrees(&item, &ratio, findings);
+        ranges.push(item);
+    }
+}
+
+/// What the API server demands of one item.
+fn agrees(item: &Item<'_>, ratio: &Amounts<'_>, findings: &mut Vec<Finding>) {
+    let mut refuse = |field: &str, resource: &str, message: String| {
+        let pointer = child(&format!("{}/{field}", item.pointer), resource);
+        findings.push(finding(&LIMIT_RANGE, item.object, pointer.trim_end_matches('/'), message));
+    };
+    if item.kind == "Pod" {
+        for (field, amounts) in [("default", &item.default), ("defaultRequest", &item.request)] {
+            if !amounts.is_empty() {
+                refuse(field, "", format!("a limit of type `Pod` has no `{field}`: use type `Container`"));
+            }
+        }
+        ordered("min", &item.min, "max", &item.max, &mut refuse);
+    } else {
+        ordered("min", &item.min, "max", &item.max, &mut refuse);
+        ordered("defaultRequest", &item.request, "default", &item.default, &mut refuse);
+        for (field, amounts) in [("defaultRequest", &item.request), ("default", &item.default)] {
+            ordered(field, amounts, "max", &item.max, &mut refuse);
+            for (resource, least) in &item.min {
+                if let Some(given) = amount(amounts, resource).filter(|given| *given < least) {
+                    let message = format!("`{field}` of {} is {given}, less than `min`, {least}", visible(resource));
+                    refuse(field, resource, message);
+                }
+            }
+        }
+        for (resource, request) in &item.request {
+            let devices =
+                resource.contains('/') && !resource.contains("kubernetes.io/") || resource.starts_with("hugepages-");
+            if let Some(limit) = amount(&item.default, resource).filter(|limit| devices && *limit > request) {
+                let resource_shown = visible(resource);
+                let message = format!(
+                    "{resource_shown} cannot be overcommitted: `defaultRequest` is {request}, `default` {limit}"
+                );
+                refuse("defaultRequest", resource, message);
+            }
+        }
+    }
+    if item.kind == "PersistentVolumeClaim" && amount(&item.min, "storage").or(amount(&item.max, "storage")).is_none() {
+        refuse(
+            "max",
+            "storage",
+            "a limit of type `PersistentVolumeClaim` needs `storage` in `min` or `max`".to_owned(),
+        );
+    }
+    for (resource, ratio) in ratio {
+        let one = 1_000_000_000;
+        let beyond = match (amount(&item.min, resource), amount(&item.max, resource)) {
+            (Some(min), Some(max)) => ratio.nano.saturating_mul(min.nano) > max.nano.saturating_mul(one),
+            _ => false,
+        };
+        if ratio.nano < one || beyond {
+            let message = format!("the ratio of {} is {ratio}; allowed: from 1 to `max` / `min`", visible(resource));
+            refuse("maxLimitRequestRatio", resource, message);
+        }
+    }
+}
+
+/// Says of each resource that the first field's amount is not above the second's.
+fn ordered(
+    low: &str,
+    lower: &Amounts<'_>,
+    high: &str,
+    higher: &Amounts<'_>,
+    refuse: &mut dyn FnMut(&str, &str, String),
+) {
+    for (resource, least) in lower {
+        if let Some(most) = amount(higher, resource).filter(|most| least > *most) {
+            let message = format!("`{low}` of {} is {least}, more than `{high}`, {most}", visible(resource));
+            refuse(low, resource, message);
+        }
+    }
+}
+
+fn read_quota<'a>(object: &'a Object, findings: &mut Vec<Finding>) -> Amounts<'a> {
+    let pointer = "/spec/hard";
+    let hard = amounts(&RESOURCE_QUOTA, object, pointer, object.value.at(&["spec", "hard"]), findings);
+    for (key, quantity) in &hard {
+        if let Err(message) = countable(key) {
+            findings.push(finding(&RESOURCE_QUOTA, object, child(pointer, key), message));
+        } else if is_whole(key) && quantity.nano % 1_000_000_000 != 0 {
+            let message = format!("`{}` is {quantity}, but objects and devices are counted whole", visible(key));
+            findings.push(finding(&RESOURCE_QUOTA, object, child(pointer, key), message));
+        }
+    }
+    scopes(object, &hard, findings);
+    hard
+}
+
+/// Whether Kubernetes counts what a quota's key names.
+fn countable(key: &str) -> Result<(), String> {
+    let shown = visible(key);
+    let hugepages = key.strip_prefix("requests.").unwrap_or(key).starts_with("hugepages-");
+    let Some((domain, name)) = key.split_once('/') else {
+        if COUNTED.contains(&key) || MEASURED.contains(&key) || hugepages {
+            return Ok(());
+        }
+        return Err(format!("`{shown}` is nothing that a quota counts"));
+    };
+    if domain == "count" {
+        let (resource, group) = name.split_once('.').map_or((name, None), |(resource, group)| (resource, Some(group)));
+        let plural = !resource.is_empty() && resource.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+        let good = plural && group.is_none_or(is_dns_name);
+        return if good { Ok(()) } else { Err(format!("`{shown}` names no resource; allowed: `count/jobs.batch`")) };
+    }
+    if !is_dns_name(domain) || !super::forbidden_output::is_name_part(name) {
+        return Err(format!("`{shown}` is no name of a resource"));
+    }
+    for (class, names) in [
+        (".storageclass.storage.k8s.io", &["requests.storage", "persistentvolumeclaims"][..]),
+        (".deviceclass.resource.k8s.io", &["devices"]),
+    ] {
+        if domain.ends_with(class) {
+            return if names.contains(&name) {
+                Ok(())
+            } else {
+                Err(format!("`{shown}` is nothing that a quota counts; after `{class}/` stands {}", names.join(" or ")))
+            };
+        }
+    }
+    if domain.starts_with("requests.") {
+        return Ok(());
+    }
+    let device = domain.strip_prefix("limits.").unwrap_or(domain);
+    Err(format!("`{shown}` is never counted: of devices, only requests are; allowed: `requests.{device}/{name}`"))
+}
+
+fn is_whole(key: &str) -> bool {
+    COUNTED.contains(&key) || key.starts_with("count/") || key.starts_with("requests.") && key.contains('/')
+}
+
+/// A scope that cannot hold what is counted is refused by the API server.
+fn scopes(object: &Object, hard: &Amounts<'_>, findings: &mut Vec<Finding>) {
+    let list = object.value.at(&["spec", "scopes"]).map_or(&[][..], Value::items).iter().enumerate();
+    let list = list.map(|(index, scope)| (format!("/spec/scopes/{index}"), scope.as_str().unwrap_or_default()));
+    let expressions = object.value.at(&["spec", "scopeSelector", "matchExpressions"]).map_or(&[][..], Value::items);
+    let expressions = expressions.iter().enumerate().map(|(index, expression)| {
+        let name = expression.str_at(&["scopeName"]).unwrap_or_default();
+        (format!("/spec/scopeSelector/matchExpressions/{index}/scopeName"), name)
+    });
+    for (pointer, scope) in list.chain(expressions) {
+        let counts = |key: &str| match scope {
+            "BestEffort" => key == "pods",
+            "VolumeAttributesClass" => matches!(key, "persistentvolumeclaims" | "requests.storage"),
+            _ => key == "pods" || matches!(key.rsplit('.').next(), Some("cpu" | "memory")),
+        };
+        let known = [
+            "BestEffort",
+            "NotBestEffort",
+            "Terminating",
+            "NotTerminating",
+            "PriorityClass",
+            "CrossNamespacePodAffinity",
+            "VolumeAttributesClass",
+        ];
+        if !known.contains(&scope) {
+            let message = format!("`{}` is no scope of a quota; allowed: {}", visible(scope), known.join(", "));
+            findings.push(finding(&RESOURCE_QUOTA, object, pointer, message));
+        } else if let Some((key, _)) = hard.iter().find(|(key, _)| !key.contains('/') && !counts(key)) {
+            let message = format!("scope `{scope}` cannot count `{}`", visible(key));
+            findings.push(finding(&RESOURCE_QUOTA, object, pointer, message));
+        }
+    }
+}
+
+/// Which of a container's amounts a key of a quota counts: of which resource, and whether limits.
+fn counted(key: &str) -> Option<(&str, bool)> {
+    let (resource, limits) = match key.split_once('.') {
+        Some(("requests", resource)) => (resource, false),
+        Some(("limits", resource)) => (resource, true),
+        _ => (key, false),
+    };
+    matches!(resource, "cpu" | "memory" | "ephemeral-storage").then_some((resource, limits))
+}
+
+/// A container that states nothing must get from a `LimitRange` whatever the quota counts.
+fn defaults_for(quota: &Object, hard: &Amounts<'_>, items: &[&Item<'_>], findings: &mut Vec<Finding>) {
+    for (key, _) in hard {
+        let Some((resource, limits)) = counted(key) else { continue };
+        let given = items.iter().filter(|item| item.kind == "Container").any(|item| {
+            let limit = amount(&item.default, resource).or(amount(&item.max, resource));
+            limit.is_some() || !limits && amount(&item.request, resource).or(amount(&item.min, resource)).is_some()
+        });
+        if !given {
+            let field = if limits { "default" } else { "defaultRequest" };
+            let outcome = if resource == "ephemeral-storage" {
+                "a Pod that doesn't state it isn't counted"
+            } else {
+                "a Pod that doesn't state it never starts"
+            };
+            let message =
+                format!("the quota counts `{key}`, but no LimitRange has a `{field}` of {resource}: {outcome}");
+            findings.push(finding(&LIMIT_RANGE, quota, child("/spec/hard", key), message));
+        }
+    }
+}
+
+/// What one container, Pod or claim may have, or gets, is not more than there is for all.
+fn fits(item: &Item<'_>, quota: &Object, hard: &Amounts<'_>, findings: &mut Vec<Finding>) {
+    let claims = item.kind == "PersistentVolumeClaim";
+    for (key, all) in hard {
+        let fields: &[(&str, &Amounts<'_>)] = match counted(key) {
+            Some((_, true)) if !claims => &[("default", &item.default), ("max", &item.max)],
+            Some((_, false)) if !claims => &[("defaultRequest", &item.request), ("min", &item.min)],
+            None if claims && *key == "requests.storage" => &[("min", &item.min), ("max", &item.max)],
+            _ => continue,
+        };
+        let resource = counted(key).map_or("storage", |(resource, _)| resource);
+        for (field, amounts) in fields {
+            if let Some(one) = amount(amounts, resource).filter(|one| *one > all) {
+                let id = quota.id();
+                let message =
+                    format!("`{field}` of {resource} is {one}, more than `{}` has for all, {all}", visible(&id));
+                let pointer = child(&format!("{}/{field}", item.pointer), resource);
+                findings.push(finding(&LIMIT_RANGE, item.object, pointer, message));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value as Json, json};
+
+    use super::super::containers::test::{places, template};
+    use crate::{finding::Finding, objects::Object};
+
+    fn range(limits: &Json) -> Object {
+        template(
+            &json!({"apiVersion": "v1", "kind": "LimitRange", "metadata": {"name": "preview", "namespace": "a"}, "spec": {"limits": limits}}),
+        )
+    }
+
+    fn quota(namespace: &str, spec: &Json) -> Object {
+        template(
+            &json!({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "preview", "namespace": namespace}, "spec": spec}),
+        )
+    }
+
+    fn check(objects: &[Object]) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        super::check(objects, &mut findings);
+        findings
+    }
+
+    #[test]
+    fn a_limit_range_agrees_with_itself() {
+        let container = |more: Json| {
+            let mut item = json!({"type": "Container"});
+            item.as_object_mut().expect("a map").extend(more.as_object().expect("a map").clone());
+            json!([item])
+        };
+        let cases = [
+            (json!([]), vec![]),
+            (
+                container(
+                    json!({"min": {"cpu": "50m"}, "defaultRequest": {"cpu": 0.1}, "default": {"cpu": "500m"}, "max": {"cpu": 2}}),
+                ),
+                vec![],
+            ),
+            (
+                container(json!({"default": {"memory": "1G"}, "defaultRequest": {"memory": "1Gi"}})),
+                vec!["0/defaultRequest/memory"],
+            ),
+            (container(json!({"default": {"cpu": "3"}, "max": {"cpu": "2"}})), vec!["0/default/cpu"]),
+            (container(json!({"defaultRequest": {"cpu": "3"}, "max": {"cpu": "2"}})), vec!["0/defaultRequest/cpu"]),
+            (
+                container(json!({"defaultRequest": {"cpu": "1m"}, "default": {"cpu": "2m"}, "min": {"cpu": "3m"}})),
+                vec!["0/defaultRequest/cpu", "0/default/cpu"],
+            ),
+            (container(json!({"min": {"cpu": "3"}, "max": {"cpu": "2"}})), vec!["0/min/cpu"]),
+            (
+                container(json!({"max": {"cpu": "lots"}, "min": {"cpu": -1}, "default": 7})),
+                vec!["0/default", "0/max/cpu", "0/min/cpu"],
+            ),
+            (
+                container(json!({"default": {"nvidia.com/gpu": 2}, "defaultRequest": {"nvidia.com/gpu": 1}})),
+                vec!["0/defaultRequest/nvidia.com~1gpu"],
+            ),
+            (container(json!({"maxLimitRequestRatio": {"cpu": "0.5"}})), vec!["0/maxLimitRequestRatio/cpu"]),
+            (
+                container(json!({"maxLimitRequestRatio": {"cpu": 5}, "min": {"cpu": 1}, "max": {"cpu": 4}})),
+                vec!["0/maxLimitRequestRatio/cpu"],
+            ),
+            (container(json!({"maxLimitRequestRatio": {"cpu": 4}, "min": {"cpu": 1}, "max": {"cpu": 4}})), vec![]),
+            (json!([{"type": "Pod", "max": {"cpu": 1}}]), vec![]),
+            (
+                json!([{"type": "Pod", "default": {"cpu": 1}, "defaultRequest": {"cpu": 1}}]),
+                vec!["0/default", "0/defaultRequest"],
+            ),
+            (json!([{"type": "Container"}, {"type": "Container"}]), vec!["1/type"]),
+            (json!([{"type": "Containers"}, {}]), vec!["0/type", "1/type"]),
+            (json!([{"type": "PersistentVolumeClaim"}, {"type": "acme.dev/x"}]), vec!["0/max/storage"]),
+            (json!([{"type": "PersistentVolumeClaim", "max": {"storage": "5Gi"}}]), vec![]),
+        ];
+        for (limits, expected) in cases {
+            let expected: Vec<String> =
+                expected.iter().map(|rest| format!("limit-range /spec/limits/{rest}")).collect();
+            assert_eq!(places(&check(&[range(&limits)])), expected, "{limits}");
+        }
+    }
+
+    #[test]
+    fn a_quota_counts_what_can_be_counted() {
+        let good = json!({"requests.cpu": "2", "limits.memory": "8Gi", "pods": 15, "count/jobs.batch": "50", "count/secrets": "1",
+            "requests.nvidia.com/gpu": "0", "services.loadbalancers": "0", "requests.hugepages-2Mi": "1Gi",
+            "gold.storageclass.storage.k8s.io/requests.storage": "20Gi", "count/httproutes.gateway.networking.k8s.io": 5});
+        let open = range(&json!([{"type": "Container", "default": {"cpu": 1, "memory": "1Gi"}}]));
+        assert_eq!(places(&check(&[open, quota("a", &json!({"hard": good}))])), [""; 0]);
+        let cases = [
+            ("limits.nvidia.com/gpu", json!("1"), false),
+            ("nvidia.com/gpu", json!("1"), false),
+            ("request.cpu", json!("1"), false),
+            ("count/", json!("1"), false),
+            ("count/Jobs.batch", json!("1"), false),
+            ("count/jobs.", json!("1"), false),
+            ("gold.storageclass.storage.k8s.io/limits.storage", json!("1"), false),
+            ("a b/c", json!("1"), false),
+            ("pods", json!("1500m"), false),
+            ("pods", json!("many"), false),
+            ("pods", json!(true), false),
+            ("secrets", json!("3"), true),
+        ];
+        for (key, value, fine) in cases {
+            let pointer = format!("resource-quota /spec/hard/{}", key.replace('/', "~1"));
+            let found = places(&check(&[quota("a", &json!({"hard": {key: value}}))]));
+            assert_eq!(found, if fine { vec![] } else { vec![pointer] }, "{key} {value}");
+        }
+        let cases = [
+            (json!({"hard": {"pods": 1}, "scopes": ["BestEffort"]}), vec![]),
+            (
+                json!({"hard": {"pods": 1, "services": 1}, "scopes": ["BestEffort", "Best"]}),
+                vec!["/spec/scopes/0", "/spec/scopes/1"],
+            ),
+            (
+                json!({"hard": {"pods": 0}, "scopeSelector": {"matchExpressions": [{"scopeName": "PriorityClass"}]}}),
+                vec![],
+            ),
+            (
+                json!({"hard": {"services": 0}, "scopeSelector": {"matchExpressions": [{"scopeName": "PriorityClass"}]}}),
+                vec!["/spec/scopeSelector/matchExpressions/0/scopeName"],
+            ),
+        ];
+        for (spec, expected) in cases {
+            let expected: Vec<String> = expected.iter().map(|pointer| format!("resource-quota {pointer}")).collect();
+            assert_eq!(places(&check(&[quota("a", &spec)])), expected, "{spec}");
+        }
+    }
+
+    #[test]
+    fn pods_start_and_fit() {
+        let hard = json!({"hard": {"requests.cpu": "2", "limits.memory": "4Gi", "requests.ephemeral-storage": "1Gi", "pods": 3}});
+        let container = |more: &str| format!("limit-range {more}");
+        let cases = [
+            (json!([{"type": "Container", "max": {"cpu": 1, "memory": "1Gi", "ephemeral-storage": "1Gi"}}]), vec![]),
+            (
+                json!([{"type": "Container", "default": {"memory": "1Gi"}, "defaultRequest": {"cpu": 1}, "min": {"ephemeral-storage": "1Mi"}}]),
+                vec![],
+            ),
+            (
+                json!([{"type": "Container", "defaultRequest": {"memory": "1Gi", "cpu": 1}}]),
+                vec![container("/spec/hard/limits.memory"), container("/spec/hard/requests.ephemeral-storage")],
+            ),
+            (
+                json!([{"type": "Pod", "max": {"memory": "1Gi", "cpu": 1, "ephemeral-storage": "1Mi"}}]),
+                vec![
+                    container("/spec/hard/limits.memory"),
+                    container("/spec/hard/requests.cpu"),
+                    container("/spec/hard/requests.ephemeral-storage"),
+                ],
+            ),
+            (
+                json!([{"type": "Container", "max": {"cpu": 8, "memory": "8Gi", "ephemeral-storage": "1Gi"}, "min": {"cpu": 3}}]),
+                vec![container("/spec/limits/0/max/memory"), container("/spec/limits/0/min/cpu")],
+            ),
+        ];
+        for (limits, expected) in cases {
+            assert_eq!(places(&check(&[quota("a", &hard), range(&limits)])), expected, "{limits}");
+        }
+        let good =
+            range(&json!([{"type": "Container", "max": {"cpu": 1, "memory": "1Gi", "ephemeral-storage": "1Gi"}}]));
+        assert_eq!(check(&[good, quota("b", &hard)]).len(), 3, "another namespace's LimitRange is no help");
+        let claims = range(&json!([{"type": "PersistentVolumeClaim", "max": {"storage": "50Gi"}}]));
+        let found = check(&[claims, quota("a", &json!({"hard": {"requests.storage": "20Gi"}}))]);
+        assert_eq!(places(&found), ["limit-range /spec/limits/0/max/storage"]);
+        assert_eq!(found[0].message, "`max` of storage is 50Gi, more than `ResourceQuota/preview` has for all, 20Gi");
+    }
+}

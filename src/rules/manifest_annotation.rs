@@ -1,0 +1,301 @@
+//! Metadata of a team's own manifests that would steer somebody else's machinery.
+
+use super::{
+    Bounds,
+    containers::{below, child, finding, is_manifest, stated},
+};
+use crate::{
+    finding::{Finding, Rule, Severity, visible},
+    objects::Object,
+    value::{Map, Value},
+};
+
+pub static MANIFEST_ANNOTATION: Rule = Rule {
+    code: "manifest-annotation",
+    severity: Severity::Error,
+    summary: "a manifest's metadata steers neither Argo CD nor the platform's controllers",
+    explanation: "Annotations are how many controllers take orders, and their rights are larger than a pull request's.\n\n\
+        - Argo CD (`argocd.argoproj.io/…`) and Helm hooks: a hook, a wave, `Prune=false`, `Delete=false` or a tracking id \
+        changes what is deployed, in which order, and what is left over. dayfly decides these.\n\
+        - Ingress controllers: snippets, authentication and aliases are code, or another way around the access rules \
+        (CVE-2021-25742, CVE-2025-1974). On an Ingress, a route or a Service, only a few harmless annotations are taken.\n\
+        - Whatever copies, injects or exempts: replicators, Vault and cloud identities, additional networks, Kyverno's \
+        clean-up, `kube-score/ignore`, exceptions of linters and policies, autoscalers' vetoes.\n\n\
+        Finalizers and owner references keep a preview from being deleted, or delete something else with it. `status` and \
+        the fields that the API server writes (`uid`, `resourceVersion`, …) come from an export and are never wanted. Pod \
+        Security labels are the platform's.",
+};
+
+/// Fields of an object's metadata that its author may write. `generateName` is another rule's.
+const METADATA: [&str; 5] = ["name", "namespace", "labels", "annotations", "generateName"];
+
+/// Domains, with all that is below them, whose annotations and labels are orders.
+const REFUSED_DOMAINS: [&str; 34] = [
+    "argoproj.io",
+    "helm.sh",
+    "kyverno.io",
+    "gatekeeper.sh",
+    "sigstore.dev",
+    "kube-score",
+    "kube-linter.io",
+    "polaris.fairwinds.com",
+    "checkov.io",
+    "trivy.aquasecurity.github.io",
+    "nginx.org",
+    "nginx.com",
+    "traefik.io",
+    "konghq.com",
+    "haproxy.org",
+    "haproxy-ingress.github.io",
+    "projectcontour.io",
+    "solo.io",
+    "cert-manager.io",
+    "external-secrets.io",
+    "mittwald.de",
+    "emberstack.com",
+    "vault.hashicorp.com",
+    "secrets.hashicorp.com",
+    "consul.hashicorp.com",
+    "amazonaws.com",
+    "workload.identity",
+    "cncf.io",
+    "projectcalico.org",
+    "cilium.io",
+    "ovn.org",
+    "istio.io",
+    "linkerd.io",
+    "karpenter.sh",
+];
+
+/// What may be said in Kubernetes' own domains, `kubernetes.io` and `k8s.io`, and in those that are refused.
+const ALLOWED_ANNOTATIONS: [&str; 5] = [
+    "kubernetes.io/change-cause",
+    "kubernetes.io/description",
+    "kubectl.kubernetes.io/default-container",
+    "kubectl.kubernetes.io/default-logs-container",
+    "kubectl.kubernetes.io/restartedAt",
+];
+
+/// What may be said on what a controller of routes reads: each takes a number or a word, which it checks.
+const ALLOWED_ROUTE_ANNOTATIONS: [&str; 5] = [
+    "nginx.ingress.kubernetes.io/backend-protocol",
+    "nginx.ingress.kubernetes.io/proxy-body-size",
+    "nginx.ingress.kubernetes.io/proxy-connect-timeout",
+    "nginx.ingress.kubernetes.io/proxy-read-timeout",
+    "nginx.ingress.kubernetes.io/proxy-send-timeout",
+];
+
+/// Annotations with a prefix that routes and Services may have.
+const ALLOWED_ROUTE_DOMAINS: [&str; 2] = ["prometheus.io", "app.kubernetes.io"];
+
+/// Labels of Kubernetes' own domains that a team may set.
+const ALLOWED_LABEL_DOMAINS: [&str; 3] = ["app.kubernetes.io", "kubernetes.io", "batch.kubernetes.io"];
+
+pub(crate) fn check(object: &Object, _: &Bounds<'_>, findings: &mut Vec<Finding>) {
+    if !is_manifest(object) {
+        return;
+    }
+    if stated(&object.value, "status").is_some() {
+        let message = "`status` is what controllers write; a manifest has none";
+        findings.push(finding(&MANIFEST_ANNOTATION, object, "/status", message));
+    }
+    let kind = object.kind();
+    let route = matches!(kind, "Ingress" | "HTTPRoute" | "GRPCRoute" | "Service");
+    if let Some(value) = object.value.get("metadata") {
+        metadata(object, "/metadata", value, route, findings);
+    }
+    let templates: &[&str] = match kind {
+        "Deployment" | "StatefulSet" | "Job" => &["/spec/template/metadata"],
+        "CronJob" => &["/spec/jobTemplate/metadata", "/spec/jobTemplate/spec/template/metadata"],
+        _ => &[],
+    };
+    for pointer in templates {
+        if let Some(value) = below(&object.value, pointer) {
+            metadata(object, pointer, value, route, findings);
+        }
+    }
+    let claims = object.value.at(&["spec", "volumeClaimTemplates"]).map_or(&[][..], Value::items);
+    for (index, claim) in claims.iter().enumerate() {
+        if let Some(value) = claim.get("metadata") {
+            metadata(object, &format!("/spec/volumeClaimTemplates/{index}/metadata"), value, false, findings);
+        }
+    }
+}
+
+/// Checks one `metadata`: an object's, or a template's.
+fn metadata(object: &Object, base: &str, metadata: &Value, route: bool, findings: &mut Vec<Finding>) {
+    let Some(map) = metadata.as_map() else {
+        let message = format!("`metadata` must be a map, not {}", metadata.kind_name());
+        findings.push(finding(&MANIFEST_ANNOTATION, object, base, message));
+        return;
+    };
+    for (field, value) in map.iter() {
+        if METADATA.contains(&field) || !value.is_truthy() {
+            continue;
+        }
+        let message = match field {
+            "finalizers" => "a finalizer would keep the preview from being deleted".to_owned(),
+            "ownerReferences" => "an owner reference ties the object to one that is not the preview's".to_owned(),
+            _ => format!("`metadata` may have name, labels and annotations, but not `{}`", visible(field)),
+        };
+        findings.push(finding(&MANIFEST_ANNOTATION, object, child(base, field), message));
+    }
+    for (key, _) in map.get("annotations").and_then(Value::as_map).into_iter().flat_map(Map::iter) {
+        if !annotation_allowed(key, route) {
+            let message = format!("annotation `{}` is not a manifest's to set: {}", visible(key), reason(key, route));
+            findings.push(finding(&MANIFEST_ANNOTATION, object, child(&format!("{base}/annotations"), key), message));
+        }
+    }
+    for (key, _) in map.get("labels").and_then(Value::as_map).into_iter().flat_map(Map::iter) {
+        if !label_allowed(key) {
+            let message = format!("label `{}` is not a manifest's to set: {}", visible(key), reason(key, false));
+            findings.push(finding(&MANIFEST_ANNOTATION, object, child(&format!("{base}/labels"), key), message));
+        }
+    }
+}
+
+fn annotation_allowed(key: &str, route: bool) -> bool {
+    let Some((domain, _)) = key.split_once('/') else { return true };
+    if ALLOWED_ANNOTATIONS.contains(&key) {
+        return true;
+    }
+    if route {
+        return ALLOWED_ROUTE_ANNOTATIONS.contains(&key) || ALLOWED_ROUTE_DOMAINS.contains(&domain);
+    }
+    domain == "app.kubernetes.io" || !(is_kubernetes(domain) || is_refused(domain))
+}
+
+fn label_allowed(key: &str) -> bool {
+    let Some((domain, _)) = key.split_once('/') else { return true };
+    ALLOWED_LABEL_DOMAINS.contains(&domain) || !(is_kubernetes(domain) || is_refused(domain))
+}
+
+fn is_kubernetes(domain: &str) -> bool {
+    is_below(domain, "kubernetes.io") || is_below(domain, "k8s.io") || domain.ends_with(".k8s.aws")
+}
+
+fn is_refused(domain: &str) -> bool {
+    REFUSED_DOMAINS.iter().any(|refused| is_below(domain, refused))
+}
+
+/// Whether a domain is another, or below it.
+fn is_below(domain: &str, parent: &str) -> bool {
+    domain.strip_suffix(parent).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+}
+
+/// Why a key isn't allowed.
+fn reason(key: &str, route: bool) -> &'static str {
+    let domain = key.split_once('/').map_or("", |(domain, _)| domain);
+    if is_below(domain, "argoproj.io") || is_below(domain, "helm.sh") {
+        "hooks, waves and pruning are dayfly's"
+    } else if domain == "pod-security.kubernetes.io" {
+        "the namespace says how strict it is"
+    } else if domain.starts_with("cleanup.") || domain.starts_with("kube-score") {
+        "clean-up and checks are the platform's"
+    } else if route {
+        "it steers what answers requests"
+    } else {
+        "it steers one of the platform's controllers"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value as Json, json};
+
+    use super::super::containers::test::{manifest, places, template, with_bounds};
+
+    fn check(json: &Json) -> Vec<String> {
+        let mut findings = Vec::new();
+        with_bounds(|bounds| super::check(&template(json), bounds, &mut findings));
+        assert!(findings.is_empty(), "templates are the platform's");
+        with_bounds(|bounds| super::check(&manifest(json), bounds, &mut findings));
+        places(&findings)
+    }
+
+    #[test]
+    fn annotations() {
+        let cases = [
+            ("ConfigMap", "note", true),
+            ("ConfigMap", "acme.dev/note", true),
+            ("Deployment", "prometheus.io/scrape", true),
+            ("Deployment", "kubernetes.io/description", true),
+            ("Deployment", "argocd.argoproj.io/hook", false),
+            ("Deployment", "argocd.argoproj.io/sync-options", false),
+            ("Deployment", "argocd.argoproj.io/tracking-id", false),
+            ("Deployment", "argocd.argoproj.io/sync-wave", false),
+            ("Deployment", "notargoproj.io/x", true),
+            ("Job", "helm.sh/hook", false),
+            ("Deployment", "cleanup.kyverno.io/ttl", false),
+            ("Deployment", "kube-score/ignore", false),
+            ("ConfigMap", "replicator.v1.mittwald.de/replicate-from", false),
+            ("Deployment", "vault.hashicorp.com/agent-inject", false),
+            ("Deployment", "k8s.v1.cni.cncf.io/networks", false),
+            ("Deployment", "seccomp.security.alpha.kubernetes.io/pod", false),
+            ("Deployment", "cluster-autoscaler.kubernetes.io/safe-to-evict", false),
+            ("Ingress", "note", true),
+            ("Ingress", "nginx.ingress.kubernetes.io/proxy-body-size", true),
+            ("Ingress", "nginx.ingress.kubernetes.io/configuration-snippet", false),
+            ("Ingress", "nginx.ingress.kubernetes.io/auth-url", false),
+            ("Ingress", "nginx.ingress.kubernetes.io/server-alias", false),
+            ("Ingress", "traefik.ingress.kubernetes.io/router.middlewares", false),
+            ("HTTPRoute", "external-dns.alpha.kubernetes.io/hostname", false),
+            ("Service", "prometheus.io/port", true),
+            ("Service", "acme.dev/anything", false),
+        ];
+        for (kind, key, allowed) in cases {
+            let found = check(&json!({"kind": kind, "metadata": {"name": "a", "annotations": {key: "x"}}}));
+            let pointer = format!("manifest-annotation /metadata/annotations/{}", key.replace('/', "~1"));
+            assert_eq!(found, if allowed { vec![] } else { vec![pointer] }, "{kind} {key}");
+        }
+    }
+
+    #[test]
+    fn labels() {
+        let cases = [
+            ("app", true),
+            ("app.kubernetes.io/name", true),
+            ("acme.dev/team", true),
+            ("pod-security.kubernetes.io/enforce", false),
+            ("argocd.argoproj.io/instance", false),
+            ("azure.workload.identity/use", false),
+            ("sidecar.istio.io/inject", false),
+        ];
+        for (key, allowed) in cases {
+            let json = json!({"kind": "Deployment", "spec": {"template": {"metadata": {"labels": {key: "x"}}}}});
+            let pointer = format!("manifest-annotation /spec/template/metadata/labels/{}", key.replace('/', "~1"));
+            assert_eq!(check(&json), if allowed { vec![] } else { vec![pointer] }, "{key}");
+        }
+    }
+
+    #[test]
+    fn fields() {
+        let cases = [
+            (json!({"kind": "Job", "metadata": {"creationTimestamp": null, "finalizers": []}, "status": null}), vec![]),
+            (json!({"kind": "Job", "status": {}}), vec!["/status"]),
+            (json!({"kind": "Job", "metadata": {"finalizers": ["a/b"]}}), vec!["/metadata/finalizers"]),
+            (
+                json!({"kind": "Job", "metadata": {"ownerReferences": [{}], "uid": "x"}}),
+                vec!["/metadata/ownerReferences", "/metadata/uid"],
+            ),
+            (json!({"kind": "Job", "metadata": []}), vec!["/metadata"]),
+            (
+                json!({"kind": "CronJob", "spec": {"jobTemplate": {"metadata": {"annotations": {"helm.sh/hook": "x"}},
+                    "spec": {"template": {"metadata": {"finalizers": ["x/y"]}}}}}}),
+                vec![
+                    "/spec/jobTemplate/metadata/annotations/helm.sh~1hook",
+                    "/spec/jobTemplate/spec/template/metadata/finalizers",
+                ],
+            ),
+            (
+                json!({"kind": "StatefulSet", "spec": {"volumeClaimTemplates": [{"metadata": {"finalizers": ["x/y"]}}]}}),
+                vec!["/spec/volumeClaimTemplates/0/metadata/finalizers"],
+            ),
+        ];
+        for (json, expected) in cases {
+            let expected: Vec<String> =
+                expected.iter().map(|pointer| format!("manifest-annotation {pointer}")).collect();
+            assert_eq!(check(&json), expected, "{json}");
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! The team's manifests are files beside the policy.
+
+use std::{fs, path::Path};
+
+use crate::finding::{Rule, Severity};
+
+pub static MANIFEST_FILE: Rule = Rule {
+    code: "manifest-file",
+    severity: Severity::Error,
+    summary: "`manifests` names files below the policy's folder",
+    explanation: "`deploy/*.yaml` matches names in one folder; `*` stands for any part of a name. Links that lead out of the folder are \
+                  refused, and a pattern that matches nothing is a mistake.",
+};
+
+/// Most names that a folder may have.
+const MOST_NAMES: usize = 10_000;
+
+/// The files that a pattern names, relative to `root`, sorted.
+pub(crate) fn matching(root: &Path, pattern: &str) -> Result<Vec<String>, String> {
+    let (folder, names) = pattern.rsplit_once('/').map_or(("", pattern), |(folder, names)| (folder, names));
+    if folder.contains('*') {
+        return Err(format!("`{pattern}`: `*` may stand in the last part only"));
+    }
+    if !names.contains('*') {
+        return Ok(vec![pattern.to_owned()]);
+    }
+    let below = if folder.is_empty() { Ok(root.to_owned()) } else { crate::input::open_below(root, folder) };
+    let listing =
+        below.and_then(|below| Ok(fs::read_dir(below)?)).map_err(|error| format!("`{pattern}`: {error:#}"))?;
+    let mut files = Vec::new();
+    for (count, entry) in listing.enumerate() {
+        let name = entry.map_err(|error| format!("`{pattern}`: {error}"))?.file_name();
+        if count >= MOST_NAMES {
+            return Err(format!("`{pattern}`: more than {MOST_NAMES} files in one folder"));
+        }
+        // A name that is no UTF-8 matches no pattern.
+        if let Some(name) = name.to_str().filter(|name| fits(names, name) && !name.starts_with('.')) {
+            files.push(if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") });
+        }
+    }
+    files.sort();
+    if files.is_empty() { Err(format!("`{pattern}` matches no file")) } else { Ok(files) }
+}
+
+/// Whether `name` is what a pattern with `*` says: each stretch between stars is found behind the one before it.
+fn fits(pattern: &str, name: &str) -> bool {
+    let mut stretches = pattern.split('*');
+    let first = stretches.next().unwrap_or_default();
+    let Some(mut rest) = name.strip_prefix(first) else { return false };
+    let stretches: Vec<&str> = stretches.collect();
+    let Some((last, middle)) = stretches.split_last() else { return rest.is_empty() };
+    for stretch in middle {
+        match rest.find(stretch) {
+            Some(found) => rest = &rest[found + stretch.len()..],
+            None => return false,
+        }
+    }
+    rest.ends_with(last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fits;
+
+    #[test]
+    fn stars_stand_for_any_part() {
+        for (pattern, name, fine) in [
+            ("*.yaml", "a.yaml", true),
+            ("*.yaml", "a.yml", false),
+            ("a*b*c", "aXbYc", true),
+            ("a*b*c", "ac", false),
+            ("*", "x", true),
+            ("ab*ba", "aba", false),
+        ] {
+            assert_eq!(fits(pattern, name), fine, "{pattern} {name}");
+        }
+    }
+}

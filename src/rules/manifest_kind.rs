@@ -1,0 +1,187 @@
+//! A closed list of what a team's own manifests may be.
+
+use super::{
+    Bounds,
+    containers::{finding, is_manifest, stated},
+};
+use crate::{
+    finding::{Finding, Rule, Severity, visible},
+    objects::Object,
+};
+
+pub static MANIFEST_KIND: Rule = Rule {
+    code: "manifest-kind",
+    severity: Severity::Error,
+    summary: "a manifest is a workload, or something that serves one",
+    explanation: "A pull request writes its manifests itself, so only kinds that cannot change what the preview is allowed \
+        are taken: `ConfigMap`, `Service`, `PersistentVolumeClaim`, `Deployment`, `StatefulSet`, `Job`, `CronJob`, \
+        `HorizontalPodAutoscaler`, `PodDisruptionBudget`, `Ingress`, `HTTPRoute` and `GRPCRoute`, in the versions that \
+        this list of rules knows.\n\n\
+        Everything else is refused, whatever it is. RBAC gives rights. Network policies add up: one more of them can only \
+        open. Quotas, limit ranges and policies are the platform's word. A `Secret` belongs in the secret store: name it \
+        under `secrets`. Argo CD's own kinds deploy elsewhere. A bare `Pod` isn't replaced, a `DaemonSet` runs on every \
+        node. What is not in a namespace is everybody's.\n\n\
+        An object needs a fixed `metadata.name`: Argo CD makes a new object of a `generateName` with every sync.",
+};
+
+/// In the one version whose fields the other rules know.
+const ALLOWED: [(&str, &str); 12] = [
+    ("v1", "ConfigMap"),
+    ("v1", "Service"),
+    ("v1", "PersistentVolumeClaim"),
+    ("apps/v1", "Deployment"),
+    ("apps/v1", "StatefulSet"),
+    ("batch/v1", "Job"),
+    ("batch/v1", "CronJob"),
+    ("autoscaling/v2", "HorizontalPodAutoscaler"),
+    ("policy/v1", "PodDisruptionBudget"),
+    ("networking.k8s.io/v1", "Ingress"),
+    ("gateway.networking.k8s.io/v1", "HTTPRoute"),
+    ("gateway.networking.k8s.io/v1", "GRPCRoute"),
+];
+
+pub(crate) fn check(object: &Object, _: &Bounds<'_>, findings: &mut Vec<Finding>) {
+    if !is_manifest(object) {
+        return;
+    }
+    let version = object.value.str_at(&["apiVersion"]).unwrap_or_default();
+    let kind = object.kind();
+    if kind.is_empty() {
+        findings.push(finding(
+            &MANIFEST_KIND,
+            object,
+            "/kind",
+            "the document has no `kind`: it is no Kubernetes object",
+        ));
+        return;
+    }
+    if version.is_empty() {
+        findings.push(finding(&MANIFEST_KIND, object, "/apiVersion", format!("{} has no `apiVersion`", named(kind))));
+        return;
+    }
+    if !ALLOWED.contains(&(version, kind)) {
+        let other = ALLOWED.iter().find(|(known, name)| *name == kind && group(known) == group(version));
+        let (pointer, message) = match other {
+            Some((known, _)) => {
+                ("/apiVersion", format!("{} of `{}` is not allowed: use `{known}`", named(kind), visible(version)))
+            }
+            None => (
+                "/kind",
+                format!("{} of `{}` is not allowed: {}", named(kind), visible(version), reason(group(version), kind)),
+            ),
+        };
+        let allowed = ALLOWED.map(|(_, kind)| kind).join(", ");
+        findings.push(finding(&MANIFEST_KIND, object, pointer, message).help(format!("manifests may be {allowed}")));
+        return;
+    }
+    if let Some(metadata) = object.value.get("metadata")
+        && stated(metadata, "generateName").is_some()
+    {
+        let message = format!("{} has a `generateName`: every sync would make another one", named(kind));
+        findings.push(finding(&MANIFEST_KIND, object, "/metadata/generateName", message).help("give it a `name`"));
+    } else if object.name().is_empty() {
+        findings.push(finding(&MANIFEST_KIND, object, "/metadata/name", format!("{} has no name", named(kind))));
+    }
+}
+
+fn named(kind: &str) -> String {
+    format!("`{}`", visible(kind))
+}
+
+fn group(version: &str) -> &str {
+    version.split_once('/').map_or("", |(group, _)| group)
+}
+
+/// Why a kind isn't in the list.
+fn reason(group: &str, kind: &str) -> &'static str {
+    match (group, kind) {
+        (_, kind) if kind.ends_with("List") => "write its items as documents of their own",
+        ("", "Secret") => "secrets come from the secret store: name them under `secrets`",
+        ("", "Pod" | "ReplicationController") | ("apps", "ReplicaSet") => "use a Deployment, a StatefulSet or a Job",
+        ("apps", "DaemonSet") => "it would run on every node",
+        ("", "Namespace") => "the preview has one, and it is dayfly's",
+        ("", "ServiceAccount") => "Pods use the preview's own",
+        ("", "ResourceQuota" | "LimitRange") => "the profile sets what the preview may use",
+        ("", "Endpoints") | ("discovery.k8s.io", _) => "it could send requests anywhere",
+        ("rbac.authorization.k8s.io", _) => "it gives rights",
+        ("networking.k8s.io", "NetworkPolicy") | ("cilium.io" | "crd.projectcalico.org" | "projectcalico.org", _) => {
+            "network policies add up, and one more can only open: name destinations under `egress`"
+        }
+        ("networking.k8s.io" | "gateway.networking.k8s.io", _) => "routes use what the platform runs",
+        ("external-secrets.io" | "generators.external-secrets.io", _) => "name secrets under `secrets`",
+        ("argoproj.io", _) => "it would deploy elsewhere",
+        (
+            "kyverno.io" | "templates.gatekeeper.sh" | "constraints.gatekeeper.sh" | "admissionregistration.k8s.io",
+            _,
+        ) => "policies are the platform's",
+        ("apiextensions.k8s.io" | "apiregistration.k8s.io" | "storage.k8s.io" | "scheduling.k8s.io", _)
+        | ("", "Node" | "PersistentVolume") => "it is the whole cluster's",
+        _ => "it is not on the list of kinds",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::containers::test::{manifest, places, template, with_bounds};
+
+    #[test]
+    fn only_listed_kinds_pass() {
+        let cases = [
+            ("v1", "ConfigMap", ""),
+            ("apps/v1", "StatefulSet", ""),
+            ("gateway.networking.k8s.io/v1", "GRPCRoute", ""),
+            ("apps/v1beta1", "Deployment", "manifest-kind /apiVersion"),
+            ("apps/v1/x", "Deployment", "manifest-kind /apiVersion"),
+            ("", "ConfigMap", "manifest-kind /apiVersion"),
+            ("v1", "", "manifest-kind /kind"),
+            ("apps/v1", "ConfigMap", "manifest-kind /kind"),
+            ("v1", "Secret", "manifest-kind /kind"),
+            ("v1", "List", "manifest-kind /kind"),
+            ("v1", "ConfigMapList", "manifest-kind /kind"),
+            ("v1", "Pod", "manifest-kind /kind"),
+            ("v1", "Namespace", "manifest-kind /kind"),
+            ("v1", "ServiceAccount", "manifest-kind /kind"),
+            ("v1", "LimitRange", "manifest-kind /kind"),
+            ("discovery.k8s.io/v1", "EndpointSlice", "manifest-kind /kind"),
+            ("apps/v1", "DaemonSet", "manifest-kind /kind"),
+            ("rbac.authorization.k8s.io/v1", "Role", "manifest-kind /kind"),
+            ("networking.k8s.io/v1", "NetworkPolicy", "manifest-kind /kind"),
+            ("networking.k8s.io/v1", "IngressClass", "manifest-kind /kind"),
+            ("gateway.networking.k8s.io/v1", "Gateway", "manifest-kind /kind"),
+            ("gateway.networking.k8s.io/v1beta1", "ReferenceGrant", "manifest-kind /kind"),
+            ("argoproj.io/v1alpha1", "Application", "manifest-kind /kind"),
+            ("external-secrets.io/v1", "ExternalSecret", "manifest-kind /kind"),
+            ("kyverno.io/v1", "Policy", "manifest-kind /kind"),
+            ("acme.dev/v1", "Deployment", "manifest-kind /kind"),
+        ];
+        for (version, kind, expected) in cases {
+            let json = json!({"apiVersion": version, "kind": kind, "metadata": {"name": "web"}});
+            let mut findings = Vec::new();
+            with_bounds(|bounds| {
+                super::check(&manifest(&json), bounds, &mut findings);
+                super::check(&template(&json), bounds, &mut Vec::new());
+            });
+            assert_eq!(places(&findings).join(" "), expected, "{version} {kind}");
+        }
+    }
+
+    #[test]
+    fn names_are_fixed() {
+        let cases = [
+            (json!({"name": "web", "generateName": null}), ""),
+            (json!({"name": "web", "generateName": "web-"}), "manifest-kind /metadata/generateName"),
+            (json!({"generateName": "web-"}), "manifest-kind /metadata/generateName"),
+            (json!({}), "manifest-kind /metadata/name"),
+            (json!({"name": 7}), "manifest-kind /metadata/name"),
+        ];
+        for (metadata, expected) in cases {
+            let mut findings = Vec::new();
+            let object = manifest(&json!({"apiVersion": "v1", "kind": "Service", "metadata": metadata}));
+            with_bounds(|bounds| super::check(&object, bounds, &mut findings));
+            assert_eq!(places(&findings).join(" "), expected, "{metadata}");
+            assert!(findings.iter().all(|f| f.owner == crate::finding::Owner::Team));
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! What dayfly refuses, or does differently from what was asked: one file a rule.
+//!
+//! A rule's file holds its [`Rule`] (code, severity, one line, why) and the function that checks it. `resolve` calls
+//! the rules about what is asked for, [`check_objects`] those about what comes out.
+
+pub mod access;
+pub mod application;
+pub mod argocd_source;
+pub mod baseline;
+pub mod capacity;
+mod containers;
+pub mod duplicate_object;
+pub mod egress;
+pub mod forbidden_output;
+pub mod host;
+pub mod image_registry;
+pub mod image_tag;
+pub mod ingress;
+pub mod input;
+pub mod label;
+pub mod limit_range;
+pub mod manifest_annotation;
+pub mod manifest_file;
+pub mod manifest_kind;
+pub mod manifest_namespace;
+pub mod manifest_service;
+pub mod namespace;
+pub mod patch;
+pub mod pod_placement;
+pub mod pod_security;
+pub mod profile;
+pub mod provided;
+pub mod reference;
+pub mod secret_prefix;
+pub mod secret_store;
+pub mod shared_database;
+pub mod template;
+pub mod trust;
+pub mod ttl;
+
+use crate::{
+    finding::{Finding, Owner, Rule},
+    input::scalar::ImagePrefix,
+    objects::Object,
+};
+
+/// What the rules about objects know of the environment.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds<'a> {
+    /// The preview's namespace.
+    pub namespace: &'a str,
+    /// Hosts of this preview: what its routes answer to.
+    pub hosts: &'a [String],
+    /// Previews' hosts are one label below it.
+    pub domain: &'a str,
+    pub registries: &'a [ImagePrefix],
+    /// The head's SHA in full.
+    pub head_sha: &'a str,
+    /// ServiceAccounts that Pods may use.
+    pub service_accounts: &'a [&'a str],
+}
+
+/// All rules, in alphabetical order of their codes: what the documentation lists.
+pub static ALL: &[&Rule] = &[
+    &access::ACCESS_NOT_ENFORCEABLE,
+    &application::APPLICATION_SOURCE,
+    &argocd_source::ARGOCD_SOURCE,
+    &input::BAD_EXPRESSION,
+    &baseline::BASELINE_INCOMPLETE,
+    &baseline::BASELINE_NOT_SANITIZED,
+    &input::DUPLICATE_KEY,
+    &reference::DUPLICATE_NAME,
+    &duplicate_object::DUPLICATE_OBJECT,
+    &egress::EGRESS_CLOSED,
+    &egress::EGRESS_INCOMPLETE,
+    &forbidden_output::FORBIDDEN_OUTPUT,
+    &host::HOST_OF_ANOTHER_PREVIEW,
+    &host::HOST_OUTSIDE_DOMAIN,
+    &image_tag::IMAGE_MUTABLE_TAG,
+    &image_registry::IMAGE_OUTSIDE_REGISTRIES,
+    &ingress::INGRESS_INCOMPLETE,
+    &input::INPUT_LIMIT,
+    &input::INVALID_PARAMETER,
+    &input::INVALID_VALUE,
+    &label::LABEL_NOT_OFFERED,
+    &limit_range::LIMIT_RANGE,
+    &manifest_annotation::MANIFEST_ANNOTATION,
+    &manifest_file::MANIFEST_FILE,
+    &manifest_kind::MANIFEST_KIND,
+    &manifest_namespace::MANIFEST_NAMESPACE,
+    &manifest_service::MANIFEST_SERVICE,
+    &input::MISSING_FIELD,
+    &namespace::NAMESPACE_INVALID,
+    &namespace::NAMESPACE_NOT_UNIQUE,
+    &provided::NOT_PROVIDED,
+    &input::NOT_YAML,
+    &capacity::OVER_QUOTA,
+    &patch::PATCH,
+    &pod_placement::POD_PLACEMENT,
+    &pod_security::POD_SECURITY,
+    &limit_range::RESOURCE_QUOTA,
+    &secret_prefix::SECRET_OUTSIDE_PREFIX,
+    &secret_store::SECRET_STORE_UNCLEAR,
+    &shared_database::SHARED_DATABASE,
+    &template::TEMPLATE,
+    &ttl::TTL_BOUNDS,
+    &ttl::TTL_CLAMPED,
+    &profile::UNBOUNDED_PROFILE,
+    &capacity::UNBOUNDED_REQUEST,
+    &baseline::UNKNOWN_BASELINE,
+    &input::UNKNOWN_FIELD,
+    &profile::UNKNOWN_PROFILE,
+    &reference::UNKNOWN_REFERENCE,
+    &trust::UNTRUSTED,
+    &input::WRONG_TYPE,
+    &trust::WITHHELD,
+];
+
+/// The firewall: the team's own manifests, as they were written.
+pub(crate) fn check_manifests(objects: &[Object], bounds: &Bounds<'_>, owner: Owner, findings: &mut Vec<Finding>) {
+    let first = findings.len();
+    for object in objects.iter().filter(|object| containers::is_manifest(object)) {
+        manifest_kind::check(object, bounds, findings);
+        manifest_namespace::check(object, bounds, findings);
+        manifest_annotation::check(object, bounds, findings);
+        manifest_service::check(object, bounds, findings);
+        image_registry::check(object, bounds, findings);
+        image_tag::check(object, bounds, findings);
+        host::check(object, bounds, findings);
+        pod_placement::check(object, bounds, findings);
+    }
+    blame(&mut findings[first..], owner);
+}
+
+/// What goes out, whoever wrote it.
+pub(crate) fn check_objects(objects: &[Object], bounds: &Bounds<'_>, owner: Owner, findings: &mut Vec<Finding>) {
+    let first = findings.len();
+    for object in objects {
+        forbidden_output::check(object, bounds, findings);
+        pod_security::check(object, bounds, findings);
+    }
+    limit_range::check(objects, findings);
+    duplicate_object::check(objects, bounds, findings);
+    blame(&mut findings[first..], owner);
+}
+
+/// The team's manifests are the pull request's in layout `single`.
+fn blame(findings: &mut [Finding], owner: Owner) {
+    for finding in findings.iter_mut().filter(|finding| finding.owner == Owner::Team) {
+        finding.owner = owner;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ALL;
+
+    #[test]
+    fn codes_are_sorted_and_unique() {
+        assert!(
+            ALL.windows(2).all(|pair| pair[0].code < pair[1].code),
+            "{:?}",
+            ALL.iter().map(|rule| rule.code).collect::<Vec<_>>()
+        );
+    }
+
+    /// A rule that is missing from the list would be missing from the documentation.
+    #[test]
+    fn every_rule_is_listed() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/rules");
+        let mut declared = 0;
+        for file in std::fs::read_dir(folder).unwrap() {
+            let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
+            declared += text.lines().filter(|line| line.starts_with("pub static") && line.contains(": Rule =")).count();
+        }
+        assert_eq!(declared, ALL.len());
+    }
+}

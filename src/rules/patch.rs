@@ -1,0 +1,11 @@
+//! The platform's patches fit what they change.
+
+use crate::finding::{Rule, Severity};
+
+pub static PATCH: Rule = Rule {
+    code: "patch",
+    severity: Severity::Error,
+    summary: "the platform's patches can be applied",
+    explanation: "A patch has `merge` (RFC 7396), `json` (RFC 6902) or both. A JSON Patch that does not fit an object of its target \
+                  changes nothing of it, and is reported.",
+};

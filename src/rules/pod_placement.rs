@@ -1,0 +1,217 @@
+//! Pods of a team's own manifests run where, and as whom, a preview's Pods run.
+
+use super::{
+    Bounds,
+    containers::{finding, is_manifest, pod_spec, shown, stated},
+};
+use crate::{
+    finding::{Finding, Rule, Severity, visible},
+    objects::Object,
+    value::{Map, Value},
+};
+
+pub static POD_PLACEMENT: Rule = Rule {
+    code: "pod-placement",
+    severity: Severity::Error,
+    summary: "a manifest's Pods choose neither nodes nor priority nor identity",
+    explanation: "Where a Pod runs and what it may do in the cluster is decided for all previews alike.\n\n\
+        - Identity: the ServiceAccounts that dayfly makes (or none stated), and no token of theirs: neither by \
+        `automountServiceAccountToken` nor as a volume.\n\
+        - Place: no `nodeName`, no choice of a single node or of the control plane's, no other scheduler or runtime class, \
+        and no toleration of every taint or of the cluster's own.\n\
+        - Weight: no priority, which evicts other Pods.\n\
+        - Inline `csi` volumes give whatever their driver gives (certificates, secrets of a vault); claim a volume instead.",
+};
+
+/// Fields of a Pod's spec that are refused with anything but these values.
+const FIELDS: [(&str, &str, &str); 6] = [
+    ("nodeName", "", "the scheduler chooses the node"),
+    ("priorityClassName", "", "a priority evicts other Pods"),
+    ("priority", "", "a priority evicts other Pods"),
+    ("preemptionPolicy", "", "a priority evicts other Pods"),
+    ("schedulerName", "default-scheduler", "the platform chooses the scheduler"),
+    ("runtimeClassName", "", "the platform chooses the runtime"),
+];
+
+/// Taints of the cluster itself, and of what keeps it running.
+const SYSTEM_TAINTS: [&str; 5] = [
+    "node-role.kubernetes.io/",
+    "node.kubernetes.io/unschedulable",
+    "node.cloudprovider.kubernetes.io/",
+    "CriticalAddonsOnly",
+    "components.gke.io/",
+];
+
+/// Labels that pick a single node, or the control plane's.
+const SYSTEM_LABELS: [&str; 2] = ["node-role.kubernetes.io/", "kubernetes.io/hostname"];
+
+pub(crate) fn check(object: &Object, bounds: &Bounds<'_>, findings: &mut Vec<Finding>) {
+    if !is_manifest(object) {
+        return;
+    }
+    let Some((base, pod)) = pod_spec(object) else { return };
+    let mut refuse = |rest: String, message: String| {
+        findings.push(finding(&POD_PLACEMENT, object, format!("{base}{rest}"), message));
+    };
+    identity(pod, bounds, &mut refuse);
+    for (field, allowed, why) in FIELDS {
+        if let Some(found) = stated(pod, field)
+            .filter(|found| !matches!(found.as_str(), Some(text) if text.is_empty() || text == allowed))
+        {
+            refuse(format!("/{field}"), format!("`{field}` is {}, but {why}", shown(found)));
+        }
+    }
+    for (index, toleration) in items(pod, "tolerations") {
+        let key = toleration.str_at(&["key"]).unwrap_or_default();
+        if key.is_empty() {
+            refuse(format!("/tolerations/{index}"), "a toleration without a key tolerates every taint".to_owned());
+        } else if is_system(key, &SYSTEM_TAINTS) {
+            refuse(
+                format!("/tolerations/{index}/key"),
+                format!("taint `{}` keeps Pods off the cluster's own nodes", visible(key)),
+            );
+        }
+    }
+    nodes(pod, &mut refuse);
+}
+
+/// The account, and every way to its token.
+fn identity(pod: &Value, bounds: &Bounds<'_>, refuse: &mut dyn FnMut(String, String)) {
+    // `serviceAccount` is the old name of the same field.
+    for field in ["serviceAccountName", "serviceAccount"] {
+        let Some(account) = stated(pod, field) else { continue };
+        if !account.as_str().is_some_and(|name| name.is_empty() || bounds.service_accounts.contains(&name)) {
+            let allowed = match bounds.service_accounts {
+                [] => "none".to_owned(),
+                names => names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "),
+            };
+            refuse(
+                format!("/{field}"),
+                format!("ServiceAccount {} is not the preview's; allowed: {allowed}", shown(account)),
+            );
+        }
+    }
+    if stated(pod, "automountServiceAccountToken").is_some_and(|mount| *mount != Value::Bool(false)) {
+        refuse("/automountServiceAccountToken".to_owned(), "a preview's Pods have no token of the cluster".to_owned());
+    }
+    for (index, volume) in items(pod, "volumes") {
+        if stated(volume, "csi").is_some() {
+            let message = "an inline `csi` volume gives what its driver gives; use a claim".to_owned();
+            refuse(format!("/volumes/{index}/csi"), message);
+        }
+        for (at, source) in volume.get("projected").into_iter().flat_map(|volume| items(volume, "sources")) {
+            for field in ["serviceAccountToken", "podCertificate"] {
+                if stated(source, field).is_some() {
+                    let message =
+                        format!("a volume with `{field}` is an identity in the cluster, which previews have not");
+                    refuse(format!("/volumes/{index}/projected/sources/{at}/{field}"), message);
+                }
+            }
+        }
+    }
+}
+
+/// Choices of nodes: pools are the team's to choose, single nodes and the control plane's are not.
+fn nodes(pod: &Value, refuse: &mut dyn FnMut(String, String)) {
+    let message = |key: &str| format!("`{}` chooses a single node, or the control plane's", visible(key));
+    for (key, _) in stated(pod, "nodeSelector").and_then(Value::as_map).into_iter().flat_map(Map::iter) {
+        if is_system(key, &SYSTEM_LABELS) {
+            refuse(super::containers::child("/nodeSelector", key), message(key));
+        }
+    }
+    let Some(affinity) = pod.at(&["affinity", "nodeAffinity"]) else { return };
+    let required = "requiredDuringSchedulingIgnoredDuringExecution";
+    let preferred = "preferredDuringSchedulingIgnoredDuringExecution";
+    let terms = affinity.get(required).into_iter().flat_map(|required| items(required, "nodeSelectorTerms"));
+    let terms =
+        terms.map(|(index, term)| (format!("/affinity/nodeAffinity/{required}/nodeSelectorTerms/{index}"), term));
+    let wishes = items(affinity, preferred).filter_map(|(index, wish)| {
+        Some((format!("/affinity/nodeAffinity/{preferred}/{index}/preference"), wish.get("preference")?))
+    });
+    for (pointer, term) in terms.chain(wishes) {
+        if items(term, "matchFields").next().is_some() {
+            refuse(format!("{pointer}/matchFields"), message("matchFields"));
+        }
+        for (index, expression) in items(term, "matchExpressions") {
+            let key = expression.str_at(&["key"]).unwrap_or_default();
+            if is_system(key, &SYSTEM_LABELS) {
+                refuse(format!("{pointer}/matchExpressions/{index}/key"), message(key));
+            }
+        }
+    }
+}
+
+fn items<'a>(value: &'a Value, key: &str) -> impl Iterator<Item = (usize, &'a Value)> {
+    value.get(key).map_or(&[][..], Value::items).iter().enumerate()
+}
+
+fn is_system(key: &str, list: &[&str]) -> bool {
+    list.iter().any(|known| if known.ends_with('/') { key.starts_with(known) } else { key == *known })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::containers::test::{manifest, places, template, with_bounds};
+
+    #[test]
+    fn pods_run_where_previews_run() {
+        let cases = [
+            (json!({}), vec![]),
+            (
+                json!({"serviceAccountName": "preview", "serviceAccount": "", "automountServiceAccountToken": false,
+                    "schedulerName": "default-scheduler", "nodeName": "", "priority": null, "hostAliases": [{"ip": "127.0.0.1"}],
+                    "tolerations": [{"key": "kubernetes.azure.com/scalesetpriority", "operator": "Exists"}],
+                    "nodeSelector": {"pool": "spot"}, "volumes": [{"projected": {"sources": [{"configMap": {}}]}}]}),
+                vec![],
+            ),
+            (json!({"serviceAccountName": "dayfly-database"}), vec!["/serviceAccountName"]),
+            (json!({"serviceAccount": "admin"}), vec!["/serviceAccount"]),
+            (json!({"automountServiceAccountToken": true}), vec!["/automountServiceAccountToken"]),
+            (json!({"automountServiceAccountToken": "false"}), vec!["/automountServiceAccountToken"]),
+            (json!({"nodeName": "node-1", "runtimeClassName": "kata"}), vec!["/nodeName", "/runtimeClassName"]),
+            (json!({"priorityClassName": "system-node-critical"}), vec!["/priorityClassName"]),
+            (json!({"priority": 1000, "preemptionPolicy": "Never"}), vec!["/priority", "/preemptionPolicy"]),
+            (json!({"schedulerName": "volcano"}), vec!["/schedulerName"]),
+            (
+                json!({"tolerations": [{"operator": "Exists"}, {"key": "node-role.kubernetes.io/control-plane"}, {"key": "CriticalAddonsOnly"}]}),
+                vec!["/tolerations/0", "/tolerations/1/key", "/tolerations/2/key"],
+            ),
+            (
+                json!({"nodeSelector": {"kubernetes.io/hostname": "a", "kubernetes.io/arch": "arm64"}}),
+                vec!["/nodeSelector/kubernetes.io~1hostname"],
+            ),
+            (
+                json!({"affinity": {"nodeAffinity": {
+                    "requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [
+                        {"matchExpressions": [{"key": "pool"}, {"key": "node-role.kubernetes.io/control-plane"}]}]},
+                    "preferredDuringSchedulingIgnoredDuringExecution": [{"preference": {"matchFields": [{"key": "metadata.name"}]}}]}}}),
+                vec![
+                    "/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms/0/matchExpressions/1/key",
+                    "/affinity/nodeAffinity/preferredDuringSchedulingIgnoredDuringExecution/0/preference/matchFields",
+                ],
+            ),
+            (
+                json!({"volumes": [{"csi": {"driver": "csi.cert-manager.io"}},
+                    {"projected": {"sources": [{"secret": {}}, {"serviceAccountToken": {"path": "t"}}, {"podCertificate": {}}]}}]}),
+                vec![
+                    "/volumes/0/csi",
+                    "/volumes/1/projected/sources/1/serviceAccountToken",
+                    "/volumes/1/projected/sources/2/podCertificate",
+                ],
+            ),
+        ];
+        for (pod, expected) in cases {
+            let json = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"}, "spec": {"template": {"spec": pod}}});
+            let mut findings = Vec::new();
+            with_bounds(|bounds| super::check(&manifest(&json), bounds, &mut findings));
+            let expected: Vec<String> =
+                expected.iter().map(|pointer| format!("pod-placement /spec/template/spec{pointer}")).collect();
+            assert_eq!(places(&findings), expected, "{pod}");
+            let mut findings = Vec::new();
+            with_bounds(|bounds| super::check(&template(&json), bounds, &mut findings));
+            assert!(findings.is_empty());
+        }
+    }
+}

@@ -1,0 +1,550 @@
+//! Pods keep the Pod Security Standards, level *restricted*.
+//!
+//! The namespace enforces them too, but on Pods only: a Deployment that breaks them is admitted, and nothing of it ever
+//! starts. Source: `k8s.io/pod-security-admission` v0.36, folder `policy`, whose checks stand here in the order of their
+//! fields; exceptions for Windows and for user namespaces (`hostUsers: false`) are not made. A value of the wrong type
+//! counts as the worst: the API server would refuse it, but after this.
+
+use super::{
+    Bounds,
+    containers::{Container, below, child, containers, finding, pod_spec, shown, stated},
+};
+use crate::{
+    finding::{Finding, Rule, Severity, visible},
+    objects::Object,
+    value::{Map, Value},
+};
+
+pub static POD_SECURITY: Rule = Rule {
+    code: "pod-security",
+    severity: Severity::Error,
+    summary: "a Pod keeps the Pod Security Standards, level restricted",
+    explanation: "A preview runs code that nobody has reviewed yet. The namespace enforces the *restricted* level of the \
+        [Pod Security Standards](https://kubernetes.io/docs/concepts/security/pod-security-standards/); this rule says so \
+        before anything is deployed, since Kubernetes admits a Deployment that breaks them and then never starts its \
+        Pods.\n\n\
+        What every container needs:\n\n\
+        ```yaml\n\
+        securityContext:\n\
+        \x20 allowPrivilegeEscalation: false\n\
+        \x20 capabilities: {drop: [ALL]}\n\
+        \x20 runAsNonRoot: true               # here or in the Pod's securityContext\n\
+        \x20 seccompProfile: {type: RuntimeDefault}   # likewise\n\
+        ```\n\n\
+        Not allowed are the host's namespaces, ports, paths and processes, privileged containers, added capabilities \
+        (`NET_BIND_SERVICE` apart), user 0, unsafe sysctls, volumes other than `configMap`, `csi`, `downwardAPI`, \
+        `emptyDir`, `ephemeral`, `image`, `persistentVolumeClaim`, `projected` and `secret`, other SELinux types, AppArmor \
+        and seccomp switched off, an unmasked `/proc`, and `host` in probes and lifecycle hooks. Pods for Windows are not \
+        supported.",
+};
+
+const VOLUMES: [&str; 9] = [
+    "configMap",
+    "csi",
+    "downwardAPI",
+    "emptyDir",
+    "ephemeral",
+    "image",
+    "persistentVolumeClaim",
+    "projected",
+    "secret",
+];
+
+/// Namespaced and isolated, as of Kubernetes 1.32.
+const SYSCTLS: [&str; 12] = [
+    "kernel.shm_rmid_forced",
+    "net.ipv4.ip_local_port_range",
+    "net.ipv4.tcp_syncookies",
+    "net.ipv4.ping_group_range",
+    "net.ipv4.ip_unprivileged_port_start",
+    "net.ipv4.ip_local_reserved_ports",
+    "net.ipv4.tcp_keepalive_time",
+    "net.ipv4.tcp_fin_timeout",
+    "net.ipv4.tcp_keepalive_intvl",
+    "net.ipv4.tcp_keepalive_probes",
+    "net.ipv4.tcp_rmem",
+    "net.ipv4.tcp_wmem",
+];
+
+/// As of Kubernetes 1.31.
+const SELINUX_TYPES: [&str; 5] = ["", "container_t", "container_init_t", "container_kvm_t", "container_engine_t"];
+
+const APPARMOR_ANNOTATION: &str = "container.apparmor.security.beta.kubernetes.io/";
+
+/// Refuses what stands at a pointer below the Pod's spec.
+type Refuse<'r> = &'r mut dyn FnMut(String, String);
+
+/// What a security context says of the two things that a Pod may say for its containers.
+#[derive(Clone, Copy, Default)]
+struct Said {
+    non_root: bool,
+    seccomp: bool,
+}
+
+pub(crate) fn check(object: &Object, _: &Bounds<'_>, findings: &mut Vec<Finding>) {
+    let Some((base, pod)) = pod_spec(object) else { return };
+    let mut refuse = |rest: String, message: String| {
+        findings.push(finding(&POD_SECURITY, object, format!("{base}{rest}"), message));
+    };
+    let mut said = Said::default();
+    for (field, value) in pod.as_map().into_iter().flat_map(Map::iter) {
+        match field {
+            "hostNetwork" | "hostPID" | "hostIPC" => must_be_off(value, || format!("/{field}"), &mut refuse),
+            "securityContext" => said = pod_context(value, &mut refuse),
+            "volumes" => volumes(value, &mut refuse),
+            "os" => {
+                if let Some(name) = stated(value, "name").filter(|name| name.as_str() != Some("linux")) {
+                    refuse(
+                        "/os/name".to_owned(),
+                        format!("Pods for {} are not supported; allowed: `linux`", shown(name)),
+                    );
+                }
+            }
+            "containers" | "initContainers" | "ephemeralContainers" => {
+                must_be_list(value, || format!("/{field}"), &mut refuse);
+            }
+            _ => {}
+        }
+    }
+    for container in containers(pod) {
+        check_container(container, said, &mut refuse);
+    }
+    apparmor_annotations(object, base, findings);
+}
+
+/// The Pod's own `securityContext`, and what its containers need not say again.
+fn pod_context(context: &Value, refuse: Refuse<'_>) -> Said {
+    let at = |rest: &str| format!("/securityContext{rest}");
+    for (field, value) in context.as_map().into_iter().flat_map(Map::iter) {
+        match field {
+            "sysctls" => {
+                must_be_list(value, || at("/sysctls"), refuse);
+                for (index, sysctl) in value.items().iter().enumerate() {
+                    let name = sysctl.str_at(&["name"]).unwrap_or_default();
+                    if !SYSCTLS.contains(&name) {
+                        let message = format!("sysctl `{}` is not one of the safe ones", visible(name));
+                        refuse(at(&format!("/sysctls/{index}/name")), message);
+                    }
+                }
+            }
+            _ => common(field, value, &at, refuse),
+        }
+    }
+    Said {
+        non_root: context.get("runAsNonRoot") == Some(&Value::Bool(true)),
+        seccomp: stated(context, "seccompProfile").is_some(),
+    }
+}
+
+fn check_container(container: Container<'_>, pod: Said, refuse: Refuse<'_>) {
+    let at = |rest: &str| container.pointer("", rest);
+    for (field, value) in container.value.as_map().into_iter().flat_map(Map::iter) {
+        match field {
+            "ports" => {
+                must_be_list(value, || at("/ports"), refuse);
+                for (index, port) in value.items().iter().enumerate() {
+                    if let Some(host) = port.get("hostPort").filter(|host| host.is_truthy()) {
+                        let message =
+                            format!("container `{}` takes port {} of the node", container.name(), shown(host));
+                        refuse(at(&format!("/ports/{index}/hostPort")), message);
+                    }
+                }
+            }
+            "livenessProbe" | "readinessProbe" | "startupProbe" => handler(value, &container, field, refuse),
+            "lifecycle" => {
+                for hook in ["postStart", "preStop"] {
+                    if let Some(hooked) = value.get(hook) {
+                        handler(hooked, &container, &format!("lifecycle/{hook}"), refuse);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    context(container, pod, refuse);
+}
+
+/// Since 1.34: the kubelet asks from the node, so a `host` would have it ask anybody.
+fn handler(value: &Value, container: &Container<'_>, field: &str, refuse: Refuse<'_>) {
+    for kind in ["httpGet", "tcpSocket"] {
+        if let Some(host) = value.get(kind).and_then(|action| action.get("host")).filter(|host| host.is_truthy()) {
+            let message =
+                format!("container `{}` has the node ask host {}; allowed: no `host`", container.name(), shown(host));
+            refuse(container.pointer("", &format!("/{field}/{kind}/host")), message);
+        }
+    }
+}
+
+/// A container's `securityContext`.
+fn context(container: Container<'_>, pod: Said, refuse: Refuse<'_>) {
+    let at = |rest: &str| container.pointer("", &format!("/securityContext{rest}"));
+    let context = stated(container.value, "securityContext");
+    let (mut no_escalation, mut drops_all, mut said) = (false, false, pod);
+    for (field, value) in context.and_then(Value::as_map).into_iter().flat_map(Map::iter) {
+        match field {
+            "allowPrivilegeEscalation" => no_escalation = *value == Value::Bool(false),
+            "privileged" => must_be_off(value, || at("/privileged"), refuse),
+            "capabilities" => {
+                drops_all =
+                    value.get("drop").is_some_and(|drop| drop.items().iter().any(|c| c.as_str() == Some("ALL")));
+                let added = value.get("add").unwrap_or(&Value::Null);
+                must_be_list(added, || at("/capabilities/add"), refuse);
+                for (index, capability) in added.items().iter().enumerate() {
+                    if capability.as_str() != Some("NET_BIND_SERVICE") {
+                        let message = format!(
+                            "container `{}` adds capability {}; allowed: `NET_BIND_SERVICE`",
+                            container.name(),
+                            shown(capability)
+                        );
+                        refuse(at(&format!("/capabilities/add/{index}")), message);
+                    }
+                }
+            }
+            "procMount" => {
+                if !matches!(value, Value::Null) && value.as_str() != Some("Default") {
+                    refuse(at("/procMount"), format!("`procMount` is {}; allowed: `Default`", shown(value)));
+                }
+            }
+            _ => {
+                match field {
+                    // `common` says so if it is something else.
+                    "runAsNonRoot" if *value != Value::Null => said.non_root = true,
+                    "seccompProfile" if *value != Value::Null => said.seccomp = true,
+                    _ => {}
+                }
+                common(field, value, &at, refuse);
+            }
+        }
+    }
+    let missing = |needed: &str| format!("container `{}` must set {needed}", container.name());
+    if !no_escalation {
+        refuse(at("/allowPrivilegeEscalation"), missing("`allowPrivilegeEscalation: false`"));
+    }
+    if !drops_all {
+        refuse(at("/capabilities/drop"), missing("`capabilities: {drop: [ALL]}`"));
+    }
+    if !said.non_root {
+        refuse(at("/runAsNonRoot"), missing("`runAsNonRoot: true`, or its Pod"));
+    }
+    if !said.seccomp {
+        refuse(at("/seccompProfile"), missing("`seccompProfile: {type: RuntimeDefault}`, or its Pod"));
+    }
+}
+
+/// Fields that a Pod's and a container's context share.
+fn common(field: &str, value: &Value, at: &dyn Fn(&str) -> String, refuse: Refuse<'_>) {
+    if *value == Value::Null {
+        return;
+    }
+    match field {
+        "runAsNonRoot" if *value != Value::Bool(true) => {
+            refuse(at("/runAsNonRoot"), format!("`runAsNonRoot` is {}; allowed: `true`", shown(value)));
+        }
+        "runAsUser" if !matches!(value, Value::Int(user) if *user != 0) => {
+            refuse(at("/runAsUser"), format!("`runAsUser` is {}; allowed: a number other than 0", shown(value)));
+        }
+        "seccompProfile" | "appArmorProfile" => {
+            let kind = value.get("type").unwrap_or(&Value::Null);
+            if !matches!(kind.as_str(), Some("RuntimeDefault" | "Localhost")) {
+                let message = format!("`{field}` is {}; allowed: `RuntimeDefault`, `Localhost`", shown(kind));
+                refuse(at(&format!("/{field}/type")), message);
+            }
+        }
+        "seLinuxOptions" => {
+            for (name, option) in value.as_map().into_iter().flat_map(Map::iter) {
+                let allowed: &[&str] = match name {
+                    "type" => &SELINUX_TYPES,
+                    "user" | "role" => &[""],
+                    _ => continue,
+                };
+                if *option != Value::Null && !option.as_str().is_some_and(|option| allowed.contains(&option)) {
+                    let message = format!("SELinux {name} {} is not a container's", shown(option));
+                    refuse(at(&format!("/seLinuxOptions/{name}")), message);
+                }
+            }
+        }
+        "windowsOptions" => {
+            if let Some(process) = value.get("hostProcess") {
+                must_be_off(process, || at("/windowsOptions/hostProcess"), refuse);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// A volume is of exactly one kind; one without any is an `emptyDir`.
+fn volumes(volumes: &Value, refuse: Refuse<'_>) {
+    must_be_list(volumes, || "/volumes".to_owned(), refuse);
+    for (index, volume) in volumes.items().iter().enumerate() {
+        for (kind, value) in volume.as_map().into_iter().flat_map(Map::iter) {
+            if kind != "name" && *value != Value::Null && !VOLUMES.contains(&kind) {
+                let message = format!("a volume of kind `{}` is not allowed", visible(kind));
+                refuse(child(&format!("/volumes/{index}"), kind), message);
+            }
+        }
+    }
+}
+
+/// The old way to choose the profile of `AppArmor`, which 1.36 still reads.
+fn apparmor_annotations(object: &Object, base: &str, findings: &mut Vec<Finding>) {
+    // Beside the Pod's spec stands its metadata.
+    let pointer = match base {
+        "/spec" => "/metadata/annotations",
+        "/spec/template/spec" => "/spec/template/metadata/annotations",
+        _ => "/spec/jobTemplate/spec/template/metadata/annotations",
+    };
+    let Some(annotations) = below(&object.value, pointer).and_then(Value::as_map) else { return };
+    for (key, value) in annotations.iter().filter(|(key, _)| key.starts_with(APPARMOR_ANNOTATION)) {
+        if !value.as_str().is_some_and(|text| matches!(text, "" | "runtime/default") || text.starts_with("localhost/"))
+        {
+            let message = format!("AppArmor profile {} is not allowed", shown(value));
+            findings.push(finding(&POD_SECURITY, object, child(pointer, key), message));
+        }
+    }
+}
+
+fn must_be_off(value: &Value, pointer: impl FnOnce() -> String, refuse: Refuse<'_>) {
+    if !matches!(value, Value::Null | Value::Bool(false)) {
+        let pointer = pointer();
+        let field = pointer.rsplit('/').next().unwrap_or_default();
+        let message = format!("`{field}` is {}; allowed: `false`, or nothing", shown(value));
+        refuse(pointer, message);
+    }
+}
+
+/// A list that is something else would hide what it holds.
+fn must_be_list(value: &Value, pointer: impl FnOnce() -> String, refuse: Refuse<'_>) {
+    if !matches!(value, Value::Null | Value::List(_)) {
+        let pointer = pointer();
+        let field = pointer.rsplit('/').next().unwrap_or_default();
+        let message = format!("`{field}` must be a list, not {}", value.kind_name());
+        refuse(pointer, message);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value as Json, json};
+
+    use super::super::containers::test::{manifest, places, template, with_bounds};
+    use crate::finding::{Finding, Owner};
+
+    fn run(json: &Json) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        with_bounds(|bounds| super::check(&manifest(json), bounds, &mut findings));
+        let mut again = Vec::new();
+        with_bounds(|bounds| super::check(&template(json), bounds, &mut again));
+        assert!(again.iter().all(|f| f.owner == Owner::Platform) && findings.iter().all(|f| f.owner == Owner::Team));
+        assert_eq!(places(&findings), places(&again), "templates keep the same rule");
+        findings
+    }
+
+    fn deployment(pod: &Json) -> Json {
+        json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"}, "spec": {"template": {"spec": pod}}})
+    }
+
+    fn good() -> Json {
+        json!({"name": "web", "securityContext": {"allowPrivilegeEscalation": false, "capabilities": {"drop": ["ALL"]},
+            "runAsNonRoot": true, "seccompProfile": {"type": "RuntimeDefault"}}})
+    }
+
+    /// A good container with one field below its security context changed.
+    fn with(field: &str, value: Json) -> Json {
+        let mut container = good();
+        container["securityContext"][field] = value;
+        json!({"containers": [container]})
+    }
+
+    /// A good container with one field of its own changed.
+    fn having(field: &str, value: Json) -> Json {
+        let mut container = good();
+        container[field] = value;
+        json!({"containers": [container]})
+    }
+
+    /// A Pod of a good container, with one field more.
+    fn pod(field: &str, value: Json) -> Json {
+        let mut pod = json!({"containers": [good()]});
+        pod[field] = value;
+        pod
+    }
+
+    fn expect(cases: Vec<(Json, Vec<&str>)>) {
+        for (pod, expected) in cases {
+            let expected: Vec<String> =
+                expected.iter().map(|pointer| format!("pod-security /spec/template/spec{pointer}")).collect();
+            assert_eq!(places(&run(&deployment(&pod))), expected, "{pod}");
+        }
+    }
+
+    #[test]
+    fn containers_are_restricted() {
+        let at = |field: &str| -> &str { Box::leak(format!("/containers/0/securityContext/{field}").into_boxed_str()) };
+        expect(vec![
+            (json!({"containers": [good()]}), vec![]),
+            (with("allowPrivilegeEscalation", json!(null)), vec![at("allowPrivilegeEscalation")]),
+            (with("allowPrivilegeEscalation", json!(true)), vec![at("allowPrivilegeEscalation")]),
+            (with("allowPrivilegeEscalation", json!("false")), vec![at("allowPrivilegeEscalation")]),
+            (with("privileged", json!(false)), vec![]),
+            (with("privileged", json!(true)), vec![at("privileged")]),
+            (with("capabilities", json!({"drop": ["ALL"], "add": ["NET_BIND_SERVICE"]})), vec![]),
+            (with("capabilities", json!({"drop": ["all"]})), vec![at("capabilities/drop")]),
+            (with("capabilities", json!(null)), vec![at("capabilities/drop")]),
+            (
+                with("capabilities", json!({"drop": ["ALL"], "add": ["CHOWN", "SYS_ADMIN"]})),
+                vec![at("capabilities/add/0"), at("capabilities/add/1")],
+            ),
+            (with("capabilities", json!({"drop": ["ALL"], "add": "SYS_ADMIN"})), vec![at("capabilities/add")]),
+            (with("runAsNonRoot", json!(null)), vec![at("runAsNonRoot")]),
+            (with("runAsNonRoot", json!(false)), vec![at("runAsNonRoot")]),
+            (with("runAsUser", json!(1000)), vec![]),
+            (with("runAsUser", json!(0)), vec![at("runAsUser")]),
+            (with("runAsUser", json!("0")), vec![at("runAsUser")]),
+            (with("seccompProfile", json!(null)), vec![at("seccompProfile")]),
+            (with("seccompProfile", json!({"type": "Localhost", "localhostProfile": "x"})), vec![]),
+            (with("seccompProfile", json!({"type": "Unconfined"})), vec![at("seccompProfile/type")]),
+            (with("seccompProfile", json!({})), vec![at("seccompProfile/type")]),
+            (with("appArmorProfile", json!({"type": "RuntimeDefault"})), vec![]),
+            (with("appArmorProfile", json!({"type": "Unconfined"})), vec![at("appArmorProfile/type")]),
+            (with("procMount", json!("Default")), vec![]),
+            (with("procMount", json!("Unmasked")), vec![at("procMount")]),
+            (with("seLinuxOptions", json!({"type": "container_t", "user": "", "level": "s0"})), vec![]),
+            (
+                with("seLinuxOptions", json!({"type": "spc_t", "user": "root", "role": "r"})),
+                vec![at("seLinuxOptions/role"), at("seLinuxOptions/type"), at("seLinuxOptions/user")],
+            ),
+            (with("windowsOptions", json!({"hostProcess": true})), vec![at("windowsOptions/hostProcess")]),
+        ]);
+    }
+
+    #[test]
+    fn a_pod_speaks_for_its_containers() {
+        let bare = json!({"name": "a", "securityContext": {"allowPrivilegeEscalation": false, "capabilities": {"drop": ["ALL"]}}});
+        let all = |context: Json| json!({"securityContext": context, "initContainers": [bare], "containers": [good(), bare], "ephemeralContainers": [bare]});
+        let missing = |field: &str| {
+            ["initContainers/0", "containers/1", "ephemeralContainers/0"]
+                .map(|c| -> &str { Box::leak(format!("/{c}/securityContext/{field}").into_boxed_str()) })
+                .to_vec()
+        };
+        let profile = json!({"type": "RuntimeDefault"});
+        expect(vec![
+            (all(json!({"runAsNonRoot": true, "seccompProfile": profile})), vec![]),
+            (all(json!({"seccompProfile": profile})), missing("runAsNonRoot")),
+            (all(json!({"runAsNonRoot": true})), missing("seccompProfile")),
+            (
+                json!({"containers": [{"name": "a"}, {"securityContext": null}]}),
+                ["allowPrivilegeEscalation", "capabilities/drop", "runAsNonRoot", "seccompProfile"]
+                    .iter()
+                    .map(|field| (0, field))
+                    .chain(
+                        ["allowPrivilegeEscalation", "capabilities/drop", "runAsNonRoot", "seccompProfile"]
+                            .iter()
+                            .map(|field| (1, field)),
+                    )
+                    .map(|(index, field)| -> &str {
+                        Box::leak(format!("/containers/{index}/securityContext/{field}").into_boxed_str())
+                    })
+                    .collect(),
+            ),
+            // The Pod's own mistake is said once, and not again for its containers.
+            (
+                all(json!({"runAsNonRoot": true, "seccompProfile": {"type": "Unconfined"}})),
+                vec!["/securityContext/seccompProfile/type"],
+            ),
+            (
+                pod("securityContext", json!({"runAsNonRoot": false, "runAsUser": 0})),
+                vec!["/securityContext/runAsNonRoot", "/securityContext/runAsUser"],
+            ),
+            (
+                pod(
+                    "securityContext",
+                    json!({"sysctls": [{"name": "net.ipv4.tcp_rmem"}, {"name": "kernel.msgmax"}, {}]}),
+                ),
+                vec!["/securityContext/sysctls/1/name", "/securityContext/sysctls/2/name"],
+            ),
+            (
+                pod(
+                    "securityContext",
+                    json!({"seLinuxOptions": {"type": "spc_t"}, "windowsOptions": {"hostProcess": false}}),
+                ),
+                vec!["/securityContext/seLinuxOptions/type"],
+            ),
+            (
+                pod("securityContext", json!({"appArmorProfile": {"type": "Unconfined"}})),
+                vec!["/securityContext/appArmorProfile/type"],
+            ),
+        ]);
+    }
+
+    #[test]
+    fn the_host_stays_away() {
+        expect(vec![
+            (pod("hostNetwork", json!(false)), vec![]),
+            (pod("hostNetwork", json!(true)), vec!["/hostNetwork"]),
+            (pod("hostPID", json!("yes")), vec!["/hostPID"]),
+            (pod("hostIPC", json!(true)), vec!["/hostIPC"]),
+            (pod("os", json!({"name": "linux"})), vec![]),
+            (pod("os", json!({"name": "windows"})), vec!["/os/name"]),
+            (
+                pod(
+                    "volumes",
+                    json!([{"name": "a"}, {"name": "b", "emptyDir": {}, "hostPath": null}, {"secret": {}}, {"image": {}}]),
+                ),
+                vec![],
+            ),
+            (
+                pod("volumes", json!([{"hostPath": {"path": "/"}}, {"emptyDir": {}, "nfs": {}}, {"a/b": 1}])),
+                vec!["/volumes/0/hostPath", "/volumes/1/nfs", "/volumes/2/a~1b"],
+            ),
+            (pod("volumes", json!({"hostPath": {}})), vec!["/volumes"]),
+            (pod("initContainers", json!({"name": "x"})), vec!["/initContainers"]),
+            (
+                having("ports", json!([{"containerPort": 80, "hostPort": 0}, {"hostPort": 80}])),
+                vec!["/containers/0/ports/1/hostPort"],
+            ),
+            (having("livenessProbe", json!({"httpGet": {"path": "/", "host": ""}})), vec![]),
+            (
+                having("livenessProbe", json!({"httpGet": {"host": "evil.io"}})),
+                vec!["/containers/0/livenessProbe/httpGet/host"],
+            ),
+            (
+                having("startupProbe", json!({"tcpSocket": {"host": "10.0.0.1"}})),
+                vec!["/containers/0/startupProbe/tcpSocket/host"],
+            ),
+            (
+                having("lifecycle", json!({"preStop": {"httpGet": {"host": "169.254.169.254"}}})),
+                vec!["/containers/0/lifecycle/preStop/httpGet/host"],
+            ),
+        ]);
+    }
+
+    #[test]
+    fn every_maker_of_pods() {
+        let pod = json!({"hostNetwork": true, "containers": []});
+        let template = json!({"metadata": {"annotations": {
+            "container.apparmor.security.beta.kubernetes.io/web": "unconfined",
+            "container.apparmor.security.beta.kubernetes.io/a": "localhost/x"}}, "spec": pod});
+        let cases = [
+            (json!({"apiVersion": "v1", "kind": "Pod", "spec": pod}), vec!["/spec/hostNetwork"]),
+            (
+                json!({"apiVersion": "batch/v1", "kind": "Job", "spec": {"template": template}}),
+                vec![
+                    "/spec/template/spec/hostNetwork",
+                    "/spec/template/metadata/annotations/container.apparmor.security.beta.kubernetes.io~1web",
+                ],
+            ),
+            (
+                json!({"apiVersion": "batch/v1", "kind": "CronJob", "spec": {"jobTemplate": {"spec": {"template": template}}}}),
+                vec![
+                    "/spec/jobTemplate/spec/template/spec/hostNetwork",
+                    "/spec/jobTemplate/spec/template/metadata/annotations/container.apparmor.security.beta.kubernetes.io~1web",
+                ],
+            ),
+            (json!({"apiVersion": "v1", "kind": "ConfigMap", "spec": pod}), vec![]),
+        ];
+        for (json, expected) in cases {
+            let expected: Vec<String> = expected.iter().map(|pointer| format!("pod-security {pointer}")).collect();
+            assert_eq!(places(&run(&json)), expected, "{json}");
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! A size bounds everything that it counts.
+
+use crate::{
+    finding::{Rule, Severity},
+    input::guardrails::Profile,
+};
+
+pub static UNKNOWN_PROFILE: Rule = Rule {
+    code: "unknown-profile",
+    severity: Severity::Error,
+    summary: "a profile is one of the guardrails'",
+    explanation: "Policies and labels choose a size, they do not make one.",
+};
+
+pub static UNBOUNDED_PROFILE: Rule = Rule {
+    code: "unbounded-profile",
+    severity: Severity::Error,
+    summary: "a profile bounds CPU and memory, and gives containers a default",
+    explanation: "Without a quota for `requests.cpu`, `requests.memory` and `limits.memory`, one pull request can fill the cluster. \
+                  Without a default, no Pod that leaves its resources out would start under that quota.",
+};
+
+/// What a profile leaves open.
+pub(crate) fn unbounded(name: &str, profile: &Profile) -> Vec<String> {
+    let mut open = Vec::new();
+    for resource in ["requests.cpu", "requests.memory", "limits.memory"] {
+        if profile.quota.get(resource).is_none() {
+            open.push(format!("the profile `{name}` has no quota for `{resource}`: previews would be unbounded"));
+        }
+    }
+    for (counted, _) in profile.quota.iter() {
+        let missing = match counted.split_once('.') {
+            Some(("requests", resource @ ("cpu" | "memory" | "ephemeral-storage"))) => {
+                (profile.container.request.get(resource).is_none()).then_some(("request", resource))
+            }
+            Some(("limits", resource @ ("cpu" | "memory" | "ephemeral-storage"))) => {
+                (profile.container.default.get(resource).is_none()).then_some(("default", resource))
+            }
+            _ => None,
+        };
+        if let Some((kind, resource)) = missing {
+            open.push(format!("the profile `{name}` counts `{counted}` but `container.{kind}` has no `{resource}`"));
+        }
+    }
+    open
+}

@@ -1,0 +1,115 @@
+//! Reads YAML and JSON into a tree that knows where each of its parts stands.
+//!
+//! One reader for all inputs: [`saphyr_parser`] finds the events, this module builds the tree, holds the limits and
+//! reports duplicate keys. What a plain scalar *means* is decided where it is used, because two readings are needed:
+//! YAML 1.2's for dayfly's own files and Kubernetes' (YAML 1.1, as Go reads it) for the team's manifests: see
+//! [`scalar`]. Needs nothing else of the crate: the build script reads templates with it too.
+
+mod read;
+pub mod scalar;
+
+use std::borrow::Cow;
+
+pub use read::{Limits, read};
+
+/// A place in a file; both count from one. Columns count characters.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Mark {
+    pub line: u32,
+    pub column: u32,
+}
+
+/// A part of a document.
+#[derive(Clone, Debug)]
+pub struct Node<'a> {
+    pub mark: Mark,
+    pub data: Data<'a>,
+}
+
+#[derive(Clone, Debug)]
+pub enum Data<'a> {
+    /// `plain` scalars (neither quoted nor a block) may stand for something other than their text.
+    Scalar {
+        text: Cow<'a, str>,
+        plain: bool,
+    },
+    List(Vec<Node<'a>>),
+    Map(Vec<Entry<'a>>),
+}
+
+/// A key and its value.
+#[derive(Clone, Debug)]
+pub struct Entry<'a> {
+    pub key: Cow<'a, str>,
+    pub mark: Mark,
+    pub value: Node<'a>,
+}
+
+/// Something that makes a file unreadable, or ambiguous.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    pub kind: ProblemKind,
+    pub mark: Mark,
+    pub message: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProblemKind {
+    Syntax,
+    DuplicateKey,
+    Limit,
+}
+
+impl<'a> Node<'a> {
+    pub fn get(&self, key: &str) -> Option<&Node<'a>> {
+        Some(&self.entry(key)?.value)
+    }
+
+    pub fn entry(&self, key: &str) -> Option<&Entry<'a>> {
+        match &self.data {
+            Data::Map(entries) => entries.iter().find(|entry| entry.key == key),
+            _ => None,
+        }
+    }
+
+    /// The text of a scalar, whatever it stands for.
+    pub fn text(&self) -> Option<&str> {
+        match &self.data {
+            Data::Scalar { text, .. } => Some(text),
+            _ => None,
+        }
+    }
+
+    /// Whether this is YAML 1.2's `null`: the word, `~`, or nothing at all.
+    pub fn is_null(&self) -> bool {
+        matches!(&self.data, Data::Scalar { text, plain: true } if scalar::is_null(text))
+    }
+
+    /// Where a JSON pointer leads, or the nearest part above it that exists: `key` prefers the place of the last key
+    /// to that of its value.
+    pub fn locate(&self, pointer: &str, key: bool) -> Mark {
+        let mut node = self;
+        let mut mark = self.mark;
+        for segment in pointer.split('/').skip(1) {
+            let segment = segment.replace("~1", "/").replace("~0", "~");
+            match &node.data {
+                Data::Map(_) => match node.entry(&segment) {
+                    Some(entry) => {
+                        node = &entry.value;
+                        mark = if key { entry.mark } else { node.mark };
+                    }
+                    None => break,
+                },
+                Data::List(items) => match segment.parse().ok().and_then(|index: usize| items.get(index)) {
+                    Some(item) => {
+                        node = item;
+                        mark = item.mark;
+                    }
+                    None => break,
+                },
+                Data::Scalar { .. } => break,
+            }
+        }
+        mark
+    }
+}

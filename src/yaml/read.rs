@@ -1,0 +1,227 @@
+//! From events to a tree, within limits.
+
+use std::borrow::Cow;
+
+use saphyr_parser::{Event, Parser, ScalarStyle, Span, Tag};
+
+use super::{Data, Entry, Mark, Node, Problem, ProblemKind};
+
+/// What a file may cost. Every input has limits, because some of them are written by strangers.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Bytes of the whole file.
+    pub bytes: usize,
+    /// Maps and lists inside each other.
+    pub depth: usize,
+    /// Scalars, maps and lists, each repeated use of an alias counted again.
+    pub nodes: usize,
+    /// Uses of aliases.
+    pub aliases: usize,
+    /// Documents in one file.
+    pub documents: usize,
+}
+
+impl Limits {
+    /// One document that a person writes.
+    pub const DOCUMENT: Self = Self { bytes: 1 << 20, depth: 32, nodes: 100_000, aliases: 100, documents: 1 };
+    /// A file of manifests.
+    pub const MANIFESTS: Self = Self { documents: 200, ..Self::DOCUMENT };
+}
+
+/// The documents of `text`, empty ones left out, or everything that is wrong with it.
+pub fn read(text: &str, limits: Limits) -> Result<Vec<Node<'_>>, Vec<Problem>> {
+    if text.len() > limits.bytes {
+        let message = format!("the file has {} bytes, allowed are {}", text.len(), limits.bytes);
+        return Err(vec![Problem { kind: ProblemKind::Limit, mark: Mark { line: 1, column: 1 }, message }]);
+    }
+    let mut builder = Builder { limits, ..Builder::default() };
+    let mut parser = Parser::new_from_str(text.strip_prefix('\u{feff}').unwrap_or(text));
+    while let Some(next) = parser.next_event() {
+        let step = match next {
+            Ok((event, span)) => builder.event(event, span),
+            Err(error) => Err(Problem {
+                kind: ProblemKind::Syntax,
+                mark: mark_of(error.marker().line(), error.marker().col()),
+                message: format!("not YAML: {}", error.info()),
+            }),
+        };
+        if let Err(problem) = step {
+            builder.problems.push(problem);
+            break;
+        }
+    }
+    if builder.problems.is_empty() { Ok(builder.documents) } else { Err(builder.problems) }
+}
+
+fn mark_of(line: usize, column: usize) -> Mark {
+    let clamp = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+    Mark { line: clamp(line.max(1)), column: clamp(column).saturating_add(1) }
+}
+
+/// A map or list that is still open.
+struct Open<'a> {
+    mark: Mark,
+    anchor: usize,
+    data: Data<'a>,
+    /// Its text, whether it may be a merge key, its place.
+    key: Option<(Cow<'a, str>, bool, Mark)>,
+}
+
+#[derive(Default)]
+struct Builder<'a> {
+    limits: Limits,
+    documents: Vec<Node<'a>>,
+    /// Documents begun, empty ones too: a stream of a million `---` is bounded as well.
+    begun: usize,
+    open: Vec<Open<'a>>,
+    /// Anchored nodes and their sizes, by the parser's number.
+    anchors: Vec<(usize, Node<'a>, usize)>,
+    nodes: usize,
+    aliases: usize,
+    problems: Vec<Problem>,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self::DOCUMENT
+    }
+}
+
+impl<'a> Builder<'a> {
+    fn event(&mut self, event: Event<'a>, span: Span) -> Result<(), Problem> {
+        let mark = mark_of(span.start.line(), span.start.col());
+        match event {
+            Event::Scalar(text, style, anchor, tag) => {
+                let plain = style == ScalarStyle::Plain && !is_string_tag(tag.as_deref(), mark)?;
+                self.add(mark, anchor, Data::Scalar { text, plain })
+            }
+            Event::SequenceStart(anchor, tag) => self.open(mark, anchor, tag.as_deref(), Data::List(Vec::new())),
+            Event::MappingStart(anchor, tag) => self.open(mark, anchor, tag.as_deref(), Data::Map(Vec::new())),
+            Event::SequenceEnd | Event::MappingEnd => {
+                let Some(closed) = self.open.pop() else { return Ok(()) };
+                self.nodes -= 1; // `add` counts it again
+                self.add(closed.mark, closed.anchor, closed.data)
+            }
+            Event::Alias(anchor) => self.alias(mark, anchor),
+            Event::DocumentStart(_) => {
+                self.begun += 1;
+                self.anchors.clear();
+                self.within(self.begun, self.limits.documents, "documents", mark)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn open(&mut self, mark: Mark, anchor: usize, tag: Option<&Tag>, data: Data<'a>) -> Result<(), Problem> {
+        is_string_tag(tag, mark)?;
+        self.nodes += 1;
+        self.within(self.open.len() + 1, self.limits.depth, "levels of nesting", mark)?;
+        self.open.push(Open { mark, anchor, data, key: None });
+        Ok(())
+    }
+
+    fn alias(&mut self, mark: Mark, anchor: usize) -> Result<(), Problem> {
+        self.aliases += 1;
+        self.within(self.aliases, self.limits.aliases, "aliases", mark)?;
+        let Some((_, node, size)) = self.anchors.iter().find(|(number, ..)| *number == anchor) else {
+            // Only an anchor around the alias itself is known to the parser but not yet here.
+            return Err(Problem {
+                kind: ProblemKind::Syntax,
+                mark,
+                message: "an alias inside of its own anchor".into(),
+            });
+        };
+        let size = *size;
+        self.within(self.nodes + size, self.limits.nodes, "nodes", mark)?;
+        let data = node.data.clone();
+        self.nodes += size - 1;
+        self.add(mark, 0, data)
+    }
+
+    /// Puts a finished node where it belongs: into what is open, or among the documents.
+    fn add(&mut self, mark: Mark, anchor: usize, data: Data<'a>) -> Result<(), Problem> {
+        self.nodes += 1;
+        self.within(self.nodes, self.limits.nodes, "nodes", mark)?;
+        let node = Node { mark, data };
+        if anchor > 0 {
+            self.anchors.push((anchor, node.clone(), size(&node)));
+        }
+        let Some(parent) = self.open.last_mut() else {
+            if !node.is_null() {
+                self.documents.push(node);
+            }
+            return Ok(());
+        };
+        match &mut parent.data {
+            Data::List(items) => items.push(node),
+            Data::Map(entries) => match parent.key.take() {
+                None => match node.data {
+                    Data::Scalar { text, plain } => parent.key = Some((text, plain, mark)),
+                    _ => return Err(Problem { kind: ProblemKind::Syntax, mark, message: "a key must be text".into() }),
+                },
+                Some((key, true, key_mark)) if key == "<<" => merge(entries, node, key_mark)?,
+                Some((key, _, key_mark)) => match entries.iter_mut().find(|entry| entry.key == key) {
+                    None => entries.push(Entry { key, mark: key_mark, value: node }),
+                    // A merged-in entry has its own place, further up or equal to its alias'; the one written here wins.
+                    Some(first) if first.mark == MERGED => *first = Entry { key, mark: key_mark, value: node },
+                    Some(first) => self.problems.push(Problem {
+                        kind: ProblemKind::DuplicateKey,
+                        mark: key_mark,
+                        message: format!("duplicate key `{key}`, first in line {}", first.mark.line),
+                    }),
+                },
+            },
+            Data::Scalar { .. } => {}
+        }
+        Ok(())
+    }
+
+    fn within(&self, count: usize, limit: usize, what: &str, mark: Mark) -> Result<(), Problem> {
+        if count <= limit {
+            return Ok(());
+        }
+        Err(Problem { kind: ProblemKind::Limit, mark, message: format!("more than {limit} {what}") })
+    }
+}
+
+/// The place of an entry that a merge key (`<<`) brought in.
+const MERGED: Mark = Mark { line: 0, column: 0 };
+
+/// YAML 1.1's merge key: the entries of a map, or of several, that are not there yet.
+fn merge<'a>(entries: &mut Vec<Entry<'a>>, node: Node<'a>, mark: Mark) -> Result<(), Problem> {
+    match node.data {
+        Data::Map(merged) => {
+            for entry in merged {
+                if !entries.iter().any(|present| present.key == entry.key) {
+                    entries.push(Entry { mark: MERGED, ..entry });
+                }
+            }
+            Ok(())
+        }
+        Data::List(items) => items.into_iter().try_for_each(|item| merge(entries, item, mark)),
+        Data::Scalar { .. } => {
+            Err(Problem { kind: ProblemKind::Syntax, mark, message: "`<<` takes a map or a list of maps".into() })
+        }
+    }
+}
+
+fn size(node: &Node<'_>) -> usize {
+    1 + match &node.data {
+        Data::Scalar { .. } => 0,
+        Data::List(items) => items.iter().map(size).sum(),
+        Data::Map(entries) => entries.iter().map(|entry| 1 + size(&entry.value)).sum(),
+    }
+}
+
+/// Whether a tag makes a scalar a string; any tag but YAML's own is refused, because nobody would know what it means.
+fn is_string_tag(tag: Option<&Tag>, mark: Mark) -> Result<bool, Problem> {
+    match tag {
+        None => Ok(false),
+        Some(tag) if tag.is_yaml_core_schema() => Ok(tag.suffix == "str"),
+        Some(tag) if tag.handle == "!" && tag.suffix.is_empty() => Ok(true),
+        Some(tag) => {
+            let message = format!("the tag `{}{}` has no meaning here", tag.handle, tag.suffix);
+            Err(Problem { kind: ProblemKind::Syntax, mark, message })
+        }
+    }
+}

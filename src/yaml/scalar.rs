@@ -1,0 +1,152 @@
+//! What a plain scalar stands for: by YAML 1.2's core schema, and as Kubernetes reads it.
+
+/// A plain scalar, understood.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Plain {
+    Null,
+    Bool(bool),
+    Int(i64),
+    Float(f64),
+    /// Just its text.
+    Text,
+}
+
+pub fn is_null(text: &str) -> bool {
+    matches!(text, "" | "~" | "null" | "Null" | "NULL")
+}
+
+/// YAML 1.2, core schema (<https://yaml.org/spec/1.2.2/#1032-tag-resolution>).
+pub fn core(text: &str) -> Plain {
+    match text {
+        _ if is_null(text) => return Plain::Null,
+        "true" | "True" | "TRUE" => return Plain::Bool(true),
+        "false" | "False" | "FALSE" => return Plain::Bool(false),
+        _ => {}
+    }
+    if !starts_like_a_number(text) {
+        return Plain::Text;
+    }
+    let radix = |digits: &str, radix| i64::from_str_radix(digits, radix).map_or(Plain::Text, Plain::Int);
+    if let Some(digits) = text.strip_prefix("0x") {
+        return radix(digits, 16);
+    }
+    if let Some(digits) = text.strip_prefix("0o") {
+        return radix(digits, 8);
+    }
+    if let Ok(value) = text.parse() {
+        return Plain::Int(value);
+    }
+    float(text)
+}
+
+/// As the Kubernetes tool chain reads it: `sigs.k8s.io/yaml`, which is Go's YAML 1.1 (`go.yaml.in/yaml/v2`, `resolve.go`).
+pub fn kubernetes(text: &str) -> Plain {
+    match text {
+        _ if is_null(text) => return Plain::Null,
+        "y" | "Y" | "yes" | "Yes" | "YES" | "true" | "True" | "TRUE" | "on" | "On" | "ON" => return Plain::Bool(true),
+        "n" | "N" | "no" | "No" | "NO" | "false" | "False" | "FALSE" | "off" | "Off" | "OFF" => {
+            return Plain::Bool(false);
+        }
+        _ => {}
+    }
+    if !starts_like_a_number(text) {
+        return Plain::Text;
+    }
+    let digits: String = text.chars().filter(|c| *c != '_').collect();
+    if let Some(value) = go_integer(&digits) {
+        return Plain::Int(value);
+    }
+    float(&digits)
+}
+
+/// Go's `strconv.ParseInt(text, 0, 64)`: `0x`, `0o`, `0b`, and a leading zero for octal.
+fn go_integer(text: &str) -> Option<i64> {
+    let (negative, digits) = match text.as_bytes().first()? {
+        b'-' => (true, &text[1..]),
+        b'+' => (false, &text[1..]),
+        _ => (false, text),
+    };
+    let lower = digits.to_ascii_lowercase();
+    let (radix, digits) = match lower.as_bytes() {
+        [b'0', b'x', ..] => (16, &lower[2..]),
+        [b'0', b'o', ..] => (8, &lower[2..]),
+        [b'0', b'b', ..] => (2, &lower[2..]),
+        [b'0', _, ..] => (8, &lower[1..]),
+        _ => (10, &lower[..]),
+    };
+    if digits.is_empty() || digits.starts_with(['-', '+']) {
+        return None;
+    }
+    let value = i64::from_str_radix(digits, radix).ok()?;
+    Some(if negative { -value } else { value })
+}
+
+fn starts_like_a_number(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '+' | '-' | '.'))
+}
+
+fn float(text: &str) -> Plain {
+    match text.trim_start_matches(['+', '-']) {
+        ".inf" | ".Inf" | ".INF" => {
+            return Plain::Float(if text.starts_with('-') { f64::NEG_INFINITY } else { f64::INFINITY });
+        }
+        ".nan" | ".NaN" | ".NAN" => return Plain::Float(f64::NAN),
+        // Rust would also read `inf`, `nan` and `infinity`, which are words in YAML.
+        digits if !digits.starts_with(|c: char| c.is_ascii_digit() || c == '.') => return Plain::Text,
+        _ => {}
+    }
+    if !text.bytes().any(|b| b.is_ascii_digit()) {
+        return Plain::Text;
+    }
+    text.parse().map_or(Plain::Text, Plain::Float)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Plain, core, kubernetes};
+
+    #[test]
+    fn core_reads_yaml_1_2() {
+        for (text, plain) in [
+            ("", Plain::Null),
+            ("~", Plain::Null),
+            ("true", Plain::Bool(true)),
+            ("on", Plain::Text),
+            ("0123", Plain::Int(123)),
+            ("0x1F", Plain::Int(31)),
+            ("1_000", Plain::Text),
+            ("1e3", Plain::Float(1000.0)),
+            ("1.10", Plain::Float(1.1)),
+            ("-", Plain::Text),
+            ("+.", Plain::Text),
+            ("-inf", Plain::Text),
+            ("12345e67", Plain::Float(12345e67)),
+            ("1.2.3", Plain::Text),
+        ] {
+            assert_eq!(core(text), plain, "{text}");
+        }
+    }
+
+    /// The table of `argocd.md` §1.4, run there through Argo CD's own decoder.
+    #[test]
+    fn kubernetes_reads_as_go_does() {
+        for (text, plain) in [
+            ("on", Plain::Bool(true)),
+            ("n", Plain::Bool(false)),
+            ("0777", Plain::Int(511)),
+            ("0123456", Plain::Int(42798)),
+            ("1_000", Plain::Int(1000)),
+            ("0b11", Plain::Int(3)),
+            ("0o17", Plain::Int(15)),
+            ("089", Plain::Float(89.0)),
+            ("1e3", Plain::Float(1000.0)),
+            ("1234567e1", Plain::Float(12_345_670.0)),
+            ("2001-01-01", Plain::Text),
+            ("1:30", Plain::Text),
+            ("--1", Plain::Text),
+            ("0x", Plain::Text),
+        ] {
+            assert_eq!(kubernetes(text), plain, "{text}");
+        }
+    }
+}
