@@ -18,3 +18,6 @@ pub mod rules;
 pub mod template;
 pub mod value;
 pub mod yaml;
+
+#[cfg(test)]
+mod tests;

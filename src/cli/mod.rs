@@ -145,3 +145,13 @@ fn print(out: &mut dyn Write, text: &str) -> anyhow::Result<ExitCode> {
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
+
+/// The long help of a command, as a terminal of 100 columns shows it.
+#[cfg(test)]
+pub(crate) fn help(command: &str) -> Option<String> {
+    use clap::CommandFactory as _;
+
+    let mut cli = Cli::command().term_width(100);
+    cli.build();
+    cli.find_subcommand_mut(command).map(|command| command.render_long_help().to_string())
+}

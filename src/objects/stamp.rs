@@ -30,6 +30,10 @@ pub fn stamp(object: &mut Object, environment: &Environment) {
         }
     }
     add(template.map_at("metadata"), &environment.labels);
+    if is_manifest {
+        // Left out, the namespace's default ServiceAccount would give its Pods a token.
+        template.map_at("spec").insert("automountServiceAccountToken", Value::Bool(false));
+    }
 }
 
 fn add(metadata: &mut Map, labels: &Value) {

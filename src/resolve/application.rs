@@ -92,7 +92,9 @@ impl Resolver<'_> {
             if let Some(prefix) = &kustomize.name_prefix {
                 map.push("namePrefix", Value::string(&**prefix));
             }
-            source.push("kustomize", Value::Map(map));
+            if !map.is_empty() {
+                source.push("kustomize", Value::Map(map));
+            }
         }
         if let Some(helm) = &application.helm {
             let mut map = Map::default();
@@ -118,8 +120,9 @@ impl Resolver<'_> {
             }
             source.push("helm", Value::Map(map));
         }
-        if let Some(directory) = &application.directory {
-            source.push("directory", Value::Map(Map::from_iter([("recurse".into(), Value::Bool(directory.recurse))])));
+        // Go leaves out what is false when Argo CD writes the object back, so it is not said at all.
+        if application.directory.as_ref().is_some_and(|directory| directory.recurse) {
+            source.push("directory", Value::Map(Map::from_iter([("recurse".into(), Value::Bool(true))])));
         }
         Some(Value::Map(source))
     }

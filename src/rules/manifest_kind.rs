@@ -15,8 +15,7 @@ pub static MANIFEST_KIND: Rule = Rule {
     summary: "a manifest is a workload, or something that serves one",
     explanation: "A pull request writes its manifests itself, so only kinds that cannot change what the preview is allowed \
         are taken: `ConfigMap`, `Service`, `PersistentVolumeClaim`, `Deployment`, `StatefulSet`, `Job`, `CronJob`, \
-        `HorizontalPodAutoscaler`, `PodDisruptionBudget`, `Ingress`, `HTTPRoute` and `GRPCRoute`, in the versions that \
-        this list of rules knows.\n\n\
+        `HorizontalPodAutoscaler` and `PodDisruptionBudget`, in the versions that this list of rules knows.\n\n\
         Everything else is refused, whatever it is. RBAC gives rights. Network policies add up: one more of them can only \
         open. Quotas, limit ranges and policies are the platform's word. A `Secret` belongs in the secret store: name it \
         under `secrets`. Argo CD's own kinds deploy elsewhere. A bare `Pod` isn't replaced, a `DaemonSet` runs on every \
@@ -25,7 +24,7 @@ pub static MANIFEST_KIND: Rule = Rule {
 };
 
 /// In the one version whose fields the other rules know.
-const ALLOWED: [(&str, &str); 12] = [
+const ALLOWED: [(&str, &str); 9] = [
     ("v1", "ConfigMap"),
     ("v1", "Service"),
     ("v1", "PersistentVolumeClaim"),
@@ -35,9 +34,6 @@ const ALLOWED: [(&str, &str); 12] = [
     ("batch/v1", "CronJob"),
     ("autoscaling/v2", "HorizontalPodAutoscaler"),
     ("policy/v1", "PodDisruptionBudget"),
-    ("networking.k8s.io/v1", "Ingress"),
-    ("gateway.networking.k8s.io/v1", "HTTPRoute"),
-    ("gateway.networking.k8s.io/v1", "GRPCRoute"),
 ];
 
 pub(crate) fn check(object: &Object, _: &Bounds<'_>, findings: &mut Vec<Finding>) {
@@ -107,7 +103,9 @@ fn reason(group: &str, kind: &str) -> &'static str {
         ("networking.k8s.io", "NetworkPolicy") | ("cilium.io" | "crd.projectcalico.org" | "projectcalico.org", _) => {
             "network policies add up, and one more can only open: name destinations under `egress`"
         }
-        ("networking.k8s.io" | "gateway.networking.k8s.io", _) => "routes use what the platform runs",
+        ("networking.k8s.io" | "gateway.networking.k8s.io", _) => {
+            "it would be a way in that `access` does not hold: name it under `routes`"
+        }
         ("external-secrets.io" | "generators.external-secrets.io", _) => "name secrets under `secrets`",
         ("argoproj.io", _) => "it would deploy elsewhere",
         (
@@ -131,7 +129,8 @@ mod tests {
         let cases = [
             ("v1", "ConfigMap", ""),
             ("apps/v1", "StatefulSet", ""),
-            ("gateway.networking.k8s.io/v1", "GRPCRoute", ""),
+            ("gateway.networking.k8s.io/v1", "HTTPRoute", "manifest-kind /kind"),
+            ("networking.k8s.io/v1", "Ingress", "manifest-kind /kind"),
             ("apps/v1beta1", "Deployment", "manifest-kind /apiVersion"),
             ("apps/v1/x", "Deployment", "manifest-kind /apiVersion"),
             ("", "ConfigMap", "manifest-kind /apiVersion"),

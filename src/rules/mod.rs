@@ -112,8 +112,8 @@ pub static ALL: &[&Rule] = &[
     &profile::UNKNOWN_PROFILE,
     &reference::UNKNOWN_REFERENCE,
     &trust::UNTRUSTED,
-    &input::WRONG_TYPE,
     &trust::WITHHELD,
+    &input::WRONG_TYPE,
 ];
 
 /// The firewall: the team's own manifests, as they were written.
@@ -126,7 +126,6 @@ pub(crate) fn check_manifests(objects: &[Object], bounds: &Bounds<'_>, owner: Ow
         manifest_service::check(object, bounds, findings);
         image_registry::check(object, bounds, findings);
         image_tag::check(object, bounds, findings);
-        host::check(object, bounds, findings);
         pod_placement::check(object, bounds, findings);
     }
     blame(&mut findings[first..], owner);
@@ -138,6 +137,7 @@ pub(crate) fn check_objects(objects: &[Object], bounds: &Bounds<'_>, owner: Owne
     for object in objects {
         forbidden_output::check(object, bounds, findings);
         pod_security::check(object, bounds, findings);
+        host::check(object, bounds, findings);
     }
     limit_range::check(objects, findings);
     duplicate_object::check(objects, bounds, findings);

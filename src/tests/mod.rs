@@ -1,0 +1,8 @@
+//! Tests of the whole: what each case of `testdata/` renders to, what every rule refuses, what holds for any input.
+
+mod docs;
+mod golden;
+mod hostile;
+mod properties;
+mod refusals;
+mod support;
