@@ -25,7 +25,7 @@ mod target {
     pub(super) const HELM: f64 = 40.0;
     pub(super) const KUSTOMIZE: f64 = 25.0;
     pub(super) const JRSONNET: f64 = 2.0;
-    pub(super) const PEAK_KIB: u64 = 4096;
+    pub(super) const PEAK_MIB: f64 = 4.0;
     pub(super) const OBJECTS_A_SECOND: f64 = 120_000.0;
     /// Ten times the pull requests cost ten times the time, give or take.
     pub(super) const LINEAR: std::ops::RangeInclusive<f64> = 8.5..=11.5;
@@ -237,25 +237,31 @@ fn processes(programs: &[Program], arguments: &Arguments, targets: &mut Targets)
     }
     let ms = |time: Duration| time.as_secs_f64() * 1e3;
     let medians: Vec<f64> = times.iter_mut().map(|times| ms(median(times))).collect();
+    let least: Vec<f64> = times.iter().map(|times| ms(times[0])).collect(); // `median` has sorted them
     println!(
         "\n| one environment, whole process | median ms | min ms | × dayfly | × floor | peak MiB |\n|---|---:|---:|---:|---:|---:|"
     );
     for (i, program) in programs.iter().enumerate() {
-        let (median, least, peak) = (medians[i], ms(times[i][0]), program.peak()?);
+        let (median, least, peak) = (medians[i], least[i], program.peak()? as f64 / 1024.0);
         let (ours, floor) = (median / medians[0], median / medians[1]);
-        println!(
-            "| {} | {median:.2} | {least:.2} | {ours:.2} | {floor:.2} | {:.1} |",
-            program.name,
-            peak as f64 / 1024.0
-        );
+        println!("| {} | {median:.2} | {least:.2} | {ours:.2} | {floor:.2} | {peak:.1} |", program.name);
         if i == 0 {
-            targets.at_most("peak of resident memory, MiB", peak as f64 / 1024.0, target::PEAK_KIB as f64 / 1024.0);
+            targets.at_most("peak of resident memory, MiB", peak, target::PEAK_MIB);
         }
     }
-    targets.at_most("dayfly ÷ floor", medians[0] / medians[1], target::FLOOR);
-    targets.at_least("jrsonnet ÷ dayfly", medians[2] / medians[0], target::JRSONNET);
-    targets.at_least("helm template ÷ dayfly", medians[3] / medians[0], target::HELM);
-    targets.at_least("kustomize build ÷ dayfly", medians[4] / medians[0], target::KUSTOMIZE);
+    // Other work on the machine adds the same to everyone, which flatters ratios of medians: the minima have a say too.
+    let ratios = |i: usize, j: usize| [medians[i] / medians[j], least[i] / least[j]];
+    let (more, less) = (|[a, b]: [f64; 2]| a.max(b), |[a, b]: [f64; 2]| a.min(b));
+    targets.at_most("dayfly ÷ floor", more(ratios(0, 1)), target::FLOOR);
+    targets.at_least("jrsonnet ÷ dayfly", less(ratios(2, 0)), target::JRSONNET);
+    targets.at_least("helm template ÷ dayfly", less(ratios(3, 0)), target::HELM);
+    targets.at_least("kustomize build ÷ dayfly", less(ratios(4, 0)), target::KUSTOMIZE);
+    if medians[1] > 1.25 * least[1] {
+        println!(
+            "\nThe machine is busy (the floor's median is {:.1} times its minimum): run this again.",
+            medians[1] / least[1]
+        );
+    }
     Ok(())
 }
 
@@ -273,34 +279,30 @@ fn each(case: &Case, arguments: &Arguments, targets: &mut Targets) -> Result<()>
     };
     let counts = [few, few * 10];
     let programs = [program(counts[0])?, program(counts[1])?];
-    let mut best = [Duration::MAX; 2];
+    let mut best = [(Duration::MAX, Duration::MAX); 2]; // clock, processor
     for _ in 0..rounds {
         for (program, best) in programs.iter().zip(&mut best) {
-            *best = program.time_to_null()?.min(*best);
+            let (clock, used) = program.time_to_null()?;
+            *best = (clock.min(best.0), used.min(best.1));
         }
     }
-    println!("\n| `--each`, one core | s | objects | objects a second | peak MiB |\n|---|---:|---:|---:|---:|");
+    println!(
+        "\n| `--each`, one core | s | CPU s | objects | objects a CPU second | peak MiB |\n|---|---:|---:|---:|---:|---:|"
+    );
     let mut rates = [0.0; 2];
     for i in 0..2 {
         let (lines, peak) = programs[i].lines()?;
-        let seconds = best[i].as_secs_f64();
-        rates[i] = lines as f64 / seconds;
-        println!(
-            "| {} pull requests | {seconds:.2} | {lines} | {:.0} | {:.1} |",
-            counts[i],
-            rates[i],
-            peak as f64 / 1024.0
-        );
-        if lines < u64::from(counts[i]) * case.objects.len() as u64 {
-            return Err(format!("--each wrote {lines} objects for {} pull requests", counts[i]).into());
+        let (clock, used) = (best[i].0.as_secs_f64(), best[i].1.as_secs_f64());
+        rates[i] = lines as f64 / used;
+        let (count, peak) = (counts[i], peak as f64 / 1024.0);
+        println!("| {count} pull requests | {clock:.2} | {used:.2} | {lines} | {:.0} | {peak:.1} |", rates[i]);
+        if lines < u64::from(count) * case.objects.len() as u64 {
+            return Err(format!("--each wrote {lines} objects for {count} pull requests").into());
         }
     }
+    let growth = best[1].1.as_secs_f64() / best[0].1.as_secs_f64();
     targets.at_least("`--each`, objects a second", rates[0].min(rates[1]), target::OBJECTS_A_SECOND);
-    targets.within(
-        "`--each`, time for ten times the pull requests",
-        best[1].as_secs_f64() / best[0].as_secs_f64(),
-        &target::LINEAR,
-    );
+    targets.within("`--each`, time for ten times the pull requests", growth, &target::LINEAR);
     Ok(())
 }
 
