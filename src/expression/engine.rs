@@ -33,10 +33,9 @@ pub(super) fn evaluate(source: &str, scope: Scope<'_>) -> Result<Value, String> 
     let expression = environment.compile_expression(source).map_err(|error| describe(&error))?;
     let mut names: Vec<String> = expression.undeclared_variables(false).into_iter().collect();
     names.sort_unstable();
-    let context: minijinja::Value = names
-        .into_iter()
-        .filter_map(|name| scope.variable(&name).map(|value| (name.clone(), to_engine(value))))
-        .collect();
+    let context = minijinja::Value::from_pairs(
+        names.into_iter().filter_map(|name| scope.variable(&name).map(|value| (name.clone(), to_engine(value)))),
+    );
     let result = expression.eval(context).map_err(|error| describe(&error))?;
     from_engine(&result)
 }
@@ -57,7 +56,10 @@ fn to_engine(value: &Value) -> minijinja::Value {
         Value::Float(value) => minijinja::Value::from(*value),
         Value::String(text) => minijinja::Value::from(text.as_ref()),
         Value::List(items) => items.iter().map(to_engine).collect(),
-        Value::Map(map) => map.iter().map(|(key, value)| (key.to_owned(), to_engine(value))).collect(),
+        // Collected, pairs would become a list of pairs.
+        Value::Map(map) => {
+            minijinja::Value::from_pairs(map.iter().map(|(key, value)| (key.to_owned(), to_engine(value))))
+        }
     }
 }
 
@@ -84,4 +86,24 @@ fn from_engine(value: &minijinja::Value) -> Result<Value, String> {
         }
         other => return Err(format!("an expression cannot yield {other}")),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::evaluate;
+    use crate::{expression::Scope, value::Value};
+
+    #[test]
+    fn expressions_see_what_paths_see() {
+        let context =
+            Value::from(json!({"pr": {"number": "7", "labels": ["a", "b"]}, "routes": {"a-b": {"url": "u"}}}));
+        let at = |source: &str| evaluate(source, Scope::new(&context));
+        assert_eq!(at("'pr-' ~ pr.number"), Ok(Value::string("pr-7")));
+        assert_eq!(at("routes['a-b'].url | upper"), Ok(Value::string("U")));
+        assert_eq!(at("pr.labels | length"), Ok(Value::Int(2)));
+        assert_eq!(at("pr"), Ok(context.get("pr").cloned().unwrap_or_default()));
+        assert!(at("pr.title").is_err() && at("nothing").is_err());
+    }
 }
