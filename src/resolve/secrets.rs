@@ -9,7 +9,7 @@ use crate::{
 
 use super::{
     Decision, Origin, Resolver,
-    environment::{SecretDatum, SecretFacts, SecretStoreFacts},
+    environment::{SecretDatum, SecretFacts, SecretStoreFacts, WAVES},
 };
 
 /// The SecretStore and the ServiceAccount of a preview that has its own.
@@ -78,7 +78,10 @@ impl Resolver<'_> {
             });
         }
         if grant != Grant::Full {
-            self.findings.push(rules::trust::withheld("secrets", "/spec/secrets"));
+            // A quarantined pull request gets nothing at all, and another finding says so.
+            if grant == Grant::Restricted {
+                self.findings.push(rules::trust::withheld("secrets", "/spec/secrets"));
+            }
             return (None, Vec::new());
         }
         (own_store(secrets), facts)
@@ -99,7 +102,7 @@ fn own_store(secrets: &Secrets) -> Option<SecretStoreFacts> {
                 ("region", Value::string(&*aws.region)),
                 ("auth", auth),
             ]);
-            (map(vec![("aws", store)]), map(vec![("eks.amazonaws.com/role-arn", Value::string(&*aws.role))]))
+            (map(vec![("aws", store)]), vec![("eks.amazonaws.com/role-arn", Value::string(&*aws.role))])
         }
         StoreProvider::Gcp(gcp) => {
             let identity = map(vec![
@@ -113,7 +116,7 @@ fn own_store(secrets: &Secrets) -> Option<SecretStoreFacts> {
             ]);
             (
                 map(vec![("gcpsm", store)]),
-                map(vec![("iam.gke.io/gcp-service-account", Value::string(&*gcp.service_account))]),
+                vec![("iam.gke.io/gcp-service-account", Value::string(&*gcp.service_account))],
             )
         }
         StoreProvider::Vault(vault) => {
@@ -128,8 +131,10 @@ fn own_store(secrets: &Secrets) -> Option<SecretStoreFacts> {
                 ("version", "v2".into()),
                 ("auth", map(vec![("kubernetes", kubernetes)])),
             ]);
-            (map(vec![("vault", store)]), Value::Map(Map::default()))
+            (map(vec![("vault", store)]), Vec::new())
         }
     };
+    // Before the workload: the secrets that are read with it are waited for.
+    let annotations = map([vec![("argocd.argoproj.io/sync-wave", WAVES.guard.into())], annotations].concat());
     Some(SecretStoreFacts { provider, service_account: OWN_STORE_ACCOUNT.to_owned(), annotations })
 }
