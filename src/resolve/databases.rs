@@ -100,6 +100,9 @@ impl<'a> Resolver<'a> {
                 jobs.extend(its_jobs);
             }
         }
+        if let Some(first) = facts.iter_mut().find(|database| database.embedded) {
+            first.own_account = true;
+        }
         (facts, jobs)
     }
 
@@ -186,6 +189,7 @@ impl<'a> Resolver<'a> {
             job_peers: job_peers(operations, baseline),
             direct_secret,
             embedded,
+            own_account: false,
             spec,
         };
         let jobs = jobs(&facts, namespace, &operations.credentials, &steps_hash);

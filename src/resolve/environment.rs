@@ -263,6 +263,8 @@ pub struct DatabaseFacts {
     pub last_step: Option<StepFacts>,
     /// Whether the branch lives in the preview's own namespace, and goes with it.
     pub embedded: bool,
+    /// Whether it brings the ServiceAccount of the embedded databases' Jobs: the first one does, for all.
+    pub own_account: bool,
     pub embedded_image: String,
     /// Its StatefulSet and Service, and the Secret with its password.
     pub server: String,
