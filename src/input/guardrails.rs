@@ -31,32 +31,34 @@ pub enum GuardrailsKind {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct GuardrailsSpec {
-    /// Where the policy is read: `split`, from a revision that the pull request cannot write, or `single`, at its head.
+    /// Where the policy is read.
     #[serde(default)]
     pub layout: Layout,
-    /// The preview's namespace. Must tell apart every policy and every pull request.
+    /// The name of a preview's namespace. Must tell apart every policy and every pull request. Left out,
+    /// `${{ policy.name }}-pr-${{ pr.number }}`.
     #[serde(default = "default_namespace")]
     pub namespace: Interpolated,
-    /// Previews' hosts are one DNS label below this name.
+    /// The domain of all previews: a host is one DNS label below it.
     pub domain: DnsName,
-    /// How long a preview lives after the last activity.
+    /// How long a preview lives after the pull request's last activity.
     pub ttl: Ttl,
-    /// What labels of a pull request may ask for, whatever the policy says.
+    /// What a label of a pull request may ask for, whatever the policy says.
     #[serde(default)]
     pub labels: Labels,
     /// The profile of a policy that names none. Not needed if there is only one.
     pub default_profile: Option<DnsLabel>,
     /// Sizes: the name of each is what a policy asks for.
     pub profiles: Ordered<Profile, DnsLabel>,
-    /// The version of the Pod Security Standards (`restricted`) that the namespace enforces, such as `v1.36`.
+    /// The version of the Pod Security Standards that namespaces enforce; the level is always `restricted`. Left out,
+    /// `v1.34`.
     #[serde(default = "default_pod_security")]
     pub pod_security: LabelValue,
-    /// Where images may come from.
+    /// Where images may come from. Left out, nowhere.
     #[serde(default)]
     pub registries: Vec<ImagePrefix>,
-    /// How previews are reached. Without it, policies have no routes.
+    /// How previews are reached from outside. Without it, policies have no `routes`.
     pub ingress: Option<Ingress>,
-    /// Who may reach a route: the name of each is what a policy asks for. `public` is only there if it is listed.
+    /// Rules of who may reach a route: the name of each is what a policy asks for. Nothing is public unless an entry says so.
     #[serde(default)]
     pub access: Ordered<Access, DnsLabel>,
     /// How network policies are written.
@@ -65,27 +67,27 @@ pub struct GuardrailsSpec {
     /// What previews may reach outside of their namespace: the name of each is what a policy asks for.
     #[serde(default)]
     pub egress: Ordered<Destination, DnsLabel>,
-    /// Where traces and metrics go. Every preview may reach it.
+    /// Where traces and metrics go. Every preview may reach it, and is told so.
     pub telemetry: Option<Telemetry>,
-    /// Where secrets come from. Without it, policies have none.
+    /// Where secrets come from. Without it, policies have no `secrets`.
     pub secrets: Option<Secrets>,
     /// Databases that previews may branch: the name of each is what a policy asks for.
     #[serde(default)]
     pub baselines: Ordered<Baseline, DnsLabel>,
     /// Where databases are made and removed. Needed by every baseline of layout `split`.
     pub operations: Option<Operations>,
-    /// Child Applications. Without it, policies have no `application`.
+    /// How a team's own source is deployed: a child Application. Without it, policies have no `application`.
     pub applications: Option<Applications>,
-    /// What a pull request gets by how far its author is known.
+    /// What a pull request gets, by where it comes from.
     #[serde(default)]
     pub trust: Trust,
-    /// What a quarantined pull request shows its findings with.
+    /// How the findings of a quarantined pull request are shown.
     #[serde(default)]
     pub quarantine: Quarantine,
     /// Changes to rendered objects, in order, before they are checked.
     #[serde(default)]
     pub patches: Vec<Patch>,
-    /// A folder beside this file with templates: one of the name of a built-in replaces it, others are added.
+    /// A folder beside this file with templates: one with the name of a built-in replaces it, all others are added.
     pub templates: Option<RelativePath>,
 }
 
@@ -102,16 +104,16 @@ pub enum Layout {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Ttl {
-    /// If neither policy nor label says more.
+    /// If neither the policy nor a label says anything.
     pub default: Duration,
-    /// More is clamped to this.
+    /// The longest time. Who asks for more gets this, and a warning.
     pub max: Duration,
 }
 
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Labels {
-    /// What a label begins with that asks for something: `preview/profile=large`.
+    /// What such a label begins with: `preview/profile=large`.
     #[serde(default = "default_label_prefix")]
     pub prefix: String,
     /// Profiles that a label may ask for.
@@ -125,13 +127,14 @@ pub struct Labels {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Profile {
-    /// The namespace's ResourceQuota, `spec.hard`.
+    /// The namespace's ResourceQuota: `requests.cpu`, `limits.memory`, `pods` and so on.
     pub quota: Ordered<Quantity>,
-    /// The namespace's LimitRange for containers.
+    /// The namespace's LimitRange: what a container gets if it asks for nothing, and at most.
     pub container: ContainerLimits,
 }
 
-/// A LimitRange item of type Container, in the words of this file.
+/// A LimitRange of type Container. `request` is at most `default`, `default` at most `max`; whatever the quota counts needs a
+/// default, or no Pod starts.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ContainerLimits {
@@ -155,19 +158,19 @@ pub struct Ingress {
     /// What a route becomes.
     #[serde(default)]
     pub kind: RouteKind,
-    /// `NAMESPACE/NAME` of the Gateway; needed by `HTTPRoute`.
+    /// The Gateway, as `NAMESPACE/NAME`; needed if `kind` is `HTTPRoute`.
     pub gateway: Option<String>,
-    /// The Gateway's listener with TLS. Without it a route would also answer where there is none.
+    /// The name of the Gateway's listener with TLS, so that no route answers on one without. Left out, `https`.
     #[serde(default = "default_section")]
     pub section: DnsLabel,
-    /// The IngressClass; needed by `Ingress`.
+    /// The IngressClass; needed if `kind` is `Ingress`.
     pub class: Option<DnsName>,
-    /// Whose extensions carry `access` and `noindex` where the standard has no word for them.
+    /// Which controller reads the routes: its extensions carry `access` and `noindex`.
     #[serde(default)]
     pub implementation: Implementation,
     /// The Pods that requests come from, for the network policies.
     pub controller: Option<Controller>,
-    /// `wildcard`: the Gateway or the controller has a certificate for all hosts; else, an issuer that makes one a host.
+    /// Where certificates come from.
     #[serde(default)]
     pub tls: Tls,
 }
@@ -196,8 +199,9 @@ pub enum Implementation {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Controller {
+    /// Its namespace.
     pub namespace: DnsLabel,
-    /// Only Pods with these labels.
+    /// Its Pods' labels. Left out, all Pods of the namespace.
     #[serde(default)]
     pub pod_labels: Ordered<LabelValue>,
 }
@@ -205,20 +209,21 @@ pub struct Controller {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub enum Tls {
+    /// The Gateway or the controller has one for all hosts.
     #[default]
     Wildcard,
-    /// The name of a cert-manager ClusterIssuer.
+    /// cert-manager makes one for each host; this is the name of its ClusterIssuer.
     ClusterIssuer(DnsName),
 }
 
-/// Who may reach a route: exactly one of the three.
+/// Who may reach a route. Exactly one of the three.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Access {
-    /// Only these addresses.
+    /// Requests from these addresses.
     #[serde(default)]
     pub cidrs: Vec<Cidr>,
-    /// Only who is signed in at this oauth2-proxy.
+    /// People who are signed in at this oauth2-proxy.
     pub oauth2_proxy: Option<Url>,
     /// Everybody.
     #[serde(default)]
@@ -228,7 +233,7 @@ pub struct Access {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Network {
-    /// What becomes of an egress entry that only has a host name, which a plain NetworkPolicy cannot say.
+    /// What becomes of an `egress` entry that is a host name, which a plain NetworkPolicy cannot express.
     #[serde(default)]
     pub fqdn: Fqdn,
     /// Where DNS is answered.
@@ -250,14 +255,16 @@ pub enum Fqdn {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Dns {
+    /// The namespace of the Pods that answer. Left out, `kube-system`.
     #[serde(default = "default_dns_namespace")]
     pub namespace: DnsLabel,
+    /// Their labels. Left out, `k8s-app: kube-dns`.
     #[serde(default = "default_dns_labels")]
     pub pod_labels: Ordered<LabelValue>,
     /// Addresses that answer too, such as a node-local cache's.
     #[serde(default)]
     pub cidrs: Vec<Cidr>,
-    /// The Pods' port: OpenShift's is 5353.
+    /// The Pods' port; OpenShift's is 5353.
     #[serde(default = "default_dns_port")]
     pub port: u16,
 }
@@ -266,13 +273,17 @@ pub struct Dns {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Destination {
+    /// A host name; `network.fqdn` says what becomes of it.
     pub fqdn: Option<DnsName>,
+    /// Addresses.
     #[serde(default)]
     pub cidrs: Vec<Cidr>,
+    /// A namespace of the cluster.
     pub namespace: Option<DnsLabel>,
+    /// Labels of Pods in that namespace. Left out, all of its Pods.
     #[serde(default)]
     pub pod_labels: Ordered<LabelValue>,
-    /// The Pods' own port, not their Service's.
+    /// The port, TCP. For Pods, their own port and not their Service's.
     pub port: u16,
 }
 
@@ -281,23 +292,26 @@ pub struct Destination {
 pub struct Telemetry {
     /// What `OTEL_EXPORTER_OTLP_ENDPOINT` is set to.
     pub endpoint: Url,
+    /// The collector's namespace.
     pub namespace: DnsLabel,
+    /// Its Pods' labels. Left out, all Pods of the namespace.
     #[serde(default)]
     pub pod_labels: Ordered<LabelValue>,
+    /// Its Pods' port.
     pub port: u16,
 }
 
-/// Secrets by the External Secrets Operator: either a `store` that is there, or a `provider` for one a preview.
+/// Secrets by the External Secrets Operator. Either `store` or `provider`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Secrets {
-    /// `ClusterSecretStore/NAME`.
+    /// A store that is there already, as `ClusterSecretStore/NAME`.
     pub store: Option<String>,
-    /// A SecretStore in each preview.
+    /// The backend of a SecretStore that each preview gets for itself.
     pub provider: Option<StoreProvider>,
-    /// What every key begins with: previews see nothing else.
+    /// What every key begins with: previews can name nothing else.
     pub prefix: Interpolated,
-    /// How often values are read again.
+    /// How often values are read again. Left out, `1h`.
     #[serde(default = "default_refresh")]
     pub refresh: Duration,
 }
@@ -314,6 +328,7 @@ pub enum StoreProvider {
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct AwsStore {
+    /// The region.
     pub region: String,
     /// The ARN of a role that may read the prefix and nothing else.
     pub role: String,
@@ -323,8 +338,11 @@ pub struct AwsStore {
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct GcpStore {
+    /// The project of the secrets.
     pub project: String,
+    /// Where this cluster is.
     pub cluster_location: String,
+    /// This cluster's name.
     pub cluster_name: String,
     /// The e-mail of a service account that may read the prefix and nothing else.
     pub service_account: String,
@@ -334,6 +352,7 @@ pub struct GcpStore {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct VaultStore {
+    /// Its address.
     pub server: Url,
     /// The engine's mount path.
     pub path: String,
@@ -348,27 +367,28 @@ pub struct VaultStore {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Baseline {
+    /// What makes the branches.
     pub provider: Provider,
-    /// Live data, masked.
+    /// It holds live data that was masked.
     pub sanitized: Option<Sanitized>,
-    /// No data at all.
+    /// It holds a schema and no data.
     #[serde(default)]
     pub schema_only: bool,
-    /// Data that was invented.
+    /// It holds data that was invented.
     pub synthetic: Option<Synthetic>,
-    /// The baseline that a pull request of trust `restricted` gets instead.
+    /// The name of the baseline that pull requests of trust `restricted` get instead of this one.
     pub restricted: Option<DnsLabel>,
     /// The database's name at the server (`postgres`), or in each branch.
     pub database: Option<String>,
-    /// The provider's project.
+    /// The provider's project (`neon`).
     pub project: Option<String>,
-    /// The branch, cluster or snapshot that branches are made from.
+    /// What branches are made from (`neon`: a branch).
     pub parent: Option<String>,
-    /// The base URL of the provider's API.
+    /// The base URL of the provider's API, if it is not the usual one.
     pub api: Option<Url>,
-    /// Where branches are reached, for the network policies.
+    /// Where branches are reached, for the network policies (`postgres`: required).
     pub endpoint: Option<Destination>,
-    /// The image of provider `embedded`.
+    /// The image with server and data (`embedded`), by digest.
     pub image: Option<String>,
 }
 
@@ -379,15 +399,16 @@ pub enum Provider {
     Postgres,
     /// A small PostgreSQL in the preview's own namespace.
     Embedded,
+    /// Neon: a branch is a copy-on-write branch of a project.
     Neon,
 }
 
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Sanitized {
-    /// What masked it.
+    /// What masked it: a name that people look up.
     pub by: String,
-    /// How old the masking may be, checked when a branch is made.
+    /// How old the masking may be when a branch is made.
     #[serde(serialize_with = "as_seconds")]
     pub max_age: Duration,
 }
@@ -395,7 +416,7 @@ pub struct Sanitized {
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Synthetic {
-    /// What invented it.
+    /// What invented it: a name that people look up.
     pub by: String,
 }
 
@@ -406,10 +427,10 @@ pub struct Operations {
     pub namespace: DnsLabel,
     /// dayfly's own image with the in-cluster commands, by digest.
     pub image: String,
-    /// The ServiceAccount of the database Jobs there.
+    /// The ServiceAccount of the database Jobs there. Left out, `dayfly-database`.
     #[serde(default = "default_operations_account")]
     pub service_account: DnsLabel,
-    /// The Secret there with the providers' keys, as environment variables.
+    /// The Secret there with the provider's key, as environment variables. Left out, `dayfly-database-admin`.
     #[serde(default = "default_operations_credentials")]
     pub credentials: DnsLabel,
     /// Where the Kubernetes API is, for the Jobs' network policies.
@@ -420,9 +441,10 @@ pub struct Operations {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ApiServer {
-    /// Its addresses, behind its Service; without any, all addresses.
+    /// Its own addresses, not its Service's. Left out, all addresses.
     #[serde(default)]
     pub cidrs: Vec<Cidr>,
+    /// Its ports.
     #[serde(default = "default_api_server_ports")]
     pub ports: Vec<u16>,
 }
@@ -430,45 +452,46 @@ pub struct ApiServer {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Applications {
-    /// Where Applications live.
+    /// The namespace of Applications. Left out, `argocd`.
     #[serde(default = "default_argocd_namespace")]
     pub namespace: DnsLabel,
-    /// The AppProject of the child Applications: allows the preview's namespace and workload kinds, nothing else.
+    /// The AppProject of child Applications. It should allow the previews' namespaces and workload kinds, and nothing else.
     pub project: Interpolated,
-    /// The repository of a policy that names none.
+    /// The repository, if a policy names none.
     pub repository: Option<Interpolated>,
-    /// What a policy's own repository must begin with.
+    /// What the repository that a policy names must begin with. Left out, policies name none.
     #[serde(default)]
     pub repositories: Vec<Url>,
 }
 
-/// Argo CD's own generator cannot tell a fork: without the parameter `fork`, a pull request is unknown.
+/// The parameter `fork` decides. Argo CD's own pull-request generator does not set it: its pull requests are `unknown`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Trust {
-    /// The parameter `fork` is false.
+    /// If the parameter `fork` is false.
     pub trusted: Grant,
-    /// There is no parameter `fork`.
+    /// If there is no parameter `fork`.
     pub unknown: Grant,
-    /// The parameter `fork` is true.
+    /// If the parameter `fork` is true.
     pub fork: Grant,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Grant {
-    /// Nothing runs.
+    /// Nothing of it runs.
     Quarantine,
     /// No secrets, and only synthetic or schema-only databases.
     Restricted,
-    /// All that the policy asks for.
+    /// Everything that the policy asks for.
     Full,
 }
 
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Quarantine {
-    /// Argo CD has dayfly's health check for ConfigMaps (`dayfly plugin --argocd-cm`). Otherwise, a Job that fails.
+    /// Whether Argo CD has dayfly's health check for ConfigMaps (`dayfly plugin --argocd-cm`). If not, a Job that fails shows
+    /// that something is wrong.
     #[serde(default = "yes")]
     pub health_check: bool,
 }
@@ -476,20 +499,24 @@ pub struct Quarantine {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Patch {
+    /// Which objects.
     pub target: Target,
-    /// A JSON Merge Patch (RFC 7396).
+    /// A JSON Merge Patch (RFC 7396), applied first.
     pub merge: Option<serde_json::Value>,
-    /// A JSON Patch (RFC 6902).
+    /// A JSON Patch (RFC 6902): a list of operations.
     #[serde(default)]
     pub json: Vec<serde_json::Value>,
 }
 
-/// The objects that a patch changes: all that is named must fit.
+/// The objects that a patch changes. What is left out, or `*`, fits all.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Target {
+    /// Their kind.
     pub kind: Option<String>,
+    /// Their name.
     pub name: Option<String>,
+    /// Their namespace.
     pub namespace: Option<String>,
 }
 

@@ -33,14 +33,15 @@ pub struct PolicySpec {
     pub team: LabelValue,
     /// Who pays for them: a label of every object.
     pub cost_center: LabelValue,
-    /// How long a preview lives after the last activity, within the guardrails' maximum.
+    /// How long a preview lives after the pull request's last activity, at most as long as the guardrails allow. Left out,
+    /// the guardrails' default.
     pub ttl: Option<Duration>,
-    /// A size from the guardrails.
+    /// How much room the preview gets: the name of a size in the guardrails. Left out, the guardrails' default.
     pub profile: Option<DnsLabel>,
-    /// What labels of a pull request may ask for, besides what the guardrails offer.
+    /// What a label of the pull request may ask for, besides what the guardrails offer.
     #[serde(default)]
     pub labels: Offers,
-    /// Feature flags: variables of the ConfigMap `preview`, each `FLAG_` and its name in capitals.
+    /// Feature flags for the workload: `new-cart` becomes the variable `FLAG_NEW_CART` in the ConfigMap `preview`.
     #[serde(default)]
     pub flags: Ordered<Interpolated>,
     /// Workloads, the short way: a Deployment each, and a Service if there is a port.
@@ -48,19 +49,19 @@ pub struct PolicySpec {
     pub services: Vec<Service>,
     /// The team's own Kustomize, Helm or plain source at the pull request's head, as a child Application.
     pub application: Option<Application>,
-    /// Plain manifests beside this file: paths, in which `*` stands for any part of a name.
+    /// Plain manifests beside this file: paths, in which `*` stands for any part of a name. Only workload kinds are taken.
     #[serde(default)]
     pub manifests: Vec<RelativePath>,
-    /// What is reached from outside.
+    /// Where the preview is reached: each is a URL of its own.
     #[serde(default)]
     pub routes: Vec<Route>,
-    /// What is reached outside: names from the guardrails.
+    /// What the preview may reach outside of its namespace: names from the guardrails' `egress`. Everything else is closed.
     #[serde(default)]
     pub egress: Vec<DnsLabel>,
-    /// Secrets from the platform's store.
+    /// Secrets from the platform's store, each made by an ExternalSecret.
     #[serde(default)]
     pub secrets: Vec<Secret>,
-    /// Databases, a branch of each for every pull request.
+    /// Databases: every pull request gets a branch of each for itself.
     #[serde(default)]
     pub databases: Vec<Database>,
 }
@@ -79,8 +80,9 @@ pub struct Offers {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Service {
+    /// The name of the Deployment, the Service and the container.
     pub name: DnsLabel,
-    /// By digest, or by a tag that holds the head's SHA.
+    /// The image, by digest or by a tag that holds the head's SHA.
     pub image: Interpolated,
     /// Instead of the image's entry point.
     #[serde(default)]
@@ -92,20 +94,21 @@ pub struct Service {
     pub port: Option<u16>,
     /// A path that answers 2xx or 3xx when the workload is ready. Without it, an open port is enough.
     pub health: Option<Interpolated>,
+    /// Environment variables. Those of the ConfigMap `preview` are there as well.
     #[serde(default)]
     pub env: Ordered<Interpolated, EnvName>,
-    /// Secrets and databases of this file, as environment variables.
+    /// Secrets and databases of this file that it gets as environment variables, by their names.
     #[serde(default)]
     pub uses: Vec<DnsLabel>,
-    /// Pods. Left out, one.
+    /// How many Pods run. Left out, one.
     pub replicas: Option<u8>,
-    /// What a Pod asks for; the limits are the profile's.
+    /// What a Pod requests (`cpu`, `memory`, `ephemeral-storage`). The limits are the profile's.
     #[serde(default)]
     pub resources: Ordered<Quantity>,
     /// Folders that the workload writes to, besides `/tmp`; they are empty when a Pod starts.
     #[serde(default)]
     pub writable: Vec<String>,
-    /// The user's number, not 0. Left out, 65532.
+    /// The number of the user that runs it; 0, root, is refused. Left out, 65532.
     pub run_as_user: Option<u32>,
 }
 
@@ -113,30 +116,34 @@ pub struct Service {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Application {
-    /// The folder in the repository.
+    /// The folder in the repository that Argo CD reads.
     pub path: RelativePath,
-    /// Left out, the guardrails'.
+    /// The repository, one of those that the guardrails allow. Left out, the guardrails'.
     pub repository: Option<Url>,
+    /// The folder is a Kustomize overlay.
     pub kustomize: Option<Kustomize>,
+    /// The folder is a Helm chart.
     pub helm: Option<Helm>,
+    /// The folder holds plain manifests.
     pub directory: Option<Directory>,
 }
 
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Kustomize {
-    /// `NAME=IMAGE`, as Kustomize writes it.
+    /// Images to put in place of others: `NAME=IMAGE:TAG` or `NAME=IMAGE@DIGEST`, as Kustomize writes it.
     #[serde(default)]
     pub images: Vec<Interpolated>,
+    /// What all names begin with.
     pub name_prefix: Option<DnsLabel>,
 }
 
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Helm {
-    /// Left out, the policy's name.
+    /// The release's name. Left out, the policy's.
     pub release_name: Option<DnsLabel>,
-    /// Files below `path`.
+    /// Files with values, below `path`.
     #[serde(default)]
     pub value_files: Vec<RelativePath>,
     /// Values by their dotted names, as `helm --set-string` takes them.
@@ -147,6 +154,7 @@ pub struct Helm {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Directory {
+    /// Whether folders below it count too.
     #[serde(default)]
     pub recurse: bool,
 }
@@ -154,23 +162,24 @@ pub struct Directory {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Route {
+    /// Part of the host, and how the policy refers to it: `${{ routes.NAME.url }}`.
     pub name: DnsLabel,
-    /// One of `services`, or a Service of the team's own manifests.
+    /// Which Service answers: one of `services`, or a Service of the team's own manifests.
     pub service: DnsLabel,
     /// The Service's port; needed if it is not one of `services`.
     pub port: Option<u16>,
     /// Only this path and what is below it.
     pub path: Option<String>,
-    /// Who may reach it: a name from the guardrails.
+    /// Who may reach it: a name from the guardrails' `access`.
     pub access: DnsLabel,
-    /// Instead of the host that is made from the names. Must contain the preview's namespace.
+    /// The host, if it should not be `ROUTE-NAMESPACE.DOMAIN`. Must contain the preview's namespace.
     pub host: Option<Interpolated>,
 }
 
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Secret {
-    /// The Secret's name.
+    /// The name of the Secret, and what `uses` refers to.
     pub name: DnsLabel,
     /// Environment variables, and where their values are in the platform's store.
     pub keys: Ordered<SecretKey, EnvName>,
@@ -179,22 +188,25 @@ pub struct Secret {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Database {
-    /// The name of the Secret with its URL.
+    /// The name of the Secret with its URL, and what `uses` refers to.
     pub name: DnsLabel,
-    /// What it is a branch of: a name from the guardrails.
+    /// What it is a branch of: a name from the guardrails' `baselines`.
     pub baseline: DnsLabel,
-    /// The variable that holds its URL. Left out, `DATABASE_URL`.
+    /// The environment variable that holds its URL. Left out, `DATABASE_URL`.
     pub env: Option<EnvName>,
-    /// Brings the schema up to the pull request's.
+    /// Brings the branch's schema up to the pull request's.
     pub migrate: Option<Step>,
-    /// Adds data after `migrate`.
+    /// Adds data, after `migrate`.
     pub seed: Option<Step>,
 }
 
-/// A program of the team's that runs once in the preview's namespace, with `DATABASE_URL` set.
+/// A program of the team's that runs in the preview's namespace, with the database's URL in its environment. It runs again
+/// when its image or command changes.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Step {
+    /// The image, by digest or by a tag that holds the head's SHA.
     pub image: Interpolated,
+    /// The program and its arguments.
     pub command: Vec<Interpolated>,
 }
