@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     finding::{Finding, Rule, Severity, visible},
-    input::scalar::{is_dns_label, is_dns_name},
+    input::scalar::is_dns_label,
     objects::Object,
     value::{Map, Value},
 };
@@ -124,6 +124,16 @@ fn check_metadata(object: &Object, kind: &str, metadata: &Map, template: bool, r
     }
 }
 
+/// What Kubernetes calls a DNS subdomain: unlike in DNS, what stands between two dots may be longer than 63.
+/// Source: `IsDNS1123Subdomain` in `k8s.io/apimachinery/pkg/util/validation/validation.go`.
+fn is_subdomain(name: &str) -> bool {
+    let edge = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    name.len() <= 253
+        && name
+            .split('.')
+            .all(|part| part.starts_with(edge) && part.ends_with(edge) && part.chars().all(|c| edge(c) || c == '-'))
+}
+
 /// Names within their budgets.
 fn name(object: &Object, kind: &str, value: &Value, refuse: &mut dyn FnMut(&str, String)) {
     let Some(name) = value.as_str().filter(|name| !name.is_empty()) else {
@@ -138,16 +148,16 @@ fn name(object: &Object, kind: &str, value: &Value, refuse: &mut dyn FnMut(&str,
             (!matches!(name, "." | "..") && !name.contains(['/', '%']), "anything without `/` and `%`")
         }
         ("Namespace", "") => (is_dns_label(name), "63 lower-case letters, digits and `-`"),
-        ("Job", "batch") => (name.len() <= 63 && is_dns_name(name), "63 lower-case letters, digits, `-` and `.`"),
+        ("Job", "batch") => (name.len() <= 63 && is_subdomain(name), "63 lower-case letters, digits, `-` and `.`"),
         ("Service", "") => (
             is_dns_label(name) && name.starts_with(|c: char| c.is_ascii_lowercase()),
             "63 lower-case letters, digits and `-`, beginning with a letter",
         ),
         // A CronJob's Jobs have 11 characters more; a StatefulSet's revisions, which are labels, as many.
         ("CronJob", "batch") | ("StatefulSet", "apps") => {
-            (name.len() <= 52 && is_dns_name(name), "52 lower-case letters, digits, `-` and `.`")
+            (name.len() <= 52 && is_subdomain(name), "52 lower-case letters, digits, `-` and `.`")
         }
-        _ => (is_dns_name(name), "253 lower-case letters, digits, `-` and `.`"),
+        _ => (is_subdomain(name), "253 lower-case letters, digits, `-` and `.`"),
     };
     if !good {
         let message = format!("`{}` is no name of a {}; allowed: {allowed}", visible(name), visible(kind));
@@ -335,7 +345,9 @@ mod tests {
     fn names_have_budgets() {
         let cases = [
             ("v1", "ConfigMap", "a.b-1".to_owned(), true),
-            ("v1", "ConfigMap", "a".repeat(64), false),
+            ("v1", "ConfigMap", "a".repeat(253), true),
+            ("v1", "ConfigMap", "a".repeat(254), false),
+            ("v1", "ConfigMap", "a-.b".to_owned(), false),
             ("v1", "ConfigMap", "A".to_owned(), false),
             ("v1", "ConfigMap", "a_b".to_owned(), false),
             ("v1", "Namespace", "shop-pr-7".to_owned(), true),
