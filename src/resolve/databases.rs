@@ -79,6 +79,9 @@ struct Names<'a> {
     role: String,
 }
 
+/// A StatefulSet's name: what it makes gets a suffix.
+const STATEFUL_SET: usize = 52;
+
 /// What a name at a provider may have: PostgreSQL's 63 bytes.
 const PROVIDER_NAME: usize = 63;
 
@@ -93,12 +96,12 @@ impl<'a> Resolver<'a> {
         let mut facts = Vec::with_capacity(policy.databases.len());
         let mut jobs = Vec::with_capacity(policy.databases.len() * 3);
         for (index, database) in policy.databases.iter().enumerate() {
-            if let Some((database, its_jobs)) =
-                self.database(database, &format!("/spec/databases/{index}"), grant, namespace, pr)
-            {
+            let granted = self.database(database, &format!("/spec/databases/{index}"), grant, namespace, pr);
+            if let Some((database, its_jobs)) = granted {
                 facts.push(database);
                 jobs.extend(its_jobs);
             }
+            jobs.extend(self.destroy(database, namespace));
         }
         if let Some(first) = facts.iter_mut().find(|database| database.embedded) {
             first.own_account = true;
@@ -130,9 +133,47 @@ impl<'a> Resolver<'a> {
             self.policy_finding(&rules::provided::NOT_PROVIDED, format!("{pointer}/baseline"), message);
             return None;
         };
-        let variable = database.env.as_deref().unwrap_or(VARIABLE);
+        let spec = self.spec(database, baseline_name, baseline, namespace);
         let server_secret = names::shorten(&format!("{}-server", database.name), names::LABEL);
-        let direct_secret = names::shorten(&format!("{}-direct", database.name), names::LABEL);
+        let direct_secret = direct_secret(database);
+        let mut steps = self.steps(database, pointer, pr);
+        let step_inputs: Vec<&str> = steps
+            .iter()
+            .flat_map(|step| std::iter::once(step.image.as_str()).chain(step.command.iter().map(String::as_str)))
+            .collect();
+        let inputs = [&[spec.as_str(), &operations.image], step_inputs.as_slice()].concat();
+        let steps_hash = names::hash(&step_inputs);
+        let stem = format!("{}-migrate", database.name);
+        let facts = DatabaseFacts {
+            migrate: format!("{}-{}", names::shorten(&stem, names::LABEL - 9), names::hash(&inputs)),
+            last_step: steps.pop(),
+            first_steps: steps,
+            jobs_namespace: if embedded { namespace.to_owned() } else { operations.namespace.to_string() },
+            name: database.name.to_string(),
+            variable: database.env.as_deref().unwrap_or(VARIABLE).to_owned(),
+            image: operations.image.clone(),
+            service_account: operations.service_account.to_string(),
+            network_policy: joined(&[namespace, &database.name], ""),
+            server: names::shorten(&format!("database-{}", database.name), STATEFUL_SET),
+            server_secret: server_secret.clone(),
+            secrets: [Some(database.name.to_string()), Some(direct_secret.clone()), embedded.then_some(server_secret)]
+                .into_iter()
+                .flatten()
+                .collect(),
+            embedded_image: baseline.image.clone().unwrap_or_default(),
+            endpoint: baseline.endpoint.as_ref().map(|endpoint| peers(&database.name, endpoint)),
+            job_peers: job_peers(operations, baseline),
+            direct_secret,
+            embedded,
+            own_account: false,
+            spec,
+        };
+        let jobs = jobs(&facts, namespace, &operations.credentials, &steps_hash);
+        Some((facts, jobs))
+    }
+
+    /// What a database's Jobs are told.
+    fn spec(&self, database: &Database, baseline_name: &str, baseline: &Baseline, namespace: &str) -> String {
         let spec = Spec {
             version: 1,
             environment: namespace,
@@ -152,48 +193,54 @@ impl<'a> Resolver<'a> {
             names: Names {
                 namespace,
                 secret: &database.name,
-                variable,
-                direct_secret: &direct_secret,
+                variable: database.env.as_deref().unwrap_or(VARIABLE),
+                direct_secret: &direct_secret(database),
                 branch: provider_name(&[namespace, &database.name]),
                 role: provider_name(&[namespace, &database.name, "user"]),
             },
             deadline_seconds: DEADLINE,
         };
-        let spec = serde_json::to_string(&spec).unwrap_or_default();
-        let mut steps = self.steps(database, pointer, pr);
-        let step_inputs: Vec<&str> = steps
-            .iter()
-            .flat_map(|step| std::iter::once(step.image.as_str()).chain(step.command.iter().map(String::as_str)))
-            .collect();
-        let inputs = [&[spec.as_str(), &operations.image], step_inputs.as_slice()].concat();
-        let steps_hash = names::hash(&step_inputs);
-        let stem = format!("{}-migrate", database.name);
-        let facts = DatabaseFacts {
-            migrate: format!("{}-{}", names::shorten(&stem, names::LABEL - 9), names::hash(&inputs)),
-            last_step: steps.pop(),
-            first_steps: steps,
-            jobs_namespace: if embedded { namespace.to_owned() } else { operations.namespace.to_string() },
-            name: database.name.to_string(),
-            variable: variable.to_owned(),
+        serde_json::to_string(&spec).unwrap_or_default()
+    }
+
+    /// What removes a database. A preview's trust may change while it lives, and with it the baseline of its database, so this
+    /// does not look at what was granted: wherever a branch may have been made, it is removed.
+    fn destroy(&self, database: &Database, namespace: &str) -> Vec<DatabaseJob> {
+        let guardrails = self.guardrails;
+        let Some(operations) = &guardrails.operations else { return Vec::new() };
+        let asked = guardrails.baselines.iter().find(|(name, _)| **name == *database.baseline);
+        let restricted = asked.and_then(|(_, baseline)| {
+            let name = baseline.restricted.as_deref()?;
+            guardrails.baselines.iter().find(|(other, _)| *other == name)
+        });
+        // A server or a project removes its branch by name, whatever it was made from.
+        let place = |baseline: &'a Baseline| (baseline.provider, &baseline.project, &baseline.api);
+        let mut places: Vec<(&str, &'a Baseline)> = Vec::with_capacity(2);
+        for (name, baseline) in asked.into_iter().chain(restricted) {
+            // An embedded database goes with its namespace.
+            if baseline.provider != Provider::Embedded
+                && !places.iter().any(|(_, other)| place(other) == place(baseline))
+            {
+                places.push((name, baseline));
+            }
+        }
+        let jobs = places.into_iter().enumerate().map(|(index, (name, baseline))| DatabaseJob {
+            // A hook has one name for ever, and hangs on nothing that a push changes: what once rendered renders at deletion.
+            name: joined(&[namespace, &database.name], if index == 0 { "destroy" } else { "destroy-restricted" }),
+            namespace: operations.namespace.to_string(),
+            database: database.name.to_string(),
+            step: "destroy",
+            annotations: annotations(&[
+                ("argocd.argoproj.io/hook", "PostDelete"),
+                ("argocd.argoproj.io/hook-delete-policy", "HookSucceeded,BeforeHookCreation"),
+            ]),
+            active_deadline_seconds: 2 * DEADLINE,
             image: operations.image.clone(),
             service_account: operations.service_account.to_string(),
-            network_policy: names::shorten(&format!("{namespace}-{}", database.name), names::LABEL),
-            server: names::shorten(&format!("database-{}", database.name), names::LABEL),
-            server_secret: server_secret.clone(),
-            secrets: [Some(database.name.to_string()), Some(direct_secret.clone()), embedded.then_some(server_secret)]
-                .into_iter()
-                .flatten()
-                .collect(),
-            embedded_image: baseline.image.clone().unwrap_or_default(),
-            endpoint: baseline.endpoint.as_ref().map(|endpoint| peers(&database.name, endpoint)),
-            job_peers: job_peers(operations, baseline),
-            direct_secret,
-            embedded,
-            own_account: false,
-            spec,
-        };
-        let jobs = jobs(&facts, namespace, &operations.credentials, &steps_hash);
-        Some((facts, jobs))
+            credentials: operations.credentials.to_string(),
+            spec: self.spec(database, name, baseline, namespace),
+        });
+        jobs.collect()
     }
 
     /// The baseline that this pull request may have.
@@ -274,45 +321,45 @@ impl<'a> Resolver<'a> {
     }
 }
 
-/// provision, verify and destroy. An embedded database goes with its namespace, so nothing destroys it.
+/// provision and verify.
 fn jobs(database: &DatabaseFacts, namespace: &str, credentials: &str, steps_hash: &str) -> Vec<DatabaseJob> {
-    let job = |step: &'static str, name: String, annotations: &[(&'static str, &'static str)]| DatabaseJob {
-        name,
-        namespace: database.jobs_namespace.clone(),
-        database: database.name.clone(),
-        step,
-        annotations: Value::Map(annotations.iter().map(|(key, value)| ((*key).into(), Value::from(*value))).collect()),
-        active_deadline_seconds: 2 * DEADLINE,
-        image: database.image.clone(),
-        service_account: database.service_account.clone(),
-        credentials: if database.embedded { String::new() } else { credentials.to_owned() },
-        spec: database.spec.clone(),
-    };
-    let stem = |step: &str| {
-        if database.embedded {
+    let job = |step: &'static str, wave: &'static str, inputs: &[&str]| {
+        let stem = if database.embedded {
             format!("{}-{step}", database.name)
         } else {
             format!("{namespace}-{}-{step}", database.name)
+        };
+        let hash = names::hash(&[&[database.spec.as_str(), &database.image], inputs].concat());
+        DatabaseJob {
+            name: format!("{}-{hash}", names::shorten(&stem, names::LABEL - 9)),
+            namespace: database.jobs_namespace.clone(),
+            database: database.name.clone(),
+            step,
+            annotations: annotations(&[("argocd.argoproj.io/sync-wave", wave)]),
+            active_deadline_seconds: 2 * DEADLINE,
+            image: database.image.clone(),
+            service_account: database.service_account.clone(),
+            credentials: if database.embedded { String::new() } else { credentials.to_owned() },
+            spec: database.spec.clone(),
         }
     };
-    let hashed = |step: &str, inputs: &[&str]| {
-        let hash = names::hash(&[&[database.spec.as_str(), &database.image], inputs].concat());
-        format!("{}-{hash}", names::shorten(&stem(step), names::LABEL - 9))
-    };
-    let wave = |wave| [("argocd.argoproj.io/sync-wave", wave)];
-    let mut jobs = vec![
-        job("provision", hashed("provision", &[]), &wave(WAVES.guard)),
-        job("verify", hashed("verify", &[steps_hash]), &wave(WAVES.verify)),
-    ];
-    if !database.embedded {
-        // A hook has one name for ever, and hangs on nothing that a push changes: what once rendered renders at deletion.
-        let hook = [
-            ("argocd.argoproj.io/hook", "PostDelete"),
-            ("argocd.argoproj.io/hook-delete-policy", "HookSucceeded,BeforeHookCreation"),
-        ];
-        jobs.push(job("destroy", names::shorten(&stem("destroy"), names::LABEL), &hook));
-    }
-    jobs
+    vec![job("provision", WAVES.guard, &[]), job("verify", WAVES.verify, &[steps_hash])]
+}
+
+fn annotations(annotations: &[(&'static str, &'static str)]) -> Value {
+    Value::Map(annotations.iter().map(|(key, value)| ((*key).into(), Value::from(*value))).collect())
+}
+
+/// `storefront-pr-128-main-destroy-HASH`, in the operations namespace, where all previews meet. Both a policy's and a
+/// database's name may hold hyphens, so that different parts could make one text: the hash keeps them apart.
+fn joined(parts: &[&str], step: &str) -> String {
+    let stem = parts.iter().copied().chain(Some(step).filter(|step| !step.is_empty())).collect::<Vec<_>>().join("-");
+    format!("{}-{}", names::shorten(&stem, names::LABEL - 9), names::hash(parts))
+}
+
+/// The Secret of migrate and seed.
+fn direct_secret(database: &Database) -> String {
+    names::shorten(&format!("{}-direct", database.name), names::LABEL)
 }
 
 /// `storefront_pr_128_main`: letters, digits and underscores, which every server takes without quotes.

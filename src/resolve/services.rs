@@ -2,7 +2,10 @@
 
 use crate::{
     finding::{InputFile, nearest},
-    input::{guardrails::Profile, policy::Service},
+    input::{
+        guardrails::{Profile, Tls},
+        policy::Service,
+    },
     rules,
     value::{Map, Value},
 };
@@ -62,11 +65,20 @@ impl<'a> Resolver<'a> {
         let policy = self.policy;
         let services = policy.services.iter().map(|service| &*service.name).collect();
         let routes = policy.routes.iter().map(|route| &*route.name).collect();
+        // What is made for a database or a certificate is a Secret too.
+        let per_host = self.guardrails.ingress.as_ref().is_some_and(|ingress| ingress.tls != Tls::Wildcard);
+        let derived: Vec<String> = policy
+            .databases
+            .iter()
+            .flat_map(|database| ["direct", "server"].map(|what| format!("{}-{what}", database.name)))
+            .chain(policy.routes.iter().filter(|_| per_host).map(|route| format!("{}-tls", route.name)))
+            .collect();
         let secrets = policy
             .secrets
             .iter()
             .map(|secret| &*secret.name)
             .chain(policy.databases.iter().map(|database| &*database.name))
+            .chain(derived.iter().map(String::as_str))
             .collect();
         for (what, names) in [("service", services), ("route", routes), ("secret or database", secrets)] {
             for name in rules::reference::repeated(names) {
