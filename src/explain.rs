@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::{
     emit,
-    finding::{InputFile, Location, Subject, nearest, visible},
+    finding::{InputFile, Location, nearest, visible},
     input::{Parameters, Source},
     objects::{Object, Origin as ObjectOrigin},
     render::{Rendered, Renderer},
@@ -141,10 +141,10 @@ fn write_decision(text: &mut String, decision: &Decision, sources: &Sources<'_>)
             format!("pull request, parameter {}", pointer.trim_start_matches('/'))
         }
         Origin::Label(label) => format!("pull request, label `{}`", visible(label)),
-        Origin::Parameter(name) => match sources.parameters.subject(name) {
-            Subject::Place(place) => format!("pull request, {}", shown_place(&place)),
-            _ => format!("pull request, parameter `{name}`"),
-        },
+        Origin::Parameter(name) => {
+            let place = sources.parameters.locate(sources.parameters.places().as_ref(), &format!("/{name}"));
+            format!("pull request, {}", shown_place(&place))
+        }
     };
     let _ = writeln!(text, "  set by     {origin}");
     if let Some(code) = decision.rule {

@@ -214,18 +214,17 @@ pub(super) fn parameters(flags: &InputFlags) -> anyhow::Result<Parameters> {
 
 /// Looks up where findings stand.
 pub(super) fn locate(findings: &mut [Finding], guardrails: &Source, policy: &Source, parameters: Option<&Parameters>) {
+    let (guardrails, policy) = (guardrails.places(), policy.places());
+    let of_parameters = parameters.and_then(Parameters::places);
     for finding in findings {
         let Subject::Input(file, pointer) = &finding.subject else { continue };
         let location = match file {
             InputFile::Guardrails => guardrails.locate(pointer),
             InputFile::Policy => policy.locate(pointer),
-            InputFile::Parameters => {
-                let name = pointer.trim_start_matches('/');
-                match parameters.map(|parameters| parameters.subject(name)) {
-                    Some(Subject::Place(location)) => location,
-                    _ => Location { pointer: Some(pointer.clone()), ..Location::default() },
-                }
-            }
+            InputFile::Parameters => match parameters {
+                Some(parameters) => parameters.locate(of_parameters.as_ref(), pointer),
+                None => Location { pointer: Some(pointer.clone()), ..Location::default() },
+            },
         };
         finding.subject = Subject::Place(location);
     }

@@ -13,13 +13,13 @@ use crate::{
     yaml::{Data, Entry, Mark, Node, scalar},
 };
 
-use super::{Source, scalar::refusal};
+use super::{Places, Source, scalar::refusal};
 
 /// All findings about `node`, which should be a `T`.
 pub(super) fn diagnose<T: JsonSchema>(source: &Source, file: InputFile, owner: Owner, node: &Node<'_>) -> Vec<Finding> {
     let schema = schemars::schema_for!(T).to_value();
     let definitions = schema.get("$defs").and_then(Json::as_object).cloned().unwrap_or_default();
-    let mut walk = Walk { source, file, owner, definitions, findings: Vec::new() };
+    let mut walk = Walk { places: source.places(), file, owner, definitions, findings: Vec::new() };
     walk.node(&schema, node, "");
     walk.findings.sort_by_key(|finding| {
         let location = finding.location();
@@ -29,7 +29,7 @@ pub(super) fn diagnose<T: JsonSchema>(source: &Source, file: InputFile, owner: O
 }
 
 struct Walk<'s> {
-    source: &'s Source,
+    places: Places<'s>,
     file: InputFile,
     owner: Owner,
     definitions: Map<String, Json>,
@@ -45,7 +45,7 @@ impl Walk<'_> {
         message: String,
         help: Option<String>,
     ) {
-        let location = Location { pointer: Some(pointer.to_owned()), ..self.source.location(mark) };
+        let location = Location { pointer: Some(pointer.to_owned()), ..self.places.location(mark) };
         let _ = self.file;
         let mut finding = Finding::new(rule, self.owner, Subject::Place(location), message);
         finding.help = help;

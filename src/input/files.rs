@@ -41,5 +41,9 @@ pub fn open_below(folder: &Path, path: &str) -> anyhow::Result<PathBuf> {
     if !full.starts_with(&root) {
         bail!("`{path}` is a link that leads out of its folder");
     }
+    // Reading a pipe that nobody writes to would wait for ever.
+    if !full.is_file() && !full.is_dir() {
+        bail!("`{path}` is neither a file nor a folder");
+    }
     Ok(full)
 }

@@ -18,7 +18,7 @@ pub use guardrails::{Guardrails, GuardrailsSpec};
 pub use ordered::Ordered;
 pub use parameters::Parameters;
 pub use policy::{Policy, PolicySpec};
-pub use source::{Source, read_policy, read_typed, to_value};
+pub use source::{Places, Source, read_policy, read_typed, to_value};
 
 use schemars::JsonSchema;
 use serde::Deserialize;

@@ -6,12 +6,12 @@
 use anyhow::{Context as _, bail};
 
 use crate::{
-    finding::{Finding, Location, Owner, Subject},
-    value::Value,
-    yaml::{Limits, Node, scalar},
+    finding::{Finding, Location, Owner},
+    value::{Value, pointer_segments},
+    yaml::{Data, Entry, Limits, Node, scalar},
 };
 
-use super::{Source, to_value};
+use super::{Places, Source, to_value};
 
 /// A parameter that dayfly knows, as `dayfly parameters` announces it.
 #[derive(Debug)]
@@ -76,15 +76,21 @@ impl Parameters {
         &self.problems
     }
 
+    /// Finds places in their file, if they were read from one.
+    pub fn places(&self) -> Option<Places<'_>> {
+        self.source.as_ref().map(Source::places)
+    }
+
     /// Where a parameter stands.
-    pub fn subject(&self, name: &str) -> Subject {
-        match &self.source {
-            Some(source) if self.get(name).is_some() => Subject::Place(source.locate(&format!("/{name}"))),
-            source => Subject::Place(Location {
-                file: source.as_ref().map(|source| source.name.clone()),
-                pointer: Some(format!("/{name}")),
+    pub fn locate(&self, places: Option<&Places<'_>>, pointer: &str) -> Location {
+        let is_there = pointer_segments(pointer).next().is_some_and(|name| self.get(&name).is_some());
+        match places {
+            Some(places) if is_there => places.locate(pointer),
+            _ => Location {
+                file: self.source.as_ref().map(|source| source.name.clone()),
+                pointer: Some(pointer.to_owned()),
                 ..Location::default()
-            }),
+            },
         }
     }
 
@@ -129,19 +135,18 @@ impl Parameters {
 }
 
 fn map_entries(node: &Node<'_>) -> anyhow::Result<Vec<(String, Value)>> {
-    match to_value(node, scalar::core) {
-        Value::Map(map) => Ok(map
-            .into_iter()
-            .map(|(name, value)| {
-                // A number keeps its text: a SHA of digits is no number.
-                let text =
-                    node.get(&name).and_then(Node::text).filter(|_| matches!(value, Value::Int(_) | Value::Float(_)));
-                let value = text.map_or(value.clone(), Value::string);
-                (name.into_owned(), value)
-            })
-            .collect()),
-        other => bail!("parameters are a map of names and values, found {}", other.kind_name()),
-    }
+    let Data::Map(entries) = &node.data else {
+        bail!("parameters are a map of names and values, found {}", to_value(node, scalar::core).kind_name())
+    };
+    let entry = |entry: &Entry<'_>| {
+        let value = match to_value(&entry.value, scalar::core) {
+            // A number keeps its text: a SHA of digits is no number.
+            Value::Int(_) | Value::Float(_) => Value::string(entry.value.text().unwrap_or_default()),
+            value => value,
+        };
+        (entry.key.clone().into_owned(), value)
+    };
+    Ok(entries.iter().map(entry).collect())
 }
 
 /// Entries that are no such thing are left out: Argo CD writes the list, its future may bring more fields.

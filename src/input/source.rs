@@ -1,5 +1,7 @@
 //! A file that was read, and how its places are shown.
 
+use std::cell::OnceCell;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -28,31 +30,21 @@ pub struct Source {
 impl Source {
     /// A place of this file, with the line that stands there.
     pub fn location(&self, mark: Mark) -> Location {
-        let line = self.text.lines().nth(mark.line.saturating_sub(1) as usize).unwrap_or_default();
-        Location {
-            file: Some(self.name.clone()),
-            line: Some(mark.line),
-            column: Some(mark.column),
-            source: Some(visible(&line.trim_end().replace('\t', " ")).into_owned()),
-            ..Location::default()
-        }
+        self.places().location(mark)
     }
 
     /// The place of a JSON pointer, found by reading the file once more: only findings need it.
     pub fn locate(&self, pointer: &str) -> Location {
-        let mark = match yaml::read(&self.text, Limits::DOCUMENT) {
-            Ok(documents) => documents.first().map(|node| node.locate(pointer, false)).unwrap_or_default(),
-            Err(_) => Mark::default(),
-        };
-        let location = if mark.line == 0 {
-            Location { file: Some(self.name.clone()), ..Location::default() }
-        } else {
-            self.location(mark)
-        };
-        Location { pointer: Some(pointer.to_owned()), ..location }
+        self.places().locate(pointer)
+    }
+
+    /// For many places: a file with a thousand mistakes is not read a thousand times.
+    pub fn places(&self) -> Places<'_> {
+        Places { source: self, lines: OnceCell::new(), document: OnceCell::new() }
     }
 
     pub(super) fn problems(&self, owner: Owner, problems: Vec<yaml::Problem>) -> Vec<Finding> {
+        let places = self.places();
         problems
             .into_iter()
             .map(|problem| {
@@ -62,7 +54,7 @@ impl Source {
                     ProblemKind::Limit => &INPUT_LIMIT,
                 };
                 let message = visible(&problem.message).into_owned();
-                Finding::new(rule, owner, Subject::Place(self.location(problem.mark)), message)
+                Finding::new(rule, owner, Subject::Place(places.location(problem.mark)), message)
             })
             .collect()
     }
@@ -80,6 +72,40 @@ impl Source {
             let location = Location { file: Some(self.name.clone()), ..Location::default() };
             vec![Finding::new(&WRONG_TYPE, owner, Subject::Place(location), "the file says nothing")]
         })
+    }
+}
+
+/// Finds places in a file: cuts it into lines and reads it when that is needed, once.
+#[derive(Debug)]
+pub struct Places<'s> {
+    source: &'s Source,
+    lines: OnceCell<Vec<&'s str>>,
+    document: OnceCell<Option<Node<'s>>>,
+}
+
+impl<'s> Places<'s> {
+    pub fn location(&self, mark: Mark) -> Location {
+        let lines = self.lines.get_or_init(|| self.source.text.lines().collect());
+        let line = lines.get(mark.line.saturating_sub(1) as usize).copied().unwrap_or_default();
+        Location {
+            file: Some(self.source.name.clone()),
+            line: Some(mark.line),
+            column: Some(mark.column),
+            source: Some(visible(&line.trim_end().replace('\t', " ")).into_owned()),
+            ..Location::default()
+        }
+    }
+
+    pub fn locate(&self, pointer: &str) -> Location {
+        let text: &'s str = &self.source.text;
+        let read = || yaml::read(text, Limits { bytes: usize::MAX, ..Limits::DOCUMENT }).ok()?.into_iter().next();
+        let mark = self.document.get_or_init(read).as_ref().map(|node| node.locate(pointer, false)).unwrap_or_default();
+        let location = if mark.line == 0 {
+            Location { file: Some(self.source.name.clone()), ..Location::default() }
+        } else {
+            self.location(mark)
+        };
+        Location { pointer: Some(pointer.to_owned()), ..location }
     }
 }
 

@@ -67,15 +67,29 @@ pub fn resolve(inputs: Inputs<'_>, record: bool) -> Resolution {
     Resolution { environment: (!trusted_side_is_broken).then_some(environment), findings, decisions }
 }
 
+/// Findings of a quarantine, and characters of each, that its ConfigMap holds.
+const MOST_SHOWN: usize = 30;
+const LONGEST_SHOWN: usize = 600;
+
 impl Environment {
     /// The same preview with nothing in it but its walls, its teardown and what was found.
     #[must_use]
     pub fn quarantined(mut self, guardrails: &GuardrailsSpec, findings: &[Finding]) -> Self {
-        let lines: Vec<String> = findings
-            .iter()
-            .filter(|finding| finding.is_error())
-            .map(|finding| format!("{}: {}", finding.rule.code, finding.message))
-            .collect();
+        let mut errors = findings.iter().filter(|finding| finding.is_error());
+        let mut lines: Vec<String> = Vec::new();
+        // They become an object, and people read them in Argo CD: neither has room for thousands.
+        for finding in errors.by_ref().take(MOST_SHOWN) {
+            let mut line = format!("{}: {}", finding.rule.code, finding.message);
+            if let Some((end, _)) = line.char_indices().nth(LONGEST_SHOWN) {
+                line.truncate(end);
+                line.push('…');
+            }
+            lines.push(line);
+        }
+        match errors.count() {
+            0 => {}
+            more => lines.push(format!("and {more} more: `dayfly check` shows all")),
+        }
         let mut quota = Map::default();
         quota.push("pods", Value::from("0"));
         self.quota = Value::Map(quota);

@@ -1,20 +1,26 @@
 //! Who the pull request is: parameters, judged.
 
 use crate::{
-    finding::{Finding, Owner, nearest, printable, visible},
+    finding::{Finding, InputFile, Owner, Subject, nearest, printable, visible},
     input::{
         Parameters,
         parameters::KNOWN,
         scalar::{Scalar as _, Url},
     },
     rules::input::{INVALID_PARAMETER, UNKNOWN_FIELD},
-    value::Value,
+    value::{Value, push_segment},
 };
 
 use super::names;
 
 /// A pull request whose number is none that a code host gives.
 const UNNUMBERED: &str = "unnumbered";
+
+/// Most unknown parameters that are reported one by one.
+const MOST_UNKNOWN: usize = 20;
+
+/// Most labels: as many as GitHub allows.
+const MOST_LABELS: usize = 100;
 
 /// Longest free text that is kept, in characters.
 const LONGEST_TEXT: usize = 200;
@@ -81,6 +87,12 @@ pub(super) fn rfc3339(seconds: u64) -> String {
     humantime::format_rfc3339_seconds(std::time::UNIX_EPOCH + std::time::Duration::from_secs(seconds)).to_string()
 }
 
+fn subject(name: &str) -> Subject {
+    let mut pointer = String::new();
+    push_segment(&mut pointer, name);
+    Subject::Input(InputFile::Parameters, pointer)
+}
+
 struct Reader<'a> {
     parameters: &'a Parameters,
     findings: &'a mut Vec<Finding>,
@@ -88,22 +100,19 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn report(&mut self, name: &str, message: String) {
-        self.findings.push(Finding::new(
-            &INVALID_PARAMETER,
-            Owner::PullRequest,
-            self.parameters.subject(name),
-            message,
-        ));
+        self.findings.push(Finding::new(&INVALID_PARAMETER, Owner::PullRequest, subject(name), message));
     }
 
     fn unknown_names(&mut self) {
-        for name in self.parameters.names() {
-            if !KNOWN.iter().any(|known| known.name == name) {
-                let hint = nearest(name, KNOWN.iter().map(|known| known.name));
-                let message = format!("unknown parameter `{}`{hint}", visible(name));
-                let subject = self.parameters.subject(name);
-                self.findings.push(Finding::new(&UNKNOWN_FIELD, Owner::PullRequest, subject, message));
-            }
+        let mut unknown = self.parameters.names().filter(|name| !KNOWN.iter().any(|known| known.name == *name));
+        for name in unknown.by_ref().take(MOST_UNKNOWN) {
+            let hint = nearest(name, KNOWN.iter().map(|known| known.name));
+            let message = format!("unknown parameter `{}`{hint}", visible(name));
+            self.findings.push(Finding::new(&UNKNOWN_FIELD, Owner::PullRequest, subject(name), message));
+        }
+        if let Some(next) = unknown.next() {
+            let message = format!("{} more unknown parameters", 1 + unknown.count());
+            self.findings.push(Finding::new(&UNKNOWN_FIELD, Owner::PullRequest, subject(next), message));
         }
     }
 
@@ -214,6 +223,10 @@ impl Reader<'_> {
                 return Vec::new();
             }
         };
+        if items.len() > MOST_LABELS {
+            self.report("labels", format!("{} labels, allowed are {MOST_LABELS}", items.len()));
+        }
+        let items = &items[..items.len().min(MOST_LABELS)];
         let labels: Vec<String> =
             items.iter().filter_map(Value::as_str).map(|label| printable(label, LONGEST_TEXT).into_owned()).collect();
         if labels.len() < items.len() {

@@ -4,7 +4,7 @@ use crate::{
     finding::InputFile,
     input::guardrails::{Grant, Secrets, StoreProvider},
     rules,
-    value::{Map, Value, to_value},
+    value::{Value, to_value},
 };
 
 use super::{

@@ -1,6 +1,6 @@
 //! From events to a tree, within limits.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::HashMap};
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Span, Tag};
 
@@ -23,9 +23,9 @@ pub struct Limits {
 
 impl Limits {
     /// One document that a person writes.
-    pub const DOCUMENT: Self = Self { bytes: 1 << 20, depth: 32, nodes: 100_000, aliases: 100, documents: 1 };
+    pub const DOCUMENT: Self = Self { bytes: 1 << 20, depth: 32, nodes: 20_000, aliases: 100, documents: 1 };
     /// A file of manifests.
-    pub const MANIFESTS: Self = Self { documents: 200, ..Self::DOCUMENT };
+    pub const MANIFESTS: Self = Self { nodes: 100_000, documents: 200, ..Self::DOCUMENT };
 }
 
 /// The documents of `text`, empty ones left out, or everything that is wrong with it.
@@ -65,6 +65,27 @@ struct Open<'a> {
     data: Data<'a>,
     /// Its text, whether it may be a merge key, its place.
     key: Option<(Cow<'a, str>, bool, Mark)>,
+    index: Index<'a>,
+}
+
+/// Where the keys of a large map are: looking through all of them for each one would take its size squared.
+#[derive(Default)]
+struct Index<'a>(HashMap<Cow<'a, str>, usize>);
+
+impl<'a> Index<'a> {
+    /// Maps that people write are small, and looked through faster than hashed.
+    const SMALL: usize = 32;
+
+    fn position(&mut self, entries: &[Entry<'a>], key: &str) -> Option<usize> {
+        if entries.len() <= Self::SMALL {
+            return entries.iter().position(|entry| entry.key == key);
+        }
+        // Keys are unique and none is ever removed, so the index lacks the last ones at most.
+        for (position, entry) in entries.iter().enumerate().skip(self.0.len()) {
+            self.0.insert(entry.key.clone(), position);
+        }
+        self.0.get(key).copied()
+    }
 }
 
 #[derive(Default)]
@@ -116,7 +137,7 @@ impl<'a> Builder<'a> {
         is_string_tag(tag, mark)?;
         self.nodes += 1;
         self.within(self.open.len() + 1, self.limits.depth, "levels of nesting", mark)?;
-        self.open.push(Open { mark, anchor, data, key: None });
+        self.open.push(Open { mark, anchor, data, key: None, index: Index::default() });
         Ok(())
     }
 
@@ -159,15 +180,17 @@ impl<'a> Builder<'a> {
                     Data::Scalar { text, plain } => parent.key = Some((text, plain, mark)),
                     _ => return Err(Problem { kind: ProblemKind::Syntax, mark, message: "a key must be text".into() }),
                 },
-                Some((key, true, key_mark)) if key == "<<" => merge(entries, node, key_mark)?,
-                Some((key, _, key_mark)) => match entries.iter_mut().find(|entry| entry.key == key) {
+                Some((key, true, key_mark)) if key == "<<" => merge(entries, &mut parent.index, node, key_mark)?,
+                Some((key, _, key_mark)) => match parent.index.position(entries, &key) {
                     None => entries.push(Entry { key, mark: key_mark, value: node }),
                     // A merged-in entry has its own place, further up or equal to its alias'; the one written here wins.
-                    Some(first) if first.mark == MERGED => *first = Entry { key, mark: key_mark, value: node },
+                    Some(first) if entries[first].mark == MERGED => {
+                        entries[first] = Entry { key, mark: key_mark, value: node };
+                    }
                     Some(first) => self.problems.push(Problem {
                         kind: ProblemKind::DuplicateKey,
                         mark: key_mark,
-                        message: format!("duplicate key `{key}`, first in line {}", first.mark.line),
+                        message: format!("duplicate key `{key}`, first in line {}", entries[first].mark.line),
                     }),
                 },
             },
@@ -188,17 +211,17 @@ impl<'a> Builder<'a> {
 const MERGED: Mark = Mark { line: 0, column: 0 };
 
 /// YAML 1.1's merge key: the entries of a map, or of several, that are not there yet.
-fn merge<'a>(entries: &mut Vec<Entry<'a>>, node: Node<'a>, mark: Mark) -> Result<(), Problem> {
+fn merge<'a>(entries: &mut Vec<Entry<'a>>, index: &mut Index<'a>, node: Node<'a>, mark: Mark) -> Result<(), Problem> {
     match node.data {
         Data::Map(merged) => {
             for entry in merged {
-                if !entries.iter().any(|present| present.key == entry.key) {
+                if index.position(entries, &entry.key).is_none() {
                     entries.push(Entry { mark: MERGED, ..entry });
                 }
             }
             Ok(())
         }
-        Data::List(items) => items.into_iter().try_for_each(|item| merge(entries, item, mark)),
+        Data::List(items) => items.into_iter().try_for_each(|item| merge(entries, index, item, mark)),
         Data::Scalar { .. } => {
             Err(Problem { kind: ProblemKind::Syntax, mark, message: "`<<` takes a map or a list of maps".into() })
         }
