@@ -103,7 +103,13 @@ impl Renderer {
     fn quarantine(&self, environment: Environment, mut rendered: Rendered, explain: bool) -> Rendered {
         rendered.objects.clear();
         rendered.traces.clear();
-        let blames_others = |finding: &Finding| finding.is_error() && finding.owner != Owner::PullRequest;
+        // What templates made of a policy that the pull request wrote is the pull request's: if the templates themselves
+        // are broken, so is the quarantine.
+        let single = self.guardrails.spec.layout == Layout::Single;
+        let is_its_own = |finding: &Finding| {
+            finding.owner == Owner::PullRequest || (single && matches!(finding.subject, Subject::Object(..)))
+        };
+        let blames_others = |finding: &Finding| finding.is_error() && !is_its_own(finding);
         if rendered.findings.iter().any(blames_others) {
             rendered.environment = Some(environment);
             return rendered;
