@@ -137,7 +137,7 @@ impl Renderer {
         let context = to_value(environment);
         let mut objects: Vec<Object> = Vec::with_capacity(64);
         let replaced = |name: &str| self.templates.iter().any(|own| own.name == name);
-        let built_in = template::BUILT_IN.iter().filter(|template| !replaced(&template.name));
+        let built_in = template::BUILT_IN.iter().filter(|template| !replaced(template.name));
         for template in built_in.chain(&self.templates) {
             let mut trace = traces.is_some().then(Trace::default);
             match template::evaluate(template, &context, trace.as_mut()) {
@@ -145,7 +145,7 @@ impl Renderer {
                     objects.extend(
                         values
                             .into_iter()
-                            .map(|value| Object { value, origin: Origin::Template(template.name.clone()) }),
+                            .map(|value| Object { value, origin: Origin::Template(template.name.into()) }),
                     );
                 }
                 Err(message) => {

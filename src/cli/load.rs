@@ -99,8 +99,11 @@ fn guardrails(flags: &InputFlags) -> anyhow::Result<(Source, Option<PathBuf>)> {
 
 fn policy_source(folder: &Path) -> anyhow::Result<Source> {
     let named = folder.join(POLICY).display().to_string();
-    let path = open_below(folder, POLICY)
-        .with_context(|| format!("there is no policy `{named}`: `dayfly init` writes one"))?;
+    // A plain file leads nowhere else; anything else is followed, and looked at.
+    let plain = folder.join(POLICY);
+    let is_plain = std::fs::symlink_metadata(&plain).is_ok_and(|metadata| metadata.is_file());
+    let path = if is_plain { Ok(plain) } else { open_below(folder, POLICY) };
+    let path = path.with_context(|| format!("there is no policy `{named}`: `dayfly init` writes one"))?;
     let source = read_file(&path, Limits::DOCUMENT.bytes)?;
     let name = named.strip_prefix("./").unwrap_or(&named).to_owned();
     Ok(Source { name, ..source })

@@ -63,6 +63,8 @@ pub(super) fn run(
     }
     emit::write(&args.output, &rendered.objects, out)?;
     report(&rendered.findings, colour, err)?;
+    // The process ends here: giving thousands of small pieces back first would be a tenth of its time.
+    std::mem::forget((rendered, loaded, parameters));
     // For Argo CD the quarantine is an answer like any other; for people it is a finding.
     Ok(if has_errors && !load::is_plugin(flags) { ExitCode::Findings } else { ExitCode::Fine })
 }

@@ -9,10 +9,7 @@ pub mod parse;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer};
 
-use crate::{
-    input::scalar::Scalar,
-    value::{Text, Value},
-};
+use crate::{input::scalar::Scalar, value::Value};
 pub use parse::Part;
 
 /// A string of an input file that may hold expressions.
@@ -62,24 +59,26 @@ impl<'a> Scope<'a> {
     }
 
     /// What a path leads to.
-    pub fn look_up(&self, path: &[Text]) -> Result<&'a Value, String> {
-        let (first, rest) = path.split_first().ok_or("an empty path")?;
+    pub fn look_up<'p>(&self, mut path: impl Iterator<Item = &'p str> + Clone) -> Result<&'a Value, String> {
+        let whole = path.clone();
+        let mut depth = 1;
+        let first = path.next().ok_or("an empty path")?;
         let mut value = self.variable(first).ok_or_else(|| self.unknown(first))?;
-        for (index, name) in rest.iter().enumerate() {
+        for name in path {
+            let so_far = || whole.clone().take(depth).collect::<Vec<_>>().join(".");
             value = match value {
                 Value::Map(map) => map.get(name).ok_or_else(|| {
                     let nearest = crate::finding::nearest(name, map.iter().map(|(key, _)| key));
-                    format!("`{}` has no `{name}`{nearest}", path[..=index].join("."))
+                    format!("`{}` has no `{name}`{nearest}", so_far())
                 })?,
                 Value::List(items) => name
                     .parse()
                     .ok()
                     .and_then(|index: usize| items.get(index))
-                    .ok_or_else(|| format!("`{}` has no item `{name}`", path[..=index].join(".")))?,
-                other => {
-                    return Err(format!("`{}` is {}, it has no `{name}`", path[..=index].join("."), other.kind_name()));
-                }
+                    .ok_or_else(|| format!("`{}` has no item `{name}`", so_far()))?,
+                other => return Err(format!("`{}` is {}, it has no `{name}`", so_far(), other.kind_name())),
             };
+            depth += 1;
         }
         Ok(value)
     }
@@ -90,28 +89,13 @@ impl<'a> Scope<'a> {
     }
 }
 
-/// What `parts` come to: alone, an expression keeps its type; with text around it, everything is text.
-pub fn evaluate(parts: &[Part], scope: Scope<'_>) -> Result<Value, String> {
-    match parts {
-        [] => Ok(Value::from("")),
-        [Part::Text(text)] => Ok(Value::String(text.clone())),
-        [Part::Path(path)] => scope.look_up(path).cloned(),
-        [Part::Expression(source)] => engine::evaluate(source, scope),
-        parts => {
-            let mut joined = String::with_capacity(64);
-            for part in parts {
-                match part {
-                    Part::Text(text) => joined.push_str(text),
-                    Part::Path(path) => push(&mut joined, scope.look_up(path)?)?,
-                    Part::Expression(source) => push(&mut joined, &engine::evaluate(source, scope)?)?,
-                }
-            }
-            Ok(Value::string(joined))
-        }
-    }
+/// What an expression that is more than a path comes to.
+pub fn compute(source: &str, scope: Scope<'_>) -> Result<Value, String> {
+    engine::evaluate(source, scope)
 }
 
-fn push(joined: &mut String, value: &Value) -> Result<(), String> {
+/// Appends a value to text, if it has a text.
+pub fn push_text(joined: &mut String, value: &Value) -> Result<(), String> {
     use std::fmt::Write as _;
 
     match value {
@@ -127,14 +111,15 @@ fn push(joined: &mut String, value: &Value) -> Result<(), String> {
 impl Interpolated {
     /// The text that it comes to.
     pub fn text(&self, scope: Scope<'_>) -> Result<String, String> {
-        match self.parts.as_slice() {
-            [Part::Text(text)] => Ok(text.to_string()),
-            parts => {
-                let mut joined = String::new();
-                push(&mut joined, &evaluate(parts, scope)?)?;
-                Ok(joined)
+        let mut joined = String::with_capacity(self.source.len());
+        for part in &self.parts {
+            match part {
+                Part::Text(text) => joined.push_str(text),
+                Part::Path(names) => push_text(&mut joined, scope.look_up(names.iter().map(String::as_str))?)?,
+                Part::Expression(source) => push_text(&mut joined, &compute(source, scope)?)?,
             }
         }
+        Ok(joined)
     }
 
     pub fn parts(&self) -> &[Part] {

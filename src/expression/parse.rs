@@ -1,21 +1,19 @@
 //! Finds the `${{ … }}` in a string. Needs nothing else of the crate: the build script reads templates with it too.
 
-use std::borrow::Cow;
-
 /// A stretch of an interpolated string, as it is kept.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Part {
-    Text(Cow<'static, str>),
-    Path(Cow<'static, [Cow<'static, str>]>),
-    Expression(Cow<'static, str>),
+    Text(String),
+    Path(Vec<String>),
+    Expression(String),
 }
 
 impl From<Piece<'_>> for Part {
     fn from(piece: Piece<'_>) -> Self {
         match piece {
-            Piece::Text(text) => Self::Text(Cow::Owned(text.to_owned())),
-            Piece::Path(names) => Self::Path(names.iter().map(|name| Cow::Owned((*name).to_owned())).collect()),
-            Piece::Expression(source) => Self::Expression(Cow::Owned(source.to_owned())),
+            Piece::Text(text) => Self::Text(text.to_owned()),
+            Piece::Path(names) => Self::Path(names.into_iter().map(str::to_owned).collect()),
+            Piece::Expression(source) => Self::Expression(source.to_owned()),
         }
     }
 }

@@ -18,6 +18,8 @@ pub use guardrails::{Guardrails, GuardrailsSpec};
 pub use ordered::Ordered;
 pub use parameters::Parameters;
 pub use policy::{Policy, PolicySpec};
+#[cfg(test)]
+pub(crate) use source::diagnose_only;
 pub use source::{Places, Source, read_policy, read_typed, to_value};
 
 use schemars::JsonSchema;

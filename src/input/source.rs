@@ -124,6 +124,15 @@ where
     })
 }
 
+/// What the diagnosis alone says, also of a file that can be read: the tests hold the two to each other.
+#[cfg(test)]
+pub(crate) fn diagnose_only<T: JsonSchema>(source: &Source, file: InputFile, owner: Owner) -> Vec<Finding> {
+    match source.document(owner, Limits::DOCUMENT) {
+        Ok(node) => diagnose::<T>(source, file, owner, &node),
+        Err(findings) => findings,
+    }
+}
+
 /// The policy: in layout `single` it comes from the pull request, so a name that can be made out is enough for a
 /// quarantine that says what is wrong with the rest.
 pub fn read_policy(source: &Source, owner: Owner, layout: Layout) -> Result<(Policy, Vec<Finding>), Vec<Finding>> {

@@ -40,11 +40,16 @@ const KINDS: [&str; 33] = [
 ];
 
 /// Sorts by phase, wave, kind, namespace and name.
-pub fn sort(objects: &mut [Object]) {
-    objects.sort_by(|a, b| key(a).cmp(&key(b)));
+pub fn sort(objects: &mut Vec<Object>) {
+    let mut keyed: Vec<_> = std::mem::take(objects).into_iter().map(|object| (rank(&object), object)).collect();
+    keyed.sort_by(|(rank_a, a), (rank_b, b)| {
+        rank_a.cmp(rank_b).then_with(|| (a.namespace(), a.name()).cmp(&(b.namespace(), b.name())))
+    });
+    objects.extend(keyed.into_iter().map(|(_, object)| object));
 }
 
-fn key(object: &Object) -> (u8, i64, usize, Option<&str>, &str) {
+/// Phase, wave and kind.
+fn rank(object: &Object) -> (u8, i64, usize) {
     let phase = match object.annotation("argocd.argoproj.io/hook") {
         None => 1,
         Some("PreSync") => 0,
@@ -53,5 +58,5 @@ fn key(object: &Object) -> (u8, i64, usize, Option<&str>, &str) {
     };
     let wave = object.annotation("argocd.argoproj.io/sync-wave").and_then(|wave| wave.parse().ok()).unwrap_or(0);
     let kind = KINDS.iter().position(|kind| *kind == object.kind()).unwrap_or(KINDS.len());
-    (phase, wave, kind, object.namespace(), object.name())
+    (phase, wave, kind)
 }

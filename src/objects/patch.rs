@@ -6,7 +6,7 @@ use crate::{
     finding::{Finding, InputFile, Owner, Subject},
     input::guardrails::{Patch, Target},
     rules::patch::PATCH,
-    value::{Value, json::keep_order},
+    value::{Map, Value, json::keep_order},
 };
 
 use super::Object;
@@ -23,7 +23,7 @@ pub struct Patches {
 struct Ready {
     index: usize,
     target: Target,
-    merge: Option<serde_json::Value>,
+    merge: Option<Value>,
     json: Vec<PatchOperation>,
 }
 
@@ -45,7 +45,12 @@ impl Patches {
                     )),
                 }
             }
-            ready.patches.push(Ready { index, target: patch.target.clone(), merge: patch.merge.clone(), json });
+            ready.patches.push(Ready {
+                index,
+                target: patch.target.clone(),
+                merge: patch.merge.clone().map(Value::from),
+                json,
+            });
         }
         ready
     }
@@ -54,10 +59,13 @@ impl Patches {
     pub fn apply(&self, objects: &mut [Object], findings: &mut Vec<Finding>) {
         for patch in &self.patches {
             for object in objects.iter_mut().filter(|object| fits(&patch.target, object)) {
-                let mut json = serde_json::Value::from(&object.value);
                 if let Some(merge) = &patch.merge {
-                    json_patch::merge(&mut json, merge);
+                    apply_merge(&mut object.value, merge);
                 }
+                if patch.json.is_empty() {
+                    continue;
+                }
+                let mut json = serde_json::Value::from(&object.value);
                 if let Err(error) = json_patch::patch(&mut json, &patch.json) {
                     findings.push(problem(
                         patch.index,
@@ -77,6 +85,29 @@ impl Patches {
     }
 }
 
+/// RFC 7396, in place: json-patch's would need a copy of every object as another type, and lose the order of its keys.
+fn apply_merge(target: &mut Value, patch: &Value) {
+    let Value::Map(changes) = patch else {
+        *target = patch.clone();
+        return;
+    };
+    if !matches!(target, Value::Map(_)) {
+        *target = Value::Map(Map::default());
+    }
+    let Value::Map(map) = target else { return };
+    for (key, change) in changes.iter() {
+        match (change, map.get_mut(key)) {
+            (Value::Null, _) => drop(map.remove(key)),
+            (change, Some(present)) => apply_merge(present, change),
+            (change, None) => {
+                let mut fresh = Value::Null;
+                apply_merge(&mut fresh, change);
+                map.push(key.to_owned(), fresh);
+            }
+        }
+    }
+}
+
 fn fits(target: &Target, object: &Object) -> bool {
     let is =
         |wanted: &Option<String>, found: &str| wanted.as_deref().is_none_or(|wanted| wanted == found || wanted == "*");
@@ -92,4 +123,38 @@ fn problem(index: usize, below: &str, message: String) -> Finding {
         Subject::Input(InputFile::Guardrails, format!("/spec/patches/{index}{below}")),
         message,
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value as Json, json};
+
+    use super::{Value, apply_merge};
+
+    /// The table of RFC 7396, appendix A, and json-patch's own answer.
+    #[test]
+    fn merges_as_the_standard_says() {
+        for (target, patch) in [
+            (json!({"a": "b"}), json!({"a": "c"})),
+            (json!({"a": "b"}), json!({"b": "c"})),
+            (json!({"a": "b"}), json!({"a": null})),
+            (json!({"a": "b", "b": "c"}), json!({"a": null})),
+            (json!({"a": ["b"]}), json!({"a": "c"})),
+            (json!({"a": "c"}), json!({"a": ["b"]})),
+            (json!({"a": {"b": "c"}}), json!({"a": {"b": "d", "c": null}})),
+            (json!({"a": [{"b": "c"}]}), json!({"a": [1]})),
+            (json!(["a", "b"]), json!(["c", "d"])),
+            (json!({"a": "b"}), json!(["c"])),
+            (json!({"a": "foo"}), json!(null)),
+            (json!({"e": null}), json!({"a": 1})),
+            (json!([1, 2]), json!({"a": "b", "c": null})),
+            (json!({}), json!({"a": {"bb": {"ccc": null}}})),
+        ] {
+            let mut expected = target.clone();
+            json_patch::merge(&mut expected, &patch);
+            let mut value = Value::from(target.clone());
+            apply_merge(&mut value, &Value::from(patch.clone()));
+            assert_eq!(Json::from(&value), expected, "{target} {patch}");
+        }
+    }
 }

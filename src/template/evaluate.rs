@@ -1,11 +1,11 @@
 //! From a template and an Environment to objects.
 
 use crate::{
-    expression::{self, Bound, Scope},
+    expression::{Bound, Scope, compute, push_text},
     value::{Map, Text, Value, push_segment},
 };
 
-use super::{Mapping, Node, Part, Template};
+use super::{Template, code::DIGITS};
 
 /// Where each expression of a template went: for `explain`.
 #[derive(Debug, Default)]
@@ -32,71 +32,103 @@ pub struct Place {
 /// # Errors
 /// The name of the template and what is wrong: only a platform's own template can be, the built-in ones are tested.
 pub fn evaluate(template: &Template, context: &Value, trace: Option<&mut Trace>) -> Result<Vec<Value>, String> {
-    let mut evaluator = Evaluator { trace, objects: Vec::new() };
-    for document in template.documents.iter() {
-        match document {
-            Node::Map(mapping) => evaluator.repeat(mapping, Scope::new(context), &mut |evaluator, value| {
-                evaluator.objects.push(value);
+    let mut evaluator = Evaluator { code: Code { text: template.code, at: 0 }, trace };
+    let mut objects = Vec::new();
+    for _ in 0..evaluator.code.number() {
+        evaluator.code.character();
+        evaluator
+            .repeat(Scope::new(context), &mut |evaluator, value| {
+                objects.push(value);
                 if let Some(trace) = &mut evaluator.trace {
                     trace.objects.push(std::mem::take(&mut trace.current));
                 }
-            }),
-            _ => Err("a document is a map".to_owned()),
-        }
-        .map_err(|message| format!("{}: {message}", template.name))?;
+            })
+            .map_err(|message| format!("{}: {message}", template.name))?;
     }
-    Ok(evaluator.objects)
+    Ok(objects)
+}
+
+/// A place in a template's code ([`super::code`] says how that is written).
+#[derive(Clone, Copy)]
+struct Code {
+    text: &'static str,
+    at: usize,
+}
+
+impl Code {
+    fn character(&mut self) -> u8 {
+        self.at += 1;
+        self.text.as_bytes()[self.at - 1]
+    }
+
+    fn number(&mut self) -> usize {
+        (0..DIGITS).fold(0, |number, _| number << 7 | usize::from(self.character()))
+    }
+
+    fn text(&mut self) -> &'static str {
+        let length = self.number();
+        self.at += length;
+        &self.text[self.at - length..self.at]
+    }
+
+    /// The names of a path; this moves behind them.
+    fn names(&mut self) -> impl Iterator<Item = &'static str> + Clone + use<> {
+        let count = self.number();
+        let mut names = *self;
+        for _ in 0..count {
+            self.text();
+        }
+        (0..count).map(move |_| names.text())
+    }
 }
 
 struct Evaluator<'t> {
+    code: Code,
     trace: Option<&'t mut Trace>,
-    objects: Vec<Value>,
 }
 
 impl Evaluator<'_> {
-    /// A map as often as its `$for` says.
-    fn repeat(
-        &mut self,
-        mapping: &Mapping,
-        scope: Scope<'_>,
-        put: &mut dyn FnMut(&mut Self, Value),
-    ) -> Result<(), String> {
-        let Some(each) = &mapping.each else {
-            if let Some(value) = self.map(mapping, scope)? {
+    /// A map as often as its `$for` says; the code stands behind its `m`.
+    fn repeat(&mut self, scope: Scope<'_>, put: &mut dyn FnMut(&mut Self, Value)) -> Result<(), String> {
+        let length = self.code.number();
+        let end = self.code.at + length;
+        if self.code.character() == b'-' {
+            if let Some(value) = self.map(scope)? {
                 put(self, value);
             }
-            return Ok(());
-        };
-        let Value::List(items) = scope.look_up(&each.list)? else {
-            return Err(format!("`{}` is no list", each.list.join(".")));
-        };
-        for value in items {
-            let bound = Bound { name: &each.name, value, outer: scope.bound() };
-            if let Some(value) = self.map(mapping, scope.with(&bound))? {
-                put(self, value);
+        } else {
+            let name = self.code.text();
+            let path = self.code.names();
+            let start = self.code.at;
+            let Value::List(items) = scope.look_up(path.clone())? else {
+                return Err(format!("`{}` is no list", path.collect::<Vec<_>>().join(".")));
+            };
+            for value in items {
+                self.code.at = start;
+                let bound = Bound { name, value, outer: scope.bound() };
+                if let Some(value) = self.map(scope.with(&bound))? {
+                    put(self, value);
+                }
             }
         }
+        self.code.at = end;
         Ok(())
     }
 
-    /// Nothing if `$when` says so.
-    fn map(&mut self, mapping: &Mapping, scope: Scope<'_>) -> Result<Option<Value>, String> {
-        if let Some(when) = &mapping.when
-            && !expression::evaluate(when, scope)?.is_truthy()
-        {
+    /// A map, from its `$when` on: nothing if that says so, and then the code stands anywhere in it.
+    fn map(&mut self, scope: Scope<'_>) -> Result<Option<Value>, String> {
+        if self.code.character() == b'w' && !self.parts(scope)?.is_truthy() {
             return Ok(None);
         }
-        let mut map = Map::with_capacity(mapping.entries.len());
-        for pair in mapping.entries.iter() {
-            let key: Text = match pair.key.as_ref() {
-                [Part::Text(text)] => text.clone(),
-                parts => match expression::evaluate(parts, scope)? {
-                    Value::String(text) => text,
-                    other => return Err(format!("a key cannot be {}", other.kind_name())),
-                },
+        let count = self.code.number();
+        let mut map = Map::with_capacity(count);
+        for _ in 0..count {
+            let key: Text = match self.parts(scope)? {
+                Value::String(text) => text,
+                other => return Err(format!("a key cannot be {}", other.kind_name())),
             };
             let depth = self.enter(&key);
-            if let Some(value) = self.value(&pair.value, scope)? {
+            if let Some(value) = self.value(scope)? {
                 map.push(key, value);
             }
             self.leave(depth);
@@ -104,52 +136,93 @@ impl Evaluator<'_> {
         Ok(Some(Value::Map(map)))
     }
 
-    fn value(&mut self, node: &Node, scope: Scope<'_>) -> Result<Option<Value>, String> {
-        Ok(match node {
-            Node::Null => Some(Value::Null),
-            Node::Bool(value) => Some(Value::Bool(*value)),
-            Node::Int(value) => Some(Value::Int(*value)),
-            Node::Text(text) => Some(Value::String(text.clone())),
-            Node::Expression { parts, line } => {
-                self.record(parts, *line);
-                Some(expression::evaluate(parts, scope).map_err(|error| format!("line {line}: {error}"))?)
-                    .filter(|value| *value != Value::Null)
+    fn value(&mut self, scope: Scope<'_>) -> Result<Option<Value>, String> {
+        Ok(match self.code.character() {
+            b'n' => Some(Value::Null),
+            b't' => Some(Value::Bool(true)),
+            b'f' => Some(Value::Bool(false)),
+            b'i' => Some(Value::Int(self.code.text().parse().unwrap_or_default())),
+            b's' => Some(Value::from(self.code.text())),
+            b'l' => Some(Value::List(self.list(scope)?)),
+            b'e' => Some(self.expression(scope)?).filter(|value| *value != Value::Null),
+            _ => {
+                let mut only = None;
+                self.repeat(scope, &mut |_, value| only = Some(value))?;
+                only
             }
-            Node::List(items) => Some(Value::List(self.list(items, scope)?)),
-            Node::Map(mapping) => self.map(mapping, scope)?,
         })
     }
 
-    fn list(&mut self, nodes: &[Node], scope: Scope<'_>) -> Result<Vec<Value>, String> {
-        let mut items = Vec::with_capacity(nodes.len());
-        for node in nodes {
+    fn list(&mut self, scope: Scope<'_>) -> Result<Vec<Value>, String> {
+        let count = self.code.number();
+        let mut items = Vec::with_capacity(count);
+        for _ in 0..count {
             let depth = self.enter_index(items.len());
-            match node {
-                Node::Map(mapping) => self.repeat(mapping, scope, &mut |evaluator, value| {
-                    items.push(value);
-                    evaluator.leave(depth);
-                    evaluator.enter_index(items.len());
-                })?,
-                _ => match self.value(node, scope)? {
-                    Some(Value::List(spliced)) if matches!(node, Node::Expression { .. }) => items.extend(spliced),
-                    Some(value) => items.push(value),
-                    None => {}
-                },
+            match self.code.text.as_bytes()[self.code.at] {
+                b'm' => {
+                    self.code.character();
+                    self.repeat(scope, &mut |evaluator, value| {
+                        items.push(value);
+                        evaluator.leave(depth);
+                        evaluator.enter_index(items.len());
+                    })?;
+                }
+                b'e' => {
+                    self.code.character();
+                    match self.expression(scope)? {
+                        Value::List(spliced) => items.extend(spliced),
+                        Value::Null => {}
+                        value => items.push(value),
+                    }
+                }
+                _ => items.extend(self.value(scope)?),
             }
             self.leave(depth);
         }
         Ok(items)
     }
 
-    fn record(&mut self, parts: &[Part], line: u32) {
+    fn expression(&mut self, scope: Scope<'_>) -> Result<Value, String> {
+        let line = self.code.number();
+        if self.trace.is_some() {
+            self.record(u32::try_from(line).unwrap_or_default());
+        }
+        self.parts(scope).map_err(|error| format!("line {line}: {error}"))
+    }
+
+    /// Alone, an expression keeps its type; with text around it, everything is text.
+    fn parts(&mut self, scope: Scope<'_>) -> Result<Value, String> {
+        let count = self.code.number();
+        if count == 1 {
+            return self.part(scope);
+        }
+        let mut joined = String::with_capacity(64);
+        for _ in 0..count {
+            push_text(&mut joined, &self.part(scope)?)?;
+        }
+        Ok(Value::string(joined))
+    }
+
+    fn part(&mut self, scope: Scope<'_>) -> Result<Value, String> {
+        match self.code.character() {
+            b's' => Ok(Value::from(self.code.text())),
+            b'p' => scope.look_up(self.code.names()).cloned(),
+            _ => compute(self.code.text(), scope),
+        }
+    }
+
+    fn record(&mut self, line: u32) {
+        let mut code = self.code;
+        let mut paths = Vec::new();
+        for _ in 0..code.number() {
+            match code.character() {
+                b's' => drop(code.text()),
+                b'p' => paths.push(code.names().collect::<Vec<_>>().join(".")),
+                _ => paths.push(code.text().to_owned()),
+            }
+        }
         if let Some(trace) = &mut self.trace {
-            let paths = parts.iter().filter_map(|part| match part {
-                Part::Path(names) => Some(names.join(".")),
-                Part::Expression(source) => Some(source.to_string()),
-                Part::Text(_) => None,
-            });
-            let place = Place { pointer: trace.pointer.clone(), line, paths: paths.collect() };
-            trace.current.push(place);
+            trace.current.push(Place { pointer: trace.pointer.clone(), line, paths });
         }
     }
 
@@ -168,6 +241,71 @@ impl Evaluator<'_> {
     fn leave(&mut self, depth: usize) {
         if let Some(trace) = &mut self.trace {
             trace.pointer.truncate(depth);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Template, evaluate};
+    use crate::{emit::json::compact, input::to_value, value::Value, yaml};
+
+    fn value(text: &str) -> Value {
+        to_value(&yaml::read(text, yaml::Limits::DOCUMENT).expect("YAML")[0], yaml::scalar::core)
+    }
+
+    fn shown(template: &str, context: &str) -> String {
+        let template = Template::compile("test.yaml", template).expect("a template");
+        match evaluate(&template, &value(context), None) {
+            Ok(objects) => {
+                let mut out = Vec::new();
+                objects.iter().for_each(|object| compact(object, &mut out));
+                String::from_utf8(out).expect("UTF-8")
+            }
+            Err(message) => message,
+        }
+    }
+
+    #[test]
+    fn types_are_kept_and_lists_are_spliced() {
+        let context = "{n: 7, list: [a, b], map: {x: 1}, text: \"y: [\", nothing: null}";
+        for (template, result) in [
+            ("a: ${{ n }}", r#"{"a":7}"#),
+            ("a: n=${{ n }}", r#"{"a":"n=7"}"#),
+            ("a: [x, \"${{ list }}\", z]", r#"{"a":["x","a","b","z"]}"#),
+            ("a: ${{ map }}", r#"{"a":{"x":1}}"#),
+            ("a: ${{ nothing }}\nb: null", r#"{"b":null}"#),
+            ("${{ text }}: ${{ text }}", r#"{"y: [":"y: ["}"#),
+            ("a: ${{ n + 1 }}", r#"{"a":8}"#),
+            ("a: 420\nb: true\nc: '420'", r#"{"a":420,"b":true,"c":"420"}"#),
+        ] {
+            assert_eq!(shown(template, context), result, "{template}");
+        }
+    }
+
+    #[test]
+    fn directives_repeat_and_leave_out() {
+        let context = "{items: [{n: 1}, {n: 0}], yes: true, no: []}";
+        for (template, result) in [
+            ("$for: i in items\na: ${{ i.n }}", r#"{"a":1}{"a":0}"#),
+            ("$for: i in items\n$when: ${{ i.n }}\na: ${{ i.n }}", r#"{"a":1}"#),
+            ("a: {$when: \"${{ no }}\", b: 1}\nc: {$when: \"${{ yes }}\", d: 2}", r#"{"c":{"d":2}}"#),
+            ("a:\n  - $for: i in items\n    b: ${{ i.n }}\n  - c", r#"{"a":[{"b":1},{"b":0},"c"]}"#),
+            ("$when: ${{ no }}\na: 1\n---\nb: 2", r#"{"b":2}"#),
+        ] {
+            assert_eq!(shown(template, context), result, "{template}");
+        }
+    }
+
+    #[test]
+    fn mistakes_are_told() {
+        assert_eq!(
+            shown("a:\n  b: ${{ itmes }}", "{items: []}"),
+            "test.yaml: line 2: nothing is called `itmes`: did you mean `items`?"
+        );
+        assert_eq!(shown("$for: i in n\na: 1", "{n: 1}"), "test.yaml: `n` is no list");
+        for template in ["[]", "$if: 1", "a: {$for: i in x}", "$for: x", "a: 1.5", "a: ${{", "$when: x\na: 1"] {
+            assert!(Template::compile("x", template).is_err(), "{template}");
         }
     }
 }

@@ -4,16 +4,28 @@
 //! Alone in its scalar an expression keeps its type: a list put into a list is spliced in, and what is null is left out
 //! with its key.
 
+mod code;
 mod evaluate;
-mod node;
 
-use std::borrow::Cow;
-
+pub use code::Mistake;
 pub use evaluate::{Place, Trace, evaluate};
-pub use node::{Mistake, Template};
 
-use crate::expression::Part;
-use node::{Each, Mapping, Node, Pair};
+/// A compiled template.
+#[derive(Clone, Copy, Debug)]
+pub struct Template {
+    /// Its file's.
+    pub name: &'static str,
+    code: &'static str,
+}
 
 /// The templates of `templates/`, compiled when dayfly was built.
 pub static BUILT_IN: &[Template] = include!(concat!(env!("OUT_DIR"), "/templates.rs"));
+
+impl Template {
+    /// Compiles a template of the platform's. It stays for the rest of the process: it is read once, and used for every
+    /// pull request.
+    pub fn compile(name: &str, text: &str) -> Result<Self, Mistake> {
+        let code = code::compile(text)?;
+        Ok(Self { name: name.to_owned().leak(), code: code.leak() })
+    }
+}

@@ -15,7 +15,7 @@
 //!
 //! `dayfly …` and `cargo run --release -- …` run in this process. `cargo test` is what runs this; that it works on a fresh
 //! machine, and that cargo's release build does, is for `.ci/run` to show. Files below `my-app/` are made in a folder that
-//! goes away.
+//! goes away; `> my-app/FILE` writes one there.
 
 use std::{
     collections::BTreeMap,
@@ -616,7 +616,11 @@ impl Scratch {
     fn run(&self, command: &str) -> Result<(String, u8), String> {
         let words = words(command)?;
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        let args = match words.as_slice() {
+        let (words, file) = match words.as_slice() {
+            [command @ .., ">", file] => (command, file.strip_prefix("my-app/")),
+            command => (command, None),
+        };
+        let args = match words {
             ["dayfly", args @ ..] | ["cargo", "run", "--release", "--", args @ ..] => args,
             // This is it.
             ["cargo", "test"] => return Ok((String::new(), 0)),
@@ -635,7 +639,11 @@ impl Scratch {
             })
             .collect();
         let run = support::dayfly(&args.iter().map(String::as_str).collect::<Vec<_>>());
-        Ok(((run.out + &run.err).replace(&app, "my-app"), run.code as u8))
+        let mut printed = run.out;
+        if let Some(file) = file {
+            fs::write(self.0.join("my-app").join(file), std::mem::take(&mut printed)).map_err(|error| error.to_string())?;
+        }
+        Ok(((printed + &run.err).replace(&app, "my-app"), run.code as u8))
     }
 }
 
@@ -647,7 +655,7 @@ impl Drop for Scratch {
 
 /// The words of a command line, as a shell cuts it; nothing is expanded.
 fn words(command: &str) -> Result<Vec<String>, String> {
-    let mut words = Vec::new();
+    let mut words: Vec<String> = Vec::new();
     let mut word: Option<String> = None;
     let mut quote = None;
     for c in command.chars() {
@@ -659,7 +667,7 @@ fn words(command: &str) -> Result<Vec<String>, String> {
                 word.get_or_insert_default();
             }
             (None, ' ') => words.extend(word.take()),
-            (None, '|' | '>' | '<' | '&' | ';' | '$' | '`' | '*') => {
+            (None, '|' | '<' | '&' | ';' | '$' | '`' | '*') => {
                 return Err(format!("`{command}` needs a shell; this test has none"));
             }
             (None, _) => word.get_or_insert_default().push(c),
@@ -736,6 +744,37 @@ fn anchors(file: &Path) -> Vec<String> {
 fn anchor(heading: &str) -> String {
     let kept = |c: &char| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_');
     heading.to_lowercase().chars().filter(kept).map(|c| if c == ' ' { '-' } else { c }).collect()
+}
+
+/// The AppProjects of `deploy/` let through what storefront is made of.
+#[test]
+fn projects_allow_what_is_rendered() {
+    for (case, project) in [("storefront", "environments"), ("storefront-single", "single")] {
+        let file = format!("deploy/projects/{project}.yaml");
+        let project: Json = serde_yaml::from_str(&read(&file)).expect("a project");
+        let listed = |list: &str, group: &str, kind: &str| {
+            let list = project["spec"][list].as_array().expect("a list");
+            list.iter().any(|entry| entry["group"] == group && entry["kind"] == kind)
+        };
+        let destinations = project["spec"]["destinations"].as_array().expect("a list");
+        let reaches = |namespace: &str| {
+            destinations.iter().filter_map(|to| to["namespace"].as_str()).any(|to| match to.strip_suffix('*') {
+                Some(prefix) => namespace.starts_with(prefix),
+                None => namespace == to,
+            })
+        };
+        let objects: Vec<Json> =
+            serde_json::from_str(&support::dayfly_on("render", case, &["-o", "json"]).out).expect("objects");
+        for object in &objects {
+            let (group, _) = object["apiVersion"].as_str().unwrap_or_default().split_once('/').unwrap_or_default();
+            let kind = object["kind"].as_str().unwrap_or_default();
+            let allowed = match object["metadata"]["namespace"].as_str() {
+                Some(namespace) => listed("namespaceResourceWhitelist", group, kind) && reaches(namespace),
+                None => listed("clusterResourceWhitelist", group, kind),
+            };
+            assert!(allowed, "{file} refuses {case}'s {group}/{kind} {}", object["metadata"]["name"]);
+        }
+    }
 }
 
 #[test]

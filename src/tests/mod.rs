@@ -5,4 +5,5 @@ mod golden;
 mod hostile;
 mod properties;
 mod refusals;
+mod scratch;
 mod support;

@@ -1,1 +1,549 @@
-//!
+//! What every rule refuses, and the value beside it that it lets pass; what broken files say.
+
+use std::{collections::BTreeSet, fs};
+
+use serde_json::Value as Json;
+
+use super::{
+    scratch::{GUARDRAILS, PARAMETERS, POLICY, Scratch},
+    support::{Run, dayfly, root},
+};
+use crate::{cli::ExitCode, rules};
+
+/// A change of a file: the first of the text is replaced by the second; where nothing is to be replaced, the second is the
+/// whole file.
+type Edit = (&'static str, &'static str, &'static str);
+
+/// A rule, what it refuses of the storefront, and what it does not.
+struct Row {
+    code: &'static str,
+    owner: &'static str,
+    bad: &'static [Edit],
+    good: &'static [Edit],
+    /// Where the finding stands: file, line and column; or the object and the pointer into it.
+    place: &'static str,
+}
+
+const FREE_HOST: &str = "{name: web, service: web, access: staff}";
+const APPLICATION: &str = "  application:\n    path: deploy/overlays/preview\n    kustomize:\n      images: [\"acme/search=ghcr.io/acme/search:${{ pr.headSha }}\"]\n";
+const MANIFEST: Edit = (POLICY, APPLICATION, "  manifests: [extra.yaml]\n");
+const WEB_IMAGE: &str = "ghcr.io/acme/storefront:${{ pr.headSha }}";
+
+/// A Deployment that breaks no rule.
+macro_rules! deployment {
+    ($pod:literal) => {
+        concat!(
+            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: extra}\nspec:\n  selector: {matchLabels: {app: extra}}\n",
+            "  template:\n    metadata: {labels: {app: extra}}\n    spec:\n",
+            $pod,
+            "      securityContext: {runAsNonRoot: true, seccompProfile: {type: RuntimeDefault}}\n      containers:\n",
+            "        - name: extra\n          image: ghcr.io/acme/extra:3f9c1e7ab2d4c6588e0fd17a9b3c5d7e9f102938\n",
+            "          securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}\n"
+        )
+    };
+}
+
+#[rustfmt::skip]
+const TABLE: &[Row] = &[
+    Row { code: "access-not-enforceable", owner: "platform", place: "guardrails.yaml:50:12",
+        bad: &[(GUARDRAILS, "{cidrs: [10.0.0.0/8, 127.0.0.0/8]}", "{}")],
+        good: &[(GUARDRAILS, "{cidrs: [10.0.0.0/8, 127.0.0.0/8]}", "{public: true}")] },
+    Row { code: "access-not-enforceable", owner: "platform", place: "",
+        bad: &[(GUARDRAILS, "implementation: Traefik", "implementation: Standard")],
+        good: &[(GUARDRAILS, "implementation: Traefik", "implementation: Envoy")] },
+    Row { code: "application-source", owner: "team", place: "source/preview.yaml:30:17",
+        bad: &[(GUARDRAILS, "    project:", "    repositories: [https://github.com/acme]\n    project:"),
+            (POLICY, "path: deploy/overlays/preview", "path: deploy\n    repository: https://github.com/acme-evil/x.git")],
+        good: &[(GUARDRAILS, "    project:", "    repositories: [https://github.com/acme]\n    project:"),
+            (POLICY, "path: deploy/overlays/preview", "path: deploy\n    repository: https://github.com/acme/x.git")] },
+    Row { code: "argocd-source-override", owner: "team", place: "",
+        bad: &[(".argocd-source-storefront.yaml", "", "plugin: {name: evil}")],
+        good: &[("argocd-source.yaml", "", "plugin: {name: evil}")] },
+    Row { code: "bad-expression", owner: "team", place: "source/preview.yaml:20:21",
+        bad: &[(POLICY, "${{ routes.web.url }}", "${{ routes.wbe.url }}")],
+        good: &[(POLICY, "${{ routes.web.url }}", "${{ routes['web'].host | upper }}")] },
+    Row { code: "bad-expression", owner: "team", place: "",
+        bad: &[(POLICY, "dist/worker.js", "\"${{ pr.title }}\"")],
+        good: &[(POLICY, "dist/worker.js", "\"${{ pr.branchSlug }}\"")] },
+    Row { code: "baseline-incomplete", owner: "platform", place: "guardrails.yaml:70:7",
+        bad: &[(GUARDRAILS, "      database: storefront_baseline\n", "")],
+        good: &[(GUARDRAILS, "      database: storefront_baseline\n", "      database: other\n")] },
+    Row { code: "baseline-not-sanitized", owner: "platform", place: "guardrails.yaml:70:7",
+        bad: &[(GUARDRAILS, "      sanitized: {by: masking-job, maxAge: 7d}\n", "")],
+        good: &[(GUARDRAILS, "      sanitized: {by: masking-job, maxAge: 7d}\n", "      schemaOnly: true\n")] },
+    Row { code: "baseline-not-sanitized", owner: "platform", place: "",
+        bad: &[(GUARDRAILS, "      sanitized: {by", "      schemaOnly: true\n      sanitized: {by")],
+        good: &[(GUARDRAILS, "      sanitized: {by", "      schemaOnly: false\n      sanitized: {by")] },
+    Row { code: "duplicate-key", owner: "team", place: "source/preview.yaml:10:3",
+        bad: &[(POLICY, "  ttl: 48h\n", "  ttl: 48h\n  ttl: 48h\n")],
+        good: &[(POLICY, "  ttl: 48h\n", "  ttl: 48h\n  # ttl: 48h\n")] },
+    Row { code: "duplicate-name", owner: "team", place: "",
+        bad: &[(POLICY, "- name: worker", "- name: web")],
+        good: &[(POLICY, "- name: worker", "- name: web2")] },
+    Row { code: "duplicate-name", owner: "team", place: "",
+        bad: &[(POLICY, "    - name: stripe\n", "    - name: main-direct\n"), (POLICY, "[stripe, main]", "[main-direct, main]")],
+        good: &[(POLICY, "    - name: stripe\n", "    - name: main-indirect\n"), (POLICY, "[stripe, main]", "[main-indirect, main]")] },
+    Row { code: "duplicate-object", owner: "team", place: "",
+        bad: &[MANIFEST, ("extra.yaml", "", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: preview}\n")],
+        good: &[MANIFEST, ("extra.yaml", "", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: preview2}\n")] },
+    Row { code: "egress-closed", owner: "platform", place: "guardrails.yaml:55:21",
+        bad: &[(GUARDRAILS, "fqdn: PublicInternet", "fqdn: Closed")],
+        good: &[(GUARDRAILS, "fqdn: PublicInternet", "fqdn: Cilium")] },
+    Row { code: "egress-incomplete", owner: "platform", place: "guardrails.yaml:55:21",
+        bad: &[(GUARDRAILS, "{fqdn: api.stripe.com, port: 443}", "{port: 443}")],
+        good: &[(GUARDRAILS, "{fqdn: api.stripe.com, port: 443}", "{cidrs: [198.51.100.0/24], port: 443}")] },
+    Row { code: "forbidden-output", owner: "platform", place: "Deployment/web /metadata/finalizers",
+        bad: &[(GUARDRAILS, "spec: {revisionHistoryLimit: 2}", "metadata: {finalizers: [acme.dev/x]}")],
+        good: &[(GUARDRAILS, "spec: {revisionHistoryLimit: 2}", "metadata: {annotations: {acme.dev/x: \"1\"}}")] },
+    Row { code: "host-of-another-preview", owner: "team", place: "source/preview.yaml:33:57",
+        bad: &[(POLICY, FREE_HOST, "{name: web, service: web, access: staff, host: web-storefront-pr-129.preview.acme.dev}")],
+        good: &[(POLICY, FREE_HOST, "{name: web, service: web, access: staff, host: web-storefront-pr-128.preview.acme.dev}")] },
+    Row { code: "host-outside-domain", owner: "team", place: "",
+        bad: &[(POLICY, FREE_HOST, "{name: web, service: web, access: staff, host: web-storefront-pr-128.x.preview.acme.dev}")],
+        good: &[(POLICY, FREE_HOST, "{name: web, service: web, access: staff, host: x-storefront-pr-128.preview.acme.dev}")] },
+    Row { code: "host-outside-domain", owner: "platform", place: "HTTPRoute/web /spec/hostnames/0",
+        bad: &[(GUARDRAILS, "    - target: {kind: Deployment}\n      merge:\n        spec: {revisionHistoryLimit: 2}", "    - target: {kind: HTTPRoute}\n      merge:\n        spec: {hostnames: [acme.dev]}")],
+        good: &[(GUARDRAILS, "    - target: {kind: Deployment}\n      merge:\n        spec: {revisionHistoryLimit: 2}", "    - target: {kind: HTTPRoute}\n      merge:\n        spec: {hostnames: [web-storefront-pr-128.preview.acme.dev]}")] },
+    Row { code: "image-mutable-tag", owner: "team", place: "source/preview.yaml:16:14",
+        bad: &[(POLICY, WEB_IMAGE, "ghcr.io/acme/storefront:latest")],
+        good: &[(POLICY, WEB_IMAGE, "ghcr.io/acme/storefront:pr-${{ pr.headShortSha }}")] },
+    Row { code: "image-outside-registries", owner: "team", place: "",
+        bad: &[(POLICY, WEB_IMAGE, "ghcr.io/acme-evil/storefront:${{ pr.headSha }}")],
+        good: &[(POLICY, WEB_IMAGE, "ghcr.io/acme/evil/storefront:${{ pr.headSha }}")] },
+    Row { code: "ingress-incomplete", owner: "platform", place: "guardrails.yaml:43:5",
+        bad: &[(GUARDRAILS, "    gateway: previews/public\n", "")],
+        good: &[(GUARDRAILS, "    gateway: previews/public\n", "    gateway: other/public\n")] },
+    Row { code: "input-limit", owner: "team", place: "",
+        bad: &[(POLICY, "\"on\"", "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]")],
+        good: &[(POLICY, "\"on\"", "\"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]\"")] },
+    Row { code: "invalid-parameter", owner: "pull-request", place: "parameters.yaml:1:9",
+        bad: &[(PARAMETERS, "number: 128", "number: -128")],
+        good: &[(PARAMETERS, "number: 128", "number: \"129\"")] },
+    Row { code: "invalid-parameter", owner: "pull-request", place: "",
+        bad: &[(PARAMETERS, "head_sha: 3f9c1e7ab2d4c6588e0fd17a9b3c5d7e9f102938", "head_sha: 3F9C1E7")],
+        good: &[(PARAMETERS, "head_sha: 3f9c1e7ab2d4c6588e0fd17a9b3c5d7e9f102938", "head_sha: 1234567e1")] },
+    Row { code: "invalid-value", owner: "team", place: "source/preview.yaml:9:8",
+        bad: &[(POLICY, "ttl: 48h", "ttl: 48 h")],
+        good: &[(POLICY, "ttl: 48h", "ttl: 47h30m")] },
+    Row { code: "label-not-offered", owner: "pull-request", place: "parameters.yaml:10:9",
+        bad: &[(PARAMETERS, "preview/ttl=72h", "preview/ttl=73h")],
+        good: &[(PARAMETERS, "preview/ttl=72h", "preview/ttl=24h")] },
+    Row { code: "limit-range", owner: "platform", place: "",
+        bad: &[(GUARDRAILS, "request: {cpu: 100m, memory: 128Mi", "request: {cpu: 501m, memory: 128Mi")],
+        good: &[(GUARDRAILS, "request: {cpu: 100m, memory: 128Mi", "request: {cpu: 500m, memory: 128Mi")] },
+    Row { code: "manifest-annotation", owner: "team", place: "",
+        bad: &[MANIFEST, ("extra.yaml", "", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x, annotations: {argocd.argoproj.io/hook: PreSync}}\n")],
+        good: &[MANIFEST, ("extra.yaml", "", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x, annotations: {acme.dev/hook: PreSync}}\n")] },
+    Row { code: "manifest-file", owner: "team", place: "source/preview.yaml:28:15",
+        bad: &[(POLICY, APPLICATION, "  manifests: [extra*.yaml]\n")],
+        good: &[(POLICY, APPLICATION, "  manifests: [extra*.yaml]\n"), ("extra-1.yaml", "", "---\n")] },
+    Row { code: "manifest-kind", owner: "team", place: "",
+        bad: &[MANIFEST, ("extra.yaml", "", "apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {name: x}\n")],
+        good: &[MANIFEST, ("extra.yaml", "", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n")] },
+    Row { code: "manifest-namespace", owner: "team", place: "",
+        bad: &[MANIFEST, ("extra.yaml", "", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x, namespace: storefront-pr-129}\n")],
+        good: &[MANIFEST, ("extra.yaml", "", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x, namespace: storefront-pr-128}\n")] },
+    Row { code: "manifest-service", owner: "team", place: "",
+        bad: &[MANIFEST, ("extra.yaml", "", "apiVersion: v1\nkind: Service\nmetadata: {name: x}\nspec: {type: LoadBalancer, ports: [{port: 80}]}\n")],
+        good: &[MANIFEST, ("extra.yaml", "", "apiVersion: v1\nkind: Service\nmetadata: {name: x}\nspec: {type: ClusterIP, ports: [{port: 80}]}\n")] },
+    Row { code: "missing-field", owner: "team", place: "source/preview.yaml:7:3",
+        bad: &[(POLICY, "  team: payments\n", "")],
+        good: &[(POLICY, "  team: payments\n", "  team: p\n")] },
+    Row { code: "namespace-invalid", owner: "platform", place: "guardrails.yaml:8:14",
+        bad: &[(GUARDRAILS, "namespace: ${{", "namespace: PR-${{")],
+        good: &[(GUARDRAILS, "namespace: ${{", "namespace: pr-${{")] },
+    Row { code: "namespace-not-unique", owner: "platform", place: "guardrails.yaml:8:14",
+        bad: &[(GUARDRAILS, "${{ policy.name }}-pr-${{ pr.number }}", "${{ policy.name }}${{ pr.number }}")],
+        good: &[(GUARDRAILS, "${{ policy.name }}-pr-${{ pr.number }}", "${{ policy.name }}-${{ pr.number }}")] },
+    Row { code: "not-provided", owner: "team", place: "",
+        bad: &[(GUARDRAILS, "  secrets:\n    store: ClusterSecretStore/previews\n    prefix: preview/\n    refresh: 1h\n", "")],
+        good: &[(GUARDRAILS, "    refresh: 1h\n", "")] },
+    Row { code: "not-yaml", owner: "team", place: "",
+        bad: &[(POLICY, "ttl: 48h", "ttl: {48h")],
+        good: &[(POLICY, "ttl: 48h", "ttl: '48h'")] },
+    Row { code: "not-yaml", owner: "platform", place: "guardrails.yaml:10:8",
+        bad: &[(GUARDRAILS, "ttl: {default: 24h, max: 168h}", "ttl: !ttl {default: 24h, max: 168h}")],
+        good: &[(GUARDRAILS, "ttl: {default: 24h, max: 168h}", "ttl: !!map {default: 24h, max: !!str 168h}")] },
+    Row { code: "over-quota", owner: "team", place: "",
+        bad: &[(POLICY, "command: [node, dist/worker.js]", "replicas: 8")],
+        good: &[(POLICY, "command: [node, dist/worker.js]", "replicas: 7")] },
+    Row { code: "patch", owner: "platform", place: "",
+        bad: &[(GUARDRAILS, "merge:\n        spec: {revisionHistoryLimit: 2}", "json: [{op: remove, path: /spec/paused}]")],
+        good: &[(GUARDRAILS, "merge:\n        spec: {revisionHistoryLimit: 2}", "json: [{op: remove, path: /spec/strategy}]")] },
+    Row { code: "pod-placement", owner: "team", place: "",
+        bad: &[MANIFEST, ("extra.yaml", "", deployment!("      nodeName: node-1\n"))],
+        good: &[MANIFEST, ("extra.yaml", "", deployment!("      terminationGracePeriodSeconds: 1\n"))] },
+    Row { code: "pod-security", owner: "team", place: "Deployment/extra /spec/template/spec/hostNetwork",
+        bad: &[MANIFEST, ("extra.yaml", "", deployment!("      hostNetwork: true\n"))],
+        good: &[MANIFEST, ("extra.yaml", "", deployment!("      hostNetwork: false\n"))] },
+    Row { code: "resource-quota", owner: "platform", place: "",
+        bad: &[(GUARDRAILS, "pods: 15", "podz: 15")],
+        good: &[(GUARDRAILS, "pods: 15", "persistentvolumeclaims: 0")] },
+    Row { code: "secret-outside-prefix", owner: "team", place: "source/preview.yaml:38:21",
+        bad: &[(POLICY, "storefront/stripe-sandbox#api_key", "storefront/../../prod#api_key")],
+        good: &[(POLICY, "storefront/stripe-sandbox#api_key", "storefront/..prod#api_key")] },
+    Row { code: "secret-store-unclear", owner: "platform", place: "",
+        bad: &[(GUARDRAILS, "ClusterSecretStore/previews", "SecretStore/previews")],
+        good: &[(GUARDRAILS, "ClusterSecretStore/previews", "ClusterSecretStore/other")] },
+    Row { code: "shared-database", owner: "team", place: "",
+        bad: &[(POLICY, "Preview of ${{ pr.title }}", "postgres://db.acme.dev/shop")],
+        good: &[(POLICY, "Preview of ${{ pr.title }}", "https://db.acme.dev/shop")] },
+    Row { code: "template", owner: "platform", place: "",
+        bad: &[(GUARDRAILS, "  patches:", "  templates: templates\n  patches:"), ("templates/x.yaml", "", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x, namespace: \"${{ namspace }}\"}\n")],
+        good: &[(GUARDRAILS, "  patches:", "  templates: templates\n  patches:"), ("templates/x.yaml", "", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x, namespace: \"${{ namespace }}\"}\n")] },
+    Row { code: "template", owner: "platform", place: "templates/x.yaml:1:1",
+        bad: &[(GUARDRAILS, "  patches:", "  templates: templates\n  patches:"), ("templates/x.yaml", "", "$if: x\n")],
+        good: &[(GUARDRAILS, "  patches:", "  templates: templates\n  patches:"), ("templates/x.yaml", "", "$when: ${{ '' }}\n")] },
+    Row { code: "ttl-bounds", owner: "platform", place: "guardrails.yaml:10:18",
+        bad: &[(GUARDRAILS, "{default: 24h, max: 168h}", "{default: 169h, max: 168h}")],
+        good: &[(GUARDRAILS, "{default: 24h, max: 168h}", "{default: 1w, max: 168h}")] },
+    Row { code: "ttl-clamped", owner: "pull-request", place: "parameters.yaml:10:9",
+        bad: &[(GUARDRAILS, "max: 168h", "max: 71h")],
+        good: &[(GUARDRAILS, "max: 168h", "max: 3d")] },
+    Row { code: "ttl-clamped", owner: "team", place: "source/preview.yaml:9:8",
+        bad: &[(POLICY, "ttl: 48h", "ttl: 8d"), (PARAMETERS, ", \"preview/ttl=72h\"", "")],
+        good: &[(POLICY, "ttl: 48h", "ttl: 7d"), (PARAMETERS, ", \"preview/ttl=72h\"", "")] },
+    Row { code: "unbounded-profile", owner: "platform", place: "guardrails.yaml:17:7",
+        bad: &[(GUARDRAILS, "        limits.memory: 8Gi\n", "")],
+        good: &[(GUARDRAILS, "        limits.cpu: \"4\"\n", "")] },
+    Row { code: "unbounded-request", owner: "team", place: "source/preview.yaml:26:24",
+        bad: &[(POLICY, "cpu: 200m", "cpu: 501m")],
+        good: &[(POLICY, "cpu: 200m", "cpu: \"0.5\"")] },
+    Row { code: "unknown-baseline", owner: "team", place: "",
+        bad: &[(POLICY, "baseline: storefront", "baseline: storefrnt")],
+        good: &[(POLICY, "baseline: storefront", "baseline: storefront-synthetic")] },
+    Row { code: "unknown-field", owner: "team", place: "source/preview.yaml:9:3",
+        bad: &[(POLICY, "  ttl: 48h", "  tll: 48h")],
+        good: &[(POLICY, "  ttl: 48h", "  'ttl': 48h")] },
+    Row { code: "unknown-field", owner: "pull-request", place: "parameters.yaml:11:6",
+        bad: &[(PARAMETERS, "fork: false", "frk: false\nfork: false")],
+        good: &[(PARAMETERS, "fork: false", "\"fork\": false")] },
+    Row { code: "unknown-profile", owner: "team", place: "source/preview.yaml:10:12",
+        bad: &[(POLICY, "profile: small", "profile: medium")],
+        good: &[(POLICY, "profile: small", "profile: large")] },
+    Row { code: "unknown-reference", owner: "team", place: "source/preview.yaml:34:12",
+        bad: &[(POLICY, "egress: [stripe-sandbox, mail]", "egress: [stripe, mail]")],
+        good: &[(POLICY, "egress: [stripe-sandbox, mail]", "egress: [mail]")] },
+    Row { code: "untrusted-pull-request", owner: "pull-request", place: "parameters.yaml:11:7",
+        bad: &[(PARAMETERS, "fork: false", "fork: \"true\"")],
+        good: &[(PARAMETERS, "fork: false", "fork: \"false\"")] },
+    Row { code: "withheld", owner: "pull-request", place: "",
+        bad: &[(PARAMETERS, "fork: false\n", "")],
+        good: &[(PARAMETERS, "fork: false\n", ""), (GUARDRAILS, "unknown: restricted", "unknown: full")] },
+    Row { code: "wrong-type", owner: "team", place: "source/preview.yaml:17:13",
+        bad: &[(POLICY, "port: 8080", "port: \"8080\"")],
+        good: &[(POLICY, "port: 8080", "port: 0x1F90")] },
+];
+
+fn scratch(edits: &[Edit]) -> Scratch {
+    let scratch = Scratch::new("storefront");
+    for (file, from, to) in edits {
+        if from.is_empty() {
+            scratch.write(file, to);
+        } else {
+            scratch.replace(file, from, to);
+        }
+    }
+    scratch
+}
+
+/// What `check` found, and where.
+fn findings(run: &Run) -> Vec<Json> {
+    serde_json::from_str(&run.out).unwrap_or_else(|error| panic!("{error}: {}{}", run.out, run.err))
+}
+
+fn text<'f>(finding: &'f Json, pointer: &str) -> &'f str {
+    finding.pointer(pointer).and_then(Json::as_str).unwrap_or_default()
+}
+
+fn codes(findings: &[Json]) -> BTreeSet<String> {
+    findings.iter().map(|finding| text(finding, "/code").to_owned()).collect()
+}
+
+/// `FILE:LINE:COLUMN`, or `OBJECT POINTER`.
+fn place(finding: &Json) -> String {
+    let location = &finding["location"];
+    match text(location, "/object") {
+        "" => format!("{}:{}:{}", text(location, "/file"), location["line"], location["column"]),
+        object => format!("{object} {}", text(location, "/pointer")),
+    }
+}
+
+#[test]
+fn every_rule_refuses_what_it_says_and_nothing_beside_it() {
+    for (index, row) in TABLE.iter().enumerate() {
+        let what = format!("row {index}, {}", row.code);
+        let bad = scratch(row.bad);
+        let found = findings(&bad.run("check", &["--format", "json"]));
+        assert_eq!(codes(&found), BTreeSet::from([row.code.to_owned()]), "{what}: {found:#?}");
+        assert!(found.iter().all(|finding| text(finding, "/owner") == row.owner), "{what}: {found:#?}");
+        if !row.place.is_empty() {
+            assert!(found.iter().any(|finding| place(finding) == row.place), "{what}: {found:#?}");
+        }
+        let good = findings(&scratch(row.good).run("check", &["--format", "json"]));
+        assert_eq!(codes(&good), BTreeSet::new(), "{what}, the good one: {good:#?}");
+    }
+}
+
+#[test]
+fn every_rule_is_in_the_table() {
+    let rows: BTreeSet<&str> = TABLE.iter().map(|row| row.code).collect();
+    let rules: BTreeSet<&str> = rules::ALL.iter().map(|rule| rule.code).collect();
+    assert_eq!(rows, rules);
+}
+
+/// What a finding comes to on the command line: nothing, all, or the quarantine, and the exit code of each.
+#[test]
+fn owners_decide_what_is_rendered() {
+    for row in TABLE {
+        let run = scratch(row.bad).run("render", &["-o", "ndjson"]);
+        let rule = rules::ALL.iter().find(|rule| rule.code == row.code).expect("a rule");
+        let warning = rule.severity == crate::finding::Severity::Warning;
+        assert!(!run.err.is_empty(), "{}", row.code);
+        assert!(run.err.contains(&format!("[{}]", row.code)), "{}: {}", row.code, run.err);
+        assert_eq!(run.code == ExitCode::Fine, warning, "{}", row.code);
+        let quarantined = run.out.contains("\"name\":\"dayfly-findings\"");
+        let nothing = run.out.is_empty();
+        match (warning, row.owner) {
+            (true, _) => assert!(!nothing && !quarantined, "{}", row.code),
+            (false, "pull-request") => assert!(quarantined, "{}: {}", row.code, run.out),
+            (false, _) => assert!(nothing, "{}: {}", row.code, run.out),
+        }
+    }
+}
+
+#[test]
+fn all_mistakes_are_reported_at_once() {
+    let scratch = scratch(&[
+        (POLICY, "ttl: 48h", "ttl: soon"),
+        (POLICY, "  profile: small", "  profil: small"),
+        (POLICY, "port: 8080", "port: eighty"),
+        (POLICY, "      baseline: storefront\n", ""),
+        (GUARDRAILS, "tls: wildcard", "tls: {clusterIsuer: letsencrypt}"),
+        (GUARDRAILS, "fqdn: PublicInternet", "fqdn: publicInternet"),
+        (GUARDRAILS, "10.0.0.0/8", "10.0.0.0/33"),
+    ]);
+    let run = scratch.run("check", &["--format", "json"]);
+    let found = findings(&run);
+    let places: Vec<String> =
+        found.iter().map(|finding| format!("{} {}", text(finding, "/code"), place(finding))).collect();
+    let expected = [
+        "invalid-value guardrails.yaml:48:11",
+        "invalid-value guardrails.yaml:50:21",
+        "invalid-value guardrails.yaml:53:11",
+        "invalid-value source/preview.yaml:9:8",
+        "unknown-field source/preview.yaml:10:3",
+        "wrong-type source/preview.yaml:17:13",
+        "missing-field source/preview.yaml:40:7",
+    ];
+    for place in expected {
+        assert!(
+            places.iter().any(|found| found.split(' ').nth(1) == place.split(' ').nth(1)),
+            "{place} is not in {places:#?}"
+        );
+    }
+    assert_eq!(places.len(), expected.len(), "{places:#?}");
+    let messages: Vec<&str> = found.iter().map(|finding| text(finding, "/message")).collect();
+    assert!(messages.iter().any(|message| message.contains("did you mean `profile`")), "{messages:#?}");
+    assert!(messages.iter().any(|message| message.contains("did you mean `PublicInternet`")), "{messages:#?}");
+    assert!(found.iter().all(|finding| !text(finding, "/location/source").is_empty()), "{found:#?}");
+    // The text says the same: file, line and column, and the line itself with a mark below.
+    let text = scratch.run("render", &[]).err;
+    assert!(text.contains("source/preview.yaml:10:3") && text.contains("10 |   profil: small\n"), "{text}");
+    assert!(text.contains("\n7 errors\n") || text.ends_with("7 errors\n"), "{text}");
+}
+
+/// How a file is written makes no difference to what it says.
+#[test]
+fn spellings_of_the_same_policy() {
+    let plain = Scratch::new("storefront");
+    let expected = plain.run("render", &["-o", "ndjson"]);
+    assert_eq!(expected.code, ExitCode::Fine, "{}", expected.err);
+    let policy = fs::read_to_string(plain.path(POLICY)).expect("a file");
+    let spellings = [
+        ("a byte-order mark", format!("\u{feff}{policy}")),
+        ("CRLF", policy.replace('\n', "\r\n")),
+        ("a document's begin and end", format!("---\n{policy}...\n")),
+        ("an anchor and an alias", policy.replacen("team: payments", "team: &who payments", 1)),
+        ("JSON", json_of(&policy)),
+    ];
+    for (what, text) in spellings {
+        let scratch = Scratch::new("storefront");
+        scratch.write(POLICY, text);
+        let run = scratch.run("render", &["-o", "ndjson"]);
+        assert_eq!((run.code, run.err.as_str()), (ExitCode::Fine, ""), "{what}");
+        assert!(run.out == expected.out, "{what}");
+    }
+}
+
+#[test]
+fn merge_keys_add_what_is_not_there() {
+    let merged = scratch(&[(
+        POLICY,
+        "    - name: worker\n      image: ghcr.io/acme/storefront:${{ pr.headSha }}\n",
+        "    - <<: {name: other, image: \"ghcr.io/acme/storefront:${{ pr.headSha }}\"}\n      name: worker\n",
+    )]);
+    let plain = Scratch::new("storefront").run("render", &["-o", "ndjson"]);
+    let run = merged.run("render", &["-o", "ndjson"]);
+    assert_eq!(run.err, "");
+    assert!(run.out == plain.out);
+}
+
+/// Places count characters, from one, in the file as it is written.
+#[test]
+fn places_in_files_of_all_kinds() {
+    let scratch = scratch(&[(POLICY, "  ttl: 48h", "  # ä\u{1F600}\n  flags2: {\"ä\u{1F600}\": 1}")]);
+    let policy = fs::read_to_string(scratch.path(POLICY)).expect("a file");
+    for written in [policy.clone(), format!("\u{feff}{policy}"), policy.replace('\n', "\r\n")] {
+        scratch.write(POLICY, written);
+        let found = findings(&scratch.run("check", &["--format", "json"]));
+        assert_eq!(found.len(), 1, "{found:#?}");
+        assert_eq!(place(&found[0]), "source/preview.yaml:10:3");
+        assert_eq!(text(&found[0], "/location/source"), "  flags2: {\"ä\u{1F600}\": 1}");
+    }
+}
+
+fn json_of(yaml: &str) -> String {
+    let value: Json = serde_yaml::from_str(yaml).expect("YAML");
+    serde_json::to_string_pretty(&value).expect("JSON")
+}
+
+/// The case with the built-in guardrails has what `dayfly guardrails` prints.
+#[test]
+fn the_built_in_guardrails_are_a_case() {
+    let file = root().join("testdata/built-in-guardrails/guardrails.yaml");
+    assert_eq!(fs::read_to_string(file).expect("a file"), dayfly(&["guardrails"]).out);
+}
+
+mod agreement {
+    //! The typed reader says yes or no; the diagnosis says what is wrong. They must never disagree.
+
+    use serde_json::Value as Json;
+
+    use super::super::scratch::of_case;
+    use crate::{
+        finding::{InputFile, Owner},
+        input::{Guardrails, Policy, Source, diagnose_only, read_typed},
+    };
+
+    /// What a value may become by mistake.
+    fn mistakes(value: &Json) -> Vec<Json> {
+        let mut mistakes = vec![
+            Json::Null,
+            Json::Bool(true),
+            Json::from(7),
+            Json::from(-7),
+            Json::from(1.5),
+            Json::from(70_000),
+            Json::from("text"),
+            Json::from(""),
+            Json::from("${{"),
+            Json::from("${{ pr.number }}"),
+            Json::from("7"),
+            Json::from("Ä b/c#d"),
+            serde_json::json!([]),
+            serde_json::json!(["a", 1]),
+            serde_json::json!([null]),
+            serde_json::json!({}),
+            serde_json::json!({"a": 1}),
+            serde_json::json!({"name": "x"}),
+            serde_json::json!([{"name": "x"}]),
+            serde_json::json!([[]]),
+        ];
+        if let Some(text) = value.as_str() {
+            mistakes.extend([
+                Json::from(text.to_uppercase()),
+                Json::from(format!(" {text}")),
+                serde_json::json!([text]),
+            ]);
+        }
+        mistakes
+    }
+
+    /// Every variant of a tree in which one node is something else, gone, or has a neighbour.
+    fn variants(tree: &Json) -> Vec<Json> {
+        let mut pointers = Vec::new();
+        collect(tree, String::new(), &mut pointers);
+        let mut variants = Vec::new();
+        for pointer in pointers {
+            let value = tree.pointer(&pointer).expect("a node");
+            for mistake in mistakes(value) {
+                let mut variant = tree.clone();
+                *variant.pointer_mut(&pointer).expect("a node") = mistake;
+                variants.push(variant);
+            }
+            if let Some(map) = value.as_object() {
+                for key in map.keys() {
+                    let mut without = tree.clone();
+                    let map = without.pointer_mut(&pointer).and_then(Json::as_object_mut).expect("a map");
+                    let value = map.remove(key).expect("a value");
+                    variants.push(without.clone());
+                    let map = without.pointer_mut(&pointer).and_then(Json::as_object_mut).expect("a map");
+                    map.insert(format!("{key}x"), value.clone());
+                    variants.push(without.clone());
+                    let map = without.pointer_mut(&pointer).and_then(Json::as_object_mut).expect("a map");
+                    map.insert(key.clone(), value);
+                    variants.push(without);
+                }
+            }
+        }
+        variants
+    }
+
+    fn collect(value: &Json, pointer: String, pointers: &mut Vec<String>) {
+        match value {
+            Json::Object(map) => {
+                for (key, value) in map {
+                    collect(value, format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1")), pointers);
+                }
+            }
+            Json::Array(items) => {
+                for (index, value) in items.iter().enumerate() {
+                    collect(value, format!("{pointer}/{index}"), pointers);
+                }
+            }
+            _ => {}
+        }
+        pointers.push(pointer);
+    }
+
+    fn agree<T>(case: &str, file: &str, input: InputFile)
+    where
+        T: for<'n> serde::Deserialize<'n> + schemars::JsonSchema,
+    {
+        let tree: Json = serde_yaml::from_str(&of_case(case, file)).expect("YAML");
+        let variants = variants(&tree);
+        assert!(variants.len() > 100, "{case}/{file}");
+        for variant in variants {
+            let source = Source { name: file.into(), text: variant.to_string() };
+            let read = read_typed::<T>(&source, input, Owner::Team);
+            let diagnosis = diagnose_only::<T>(&source, input, Owner::Team);
+            match read {
+                Ok(_) => assert!(diagnosis.is_empty(), "read, but {diagnosis:#?}\n{}", source.text),
+                Err(_) => assert!(!diagnosis.is_empty(), "refused without a word\n{}", source.text),
+            }
+        }
+    }
+
+    #[test]
+    fn decode_and_diagnosis_agree() {
+        for case in
+            ["service-options", "ingress-traefik", "database-neon", "application-helm", "secret-store-aws", "manifests"]
+        {
+            agree::<Policy>(case, "preview.yaml", InputFile::Policy);
+        }
+        for case in [
+            "http-route-issuer",
+            "egress-closed",
+            "secret-store-aws",
+            "secret-store-gcp",
+            "secret-store-vault",
+            "application-helm",
+            "database-neon",
+            "quarantine-job",
+            "platform-templates",
+        ] {
+            agree::<Guardrails>(case, "guardrails.yaml", InputFile::Guardrails);
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! The storefront's files in a folder of their own, to be changed; and renderers made of text alone.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicU32, Ordering},
+};
+
+use super::support::{Run, dayfly, root};
+use crate::{
+    finding::{InputFile, Owner},
+    input::{Guardrails, Parameters, Policy, Source, read_typed},
+    render::Renderer,
+};
+
+pub(super) const POLICY: &str = "preview.yaml";
+pub(super) const GUARDRAILS: &str = "guardrails.yaml";
+pub(super) const PARAMETERS: &str = "parameters.yaml";
+
+/// A file of the storefront's case.
+pub(super) fn storefront(file: &str) -> String {
+    of_case("storefront", file)
+}
+
+/// A file of a case.
+pub(super) fn of_case(case: &str, file: &str) -> String {
+    fs::read_to_string(root().join("testdata").join(case).join(file)).expect("a file of the case")
+}
+
+/// A folder with a case's files, which is removed in the end. The guardrails are beside the policy's folder, as they are
+/// in the plugin's sidecar.
+pub(super) struct Scratch {
+    folder: PathBuf,
+}
+
+impl Scratch {
+    pub(super) fn new(case: &str) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let folder = std::env::temp_dir().join(format!("dayfly-tests-{}-{count}", std::process::id()));
+        fs::create_dir_all(folder.join("source")).expect("a folder");
+        let scratch = Self { folder };
+        for file in [POLICY, GUARDRAILS, PARAMETERS] {
+            scratch.write(file, of_case(case, file));
+        }
+        scratch
+    }
+
+    /// Where a file is: the policy's folder holds all but guardrails, parameters and templates.
+    pub(super) fn path(&self, file: &str) -> PathBuf {
+        let beside = file == GUARDRAILS || file == PARAMETERS || file.starts_with("templates/");
+        if beside { self.folder.join(file) } else { self.folder.join("source").join(file) }
+    }
+
+    pub(super) fn write(&self, file: &str, content: impl AsRef<[u8]>) {
+        let path = self.path(file);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        fs::write(path, content).expect("a file");
+    }
+
+    /// Replaces the first `from` of a file; there must be one.
+    pub(super) fn replace(&self, file: &str, from: &str, to: &str) {
+        let text = fs::read_to_string(self.path(file)).expect("a file");
+        assert!(text.contains(from), "{file} holds no {from:?}");
+        self.write(file, text.replacen(from, to, 1));
+    }
+
+    /// Runs `dayfly COMMAND` on these files, with the folder's path taken out of what it says.
+    pub(super) fn run(&self, command: &str, args: &[&str]) -> Run {
+        let path = |path: &Path| path.display().to_string();
+        let (source, guardrails, parameters) =
+            (path(&self.folder.join("source")), path(&self.path(GUARDRAILS)), path(&self.path(PARAMETERS)));
+        let mut all = vec![command, &source];
+        all.extend(args);
+        all.extend(["--guardrails", &guardrails, "--parameters", &parameters]);
+        let mut run = dayfly(&all);
+        let here = format!("{}/", path(&self.folder));
+        run.out = run.out.replace(&here, "");
+        run.err = run.err.replace(&here, "");
+        run
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// What guardrails and a policy come to, without a folder. Both must be right.
+pub(super) fn renderer(guardrails: &str, policy: &str) -> Renderer {
+    let source = |name: &str, text: &str| Source { name: name.into(), text: text.into() };
+    let guardrails: Guardrails =
+        read_typed(&source(GUARDRAILS, guardrails), InputFile::Guardrails, Owner::Platform).expect("guardrails");
+    let policy: Policy = read_typed(&source(POLICY, policy), InputFile::Policy, Owner::Team).expect("a policy");
+    Renderer::new(guardrails, policy, Vec::new(), Vec::new(), Vec::new())
+}
+
+/// Parameters from JSON.
+pub(super) fn parameters(json: &serde_json::Value) -> Parameters {
+    Parameters::from_json(&json.to_string()).expect("parameters")
+}
