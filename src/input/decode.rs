@@ -78,10 +78,23 @@ impl<'n, 'a> Deserializer<'n> for Decoder<'n, 'a> {
         }
     }
 
+    /// Serde would take a list for a struct, its items for the fields.
+    fn deserialize_struct<V: Visitor<'n>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Misfit> {
+        match &self.0.data {
+            Data::List(_) => Err(Misfit("a list".to_owned())),
+            _ => self.deserialize_any(visitor),
+        }
+    }
+
     serde::forward_to_deserialize_any! {
         <W: Visitor<'n>>
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct seq tuple
-        tuple_struct map struct identifier ignored_any
+        tuple_struct map identifier ignored_any
     }
 }
 

@@ -26,6 +26,20 @@ impl<'a> Resolver<'a> {
             self.see_value("routes", Value::Map(Map::default()));
             return (Vec::new(), IngressFacts::default());
         }
+        let hosts: Vec<String> = policy
+            .routes
+            .iter()
+            .enumerate()
+            .map(|(index, route)| self.host(route, &format!("/spec/routes/{index}"), namespace))
+            .collect();
+        // Also of a route that is refused below: that its name is known is no second mistake.
+        let seen = policy.routes.iter().zip(&hosts).map(|(route, host)| {
+            let facts = [("host", host.clone()), ("url", url(route, host))];
+            let map: Map = facts.into_iter().map(|(key, text)| (key.into(), Value::string(text))).collect();
+            (route.name.to_string().into(), Value::Map(map))
+        });
+        let seen = Value::Map(seen.collect());
+        self.see_value("routes", seen);
         let Some(ingress) = &self.guardrails.ingress else {
             self.policy_finding(
                 &rules::provided::NOT_PROVIDED,
@@ -36,16 +50,9 @@ impl<'a> Resolver<'a> {
         };
         let facts = self.ingress(ingress);
         let mut routes = Vec::with_capacity(policy.routes.len());
-        for (index, route) in policy.routes.iter().enumerate() {
-            routes.extend(self.route(route, &format!("/spec/routes/{index}"), namespace, ingress, &facts));
+        for (index, (route, host)) in policy.routes.iter().zip(hosts).enumerate() {
+            routes.extend(self.route(route, host, &format!("/spec/routes/{index}"), namespace, ingress, &facts));
         }
-        let seen = routes.iter().map(|route: &RouteFacts| {
-            let facts = [("host", &route.host), ("url", &route.url)];
-            let map: Map = facts.into_iter().map(|(key, text)| (key.into(), Value::string(text))).collect();
-            (route.name.clone().into(), Value::Map(map))
-        });
-        let seen = Value::Map(seen.collect());
-        self.see_value("routes", seen);
         (routes, facts)
     }
 
@@ -73,12 +80,12 @@ impl<'a> Resolver<'a> {
     fn route(
         &mut self,
         route: &'a Route,
+        host: String,
         pointer: &str,
         namespace: &str,
         ingress: &Ingress,
         facts: &IngressFacts,
     ) -> Option<RouteFacts> {
-        let host = self.host(route, pointer, namespace);
         let access = self.access(route, pointer, ingress)?;
         let service = self.policy.services.iter().find(|service| service.name == route.service);
         let port = match (route.port, service) {
@@ -107,9 +114,8 @@ impl<'a> Resolver<'a> {
             middlewares.push(format!("{}-access", route.name));
         }
         let path = route.path.clone().unwrap_or_else(|| "/".to_owned());
-        let slash = if path == "/" { "" } else { path.as_str() };
         Some(RouteFacts {
-            url: format!("https://{host}{slash}"),
+            url: url(route, &host),
             parents: vec![parent(route, namespace, facts)],
             own_certificate: is_http_route && ingress.tls != Tls::Wildcard,
             certificate: (ingress.tls != Tls::Wildcard).then(|| format!("{}-tls", route.name)),
@@ -191,6 +197,10 @@ impl<'a> Resolver<'a> {
         });
         Some(access)
     }
+}
+
+fn url(route: &Route, host: &str) -> String {
+    format!("https://{host}{}", route.path.as_deref().filter(|path| *path != "/").unwrap_or_default())
 }
 
 /// A Gateway, or what brings a certificate of its own to it.
