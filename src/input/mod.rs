@@ -19,7 +19,7 @@ pub use ordered::Ordered;
 pub use parameters::Parameters;
 pub use policy::{Policy, PolicySpec};
 #[cfg(test)]
-pub(crate) use source::diagnose_only;
+pub(crate) use source::both_readings;
 pub use source::{Places, Source, read_policy, read_typed, to_value};
 
 use schemars::JsonSchema;

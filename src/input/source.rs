@@ -124,12 +124,17 @@ where
     })
 }
 
-/// What the diagnosis alone says, also of a file that can be read: the tests hold the two to each other.
+/// Whether a file can be read as a type, and what the diagnosis says of it: the tests hold the two to each other.
 #[cfg(test)]
-pub(crate) fn diagnose_only<T: JsonSchema>(source: &Source, file: InputFile, owner: Owner) -> Vec<Finding> {
-    match source.document(owner, Limits::DOCUMENT) {
-        Ok(node) => diagnose::<T>(source, file, owner, &node),
-        Err(findings) => findings,
+pub(crate) fn both_readings<T>(source: &Source) -> (bool, Vec<Finding>)
+where
+    T: for<'n> Deserialize<'n> + JsonSchema,
+{
+    match source.document(Owner::Team, Limits::DOCUMENT) {
+        Ok(node) => {
+            (T::deserialize(Decoder(&node)).is_ok(), diagnose::<T>(source, InputFile::Policy, Owner::Team, &node))
+        }
+        Err(findings) => (false, findings),
     }
 }
 
