@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::case::Case;
 use crate::kube::{apply, array, delete, get, kubectl, text};
-use crate::process::{setting, until};
+use crate::process::{run, setting, until};
 use crate::world;
 
 /// A preview that Argo CD syncs with dayfly, and that goes when it is dropped.
@@ -131,18 +131,15 @@ impl Environment {
 impl Drop for Environment {
     fn drop(&mut self) {
         if std::env::var_os("DAYFLY_E2E_KEEP").is_none() {
-            let arguments = [
-                "delete",
-                "applications.argoproj.io",
-                &self.name,
-                "-n",
-                "argocd",
-                "--ignore-not-found",
-                "--timeout=120s",
-            ];
-            crate::process::run("kubectl", &arguments, "");
+            remove(&self.name);
         }
     }
+}
+
+/// Deletes an Application in whatever state it is; one whose sync waits for something would not go before that.
+pub(crate) fn remove(name: &str) {
+    run("argocd", &["app", "terminate-op", name], "");
+    run("kubectl", &["delete", "applications.argoproj.io", name, "-n", "argocd", "--ignore-not-found", "--timeout=120s"], "");
 }
 
 /// A synced storefront that several tests look at; the last of them to end takes it with it.

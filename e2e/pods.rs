@@ -94,6 +94,12 @@ impl Inside {
     }
 }
 
+/// A Service's own address and port, by its DNS name.
+pub(crate) fn service(namespace: &str, name: &str) -> String {
+    let service = get("service", name, namespace).unwrap_or_else(|| panic!("no Service {name} in {namespace}"));
+    format!("{name}.{namespace}.svc:{}", array(&service, "/spec/ports")[0]["port"])
+}
+
 /// The resources that the first container ended up with.
 pub(crate) fn resources(pod: &Value) -> &Value {
     &array(pod, "/spec/containers")[0]["resources"]

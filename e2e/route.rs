@@ -2,7 +2,7 @@
 
 use crate::argo::{CLOSED, Environment, OPEN};
 use crate::kube::get;
-use crate::pods::Inside;
+use crate::pods::{Inside, service};
 use crate::process::{run, setting, until};
 use crate::world::{certificate_files, has_condition};
 
@@ -80,7 +80,7 @@ fn the_workload_answers_in_no_other_way() {
     // Past the Gateway there is no way: neither to the Pod nor to its Service.
     let stranger = Inside::existing("mailpit", "stranger");
     stranger.is_kept_from(&format!("{}:8080", Inside::of(&environment.name, "web").address()));
-    stranger.is_kept_from(&format!("web.{}.svc:80", environment.name));
+    stranger.is_kept_from(&service(&environment.name, "web"));
 }
 
 #[test]

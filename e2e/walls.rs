@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::argo::{CLOSED, OPEN};
 use crate::kube::{create, get, text};
-use crate::pods::{Inside, resources, sleeper};
+use crate::pods::{Inside, resources, service, sleeper};
 use crate::world::OWN;
 
 /// Creating must fail, and for this reason.
@@ -66,7 +66,7 @@ fn network_policies_open_exactly_what_was_asked_for() {
     // A Pod of no service, so that nothing is open only for labels that the services have.
     let plain = Inside::start(&environment.name, "plain");
     plain.resolves("web");
-    plain.reaches("web:80");
+    plain.reaches(&service(&environment.name, "web"));
     worker.reaches(&web_port);
     web.reaches(&format!("{}:1025", address("mailpit", "mailpit")));
     web.reaches("otel-collector.observability.svc:4317");

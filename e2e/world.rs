@@ -5,36 +5,33 @@ use std::sync::OnceLock;
 
 use serde_json::{Value, json};
 
-use crate::kube::{apply, documents, json as parse, kubectl, name, text};
+use crate::argo::remove;
+use crate::kube::{apply, documents, json as parse, kubectl, list, name, text};
 use crate::process::{must, read, repository, run, setting, until};
 
-static WORLD: OnceLock<()> = OnceLock::new();
+static WORLD: OnceLock<bool> = OnceLock::new();
 
 /// The label of whatever the tests make themselves.
 pub(crate) const OWN: &str = "dayfly.dev/e2e";
 
 pub(crate) fn prepare() {
-    WORLD.get_or_init(|| {
-        for program in ["kubectl", "argocd", "curl", "openssl"] {
-            must("sh", &["-c", &format!("command -v {program}")], "");
-        }
-        clean();
-        health_checks();
-        apply_asset("projects.yaml");
-        apply_asset("platform.yaml");
-        certificate();
-        kubectl(&[
-            "wait",
-            "pod",
-            "-A",
-            "-l",
-            "app in (postgres,mailpit,stranger,collector)",
-            "--for=condition=Ready",
-            "--timeout=60s",
-        ]);
-        until(60, || condition("clustersecretstore", "previews", "Ready"));
-        until(60, || condition("gateway", "public", "Programmed"));
-    });
+    // Once, even if it fails: each test waiting for the same thing in vain would take most of an hour.
+    let ready = WORLD.get_or_init(|| std::panic::catch_unwind(make).is_ok());
+    assert!(ready, "the platform could not be prepared: the first test that failed says why");
+}
+
+fn make() {
+    for program in ["kubectl", "argocd", "curl", "openssl"] {
+        must("sh", &["-c", &format!("command -v {program}")], "");
+    }
+    clean();
+    health_checks();
+    apply_asset("projects.yaml");
+    apply_asset("platform.yaml");
+    certificate();
+    kubectl(&["wait", "pod", "-A", "-l", "app in (postgres,mailpit,stranger,collector)", "--for=condition=Ready", "--timeout=60s"]);
+    until(60, || condition("clustersecretstore", "previews", "Ready"));
+    until(60, || condition("gateway", "public", "Programmed"));
 }
 
 fn apply_asset(file: &str) {
@@ -50,7 +47,10 @@ pub(crate) fn image() -> String {
 }
 
 fn clean() {
-    kubectl(&["delete", "applications.argoproj.io", "-n", "argocd", "-l", OWN, "--wait", "--timeout=90s"]);
+    for application in list("applications.argoproj.io", "argocd", OWN) {
+        remove(name(&application));
+    }
+    kubectl(&["delete", "jobs", "-A", "-l", "dayfly.dev/step", "--wait", "--timeout=60s"]);
     let found = parse(&kubectl(&["get", "namespaces", "-o", "json"]));
     for namespace in crate::kube::array(&found, "/items") {
         if name(namespace).starts_with("storefront-pr-") {

@@ -19,6 +19,10 @@ const account = "/var/run/secrets/kubernetes.io/serviceaccount/"
 
 // What the real commands need of the Job's spec. They decide the rest; here only rights and reach are at stake.
 type spec struct {
+	Database string `json:"database"`
+	Baseline struct {
+		Provider string `json:"provider"`
+	} `json:"baseline"`
 	Names struct {
 		Namespace    string `json:"namespace"`
 		Secret       string `json:"secret"`
@@ -45,8 +49,11 @@ func database(arguments []string) error {
 	}
 	switch arguments[0] {
 	case "provision":
-		// An embedded server's password; other databases have no such Secret.
-		if job.Names.ServerSecret != "" {
+		// The password for which an embedded server waits.
+		if job.Baseline.Provider == "embedded" {
+			if job.Names.ServerSecret == "" {
+				job.Names.ServerSecret = job.Database + "-server"
+			}
 			if err := publish(job, job.Names.ServerSecret, "password"); err != nil {
 				return err
 			}
