@@ -116,7 +116,7 @@ what is wrong with it, `dayfly explain` what became of each field.
 In layout `split` (the default) the file lives where pull requests cannot write it, for example in a repository of its own; in
 layout `single` it lives beside the code. [The security model](security.md) says what follows from that.
 
-Text marked *with expressions* may hold `${{ … }}`: `${{ pr.headSha }}`, `${{ routes.web.url }}`, `${{ namespace }}`.
+Text marked *with expressions* may hold `${{ … }}`: `${{ pr.headSha }}`, `${{ routes.web.url }}`, `${{ preview.namespace }}`.
 [Templates](templates.md#expressions) lists what there is.",
     example: "testdata/storefront/preview.yaml",
     source: "src/input/policy.rs",
@@ -641,7 +641,8 @@ impl Scratch {
         let run = support::dayfly(&args.iter().map(String::as_str).collect::<Vec<_>>());
         let mut printed = run.out;
         if let Some(file) = file {
-            fs::write(self.0.join("my-app").join(file), std::mem::take(&mut printed)).map_err(|error| error.to_string())?;
+            fs::write(self.0.join("my-app").join(file), std::mem::take(&mut printed))
+                .map_err(|error| error.to_string())?;
         }
         Ok(((printed + &run.err).replace(&app, "my-app"), run.code as u8))
     }
