@@ -1,1 +1,491 @@
-//!
+//! What holds for any input.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    env, fs,
+    process::Command,
+    sync::LazyLock,
+};
+
+use proptest::prelude::*;
+use serde_json::{Map, Value as Json, json};
+
+use super::{
+    scratch::{GUARDRAILS, PARAMETERS, POLICY, Scratch, of_case, parameters, renderer, storefront},
+    support::{dayfly_on, root},
+};
+use crate::{
+    cli::ExitCode,
+    emit,
+    input::{
+        parameters::KNOWN,
+        scalar::{Quantity, Scalar as _},
+    },
+    render::{Rendered, Renderer},
+};
+
+/// The objects, as they are written.
+fn objects(rendered: &Rendered) -> Vec<Json> {
+    let mut bytes = Vec::new();
+    emit::ndjson(&rendered.objects, &mut bytes);
+    complete_objects(&String::from_utf8(bytes).expect("UTF-8"))
+}
+
+/// The objects of an NDJSON stream, which must be whole: each line an object, the last one ended, nothing that a terminal obeys.
+fn complete_objects(text: &str) -> Vec<Json> {
+    assert!(text.is_empty() || text.ends_with('\n'), "the last line is not whole");
+    assert!(!text.chars().any(|c| c != '\n' && c.is_control()), "raw control characters");
+    let objects: Vec<Json> = text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    for object in &objects {
+        assert!(object["apiVersion"].is_string() && object["kind"].is_string(), "{object}");
+        assert!(object["metadata"]["name"].is_string(), "{object}");
+    }
+    objects
+}
+
+fn at<'j>(object: &'j Json, pointer: &str) -> &'j str {
+    object.pointer(pointer).and_then(Json::as_str).unwrap_or_default()
+}
+
+fn is(object: &Json, kind: &str) -> bool {
+    object["kind"] == kind
+}
+
+/// The storefront's parameters as JSON.
+fn usual() -> Map<String, Json> {
+    match serde_yaml::from_str(&storefront(PARAMETERS)).expect("YAML") {
+        Json::Object(map) => map,
+        other => panic!("{other}"),
+    }
+}
+
+/// The policies and guardrails that parameters meet.
+static RENDERERS: LazyLock<Vec<(&str, Renderer)>> = LazyLock::new(|| {
+    ["storefront", "storefront-single", "trust-unknown", "ingress-nginx", "database-neon", "service-options"]
+        .into_iter()
+        .map(|case| {
+            let own = root().join("testdata").join(case).join(GUARDRAILS).exists();
+            let guardrails = of_case(if own { case } else { "storefront" }, GUARDRAILS);
+            (case, renderer(&guardrails, &of_case(case, POLICY)))
+        })
+        .collect()
+});
+
+/// Names that are likely to run into each other: few words, and hyphens between them.
+fn name() -> impl Strategy<Value = String> {
+    let word = prop::sample::select(vec!["a", "b", "pr", "1", "12", "2", "x", "main", "destroy", "user"]);
+    let long = prop_oneof![9 => Just(0_usize), 1 => 20..40_usize];
+    (prop::sample::select(vec!["a", "b", "pr"]), prop::collection::vec(word, 0..4), long).prop_map(
+        |(first, rest, long)| {
+            let mut name = [vec![first], rest].concat().join("-");
+            name.push_str(&"y".repeat(long));
+            name
+        },
+    )
+}
+
+/// A preview: its policy's name, its number, its routes and its databases.
+type Preview = (String, u64, BTreeSet<String>, BTreeSet<String>);
+
+fn preview() -> impl Strategy<Value = Preview> {
+    let names = || prop::collection::btree_set(name(), 1..3);
+    (name(), prop_oneof![1..4_u64, 10..13_u64, 120..123_u64], names(), names())
+}
+
+const NAMES: &str = "{apiVersion: dayfly.dev/v1alpha1, kind: PreviewGuardrails, metadata: {name: acme}, spec: {domain: p.dev, namespace: \"NAMESPACE\", \
+    ttl: {default: 1h, max: 1h}, registries: [r.dev/], \
+    profiles: {s: {quota: {requests.cpu: 2, requests.memory: 4Gi, limits.memory: 8Gi}, container: {default: {cpu: 1, memory: 1Gi}, request: {cpu: 1m, memory: 1Mi}}}}, \
+    ingress: {gateway: a/b}, access: {public: {public: true}}, applications: {project: x, repository: \"https://r.dev/x\"}, \
+    operations: {namespace: ops, image: r.dev/dayfly}, baselines: {b: {provider: neon, project: p, parent: m, schemaOnly: true}}}}";
+
+/// Everything that a preview shares a space with others in: its namespace, hosts, branches, and what it has elsewhere.
+fn claims(template: &str, (policy, number, routes, databases): &Preview) -> BTreeSet<String> {
+    let routes: Vec<Json> =
+        routes.iter().map(|name| json!({"name": name, "service": "s", "port": 80, "access": "public"})).collect();
+    let databases: Vec<Json> = databases.iter().map(|name| json!({"name": name, "baseline": "b"})).collect();
+    let policy = json!({
+        "apiVersion": "dayfly.dev/v1alpha1", "kind": "PreviewPolicy", "metadata": {"name": policy},
+        "spec": {"team": "t", "costCenter": "c", "routes": routes, "databases": databases, "application": {"path": "x"}},
+    });
+    let renderer = renderer(&NAMES.replace("NAMESPACE", template), &policy.to_string());
+    let parameters = json!({"number": number, "head_sha": "3f9c1e7ab2d4c6588e0fd17a9b3c5d7e9f102938", "fork": false});
+    let rendered = renderer.render(&super::scratch::parameters(&parameters), false);
+    assert!(!rendered.has_errors(), "{:?}", rendered.findings);
+    let environment = rendered.environment.as_ref().expect("an environment");
+    let mut claims = BTreeSet::from([format!("namespace {}", environment.namespace)]);
+    for object in objects(&rendered) {
+        for host in object.pointer("/spec/hostnames").and_then(Json::as_array).into_iter().flatten() {
+            claims.insert(format!("host {host}"));
+        }
+        if at(&object, "/metadata/namespace") != environment.namespace {
+            claims.insert(format!(
+                "{} {} {}",
+                object["kind"],
+                at(&object, "/metadata/namespace"),
+                at(&object, "/metadata/name")
+            ));
+        }
+        let spec = at(&object, "/spec/template/metadata/annotations/dayfly.dev~1database-spec");
+        if let Ok(spec) = serde_json::from_str::<Json>(spec) {
+            claims.insert(format!("branch {}", at(&spec, "/names/branch")));
+            claims.insert(format!("branch {}", at(&spec, "/names/role")));
+        }
+    }
+    claims
+}
+
+const TEMPLATES: [&str; 4] = [
+    "${{ policy.name }}-pr-${{ pr.number }}",
+    "pr-${{ pr.number }}-${{ policy.name }}",
+    "${{ policy.name }}-${{ pr.number }}",
+    "p${{ pr.number }}x${{ policy.name }}",
+];
+
+/// No two previews may claim the same; those of one policy and number are one preview.
+fn apart(template: &str, previews: Vec<Preview>) {
+    let mut all: BTreeMap<String, Preview> = BTreeMap::new();
+    for preview in previews {
+        for claim in claims(template, &preview) {
+            if let Some(other) = all.insert(claim.clone(), preview.clone()) {
+                assert!((&other.0, other.1) == (&preview.0, preview.1), "{other:?} and {preview:?} both claim {claim}");
+            }
+        }
+    }
+}
+
+/// One text, read in two ways: `a-pr-1-x-pr-2-y` is a database `x-pr-2-y` of pull request 1, and `y` of 2.
+#[test]
+fn hyphens_do_not_confuse() {
+    let preview = |policy: &str, number, name: &str| -> Preview {
+        (policy.to_owned(), number, BTreeSet::from([name.to_owned()]), BTreeSet::from([name.to_owned()]))
+    };
+    let long = "y".repeat(50);
+    for template in TEMPLATES {
+        apart(
+            template,
+            vec![
+                preview("a", 1, "x-pr-2-y"),
+                preview("a-pr-1-x", 2, "y"),
+                preview("a-1-x", 2, "y"),
+                preview("a", 1, "x-2-y"),
+                preview("x-pr-2-y-a", 1, "b"),
+                preview("a", 1, "b-x-pr-2-y"),
+                preview("a-pr", 1, "y"),
+                preview("a-pr-1", 1, "y"),
+                preview("a", 11, "y"),
+                preview("a1", 1, "y"),
+                preview(&format!("a{long}"), 1, "y"),
+                preview(&format!("a{long}"), 11, "y"),
+                preview("a", 12, &format!("a{long}")),
+                preview("a", 13, &format!("a{long}")),
+                preview(&format!("a{long}"), 1, &format!("a{long}-b")),
+                preview(&format!("a{long}-b"), 1, &format!("a{long}")),
+            ],
+        );
+    }
+}
+
+/// Text from strangers.
+fn text() -> impl Strategy<Value = String> {
+    prop_oneof![
+        any::<String>(),
+        ".{0,300}",
+        "[0-9]{1,20}",
+        "[0-9a-f]{7,64}",
+        prop::sample::select(vec![
+            "true",
+            "false",
+            "null",
+            "~",
+            "",
+            " ",
+            "128",
+            "0128",
+            "-1",
+            "1e3",
+            "2026-11-20T09:30:00Z",
+            "9999-12-31T23:59:59Z",
+            "https://x.dev/1",
+            "javascript:alert(1)",
+            "preview/ttl=72h",
+            "preview/profile=large",
+            "preview/ttl=",
+            "[\"preview\"]",
+            "[1,",
+            "{}",
+            "${{ pr.number }}",
+            "{{ 7 * 7 }}",
+            "$(id)",
+            "`id`",
+            "\u{1b}[31m",
+            "a\0b",
+            "\u{202e}gpj.exe",
+            "x\n---\nkind: Secret",
+            "*a",
+            "&a b",
+            "!!python/object",
+        ])
+        .prop_map(str::to_owned),
+    ]
+}
+
+/// Any JSON.
+fn value() -> impl Strategy<Value = Json> {
+    let leaf = prop_oneof![
+        Just(Json::Null),
+        any::<bool>().prop_map(Json::from),
+        any::<i64>().prop_map(Json::from),
+        any::<u64>().prop_map(Json::from),
+        any::<f64>().prop_map(Json::from),
+        text().prop_map(Json::from),
+        text().prop_map(Json::from),
+    ];
+    leaf.prop_recursive(3, 16, 4, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Json::from),
+            prop::collection::btree_map(text(), inner, 0..4).prop_map(|map| Json::Object(map.into_iter().collect())),
+        ]
+    })
+}
+
+/// Any value for any parameter, known or not; most stay as they usually are.
+fn any_parameters() -> impl Strategy<Value = Map<String, Json>> {
+    let known: Vec<&'static str> = KNOWN.iter().map(|known| known.name).collect();
+    let name = prop_oneof![12 => prop::sample::select(known).prop_map(str::to_owned), 1 => text()];
+    let change = prop_oneof![1 => Just(None), 4 => value().prop_map(Some)];
+    prop::collection::vec((name, change), 0..8).prop_map(|changes| {
+        let mut parameters = usual();
+        for (name, change) in changes {
+            match change {
+                None => parameters.remove(&name),
+                Some(value) => parameters.insert(name, value),
+            };
+        }
+        parameters
+    })
+}
+
+/// What must hold of whatever comes of a pull request.
+fn check(case: &str, rendered: &Rendered) {
+    let objects = objects(rendered);
+    assert!(!objects.is_empty(), "{case}: nothing, because of {:#?}", rendered.findings);
+    assert_eq!(rendered.has_errors(), rendered.quarantined, "{case}: {:#?}", rendered.findings);
+    let environment = rendered.environment.as_ref().expect("an environment");
+    let common = serde_json::to_value(&environment.labels).expect("labels");
+    for object in &objects {
+        for (label, value) in common.as_object().expect("labels") {
+            let labels = &object["metadata"]["labels"];
+            assert_eq!(labels.get(label), Some(value), "{case}: {object}");
+            if let Some(pods) = object.pointer("/spec/template/metadata/labels") {
+                assert_eq!(pods.get(label), Some(value), "{case}: {object}");
+            }
+        }
+    }
+    let walls = |kind: &str, name: &str| objects.iter().any(|o| is(o, kind) && at(o, "/metadata/name") == name);
+    assert!(walls("Namespace", &environment.namespace) && walls("NetworkPolicy", "deny-all"), "{case}");
+    if rendered.quarantined {
+        assert!(walls("ConfigMap", "dayfly-findings"), "{case}");
+        let runs = |o: &Json| !is(o, "Job") && o.pointer("/spec/template/spec/containers").is_some();
+        assert!(!objects.iter().any(runs), "{case}: something runs in the quarantine");
+        let quota = objects.iter().find(|o| is(o, "ResourceQuota")).expect("a quota");
+        assert_eq!(at(quota, "/spec/hard/pods"), "0", "{case}");
+    }
+}
+
+/// What goes after the preview: hooks that run when it is deleted.
+fn teardown(rendered: &Rendered) -> Vec<Json> {
+    let hook = "/metadata/annotations/argocd.argoproj.io~1hook";
+    objects(rendered).into_iter().filter(|object| at(object, hook) == "PostDelete").collect()
+}
+
+/// `48h` or `90s` as seconds.
+fn seconds(text: &str) -> u64 {
+    crate::input::scalar::Duration::parse(text).expect("a length of time").seconds
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn names_never_collide(previews in prop::collection::vec(preview(), 2..8), template in prop::sample::select(TEMPLATES.to_vec())) {
+        apart(template, previews);
+    }
+
+    #[test]
+    fn render_is_total(changed in any_parameters()) {
+        for (case, renderer) in RENDERERS.iter() {
+            let rendered = renderer.render(&parameters(&Json::Object(changed.clone())), false);
+            check(case, &rendered);
+            // To explain is to render.
+            let explained = renderer.render(&parameters(&Json::Object(changed.clone())), true);
+            prop_assert_eq!(objects(&rendered), objects(&explained));
+        }
+    }
+
+    #[test]
+    fn what_once_rendered_renders_at_deletion(before in any_parameters(), after in any_parameters(), number in 1..1000_u32) {
+        for (case, renderer) in RENDERERS.iter() {
+            let teardown = |mut parameters: Map<String, Json>| {
+                parameters.insert("number".into(), json!(number.to_string()));
+                teardown(&renderer.render(&super::scratch::parameters(&Json::Object(parameters)), false))
+            };
+            prop_assert_eq!(teardown(before.clone()), teardown(after.clone()), "{}", case);
+            prop_assert_eq!(teardown(before.clone()).is_empty(), !matches!(*case, "storefront" | "trust-unknown" | "database-neon"));
+        }
+    }
+
+    #[test]
+    fn ceilings_hold(
+        ttl in prop_oneof![Just("1h"), Just("47h59m"), Just("168h"), Just("169h"), Just("52w"), Just("3600d")],
+        profile in prop_oneof![Just("small"), Just("large"), Just("huge")],
+        label in prop_oneof![Just("preview/ttl=24h"), Just("preview/ttl=9999h"), Just("preview/profile=large"), Just("preview/profile=huge"), Just("x")],
+        offered in prop_oneof![Just("[]"), Just("[9999h]")],
+        cpu in prop_oneof![Just("1m"), Just("500m"), Just("501m"), Just("1"), Just("1e3"), Just("9999999")],
+        replicas in prop_oneof![3 => 0..3_u8, 1 => any::<u8>()],
+        image in prop_oneof![
+            4 => Just("ghcr.io/acme/storefront:${{ pr.headSha }}"), 1 => Just("ghcr.io/acme/../evil/x:${{ pr.headSha }}"), 1 => Just("ghcr.io/acmeevil/x:${{ pr.headSha }}"),
+            1 => Just("evil.dev/ghcr.io/acme/x:${{ pr.headSha }}"), 1 => Just("ghcr.io/acme/x:latest"), 1 => Just("ghcr.io/acme/x:${{ pr.branchSlug }}"),
+        ],
+        host in prop_oneof![
+            4 => Just("web-${{ preview.namespace }}.${{ guardrails.domain }}"), 1 => Just("web-storefront-pr-1.preview.acme.dev"), 1 => Just("acme.dev"), 1 => Just("*.preview.acme.dev"),
+            1 => Just("a.web-${{ preview.namespace }}.${{ guardrails.domain }}"), 1 => Just("web-${{ preview.namespace }}.${{ guardrails.domain }}.evil.dev"), 1 => Just("${{ pr.branchSlug }}.preview.acme.dev"),
+        ],
+    ) {
+        let policy = storefront(POLICY)
+            .replacen("ttl: 48h", &format!("ttl: {ttl}\n  labels: {{ttl: {offered}}}"), 1)
+            .replacen("profile: small", &format!("profile: {profile}"), 1)
+            .replacen("cpu: 200m", &format!("cpu: {cpu}"), 1)
+            .replacen("command: [node, dist/worker.js]", &format!("replicas: {replicas}"), 1)
+            .replacen("ghcr.io/acme/storefront:${{ pr.headSha }}", image, 1)
+            .replacen("access: staff", &format!("access: staff, host: \"{host}\""), 1);
+        let renderer = renderer(&storefront(GUARDRAILS), &policy);
+        let mut changed = usual();
+        changed.insert("labels".into(), json!([label]));
+        let rendered = renderer.render(&parameters(&Json::Object(changed)), false);
+        let profiles = &renderer.guardrails.spec.profiles;
+        for object in objects(&rendered) {
+            if is(&object, "Namespace") {
+                let ttl = at(&object, "/metadata/annotations/dayfly.dev~1ttl");
+                prop_assert!(seconds(ttl) <= seconds("168h"), "{}", ttl);
+            }
+            if is(&object, "ResourceQuota") && !rendered.quarantined {
+                let hard = object.pointer("/spec/hard").and_then(Json::as_object).expect("hard");
+                let quota = |(_, profile): (&str, &crate::input::guardrails::Profile)| {
+                    profile.quota.iter().map(|(name, amount)| (name.to_owned(), json!(amount.as_str()))).collect::<Map<_, _>>() == *hard
+                };
+                prop_assert!(profiles.iter().any(quota), "{}", object);
+            }
+            for host in object.pointer("/spec/hostnames").and_then(Json::as_array).into_iter().flatten() {
+                prop_assert_eq!(host, "web-storefront-pr-128.preview.acme.dev");
+            }
+            for pods in ["containers", "initContainers"] {
+                let containers = object.pointer(&format!("/spec/template/spec/{pods}")).and_then(Json::as_array);
+                for container in containers.into_iter().flatten() {
+                    let image = at(container, "/image");
+                    prop_assert!(image.starts_with("ghcr.io/acme/") && !image.contains(".."), "{}", image);
+                    prop_assert!(image.contains("3f9c1e7") || image.contains("@sha256:"), "{}", image);
+                    let most = profiles.get(&rendered.environment.as_ref().expect("one").profile).expect("a profile");
+                    for (resource, limit) in most.container.default.iter() {
+                        let asked = at(container, &format!("/resources/requests/{resource}"));
+                        prop_assert!(asked.is_empty() || Quantity::parse(asked).expect("a quantity") <= *limit, "{}", asked);
+                    }
+                }
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// The same by the program itself, which reads the file: all or nothing on standard output, and a word on the other.
+    #[test]
+    fn the_program_is_total(changed in any_parameters(), as_yaml in any::<bool>()) {
+        let scratch = Scratch::new("storefront");
+        let parameters = Json::Object(changed);
+        scratch.write(PARAMETERS, if as_yaml { serde_yaml::to_string(&parameters).expect("YAML") } else { parameters.to_string() });
+        let run = scratch.run("render", &["-o", "ndjson"]);
+        let objects = complete_objects(&run.out);
+        prop_assert!(!run.err.chars().any(|c| c != '\n' && c.is_control()), "{:?}", run.err);
+        match run.code {
+            ExitCode::CannotRun => prop_assert!(objects.is_empty() && !run.err.is_empty()),
+            ExitCode::Findings => prop_assert!(!objects.is_empty() && !run.err.is_empty(), "{}", run.err),
+            ExitCode::Fine => prop_assert!(!objects.is_empty()),
+        }
+        let check = scratch.run("check", &["--format", "json"]);
+        prop_assert_eq!(check.code, run.code);
+    }
+}
+
+/// A value for each output format, and for each what it says of the same objects.
+#[test]
+fn formats_agree() {
+    for case in ["storefront", "manifests", "quarantine-job", "platform-templates", "service-options"] {
+        let ndjson = complete_objects(&dayfly_on("render", case, &["-o", "ndjson"]).out);
+        let json: Vec<Json> = serde_json::from_str(&dayfly_on("render", case, &["-o", "json"]).out).expect("an array");
+        let yaml = dayfly_on("render", case, &["-o", "yaml"]).out;
+        let yaml: Vec<Json> = serde_yaml::Deserializer::from_str(&yaml)
+            .map(|document| serde::Deserialize::deserialize(document).expect("YAML"))
+            .collect();
+        assert_eq!(ndjson, json, "{case}");
+        assert_eq!(ndjson, yaml, "{case}");
+    }
+}
+
+/// Where the child of the next test writes to.
+const OUTPUT: &str = "DAYFLY_TEST_OUTPUT";
+
+/// Renders every case into a file, in a process whose surroundings another test has chosen.
+#[test]
+#[ignore = "the child process of same_input_same_bytes"]
+fn render_into_a_file() {
+    let Some(path) = env::var_os(OUTPUT) else { return };
+    let mut all = String::new();
+    for case in
+        ["storefront", "storefront-single", "quarantine-job", "platform-templates", "long-names", "refused-decisions"]
+    {
+        for args in [["render", "-o", "yaml"], ["render", "-o", "ndjson"], ["check", "--format", "sarif"]] {
+            let run = dayfly_on(args[0], case, &args[1..]);
+            all.push_str(&run.out);
+            all.push_str(&run.err);
+        }
+    }
+    fs::write(path, all).expect("a file");
+}
+
+/// Whatever the time, the locale, the directory and the environment: by processes of their own, because hash maps have
+/// another order in each.
+#[test]
+fn same_input_same_bytes() {
+    let folder = env::temp_dir().join(format!("dayfly-same-{}", std::process::id()));
+    fs::create_dir_all(&folder).expect("a folder");
+    let surroundings: [&[(&str, &str)]; 3] = [
+        &[("TZ", "UTC"), ("LANG", "C"), ("HOME", "/root")],
+        &[("TZ", "Pacific/Kiritimati"), ("LANG", "tr_TR.UTF-8"), ("LC_ALL", "tr_TR.UTF-8"), ("HOME", "/nonexistent")],
+        &[
+            ("TZ", "America/Los_Angeles"),
+            ("LANG", "de_DE"),
+            ("COLUMNS", "20"),
+            ("TERM", "dumb"),
+            ("CI", "true"),
+            ("SOURCE_DATE_EPOCH", "0"),
+        ],
+    ];
+    let mut outputs = Vec::new();
+    for (index, variables) in surroundings.iter().enumerate() {
+        let file = folder.join(index.to_string());
+        let output = Command::new(env::current_exe().expect("this program"))
+            .args(["--exact", "tests::properties::render_into_a_file", "--ignored"])
+            .env_clear()
+            .envs(variables.iter().copied())
+            .env(OUTPUT, &file)
+            .current_dir(if index == 0 { root() } else { folder.clone() })
+            .output()
+            .expect("a process");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+        outputs.push(fs::read_to_string(file).expect("what the child wrote"));
+    }
+    let _ = fs::remove_dir_all(&folder);
+    assert!(outputs[0].len() > 10_000);
+    assert!(outputs.windows(2).all(|pair| pair[0] == pair[1]), "surroundings make a difference");
+}
