@@ -271,7 +271,7 @@ impl<'s> Reference<'s> {
     fn kind(&mut self, schema: &'s Json) -> String {
         let (bare, name) = self.bare(schema);
         if bare["oneOf"].is_array() || bare["enum"].is_array() {
-            return self.choices(bare).into_iter().map(|(choice, _)| choice).collect::<Vec<_>>().join(", ");
+            return Self::choices(bare).into_iter().map(|(choice, _)| choice).collect::<Vec<_>>().join(", ");
         }
         if let Some((name, expected)) = bare["format"].as_str().and_then(format) {
             self.formats.insert(name, expected);
@@ -306,7 +306,7 @@ impl<'s> Reference<'s> {
     }
 
     /// The words that an enumeration allows, and what each means.
-    fn choices(&self, schema: &'s Json) -> Vec<(String, String)> {
+    fn choices(schema: &Json) -> Vec<(String, String)> {
         let words = |schema: &Json| -> Vec<String> {
             let listed = schema["enum"].as_array().cloned().unwrap_or_default();
             let constant = schema.get("const").cloned();
@@ -333,7 +333,7 @@ impl<'s> Reference<'s> {
             bare["description"].as_str().unwrap_or_default().clone_into(&mut lines[0]);
         }
         if !name.is_some_and(|name| described.contains(&name)) {
-            let meant = self.choices(bare).into_iter().filter(|(_, meaning)| !meaning.is_empty());
+            let meant = Self::choices(bare).into_iter().filter(|(_, meaning)| !meaning.is_empty());
             lines.extend(meant.map(|(choice, meaning)| format!("{choice}: {meaning}")));
             described.extend(name);
         }
@@ -482,7 +482,7 @@ fn every_block_of_every_page_holds() {
                     if let Err(problem) = hold(&mut block, &scratch) {
                         problems.push(format!("{path}:{}: {problem}", block.line));
                     }
-                    let _ = write!(fresh, "```{}\n", block.info);
+                    let _ = writeln!(fresh, "```{}", block.info);
                     for line in &block.content {
                         fresh.push_str(line);
                         fresh.push('\n');
@@ -540,13 +540,12 @@ fn commands<'a>(lines: impl Iterator<Item = &'a str>) -> Result<Vec<String>, Str
     let mut commands = Vec::new();
     let mut open = String::new();
     for line in lines.map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
-        match line.strip_suffix('\\') {
-            Some(begun) => open.push_str(begun),
-            None => {
-                open.push_str(line);
-                commands.push(std::mem::take(&mut open));
-            }
+        if let Some(begun) = line.strip_suffix('\\') {
+            open.push_str(begun);
+            continue;
         }
+        open.push_str(line);
+        commands.push(std::mem::take(&mut open));
     }
     if open.is_empty() { Ok(commands) } else { Err(format!("`{open}` goes on, but does not")) }
 }
@@ -662,7 +661,6 @@ fn words(command: &str) -> Result<Vec<String>, String> {
     for c in command.chars() {
         match (quote, c) {
             (Some(open), _) if c == open => quote = None,
-            (Some(_), _) => word.get_or_insert_default().push(c),
             (None, '\'' | '"') => {
                 quote = Some(c);
                 word.get_or_insert_default();
@@ -671,7 +669,7 @@ fn words(command: &str) -> Result<Vec<String>, String> {
             (None, '|' | '<' | '&' | ';' | '$' | '`' | '*') => {
                 return Err(format!("`{command}` needs a shell; this test has none"));
             }
-            (None, _) => word.get_or_insert_default().push(c),
+            _ => word.get_or_insert_default().push(c),
         }
     }
     words.extend(word);
@@ -747,7 +745,7 @@ fn anchor(heading: &str) -> String {
     heading.to_lowercase().chars().filter(kept).map(|c| if c == ' ' { '-' } else { c }).collect()
 }
 
-/// The AppProjects of `deploy/` let through what storefront is made of.
+/// The projects of `deploy/` let through what storefront is made of.
 #[test]
 fn projects_allow_what_is_rendered() {
     for (case, project) in [("storefront", "environments"), ("storefront-single", "single")] {
