@@ -28,6 +28,9 @@ pub enum Piece<'a> {
     Expression(&'a str),
 }
 
+/// Most bytes of an expression. The engine goes through it by recursion, so a long one could exhaust the stack.
+const LONGEST: usize = 1000;
+
 /// Cuts a string into its pieces. `$${{` stands for `${{` itself.
 pub fn pieces(text: &str) -> Result<Vec<Piece<'_>>, String> {
     let mut found = Vec::new();
@@ -48,6 +51,9 @@ pub fn pieces(text: &str) -> Result<Vec<Piece<'_>>, String> {
         let end =
             closing(inside).ok_or_else(|| format!("`{}` has no closing `}}}}`", crate_visible(&rest[start..])))?;
         let expression = inside[..end].trim();
+        if expression.len() > LONGEST {
+            return Err(format!("an expression has {} bytes, allowed are {LONGEST}", expression.len()));
+        }
         if expression.is_empty() {
             return Err("`${{ }}` says nothing".to_owned());
         }

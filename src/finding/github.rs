@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Finding, Severity, text::place};
+use super::{Finding, Severity, is_deceptive, text::place};
 
 /// One command a line. Source of the escapes: `actions/toolkit`, `packages/core/src/command.ts`.
 pub fn github(findings: &[Finding]) -> String {
@@ -14,7 +14,9 @@ pub fn github(findings: &[Finding]) -> String {
             Severity::Warning => "::warning ",
         });
         if let Some(file) = &location.file {
-            let _ = write!(out, "file={},", property(file));
+            // A name is never shortened, but whoever reads the log must not be deceived by it.
+            let file: String = property(file).chars().filter(|c| !is_deceptive(*c)).collect();
+            let _ = write!(out, "file={file},");
             if let Some(line) = location.line {
                 let _ = write!(out, "line={line},");
                 if let Some(column) = location.column {

@@ -91,7 +91,7 @@ impl<'s> Places<'s> {
             file: Some(self.source.name.clone()),
             line: Some(mark.line),
             column: Some(mark.column),
-            source: Some(visible(&line.trim_end().replace('\t', " ")).into_owned()),
+            source: Some(shown(line)),
             ..Location::default()
         }
     }
@@ -108,6 +108,15 @@ impl<'s> Places<'s> {
         Location { pointer: Some(pointer.to_owned()), ..location }
     }
 }
+
+/// A line for people. A file may be one line: only its beginning is looked at, for each finding in it.
+fn shown(line: &str) -> String {
+    let line = line.char_indices().nth(LONGEST_LINE).map_or(line, |(end, _)| &line[..end]);
+    visible(&line.trim_end().replace('\t', " ")).into_owned()
+}
+
+/// More characters of a line than are ever shown.
+const LONGEST_LINE: usize = 200;
 
 /// A file as its type, or everything that is wrong with it.
 pub fn read_typed<T>(source: &Source, file: InputFile, owner: Owner) -> Result<T, Vec<Finding>>
