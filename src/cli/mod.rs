@@ -99,7 +99,8 @@ impl From<ExitCode> for process::ExitCode {
 
 /// Runs a command line. Everything that it reads is named in it, or in the two variables that Argo CD's plugins have.
 pub fn run(args: impl IntoIterator<Item = OsString>, out: &mut dyn Write, err: &mut dyn Write) -> ExitCode {
-    let cli = match Cli::try_parse_from(args) {
+    let args: Vec<OsString> = args.into_iter().collect();
+    let cli = match parse(&args) {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version are no errors, and go to standard output.
@@ -119,6 +120,27 @@ pub fn run(args: impl IntoIterator<Item = OsString>, out: &mut dyn Write, err: &
             let _ = writeln!(err, "{}error{}: {error:#}", bold.0, bold.1);
             ExitCode::CannotRun
         }
+    }
+}
+
+/// Only `render` is built for a call of `render`: the tree of all commands takes a tenth of a whole render.
+fn parse(args: &[OsString]) -> Result<Cli, clap::Error> {
+    /// Render the manifests of a preview
+    #[derive(Debug, Parser)]
+    #[command(name = "dayfly render", version)]
+    struct Render {
+        #[command(flatten)]
+        args: render::RenderArgs,
+        /// When to use colour
+        #[arg(long, value_enum, default_value = "auto", value_name = "WHEN")]
+        color: terminal::Colour,
+    }
+
+    match args {
+        [_, command, ..] if command == "render" => {
+            Render::try_parse_from(&args[1..]).map(|Render { args, color }| Cli { command: Command::Render(args), color })
+        }
+        _ => Cli::try_parse_from(args),
     }
 }
 

@@ -92,7 +92,7 @@ fn string(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
     let mut rest = text;
     let mut from = 0;
-    while let Some(step) = rest.as_bytes()[from..].iter().position(|byte| STOPS[usize::from(*byte)]) {
+    while let Some(step) = next_stop(&rest.as_bytes()[from..]) {
         let stop = from + step;
         let Some(c) = rest[stop..].chars().next() else { break };
         from = stop + c.len_utf8();
@@ -105,6 +105,27 @@ fn string(text: &str, out: &mut Vec<u8>) {
     }
     out.extend_from_slice(rest.as_bytes());
     out.push(b'"');
+}
+
+/// Where the first byte of [`STOPS`] is: eight bytes at a time, as long as all of them are plain ASCII.
+fn next_stop(bytes: &[u8]) -> Option<usize> {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = ONES << 7;
+    let mut start = 0;
+    for chunk in bytes.chunks_exact(8) {
+        let word = u64::from_le_bytes([chunk[0], chunk[1], chunk[2], chunk[3], chunk[4], chunk[5], chunk[6], chunk[7]]);
+        let has_zero = |word: u64| word.wrapping_sub(ONES) & !word;
+        let control = word.wrapping_sub(ONES * 0x20) & !word;
+        let quote = has_zero(word ^ (ONES * u64::from(b'"')));
+        let backslash = has_zero(word ^ (ONES * u64::from(b'\\')));
+        // 0x7f and everything beyond ASCII; a carry can only raise a false alarm.
+        let beyond = word.wrapping_add(ONES) | word;
+        if (control | quote | backslash | beyond) & HIGH != 0 {
+            break;
+        }
+        start += 8;
+    }
+    bytes[start..].iter().position(|byte| STOPS[usize::from(*byte)]).map(|step| start + step)
 }
 
 fn is_escaped(c: char) -> bool {

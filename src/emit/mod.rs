@@ -46,7 +46,8 @@ impl FromStr for Format {
 
 /// Writes all objects, in one go; a folder goes to the disk, everything else to `out`.
 pub fn write(format: &Format, objects: &[Object], out: &mut dyn Write) -> io::Result<()> {
-    let mut bytes = Vec::new();
+    // An object has a bit more than a kilobyte: growing step by step would touch twice the memory.
+    let mut bytes = Vec::with_capacity(objects.len() * 1536);
     match format {
         Format::Yaml => bytes = yaml::documents(objects.iter().map(|object| &object.value)).into_bytes(),
         Format::Json => json::array(objects.iter().map(|object| &object.value), &mut bytes),

@@ -54,7 +54,7 @@ fn to_engine(value: &Value) -> minijinja::Value {
         Value::Bool(value) => minijinja::Value::from(*value),
         Value::Int(value) => minijinja::Value::from(*value),
         Value::Float(value) => minijinja::Value::from(*value),
-        Value::String(text) => minijinja::Value::from(text.as_ref()),
+        Value::String(text) => minijinja::Value::from(text.as_str()),
         Value::List(items) => items.iter().map(to_engine).collect(),
         // Collected, pairs would become a list of pairs.
         Value::Map(map) => {

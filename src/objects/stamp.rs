@@ -37,17 +37,12 @@ pub fn stamp(object: &mut Object, environment: &Environment) {
 }
 
 fn add(metadata: &mut Map, labels: &Value) {
-    let mut merged = Map::with_capacity(12);
-    // What is common comes first, in one order everywhere; nobody overrides it.
-    for (key, value) in labels.as_map().into_iter().flat_map(Map::iter) {
-        merged.push(key.to_owned(), value.clone());
-    }
+    // In alphabetical order, as `resolve` makes them; nobody overrides one.
+    let mut merged = labels.as_map().cloned().unwrap_or_default();
     if let Some(Value::Map(own)) = metadata.remove("labels") {
         for (key, value) in own {
-            if !merged.contains_key(&key) {
-                merged.push(key, value);
-            }
+            merged.insert_sorted(key, value);
         }
     }
-    metadata.push("labels", Value::Map(merged.sorted()));
+    metadata.push("labels", Value::Map(merged));
 }

@@ -77,6 +77,11 @@ struct Names<'a> {
     branch: String,
     /// The role at the provider.
     role: String,
+    /// Of an embedded database: the host of its server, and the Secret with that server's password (key `password`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    server: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    server_secret: Option<String>,
 }
 
 /// A StatefulSet's name: what it makes gets a suffix.
@@ -134,7 +139,6 @@ impl<'a> Resolver<'a> {
             return None;
         };
         let spec = self.spec(database, baseline_name, baseline, namespace);
-        let server_secret = names::shorten(&format!("{}-server", database.name), names::LABEL);
         let direct_secret = direct_secret(database);
         let mut steps = self.steps(database, pointer, pr);
         let step_inputs: Vec<&str> = steps
@@ -154,9 +158,9 @@ impl<'a> Resolver<'a> {
             image: operations.image.clone(),
             service_account: operations.service_account.to_string(),
             network_policy: joined(&[namespace, &database.name], ""),
-            server: names::shorten(&format!("database-{}", database.name), STATEFUL_SET),
-            server_secret: server_secret.clone(),
-            secrets: [Some(database.name.to_string()), Some(direct_secret.clone()), embedded.then_some(server_secret)]
+            server: server(database),
+            server_secret: server_secret(database),
+            secrets: [Some(database.name.to_string()), Some(direct_secret.clone()), embedded.then(|| server_secret(database))]
                 .into_iter()
                 .flatten()
                 .collect(),
@@ -174,6 +178,7 @@ impl<'a> Resolver<'a> {
 
     /// What a database's Jobs are told.
     fn spec(&self, database: &Database, baseline_name: &str, baseline: &Baseline, namespace: &str) -> String {
+        let embedded = baseline.provider == Provider::Embedded;
         let spec = Spec {
             version: 1,
             environment: namespace,
@@ -197,6 +202,8 @@ impl<'a> Resolver<'a> {
                 direct_secret: &direct_secret(database),
                 branch: provider_name(&[namespace, &database.name]),
                 role: provider_name(&[namespace, &database.name, "user"]),
+                server: embedded.then(|| server(database)),
+                server_secret: embedded.then(|| server_secret(database)),
             },
             deadline_seconds: DEADLINE,
         };
@@ -239,6 +246,8 @@ impl<'a> Resolver<'a> {
             service_account: operations.service_account.to_string(),
             credentials: operations.credentials.to_string(),
             spec: self.spec(database, name, baseline, namespace),
+            // Argo CD may lose sight of its hook (argo-cd#29100); then it goes by itself.
+            ttl_seconds: Some(600),
         });
         jobs.collect()
     }
@@ -341,6 +350,7 @@ fn jobs(database: &DatabaseFacts, namespace: &str, credentials: &str, steps_hash
             service_account: database.service_account.clone(),
             credentials: if database.embedded { String::new() } else { credentials.to_owned() },
             spec: database.spec.clone(),
+            ttl_seconds: None,
         }
     };
     vec![job("provision", WAVES.guard, &[]), job("verify", WAVES.verify, &[steps_hash])]
@@ -360,6 +370,16 @@ fn joined(parts: &[&str], step: &str) -> String {
 /// The Secret of migrate and seed.
 fn direct_secret(database: &Database) -> String {
     names::shorten(&format!("{}-direct", database.name), names::LABEL)
+}
+
+/// The StatefulSet and Service of an embedded database.
+fn server(database: &Database) -> String {
+    names::shorten(&format!("database-{}", database.name), STATEFUL_SET)
+}
+
+/// The Secret with that server's password.
+fn server_secret(database: &Database) -> String {
+    names::shorten(&format!("{}-server", database.name), names::LABEL)
 }
 
 /// `storefront_pr_128_main`: letters, digits and underscores, which every server takes without quotes.

@@ -291,6 +291,8 @@ pub struct DatabaseJob {
     /// The Secret with the provider's key, or nothing.
     pub credentials: String,
     pub spec: String,
+    /// How long a finished hook stays. Any other Job must stay: Argo CD would make it again.
+    pub ttl_seconds: Option<u32>,
 }
 
 #[derive(Clone, Debug, JsonSchema, Serialize)]

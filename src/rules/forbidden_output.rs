@@ -223,8 +223,11 @@ const OWN_DOMAINS: [&str; 4] = ["app.kubernetes.io", "argocd.argoproj.io", "dayf
 /// A qualified name: a name of 63 characters, perhaps behind a DNS name and a slash. API servers lower the case of an
 /// annotation's prefix before they look, but nobody means that.
 fn is_key(key: &str) -> bool {
-    match key.split_once('/') {
-        Some((domain, name)) => (OWN_DOMAINS.contains(&domain) || is_domain(domain)) && is_name_part(name),
+    match key.bytes().position(|b| b == b'/') {
+        Some(slash) => {
+            let (domain, name) = (&key[..slash], &key[slash + 1..]);
+            (OWN_DOMAINS.contains(&domain) || is_domain(domain)) && is_name_part(name)
+        }
         None => is_name_part(key),
     }
 }

@@ -8,7 +8,8 @@
 //! ```text
 //! template = number of documents, documents
 //! node     = n | t | f | i text | s text | e line parts | l count nodes | map
-//! map      = m length each? when? count (parts node)*       length: of what follows it
+//! map      = m length each? when? count (key node)*         length: of what follows it
+//! key      = s text | e parts
 //! each     = r text names | -                               when: w parts | -
 //! parts    = count (s text | p names | x text)*             names: count text*
 //! text     = length, characters                             numbers: three characters of seven bits
@@ -119,7 +120,13 @@ fn map(code: &mut String, entries: &[Entry<'_>], repeats: bool) -> Result<(), Mi
             }
             key => {
                 count += 1;
-                parts(&mut pairs, key, entry.mark)?;
+                if key.contains("${{") {
+                    pairs.push('e');
+                    parts(&mut pairs, key, entry.mark)?;
+                } else {
+                    pairs.push('s');
+                    text(&mut pairs, key);
+                }
                 node(&mut pairs, &entry.value, false)?;
             }
         }

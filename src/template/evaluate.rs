@@ -123,9 +123,12 @@ impl Evaluator<'_> {
         let count = self.code.number();
         let mut map = Map::with_capacity(count);
         for _ in 0..count {
-            let key: Text = match self.parts(scope)? {
-                Value::String(text) => text,
-                other => return Err(format!("a key cannot be {}", other.kind_name())),
+            let key = match self.code.character() {
+                b's' => Text::new_static(self.code.text()),
+                _ => match self.parts(scope)? {
+                    Value::String(text) => text,
+                    other => return Err(format!("a key cannot be {}", other.kind_name())),
+                },
             };
             let depth = self.enter(&key);
             if let Some(value) = self.value(scope)? {

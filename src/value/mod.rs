@@ -1,17 +1,40 @@
 //! The tree that everything between the inputs and the output is made of.
 //!
-//! A [`Value`] is what JSON can say, in the order in which it was written. Keys and text are [`Text`], so what comes
-//! from a built-in template is borrowed and costs nothing to copy.
+//! A [`Value`] is what JSON can say, in the order in which it was written. Keys and text are [`Text`], so what is short
+//! or comes from a built-in template costs nothing to copy.
 
 pub(crate) mod json;
 mod serialize;
 
-use std::borrow::Cow;
+use smol_str::SmolStr;
 
 pub use serialize::to_value;
 
-/// Text that is part of the program, or was made while it runs.
-pub type Text = Cow<'static, str>;
+/// Text that is part of the program, short (at most 23 bytes, kept in place) or shared: never copied.
+pub type Text = SmolStr;
+
+/// What can be made a key: literals stay where they are.
+pub trait IntoText {
+    fn into_text(self) -> Text;
+}
+
+impl IntoText for &'static str {
+    fn into_text(self) -> Text {
+        Text::new_static(self)
+    }
+}
+
+impl IntoText for String {
+    fn into_text(self) -> Text {
+        Text::from(self)
+    }
+}
+
+impl IntoText for Text {
+    fn into_text(self) -> Text {
+        self
+    }
+}
 
 /// A node of a manifest, or of what a template sees.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -32,8 +55,8 @@ pub struct Map(Vec<(Text, Value)>);
 
 impl Value {
     /// Text that is not part of the program.
-    pub fn string(text: impl Into<String>) -> Self {
-        Self::String(Cow::Owned(text.into()))
+    pub fn string(text: impl AsRef<str>) -> Self {
+        Self::String(Text::new(text))
     }
 
     pub fn as_str(&self) -> Option<&str> {
@@ -117,13 +140,13 @@ impl Value {
 
 impl From<&'static str> for Value {
     fn from(text: &'static str) -> Self {
-        Self::String(Cow::Borrowed(text))
+        Self::String(Text::new_static(text))
     }
 }
 
 impl From<String> for Value {
     fn from(text: String) -> Self {
-        Self::String(Cow::Owned(text))
+        Self::String(Text::from(text))
     }
 }
 
@@ -159,8 +182,8 @@ impl Map {
     }
 
     /// Sets a key, in place if it is there.
-    pub fn insert(&mut self, key: impl Into<Text>, value: Value) {
-        let key = key.into();
+    pub fn insert(&mut self, key: impl IntoText, value: Value) {
+        let key = key.into_text();
         match self.get_mut(&key) {
             Some(present) => *present = value,
             None => self.0.push((key, value)),
@@ -168,8 +191,8 @@ impl Map {
     }
 
     /// Appends a key that is known to be new.
-    pub fn push(&mut self, key: impl Into<Text>, value: Value) {
-        self.0.push((key.into(), value));
+    pub fn push(&mut self, key: impl IntoText, value: Value) {
+        self.0.push((key.into_text(), value));
     }
 
     pub fn remove(&mut self, key: &str) -> Option<Value> {
@@ -189,17 +212,23 @@ impl Map {
     }
 
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
-        self.0.iter().map(|(key, value)| (key.as_ref(), value))
+        self.0.iter().map(|(key, value)| (key.as_str(), value))
+    }
+
+    /// The entries themselves: their keys can be had without a copy.
+    pub fn entries(&self) -> &[(Text, Value)] {
+        &self.0
     }
 
     pub fn iter_mut(&mut self) -> impl Iterator<Item = (&str, &mut Value)> {
         self.0.iter_mut().map(|(key, value)| (&**key, value))
     }
 
-    /// The entries in alphabetical order of their keys.
-    pub fn sorted(mut self) -> Self {
-        self.0.sort_by(|(a, _), (b, _)| a.cmp(b));
-        self
+    /// Adds a key to a map whose keys are in alphabetical order, unless it is there already.
+    pub fn insert_sorted(&mut self, key: Text, value: Value) {
+        if let Err(place) = self.0.binary_search_by(|(present, _)| present.cmp(&key)) {
+            self.0.insert(place, (key, value));
+        }
     }
 }
 

@@ -35,7 +35,7 @@ impl schemars::JsonSchema for Value {
         true
     }
 
-    fn schema_name() -> Text {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
         "Value".into()
     }
 
@@ -97,7 +97,7 @@ impl ser::Serializer for Tree {
     }
 
     fn serialize_char(self, value: char) -> Result<Value, Unsayable> {
-        Ok(Value::string(value))
+        Ok(Value::string(value.to_string()))
     }
 
     fn serialize_str(self, value: &str) -> Result<Value, Unsayable> {
@@ -167,7 +167,7 @@ impl ser::Serializer for Tree {
     }
 
     fn serialize_map(self, length: Option<usize>) -> Result<Entries, Unsayable> {
-        Ok(Entries { map: Map::with_capacity(length.unwrap_or(0)), key: Text::Borrowed("") })
+        Ok(Entries { map: Map::with_capacity(length.unwrap_or(0)), key: Text::default() })
     }
 
     fn serialize_struct(self, _: &'static str, length: usize) -> Result<Entries, Unsayable> {
