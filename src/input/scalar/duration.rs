@@ -1,6 +1,7 @@
 use std::fmt;
 
 use super::Scalar;
+use crate::finding::visible;
 
 /// A length of time in whole seconds: `90s`, `15m`, `48h`, `7d`, `2w`, or several of them (`1h30m`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -18,10 +19,10 @@ impl Scalar for Duration {
         while !rest.is_empty() || text.is_empty() {
             let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
             if digits == 0 {
-                return Err(format!("`{text}` is no length of time"));
+                return Err(format!("`{}` is no length of time", visible(text)));
             }
             let unit = match rest.as_bytes().get(digits) {
-                None => return Err(format!("`{text}` has no unit")),
+                None => return Err(format!("`{}` has no unit", visible(text))),
                 Some(b's') => 1,
                 Some(b'm') => 60,
                 Some(b'h') => 3600,
@@ -29,7 +30,7 @@ impl Scalar for Duration {
                 Some(b'w') => 7 * 86_400,
                 Some(_) => {
                     let unit: String = rest[digits..].chars().take_while(|c| !c.is_ascii_digit()).collect();
-                    return Err(format!("`{unit}` is no unit of time"));
+                    return Err(format!("`{}` is no unit of time", visible(&unit)));
                 }
             };
             seconds = rest[..digits]
@@ -37,11 +38,11 @@ impl Scalar for Duration {
                 .ok()
                 .and_then(|count| count.checked_mul(unit)?.checked_add(seconds))
                 .filter(|total| *total <= 10 * 366 * 86_400)
-                .ok_or_else(|| format!("`{text}` is longer than ten years"))?;
+                .ok_or_else(|| format!("`{}` is longer than ten years", visible(text)))?;
             rest = &rest[digits + 1..];
         }
         if seconds == 0 {
-            return Err(format!("`{text}` is no time at all"));
+            return Err(format!("`{}` is no time at all", visible(text)));
         }
         Ok(Self { seconds })
     }

@@ -1,6 +1,7 @@
 use std::{cmp::Ordering, fmt};
 
 use super::Scalar;
+use crate::finding::visible;
 
 /// An amount of a resource in Kubernetes' notation: `500m`, `2`, `1.5Gi`, `1e3`.
 ///
@@ -18,7 +19,7 @@ impl Scalar for Quantity {
     const NUMBERS: bool = true;
 
     fn parse(text: &str) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is no quantity");
+        let wrong = || format!("`{}` is no quantity", visible(text));
         let end = text.bytes().take_while(|b| b.is_ascii_digit() || *b == b'.').count();
         let (number, suffix) = text.split_at(end);
         let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
@@ -30,7 +31,7 @@ impl Scalar for Quantity {
             "u" => 1_000,
             "m" => 1_000_000,
             _ => NANO
-                .checked_mul(scale(suffix).ok_or_else(|| format!("`{suffix}` is no unit of a quantity"))?)
+                .checked_mul(scale(suffix).ok_or_else(|| format!("`{}` is no unit of a quantity", visible(suffix)))?)
                 .ok_or_else(wrong)?,
         };
         let digits: i128 = format!("{whole}{fraction}").parse().map_err(|_| wrong())?;
