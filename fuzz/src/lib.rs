@@ -68,8 +68,8 @@ pub fn yaml(data: &[u8]) {
                 let _ = (to_value(document, scalar::core), to_value(document, scalar::kubernetes));
                 let _ = document.locate("/a/0/b~1c", true);
             }
-            // What means something of its own is read differently on purpose; the last three end a line in YAML 1.1.
-            let special = ['&', '*', '!', '%', '\u{feff}', '\r', '\u{85}', '\u{2028}', '\u{2029}'];
+            // What means something of its own is read differently on purpose; `?` begins a key and the last three end a line in YAML 1.1.
+            let special = ['&', '*', '!', '%', '?', '\u{feff}', '\r', '\u{85}', '\u{2028}', '\u{2029}'];
             if !text.contains(special) && !text.contains("<<") {
                 agree(text, &documents);
             }

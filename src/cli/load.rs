@@ -72,7 +72,7 @@ pub(super) fn load(folder: &Path, flags: &InputFlags) -> Result<Loaded, Broken> 
     let mut findings = policy_findings;
     findings.extend(overrides(folder, owner)?);
     let templates = templates(guardrails_folder.as_deref(), &guardrails)?;
-    let manifests = manifests(folder, &policy, owner, &mut findings)?;
+    let manifests = manifests(folder, &policy, owner, &mut findings);
     let renderer = Renderer::new(guardrails, policy, templates, manifests, findings);
     Ok(Loaded { renderer, guardrails: guardrails_source, policy: policy_source })
 }
@@ -150,7 +150,7 @@ fn templates(folder: Option<&Path>, guardrails: &Guardrails) -> Result<Vec<Templ
 }
 
 /// The policy's `manifests`, read as Kubernetes would read them.
-fn manifests(folder: &Path, policy: &Policy, owner: Owner, findings: &mut Vec<Finding>) -> anyhow::Result<Vec<Object>> {
+fn manifests(folder: &Path, policy: &Policy, owner: Owner, findings: &mut Vec<Finding>) -> Vec<Object> {
     let mut objects = Vec::new();
     for (index, pattern) in policy.spec.manifests.iter().enumerate() {
         let finding = |message: String| {
@@ -186,7 +186,7 @@ fn manifests(folder: &Path, policy: &Policy, owner: Owner, findings: &mut Vec<Fi
             }
         }
     }
-    Ok(objects)
+    objects
 }
 
 /// Whether this is a call by Argo CD: the parameters come from its variable.

@@ -16,7 +16,7 @@ pub(super) struct SchemaArgs {
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-pub enum Of {
+pub(super) enum Of {
     /// preview.yaml
     Policy,
     /// The platform's file
@@ -26,7 +26,7 @@ pub enum Of {
 }
 
 /// A schema, as it is committed. Draft 7, which editors' YAML servers know best.
-pub fn schema(of: Of) -> String {
+pub(super) fn schema(of: Of) -> String {
     fn of_type<T: JsonSchema>() -> String {
         let schema = SchemaSettings::draft07().into_generator().into_root_schema_for::<T>();
         let mut text = serde_json::to_string_pretty(&schema).unwrap_or_default();

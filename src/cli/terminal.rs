@@ -6,8 +6,8 @@ use crate::finding::Style;
 
 /// When to use colour.
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
-pub enum Colour {
-    /// On a terminal, unless NO_COLOR is set
+pub(super) enum Colour {
+    /// On a terminal, unless `NO_COLOR` is set
     Auto,
     Always,
     Never,

@@ -89,6 +89,7 @@ const STOPS: [bool; 256] = {
 };
 
 fn string(text: &str, out: &mut Vec<u8>) {
+    out.reserve(text.len() + 2);
     out.push(b'"');
     let mut rest = text;
     let mut from = 0;

@@ -61,10 +61,9 @@ impl<'a> Scope<'a> {
     /// What a path leads to.
     pub fn look_up<'p>(&self, mut path: impl Iterator<Item = &'p str> + Clone) -> Result<&'a Value, String> {
         let whole = path.clone();
-        let mut depth = 1;
         let first = path.next().ok_or("an empty path")?;
         let mut value = self.variable(first).ok_or_else(|| self.unknown(first))?;
-        for name in path {
+        for (depth, name) in (1..).zip(path) {
             let so_far = || whole.clone().take(depth).collect::<Vec<_>>().join(".");
             value = match value {
                 Value::Map(map) => map.get(name).ok_or_else(|| {
@@ -78,7 +77,6 @@ impl<'a> Scope<'a> {
                     .ok_or_else(|| format!("`{}` has no item `{name}`", so_far()))?,
                 other => return Err(format!("`{}` is {}, it has no `{name}`", so_far(), other.kind_name())),
             };
-            depth += 1;
         }
         Ok(value)
     }
@@ -161,8 +159,7 @@ impl Scalar for Interpolated {
 
 impl<'de> Deserialize<'de> for Interpolated {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
-        Self::parse(&text).map_err(serde::de::Error::custom)
+        deserializer.deserialize_any(crate::input::scalar::ScalarVisitor(std::marker::PhantomData))
     }
 }
 

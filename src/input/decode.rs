@@ -33,7 +33,7 @@ impl de::Error for Misfit {
 #[derive(Clone, Copy)]
 pub(super) struct Decoder<'n, 'a>(pub(super) &'n Node<'a>);
 
-impl<'n, 'a> Deserializer<'n> for Decoder<'n, 'a> {
+impl<'n> Deserializer<'n> for Decoder<'n, '_> {
     type Error = Misfit;
 
     fn deserialize_any<V: Visitor<'n>>(self, visitor: V) -> Result<V::Value, Misfit> {

@@ -127,13 +127,13 @@ pub struct Labels {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Profile {
-    /// The namespace's ResourceQuota: `requests.cpu`, `limits.memory`, `pods` and so on.
+    /// The namespace's `ResourceQuota`: `requests.cpu`, `limits.memory`, `pods` and so on.
     pub quota: Ordered<Quantity>,
-    /// The namespace's LimitRange: what a container gets if it asks for nothing, and at most.
+    /// The namespace's `LimitRange`: what a container gets if it asks for nothing, and at most.
     pub container: ContainerLimits,
 }
 
-/// A LimitRange of type Container. `request` is at most `default`, `default` at most `max`; whatever the quota counts needs a
+/// A `LimitRange` of type Container. `request` is at most `default`, `default` at most `max`; whatever the quota counts needs a
 /// default, or no Pod starts.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -163,7 +163,7 @@ pub struct Ingress {
     /// The name of the Gateway's listener with TLS, so that no route answers on one without. Left out, `https`.
     #[serde(default = "default_section")]
     pub section: DnsLabel,
-    /// The IngressClass; needed if `kind` is `Ingress`.
+    /// The `IngressClass`; needed if `kind` is `Ingress`.
     pub class: Option<DnsName>,
     /// Which controller reads the routes: its extensions carry `access` and `noindex`.
     #[serde(default)]
@@ -188,7 +188,7 @@ pub enum Implementation {
     /// Middlewares of `traefik.io/v1alpha1`.
     #[default]
     Traefik,
-    /// A SecurityPolicy of `gateway.envoyproxy.io/v1alpha1`. Only with `HTTPRoute`.
+    /// A `SecurityPolicy` of `gateway.envoyproxy.io/v1alpha1`. Only with `HTTPRoute`.
     Envoy,
     /// Annotations of `nginx.ingress.kubernetes.io`. Only with `Ingress`.
     Nginx,
@@ -212,7 +212,7 @@ pub enum Tls {
     /// The Gateway or the controller has one for all hosts.
     #[default]
     Wildcard,
-    /// cert-manager makes one for each host; this is the name of its ClusterIssuer.
+    /// cert-manager makes one for each host; this is the name of its `ClusterIssuer`.
     ClusterIssuer(DnsName),
 }
 
@@ -233,7 +233,7 @@ pub struct Access {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Network {
-    /// What becomes of an `egress` entry that is a host name, which a plain NetworkPolicy cannot express.
+    /// What becomes of an `egress` entry that is a host name, which a plain `NetworkPolicy` cannot express.
     #[serde(default)]
     pub fqdn: Fqdn,
     /// Where DNS is answered.
@@ -246,7 +246,7 @@ pub enum Fqdn {
     /// Nothing is opened, and a warning says so.
     #[default]
     Closed,
-    /// A CiliumNetworkPolicy that names the host.
+    /// A `CiliumNetworkPolicy` that names the host.
     Cilium,
     /// The port is opened to every public address, not to private ones.
     PublicInternet,
@@ -307,7 +307,7 @@ pub struct Telemetry {
 pub struct Secrets {
     /// A store that is there already, as `ClusterSecretStore/NAME`.
     pub store: Option<String>,
-    /// The backend of a SecretStore that each preview gets for itself.
+    /// The backend of a `SecretStore` that each preview gets for itself.
     pub provider: Option<StoreProvider>,
     /// What every key begins with: previews can name nothing else.
     pub prefix: Interpolated,
@@ -348,7 +348,7 @@ pub struct GcpStore {
     pub service_account: String,
 }
 
-/// A KV engine (version 2) of Vault or OpenBao, signed in by Kubernetes authentication.
+/// A KV engine (version 2) of Vault or `OpenBao`, signed in by Kubernetes authentication.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct VaultStore {
@@ -409,7 +409,7 @@ pub struct Sanitized {
     /// What masked it: a name that people look up.
     pub by: String,
     /// How old the masking may be when a branch is made.
-    #[serde(serialize_with = "as_seconds")]
+    #[serde(serialize_with = "as_text")]
     pub max_age: Duration,
 }
 
@@ -455,7 +455,7 @@ pub struct Applications {
     /// The namespace of Applications. Left out, `argocd`.
     #[serde(default = "default_argocd_namespace")]
     pub namespace: DnsLabel,
-    /// The AppProject of child Applications. It should allow the previews' namespaces and workload kinds, and nothing else.
+    /// The `AppProject` of child Applications. It should allow the previews' namespaces and workload kinds, and nothing else.
     pub project: Interpolated,
     /// The repository, if a policy names none.
     pub repository: Option<Interpolated>,
@@ -490,7 +490,7 @@ pub enum Grant {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Quarantine {
-    /// Whether Argo CD has dayfly's health check for ConfigMaps (`dayfly plugin --argocd-cm`). If not, a Job that fails shows
+    /// Whether Argo CD has dayfly's health check for `ConfigMaps` (`dayfly plugin --argocd-cm`). If not, a Job that fails shows
     /// that something is wrong.
     #[serde(default = "yes")]
     pub health_check: bool,
@@ -564,7 +564,8 @@ fn yes() -> bool {
     true
 }
 
-fn as_seconds<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn as_text<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&duration.to_string())
 }
 

@@ -58,7 +58,7 @@ pub struct PolicySpec {
     /// What the preview may reach outside of its namespace: names from the guardrails' `egress`. Everything else is closed.
     #[serde(default)]
     pub egress: Vec<DnsLabel>,
-    /// Secrets from the platform's store, each made by an ExternalSecret.
+    /// Secrets from the platform's store, each made by an `ExternalSecret`.
     #[serde(default)]
     pub secrets: Vec<Secret>,
     /// Databases: every pull request gets a branch of each for itself.

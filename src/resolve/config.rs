@@ -13,7 +13,7 @@ use super::{
 
 impl Resolver<'_> {
     /// On every object: who owns it, who pays for it, which pull request it is of.
-    pub(super) fn labels(&self, policy: &PolicyFacts, pr: &PullRequest, namespace: &str) -> Value {
+    pub(super) fn labels(policy: &PolicyFacts, pr: &PullRequest, namespace: &str) -> Value {
         let mut labels = Map::with_capacity(6);
         labels.push("app.kubernetes.io/managed-by", Value::from("dayfly"));
         labels.push("app.kubernetes.io/part-of", Value::string(&*policy.name));
@@ -27,7 +27,6 @@ impl Resolver<'_> {
 
     /// The Namespace's annotations: links for people, facts for tools.
     pub(super) fn annotations(
-        &self,
         pr: &PullRequest,
         routes: &[RouteFacts],
         ttl: &str,

@@ -84,7 +84,7 @@ struct Names<'a> {
     server_secret: Option<String>,
 }
 
-/// A StatefulSet's name: what it makes gets a suffix.
+/// A `StatefulSet`'s name: what it makes gets a suffix.
 const STATEFUL_SET: usize = 52;
 
 /// What a name at a provider may have: PostgreSQL's 63 bytes.
@@ -160,10 +160,14 @@ impl<'a> Resolver<'a> {
             network_policy: joined(&[namespace, &database.name], ""),
             server: server(database),
             server_secret: server_secret(database),
-            secrets: [Some(database.name.to_string()), Some(direct_secret.clone()), embedded.then(|| server_secret(database))]
-                .into_iter()
-                .flatten()
-                .collect(),
+            secrets: [
+                Some(database.name.to_string()),
+                Some(direct_secret.clone()),
+                embedded.then(|| server_secret(database)),
+            ]
+            .into_iter()
+            .flatten()
+            .collect(),
             embedded_image: baseline.image.clone().unwrap_or_default(),
             endpoint: baseline.endpoint.as_ref().map(|endpoint| peers(&database.name, endpoint)),
             job_peers: job_peers(operations, baseline),
@@ -267,17 +271,16 @@ impl<'a> Resolver<'a> {
         let is_safe_for_strangers = |baseline: &Baseline| baseline.schema_only || baseline.synthetic.is_some();
         // A quarantined pull request runs nothing; its databases are only named, to be removed.
         if grant == Grant::Restricted && !is_safe_for_strangers(baseline) {
-            match baseline
+            if let Some(other) = baseline
                 .restricted
                 .as_ref()
                 .and_then(|name| find(name))
                 .filter(|(_, other)| is_safe_for_strangers(other))
             {
-                Some(other) => granted = other,
-                None => {
-                    self.findings.push(rules::trust::withheld(&format!("the database `{}`", database.name), &pointer));
-                    return None;
-                }
+                granted = other;
+            } else {
+                self.findings.push(rules::trust::withheld(&format!("the database `{}`", database.name), &pointer));
+                return None;
             }
         }
         let (name, baseline) = granted;
@@ -372,7 +375,7 @@ fn direct_secret(database: &Database) -> String {
     names::shorten(&format!("{}-direct", database.name), names::LABEL)
 }
 
-/// The StatefulSet and Service of an embedded database.
+/// The `StatefulSet` and Service of an embedded database.
 fn server(database: &Database) -> String {
     names::shorten(&format!("database-{}", database.name), STATEFUL_SET)
 }

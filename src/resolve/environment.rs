@@ -21,9 +21,9 @@ pub struct Environment {
     /// The Pod Security Standards' version that the namespace enforces.
     pub pod_security: String,
     pub profile: String,
-    /// `spec.hard` of the ResourceQuota.
+    /// `spec.hard` of the `ResourceQuota`.
     pub quota: Value,
-    /// The one item of the LimitRange.
+    /// The one item of the `LimitRange`.
     pub limits: Value,
     /// How long it lives: `48h`.
     pub ttl: String,
@@ -88,7 +88,7 @@ pub struct NetworkFacts {
     pub ingress: Vec<IngressPeer>,
     pub egress: Vec<Peers>,
     pub telemetry: Option<Peers>,
-    /// Host names, for a CiliumNetworkPolicy.
+    /// Host names, for a `CiliumNetworkPolicy`.
     pub names: Vec<NamedPeer>,
 }
 
@@ -179,7 +179,7 @@ pub struct RouteFacts {
     pub traefik_cidrs: bool,
     pub traefik_sso: bool,
     pub envoy_cidrs: bool,
-    /// An HTTPRoute's parents.
+    /// An `HTTPRoute`'s parents.
     pub parents: Vec<Parent>,
     /// Whether the preview asks for a certificate itself; an Ingress has cert-manager ask.
     pub own_certificate: bool,
@@ -266,7 +266,7 @@ pub struct DatabaseFacts {
     /// Whether it brings the ServiceAccount of the embedded databases' Jobs: the first one does, for all.
     pub own_account: bool,
     pub embedded_image: String,
-    /// Its StatefulSet and Service, and the Secret with its password.
+    /// Its `StatefulSet` and Service, and the Secret with its password.
     pub server: String,
     pub server_secret: String,
     /// Where the branch is reached.

@@ -154,8 +154,8 @@ impl Resolver<'_> {
         let services = self.services(&pr, &secrets, &databases, profile);
         let network = self.network(&services, &routes);
         let application = self.application(&namespace, &pr);
-        let labels = self.labels(&policy, &pr, &namespace);
-        let namespace_annotations = self.annotations(&pr, &routes, &ttl, &expires_at, trust);
+        let labels = Self::labels(&policy, &pr, &namespace);
+        let namespace_annotations = Self::annotations(&pr, &routes, &ttl, &expires_at, trust);
         Environment {
             domain: self.guardrails.domain.to_string(),
             layout: self.guardrails.layout,
@@ -237,10 +237,10 @@ impl Resolver<'_> {
     /// Lets expressions see something from here on.
     fn see<const N: usize>(&mut self, name: &'static str, facts: [(&'static str, Value); N]) {
         let map: Map = facts.into_iter().map(|(key, value)| (key.into(), value)).collect();
-        self.see_value(name, Value::Map(map));
+        self.see_value(name, &Value::Map(map));
     }
 
-    fn see_value(&mut self, name: &'static str, value: Value) {
+    fn see_value(&mut self, name: &'static str, value: &Value) {
         for context in [&mut self.strict, &mut self.free] {
             if let Some(facts) = context.as_map_mut() {
                 facts.insert(name, value.clone());

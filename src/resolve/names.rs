@@ -9,7 +9,7 @@ use siphasher::sip::SipHasher24;
 /// A DNS label, a label's value, a Namespace, a Service, a Job.
 pub const LABEL: usize = 63;
 
-/// Letters of a hash, one for each byte of SipHash's eight; 32⁸ is about 10¹².
+/// Letters of a hash, one for each byte of `SipHash`'s eight; 32⁸ is about 10¹².
 const HASH: usize = 8;
 
 /// `text` if it fits `budget`, else its beginning and a hash of all of it.

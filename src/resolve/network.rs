@@ -73,7 +73,7 @@ impl Resolver<'_> {
         }
     }
 
-    /// One entry of the catalogue. A name alone is beyond a NetworkPolicy: what then, the guardrails say.
+    /// One entry of the catalogue. A name alone is beyond a `NetworkPolicy`: what then, the guardrails say.
     fn destination(
         &mut self,
         name: &str,
@@ -127,7 +127,7 @@ impl Resolver<'_> {
     }
 }
 
-/// What a destination comes to in a NetworkPolicy.
+/// What a destination comes to in a `NetworkPolicy`.
 pub(super) fn peers(name: &str, destination: &Destination) -> Peers {
     Peers {
         name: name.to_owned(),

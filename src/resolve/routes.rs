@@ -23,7 +23,7 @@ impl<'a> Resolver<'a> {
     pub(super) fn routes(&mut self, namespace: &str) -> (Vec<RouteFacts>, IngressFacts) {
         let policy = self.policy;
         if policy.routes.is_empty() {
-            self.see_value("routes", Value::Map(Map::default()));
+            self.see_value("routes", &Value::Map(Map::default()));
             return (Vec::new(), IngressFacts::default());
         }
         let hosts: Vec<String> = policy
@@ -39,7 +39,7 @@ impl<'a> Resolver<'a> {
             (route.name.to_string().into(), Value::Map(map))
         });
         let seen = Value::Map(seen.collect());
-        self.see_value("routes", seen);
+        self.see_value("routes", &seen);
         let Some(ingress) = &self.guardrails.ingress else {
             self.policy_finding(
                 &rules::provided::NOT_PROVIDED,
@@ -142,23 +142,20 @@ impl<'a> Resolver<'a> {
     fn host(&mut self, route: &'a Route, pointer: &str, namespace: &str) -> String {
         let domain = &self.guardrails.domain;
         let pointer = format!("{pointer}/host");
-        let (host, origin) = match &route.host {
-            Some(host) => {
-                let host = self.text(host, InputFile::Policy, || pointer.clone());
-                if let Err((rule, message)) = rules::host::check_host(&host, namespace, domain) {
-                    self.policy_finding(rule, pointer.clone(), message);
-                }
-                (host, Origin::Input(InputFile::Policy, pointer))
+        let (host, origin) = if let Some(host) = &route.host {
+            let host = self.text(host, InputFile::Policy, || pointer.clone());
+            if let Err((rule, message)) = rules::host::check_host(&host, namespace, domain) {
+                self.policy_finding(rule, pointer.clone(), message);
             }
-            None => {
-                let label = format!("{}-{namespace}", route.name);
-                let label = if route.name.contains('-') {
-                    format!("{label}-{}", names::hash(&[&route.name, namespace]))
-                } else {
-                    label
-                };
-                (format!("{}.{domain}", names::shorten(&label, names::LABEL)), Origin::BuiltIn)
-            }
+            (host, Origin::Input(InputFile::Policy, pointer))
+        } else {
+            let label = format!("{}-{namespace}", route.name);
+            let label = if route.name.contains('-') {
+                format!("{label}-{}", names::hash(&[&route.name, namespace]))
+            } else {
+                label
+            };
+            (format!("{}.{domain}", names::shorten(&label, names::LABEL)), Origin::BuiltIn)
         };
         self.decisions.record(|| Decision {
             field: format!("routes.{}.host", route.name),

@@ -12,7 +12,7 @@ use super::{
     environment::{SecretDatum, SecretFacts, SecretStoreFacts, WAVES},
 };
 
-/// The SecretStore and the ServiceAccount of a preview that has its own.
+/// The `SecretStore` and the ServiceAccount of a preview that has its own.
 const OWN_STORE: &str = "preview";
 const OWN_STORE_ACCOUNT: &str = "secret-store";
 
@@ -88,7 +88,7 @@ impl Resolver<'_> {
     }
 }
 
-/// What a SecretStore of the preview's own says, as `external-secrets.io/v1` has it.
+/// What a `SecretStore` of the preview's own says, as `external-secrets.io/v1` has it.
 fn own_store(secrets: &Secrets) -> Option<SecretStoreFacts> {
     let account = || to_value(&std::collections::BTreeMap::from([("name", OWN_STORE_ACCOUNT)]));
     let map = |entries: Vec<(&'static str, Value)>| {

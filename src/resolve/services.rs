@@ -35,7 +35,7 @@ impl<'a> Resolver<'a> {
                 (service.name.to_string().into(), Value::Map(facts))
             })
             .collect();
-        self.see_value("services", Value::Map(seen));
+        self.see_value("services", &Value::Map(seen));
     }
 
     pub(super) fn services(
@@ -240,7 +240,7 @@ fn from_secret(key: &str, secret: &str) -> Value {
     Value::Map(item)
 }
 
-/// Requests as asked for; what is not asked for, and all limits, are the LimitRange's.
+/// Requests as asked for; what is not asked for, and all limits, are the `LimitRange`'s.
 fn resources(service: &Service) -> Value {
     let requests: Map = service
         .resources

@@ -14,7 +14,7 @@ use crate::{
 use super::{Decision, Origin, PullRequest, Resolver, pull_request::rfc3339};
 
 impl<'a> Resolver<'a> {
-    /// The profile, and the LimitRange's item.
+    /// The profile, and the `LimitRange`'s item.
     pub(super) fn profile(&mut self, pr: &PullRequest) -> (Option<(&'a str, &'a Profile)>, Value) {
         let guardrails = self.guardrails;
         let label = self.label(pr, "profile", |resolver, text| {
@@ -29,14 +29,15 @@ impl<'a> Resolver<'a> {
             (None, None, Some(name)) => {
                 (name.to_string(), Origin::Input(InputFile::Guardrails, "/spec/defaultProfile".into()))
             }
-            (None, None, None) => match only() {
-                Some(name) => (name.to_owned(), Origin::Input(InputFile::Guardrails, "/spec/profiles".into())),
-                None => {
+            (None, None, None) => {
+                if let Some(name) = only() {
+                    (name.to_owned(), Origin::Input(InputFile::Guardrails, "/spec/profiles".into()))
+                } else {
                     let message = "the policy names no profile and the guardrails no `defaultProfile`".to_owned();
                     self.policy_finding(&rules::profile::UNKNOWN_PROFILE, "/spec", message);
                     return (None, Value::Null);
                 }
-            },
+            }
         };
         let found = guardrails.profiles.iter().find(|(key, _)| *key == name);
         let Some((name, profile)) = found else {
@@ -146,7 +147,7 @@ impl<'a> Resolver<'a> {
     }
 }
 
-/// `spec.hard` of the ResourceQuota.
+/// `spec.hard` of the `ResourceQuota`.
 pub(super) fn quota(profile: Option<(&str, &Profile)>) -> Value {
     profile.map_or(Value::Null, |(_, profile)| quantities(&profile.quota))
 }
@@ -155,7 +156,7 @@ fn quantities(amounts: &Ordered<Quantity>) -> Value {
     Value::Map(amounts.iter().map(|(name, amount)| (name.to_owned().into(), Value::string(amount.as_str()))).collect())
 }
 
-/// The LimitRange's item, all four parts written out: what is left out, the API server would derive from the others.
+/// The `LimitRange`'s item, all four parts written out: what is left out, the API server would derive from the others.
 fn limits(profile: &Profile) -> Value {
     let container = &profile.container;
     let mut item = Map::with_capacity(5);

@@ -26,7 +26,7 @@ pub(crate) fn inconsistent(ingress: &Ingress) -> Vec<(&'static str, String)> {
             Some(_) => {}
         },
         RouteKind::Ingress if ingress.class.is_none() => {
-            found.push(("/spec/ingress", "`Ingress` needs a `class`".to_owned()))
+            found.push(("/spec/ingress", "`Ingress` needs a `class`".to_owned()));
         }
         RouteKind::Ingress => {}
     }

@@ -56,7 +56,7 @@ pub struct Bounds<'a> {
     pub registries: &'a [ImagePrefix],
     /// The head's SHA in full.
     pub head_sha: &'a str,
-    /// ServiceAccounts that Pods may use.
+    /// `ServiceAccounts` that Pods may use.
     pub service_accounts: &'a [&'a str],
 }
 

@@ -1,6 +1,7 @@
 //! The build script: compiles `templates/*.yaml`, so that a render neither reads nor parses them.
 
 #![allow(
+    clippy::pedantic,
     unreachable_pub,
     dead_code,
     unused_imports,
@@ -35,6 +36,7 @@ fn main() {
         fs::read_dir(Path::new("templates")).expect("templates/").map(|entry| entry.expect("a file").path()).collect();
     files.retain(|file| file.extension().is_some_and(|extension| extension == "yaml"));
     files.sort();
+    let out = PathBuf::from(env::var_os("OUT_DIR").expect("OUT_DIR"));
     let mut source = String::from("&[\n");
     for file in files {
         let name = file.file_name().and_then(|name| name.to_str()).expect("a name");
@@ -42,9 +44,9 @@ fn main() {
         let code = code::compile(&text).unwrap_or_else(|mistake| {
             panic!("{}:{}:{}: {}", file.display(), mistake.mark.line, mistake.mark.column, mistake.message)
         });
-        writeln!(source, "Template {{ name: {name:?}, code: {code:?} }},").expect("memory");
+        fs::write(out.join(name), code).expect("a writable OUT_DIR");
+        writeln!(source, "Template {{ name: {name:?}, code: include_str!({name:?}) }},").expect("memory");
     }
     source.push(']');
-    let out = PathBuf::from(env::var_os("OUT_DIR").expect("OUT_DIR"));
     fs::write(out.join("templates.rs"), source).expect("a writable OUT_DIR");
 }

@@ -28,7 +28,7 @@ pub struct Mistake {
 }
 
 /// The code of a template.
-pub fn compile(text: &str) -> Result<String, Mistake> {
+pub(super) fn compile(text: &str) -> Result<String, Mistake> {
     let documents = read(text, Limits::MANIFESTS).map_err(|problems| match problems.into_iter().next() {
         Some(problem) => Mistake { mark: problem.mark, message: problem.message },
         None => mistake(Mark::default(), "unreadable"),
@@ -108,7 +108,7 @@ fn map(code: &mut String, entries: &[Entry<'_>], repeats: bool) -> Result<(), Mi
             "$for" => each = for_each(entry)?,
             "$when" => {
                 let source = entry.value.text().filter(|source| source.contains("${{"));
-                when = "w".to_owned();
+                "w".clone_into(&mut when);
                 parts(
                     &mut when,
                     source.ok_or_else(|| mistake(entry.mark, "`$when` takes one `${{ … }}`"))?,

@@ -262,7 +262,9 @@ mod tests {
         match evaluate(&template, &value(context), None) {
             Ok(objects) => {
                 let mut out = Vec::new();
-                objects.iter().for_each(|object| compact(object, &mut out));
+                for object in &objects {
+                    compact(object, &mut out);
+                }
                 String::from_utf8(out).expect("UTF-8")
             }
             Err(message) => message,

@@ -22,6 +22,7 @@ fn cases() -> Vec<String> {
 }
 
 /// Says which line of a snapshot changed: insta compares these files as bytes.
+#[expect(clippy::print_stderr, reason = "shown by a failing test only")]
 fn show_first_difference(file: &str, found: &str) {
     let expected = fs::read_to_string(root().join("snapshots").join(file)).unwrap_or_default();
     let pairs = expected.lines().map(Some).chain(std::iter::repeat(None)).zip(found.lines());

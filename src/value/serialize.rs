@@ -46,7 +46,7 @@ impl schemars::JsonSchema for Value {
 
 /// What cannot be said in a [`Value`].
 #[derive(Debug)]
-pub struct Unsayable(String);
+pub(super) struct Unsayable(String);
 
 impl std::error::Error for Unsayable {}
 
@@ -185,7 +185,7 @@ impl ser::Serializer for Tree {
     }
 }
 
-pub struct Items(Vec<Value>);
+pub(super) struct Items(Vec<Value>);
 
 impl ser::SerializeSeq for Items {
     type Ok = Value;
@@ -214,7 +214,7 @@ impl ser::SerializeTuple for Items {
     }
 }
 
-pub struct Entries {
+pub(super) struct Entries {
     map: Map,
     key: Text,
 }

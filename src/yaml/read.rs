@@ -127,7 +127,7 @@ impl<'a> Builder<'a> {
             Event::DocumentStart(_) => {
                 self.begun += 1;
                 self.anchors.clear();
-                self.within(self.begun, self.limits.documents, "documents", mark)
+                within(self.begun, self.limits.documents, "documents", mark)
             }
             _ => Ok(()),
         }
@@ -136,14 +136,14 @@ impl<'a> Builder<'a> {
     fn open(&mut self, mark: Mark, anchor: usize, tag: Option<&Tag>, data: Data<'a>) -> Result<(), Problem> {
         is_string_tag(tag, mark)?;
         self.nodes += 1;
-        self.within(self.open.len() + 1, self.limits.depth, "levels of nesting", mark)?;
+        within(self.open.len() + 1, self.limits.depth, "levels of nesting", mark)?;
         self.open.push(Open { mark, anchor, data, key: None, index: Index::default() });
         Ok(())
     }
 
     fn alias(&mut self, mark: Mark, anchor: usize) -> Result<(), Problem> {
         self.aliases += 1;
-        self.within(self.aliases, self.limits.aliases, "aliases", mark)?;
+        within(self.aliases, self.limits.aliases, "aliases", mark)?;
         let Some((_, node, size)) = self.anchors.iter().find(|(number, ..)| *number == anchor) else {
             // Only an anchor around the alias itself is known to the parser but not yet here.
             return Err(Problem {
@@ -153,7 +153,7 @@ impl<'a> Builder<'a> {
             });
         };
         let size = *size;
-        self.within(self.nodes + size, self.limits.nodes, "nodes", mark)?;
+        within(self.nodes + size, self.limits.nodes, "nodes", mark)?;
         let data = node.data.clone();
         self.nodes += size - 1;
         self.add(mark, 0, data)
@@ -162,7 +162,7 @@ impl<'a> Builder<'a> {
     /// Puts a finished node where it belongs: into what is open, or among the documents.
     fn add(&mut self, mark: Mark, anchor: usize, data: Data<'a>) -> Result<(), Problem> {
         self.nodes += 1;
-        self.within(self.nodes, self.limits.nodes, "nodes", mark)?;
+        within(self.nodes, self.limits.nodes, "nodes", mark)?;
         let node = Node { mark, data };
         if anchor > 0 {
             self.anchors.push((anchor, node.clone(), size(&node)));
@@ -198,13 +198,13 @@ impl<'a> Builder<'a> {
         }
         Ok(())
     }
+}
 
-    fn within(&self, count: usize, limit: usize, what: &str, mark: Mark) -> Result<(), Problem> {
-        if count <= limit {
-            return Ok(());
-        }
-        Err(Problem { kind: ProblemKind::Limit, mark, message: format!("more than {limit} {what}") })
+fn within(count: usize, limit: usize, what: &str, mark: Mark) -> Result<(), Problem> {
+    if count <= limit {
+        return Ok(());
     }
+    Err(Problem { kind: ProblemKind::Limit, mark, message: format!("more than {limit} {what}") })
 }
 
 /// The place of an entry that a merge key (`<<`) brought in.

@@ -36,13 +36,7 @@ macro_rules! scalar_traits {
     ($($type:ty),* $(,)?) => {$(
         impl<'de> serde::Deserialize<'de> for $type {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = if <$type as $crate::input::scalar::Scalar>::NUMBERS {
-                    deserializer.deserialize_any($crate::input::scalar::TextOrNumber)?
-                } else {
-                    serde::Deserialize::deserialize(deserializer)?
-                };
-                let text: std::borrow::Cow<'de, str> = text;
-                <$type as $crate::input::scalar::Scalar>::parse(&text).map_err(serde::de::Error::custom)
+                deserializer.deserialize_any($crate::input::scalar::ScalarVisitor(std::marker::PhantomData))
             }
         }
 
@@ -82,27 +76,31 @@ scalar_traits!(
     Url,
 );
 
-/// Takes the text of a string or a number.
-pub(crate) struct TextOrNumber;
+/// Parses the text where it stands, without a copy.
+pub(crate) struct ScalarVisitor<T>(pub(crate) std::marker::PhantomData<T>);
 
-impl<'de> serde::de::Visitor<'de> for TextOrNumber {
-    type Value = std::borrow::Cow<'de, str>;
+impl<T: Scalar> serde::de::Visitor<'_> for ScalarVisitor<T> {
+    type Value = T;
 
     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("a string or a number")
+        f.write_str(T::EXPECTED)
     }
 
-    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-        Ok(text.to_owned().into())
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<T, E> {
+        T::parse(text).map_err(E::custom)
     }
 
-    fn visit_i64<E>(self, number: i64) -> Result<Self::Value, E> {
-        Ok(number.to_string().into())
+    fn visit_i64<E: serde::de::Error>(self, number: i64) -> Result<T, E> {
+        number_text(&number.to_string())
     }
 
-    fn visit_f64<E>(self, number: f64) -> Result<Self::Value, E> {
-        Ok(number.to_string().into())
+    fn visit_f64<E: serde::de::Error>(self, number: f64) -> Result<T, E> {
+        number_text(&number.to_string())
     }
+}
+
+fn number_text<T: Scalar, E: serde::de::Error>(text: &str) -> Result<T, E> {
+    if T::NUMBERS { T::parse(text).map_err(E::custom) } else { Err(E::custom(format_args!("the number {text}"))) }
 }
 
 /// What a scalar of a schema `format` may be, and what is wrong with `text`, if anything.

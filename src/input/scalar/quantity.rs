@@ -34,7 +34,7 @@ impl Scalar for Quantity {
                 .checked_mul(scale(suffix).ok_or_else(|| format!("`{}` is no unit of a quantity", visible(suffix)))?)
                 .ok_or_else(wrong)?,
         };
-        let digits: i128 = format!("{whole}{fraction}").parse().map_err(|_| wrong())?;
+        let digits = whole.bytes().chain(fraction.bytes()).fold(0, |digits, b| digits * 10 + i128::from(b - b'0'));
         let tenths = 10_i128.pow(u32::try_from(fraction.len()).unwrap_or(0));
         // A fraction of a billionth is rounded up, as Kubernetes does.
         let nano = digits.checked_mul(unit).map(|n| (n + tenths - 1) / tenths).ok_or_else(wrong)?;
