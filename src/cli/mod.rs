@@ -69,10 +69,10 @@ struct InputArgs {
 
 #[derive(Args, Debug)]
 struct InputFlags {
-    /// The platform's guardrails; else those of $`DAYFLY_GUARDRAILS`, else the built-in ones
+    /// The platform's guardrails; else those of `$DAYFLY_GUARDRAILS`, else the built-in ones
     #[arg(long, value_name = "FILE")]
     guardrails: Option<PathBuf>,
-    /// The pull request: a YAML or JSON map, `-` for standard input; else $`ARGOCD_APP_PARAMETERS`
+    /// The pull request: a YAML or JSON map, `-` for standard input; else `$ARGOCD_APP_PARAMETERS`
     #[arg(long, value_name = "FILE")]
     parameters: Option<PathBuf>,
     /// One parameter, after all others
