@@ -37,6 +37,6 @@ pub enum ApiVersion {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Metadata {
-    /// Part of every name that is derived.
+    /// Of a policy: part of every name that is derived. Of guardrails: what people call them.
     pub name: scalar::DnsLabel,
 }

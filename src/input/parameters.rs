@@ -53,6 +53,8 @@ pub const LIMIT: usize = 8 << 20;
 pub struct Parameters {
     entries: Vec<(String, Value)>,
     source: Option<Source>,
+    /// Names that were set after the file was read: what stands there is not what counts.
+    overridden: Vec<String>,
     /// What is wrong with the file as a whole, such as duplicate keys.
     problems: Vec<Finding>,
 }
@@ -69,6 +71,7 @@ impl Parameters {
     pub fn set(&mut self, name: &str, value: Value) {
         self.entries.retain(|(key, _)| key != name);
         self.entries.push((name.to_owned(), value));
+        self.overridden.push(name.to_owned());
     }
 
     /// What was wrong with the file itself.
@@ -83,7 +86,12 @@ impl Parameters {
 
     /// Where a parameter stands.
     pub fn locate(&self, places: Option<&Places<'_>>, pointer: &str) -> Location {
-        let is_there = pointer_segments(pointer).next().is_some_and(|name| self.get(&name).is_some());
+        let name = pointer_segments(pointer).next().unwrap_or_default();
+        if self.overridden.contains(&name) {
+            let file = Some(format!("--set {name}"));
+            return Location { file, pointer: Some(pointer.to_owned()), ..Location::default() };
+        }
+        let is_there = self.get(&name).is_some();
         match places {
             Some(places) if is_there => places.locate(pointer),
             _ => Location {
@@ -101,7 +109,7 @@ impl Parameters {
         match source.document(Owner::PullRequest, limits) {
             Ok(node) => entries = map_entries(&node).with_context(|| format!("failed to use `{}`", source.name))?,
             Err(problems) if problems.iter().all(|problem| problem.rule.code == "duplicate-key") => {
-                return Ok(Self { entries, source: Some(source), problems });
+                return Ok(Self { entries, source: Some(source), problems, ..Self::default() });
             }
             Err(problems) => {
                 let location = problems.first().map(Finding::location).unwrap_or_default();
@@ -109,7 +117,7 @@ impl Parameters {
                 bail!("`{}` cannot be read, line {}: {message}", source.name, location.line.unwrap_or(1));
             }
         }
-        Ok(Self { entries, source: Some(source), problems: Vec::new() })
+        Ok(Self { entries, source: Some(source), ..Self::default() })
     }
 
     /// From a line of JSON: a map of names and values, or Argo CD's list.

@@ -5,6 +5,7 @@ use crate::{
     input::{
         guardrails::{Profile, Tls},
         policy::Service,
+        scalar::DnsLabel,
     },
     rules,
     value::{Map, Value},
@@ -63,27 +64,25 @@ impl<'a> Resolver<'a> {
     /// A Secret, a database and a service each have a name of their own kind; Secrets of both kinds share one.
     fn names_once(&mut self) {
         let policy = self.policy;
-        let services = policy.services.iter().map(|service| &*service.name).collect();
-        let routes = policy.routes.iter().map(|route| &*route.name).collect();
+        let places = |list: &str, names: &mut dyn Iterator<Item = &DnsLabel>| -> Vec<(String, String)> {
+            names.enumerate().map(|(index, name)| (name.to_string(), format!("/spec/{list}/{index}/name"))).collect()
+        };
+        let services = places("services", &mut policy.services.iter().map(|service| &service.name));
+        let routes = places("routes", &mut policy.routes.iter().map(|route| &route.name));
+        let databases = places("databases", &mut policy.databases.iter().map(|database| &database.name));
+        let mut secrets = places("secrets", &mut policy.secrets.iter().map(|secret| &secret.name));
         // What is made for a database or a certificate is a Secret too.
-        let per_host = self.guardrails.ingress.as_ref().is_some_and(|ingress| ingress.tls != Tls::Wildcard);
-        let derived: Vec<String> = policy
-            .databases
-            .iter()
-            .flat_map(|database| ["direct", "server"].map(|what| format!("{}-{what}", database.name)))
-            .chain(policy.routes.iter().filter(|_| per_host).map(|route| format!("{}-tls", route.name)))
-            .collect();
-        let secrets = policy
-            .secrets
-            .iter()
-            .map(|secret| &*secret.name)
-            .chain(policy.databases.iter().map(|database| &*database.name))
-            .chain(derived.iter().map(String::as_str))
-            .collect();
+        for (name, place) in &databases {
+            secrets.extend(["direct", "server"].map(|what| (format!("{name}-{what}"), place.clone())));
+        }
+        if self.guardrails.ingress.as_ref().is_some_and(|ingress| ingress.tls != Tls::Wildcard) {
+            secrets.extend(routes.iter().map(|(name, place)| (format!("{name}-tls"), place.clone())));
+        }
+        secrets.extend(databases);
         for (what, names) in [("service", services), ("route", routes), ("secret or database", secrets)] {
-            for name in rules::reference::repeated(names) {
+            for (name, place) in rules::reference::repeated(names) {
                 let message = format!("more than one {what} is called `{name}`");
-                self.policy_finding(&rules::reference::DUPLICATE_NAME, "/spec", message);
+                self.policy_finding(&rules::reference::DUPLICATE_NAME, place, message);
             }
         }
     }

@@ -101,10 +101,12 @@ impl<'a> Resolver<'a> {
                 }
             }
         }
+        // With a label, the policy asked for something else; clamped, whoever asked did.
+        let otherwise = if asked == granted { self.policy.ttl.filter(|ttl| *ttl != granted) } else { Some(asked) };
         self.decisions.record(|| Decision {
             field: "ttl".into(),
             origin,
-            asked: (asked != granted).then(|| asked.to_string()),
+            asked: otherwise.map(|ttl| ttl.to_string()),
             granted: granted.to_string(),
             rule: (asked != granted).then_some(rules::ttl::TTL_CLAMPED.code),
             reason: format!("at most `{}`, the guardrails' maximum", bounds.max),

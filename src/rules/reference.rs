@@ -17,11 +17,9 @@ pub static DUPLICATE_NAME: Rule = Rule {
                   variable once.",
 };
 
-/// Names that stand more than once, each of them once.
-pub(crate) fn repeated(mut names: Vec<&str>) -> Vec<String> {
-    names.sort_unstable();
-    let mut repeated: Vec<String> =
-        names.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0].to_owned()).collect();
-    repeated.dedup();
-    repeated
+/// Those of some names and their places that stood before.
+pub(crate) fn repeated(mut names: Vec<(String, String)>) -> Vec<(String, String)> {
+    // Stable: of two equal names, the first stays the first.
+    names.sort_by(|(a, _), (b, _)| a.cmp(b));
+    names.windows(2).filter(|pair| pair[0].0 == pair[1].0).map(|pair| pair[1].clone()).collect()
 }
