@@ -139,7 +139,11 @@ impl Drop for Environment {
 /// Deletes an Application in whatever state it is; one whose sync waits for something would not go before that.
 pub(crate) fn remove(name: &str) {
     run("argocd", &["app", "terminate-op", name], "");
-    run("kubectl", &["delete", "applications.argoproj.io", name, "-n", "argocd", "--ignore-not-found", "--timeout=120s"], "");
+    run(
+        "kubectl",
+        &["delete", "applications.argoproj.io", name, "-n", "argocd", "--ignore-not-found", "--timeout=120s"],
+        "",
+    );
 }
 
 /// A synced storefront that several tests look at; the last of them to end takes it with it.

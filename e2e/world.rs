@@ -29,7 +29,15 @@ fn make() {
     apply_asset("projects.yaml");
     apply_asset("platform.yaml");
     certificate();
-    kubectl(&["wait", "pod", "-A", "-l", "app in (postgres,mailpit,stranger,collector)", "--for=condition=Ready", "--timeout=60s"]);
+    kubectl(&[
+        "wait",
+        "pod",
+        "-A",
+        "-l",
+        "app in (postgres,mailpit,stranger,collector)",
+        "--for=condition=Ready",
+        "--timeout=60s",
+    ]);
     until(60, || condition("clustersecretstore", "previews", "Ready"));
     until(60, || condition("gateway", "public", "Programmed"));
 }
@@ -49,6 +57,13 @@ pub(crate) fn image() -> String {
 fn clean() {
     for application in list("applications.argoproj.io", "argocd", OWN) {
         remove(name(&application));
+        // Broken beyond its own deletion, by a run that was killed; its namespaces go below.
+        let free = json!({"metadata": {"finalizers": null}}).to_string();
+        run(
+            "kubectl",
+            &["patch", "applications.argoproj.io", name(&application), "-n", "argocd", "--type=merge", "-p", &free],
+            "",
+        );
     }
     kubectl(&["delete", "jobs", "-A", "-l", "dayfly.dev/step", "--wait", "--timeout=60s"]);
     let found = parse(&kubectl(&["get", "namespaces", "-o", "json"]));
