@@ -91,9 +91,14 @@ const STOPS: [bool; 256] = {
 fn string(text: &str, out: &mut Vec<u8>) {
     out.reserve(text.len() + 2);
     out.push(b'"');
+    if is_plain(text.as_bytes()) {
+        out.extend_from_slice(text.as_bytes());
+        out.push(b'"');
+        return;
+    }
     let mut rest = text;
     let mut from = 0;
-    while let Some(step) = next_stop(&rest.as_bytes()[from..]) {
+    while let Some(step) = rest.as_bytes()[from..].iter().position(|byte| STOPS[usize::from(*byte)]) {
         let stop = from + step;
         let Some(c) = rest[stop..].chars().next() else { break };
         from = stop + c.len_utf8();
@@ -108,25 +113,24 @@ fn string(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
-/// Where the first byte of [`STOPS`] is: eight bytes at a time, as long as all of them are plain ASCII.
-fn next_stop(bytes: &[u8]) -> Option<usize> {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGH: u64 = ONES << 7;
-    let mut start = 0;
-    for chunk in bytes.chunks_exact(8) {
-        let word = u64::from_le_bytes([chunk[0], chunk[1], chunk[2], chunk[3], chunk[4], chunk[5], chunk[6], chunk[7]]);
-        let has_zero = |word: u64| word.wrapping_sub(ONES) & !word;
-        let control = word.wrapping_sub(ONES * 0x20) & !word;
-        let quote = has_zero(word ^ (ONES * u64::from(b'"')));
-        let backslash = has_zero(word ^ (ONES * u64::from(b'\\')));
-        // 0x7f and everything beyond ASCII; a carry can only raise a false alarm.
-        let beyond = word.wrapping_add(ONES) | word;
-        if (control | quote | backslash | beyond) & HIGH != 0 {
-            break;
-        }
-        start += 8;
+/// Whether none of [`STOPS`] is in a text, eight bytes at a time; the last eight may overlap those before.
+fn is_plain(bytes: &[u8]) -> bool {
+    match bytes.last_chunk::<8>() {
+        None => bytes.iter().all(|byte| !STOPS[usize::from(*byte)]),
+        Some(last) => bytes.as_chunks::<8>().0.iter().chain([last]).all(|chunk| eight_are_plain(*chunk)),
     }
-    bytes[start..].iter().position(|byte| STOPS[usize::from(*byte)]).map(|step| start + step)
+}
+
+/// No control character, quote or backslash, and nothing from 0x7f on: a carry between bytes only raises false alarms.
+fn eight_are_plain(bytes: [u8; 8]) -> bool {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let word = u64::from_le_bytes(bytes);
+    let has_zero = |word: u64| word.wrapping_sub(ONES) & !word;
+    let control = word.wrapping_sub(ONES * 0x20) & !word;
+    let quote = has_zero(word ^ (ONES * u64::from(b'"')));
+    let backslash = has_zero(word ^ (ONES * u64::from(b'\\')));
+    let beyond = word.wrapping_add(ONES) | word;
+    (control | quote | backslash | beyond) & (ONES << 7) == 0
 }
 
 fn is_escaped(c: char) -> bool {
