@@ -5,7 +5,7 @@ use std::{
     os::unix::fs::symlink,
     path::Path,
     process::Command,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use serde_json::{Value as Json, json};
@@ -19,8 +19,14 @@ use crate::{
     input::{Parameters, parameters},
 };
 
-/// Longest that anything may take, of which most is for a busy machine and a build that is not optimized.
+/// Longest that anything may take of a processor, in a build that is not optimized.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// What this thread has had of a processor: the clock would also count what else the machine does.
+fn processor_time() -> Duration {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").expect("Linux");
+    Duration::from_nanos(text.split(' ').next().and_then(|nanos| nanos.parse().ok()).expect("nanoseconds"))
+}
 
 /// Text that means something to somebody: YAML, templates, shells, terminals, eyes, C, browsers, Argo CD.
 const CORPUS: &[&str] = &[
@@ -103,9 +109,9 @@ const CORPUS: &[&str] = &[
 
 /// Runs the program within [`PATIENCE`], and looks at what must hold of all that it prints.
 fn run(scratch: &Scratch, what: &str) -> Run {
-    let start = Instant::now();
+    let start = processor_time();
     let run = scratch.run("render", &["-o", "ndjson"]);
-    let took = start.elapsed();
+    let took = processor_time() - start;
     let what: String = what.chars().take(80).flat_map(char::escape_default).collect();
     assert!(took < PATIENCE, "{what}: {took:?}");
     // What a policy or a manifest says is passed on as it is, in JSON's escapes; messages are for people's eyes.
@@ -216,10 +222,10 @@ fn many_parameters_and_labels() {
     }
     // Argo CD's variable is JSON, and read by another reader: the same.
     let many: serde_json::Map<String, Json> = (0..50_000).map(|n| (format!("unknown-{n}"), json!(1))).collect();
-    let start = Instant::now();
+    let start = processor_time();
     let renderer = super::scratch::renderer(&of_case("storefront", GUARDRAILS), &of_case("storefront", POLICY));
     let rendered = renderer.render(&Parameters::from_json(&Json::Object(many).to_string()).expect("JSON"), false);
-    assert!(rendered.quarantined && rendered.findings.len() < 100 && start.elapsed() < PATIENCE);
+    assert!(rendered.quarantined && rendered.findings.len() < 100 && processor_time() - start < PATIENCE);
 }
 
 /// Fields of a policy, each of which holds hostile text in turn, where whoever opens a pull request writes the policy.
