@@ -34,8 +34,9 @@ pub fn read(text: &str, limits: Limits) -> Result<Vec<Node<'_>>, Vec<Problem>> {
         let message = format!("the file has {} bytes, allowed are {}", text.len(), limits.bytes);
         return Err(vec![Problem { kind: ProblemKind::Limit, mark: Mark { line: 1, column: 1 }, message }]);
     }
-    let mut builder = Builder { limits, ..Builder::default() };
-    let mut parser = Parser::new_from_str(text.strip_prefix('\u{feff}').unwrap_or(text));
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let mut builder = Builder { limits, bare_end: bare_end(text), ..Builder::default() };
+    let mut parser = Parser::new_from_str(text);
     while let Some(next) = parser.next_event() {
         let step = match next {
             Ok((event, span)) => builder.event(event, span),
@@ -51,6 +52,12 @@ pub fn read(text: &str, limits: Limits) -> Result<Vec<Node<'_>>, Vec<Problem>> {
         }
     }
     if builder.problems.is_empty() { Ok(builder.documents) } else { Err(builder.problems) }
+}
+
+/// Where a file ends, in characters, if its last line is not ended. The parser ends it all the same, so that a block scalar
+/// there has a line break too many; for Go's reader (and libyaml) it has none.
+fn bare_end(text: &str) -> Option<usize> {
+    (!text.ends_with(['\n', '\r'])).then(|| text.chars().count())
 }
 
 fn mark_of(line: usize, column: usize) -> Mark {
@@ -99,6 +106,8 @@ struct Builder<'a> {
     anchors: Vec<(usize, Node<'a>, usize)>,
     nodes: usize,
     aliases: usize,
+    /// See [`bare_end`].
+    bare_end: Option<usize>,
     problems: Vec<Problem>,
 }
 
@@ -112,7 +121,11 @@ impl<'a> Builder<'a> {
     fn event(&mut self, event: Event<'a>, span: Span) -> Result<(), Problem> {
         let mark = mark_of(span.start.line(), span.start.col());
         match event {
-            Event::Scalar(text, style, anchor, tag) => {
+            Event::Scalar(mut text, style, anchor, tag) => {
+                let block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
+                if block && self.bare_end.is_some_and(|end| span.end.index() >= end) && text.ends_with('\n') {
+                    text.to_mut().pop();
+                }
                 let plain = style == ScalarStyle::Plain && !is_string_tag(tag.as_deref(), mark)?;
                 self.add(mark, anchor, Data::Scalar { text, plain })
             }
@@ -245,6 +258,33 @@ fn is_string_tag(tag: Option<&Tag>, mark: Mark) -> Result<bool, Problem> {
         Some(tag) => {
             let message = format!("the tag `{}{}` has no meaning here", tag.handle, tag.suffix);
             Err(Problem { kind: ProblemKind::Syntax, mark, message })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Limits, read};
+
+    /// As Go's reader and libyaml have it.
+    #[test]
+    fn the_last_line_of_a_block() {
+        for (text, expected) in [
+            ("a: |\n  x", "x"),
+            ("a: |+\n  x", "x"),
+            ("a: |-\n  x", "x"),
+            ("a: >\n  x\n  y", "x y"),
+            ("a: |\n  x\n  ", "x\n"),
+            ("a: |\n  x\n\n  ", "x\n"),
+            ("a: |+\n  x\n\n  ", "x\n\n"),
+            ("a: |-\n  x\n  ", "x"),
+            ("a: |\n  x\n # c", "x\n"),
+            ("a: |\n  x\n", "x\n"),
+            ("a: |\n  x\nb: c", "x\n"),
+            ("\u{feff}a: |\n  ä", "ä"),
+        ] {
+            let documents = read(text, Limits::DOCUMENT).expect(text);
+            assert_eq!(documents[0].get("a").and_then(|node| node.text()), Some(expected), "{text:?}");
         }
     }
 }
