@@ -60,7 +60,8 @@ fn say(findings: &[Finding]) {
 /// The reader: within its limits, with places inside of the file, and agreeing with another reader on what is text.
 pub fn yaml(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
-    let lines = u32::try_from(text.lines().count()).unwrap_or(u32::MAX).saturating_add(2);
+    // For YAML a lone carriage return ends a line as well.
+    let lines = u32::try_from(text.matches(['\n', '\r']).count()).unwrap_or(u32::MAX).saturating_add(2);
     match yaml::read(text, Limits::MANIFESTS) {
         Ok(documents) => {
             for document in &documents {
