@@ -160,6 +160,8 @@ fn leaves_nothing(environment: &Environment) {
             None => Ok(()),
         }
     });
+    // Or it leaves the Job behind, and is gone the moment it has made it (argo-cd#29100).
+    let teardown = find().or(teardown);
 
     for resource in array(&application, "/status/resources") {
         let (kind, name, namespace) = (text(resource, "/kind"), text(resource, "/name"), text(resource, "/namespace"));
@@ -177,7 +179,7 @@ fn leaves_nothing(environment: &Environment) {
     let kinds = "jobs,configmaps,secrets,serviceaccounts,roles,rolebindings,networkpolicies";
     let left = json(&kubectl(&["get", kinds, "-n", OPERATIONS, "-o", "json"]));
     for object in array(&left, "/items").iter().filter(|object| belongs(object, environment)) {
-        // Argo CD may overlook that it has made the Job a moment ago (argo-cd#29100), and leave it; then it goes by itself.
+        // A Job that Argo CD left behind must go by itself.
         let goes =
             label(object, "dayfly.dev/step") == "destroy" && object.pointer("/spec/ttlSecondsAfterFinished").is_some();
         assert!(goes, "left in {OPERATIONS}: {} {}", text(object, "/kind"), name(object));
