@@ -149,12 +149,11 @@ fn leaves_nothing(environment: &Environment) {
     let application = environment.application();
     let child = child(environment);
     kubectl(&["delete", "applications.argoproj.io", &environment.name, "-n", "argocd", "--wait=false"]);
+    let find = || list("jobs", OPERATIONS, "dayfly.dev/step=destroy").into_iter().find(|job| belongs(job, environment));
     let mut teardown = None;
     until(120, || {
         // Argo CD removes the Job as soon as it has succeeded; for some seconds it can be seen.
-        let seen =
-            list("jobs", OPERATIONS, "dayfly.dev/step=destroy").into_iter().find(|job| belongs(job, environment));
-        teardown = seen.or(teardown.take());
+        teardown = find().or(teardown.take());
         match get("applications.argoproj.io", &environment.name, "argocd") {
             Some(application) => Err(story(&application)),
             None => Ok(()),
