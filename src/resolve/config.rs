@@ -1,8 +1,9 @@
 //! What everything is marked with, and the ConfigMap `preview`: the contract with the workload.
 
 use crate::{
-    finding::InputFile,
-    value::{Map, Value},
+    finding::{InputFile, visible},
+    rules,
+    value::{Map, Value, push_segment},
 };
 
 use super::{
@@ -70,8 +71,15 @@ impl Resolver<'_> {
             data.push(format!("PREVIEW_URL_{}", variable(&route.name)), Value::string(&*route.url));
         }
         for (name, value) in policy.flags.iter() {
-            let text = self.free_text(value, InputFile::Policy, || format!("/spec/flags/{name}"));
-            data.push(format!("FLAG_{}", variable(name)), Value::string(text));
+            let mut pointer = "/spec/flags".to_owned();
+            push_segment(&mut pointer, name);
+            let text = self.free_text(value, InputFile::Policy, || pointer.clone());
+            let variable = format!("FLAG_{}", variable(name));
+            if data.contains_key(&variable) {
+                let message = format!("the variable `{variable}` of the flag `{}` is set already", visible(name));
+                self.policy_finding(&rules::reference::DUPLICATE_NAME, pointer, message);
+            }
+            data.push(variable, Value::string(text));
         }
         if let Some(telemetry) = &self.guardrails.telemetry {
             data.push("OTEL_EXPORTER_OTLP_ENDPOINT", Value::string(&*telemetry.endpoint));
