@@ -94,7 +94,8 @@ fn places(node: &Node<'_>, lines: u32) {
 /// Where both readers read one document, they read the same structure, keys and strings.
 fn agree(text: &str, documents: &[Node<'_>]) {
     let Ok(other) = serde_yaml::from_str::<serde_yaml::Value>(text) else { return };
-    if let [one] = documents {
+    // A document that is one scalar is no input of dayfly's, and its indentation is a matter of opinion.
+    if let [one @ Node { data: Data::List(_) | Data::Map(_), .. }] = documents {
         assert!(same(one, &other), "{text:?}: {one:?} is not {other:?}");
     }
 }
