@@ -125,6 +125,9 @@ pub struct NamedPeer {
 
 #[derive(Clone, Debug, JsonSchema, Serialize)]
 pub struct IngressPeer {
+    pub name: String,
+    /// The one of `services` whose Pods are reached; nothing for all Pods.
+    pub service: Option<String>,
     pub namespace: String,
     pub labels: Value,
     pub ports: Vec<u16>,

@@ -108,22 +108,33 @@ impl Resolver<'_> {
         }
     }
 
-    /// Requests come from the ingress controller's Pods, to the ports that routes lead to.
-    fn ingress_peers(&mut self, services: &[ServiceFacts], routes: &[RouteFacts]) -> Vec<IngressPeer> {
+    /// Requests come from the ingress controller's Pods, to the Pods and ports that routes lead to. Which Pods stand behind
+    /// a Service of the team's own manifests, nobody knows here: for those, all Pods of the preview.
+    fn ingress_peers(&self, services: &[ServiceFacts], routes: &[RouteFacts]) -> Vec<IngressPeer> {
         let Some(ingress) = &self.guardrails.ingress else { return Vec::new() };
-        if routes.is_empty() {
-            return Vec::new();
-        }
-        // A Pod of `services` listens on its own port, whatever port its Service or route has.
-        let own_port = |route: &RouteFacts| services.iter().find(|service| service.name == route.service)?.port;
-        let mut ports: Vec<u16> = routes.iter().map(|route| own_port(route).unwrap_or(route.port)).collect();
-        ports.sort_unstable();
-        ports.dedup();
         let (namespace, labels) = match &ingress.controller {
             Some(controller) => (controller.namespace.to_string(), labels(&controller.pod_labels)),
             None => (rules::ingress::usual_namespace(ingress.implementation).to_owned(), Value::Map(Map::default())),
         };
-        vec![IngressPeer { namespace, labels, ports }]
+        let mut peers: Vec<IngressPeer> = Vec::with_capacity(routes.len());
+        for route in routes {
+            let service = services.iter().find(|service| service.name == route.service);
+            // A Pod of `services` listens on its own port, whatever port its Service or route has.
+            let port = service.and_then(|service| service.port).unwrap_or(route.port);
+            let name = format!("allow-ingress-{}", route.service);
+            match peers.iter_mut().find(|peer| peer.name == name) {
+                Some(peer) if peer.ports.contains(&port) => {}
+                Some(peer) => peer.ports.push(port),
+                None => peers.push(IngressPeer {
+                    service: service.map(|service| service.name.clone()),
+                    namespace: namespace.clone(),
+                    labels: labels.clone(),
+                    ports: vec![port],
+                    name,
+                }),
+            }
+        }
+        peers
     }
 }
 

@@ -1,12 +1,6 @@
 //! What strangers send: each ends in a finding or a render, in bounded time and space, and nothing in it is obeyed.
 
-use std::{
-    fs,
-    os::unix::fs::symlink,
-    path::Path,
-    process::Command,
-    time::Duration,
-};
+use std::{fs, os::unix::fs::symlink, path::Path, process::Command, time::Duration};
 
 use serde_json::{Value as Json, json};
 
