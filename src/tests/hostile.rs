@@ -105,7 +105,7 @@ const CORPUS: &[&str] = &[
 fn run(scratch: &Scratch, what: &str) -> Run {
     let start = processor_time();
     let run = scratch.run("render", &["-o", "ndjson"]);
-    let took = processor_time() - start;
+    let took = processor_time().saturating_sub(start);
     let what: String = what.chars().take(80).flat_map(char::escape_default).collect();
     assert!(took < PATIENCE, "{what}: {took:?}");
     // What a policy or a manifest says is passed on as it is, in JSON's escapes; messages are for people's eyes.
@@ -219,7 +219,7 @@ fn many_parameters_and_labels() {
     let start = processor_time();
     let renderer = super::scratch::renderer(&of_case("storefront", GUARDRAILS), &of_case("storefront", POLICY));
     let rendered = renderer.render(&Parameters::from_json(&Json::Object(many).to_string()).expect("JSON"), false);
-    assert!(rendered.quarantined && rendered.findings.len() < 100 && processor_time() - start < PATIENCE);
+    assert!(rendered.quarantined && rendered.findings.len() < 100 && processor_time().saturating_sub(start) < PATIENCE);
 }
 
 /// Fields of a policy, each of which holds hostile text in turn, where whoever opens a pull request writes the policy.
