@@ -8,7 +8,7 @@ use std::sync::Mutex;
 use serde_json::{Value, json};
 
 use crate::kube::{admit, apply, documents, kind, kubectl, name, text};
-use crate::process::{must, read, repository, setting};
+use crate::process::{must, read, repository, run, setting};
 use crate::world;
 
 /// Kinds whose definitions no Go module brings, so that the local cluster cannot judge them: the rest of their goldens is
@@ -62,7 +62,8 @@ fn judge(goldens: Vec<(String, Vec<Value>)>) {
     let _turn = TURN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let mut problems = String::new();
     let mut namespaces = Vec::new();
-    let undefined = PERHAPS_UNDEFINED.map(|(kind, definition)| (kind, !kubectl(&["get", "crd", definition]).ok));
+    let undefined =
+        PERHAPS_UNDEFINED.map(|(kind, definition)| (kind, !run("kubectl", &["get", "crd", definition], "").ok));
     for (file, objects) in goldens {
         // What is not an object (a golden of an error, of findings) is not for kubectl.
         let is_judged = |object: &Value| !kind(object).is_empty() && !undefined.contains(&(kind(object), true));

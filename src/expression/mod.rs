@@ -129,6 +129,11 @@ impl Interpolated {
         self.parts.iter().all(|part| matches!(part, Part::Text(_)))
     }
 
+    /// Whether an expression that is more than a path names something.
+    pub fn computes_with(&self, name: &str) -> bool {
+        self.parts.iter().any(|part| matches!(part, Part::Expression(source) if source.contains(name)))
+    }
+
     /// Whether a path that begins so is used, on its own or inside of a larger expression.
     pub fn mentions(&self, path: &str) -> bool {
         self.parts.iter().any(|part| match part {

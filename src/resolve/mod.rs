@@ -273,7 +273,10 @@ impl Resolver<'_> {
                 Some(field) => format!("`pr.{field}` is free text of whoever opened the pull request: it may stand in `env` and `flags`, not here"),
                 None => format!("`{}`: {error}", crate::finding::visible(&text.source)),
             };
-            self.report(&BAD_EXPRESSION, file, pointer(), message);
+            // What is computed from the pull request may fail for this one only: then it is quarantined, and the policy stands.
+            let depends = free.is_none() && text.computes_with("pr.");
+            let owner = if depends { Owner::PullRequest } else { self.owner(file) };
+            self.findings.push(Finding::new(&BAD_EXPRESSION, owner, Subject::Input(file, pointer()), message));
             String::new()
         })
     }
