@@ -489,3 +489,15 @@ fn same_input_same_bytes() {
     assert!(outputs[0].len() > 10_000);
     assert!(outputs.windows(2).all(|pair| pair[0] == pair[1]), "surroundings make a difference");
 }
+
+#[test]
+fn what_fails_for_one_pull_request_quarantines_that_one() {
+    let policy = storefront(POLICY).replace("new-cart: \"on\"", "new-cart: \"${{ 1 / (pr.number|length - 3) }}\"");
+    let renderer = renderer(&storefront(GUARDRAILS), &policy);
+    let render = |number| {
+        let set = json!({"number": number, "head_sha": "3f9c1e7ab2d4c6588e0fd17a9b3c5d7e9f102938", "fork": false});
+        renderer.render(&parameters(&set), false)
+    };
+    assert!(!render("7").has_errors());
+    assert!(render("128").quarantined);
+}
