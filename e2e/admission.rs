@@ -90,9 +90,13 @@ fn judge(goldens: Vec<(String, Vec<Value>)>) {
             for object in &objects {
                 let Some(pod) = pod(object) else { continue };
                 let what = format!("{file}: a Pod of {} {}", kind(object), name(object));
-                let done = admit(&[pod]);
                 // A quarantine lets no Pod start: its Job is there to fail.
-                if objects.iter().any(|object| text(object, "/spec/hard/pods") == "0") {
+                let namespace = text(&pod, "/metadata/namespace").to_owned();
+                let done = admit(&[pod]);
+                let closed = |object: &Value| {
+                    text(object, "/spec/hard/pods") == "0" && text(object, "/metadata/namespace") == namespace
+                };
+                if objects.iter().any(closed) {
                     let refused = !done.ok && done.err.contains("exceeded quota");
                     assert!(refused, "{what} is not refused by the quota of a quarantine: {}", done.err);
                 } else {
