@@ -57,6 +57,7 @@ fn rendered(case: &str) -> (String, Vec<Value>) {
     (folder, lines.lines().map(crate::kube::json).collect())
 }
 
+#[expect(clippy::print_stderr, reason = "what is not judged must show")]
 fn judge(goldens: Vec<(String, Vec<Value>)>) {
     world::prepare();
     let _turn = TURN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
