@@ -155,12 +155,12 @@ impl Walk<'_> {
     fn scalar(&mut self, schema: &Json, kinds: &[&str], node: &Node<'_>, text: &str, plain: bool, pointer: &str) {
         let kind = if plain { kind_of(text) } else { "string" };
         let fits = kinds.contains(&kind) || (kind == "integer" && kinds.contains(&"number"));
-        if !fits {
+        let refused = schema.get("format").and_then(Json::as_str).and_then(|format| refusal(format, text));
+        // Quotes alone would not help a number that lacks its unit.
+        if !fits && (refused.is_none() || !kinds.contains(&"string")) {
             return self.wrong_type(kinds, node, pointer);
         }
-        if let Some((message, expected)) =
-            schema.get("format").and_then(Json::as_str).and_then(|format| refusal(format, text))
-        {
+        if let Some((message, expected)) = refused {
             let message = if message.contains(expected) { message } else { format!("{message}: expected {expected}") };
             return self.report(&INVALID_VALUE, node.mark, pointer, message, None);
         }
