@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use dayfly::{
     emit::{self, Format},
     expression::{Interpolated, Scope, compute, parse},
-    finding::{self, Finding, InputFile, Owner},
+    finding::{self, Finding, Owner},
     input::{
         Guardrails, Parameters, Policy, Source,
         guardrails::Layout,
@@ -67,7 +67,7 @@ pub fn yaml(data: &[u8]) {
             for document in &documents {
                 places(document, lines);
                 let _ = (to_value(document, scalar::core), to_value(document, scalar::kubernetes));
-                let _ = document.locate("/a/0/b~1c", true);
+                let _ = document.locate("/a/0/b~1c");
             }
             // What means something of its own is read differently on purpose; `?` begins a key and the last three end a line in YAML 1.1.
             let special = ['&', '*', '!', '%', '?', '\u{feff}', '\r', '\u{85}', '\u{2028}', '\u{2029}'];
@@ -123,8 +123,8 @@ fn same(ours: &Node<'_>, theirs: &serde_yaml::Value) -> bool {
 pub fn policy(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let source = source(text);
-    match read_typed::<Policy>(&source, InputFile::Policy, Owner::Team) {
-        Ok(policy) => decide(read_typed(&self::source(ACME), InputFile::Guardrails, Owner::Platform), policy),
+    match read_typed::<Policy>(&source, Owner::Team) {
+        Ok(policy) => decide(read_typed(&self::source(ACME), Owner::Platform), policy),
         Err(findings) => told(&findings),
     }
     match read_policy(&source, Owner::PullRequest, Layout::Single) {
@@ -135,8 +135,8 @@ pub fn policy(data: &[u8]) {
 /// Guardrails, the same.
 pub fn guardrails(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
-    match read_typed::<Guardrails>(&source(text), InputFile::Guardrails, Owner::Platform) {
-        Ok(guardrails) => match read_typed::<Policy>(&source(STOREFRONT), InputFile::Policy, Owner::Team) {
+    match read_typed::<Guardrails>(&source(text), Owner::Platform) {
+        Ok(guardrails) => match read_typed::<Policy>(&source(STOREFRONT), Owner::Team) {
             Ok(policy) => decide(Ok(guardrails), policy),
             Err(findings) => panic!("{findings:?}"),
         },
@@ -273,8 +273,8 @@ fn has_odd_numbers(json: &Json) -> bool {
 }
 
 static RENDERER: LazyLock<Renderer> = LazyLock::new(|| {
-    let guardrails = read_typed(&source(ACME), InputFile::Guardrails, Owner::Platform);
-    let policy = read_typed(&source(STOREFRONT), InputFile::Policy, Owner::Team);
+    let guardrails = read_typed(&source(ACME), Owner::Platform);
+    let policy = read_typed(&source(STOREFRONT), Owner::Team);
     match (guardrails, policy) {
         (Ok(guardrails), Ok(policy)) => Renderer::new(guardrails, policy, Vec::new(), Vec::new(), Vec::new()),
         (guardrails, policy) => panic!("{guardrails:?} {policy:?}"),

@@ -53,7 +53,7 @@ impl From<anyhow::Error> for Broken {
 /// Reads guardrails, policy, templates and manifests.
 pub(super) fn load(folder: &Path, flags: &InputFlags) -> Result<Loaded, Broken> {
     let (guardrails_source, guardrails_folder) = guardrails(flags)?;
-    let guardrails: Result<Guardrails, _> = read_typed(&guardrails_source, InputFile::Guardrails, Owner::Platform);
+    let guardrails: Result<Guardrails, _> = read_typed(&guardrails_source, Owner::Platform);
     let layout = guardrails.as_ref().map_or(Layout::Split, |guardrails| guardrails.spec.layout);
     let owner = match layout {
         Layout::Split => Owner::Team,

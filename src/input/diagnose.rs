@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde_json::{Map, Value as Json};
 
 use crate::{
-    finding::{Finding, InputFile, Location, Owner, Subject, nearest, visible},
+    finding::{Finding, Location, Owner, Subject, nearest, visible},
     rules::input::{INVALID_VALUE, MISSING_FIELD, UNKNOWN_FIELD, WRONG_TYPE},
     value::push_segment,
     yaml::{Data, Entry, Mark, Node, scalar},
@@ -16,10 +16,10 @@ use crate::{
 use super::{Places, Source, scalar::refusal};
 
 /// All findings about `node`, which should be a `T`.
-pub(super) fn diagnose<T: JsonSchema>(source: &Source, file: InputFile, owner: Owner, node: &Node<'_>) -> Vec<Finding> {
+pub(super) fn diagnose<T: JsonSchema>(source: &Source, owner: Owner, node: &Node<'_>) -> Vec<Finding> {
     let schema = schemars::schema_for!(T).to_value();
     let definitions = schema.get("$defs").and_then(Json::as_object).cloned().unwrap_or_default();
-    let mut walk = Walk { places: source.places(), file, owner, definitions, findings: Vec::new() };
+    let mut walk = Walk { places: source.places(), owner, definitions, findings: Vec::new() };
     walk.node(&schema, node, "");
     walk.findings.sort_by_key(|finding| {
         let location = finding.location();
@@ -30,7 +30,6 @@ pub(super) fn diagnose<T: JsonSchema>(source: &Source, file: InputFile, owner: O
 
 struct Walk<'s> {
     places: Places<'s>,
-    file: InputFile,
     owner: Owner,
     definitions: Map<String, Json>,
     findings: Vec<Finding>,
@@ -46,7 +45,6 @@ impl Walk<'_> {
         help: Option<String>,
     ) {
         let location = Location { pointer: Some(pointer.to_owned()), ..self.places.location(mark) };
-        let _ = self.file;
         let mut finding = Finding::new(rule, self.owner, Subject::Place(location), message);
         finding.help = help;
         self.findings.push(finding);

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::{
-    finding::{Finding, InputFile, Location, Owner, Subject, visible},
+    finding::{Finding, Location, Owner, Subject, visible},
     rules::input::{DUPLICATE_KEY, INPUT_LIMIT, NOT_YAML, WRONG_TYPE},
     value::{Map, Value},
     yaml::{self, Data, Limits, Mark, Node, ProblemKind, scalar},
@@ -99,7 +99,7 @@ impl<'s> Places<'s> {
     pub fn locate(&self, pointer: &str) -> Location {
         let text: &'s str = &self.source.text;
         let read = || yaml::read(text, Limits { bytes: usize::MAX, ..Limits::DOCUMENT }).ok()?.into_iter().next();
-        let mark = self.document.get_or_init(read).as_ref().map(|node| node.locate(pointer, false)).unwrap_or_default();
+        let mark = self.document.get_or_init(read).as_ref().map(|node| node.locate(pointer)).unwrap_or_default();
         let location = if mark.line == 0 {
             Location { file: Some(self.source.name.clone()), ..Location::default() }
         } else {
@@ -119,13 +119,13 @@ fn shown(line: &str) -> String {
 const LONGEST_LINE: usize = 200;
 
 /// A file as its type, or everything that is wrong with it.
-pub fn read_typed<T>(source: &Source, file: InputFile, owner: Owner) -> Result<T, Vec<Finding>>
+pub fn read_typed<T>(source: &Source, owner: Owner) -> Result<T, Vec<Finding>>
 where
     T: for<'n> Deserialize<'n> + JsonSchema,
 {
     let node = source.document(owner, Limits::DOCUMENT)?;
     T::deserialize(Decoder(&node)).map_err(|misfit| {
-        let found = diagnose::<T>(source, file, owner, &node);
+        let found = diagnose::<T>(source, owner, &node);
         if !found.is_empty() {
             return found;
         }
@@ -140,9 +140,7 @@ where
     T: for<'n> Deserialize<'n> + JsonSchema,
 {
     match source.document(Owner::Team, Limits::DOCUMENT) {
-        Ok(node) => {
-            (T::deserialize(Decoder(&node)).is_ok(), diagnose::<T>(source, InputFile::Policy, Owner::Team, &node))
-        }
+        Ok(node) => (T::deserialize(Decoder(&node)).is_ok(), diagnose::<T>(source, Owner::Team, &node)),
         Err(findings) => (false, findings),
     }
 }
@@ -150,7 +148,7 @@ where
 /// The policy: in layout `single` it comes from the pull request, so a name that can be made out is enough for a
 /// quarantine that says what is wrong with the rest.
 pub fn read_policy(source: &Source, owner: Owner, layout: Layout) -> Result<(Policy, Vec<Finding>), Vec<Finding>> {
-    let findings = match read_typed::<Policy>(source, InputFile::Policy, owner) {
+    let findings = match read_typed::<Policy>(source, owner) {
         Ok(policy) => return Ok((policy, Vec::new())),
         Err(findings) => findings,
     };

@@ -139,7 +139,7 @@ impl Resolver<'_> {
             cost_center: self.policy.cost_center.to_string(),
         };
         self.set_context(&policy, &pr);
-        let namespace = self.namespace(&pr);
+        let namespace = self.namespace();
         self.see("preview", [("namespace", Value::string(&*namespace))]);
         self.see("guardrails", [("domain", Value::string(&*self.guardrails.domain))]);
 
@@ -281,7 +281,7 @@ impl Resolver<'_> {
         })
     }
 
-    fn namespace(&mut self, pr: &PullRequest) -> String {
+    fn namespace(&mut self) -> String {
         let template = &self.guardrails.namespace;
         if let Err(message) = rules::namespace::tells_apart(template) {
             self.report(&rules::namespace::NAMESPACE_NOT_UNIQUE, InputFile::Guardrails, "/spec/namespace", message);
@@ -295,7 +295,6 @@ impl Resolver<'_> {
                 format!("the namespace comes to `{}`, which is no DNS label", crate::finding::visible(&namespace));
             self.report(&rules::namespace::NAMESPACE_INVALID, InputFile::Guardrails, "/spec/namespace", message);
         }
-        let _ = pr;
         self.decisions.record(|| Decision {
             field: "namespace".into(),
             origin: Origin::Input(InputFile::Guardrails, "/spec/namespace".into()),

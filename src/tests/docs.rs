@@ -30,7 +30,7 @@ use super::support::{self, root};
 use crate::{
     cli::{self, ExitCode},
     expression::Interpolated,
-    finding::{InputFile, Owner, Rule, Severity},
+    finding::{Owner, Rule, Severity},
     input::{
         Guardrails, Policy, Source, read_typed,
         scalar::{
@@ -686,9 +686,9 @@ fn yaml_holds(text: &str) -> Result<(), String> {
         }
         let source = Source { name: "block".into(), text: text.into() };
         let problems = if kind == Some("PreviewPolicy") {
-            read_typed::<Policy>(&source, InputFile::Policy, Owner::Team).err()
+            read_typed::<Policy>(&source, Owner::Team).err()
         } else {
-            read_typed::<Guardrails>(&source, InputFile::Guardrails, Owner::Platform).err()
+            read_typed::<Guardrails>(&source, Owner::Platform).err()
         };
         if let Some(problems) = problems {
             let messages: Vec<String> = problems.into_iter().map(|finding| finding.message).collect();

@@ -8,7 +8,7 @@ use std::{
 
 use super::support::{Run, dayfly, root};
 use crate::{
-    finding::{InputFile, Owner},
+    finding::Owner,
     input::{Guardrails, Parameters, Policy, Source, read_typed},
     render::Renderer,
 };
@@ -90,9 +90,8 @@ impl Drop for Scratch {
 /// What guardrails and a policy come to, without a folder. Both must be right.
 pub(super) fn renderer(guardrails: &str, policy: &str) -> Renderer {
     let source = |name: &str, text: &str| Source { name: name.into(), text: text.into() };
-    let guardrails: Guardrails =
-        read_typed(&source(GUARDRAILS, guardrails), InputFile::Guardrails, Owner::Platform).expect("guardrails");
-    let policy: Policy = read_typed(&source(POLICY, policy), InputFile::Policy, Owner::Team).expect("a policy");
+    let guardrails: Guardrails = read_typed(&source(GUARDRAILS, guardrails), Owner::Platform).expect("guardrails");
+    let policy: Policy = read_typed(&source(POLICY, policy), Owner::Team).expect("a policy");
     Renderer::new(guardrails, policy, Vec::new(), Vec::new(), Vec::new())
 }
 

@@ -85,31 +85,21 @@ impl<'a> Node<'a> {
         matches!(&self.data, Data::Scalar { text, plain: true } if scalar::is_null(text))
     }
 
-    /// Where a JSON pointer leads, or the nearest part above it that exists: `key` prefers the place of the last key
-    /// to that of its value.
-    pub fn locate(&self, pointer: &str, key: bool) -> Mark {
+    /// Where a JSON pointer leads, or the nearest part above it that exists.
+    pub fn locate(&self, pointer: &str) -> Mark {
         let mut node = self;
-        let mut mark = self.mark;
         for segment in pointer.split('/').skip(1) {
             let segment = segment.replace("~1", "/").replace("~0", "~");
-            match &node.data {
-                Data::Map(_) => match node.entry(&segment) {
-                    Some(entry) => {
-                        node = &entry.value;
-                        mark = if key { entry.mark } else { node.mark };
-                    }
-                    None => break,
-                },
-                Data::List(items) => match segment.parse().ok().and_then(|index: usize| items.get(index)) {
-                    Some(item) => {
-                        node = item;
-                        mark = item.mark;
-                    }
-                    None => break,
-                },
-                Data::Scalar { .. } => break,
+            let below = match &node.data {
+                Data::Map(_) => node.get(&segment),
+                Data::List(items) => segment.parse().ok().and_then(|index: usize| items.get(index)),
+                Data::Scalar { .. } => None,
+            };
+            match below {
+                Some(below) => node = below,
+                None => break,
             }
         }
-        mark
+        node.mark
     }
 }
