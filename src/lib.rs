@@ -6,6 +6,7 @@
 //! about the inputs. While rendering, nothing reads the clock, the environment, the network or a file.
 
 pub mod cli;
+pub mod database;
 pub mod emit;
 pub mod explain;
 pub mod expression;

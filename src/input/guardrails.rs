@@ -7,7 +7,10 @@ use super::{
     Ordered,
     scalar::{Cidr, DnsLabel, DnsName, Duration, ImagePrefix, LabelValue, Quantity, RelativePath, Url},
 };
-use crate::expression::Interpolated;
+use crate::{
+    database::attestation::{AttestationKey, Envelope},
+    expression::Interpolated,
+};
 
 /// What a platform team allows its previews, and what it provides for them.
 ///
@@ -74,6 +77,10 @@ pub struct GuardrailsSpec {
     /// Databases that previews may branch: the name of each is what a policy asks for.
     #[serde(default)]
     pub baselines: Ordered<Baseline, DnsLabel>,
+    /// Who may say that a baseline is sanitized: ed25519 public keys. With one or more, every `sanitized` baseline needs an
+    /// `attestation` that one of them signed.
+    #[serde(default)]
+    pub attestation_keys: Vec<AttestationKey>,
     /// Where databases are made and removed. Needed by every baseline of layout `split`.
     pub operations: Option<Operations>,
     /// How a team's own source is deployed: a child Application. Without it, policies have no `application`.
@@ -364,31 +371,41 @@ pub struct VaultStore {
 }
 
 /// A database that previews may branch. Exactly one of `sanitized`, `schemaOnly` and `synthetic` says why that is safe.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+/// What databases are branched from. Its entry goes to the Jobs that do it, without what only rendering needs.
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Baseline {
     /// What makes the branches.
     pub provider: Provider,
     /// It holds live data that was masked.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub sanitized: Option<Sanitized>,
     /// It holds a schema and no data.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_false")]
     pub schema_only: bool,
     /// It holds data that was invented.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub synthetic: Option<Synthetic>,
     /// The name of the baseline that pull requests of trust `restricted` get instead of this one.
+    #[serde(skip_serializing)]
     pub restricted: Option<DnsLabel>,
-    /// The database's name at the server (`postgres`), or in each branch.
+    /// The database's name at the server (`postgres`, `mysql`, `mariadb`), or in each branch.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub database: Option<String>,
     /// The provider's project (`neon`).
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub project: Option<String>,
     /// What branches are made from (`neon`: a branch).
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub parent: Option<String>,
     /// The base URL of the provider's API, if it is not the usual one.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub api: Option<Url>,
-    /// Where branches are reached, for the network policies (`postgres`: required).
+    /// Where branches are reached, for the network policies (`postgres`, `mysql`, `mariadb`: required).
+    #[serde(skip_serializing)]
     pub endpoint: Option<Destination>,
     /// The image with server and data (`embedded`), by digest.
+    #[serde(skip_serializing)]
     pub image: Option<String>,
 }
 
@@ -397,10 +414,26 @@ pub struct Baseline {
 pub enum Provider {
     /// A PostgreSQL server of your own.
     Postgres,
+    /// A MySQL server of your own.
+    Mysql,
+    /// A MariaDB server of your own.
+    Mariadb,
     /// A small PostgreSQL in the preview's own namespace.
     Embedded,
     /// Neon: a branch is a copy-on-write branch of a project.
     Neon,
+    /// `PlanetScale`: a branch of a MySQL or PostgreSQL database.
+    Planetscale,
+    /// Supabase: a branch of a project.
+    Supabase,
+    /// Crunchy Bridge: a fork of a cluster.
+    CrunchyBridge,
+    /// Amazon Aurora: a copy-on-write clone of a cluster.
+    Aurora,
+    /// Database Lab Engine: a thin clone.
+    Dblab,
+    /// `CloudNativePG`: a `Database` of a `Cluster`, or a `Cluster` from a `VolumeSnapshot`.
+    Cnpg,
 }
 
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
@@ -411,6 +444,9 @@ pub struct Sanitized {
     /// How old the masking may be when a branch is made.
     #[serde(serialize_with = "as_text")]
     pub max_age: Duration,
+    /// What says so, signed: `dayfly db prepare-baseline NAME --sign KEY` prints it. Needed if there are `attestationKeys`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attestation: Option<Envelope>,
 }
 
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
@@ -436,6 +472,14 @@ pub struct Operations {
     /// Where the Kubernetes API is, for the Jobs' network policies.
     #[serde(default)]
     pub api_server: ApiServer,
+    /// How long a branch and its login live if nobody renews them: the sweeper does for every preview that exists. Left
+    /// out, `48h`.
+    #[serde(default = "default_lease")]
+    pub lease: Duration,
+    /// What part of all branches one sweep may reclaim, in percent; ten it always may. Left out, 50.
+    #[serde(default = "default_sweep_share")]
+    #[schemars(range(min = 1, max = 100))]
+    pub sweep_share: u8,
 }
 
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -533,6 +577,7 @@ defaults! {
     default_pod_security: LabelValue = "v1.34";
     default_dns_namespace: DnsLabel = "kube-system";
     default_refresh: Duration = "1h";
+    default_lease: Duration = "48h";
     default_operations_account: DnsLabel = "dayfly-database";
     default_operations_credentials: DnsLabel = "dayfly-database-admin";
     default_argocd_namespace: DnsLabel = "argocd";
@@ -550,6 +595,15 @@ fn default_dns_labels() -> Ordered<LabelValue> {
 
 fn default_dns_port() -> u16 {
     53
+}
+
+fn default_sweep_share() -> u8 {
+    50
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 fn default_vault_mount() -> String {

@@ -4,12 +4,13 @@
 //! holds a hash of its inputs, so it runs once for each of them: provision and verify once for an environment and
 //! baseline, migrate and seed once for a set of images and commands.
 
-use serde::Serialize;
+use std::borrow::Cow;
 
 use crate::{
+    database::spec::{self, BaselineSpec, Names, Spec, Steps},
     finding::{InputFile, nearest},
     input::{
-        guardrails::{Baseline, Grant, Layout, Operations, Provider, Sanitized, Synthetic},
+        guardrails::{Baseline, Grant, Layout, Operations, Provider},
         policy::{Database, Step},
     },
     rules,
@@ -27,62 +28,7 @@ use super::{
 pub(super) const VARIABLE: &str = "DATABASE_URL";
 
 /// Seconds that one command may take, its retries included.
-const DEADLINE: u32 = 900;
-
-/// What the Jobs of a database are told: `dayfly db spec` prints it. No secret is in it.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Spec<'a> {
-    version: u8,
-    /// The environment's identity: its namespace.
-    environment: &'a str,
-    /// What a branch is marked with. Nothing without this mark is ever touched.
-    owner: String,
-    database: &'a str,
-    baseline: BaselineSpec<'a>,
-    names: Names<'a>,
-    deadline_seconds: u32,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct BaselineSpec<'a> {
-    name: &'a str,
-    provider: Provider,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    project: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    parent: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    database: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    api: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    sanitized: Option<&'a Sanitized>,
-    schema_only: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    synthetic: Option<&'a Synthetic>,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Names<'a> {
-    namespace: &'a str,
-    /// The Secret that the workload reads, and the variable in it.
-    secret: &'a str,
-    variable: &'a str,
-    /// The Secret of migrate and seed.
-    direct_secret: &'a str,
-    /// The branch at the provider.
-    branch: String,
-    /// The role at the provider.
-    role: String,
-    /// Of an embedded database: the host of its server, and the Secret with that server's password (key `password`).
-    #[serde(skip_serializing_if = "Option::is_none")]
-    server: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    server_secret: Option<String>,
-}
+const DEADLINE: u64 = 900;
 
 /// A `StatefulSet`'s name: what it makes gets a suffix.
 const STATEFUL_SET: usize = 52;
@@ -138,18 +84,18 @@ impl<'a> Resolver<'a> {
             self.policy_finding(&rules::provided::NOT_PROVIDED, format!("{pointer}/baseline"), message);
             return None;
         };
-        let spec = self.spec(database, baseline_name, baseline, namespace);
         let direct_secret = direct_secret(database);
         let mut steps = self.steps(database, pointer, pr);
-        let step_inputs: Vec<&str> = steps
-            .iter()
-            .flat_map(|step| std::iter::once(step.image.as_str()).chain(step.command.iter().map(String::as_str)))
-            .collect();
-        let inputs = [&[spec.as_str(), &operations.image], step_inputs.as_slice()].concat();
-        let steps_hash = names::hash(&step_inputs);
+        let spec = |steps| self.spec(database, baseline_name, baseline, operations, namespace, steps);
+        // A push changes the steps, and not the branch.
+        let (branch_spec, spec) = (spec(Steps::default()), spec(hashes(&steps)));
         let stem = format!("{}-migrate", database.name);
         let facts = DatabaseFacts {
-            migrate: format!("{}-{}", names::shorten(&stem, names::LABEL - 9), names::hash(&inputs)),
+            migrate: format!(
+                "{}-{}",
+                names::shorten(&stem, names::LABEL - 9),
+                names::hash(&[spec.as_str(), &operations.image])
+            ),
             last_step: steps.pop(),
             first_steps: steps,
             jobs_namespace: if embedded { namespace.to_owned() } else { operations.namespace.to_string() },
@@ -176,39 +122,39 @@ impl<'a> Resolver<'a> {
             own_account: false,
             spec,
         };
-        let jobs = jobs(&facts, namespace, &operations.credentials, &steps_hash);
+        let jobs = jobs(&facts, branch_spec, namespace, &operations.credentials);
         Some((facts, jobs))
     }
 
     /// What a database's Jobs are told.
-    fn spec(&self, database: &Database, baseline_name: &str, baseline: &Baseline, namespace: &str) -> String {
+    fn spec(
+        &self,
+        database: &Database,
+        baseline_name: &str,
+        baseline: &Baseline,
+        operations: &Operations,
+        namespace: &str,
+        steps: Steps,
+    ) -> String {
         let embedded = baseline.provider == Provider::Embedded;
         let spec = Spec {
-            version: 1,
-            environment: namespace,
-            owner: format!("dayfly:{}:{namespace}", self.policy_name),
-            database: &database.name,
-            baseline: BaselineSpec {
-                name: baseline_name,
-                provider: baseline.provider,
-                project: baseline.project.as_deref(),
-                parent: baseline.parent.as_deref(),
-                database: baseline.database.as_deref(),
-                api: baseline.api.as_deref(),
-                sanitized: baseline.sanitized.as_ref(),
-                schema_only: baseline.schema_only,
-                synthetic: baseline.synthetic.as_ref(),
-            },
+            version: spec::VERSION,
+            environment: namespace.into(),
+            owner: format!("dayfly:{}:{namespace}", self.policy_name).into(),
+            database: (*database.name).into(),
+            baseline: BaselineSpec { name: baseline_name.into(), entry: Cow::Borrowed(baseline) },
             names: Names {
-                namespace,
-                secret: &database.name,
-                variable: database.env.as_deref().unwrap_or(VARIABLE),
-                direct_secret: &direct_secret(database),
-                branch: provider_name(&[namespace, &database.name]),
-                role: provider_name(&[namespace, &database.name, "user"]),
-                server: embedded.then(|| server(database)),
-                server_secret: embedded.then(|| server_secret(database)),
+                namespace: namespace.into(),
+                secret: (*database.name).into(),
+                variable: database.env.as_deref().unwrap_or(VARIABLE).into(),
+                direct_secret: direct_secret(database).into(),
+                branch: provider_name(&[namespace, &database.name]).into(),
+                role: provider_name(&[namespace, &database.name, "user"]).into(),
+                server: embedded.then(|| server(database).into()),
+                server_secret: embedded.then(|| server_secret(database).into()),
             },
+            steps,
+            lease_seconds: operations.lease.seconds,
             deadline_seconds: DEADLINE,
         };
         serde_json::to_string(&spec).unwrap_or_default()
@@ -241,6 +187,7 @@ impl<'a> Resolver<'a> {
             namespace: operations.namespace.to_string(),
             database: database.name.to_string(),
             step: "destroy",
+            flags: Vec::new(),
             annotations: annotations(&[
                 ("argocd.argoproj.io/hook", "PostDelete"),
                 ("argocd.argoproj.io/hook-delete-policy", "HookSucceeded,BeforeHookCreation"),
@@ -249,7 +196,7 @@ impl<'a> Resolver<'a> {
             image: operations.image.clone(),
             service_account: operations.service_account.to_string(),
             credentials: operations.credentials.to_string(),
-            spec: self.spec(database, name, baseline, namespace),
+            spec: self.spec(database, name, baseline, operations, namespace, Steps::default()),
             // Argo CD may lose sight of its hook (argo-cd#29100); then it goes by itself.
             ttl_seconds: Some(600),
         });
@@ -334,29 +281,43 @@ impl<'a> Resolver<'a> {
 }
 
 /// provision and verify.
-fn jobs(database: &DatabaseFacts, namespace: &str, credentials: &str, steps_hash: &str) -> Vec<DatabaseJob> {
-    let job = |step: &'static str, wave: &'static str, inputs: &[&str]| {
+fn jobs(database: &DatabaseFacts, branch_spec: String, namespace: &str, credentials: &str) -> Vec<DatabaseJob> {
+    let job = |step: &'static str, flags: Vec<&'static str>, wave: &'static str, spec: String| {
         let stem = if database.embedded {
             format!("{}-{step}", database.name)
         } else {
             format!("{namespace}-{}-{step}", database.name)
         };
-        let hash = names::hash(&[&[database.spec.as_str(), &database.image], inputs].concat());
+        let hash = names::hash(&[spec.as_str(), &database.image]);
         DatabaseJob {
             name: format!("{}-{hash}", names::shorten(&stem, names::LABEL - 9)),
             namespace: database.jobs_namespace.clone(),
             database: database.name.clone(),
             step,
+            flags,
             annotations: annotations(&[("argocd.argoproj.io/sync-wave", wave)]),
             active_deadline_seconds: 2 * DEADLINE,
             image: database.image.clone(),
             service_account: database.service_account.clone(),
             credentials: if database.embedded { String::new() } else { credentials.to_owned() },
-            spec: database.spec.clone(),
+            spec,
             ttl_seconds: None,
         }
     };
-    vec![job("provision", WAVES.guard, &[]), job("verify", WAVES.verify, &[steps_hash])]
+    vec![
+        job("provision", Vec::new(), WAVES.guard, branch_spec),
+        job("verify", vec!["--wait"], WAVES.migrate, database.spec.clone()),
+    ]
+}
+
+/// What tells one run of the team's programs from another: the image and the command of each.
+fn hashes(steps: &[StepFacts]) -> Steps {
+    let hash = |name: &str| {
+        let step = steps.iter().find(|step| step.name == name)?;
+        let words = std::iter::once(step.image.as_str()).chain(step.command.iter().map(String::as_str));
+        Some(names::hash(&words.collect::<Vec<_>>()))
+    };
+    Steps { migrate: hash("migrate"), seed: hash("seed") }
 }
 
 fn annotations(annotations: &[(&'static str, &'static str)]) -> Value {

@@ -71,14 +71,12 @@ pub struct TrustFacts {
 pub struct Waves {
     /// Everything that holds or feeds the workload, and the database's branch.
     pub guard: &'static str,
-    /// Migrate and seed.
+    /// Migrate and seed, and verify, which waits for them and publishes the credentials.
     pub migrate: &'static str,
-    /// Verify, which publishes the credentials.
-    pub verify: &'static str,
     pub workload: &'static str,
 }
 
-pub const WAVES: Waves = Waves { guard: "-30", migrate: "-20", verify: "-10", workload: "0" };
+pub const WAVES: Waves = Waves { guard: "-30", migrate: "-20", workload: "0" };
 
 #[derive(Clone, Debug, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -286,9 +284,11 @@ pub struct DatabaseJob {
     pub namespace: String,
     pub database: String,
     pub step: &'static str,
+    /// Of its command line.
+    pub flags: Vec<&'static str>,
     /// Its wave, or that it runs after the preview.
     pub annotations: Value,
-    pub active_deadline_seconds: u32,
+    pub active_deadline_seconds: u64,
     pub image: String,
     pub service_account: String,
     /// The Secret with the provider's key, or nothing.

@@ -24,7 +24,7 @@ pub static BASELINE_INCOMPLETE: Rule = Rule {
     code: "baseline-incomplete",
     severity: Severity::Error,
     summary: "a baseline has what its provider needs",
-    explanation: "`postgres`: `database` and `endpoint`. `neon`: `project` and `parent`. `embedded`: `image`.",
+    explanation: "`postgres`, `mysql` and `mariadb`: `database` and `endpoint`. `neon`: `project` and `parent`. `embedded`: `image`.",
 };
 
 pub(crate) fn is_safe(name: &str, baseline: &Baseline) -> Result<(), String> {
@@ -49,9 +49,16 @@ pub(crate) fn why_safe(baseline: &Baseline) -> &'static str {
 
 pub(crate) fn is_complete(name: &str, baseline: &Baseline) -> Result<(), String> {
     let needed: &[(&str, bool)] = match baseline.provider {
-        Provider::Postgres => &[("database", baseline.database.is_some()), ("endpoint", baseline.endpoint.is_some())],
+        Provider::Postgres | Provider::Mysql | Provider::Mariadb => &[("database", baseline.database.is_some()), ("endpoint", baseline.endpoint.is_some())],
         Provider::Neon => &[("project", baseline.project.is_some()), ("parent", baseline.parent.is_some())],
         Provider::Embedded => &[("image", baseline.image.is_some())],
+        // TODO-ENGINES
+        Provider::Planetscale
+        | Provider::Supabase
+        | Provider::CrunchyBridge
+        | Provider::Aurora
+        | Provider::Dblab
+        | Provider::Cnpg => &[("project", baseline.project.is_some())],
     };
     match needed.iter().find(|(_, is_there)| !is_there) {
         Some((field, _)) => Err(format!("the baseline `{name}` has no `{field}`")),

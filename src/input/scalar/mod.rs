@@ -16,7 +16,7 @@ pub use names::{
 };
 pub use quantity::Quantity;
 
-use crate::expression::Interpolated;
+use crate::{database::attestation::AttestationKey, expression::Interpolated};
 
 /// A scalar with a shape of its own.
 pub trait Scalar: Sized {
@@ -61,6 +61,7 @@ macro_rules! scalar_traits {
         }
     )*};
 }
+pub(crate) use scalar_traits;
 
 scalar_traits!(
     Cidr,
@@ -120,6 +121,7 @@ pub(crate) fn refusal(format: &str, text: &str) -> Option<(String, &'static str)
         RelativePath::FORMAT => of::<RelativePath>(text),
         SecretKey::FORMAT => of::<SecretKey>(text),
         Url::FORMAT => of::<Url>(text),
+        AttestationKey::FORMAT => of::<AttestationKey>(text),
         Interpolated::FORMAT => of::<Interpolated>(text),
         _ => None,
     }

@@ -20,6 +20,12 @@ macro_rules! text_scalar {
             }
         }
 
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.0)
+            }
+        }
+
         impl std::ops::Deref for $name {
             type Target = str;
 

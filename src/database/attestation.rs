@@ -1,0 +1,216 @@
+//! What says that a baseline is sanitized: an in-toto statement in a DSSE envelope, signed with ed25519.
+//!
+//! While rendering, the signature and the subject are checked ([`Envelope::open`]): offline, without a clock. Inside the
+//! cluster the statement's age, its marker inside the branch and its digest of the schema are.
+//!
+//! Sources: in-toto attestation framework v1 (statement), DSSE v1 (envelope, pre-authentication encoding).
+
+use ct_codecs::{Base64, Decoder as _, Encoder as _};
+use ed25519_compact::{PublicKey, Signature};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The payload of an envelope.
+const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
+const STATEMENT_TYPE: &str = "https://in-toto.io/Statement/v1";
+const PREDICATE_TYPE: &str = "https://dayfly.dev/attestations/sanitized-baseline/v1";
+
+/// A signed statement about a baseline: `dayfly db prepare-baseline NAME --sign KEY` prints it.
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Eq, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Envelope {
+    /// Always `application/vnd.in-toto+json`.
+    pub payload_type: String,
+    /// The statement, in base64.
+    pub payload: String,
+    /// Who says so: one of the guardrails' `attestationKeys` is enough.
+    pub signatures: Vec<EnvelopeSignature>,
+}
+
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Eq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct EnvelopeSignature {
+    /// A hint which key it is; not trusted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keyid: Option<String>,
+    /// 64 bytes, in base64.
+    pub sig: String,
+}
+
+/// An in-toto statement about a baseline.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Statement {
+    #[serde(rename = "_type")]
+    pub statement_type: String,
+    pub subject: Vec<Subject>,
+    pub predicate_type: String,
+    pub predicate: Predicate,
+}
+
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+pub struct Subject {
+    /// Which baseline ([`crate::input::guardrails::Baseline::subject`]).
+    pub name: String,
+    pub digest: Digest,
+}
+
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+pub struct Digest {
+    /// Of the schema: every column and its type, in hexadecimal.
+    pub sha256: String,
+}
+
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Predicate {
+    /// What masked the data.
+    pub by: String,
+    /// When the baseline was prepared: RFC 3339, UTC.
+    pub at: String,
+}
+
+impl Statement {
+    pub fn new(subject: String, schema_sha256: String, by: String, at: String) -> Self {
+        Self {
+            statement_type: STATEMENT_TYPE.to_owned(),
+            subject: vec![Subject { name: subject, digest: Digest { sha256: schema_sha256 } }],
+            predicate_type: PREDICATE_TYPE.to_owned(),
+            predicate: Predicate { by, at },
+        }
+    }
+
+    /// The attested digest of the schema.
+    pub fn schema_sha256(&self) -> &str {
+        self.subject.first().map_or("", |subject| &subject.digest.sha256)
+    }
+}
+
+impl Envelope {
+    /// An envelope without signatures around a statement.
+    pub fn new(payload: &[u8]) -> Self {
+        Self {
+            payload_type: PAYLOAD_TYPE.to_owned(),
+            payload: Base64::encode_to_string(payload).unwrap_or_default(),
+            signatures: Vec::new(),
+        }
+    }
+
+    /// What is signed (DSSE's pre-authentication encoding).
+    pub fn signed_bytes(&self) -> Result<Vec<u8>, String> {
+        let payload = self.payload()?;
+        let mut bytes = format!("DSSEv1 {} {} {} ", self.payload_type.len(), self.payload_type, payload.len()).into_bytes();
+        bytes.extend(payload);
+        Ok(bytes)
+    }
+
+    /// The statement's bytes.
+    pub fn payload(&self) -> Result<Vec<u8>, String> {
+        Base64::decode_to_vec(&self.payload, None).map_err(|_| "its payload is not base64".to_owned())
+    }
+
+    /// The statement, whoever signed it.
+    pub fn statement(&self) -> Result<Statement, String> {
+        if self.payload_type != PAYLOAD_TYPE {
+            return Err(format!("its payload's type is `{}`, not `{PAYLOAD_TYPE}`", self.payload_type));
+        }
+        let statement: Statement = serde_json::from_slice(&self.payload()?)
+            .map_err(|error| format!("its payload is no in-toto statement about a baseline: {error}"))?;
+        if statement.statement_type != STATEMENT_TYPE || statement.predicate_type != PREDICATE_TYPE {
+            return Err(format!(
+                "its statement is a `{}` with a `{}`, not a `{STATEMENT_TYPE}` with a `{PREDICATE_TYPE}`",
+                statement.statement_type, statement.predicate_type
+            ));
+        }
+        Ok(statement)
+    }
+
+    /// The statement, if one of `keys` signed it and it is about `subject`.
+    pub fn open(&self, keys: &[AttestationKey], subject: &str) -> Result<Statement, String> {
+        let bytes = self.signed_bytes()?;
+        let is_signed = self.signatures.iter().any(|signature| {
+            let Ok(signature) = Base64::decode_to_vec(&signature.sig, None) else { return false };
+            let Ok(signature) = Signature::from_slice(&signature) else { return false };
+            keys.iter().any(|key| key.0.verify(&bytes, &signature).is_ok())
+        });
+        if !is_signed {
+            return Err("none of the guardrails' `attestationKeys` signed it".to_owned());
+        }
+        let statement = self.statement()?;
+        match statement.subject.as_slice() {
+            [only] if only.name == subject => Ok(statement),
+            other => {
+                let names: Vec<&str> = other.iter().map(|subject| subject.name.as_str()).collect();
+                Err(format!("it is about `{}`, and the baseline is `{subject}`", names.join("`, `")))
+            }
+        }
+    }
+}
+
+/// An ed25519 public key, as `openssl pkey -pubout` prints it, without its first and last line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AttestationKey(PublicKey);
+
+/// A `SubjectPublicKeyInfo` of ed25519 is this and 32 bytes (RFC 8410).
+const KEY_HEADER: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
+
+impl crate::input::scalar::Scalar for AttestationKey {
+    const FORMAT: &'static str = "ed25519-public-key";
+    const EXPECTED: &'static str =
+        "an ed25519 public key: the middle line of `openssl pkey -in KEY -pubout`, which begins with `MCowBQYDK2VwAyEA`";
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let expected = || Self::EXPECTED.to_owned();
+        let bytes = Base64::decode_to_vec(text, None).map_err(|_| expected())?;
+        let key = bytes.strip_prefix(&KEY_HEADER).ok_or_else(expected)?;
+        PublicKey::from_slice(key).map(Self).map_err(|_| expected())
+    }
+}
+
+crate::input::scalar::scalar_traits!(AttestationKey);
+
+#[cfg(test)]
+mod tests {
+    use ed25519_compact::{KeyPair, Seed};
+
+    use super::*;
+
+    fn signed(subject: &str) -> (Envelope, AttestationKey) {
+        let pair = KeyPair::from_seed(Seed::new([7; 32]));
+        let statement =
+            Statement::new(subject.into(), "ab".repeat(32), "masking-job".into(), "2026-11-20T00:00:00Z".into());
+        let mut envelope = Envelope::new(&serde_json::to_vec(&statement).unwrap());
+        let signature = pair.sk.sign(envelope.signed_bytes().unwrap(), None);
+        let sig = Base64::encode_to_string(signature.as_ref()).unwrap();
+        envelope.signatures.push(EnvelopeSignature { keyid: None, sig });
+        (envelope, AttestationKey(pair.pk))
+    }
+
+    #[test]
+    fn opens_what_a_trusted_key_signed_about_this_baseline() {
+        let (envelope, key) = signed("postgres/shop");
+        assert_eq!(envelope.open(&[key], "postgres/shop").unwrap().predicate.by, "masking-job");
+    }
+
+    #[test]
+    fn refuses_another_key_another_baseline_and_another_payload() {
+        let (envelope, key) = signed("postgres/shop");
+        let other = AttestationKey(KeyPair::from_seed(Seed::new([8; 32])).pk);
+        assert!(envelope.open(&[other], "postgres/shop").unwrap_err().contains("none of"));
+        assert!(envelope.open(&[key.clone()], "postgres/crm").unwrap_err().contains("`postgres/shop`"));
+        let mut changed = envelope.clone();
+        changed.payload = signed("postgres/crm").0.payload;
+        assert!(changed.open(&[key.clone()], "postgres/crm").is_err());
+        let mut unsigned = envelope;
+        unsigned.signatures.clear();
+        assert!(unsigned.open(&[key], "postgres/shop").is_err());
+    }
+
+    #[test]
+    fn keys_are_what_openssl_prints() {
+        use crate::input::scalar::Scalar as _;
+        assert!(AttestationKey::parse("MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=").is_ok());
+        assert!(AttestationKey::parse("MCowBQYDK2VuAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=").is_err());
+        assert!(AttestationKey::parse("not a key").is_err());
+    }
+}

@@ -1,0 +1,100 @@
+//! What the Jobs of a database are told: written while rendering, read inside the cluster. No secret is in it.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+
+use crate::input::guardrails::{Baseline, Provider};
+
+/// The version of this format.
+pub const VERSION: u8 = 1;
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Spec<'a> {
+    /// [`VERSION`].
+    pub version: u8,
+    /// The environment's identity: its namespace.
+    pub environment: Cow<'a, str>,
+    /// What a branch is marked with. Nothing without this mark is ever touched.
+    pub owner: Cow<'a, str>,
+    /// The database's name in the policy.
+    pub database: Cow<'a, str>,
+    pub baseline: BaselineSpec<'a>,
+    pub names: Names<'a>,
+    pub steps: Steps,
+    /// How long a branch and its login live unless somebody renews them.
+    pub lease_seconds: u64,
+    /// How long one command may take, its retries included.
+    pub deadline_seconds: u64,
+}
+
+/// A baseline of the guardrails, and its name there.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct BaselineSpec<'a> {
+    pub name: Cow<'a, str>,
+    #[serde(flatten)]
+    pub entry: Cow<'a, Baseline>,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Names<'a> {
+    pub namespace: Cow<'a, str>,
+    /// The Secret that the workload reads, and the variable in it.
+    pub secret: Cow<'a, str>,
+    pub variable: Cow<'a, str>,
+    /// The Secret of migrate and seed.
+    pub direct_secret: Cow<'a, str>,
+    /// The branch at the provider.
+    pub branch: Cow<'a, str>,
+    /// The role at the provider.
+    pub role: Cow<'a, str>,
+    /// Of an embedded database: the host of its server, and the Secret with that server's password (key `password`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<Cow<'a, str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server_secret: Option<Cow<'a, str>>,
+}
+
+/// The programs of the team's that a branch waits for: a hash of image and command each. What has run with a hash does not
+/// run with it again.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+pub struct Steps {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub migrate: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seed: Option<String>,
+}
+
+impl Baseline {
+    /// What an attestation is about: `postgres/storefront_baseline`, `neon/late-frost-1234/br-sanitized`.
+    pub fn subject(&self) -> String {
+        let parts = [self.project.as_deref(), self.parent.as_deref(), self.database.as_deref(), self.image.as_deref()];
+        let mut subject = self.provider.name().to_owned();
+        for part in parts.into_iter().flatten() {
+            subject.push('/');
+            subject.push_str(part);
+        }
+        subject
+    }
+}
+
+impl Provider {
+    /// As the guardrails spell it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Postgres => "postgres",
+            Self::Mysql => "mysql",
+            Self::Mariadb => "mariadb",
+            Self::Embedded => "embedded",
+            Self::Neon => "neon",
+            Self::Planetscale => "planetscale",
+            Self::Supabase => "supabase",
+            Self::CrunchyBridge => "crunchy-bridge",
+            Self::Aurora => "aurora",
+            Self::Dblab => "dblab",
+            Self::Cnpg => "cnpg",
+        }
+    }
+}
