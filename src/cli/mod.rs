@@ -2,6 +2,7 @@
 
 mod check;
 mod completions;
+mod database;
 mod explain;
 mod init;
 mod load;
@@ -53,6 +54,8 @@ enum Command {
     Parameters,
     /// Print the plugin.yaml of this version
     Plugin(plugin::PluginArgs),
+    /// Make, migrate, verify, list and remove branches of databases
+    Db(database::DatabaseArgs),
     /// Print completions for a shell
     Completions(completions::CompletionsArgs),
 }
@@ -153,6 +156,7 @@ fn dispatch(cli: Cli, out: &mut dyn Write, err: &mut dyn Write) -> anyhow::Resul
         Command::Init(args) => init::run(&args, out),
         Command::Parameters => print(out, &plugin::announcement()),
         Command::Plugin(args) => print(out, &plugin::plugin(&args)),
+        Command::Db(args) => database::run(args, cli.color, out, err),
         Command::Completions(args) => print(out, &completions::completions(&args)),
     }
 }

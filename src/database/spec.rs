@@ -5,6 +5,8 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use crate::input::guardrails::{Baseline, Provider};
+#[cfg(feature = "in-cluster")]
+use crate::resolve::names;
 
 /// The version of this format.
 pub const VERSION: u8 = 1;
@@ -97,4 +99,42 @@ impl Provider {
             Self::Cnpg => "cnpg",
         }
     }
+}
+
+/// A spec for a branch of somebody's own, outside any preview.
+#[cfg(feature = "in-cluster")]
+pub fn local(baseline: &BaselineSpec<'static>, environment: &str, deadline_seconds: u64) -> Spec<'static> {
+    let database = baseline.name.to_string();
+    let parts = [environment, &*database];
+    Spec {
+        version: VERSION,
+        environment: environment.to_owned().into(),
+        owner: format!("dayfly:local:{environment}").into(),
+        names: Names {
+            namespace: environment.to_owned().into(),
+            secret: database.clone().into(),
+            variable: "DATABASE_URL".into(),
+            direct_secret: format!("{database}-direct").into(),
+            branch: names::provider(&parts).into(),
+            role: names::provider(&[environment, &database, "user"]).into(),
+            server: None,
+            server_secret: None,
+        },
+        database: database.into(),
+        baseline: baseline.clone(),
+        steps: Steps::default(),
+        lease_seconds: 7 * 86_400,
+        deadline_seconds,
+    }
+}
+
+/// A spec to test with.
+#[cfg(all(test, feature = "in-cluster"))]
+pub(crate) fn example() -> Spec<'static> {
+    let json = r#"{"version":1,"environment":"shop-pr-7","owner":"dayfly:shop:shop-pr-7","database":"main",
+        "baseline":{"name":"shop","provider":"postgres","database":"shop_baseline","synthetic":{"by":"seeds"}},
+        "names":{"namespace":"shop-pr-7","secret":"main","variable":"DATABASE_URL","directSecret":"main-direct",
+                 "branch":"shop_pr_7_main_aaaaaaaa","role":"shop_pr_7_main_user_bbbbbbbb"},
+        "steps":{},"leaseSeconds":172800,"deadlineSeconds":900}"#;
+    serde_json::from_str(json).unwrap()
 }

@@ -33,9 +33,6 @@ const DEADLINE: u64 = 900;
 /// A `StatefulSet`'s name: what it makes gets a suffix.
 const STATEFUL_SET: usize = 52;
 
-/// What a name at a provider may have: PostgreSQL's 63 bytes.
-const PROVIDER_NAME: usize = 63;
-
 impl<'a> Resolver<'a> {
     pub(super) fn databases(
         &mut self,
@@ -148,8 +145,8 @@ impl<'a> Resolver<'a> {
                 secret: (*database.name).into(),
                 variable: database.env.as_deref().unwrap_or(VARIABLE).into(),
                 direct_secret: direct_secret(database).into(),
-                branch: provider_name(&[namespace, &database.name]).into(),
-                role: provider_name(&[namespace, &database.name, "user"]).into(),
+                branch: names::provider(&[namespace, &database.name]).into(),
+                role: names::provider(&[namespace, &database.name, "user"]).into(),
                 server: embedded.then(|| server(database).into()),
                 server_secret: embedded.then(|| server_secret(database).into()),
             },
@@ -344,14 +341,6 @@ fn server(database: &Database) -> String {
 /// The Secret with that server's password.
 fn server_secret(database: &Database) -> String {
     names::shorten(&format!("{}-server", database.name), names::LABEL)
-}
-
-/// `storefront_pr_128_main`: letters, digits and underscores, which every server takes without quotes.
-fn provider_name(parts: &[&str]) -> String {
-    let plain = parts.join("_").replace('-', "_");
-    // Hyphens and the joints look alike now, so different parts could make one name: the hash keeps them apart.
-    let hash = names::hash(parts);
-    format!("{}_{hash}", &plain[..plain.len().min(PROVIDER_NAME - 9)])
 }
 
 /// What a Job reaches: the Kubernetes API, the provider's, and the branch itself.

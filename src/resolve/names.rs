@@ -24,6 +24,17 @@ pub fn shorten(text: &str, budget: usize) -> String {
     format!("{}-{}", text[..end].trim_end_matches(['-', '.', '_']), hash(&[text]))
 }
 
+/// What a name at a provider of databases may have: PostgreSQL's 63 bytes.
+const PROVIDER: usize = 63;
+
+/// `storefront_pr_128_main_c808f996`: letters, digits and underscores, which every server takes without quotes.
+pub fn provider(parts: &[&str]) -> String {
+    let plain: String =
+        parts.join("_").chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' }).collect();
+    // Hyphens and the joints look alike now, so different parts could make one name: the hash keeps them apart.
+    format!("{}_{}", &plain[..plain.len().min(PROVIDER - HASH - 1)], hash(parts))
+}
+
 /// Eight characters that stand for all `parts`, each with its length, so that no two lists of parts look the same.
 pub fn hash(parts: &[&str]) -> String {
     const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";

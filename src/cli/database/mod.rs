@@ -1,0 +1,115 @@
+//! `dayfly db …`: branches of databases. What the Jobs are told is every build's; what runs inside them is behind the
+//! feature `in-cluster`.
+
+#[cfg(feature = "in-cluster")]
+mod in_cluster;
+
+use std::{io::Write, path::PathBuf};
+
+use anyhow::{Context as _, bail};
+use clap::{Args, Subcommand};
+
+use crate::{
+    finding,
+    input::{Guardrails, read_typed},
+};
+
+use super::{
+    ExitCode, InputFlags,
+    load::{self, Broken},
+    terminal::{self, Colour, Stream},
+};
+
+#[derive(Args, Debug)]
+pub(super) struct DatabaseArgs {
+    #[command(subcommand)]
+    command: DatabaseCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum DatabaseCommand {
+    /// Print what the Jobs of a database are told (JSON)
+    Spec(SpecArgs),
+    #[cfg(feature = "in-cluster")]
+    #[command(flatten)]
+    InCluster(in_cluster::InClusterCommand),
+    #[cfg(not(feature = "in-cluster"))]
+    #[command(external_subcommand)]
+    InCluster(Vec<std::ffi::OsString>),
+}
+
+#[derive(Args, Debug)]
+struct SpecArgs {
+    /// The folder with preview.yaml
+    #[arg(value_name = "DIR")]
+    folder: PathBuf,
+    /// The database's name in the policy
+    name: String,
+    #[command(flatten)]
+    inputs: InputFlags,
+}
+
+pub(super) fn run(
+    args: DatabaseArgs,
+    colour: Colour,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> anyhow::Result<ExitCode> {
+    match args.command {
+        DatabaseCommand::Spec(args) => spec(&args, colour, out, err),
+        #[cfg(feature = "in-cluster")]
+        DatabaseCommand::InCluster(command) => in_cluster::run(command, colour, out, err),
+        #[cfg(not(feature = "in-cluster"))]
+        DatabaseCommand::InCluster(command) => bail!(
+            "this is the plugin's build, which talks to no database: `dayfly db {}` is in builds with `--features in-cluster`",
+            command.first().map(|name| name.to_string_lossy()).unwrap_or_default()
+        ),
+    }
+}
+
+fn spec(args: &SpecArgs, colour: Colour, out: &mut dyn Write, err: &mut dyn Write) -> anyhow::Result<ExitCode> {
+    let findings_of = |findings: &[finding::Finding], err: &mut dyn Write| {
+        err.write_all(finding::text(findings, &terminal::style(colour, Stream::Err)).as_bytes())
+    };
+    let loaded = match load::load(&args.folder, &args.inputs) {
+        Ok(loaded) => loaded,
+        Err(Broken::Unreadable(error)) => return Err(error),
+        Err(Broken::Findings(findings)) => {
+            findings_of(&findings, err)?;
+            return Ok(ExitCode::Findings);
+        }
+    };
+    let parameters = load::parameters(&args.inputs)?;
+    let mut rendered = loaded.renderer.render(&parameters, false);
+    if rendered.has_errors() {
+        load::locate(&mut rendered.findings, &loaded.guardrails, &loaded.policy, Some(&parameters));
+        findings_of(&rendered.findings, err)?;
+        return Ok(ExitCode::Findings);
+    }
+    let databases = rendered.environment.map(|environment| environment.databases).unwrap_or_default();
+    let Some(database) = databases.iter().find(|database| database.name == args.name) else {
+        let names: Vec<&str> = databases.iter().map(|database| database.name.as_str()).collect();
+        let hint = finding::nearest(&args.name, names.iter().copied());
+        bail!("this environment has no database `{}`{hint}; it has: {}", args.name, names.join(", "));
+    };
+    writeln!(out, "{}", database.spec)?;
+    out.flush()?;
+    Ok(ExitCode::Fine)
+}
+
+/// The guardrails alone.
+#[cfg(feature = "in-cluster")]
+fn guardrails(
+    path: &std::path::Path,
+    colour: Colour,
+    err: &mut dyn Write,
+) -> anyhow::Result<Result<Guardrails, ExitCode>> {
+    let source = crate::input::read_file(path, crate::yaml::Limits::DOCUMENT.bytes).context("failed to read the guardrails")?;
+    match read_typed(&source, finding::Owner::Platform) {
+        Ok(guardrails) => Ok(Ok(guardrails)),
+        Err(findings) => {
+            err.write_all(finding::text(&findings, &terminal::style(colour, Stream::Err)).as_bytes())?;
+            Ok(Err(ExitCode::Findings))
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! Sanitized or nothing: what is checked inside a branch before anybody gets its credentials.
+//!
+//! The renderer has checked who attested what. Here the branch itself must carry the marker of that attestation, young
+//! enough, and have the schema that was attested: a column that came later was masked by nobody.
+
+use std::time::SystemTime;
+
+use anyhow::{Context as _, Result};
+use serde_json::json;
+
+use super::{failure::refuse, log::Log, scan, schema, session::Session, spec::BaselineSpec, time};
+use crate::input::guardrails::Sanitized;
+
+/// Checks a new branch, before the pull request's programs see it.
+pub async fn fresh_branch(session: &mut dyn Session, baseline: &BaselineSpec<'_>, log: &Log) -> Result<()> {
+    let entry = &*baseline.entry;
+    log.doing("checking what is in the branch");
+    let columns = session.columns().await?;
+    if let Some(sanitized) = &entry.sanitized {
+        marked(session, &baseline.name, sanitized, &schema::digest(&columns)).await?;
+    }
+    if entry.schema_only {
+        let mut tables: Vec<(&str, &str)> =
+            columns.iter().map(|column| (column.schema.as_str(), column.table.as_str())).collect();
+        tables.sort_unstable();
+        tables.dedup();
+        for (schema, table) in tables {
+            if session.has_rows(schema, table).await? {
+                refuse!(
+                    "the baseline `{}` says `schemaOnly`, and its table {schema}.{table} has rows: empty it, or say what the data is",
+                    baseline.name
+                );
+            }
+        }
+    }
+    let report = scan::scan(session, &columns).await?;
+    let seen: usize = report.seen.values().sum();
+    let counts: Vec<String> =
+        report.seen.iter().map(|((column, shape), count)| format!("{column}: {count} {}", shape.name())).collect();
+    let by_column: Vec<serde_json::Value> = report
+        .seen
+        .iter()
+        .map(|((column, shape), count)| json!({"column": column, "shape": shape.name(), "count": count}))
+        .collect();
+    log.facts(
+        format!("looked at {} values of {} tables for personal data: {seen} look like it", report.values, report.tables),
+        &[("sampledValues", json!(report.values)), ("personalData", json!(by_column))],
+    );
+    if seen > 0 {
+        log.warn(format!(
+            "values that look like a person's, in the baseline `{}`: {}. Masked data may look so; live data must not be there",
+            baseline.name,
+            counts.join(", ")
+        ));
+    }
+    if report.not_looked_at > 0 {
+        log.warn(format!("{} tables were not looked at: there was no time", report.not_looked_at));
+    }
+    Ok(())
+}
+
+/// The marker of a sanitized baseline: there, attested, young, and about this schema.
+async fn marked(session: &mut dyn Session, baseline: &str, sanitized: &Sanitized, digest: &str) -> Result<()> {
+    let next = format!("mask the data again and run `dayfly db prepare-baseline {baseline}`");
+    let Some(marker) = session.marker().await? else {
+        refuse!("the baseline `{baseline}` was never prepared: nothing in it says that it is sanitized; {next}");
+    };
+    if marker.by != sanitized.by {
+        refuse!("the baseline `{baseline}` was sanitized by `{}`, and the guardrails say `{}`", marker.by, sanitized.by);
+    }
+    let attested = match &sanitized.attestation {
+        Some(envelope) => {
+            let payload = envelope.payload().map_err(anyhow::Error::msg)?;
+            if marker.statement != schema::sha256(&payload) {
+                refuse!("the baseline `{baseline}` is not the one that was attested: its marker is of another statement; {next}");
+            }
+            let statement = envelope.statement().map_err(anyhow::Error::msg).context("the attestation cannot be read")?;
+            (statement.predicate.at.clone(), statement.schema_sha256().to_owned())
+        }
+        None => (marker.at.clone(), marker.schema.clone()),
+    };
+    let (at, attested_digest) = attested;
+    let made = time::parse(&at)?;
+    let age = SystemTime::now().duration_since(made).unwrap_or_default();
+    if age.as_secs() > sanitized.max_age.seconds {
+        refuse!(
+            "the baseline `{baseline}` was sanitized at {at}, {} ago, and the guardrails allow {}; {next}",
+            time::age(made, SystemTime::now()),
+            sanitized.max_age
+        );
+    }
+    if attested_digest != digest {
+        refuse!(
+            "the baseline `{baseline}` has other columns than when it was sanitized: a new one was masked by nobody; {next}"
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,127 @@
+//! What makes branches: one file a provider, behind one small trait.
+
+pub mod postgres;
+
+use std::time::SystemTime;
+
+use anyhow::{Context as _, Result};
+use async_trait::async_trait;
+
+use super::{
+    connection::ConnectionUrl,
+    log::Log,
+    mark::Mark,
+    session::Session,
+    spec::{BaselineSpec, Spec},
+};
+use crate::input::guardrails::Provider;
+
+/// A branch that dayfly made, as its provider tells it.
+#[derive(Clone, Debug)]
+pub struct Branch {
+    /// The provider's own identifier: what is deleted is deleted by it, never by name.
+    pub id: String,
+    pub name: String,
+    pub mark: Mark,
+    /// When the provider itself ends it or its login.
+    pub expires: Option<SystemTime>,
+    /// What it costs, where the provider says so.
+    pub cost: Option<String>,
+    /// Whether it can be used. What a killed Job left half made is found too, and completed or removed.
+    pub is_complete: bool,
+}
+
+/// A provider's branches, seen from one baseline. Every call may be repeated, and raced by another process.
+#[async_trait(?Send)]
+pub trait Engine {
+    /// All branches with dayfly's mark, of every environment, half made ones too.
+    async fn list(&self) -> Result<Vec<Branch>>;
+
+    /// This environment's branch. The name's being taken by something that doesn't carry its mark is an error.
+    async fn find(&self, spec: &Spec<'_>) -> Result<Option<Branch>> {
+        Ok(self.list().await?.into_iter().find(|branch| branch.mark.is_of(spec)))
+    }
+
+    /// Makes the branch, or completes what was left half made. Returns once it can be used.
+    async fn create(&self, spec: &Spec<'_>) -> Result<Branch>;
+
+    /// A login to the branch with a password that nobody had before, straight to the server: migrations need sessions of
+    /// their own.
+    async fn login(&self, spec: &Spec<'_>, branch: &Branch) -> Result<ConnectionUrl>;
+
+    /// The same login through the provider's pooler, if it has one.
+    fn pooled(&self, _direct: &ConnectionUrl) -> Option<ConnectionUrl> {
+        None
+    }
+
+    /// Gives the branch the baseline's data again; where the provider can, its identifier and login stay as they are.
+    async fn reset(&self, spec: &Spec<'_>, branch: &Branch) -> Result<Branch> {
+        self.destroy(branch).await?;
+        self.create(spec).await
+    }
+
+    /// Prolongs the lease of branch and login.
+    async fn renew(&self, branch: &Branch, until: SystemTime) -> Result<()>;
+
+    /// Ends sessions, revokes the login, removes the branch: in this order. What is gone already is fine.
+    async fn destroy(&self, branch: &Branch) -> Result<()>;
+
+    /// A session in the baseline itself, which `prepare-baseline` attests.
+    async fn open_baseline(&self) -> Result<Box<dyn Session>>;
+
+    /// Makes the baseline what branches are made from, and nobody's to write.
+    async fn freeze_baseline(&self) -> Result<()>;
+}
+
+/// The engine of a baseline, with the provider's key from the environment.
+///
+/// # Errors
+///
+/// The key is missing, or the baseline's entry is incomplete.
+pub fn open(baseline: &BaselineSpec<'_>, log: &Log) -> Result<Box<dyn Engine>> {
+    let entry = &*baseline.entry;
+    Ok(match entry.provider {
+        Provider::Postgres => Box::new(postgres::Postgres::new(admin_url(&baseline.name)?, entry, log)?),
+        provider => anyhow::bail!("databases of provider `{}` cannot be made yet", provider.name()),
+    })
+}
+
+/// Whether this process has the key of a baseline's provider. Jobs with the team's own program don't.
+pub fn has_key(baseline: &BaselineSpec<'_>) -> bool {
+    keys(baseline).iter().all(|name| variable(name).is_some())
+}
+
+/// The environment variables with a provider's key: none of them is handed to the team's programs.
+pub fn keys(baseline: &BaselineSpec<'_>) -> Vec<String> {
+    match baseline.entry.provider {
+        Provider::Postgres | Provider::Mysql | Provider::Mariadb | Provider::Aurora => {
+            let own = admin_variable(&baseline.name);
+            vec![if variable(&own).is_some() { own } else { ADMIN_URL.to_owned() }]
+        }
+        _ => Vec::new(),
+    }
+}
+
+const ADMIN_URL: &str = "DAYFLY_DATABASE_ADMIN_URL";
+
+/// A baseline on a second server has a variable of its own: `DAYFLY_DATABASE_ADMIN_URL_STOREFRONT`.
+fn admin_variable(baseline: &str) -> String {
+    format!("{ADMIN_URL}_{}", baseline.to_uppercase().replace('-', "_"))
+}
+
+/// The administrator's URL of a baseline's server.
+fn admin_url(baseline: &str) -> Result<ConnectionUrl> {
+    let own = admin_variable(baseline);
+    for name in [own.as_str(), ADMIN_URL] {
+        if let Some(text) = variable(name) {
+            return ConnectionUrl::parse(&text, name);
+        }
+    }
+    Err(anyhow::anyhow!("neither {ADMIN_URL} nor {own} is set"))
+        .with_context(|| format!("the baseline `{baseline}` needs its server's administrator"))
+}
+
+/// A variable with something in it.
+pub fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.trim().is_empty())
+}

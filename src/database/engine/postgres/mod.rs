@@ -1,0 +1,451 @@
+//! A PostgreSQL server of one's own: `CREATE DATABASE … TEMPLATE …`, which clones files where server and file system can.
+//!
+//! The role carries the mark first, in the transaction that makes it. The database is made under a name that nobody could
+//! guess and that the mark records, set up, then marked and renamed in one transaction: a database with the branch's own
+//! name is complete and marked, whenever a Job was killed. An advisory lock keeps Jobs of one branch apart.
+
+mod ownership;
+
+use std::time::SystemTime;
+
+use anyhow::{Context as _, Result};
+use async_trait::async_trait;
+use postgres_protocol::password::scram_sha_256;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use tokio_postgres::{Client, error::SqlState};
+
+use super::{Branch, Engine};
+use crate::{
+    database::{
+        connection::ConnectionUrl,
+        failure::refuse,
+        log::Log,
+        mark::Mark,
+        random,
+        retry::Pauses,
+        session::{
+            self, NoSession, Session,
+            postgres::{connect, identifier, literal, plain},
+        },
+        spec::Spec,
+        time,
+    },
+    input::guardrails::Baseline,
+};
+
+/// Sessions that one preview may have.
+const CONNECTIONS: u32 = 30;
+
+pub struct Postgres {
+    admin: ConnectionUrl,
+    baseline: String,
+    log: Log,
+}
+
+/// The comment on a role, and on a database.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+struct Comment {
+    /// The format's version, and what the comment is found by.
+    dayfly: u8,
+    #[serde(flatten)]
+    mark: Mark,
+    /// Of a role: its database, and the name under which that is being made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    branch: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    making: Option<String>,
+}
+
+/// What begins a comment of dayfly's, as SQL's LIKE has it.
+const COMMENTS: &str = r#"{"dayfly":%"#;
+
+/// A branch is known by its role's OID, or, if that is gone, by its database's behind this.
+const DATABASE: &str = "database:";
+
+struct Role {
+    oid: u32,
+    name: String,
+    expires: Option<SystemTime>,
+    comment: Option<Comment>,
+}
+
+struct Database {
+    oid: u32,
+    name: String,
+    comment: Option<Comment>,
+}
+
+impl Postgres {
+    pub fn new(admin: ConnectionUrl, baseline: &Baseline, log: &Log) -> Result<Self> {
+        let baseline = baseline.database.clone().context("the baseline has no `database`")?;
+        Ok(Self { admin, baseline, log: log.clone() })
+    }
+
+    /// A connection as administrator, to the maintenance database.
+    async fn connect(&self) -> Result<Client> {
+        let mut pauses = Pauses::short();
+        loop {
+            match connect(&self.admin).await {
+                Ok(client) => return Ok(client),
+                Err(NoSession::Rejected(error)) => {
+                    return Err(error).with_context(|| format!("the server refuses the administrator {}", self.admin));
+                }
+                Err(NoSession::Unreachable(error)) => {
+                    self.log.doing(format!("waiting for the server of {}: {error:#}", self.admin));
+                    pauses.wait().await;
+                }
+            }
+        }
+    }
+
+    /// The same, alone with one branch: other Jobs wait.
+    async fn connect_for(&self, branch: &str) -> Result<Client> {
+        let client = self.connect().await?;
+        self.log.doing(format!("waiting for another Job that works on `{branch}`"));
+        client
+            .execute("SELECT pg_advisory_lock(hashtextextended($1, 0))", &[&format!("dayfly:{branch}")])
+            .await
+            .map_err(plain)?;
+        Ok(client)
+    }
+
+    /// Makes what is missing of a branch, whose lock `client` has.
+    async fn complete(&self, client: &Client, spec: &Spec<'_>) -> Result<Branch> {
+        let (name, role_name) = (&*spec.names.branch, &*spec.names.role);
+        let role = match role(client, role_name).await? {
+            Some(role) => role,
+            None => self.create_role(client, spec).await?,
+        };
+        let Some(comment) = role.comment.as_ref().filter(|comment| comment.mark.is_of(spec)) else {
+            refuse!("the role `{role_name}` is there and is not of {}: nothing was changed", spec.owner);
+        };
+        if let Some(database) = database(client, name).await? {
+            if database.comment.is_none_or(|comment| !comment.mark.is_of(spec)) {
+                refuse!("the database `{name}` is there and is not of {}: nothing was changed", spec.owner);
+            }
+            return self.branch(client, spec).await;
+        }
+        let making = comment.making.clone().context("the role's mark names no database")?;
+        if database(client, &making).await?.is_none() {
+            self.clone_baseline(client, &making).await?;
+        }
+        let mark = Comment { branch: None, making: None, ..comment.clone() };
+        self.log.doing("setting up the branch");
+        ownership::set_up(&self.admin, client, &making, role_name, &self.log).await?;
+        self.publish_name(client, &making, name, &mark).await?;
+        self.branch(client, spec).await
+    }
+
+    async fn create_role(&self, client: &Client, spec: &Spec<'_>) -> Result<Role> {
+        let (name, role_name) = (&*spec.names.branch, &*spec.names.role);
+        if database(client, name).await?.is_some() {
+            refuse!("the database `{name}` is there and is not of {}: nothing was changed", spec.owner);
+        }
+        let comment = Comment {
+            dayfly: 1,
+            mark: Mark::new(spec),
+            branch: Some(name.to_owned()),
+            making: Some(format!("dayfly_{}", random::nonce())),
+        };
+        let sql = format!(
+            "BEGIN; CREATE ROLE {role} NOLOGIN CONNECTION LIMIT {CONNECTIONS}; COMMENT ON ROLE {role} IS {comment}; COMMIT",
+            role = identifier(role_name),
+            comment = literal(&serde_json::to_string(&comment)?),
+        );
+        client.batch_execute(&sql).await.map_err(plain).context(
+            "the branch's role cannot be made: the administrator needs CREATEROLE, or more (docs/databases/postgres.md)",
+        )?;
+        role(client, role_name).await?.context("the branch's role is gone already")
+    }
+
+    async fn clone_baseline(&self, client: &Client, making: &str) -> Result<()> {
+        let Some(baseline) = database(client, &self.baseline).await? else {
+            refuse!(
+                "the server of {} has no database `{}`, which the guardrails name as baseline",
+                self.admin,
+                self.baseline
+            );
+        };
+        let version = version(client).await?;
+        let mut can_clone =
+            version >= 180_000 && client.batch_execute("SET file_copy_method = clone").await.is_ok();
+        let strategy = if version >= 150_000 { " STRATEGY FILE_COPY" } else { "" };
+        let sql = format!("CREATE DATABASE {} TEMPLATE {}{strategy}", identifier(making), identifier(&baseline.name));
+        let mut pauses = Pauses::short();
+        loop {
+            self.log.doing(format!("copying the baseline `{}`", self.baseline));
+            let started = std::time::Instant::now();
+            let Err(error) = client.batch_execute(&sql).await else {
+                let how = if can_clone { "cloned" } else { "copied" };
+                let elapsed = started.elapsed();
+                self.log.facts(
+                    format!("{how} the baseline `{}` in {:.2} s", self.baseline, elapsed.as_secs_f64()),
+                    &[("method", json!(how)), ("copyMs", json!(elapsed.as_millis()))],
+                );
+                return Ok(());
+            };
+            match error.code() {
+                Some(&SqlState::OBJECT_IN_USE) => {
+                    self.log.doing(format!("waiting for sessions in the baseline `{}` to end", self.baseline));
+                }
+                Some(&SqlState::INSUFFICIENT_PRIVILEGE | &SqlState::DISK_FULL | &SqlState::DUPLICATE_DATABASE) => {
+                    return Err(plain(error)).with_context(|| {
+                        format!("the baseline `{}` cannot be copied: is it a template, and the administrator CREATEDB?", self.baseline)
+                    });
+                }
+                _ if can_clone => {
+                    self.log.warn(format!("the server's file system cannot clone ({:#}): files are copied", plain(error)));
+                    can_clone = false;
+                    client.batch_execute("SET file_copy_method = copy").await.map_err(plain)?;
+                    continue;
+                }
+                _ => return Err(plain(error)).with_context(|| format!("the baseline `{}` cannot be copied", self.baseline)),
+            }
+            pauses.wait().await;
+        }
+    }
+
+    /// Mark and name together: from here on it is a branch.
+    async fn publish_name(&self, client: &Client, making: &str, name: &str, mark: &Comment) -> Result<()> {
+        let sql = format!(
+            "BEGIN; COMMENT ON DATABASE {making} IS {mark}; ALTER DATABASE {making} RENAME TO {name}; COMMIT",
+            making = identifier(making),
+            mark = literal(&serde_json::to_string(mark)?),
+            name = identifier(name),
+        );
+        let mut pauses = Pauses::short();
+        loop {
+            let Err(error) = client.batch_execute(&sql).await else { return Ok(()) };
+            client.batch_execute("ROLLBACK").await.map_err(plain)?;
+            // Our own session in it ends a moment after it was closed.
+            if error.code() != Some(&SqlState::OBJECT_IN_USE) {
+                return Err(plain(error)).context("the branch cannot be marked and named");
+            }
+            pauses.wait().await;
+        }
+    }
+
+    async fn branch(&self, client: &Client, spec: &Spec<'_>) -> Result<Branch> {
+        let mut branches = branches(client).await?;
+        branches.retain(|branch| branch.mark.is_of(spec));
+        branches.pop().context("the branch is gone already")
+    }
+
+    /// Ends every session of a database or of a role, and drops the database.
+    async fn drop_database(&self, client: &Client, name: &str) -> Result<()> {
+        let sql = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", identifier(name));
+        let mut pauses = Pauses::short();
+        for _ in 0..20 {
+            match client.batch_execute(&sql).await {
+                Ok(()) => return Ok(()),
+                // A superuser's session can only be ended by another superuser.
+                Err(error) if [Some(&SqlState::OBJECT_IN_USE), Some(&SqlState::INSUFFICIENT_PRIVILEGE)].contains(&error.code()) => {
+                    self.log.doing(format!("waiting for sessions in `{name}` to end: {:#}", plain(error)));
+                    pauses.wait().await;
+                }
+                Err(error) => return Err(plain(error)).with_context(|| format!("the database `{name}` cannot be dropped")),
+            }
+        }
+        let users = client
+            .query("SELECT DISTINCT usename::text FROM pg_stat_activity WHERE datname = $1 AND usename IS NOT NULL", &[&name])
+            .await
+            .map_err(plain)?;
+        let users: Vec<String> = users.iter().map(|row| row.get(0)).collect();
+        anyhow::bail!("the database `{name}` is still used by {}: end these sessions, or call this again", users.join(", "))
+    }
+
+    /// Nobody may come, and whoever is there goes.
+    async fn revoke(&self, client: &Client, role: &str) -> Result<()> {
+        client.batch_execute(&format!("ALTER ROLE {} NOLOGIN", identifier(role))).await.map_err(plain)?;
+        // VALID UNTIL and NOLOGIN stop new sessions only.
+        client
+            .execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = $1", &[&role])
+            .await
+            .map_err(plain)
+            .context("the branch's sessions cannot be ended: the administrator needs pg_signal_backend")?;
+        Ok(())
+    }
+}
+
+#[async_trait(?Send)]
+impl Engine for Postgres {
+    async fn list(&self) -> Result<Vec<Branch>> {
+        branches(&self.connect().await?).await
+    }
+
+    async fn find(&self, spec: &Spec<'_>) -> Result<Option<Branch>> {
+        let client = self.connect().await?;
+        let found = branches(&client).await?.into_iter().find(|branch| branch.mark.is_of(spec));
+        if found.is_none() && database(&client, &spec.names.branch).await?.is_some() {
+            refuse!("the database `{}` is there and is not of {}: nothing was changed", spec.names.branch, spec.owner);
+        }
+        Ok(found)
+    }
+
+    async fn create(&self, spec: &Spec<'_>) -> Result<Branch> {
+        let client = self.connect_for(&spec.names.branch).await?;
+        self.complete(&client, spec).await
+    }
+
+    async fn login(&self, spec: &Spec<'_>, branch: &Branch) -> Result<ConnectionUrl> {
+        let client = self.connect_for(&spec.names.branch).await?;
+        let password = random::password();
+        // The server sees a verifier, and so does its log.
+        let sql = format!(
+            "ALTER ROLE {} LOGIN PASSWORD {} VALID UNTIL {}",
+            identifier(&spec.names.role),
+            literal(&scram_sha_256(password.as_bytes())),
+            literal(&time::text(time::after(spec.lease_seconds))),
+        );
+        client.batch_execute(&sql).await.map_err(plain).context("the branch's role cannot be given a password")?;
+        let elsewhere = client
+            .query(
+                "SELECT datname::text FROM pg_database WHERE datallowconn AND datname <> $1 AND has_database_privilege($2, oid, 'CONNECT')",
+                &[&branch.name, &&*spec.names.role],
+            )
+            .await
+            .map_err(plain)?;
+        if !elsewhere.is_empty() {
+            let names: Vec<String> = elsewhere.iter().map(|row| row.get(0)).collect();
+            self.log.warn(format!(
+                "everybody may connect to {}, and so may this preview: REVOKE CONNECT ON DATABASE … FROM PUBLIC",
+                names.join(", ")
+            ));
+        }
+        Ok(self.admin.with_login(&spec.names.role, &password, &branch.name))
+    }
+
+    async fn reset(&self, spec: &Spec<'_>, branch: &Branch) -> Result<Branch> {
+        let client = self.connect_for(&spec.names.branch).await?;
+        if let Some((database, _)) = parts(&client, branch).await? {
+            self.drop_database(&client, &database).await?;
+        }
+        self.complete(&client, spec).await
+    }
+
+    async fn renew(&self, branch: &Branch, until: SystemTime) -> Result<()> {
+        let client = self.connect_for(&branch.name).await?;
+        if let Some((_, Some(role))) = parts(&client, branch).await? {
+            let sql = format!("ALTER ROLE {} VALID UNTIL {}", identifier(&role), literal(&time::text(until)));
+            client.batch_execute(&sql).await.map_err(plain)?;
+        }
+        Ok(())
+    }
+
+    async fn destroy(&self, branch: &Branch) -> Result<()> {
+        let client = self.connect_for(&branch.name).await?;
+        let Some((database_name, role_name)) = parts(&client, branch).await? else { return Ok(()) };
+        if let Some(role) = &role_name {
+            self.revoke(&client, role).await?;
+        }
+        self.drop_database(&client, &database_name).await?;
+        if let Some(role) = role_name {
+            if let Some(making) = self::role(&client, &role).await?.and_then(|role| role.comment?.making) {
+                self.drop_database(&client, &making).await?;
+            }
+            client
+                .batch_execute(&format!("DROP ROLE IF EXISTS {}", identifier(&role)))
+                .await
+                .map_err(plain)
+                .with_context(|| format!("the role `{role}` cannot be dropped"))?;
+        }
+        Ok(())
+    }
+
+    async fn open_baseline(&self) -> Result<Box<dyn Session>> {
+        let client = self.connect().await?;
+        if database(&client, &self.baseline).await?.is_none() {
+            refuse!("the server of {} has no database `{}`", self.admin, self.baseline);
+        }
+        let sql = format!("ALTER DATABASE {} WITH ALLOW_CONNECTIONS true", identifier(&self.baseline));
+        client.batch_execute(&sql).await.map_err(plain).context("the administrator must own the baseline")?;
+        session::open(&self.admin.with_database(&self.baseline), &self.log).await
+    }
+
+    async fn freeze_baseline(&self) -> Result<()> {
+        let client = self.connect().await?;
+        let sql = format!("ALTER DATABASE {} WITH IS_TEMPLATE true ALLOW_CONNECTIONS false", identifier(&self.baseline));
+        client.batch_execute(&sql).await.map_err(plain).context("the administrator must own the baseline")
+    }
+}
+
+async fn version(client: &Client) -> Result<u32> {
+    let row = client.query_one("SELECT current_setting('server_version_num')", &[]).await.map_err(plain)?;
+    row.get::<_, String>(0).parse().context("the server's version is no number")
+}
+
+async fn role(client: &Client, name: &str) -> Result<Option<Role>> {
+    Ok(roles(client, "rolname = $1", name).await?.pop())
+}
+
+async fn roles(client: &Client, which: &str, parameter: &str) -> Result<Vec<Role>> {
+    let sql = format!(
+        "SELECT oid, rolname::text, rolvaliduntil, shobj_description(oid, 'pg_authid') FROM pg_roles WHERE {which}"
+    );
+    let rows = client.query(&sql, &[&parameter]).await.map_err(plain)?;
+    Ok(rows
+        .iter()
+        .map(|row| Role { oid: row.get(0), name: row.get(1), expires: row.try_get(2).ok().flatten(), comment: comment(row.get(3)) })
+        .collect())
+}
+
+async fn database(client: &Client, name: &str) -> Result<Option<Database>> {
+    Ok(databases(client, "datname = $1", name).await?.pop())
+}
+
+async fn databases(client: &Client, which: &str, parameter: &str) -> Result<Vec<Database>> {
+    let sql =
+        format!("SELECT oid, datname::text, shobj_description(oid, 'pg_database') FROM pg_database WHERE {which}");
+    let rows = client.query(&sql, &[&parameter]).await.map_err(plain)?;
+    Ok(rows.iter().map(|row| Database { oid: row.get(0), name: row.get(1), comment: comment(row.get(2)) }).collect())
+}
+
+fn comment(text: Option<String>) -> Option<Comment> {
+    serde_json::from_str(&text?).ok()
+}
+
+/// Roles and databases with a mark, put together.
+async fn branches(client: &Client) -> Result<Vec<Branch>> {
+    let roles = roles(client, "shobj_description(oid, 'pg_authid') LIKE $1", COMMENTS).await?;
+    let mut databases = databases(client, "shobj_description(oid, 'pg_database') LIKE $1", COMMENTS).await?;
+    let mut branches = Vec::with_capacity(roles.len());
+    for role in roles {
+        let Some(comment) = role.comment else { continue };
+        let Some(name) = comment.branch else { continue };
+        let of_this_role = |database: &Database| {
+            database.name == name && database.comment.as_ref().is_some_and(|other| other.mark.owner == comment.mark.owner)
+        };
+        let database = databases.iter().position(of_this_role).map(|index| databases.swap_remove(index));
+        branches.push(Branch {
+            id: role.oid.to_string(),
+            name,
+            mark: comment.mark,
+            expires: role.expires,
+            cost: None,
+            is_complete: database.is_some(),
+        });
+    }
+    // A database whose role somebody dropped is still a branch.
+    branches.extend(databases.into_iter().filter_map(|database| {
+        let mark = database.comment?.mark;
+        let id = format!("{DATABASE}{}", database.oid);
+        Some(Branch { id, name: database.name, mark, expires: None, cost: None, is_complete: false })
+    }));
+    Ok(branches)
+}
+
+/// The names that a branch's role and database have now; either may be missing. Nothing if both are, or carry another mark.
+async fn parts(client: &Client, branch: &Branch) -> Result<Option<(String, Option<String>)>> {
+    let is_same = |comment: Option<&Comment>| comment.is_some_and(|comment| comment.mark == branch.mark);
+    let (role, database) = match branch.id.strip_prefix(DATABASE) {
+        Some(oid) => (None, databases(client, "oid::text = $1", oid).await?.pop()),
+        None => (roles(client, "oid::text = $1", &branch.id).await?.pop(), database(client, &branch.name).await?),
+    };
+    let role = role.filter(|role| is_same(role.comment.as_ref()));
+    let database = database.filter(|database| is_same(database.comment.as_ref()));
+    if role.is_none() && database.is_none() {
+        return Ok(None);
+    }
+    Ok(Some((database.map_or_else(|| branch.name.clone(), |database| database.name), role.map(|role| role.name))))
+}

@@ -1,0 +1,151 @@
+//! HTTP to a provider's API: bounded, retried where that is safe, and without a secret in any message.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use reqwest::{Client, Method, StatusCode, header};
+use serde_json::Value;
+
+use super::{log::Log, retry::Pauses, tls};
+
+/// One request may take this long.
+const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// An API, and how to sign in to it.
+pub struct Api {
+    client: Client,
+    base: String,
+    /// Header and value.
+    authorization: (&'static str, String),
+    log: Log,
+}
+
+/// An answer that is no success.
+#[derive(Debug)]
+pub struct ApiError {
+    pub method: Method,
+    pub path: String,
+    pub status: StatusCode,
+    /// The provider's own code, if its answer has one.
+    pub code: String,
+    /// The provider's own words.
+    pub message: String,
+}
+
+impl std::fmt::Display for ApiError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {} answers {}", self.method, self.path, self.status)?;
+        for part in [&self.code, &self.message] {
+            if !part.is_empty() {
+                write!(f, ": {part}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for ApiError {}
+
+/// The API error in `error`, if it is one.
+pub fn api_error(error: &anyhow::Error) -> Option<&ApiError> {
+    error.chain().find_map(|cause| cause.downcast_ref())
+}
+
+/// Whether `error` means that nobody knows if the request took effect: look before trying again.
+pub fn is_ambiguous(error: &anyhow::Error) -> bool {
+    match api_error(error) {
+        Some(error) => error.status.is_server_error() && error.status != StatusCode::SERVICE_UNAVAILABLE,
+        None => error.chain().any(|cause| cause.is::<reqwest::Error>()),
+    }
+}
+
+impl Api {
+    /// `authorization`: a header's name and its value, which is never shown.
+    pub fn new(base: &str, authorization: (&'static str, String), log: &Log) -> Result<Self> {
+        let client = Client::builder()
+            .tls_backend_preconfigured(tls::verified(None)?)
+            .timeout(TIMEOUT)
+            .connect_timeout(Duration::from_secs(10))
+            .user_agent(concat!("dayfly/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .context("no HTTP client can be made")?;
+        Ok(Self { client, base: base.trim_end_matches('/').to_owned(), authorization, log: log.clone() })
+    }
+
+    pub async fn get(&self, path: &str) -> Result<Value> {
+        self.call(Method::GET, path, None).await
+    }
+
+    /// Posts once the API is free. An answer that was lost is not asked for again ([`is_ambiguous`]).
+    pub async fn post(&self, path: &str, body: &Value) -> Result<Value> {
+        self.call(Method::POST, path, Some(body)).await
+    }
+
+    pub async fn patch(&self, path: &str, body: &Value) -> Result<Value> {
+        self.call(Method::PATCH, path, Some(body)).await
+    }
+
+    /// Deletes; what is gone already is fine.
+    pub async fn delete(&self, path: &str) -> Result<()> {
+        match self.call(Method::DELETE, path, None).await {
+            Ok(_) => Ok(()),
+            Err(error) if api_error(&error).is_some_and(|error| error.status == StatusCode::NOT_FOUND) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// One call. Locked (423), too many (429) and unavailable (503) are always tried again; other failures of the server's
+    /// and of the network only where a second call does nothing new.
+    async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value> {
+        let is_repeatable = method == Method::GET || method == Method::DELETE;
+        let mut pauses = Pauses::long();
+        loop {
+            self.log.doing(format!("waiting for {method} {path}"));
+            let error = match self.attempt(&method, path, body).await {
+                Ok(value) => return Ok(value),
+                Err(error) => error,
+            };
+            let again = match api_error(&error) {
+                Some(error) => match error.status.as_u16() {
+                    423 | 429 | 503 => true,
+                    500..=599 => is_repeatable,
+                    _ => false,
+                },
+                None => is_repeatable,
+            };
+            if !again {
+                return Err(error);
+            }
+            self.log.doing(format!("trying again: {error:#}"));
+            pauses.wait().await;
+        }
+    }
+
+    async fn attempt(&self, method: &Method, path: &str, body: Option<&Value>) -> Result<Value> {
+        let mut request = self
+            .client
+            .request(method.clone(), format!("{}{path}", self.base))
+            .header(self.authorization.0, &self.authorization.1)
+            .header(header::ACCEPT, "application/json");
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        // Its own words would hold the URL, which is fine, and nothing of the headers.
+        let response = request.send().await.with_context(|| format!("{method} {path} got no answer"))?;
+        let status = response.status();
+        let text = response.text().await.with_context(|| format!("the answer to {method} {path} broke off"))?;
+        if status.is_success() {
+            if text.trim().is_empty() {
+                return Ok(Value::Null);
+            }
+            return serde_json::from_str(&text).with_context(|| format!("the answer to {method} {path} is no JSON"));
+        }
+        let answer: Value = serde_json::from_str(&text).unwrap_or_default();
+        let field = |names: &[&str]| {
+            names.iter().find_map(|name| answer[*name].as_str()).map(str::to_owned).unwrap_or_default()
+        };
+        let path = path.split('?').next().unwrap_or_default().to_owned();
+        let message = field(&["message", "error", "detail", "hint"]);
+        Err(ApiError { method: method.clone(), path, status, code: field(&["code"]), message }.into())
+    }
+}

@@ -1,0 +1,134 @@
+//! The few calls to the Kubernetes API: Secrets of a preview, and which previews exist. Only from inside a cluster, as the
+//! Pod's own ServiceAccount.
+
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use ct_codecs::{Base64, Decoder as _, Encoder as _};
+use reqwest::{Client, Method, StatusCode, header};
+use serde_json::{Value, json};
+
+use super::{log::Log, retry::Pauses, tls};
+
+const ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
+
+pub struct Kubernetes {
+    client: Client,
+    base: String,
+    token: String,
+    log: Log,
+}
+
+/// A Secret's data and annotations.
+pub struct Secret {
+    pub data: Vec<(String, String)>,
+    pub annotations: Value,
+    pub labels: Value,
+}
+
+/// Whether this process runs in a Pod.
+pub fn is_inside() -> bool {
+    std::env::var_os("KUBERNETES_SERVICE_HOST").is_some()
+}
+
+impl Kubernetes {
+    /// The cluster that this Pod runs in.
+    pub fn inside(log: &Log) -> Result<Self> {
+        let host = std::env::var("KUBERNETES_SERVICE_HOST").context("this is no Pod")?;
+        let port = std::env::var("KUBERNETES_SERVICE_PORT").unwrap_or_else(|_| "443".into());
+        let host = if host.contains(':') { format!("[{host}]") } else { host };
+        let token = std::fs::read_to_string(Path::new(ACCOUNT).join("token"))
+            .context("the Pod has no token of its ServiceAccount")?;
+        let client = Client::builder()
+            .tls_backend_preconfigured(tls::verified(Some(&Path::new(ACCOUNT).join("ca.crt")))?)
+            .timeout(std::time::Duration::from_secs(30))
+            .build()
+            .context("no HTTP client can be made")?;
+        Ok(Self { client, base: format!("https://{host}:{port}"), token: token.trim().to_owned(), log: log.clone() })
+    }
+
+    /// A Secret, if it and its namespace are there.
+    pub async fn secret(&self, namespace: &str, name: &str) -> Result<Option<Secret>> {
+        let path = format!("/api/v1/namespaces/{namespace}/secrets/{name}");
+        let Some(mut answer) = self.call(Method::GET, &path, None).await? else { return Ok(None) };
+        let mut data = Vec::new();
+        for (key, value) in answer["data"].as_object().into_iter().flatten() {
+            let bytes = Base64::decode_to_vec(value.as_str().unwrap_or_default(), None).unwrap_or_default();
+            data.push((key.clone(), String::from_utf8_lossy(&bytes).into_owned()));
+        }
+        let metadata = answer["metadata"].take();
+        Ok(Some(Secret { data, annotations: metadata["annotations"].clone(), labels: metadata["labels"].clone() }))
+    }
+
+    /// Writes a Secret, in place of an older one.
+    pub async fn write_secret(&self, namespace: &str, name: &str, secret: &Secret) -> Result<()> {
+        let mut data = serde_json::Map::new();
+        for (key, value) in &secret.data {
+            data.insert(key.clone(), json!(Base64::encode_to_string(value).unwrap_or_default()));
+        }
+        let object = json!({
+            "apiVersion": "v1", "kind": "Secret", "type": "Opaque",
+            "metadata": {"name": name, "namespace": namespace, "labels": secret.labels, "annotations": secret.annotations},
+            "data": data,
+        });
+        // Server-side apply: one call that creates or replaces, and may be repeated.
+        let path = format!("/api/v1/namespaces/{namespace}/secrets/{name}?fieldManager=dayfly&force=true");
+        self.call(Method::PATCH, &path, Some(&object)).await?.with_context(|| format!("the namespace `{namespace}` is gone"))?;
+        Ok(())
+    }
+
+    /// Removes a Secret. What is gone is fine; so is a namespace that is gone with the right to look into it.
+    pub async fn delete_secret(&self, namespace: &str, name: &str) -> Result<()> {
+        self.call(Method::DELETE, &format!("/api/v1/namespaces/{namespace}/secrets/{name}"), None).await?;
+        Ok(())
+    }
+
+    /// Namespaces of previews, also those that are being deleted: what is in them is still theirs.
+    pub async fn environments(&self) -> Result<Vec<String>> {
+        let mut names = Vec::new();
+        let mut next = String::new();
+        loop {
+            let path = format!(
+                "/api/v1/namespaces?limit=500&labelSelector=app.kubernetes.io%2Fmanaged-by%3Ddayfly&continue={next}"
+            );
+            let page = self.call(Method::GET, &path, None).await?.context("the API server has no namespaces")?;
+            for item in page["items"].as_array().into_iter().flatten() {
+                names.extend(item["metadata"]["name"].as_str().map(str::to_owned));
+            }
+            match page["metadata"]["continue"].as_str() {
+                Some(token) if !token.is_empty() => token.clone_into(&mut next),
+                _ => return Ok(names),
+            }
+        }
+    }
+
+    /// One call, every one of which may be repeated. `None`: not found.
+    async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Option<Value>> {
+        let mut pauses = Pauses::short();
+        loop {
+            let shown = path.split('?').next().unwrap_or_default();
+            self.log.doing(format!("waiting for the Kubernetes API: {method} {shown}"));
+            let mut request = self.client.request(method.clone(), format!("{}{path}", self.base)).bearer_auth(&self.token);
+            if let Some(body) = body {
+                request = request.header(header::CONTENT_TYPE, "application/apply-patch+yaml").body(body.to_string());
+            }
+            match request.send().await {
+                Ok(response) if response.status().is_success() => {
+                    return Ok(Some(response.json().await.context("the Kubernetes API's answer is no JSON")?));
+                }
+                Ok(response) if response.status() == StatusCode::NOT_FOUND => return Ok(None),
+                Ok(response) if response.status() == StatusCode::FORBIDDEN && method == Method::DELETE => return Ok(None),
+                Ok(response) if response.status().is_server_error() || response.status() == StatusCode::TOO_MANY_REQUESTS => {
+                    self.log.doing(format!("trying again: the Kubernetes API answers {}", response.status()));
+                }
+                Ok(response) => {
+                    let status = response.status();
+                    let answer: Value = response.json().await.unwrap_or_default();
+                    anyhow::bail!("the Kubernetes API answers {status}: {}", answer["message"].as_str().unwrap_or("nothing more"));
+                }
+                Err(error) => self.log.doing(format!("trying again: the Kubernetes API doesn't answer: {error}")),
+            }
+            pauses.wait().await;
+        }
+    }
+}

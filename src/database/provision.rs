@@ -1,0 +1,117 @@
+//! `dayfly db provision`: the branch, its login, its checks, and credentials for the pull request's own programs.
+
+use std::time::Instant;
+
+use anyhow::Result;
+use serde_json::json;
+
+use super::{
+    check,
+    credentials::{Audience, Credentials, Written},
+    engine::{Branch, Engine},
+    failure::refuse,
+    log::Log,
+    session::{self, Run, Session, State},
+    spec::Spec,
+    time,
+};
+
+/// The record that a branch was checked before anybody got its credentials.
+pub(super) const CHECKED: &str = "checked";
+
+/// A branch that may be used, and how.
+pub struct Ready {
+    pub branch: Branch,
+    pub written: Written,
+    /// With the branch's own login.
+    pub session: Box<dyn Session>,
+}
+
+/// Makes sure of a branch with checked data and working credentials, and publishes these for migrate and seed.
+pub async fn provision(spec: &Spec<'_>, engine: &dyn Engine, credentials: &Credentials, log: &Log) -> Result<Ready> {
+    let started = Instant::now();
+    let before = credentials.read(spec, Audience::Steps).await?;
+    let mut branch = match engine.find(spec).await? {
+        Some(branch) if branch.is_complete && branch.mark.baseline == spec.baseline.entry.subject() => {
+            log.info(format!("the branch `{}` is there", branch.name));
+            branch
+        }
+        Some(branch) if branch.is_complete => {
+            log.info(format!("the branch `{}` was made from {}: it is made anew", branch.name, branch.mark.baseline));
+            engine.destroy(&branch).await?;
+            engine.create(spec).await?
+        }
+        _ => engine.create(spec).await?,
+    };
+    // Kept while they work.
+    let mut kept = None;
+    if let Some(before) = before.filter(|before| before.branch == branch.id) {
+        kept = session::open_if_accepted(&before.url, log).await?.map(|session| (before, session));
+    }
+    let (written, mut session) = match kept {
+        Some((written, session)) => {
+            let until = time::after(spec.lease_seconds);
+            engine.renew(&branch, until).await?;
+            branch.expires = Some(until);
+            (written, session)
+        }
+        None => {
+            let url = engine.login(spec, &branch).await?;
+            let session = session::open(&url, log).await?;
+            (Written { url, branch: branch.id.clone() }, session)
+        }
+    };
+    if !session.runs().await?.iter().any(|run| run.step == CHECKED) {
+        if let Err(error) = check::fresh_branch(&mut *session, &spec.baseline, log).await {
+            // What may hold live data does not stay.
+            drop(session);
+            engine.destroy(&branch).await?;
+            credentials.remove(spec).await?;
+            return Err(error);
+        }
+        session.prepare_records().await?;
+        let run = Run { step: CHECKED.into(), input: branch.id.clone(), state: State::Done, command: Vec::new() };
+        session.record(&run).await?;
+    }
+    credentials.write(spec, Audience::Steps, &written).await?;
+    log.facts(
+        format!("the branch `{}` is ready, its credentials are published", branch.name),
+        &[("branch", json!(branch.name)), ("branchId", json!(branch.id)), ("totalMs", json!(started.elapsed().as_millis()))],
+    );
+    Ok(Ready { branch, written, session })
+}
+
+/// `dayfly db renew`: prolongs the lease.
+pub async fn renew(spec: &Spec<'_>, engine: &dyn Engine, log: &Log) -> Result<()> {
+    let Some(branch) = engine.find(spec).await? else {
+        refuse!("{} has no branch for the database `{}`: `dayfly db provision` makes it", spec.environment, spec.database);
+    };
+    let until = time::after(spec.lease_seconds);
+    engine.renew(&branch, until).await?;
+    log.info(format!("the branch `{}` and its login live until {}", branch.name, time::text(until)));
+    Ok(())
+}
+
+/// `dayfly db destroy`: the branch goes, and every credential with it. Called again, it finds nothing to do.
+pub async fn destroy(
+    spec: &Spec<'_>,
+    engine: &dyn Engine,
+    credentials: Option<&Credentials>,
+    log: &Log,
+) -> Result<()> {
+    let started = Instant::now();
+    match engine.find(spec).await? {
+        Some(branch) => {
+            engine.destroy(&branch).await?;
+            log.facts(
+                format!("the branch `{}` is gone, and its login", branch.name),
+                &[("branch", json!(branch.name)), ("totalMs", json!(started.elapsed().as_millis()))],
+            );
+        }
+        None => log.info("there is no branch: nothing to remove"),
+    }
+    if let Some(credentials) = credentials {
+        credentials.remove(spec).await?;
+    }
+    Ok(())
+}

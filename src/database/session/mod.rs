@@ -1,0 +1,148 @@
+//! A session in a branch or a baseline: what dayfly itself asks and records there, whoever made it.
+
+pub mod postgres;
+
+use anyhow::{Context as _, Result};
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use super::{connection::ConnectionUrl, log::Log, retry::Pauses};
+
+/// What `prepare-baseline` leaves inside a baseline, so that every branch of it has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Marker {
+    /// SHA-256 of the attested statement, in hexadecimal.
+    pub statement: String,
+    /// What masked the data.
+    pub by: String,
+    /// When it was prepared: RFC 3339.
+    pub at: String,
+    /// The schema's digest then ([`super::schema::digest`]).
+    pub schema: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Column {
+    pub schema: String,
+    pub table: String,
+    pub name: String,
+    /// As the server spells the type.
+    pub kind: String,
+    /// Whether it holds text that people read.
+    pub is_text: bool,
+}
+
+/// A program of the team's, and how far it came.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+pub struct Run {
+    /// `migrate`, `seed`, or `rebranch`: the branch was made anew because of this input.
+    pub step: String,
+    /// What told this run from others: the hash of image and command.
+    pub input: String,
+    pub state: State,
+    /// The program and its arguments.
+    pub command: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    Running,
+    Done,
+    Failed,
+}
+
+impl State {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Done => "done",
+            Self::Failed => "failed",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Running, Self::Done, Self::Failed].into_iter().find(|state| state.name() == text)
+    }
+}
+
+/// Questions and records, in the server's own SQL.
+#[async_trait(?Send)]
+pub trait Session {
+    /// The marker, if there is one.
+    async fn marker(&mut self) -> Result<Option<Marker>>;
+
+    /// Writes the marker, in place of an older one.
+    async fn set_marker(&mut self, marker: &Marker) -> Result<()>;
+
+    /// Every column of every table that is not the server's or dayfly's, in no order.
+    async fn columns(&mut self) -> Result<Vec<Column>>;
+
+    /// Whether a table has a row.
+    async fn has_rows(&mut self, schema: &str, table: &str) -> Result<bool>;
+
+    /// Values of some columns of one table, from at most `rows` of its rows, taken from all over it where the server can.
+    async fn sample(&mut self, columns: &[&Column], rows: u32) -> Result<Vec<Vec<Option<String>>>>;
+
+    /// Makes what [`Self::runs`] and [`Self::record`] need.
+    async fn prepare_records(&mut self) -> Result<()>;
+
+    /// What ran here.
+    async fn runs(&mut self) -> Result<Vec<Run>>;
+
+    /// Writes down a run, in place of an older one of the same step.
+    async fn record(&mut self, run: &Run) -> Result<()>;
+
+    /// Takes a lock that ends with this session. `false`: another session has it.
+    async fn try_lock(&mut self, name: &str) -> Result<bool>;
+
+    /// Reclaims space and makes rows final, before a baseline is frozen.
+    async fn vacuum(&mut self) -> Result<()>;
+}
+
+/// Why there is no session.
+#[derive(Debug)]
+pub enum NoSession {
+    /// The server is there, and doesn't take this login.
+    Rejected(anyhow::Error),
+    /// It could not be asked.
+    Unreachable(anyhow::Error),
+}
+
+/// One attempt.
+pub async fn try_open(url: &ConnectionUrl) -> Result<Box<dyn Session>, NoSession> {
+    if url.is_mysql() {
+        return Err(NoSession::Rejected(anyhow::anyhow!("MySQL sessions cannot be opened yet")));
+    }
+    postgres::open(url).await.map(|session| Box::new(session) as Box<dyn Session>)
+}
+
+/// Attempts until the server answers: a sleeping branch takes seconds to wake. `Ok(None)`: it answers, and refuses.
+pub async fn open_if_accepted(url: &ConnectionUrl, log: &Log) -> Result<Option<Box<dyn Session>>> {
+    let mut pauses = Pauses::short();
+    loop {
+        match try_open(url).await {
+            Ok(session) => return Ok(Some(session)),
+            Err(NoSession::Rejected(_)) => return Ok(None),
+            Err(NoSession::Unreachable(error)) => {
+                log.doing(format!("waiting for {url}: {error:#}"));
+                pauses.wait().await;
+            }
+        }
+    }
+}
+
+/// A session, or why the login is refused.
+pub async fn open(url: &ConnectionUrl, log: &Log) -> Result<Box<dyn Session>> {
+    let mut pauses = Pauses::short();
+    loop {
+        match try_open(url).await {
+            Ok(session) => return Ok(session),
+            Err(NoSession::Rejected(error)) => return Err(error).with_context(|| format!("{url} refuses the login")),
+            Err(NoSession::Unreachable(error)) => {
+                log.doing(format!("waiting for {url}: {error:#}"));
+                pauses.wait().await;
+            }
+        }
+    }
+}

@@ -1,0 +1,237 @@
+//! PostgreSQL.
+
+use std::{path::PathBuf, time::Duration};
+
+use anyhow::{Context as _, Result};
+use async_trait::async_trait;
+use tokio_postgres::{Client, Config, config::SslMode, error::SqlState};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::{Column, Marker, NoSession, Run, Session, State};
+use crate::database::{connection::ConnectionUrl, tls};
+
+/// One connection to a server.
+pub struct PostgresSession {
+    client: Client,
+}
+
+/// Schemas that are the server's own or dayfly's.
+const NOT_OURS: &str = "n.nspname NOT LIKE 'pg\\_%' AND n.nspname NOT IN ('information_schema', 'dayfly', 'dayfly_branch')";
+
+/// Connects once. The connection ends with the client.
+pub async fn connect(url: &ConnectionUrl) -> Result<Client, NoSession> {
+    let mut config = Config::new();
+    config
+        .host(url.host().trim_matches(['[', ']']))
+        .port(url.port())
+        .user(url.user())
+        .password(url.password())
+        .dbname(url.database())
+        .application_name("dayfly")
+        .connect_timeout(Duration::from_secs(10));
+    let mode = url.parameter("sslmode");
+    config.ssl_mode(match mode.as_deref() {
+        Some("disable") => SslMode::Disable,
+        None | Some("allow" | "prefer") => SslMode::Prefer,
+        // Whoever asks for encryption gets a verified server: an unverified one may be anybody's.
+        Some(_) => SslMode::Require,
+    });
+    if let Some(options) = url.parameter("options") {
+        config.options(options);
+    }
+    let more = url.parameter("sslrootcert").filter(|file| file != "system").map(PathBuf::from);
+    let tls = match config.get_ssl_mode() {
+        SslMode::Prefer if more.is_none() => tls::opportunistic(),
+        _ => tls::verified(more.as_deref()),
+    };
+    let tls = tls.map_err(NoSession::Rejected)?;
+    let (client, connection) = config.connect(MakeRustlsConnect::new(tls)).await.map_err(no_session)?;
+    tokio::spawn(connection);
+    Ok(client)
+}
+
+fn no_session(error: tokio_postgres::Error) -> NoSession {
+    let is_final = error.code().is_some_and(|code| {
+        [
+            SqlState::INVALID_PASSWORD,
+            SqlState::INVALID_AUTHORIZATION_SPECIFICATION,
+            SqlState::INVALID_CATALOG_NAME,
+            SqlState::INSUFFICIENT_PRIVILEGE,
+        ]
+        .contains(code)
+    });
+    let error = plain(error);
+    if is_final { NoSession::Rejected(error) } else { NoSession::Unreachable(error) }
+}
+
+/// The server's own message with its code. Statements are never part of it, and so no secret is.
+pub fn plain(error: tokio_postgres::Error) -> anyhow::Error {
+    match error.as_db_error() {
+        Some(db) => {
+            let detail = db.detail().map(|detail| format!(" ({detail})")).unwrap_or_default();
+            anyhow::anyhow!("{}{detail} [{}]", db.message(), db.code().code())
+        }
+        None => anyhow::Error::new(error),
+    }
+}
+
+/// Opens a session.
+pub async fn open(url: &ConnectionUrl) -> Result<PostgresSession, NoSession> {
+    Ok(PostgresSession { client: connect(url).await? })
+}
+
+/// `"name"`.
+pub fn identifier(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// `'text'`, whatever `standard_conforming_strings` says.
+pub fn literal(text: &str) -> String {
+    let quoted = text.replace('\'', "''");
+    if text.contains('\\') { format!(" E'{}'", quoted.replace('\\', "\\\\")) } else { format!("'{quoted}'") }
+}
+
+#[async_trait(?Send)]
+impl Session for PostgresSession {
+    async fn marker(&mut self) -> Result<Option<Marker>> {
+        let there = self.client.query_one("SELECT to_regclass('dayfly.baseline') IS NOT NULL", &[]).await.map_err(plain)?;
+        if !there.get::<_, bool>(0) {
+            return Ok(None);
+        }
+        let row = self
+            .client
+            .query_opt("SELECT statement, made_by, made_at, schema_digest FROM dayfly.baseline", &[])
+            .await
+            .map_err(plain)
+            .context("the baseline's marker `dayfly.baseline` cannot be read")?;
+        Ok(row.map(|row| Marker { statement: row.get(0), by: row.get(1), at: row.get(2), schema: row.get(3) }))
+    }
+
+    async fn set_marker(&mut self, marker: &Marker) -> Result<()> {
+        let transaction = self.client.transaction().await.map_err(plain)?;
+        transaction
+            .batch_execute(
+                "CREATE SCHEMA IF NOT EXISTS dayfly;
+                 CREATE TABLE IF NOT EXISTS dayfly.baseline (
+                   statement text NOT NULL, made_by text NOT NULL, made_at text NOT NULL, schema_digest text NOT NULL);
+                 GRANT USAGE ON SCHEMA dayfly TO PUBLIC;
+                 GRANT SELECT ON dayfly.baseline TO PUBLIC;
+                 TRUNCATE dayfly.baseline",
+            )
+            .await
+            .map_err(plain)?;
+        transaction
+            .execute(
+                "INSERT INTO dayfly.baseline VALUES ($1, $2, $3, $4)",
+                &[&marker.statement, &marker.by, &marker.at, &marker.schema],
+            )
+            .await
+            .map_err(plain)?;
+        transaction.commit().await.map_err(plain)
+    }
+
+    async fn columns(&mut self) -> Result<Vec<Column>> {
+        // Extensions bring tables of their own, which differ between servers and hold nobody's data.
+        let sql = format!(
+            "SELECT n.nspname, c.relname, a.attname, format_type(a.atttypid, a.atttypmod), t.typcategory = 'S' OR t.typname IN ('json', 'jsonb')
+             FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+             JOIN pg_type t ON t.oid = a.atttypid
+             WHERE c.relkind IN ('r', 'p', 'm', 'f') AND a.attnum > 0 AND NOT a.attisdropped AND {NOT_OURS}
+               AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')"
+        );
+        let rows = self.client.query(&sql, &[]).await.map_err(plain)?;
+        Ok(rows
+            .iter()
+            .map(|row| Column {
+                schema: row.get(0),
+                table: row.get(1),
+                name: row.get(2),
+                kind: row.get(3),
+                is_text: row.get(4),
+            })
+            .collect())
+    }
+
+    async fn has_rows(&mut self, schema: &str, table: &str) -> Result<bool> {
+        let sql = format!("SELECT EXISTS (SELECT FROM {}.{})", identifier(schema), identifier(table));
+        Ok(self.client.query_one(&sql, &[]).await.map_err(plain)?.get(0))
+    }
+
+    async fn sample(&mut self, columns: &[&Column], rows: u32) -> Result<Vec<Vec<Option<String>>>> {
+        let Some(first) = columns.first() else { return Ok(Vec::new()) };
+        let table = format!("{}.{}", identifier(&first.schema), identifier(&first.table));
+        let names: Vec<String> = columns.iter().map(|column| format!("left({}::text, 400)", identifier(&column.name))).collect();
+        let estimate = self
+            .client
+            .query_one("SELECT reltuples::float8, relkind IN ('r', 'm') FROM pg_class WHERE oid = $1::text::regclass", &[&table])
+            .await
+            .map_err(plain)?;
+        let (estimate, can_sample): (f64, bool) = (estimate.get(0), estimate.get(1));
+        // Whole pages are taken at random; of a small table, all of it.
+        let percent = (f64::from(rows) * 200.0 / estimate.max(1.0)).min(100.0);
+        let sampled = if can_sample && percent < 100.0 { format!("TABLESAMPLE SYSTEM ({percent:.6})") } else { String::new() };
+        let sql = format!("SELECT {} FROM {table} {sampled} LIMIT {rows}", names.join(", "));
+        let rows = self.client.query(&sql, &[]).await.map_err(plain)?;
+        Ok(rows.iter().map(|row| (0..columns.len()).map(|index| row.get(index)).collect()).collect())
+    }
+
+    async fn prepare_records(&mut self) -> Result<()> {
+        self.client
+            .batch_execute(
+                "CREATE SCHEMA IF NOT EXISTS dayfly_branch;
+                 CREATE TABLE IF NOT EXISTS dayfly_branch.runs (
+                   step text PRIMARY KEY, input text NOT NULL, state text NOT NULL, command text NOT NULL,
+                   at timestamptz NOT NULL DEFAULT now())",
+            )
+            .await
+            .map_err(plain)
+            .context("the branch's own schema `dayfly_branch` cannot be made")
+    }
+
+    async fn runs(&mut self) -> Result<Vec<Run>> {
+        let there = self.client.query_one("SELECT to_regclass('dayfly_branch.runs') IS NOT NULL", &[]).await.map_err(plain)?;
+        if !there.get::<_, bool>(0) {
+            return Ok(Vec::new());
+        }
+        let rows = self
+            .client
+            .query("SELECT step, input, state, command FROM dayfly_branch.runs", &[])
+            .await
+            .map_err(plain)?;
+        Ok(rows
+            .iter()
+            .map(|row| Run {
+                step: row.get(0),
+                input: row.get(1),
+                state: State::parse(row.get(2)).unwrap_or(State::Failed),
+                command: serde_json::from_str(row.get(3)).unwrap_or_default(),
+            })
+            .collect())
+    }
+
+    async fn record(&mut self, run: &Run) -> Result<()> {
+        let command = serde_json::to_string(&run.command)?;
+        self.client
+            .execute(
+                "INSERT INTO dayfly_branch.runs (step, input, state, command) VALUES ($1, $2, $3, $4)
+                 ON CONFLICT (step) DO UPDATE SET input = excluded.input, state = excluded.state, command = excluded.command, at = now()",
+                &[&run.step, &run.input, &run.state.name(), &command],
+            )
+            .await
+            .map_err(plain)?;
+        Ok(())
+    }
+
+    async fn try_lock(&mut self, name: &str) -> Result<bool> {
+        let row = self
+            .client
+            .query_one("SELECT pg_try_advisory_lock(hashtextextended($1, 0))", &[&name])
+            .await
+            .map_err(plain)?;
+        Ok(row.get(0))
+    }
+
+    async fn vacuum(&mut self) -> Result<()> {
+        self.client.batch_execute("VACUUM (FREEZE, ANALYZE)").await.map_err(plain)
+    }
+}

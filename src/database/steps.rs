@@ -1,0 +1,206 @@
+//! `dayfly db migrate` and `dayfly db seed`: the team's own programs, once for each image and command.
+//!
+//! A preview's database is disposable: what failed or broke off half way is not repaired, the branch is made anew, once.
+//! With the provider's key that happens here. Without it (the pull request's code runs in this Pod) the failure is written
+//! down in the branch, and `dayfly db verify --wait`, which has the key, makes the branch anew.
+
+use std::{ffi::OsString, process::Stdio, time::Duration};
+
+use anyhow::{Context as _, Result, bail};
+use tokio::process::Command;
+
+use super::{
+    connection::ConnectionUrl,
+    credentials::Credentials,
+    engine::{self, Engine},
+    failure::refuse,
+    log::Log,
+    provision::{CHECKED, provision},
+    session::{self, NoSession, Run, Session, State},
+    spec::Spec,
+};
+use crate::resolve::names;
+
+/// The record that the branch was made anew for an input.
+pub const REBRANCHED: &str = "rebranched";
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    Migrate,
+    Seed,
+}
+
+impl Step {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Migrate => "migrate",
+            Self::Seed => "seed",
+        }
+    }
+
+    /// What tells its runs apart: what the renderer says, or else the command itself.
+    pub fn input(self, spec: &Spec<'_>, command: &[String]) -> String {
+        let rendered = match self {
+            Self::Migrate => &spec.steps.migrate,
+            Self::Seed => &spec.steps.seed,
+        };
+        rendered.clone().unwrap_or_else(|| names::hash(&command.iter().map(String::as_str).collect::<Vec<_>>()))
+    }
+}
+
+/// Who can make the branch anew.
+pub struct Provider<'a> {
+    pub engine: &'a dyn Engine,
+    pub credentials: &'a Credentials,
+}
+
+/// How an attempt ended.
+enum Attempt {
+    /// It is through, now or before.
+    Done,
+    /// The branch is not what the program expects: why, and what ran here before.
+    Spoiled { why: String, runs: Vec<Run> },
+}
+
+/// Runs a step's command, if it has not run with this input.
+pub async fn run(
+    step: Step,
+    command: &[OsString],
+    spec: &Spec<'_>,
+    mut url: ConnectionUrl,
+    provider: Option<Provider<'_>>,
+    log: &Log,
+) -> Result<()> {
+    let command: Vec<String> = command.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+    let run = Run { step: step.name().into(), input: step.input(spec, &command), state: State::Running, command };
+    let Attempt::Spoiled { why, runs } = attempt(&run, spec, &url, log).await? else { return Ok(()) };
+    log.warn(format!("{why}: a branch that is half migrated is not repaired"));
+    match provider {
+        Some(provider) => {
+            let branch = provider.engine.find(spec).await?.context("the branch is gone")?;
+            log.info("making the branch anew");
+            provider.engine.reset(spec, &branch).await?;
+            url = provision(spec, provider.engine, provider.credentials, log).await?.written.url;
+            if step == Step::Seed
+                && let Some(migrate) = runs.into_iter().find(|run| run.step == Step::Migrate.name())
+            {
+                let migrate = Run { state: State::Running, ..migrate };
+                if let Attempt::Spoiled { why, .. } = attempt(&migrate, spec, &url, log).await? {
+                    refuse!("{why}, on a fresh branch");
+                }
+            }
+        }
+        None if is_final(&runs, &run.input) => refuse!("{why}, on a fresh branch too"),
+        // The Pod's next attempt migrates again first.
+        None if step == Step::Seed => bail!("{why}: `dayfly db verify --wait` makes the branch anew, then both run again"),
+        None => wait_for_fresh(&url, log).await?,
+    }
+    match attempt(&run, spec, &url, log).await? {
+        Attempt::Done => Ok(()),
+        Attempt::Spoiled { why, .. } => refuse!("{why}, on a fresh branch too"),
+    }
+}
+
+/// Whether the branch was made anew for this input already.
+pub fn is_final(runs: &[Run], input: &str) -> bool {
+    runs.iter().any(|run| run.step == REBRANCHED && run.input == input)
+}
+
+async fn attempt(run: &Run, spec: &Spec<'_>, url: &ConnectionUrl, log: &Log) -> Result<Attempt> {
+    let mut session = session::open(url, log).await?;
+    lock(&mut *session, log).await?;
+    session.prepare_records().await?;
+    let runs = session.runs().await?;
+    let failed = Run { state: State::Failed, ..run.clone() };
+    if let Some(before) = runs.iter().find(|before| before.step == run.step) {
+        match before.state {
+            State::Done if before.input == run.input && before.command == run.command => {
+                log.info(format!("`{}` has run with this image and command: nothing to do", run.step));
+                return Ok(Attempt::Done);
+            }
+            State::Done => {}
+            State::Failed | State::Running => {
+                session.record(&failed).await?;
+                let how = if before.state == State::Failed { "failed" } else { "broke off" };
+                return Ok(Attempt::Spoiled { why: format!("`{}` {how} before", run.step), runs });
+            }
+        }
+    }
+    session.record(run).await?;
+    match execute(run, spec, url, log).await? {
+        None => {
+            session.record(&Run { state: State::Done, ..run.clone() }).await?;
+            log.info(format!("`{}` is through", run.step));
+            Ok(Attempt::Done)
+        }
+        Some(why) => {
+            // The program may have changed or dropped anything in its database, these records too.
+            session.prepare_records().await?;
+            session.record(&failed).await?;
+            Ok(Attempt::Spoiled { why, runs })
+        }
+    }
+}
+
+/// Alone with the branch: another Pod of the same Job may still be at it.
+async fn lock(session: &mut dyn Session, log: &Log) -> Result<()> {
+    while !session.try_lock("dayfly:steps").await? {
+        log.doing("waiting for another program that works on this branch");
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    Ok(())
+}
+
+/// Runs the program. `Some`: how it failed.
+async fn execute(run: &Run, spec: &Spec<'_>, url: &ConnectionUrl, log: &Log) -> Result<Option<String>> {
+    let Some((program, arguments)) = run.command.split_first() else { bail!("there is no command to run") };
+    log.info(format!("running `{}`", run.command.join(" ")));
+    log.doing(format!("running `{program}`"));
+    let mut command = Command::new(program);
+    command.args(arguments).stdin(Stdio::null()).kill_on_drop(true);
+    for key in engine::keys(&spec.baseline) {
+        command.env_remove(key);
+    }
+    command.envs(environment(spec, url));
+    let status = match command.status().await {
+        Ok(status) => status,
+        Err(error) => return Ok(Some(format!("`{program}` cannot be run: {error}"))),
+    };
+    Ok((!status.success()).then(|| format!("`{}` failed ({status})", run.step)))
+}
+
+/// The branch, as the programs of the trade expect it.
+fn environment(spec: &Spec<'_>, url: &ConnectionUrl) -> Vec<(String, String)> {
+    let prefix = if url.is_mysql() { "MYSQL_" } else { "PG" };
+    let names = if url.is_mysql() { ["HOST", "TCP_PORT", "USER", "PWD", "DATABASE"] } else { ["HOST", "PORT", "USER", "PASSWORD", "DATABASE"] };
+    let values = [url.host().to_owned(), url.port().to_string(), url.user(), url.password(), url.database()];
+    let mut variables: Vec<(String, String)> =
+        names.iter().zip(values).map(|(name, value)| (format!("{prefix}{name}"), value)).collect();
+    if let (false, Some(mode)) = (url.is_mysql(), url.parameter("sslmode")) {
+        variables.push(("PGSSLMODE".into(), mode));
+    }
+    variables.push((spec.names.variable.to_string(), url.reveal().to_owned()));
+    variables.push(("DATABASE_URL".into(), url.reveal().to_owned()));
+    variables
+}
+
+/// Waits until somebody with the provider's key has made the branch anew.
+async fn wait_for_fresh(url: &ConnectionUrl, log: &Log) -> Result<()> {
+    log.info("waiting for a fresh branch");
+    log.doing("waiting for `dayfly db verify --wait` to make the branch anew");
+    loop {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        match session::try_open(url).await {
+            // A fresh branch was checked, and nothing failed in it.
+            Ok(mut session) => {
+                let runs = session.runs().await.unwrap_or_default();
+                let is_fresh = runs.iter().all(|run| run.state != State::Failed);
+                if is_fresh && runs.iter().any(|run| run.step == CHECKED) {
+                    return Ok(());
+                }
+            }
+            // While it is being made it is not there.
+            Err(NoSession::Unreachable(_) | NoSession::Rejected(_)) => {}
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! `dayfly db verify`: the last word before the workload gets its credentials. It waits for migrate and seed where they run
+//! beside it, and makes the branch anew, once, where they failed.
+
+use std::time::Duration;
+
+use anyhow::Result;
+
+use super::{
+    credentials::{Audience, Credentials, Written},
+    engine::Engine,
+    failure::refuse,
+    log::Log,
+    provision::{Ready, provision},
+    session::{Run, State},
+    spec::Spec,
+    steps::{REBRANCHED, Step, is_final},
+};
+
+/// Verifies the branch and publishes its credentials for the workload. `wait`: for migrate and seed, however long they take.
+pub async fn verify(
+    spec: &Spec<'_>,
+    engine: &dyn Engine,
+    credentials: &Credentials,
+    wait: bool,
+    log: &Log,
+) -> Result<()> {
+    let mut ready = provision(spec, engine, credentials, log).await?;
+    loop {
+        match progress(spec, &ready.session.runs().await?) {
+            Progress::Through => break,
+            Progress::Failed { step, input, is_final } if is_final || !wait => {
+                let again = if is_final { ", on a fresh branch too" } else { "" };
+                refuse!("`{step}` failed{again}: see its own log, and push a fix (input {input})");
+            }
+            Progress::Failed { step, input, .. } => {
+                log.warn(format!("`{step}` failed: making the branch anew, once"));
+                let Ready { branch, session, .. } = ready;
+                drop(session);
+                engine.reset(spec, &branch).await?;
+                ready = provision(spec, engine, credentials, log).await?;
+                let run = Run { step: REBRANCHED.into(), input, state: State::Done, command: Vec::new() };
+                ready.session.record(&run).await?;
+            }
+            Progress::Missing { step } if !wait => {
+                refuse!("`{step}` has not run in this branch: call `dayfly db {step} --spec FILE -- COMMAND` first");
+            }
+            Progress::Missing { step } => {
+                log.doing(format!("waiting for `{step}` to run in the preview's namespace"));
+                tokio::time::sleep(Duration::from_millis(500)).await;
+            }
+        }
+    }
+    // A file has one line for both, and its owner migrates with it.
+    let pooled = match credentials {
+        Credentials::Secrets(_) => engine.pooled(&ready.written.url),
+        Credentials::File(_) => None,
+    };
+    let written = Written { url: pooled.unwrap_or_else(|| ready.written.url.clone()), branch: ready.branch.id };
+    credentials.write(spec, Audience::Workload, &written).await?;
+    log.info(format!("verified: the workload's credentials are published as `{}`", spec.names.secret));
+    Ok(())
+}
+
+enum Progress {
+    Through,
+    Missing { step: &'static str },
+    Failed { step: &'static str, input: String, is_final: bool },
+}
+
+/// How far the steps are that this spec asks for.
+fn progress(spec: &Spec<'_>, runs: &[Run]) -> Progress {
+    for (step, input) in [(Step::Migrate, &spec.steps.migrate), (Step::Seed, &spec.steps.seed)] {
+        let Some(input) = input else { continue };
+        let step = step.name();
+        match runs.iter().find(|run| run.step == step && run.input == *input).map(|run| run.state) {
+            Some(State::Done) => {}
+            Some(State::Failed) => {
+                return Progress::Failed { step, input: input.clone(), is_final: is_final(runs, input) };
+            }
+            Some(State::Running) | None => return Progress::Missing { step },
+        }
+    }
+    Progress::Through
+}
