@@ -148,6 +148,111 @@ def neon():
     api.control(reset=True)
 
 
+def mysql(password, database, text):
+    host, port = password["access_host_url"].split(":")
+    command = ["mariadb", "--no-defaults", "-h", host, "-P", port, "-u", password["username"], "-N", "-B", database, "-e", text]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "MYSQL_PWD": password["plain_text"]})
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def planetscale():
+    api = Client("PLANETSCALE", f"{os.environ['DAYFLY_TEST_PLANETSCALE_TOKEN_ID']}:{os.environ['DAYFLY_TEST_PLANETSCALE_TOKEN']}")
+    api.control(reset=True)
+    root = f"/organizations/{os.environ['DAYFLY_TEST_PLANETSCALE_ORGANIZATION']}/databases"
+
+    def branched(database, name, **more):
+        branches = f"{root}/{database}/branches"
+        assert not api.expect(201, "POST", branches, {"name": name, "parent_branch": "main", **more})["ready"]
+        until(lambda: api.expect(200, "GET", f"{branches}/{name}")["ready"], "ready")
+        return f"{branches}/{name}"
+
+    # MySQL
+    api.control(sql={"database": "shop", "branch": "main", "text": "CREATE TABLE t (n INT); INSERT INTO t VALUES (1)"})
+    empty, full = branched("shop", "pr-1"), branched("shop", "pr-2", seed_data="last_successful_backup")
+    api.expect(422, "POST", root + "/shop/branches", {"name": "pr-1"})
+    made = api.expect(201, "POST", empty + "/passwords", {"name": "dayfly", "role": "admin", "ttl": 6})
+    assert mysql(made, "shop", "SELECT COUNT(*) FROM t; ALTER TABLE t ADD m INT") == "0"
+    assert api.expect(200, "GET", f"{empty}/passwords?q=day")["data"][0]["plain_text"] is None
+    of_full = api.expect(201, "POST", full + "/passwords", {"name": "dayfly", "role": "reader"})
+    assert mysql(of_full, "shop", "SELECT COUNT(*) FROM t") == "1" and mysql(of_full, "shop", "DELETE FROM t") is None
+    assert mysql({**made, "access_host_url": of_full["access_host_url"]}, "shop", "SELECT 1") is None, "one branch's user reached another"
+    api.expect(200, "POST", f"{empty}/passwords/{made['id']}/renew")
+    until(lambda: mysql(made, "shop", "SELECT 1") is None, "expired")
+    assert api.expect(200, "GET", f"{empty}/passwords/{made['id']}")["expired"]
+    api.expect(204, "DELETE", f"{full}/passwords/{of_full['id']}")
+    api.expect(404, "DELETE", f"{full}/passwords/{of_full['id']}")
+    assert mysql(of_full, "shop", "SELECT 1") is None
+    # Postgres
+    api.control(sql={"database": "shop-pg", "branch": "main", "text": "CREATE TABLE t (n int); INSERT INTO t VALUES (1)"})
+    branch = branched("shop-pg", "pr-1", restore_point=soon(0))
+    role = api.expect(200, "POST", branch + "/roles", {"name": "dayfly", "ttl": 6, "inherited_roles": ["postgres"]})
+
+    def uri(role):
+        return f"postgresql://{role['username']}:{role['password']}@{role['access_host_url']}/{role['database_name']}"
+
+    assert psql(uri(role), "alter table t add m int; select count(*) from t") == "1"
+    reset = api.expect(200, "POST", f"{branch}/roles/{role['id']}/reset")
+    assert psql(uri(role), "select 1") is None and psql(uri(reset), "select 1") == "1"
+    api.expect(200, "POST", f"{branch}/roles/{role['id']}/renew")
+    until(lambda: psql(uri(reset), "select 1") is None, "expired")
+    other = api.expect(200, "POST", branch + "/roles", {"name": "dayfly", "inherited_roles": ["pg_read_all_data"]})
+    assert psql(uri(other), "select count(*) from t") == "1" and psql(uri(other), "drop table t") is None
+    api.expect(204, "DELETE", f"{branch}/roles/{other['id']}")
+    assert api.expect(200, "GET", branch + "/roles")["total_count"] == 1
+    # Faults
+    api.control(fault={"match": "GET *", "status": 429, "times": 1})
+    api.expect(429, "GET", branch)
+    api.lost("POST", root + "/shop/branches", {"name": "pr-3"})
+    api.expect(200, "GET", root + "/shop/branches/pr-3")
+    for path in (empty, full, branch):
+        api.expect(204, "DELETE", path)
+        api.expect(404, "DELETE", path)
+    assert not api.control()["violations"]
+    api.held_to_the_document((422, "POST", root + "/shop/branches", {"parent_branch": "main"}), root + "/shop/branches")
+    api.control(reset=True)
+
+
+def dblab():
+    api = Client("DBLAB", os.environ["DAYFLY_TEST_DBLAB_TOKEN"], "Verification-Token")
+    api.control(reset=True, source="CREATE TABLE t (n int); INSERT INTO t VALUES (1)")
+
+    def cloned(name, **more):
+        db = {"username": "env", "password": f"secret-{name}", "db_name": "postgres"}
+        assert api.expect(201, "POST", "/clone", {"id": name, "branch": "main", "db": db, **more})["status"]["code"] == "CREATING"
+        return ready(name)
+
+    def ready(name):
+        until(lambda: api.expect(200, "GET", f"/clone/{name}")["status"]["code"] == "OK", "OK")
+        db = api.expect(200, "GET", f"/clone/{name}")["db"]
+        return f"postgresql://{db['username']}:secret-{name}@{db['host']}:{db['port']}/{db['dbName']}"
+
+    one, two = cloned("pr-1", protected=True, protectionDurationMinutes=60), cloned("pr-2")
+    api.expect(400, "POST", "/clone", {"id": "pr-1", "db": {"username": "env", "password": "x"}})
+    assert psql(one, "alter table t add m int; select count(*) from t") == "1"
+    assert psql(two, "insert into t values (2); select count(*) from t") == "2"
+    assert psql(one.replace("secret-pr-1", "secret-pr-2"), "select 1") is None
+    api.expect(400, "DELETE", "/clone/pr-1")
+    api.control(source="INSERT INTO t VALUES (3), (4), (5)")
+    api.expect(200, "POST", "/clone/pr-2/reset", {"latest": True})
+    assert ready("pr-2") == two and psql(two, "select count(*) from t") == "4"
+    assert "protectedTill" in api.expect(200, "PATCH", "/clone/pr-2", {"protected": True, "protectionDurationMinutes": 60})
+    api.control(idle="pr-2", unprotect="pr-2")
+    until(lambda: api.call("GET", "/clone/pr-2")[0] == 404, "deleted since it is idle")
+    assert psql(two, "select 1") is None
+    api.expect(200, "POST", "/branch", {"branchName": "b", "baseBranch": "main"})
+    api.expect(200, "DELETE", "/branch/b")
+    api.control(fault={"match": "GET *", "status": 503})
+    api.expect(503, "GET", "/clones")
+    api.lost("POST", "/clone", {"id": "pr-3", "db": {"username": "env", "password": "x"}})
+    api.expect(200, "PATCH", "/clone/pr-1", {"protected": False})
+    for name in ("pr-1", "pr-3"):
+        api.expect(200, "DELETE", f"/clone/{name}")
+        api.expect(404, "DELETE", f"/clone/{name}")
+    assert psql(one, "select 1") is None and not api.control()["violations"]
+    api.held_to_the_document((422, "POST", "/clone", {"id": 7}), "/clones")
+    api.control(reset=True)
+
+
 if __name__ == "__main__":
     for name in sys.argv[1:]:
         begun = time.time()

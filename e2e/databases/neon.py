@@ -15,7 +15,7 @@ import time
 import uuid
 from secrets import token_hex
 
-from sql import Postgres, password
+from sql import Postgres, own_all, password
 from standin import Api, Refused, main, route, seconds, stamp
 
 PROJECT = "dayfly-test-000001"
@@ -353,7 +353,7 @@ class Neon(Api):
             statements = [f'GRANT ALL ON SCHEMA public TO "{real}"']
             if owner and not before:
                 # A template comes with its maker's tables.
-                statements.append(OWN_ALL.replace("NEW", real))
+                statements.append(own_all(real))
             elif owner:
                 statements.append(f'REASSIGN OWNED BY "{before}" TO "{real}"')
             self.server.run(*statements, database=in_database)
@@ -512,13 +512,6 @@ class Neon(Api):
             self.server.run(f'UPDATE "{rule["schema_name"]}"."{rule["table_name"]}" SET {column} = {value}', database=self.real(branch["id"], rule["database_name"]))
         branch["masking"].update(state="anonymized", updated_at=stamp())
 
-
-OWN_ALL = """DO $$ DECLARE t record; BEGIN
-FOR t IN SELECT c.oid::regclass AS name, c.relkind AS kind FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-  WHERE n.nspname !~ '^(pg_|information_schema)' AND c.relkind IN ('r', 'p', 'v', 'm', 'S')
-  AND NOT (c.relkind = 'S' AND EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype IN ('a', 'i'))) LOOP
-  EXECUTE format('ALTER %s %s OWNER TO "NEW"', CASE t.kind WHEN 'v' THEN 'VIEW' WHEN 'm' THEN 'MATERIALIZED VIEW' WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, t.name);
-END LOOP; END $$"""
 
 if __name__ == "__main__":
     main(Neon)

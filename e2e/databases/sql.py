@@ -19,6 +19,19 @@ def run(command, text, environment=None):
     return done.stdout
 
 
+def own_all(role):
+    """SQL that makes this role the owner of all tables of a database."""
+    return OWN_ALL.replace("NEW", role)
+
+
+OWN_ALL = """DO $$ DECLARE t record; BEGIN
+FOR t IN SELECT c.oid::regclass AS name, c.relkind AS kind FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+  WHERE n.nspname !~ '^(pg_|information_schema)' AND c.relkind IN ('r', 'p', 'v', 'm', 'S')
+  AND NOT (c.relkind = 'S' AND EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype IN ('a', 'i'))) LOOP
+  EXECUTE format('ALTER %s %s OWNER TO "NEW"', CASE t.kind WHEN 'v' THEN 'VIEW' WHEN 'm' THEN 'MATERIALIZED VIEW' WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, t.name);
+END LOOP; END $$"""
+
+
 class Postgres:
     def __init__(self, url):
         self.url = urlsplit(url)
@@ -86,17 +99,12 @@ class MariaDb:
     def run(self, *statements):
         return run(["mariadb", *self.login, "-N", "-B"], ";\n".join(statements) + ";\n", self.environment)
 
-    def copy(self, source, target, data):
-        dump = ["mariadb-dump", *self.login, "--single-transaction", "--routines", "--triggers", "--events", *([] if data else ["--no-data"]), source]
-        text = run(dump, "", self.environment)
-        self.run(f"CREATE DATABASE `{target}`")
-        run(["mariadb", *self.login, target], text, self.environment)
-
-    def drop_all(self, prefix):
-        for name in self.run(f"SELECT schema_name FROM information_schema.schemata WHERE LEFT(schema_name, {len(prefix)}) = '{prefix}'").split():
-            self.run(f"DROP DATABASE IF EXISTS `{name}`")
-        for name in self.run(f"SELECT user FROM mysql.user WHERE LEFT(user, {len(prefix)}) = '{prefix}'").split():
-            self.drop_user(name)
+    def copy_from(self, source, database, rows):
+        """Of another server, by a dump's stream."""
+        what = ["--single-transaction", "--routines", "--triggers", "--events", *([] if rows else ["--no-data"])]
+        text = run(["mariadb-dump", *source.login, *what, database], "", source.environment)
+        self.run(f"CREATE DATABASE `{database}`")
+        run(["mariadb", *self.login, database], text, self.environment)
 
     def drop_user(self, name):
         self.run(f"ALTER USER IF EXISTS '{name}'@'%' ACCOUNT LOCK", f"KILL USER '{name}'", f"DROP USER IF EXISTS '{name}'@'%'")

@@ -7,11 +7,13 @@ changes it (README.md).
 """
 
 import argparse
+import atexit
 import collections
 import fnmatch
 import http.client
 import json
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -77,6 +79,9 @@ class Api:
 
     def reset(self):
         """To the first state; also on start, since an earlier process may have left databases."""
+
+    def close(self):
+        """The last thing, when the services go down: ends the servers that it started."""
 
     def tick(self):
         """Called many times a second: what the provider does by itself."""
@@ -249,8 +254,11 @@ def main(make):
     parser.add_argument("--spec", required=True, help="the OpenAPI document")
     parser.add_argument("--key", required=True, help="what a caller must present")
     parser.add_argument("--database", required=True, help="the real server's URL, an administrator's")
+    parser.add_argument("--home", required=True, help="a folder for its data")
     arguments = parser.parse_args()
     api = make(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+    atexit.register(api.close)
     api.reset()
     behind = Server(("127.0.0.1", 0), provider(api))
     threading.Thread(target=behind.serve_forever, daemon=True).start()
