@@ -99,7 +99,8 @@ impl Envelope {
     /// What is signed (DSSE's pre-authentication encoding).
     pub fn signed_bytes(&self) -> Result<Vec<u8>, String> {
         let payload = self.payload()?;
-        let mut bytes = format!("DSSEv1 {} {} {} ", self.payload_type.len(), self.payload_type, payload.len()).into_bytes();
+        let mut bytes =
+            format!("DSSEv1 {} {} {} ", self.payload_type.len(), self.payload_type, payload.len()).into_bytes();
         bytes.extend(payload);
         Ok(bytes)
     }
@@ -156,8 +157,7 @@ const KEY_HEADER: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x
 
 impl crate::input::scalar::Scalar for AttestationKey {
     const FORMAT: &'static str = "ed25519-public-key";
-    const EXPECTED: &'static str =
-        "an ed25519 public key: the middle line of `openssl pkey -in KEY -pubout`, which begins with `MCowBQYDK2VwAyEA`";
+    const EXPECTED: &'static str = "an ed25519 public key: the middle line of `openssl pkey -in KEY -pubout`, which begins with `MCowBQYDK2VwAyEA`";
 
     fn parse(text: &str) -> Result<Self, String> {
         let expected = || Self::EXPECTED.to_owned();

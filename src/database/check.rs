@@ -43,7 +43,10 @@ pub async fn fresh_branch(session: &mut dyn Session, baseline: &BaselineSpec<'_>
         .map(|((column, shape), count)| json!({"column": column, "shape": shape.name(), "count": count}))
         .collect();
     log.facts(
-        format!("looked at {} values of {} tables for personal data: {seen} look like it", report.values, report.tables),
+        format!(
+            "looked at {} values of {} tables for personal data: {seen} look like it",
+            report.values, report.tables
+        ),
         &[("sampledValues", json!(report.values)), ("personalData", json!(by_column))],
     );
     if seen > 0 {
@@ -66,15 +69,22 @@ async fn marked(session: &mut dyn Session, baseline: &str, sanitized: &Sanitized
         refuse!("the baseline `{baseline}` was never prepared: nothing in it says that it is sanitized; {next}");
     };
     if marker.by != sanitized.by {
-        refuse!("the baseline `{baseline}` was sanitized by `{}`, and the guardrails say `{}`", marker.by, sanitized.by);
+        refuse!(
+            "the baseline `{baseline}` was sanitized by `{}`, and the guardrails say `{}`",
+            marker.by,
+            sanitized.by
+        );
     }
     let attested = match &sanitized.attestation {
         Some(envelope) => {
             let payload = envelope.payload().map_err(anyhow::Error::msg)?;
             if marker.statement != schema::sha256(&payload) {
-                refuse!("the baseline `{baseline}` is not the one that was attested: its marker is of another statement; {next}");
+                refuse!(
+                    "the baseline `{baseline}` is not the one that was attested: its marker is of another statement; {next}"
+                );
             }
-            let statement = envelope.statement().map_err(anyhow::Error::msg).context("the attestation cannot be read")?;
+            let statement =
+                envelope.statement().map_err(anyhow::Error::msg).context("the attestation cannot be read")?;
             (statement.predicate.at.clone(), statement.schema_sha256().to_owned())
         }
         None => (marker.at.clone(), marker.schema.clone()),

@@ -103,7 +103,10 @@ mod tests {
     #[test]
     fn never_shows_a_password() {
         let url = ConnectionUrl::parse("postgres://admin:s3cr%40t@db.example:6432/shop?sslmode=require", "X").unwrap();
-        assert_eq!(format!("{url} {url:?}"), "postgres://admin@db.example:6432/shop postgres://admin@db.example:6432/shop");
+        assert_eq!(
+            format!("{url} {url:?}"),
+            "postgres://admin@db.example:6432/shop postgres://admin@db.example:6432/shop"
+        );
         assert_eq!((url.password().as_str(), url.port()), ("s3cr@t", 6432));
         let other = url.with_login("pr_1", "p/w", "pr_1_db");
         assert_eq!(other.reveal(), "postgres://pr_1:p%2Fw@db.example:6432/pr_1_db?sslmode=require");

@@ -153,11 +153,8 @@ impl Credentials {
             }
         }
         let password = random::password();
-        let secret = Secret {
-            data: vec![("password".into(), password.clone())],
-            annotations: json!({}),
-            labels: labels(spec),
-        };
+        let secret =
+            Secret { data: vec![("password".into(), password.clone())], annotations: json!({}), labels: labels(spec) };
         cluster.write_secret(namespace, name, &secret).await?;
         Ok(password)
     }
@@ -216,11 +213,8 @@ fn without(mut lines: Vec<String>, spec: &Spec<'_>) -> Vec<String> {
 
 /// All or nothing, and for its owner's eyes only.
 fn replace(path: &Path, lines: &[String]) -> Result<()> {
-    let beside = path.with_file_name(format!(
-        ".{}.{}",
-        path.file_name().unwrap_or_default().to_string_lossy(),
-        random::nonce()
-    ));
+    let beside =
+        path.with_file_name(format!(".{}.{}", path.file_name().unwrap_or_default().to_string_lossy(), random::nonce()));
     let write = || -> std::io::Result<()> {
         let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside)?;
         for line in lines {
@@ -229,7 +223,9 @@ fn replace(path: &Path, lines: &[String]) -> Result<()> {
         file.sync_all()?;
         fs::rename(&beside, path)
     };
-    write().inspect_err(|_| drop(fs::remove_file(&beside))).with_context(|| format!("failed to write `{}`", path.display()))
+    write()
+        .inspect_err(|_| drop(fs::remove_file(&beside)))
+        .with_context(|| format!("failed to write `{}`", path.display()))
 }
 
 #[cfg(test)]

@@ -73,7 +73,9 @@ impl Kubernetes {
         });
         // Server-side apply: one call that creates or replaces, and may be repeated.
         let path = format!("/api/v1/namespaces/{namespace}/secrets/{name}?fieldManager=dayfly&force=true");
-        self.call(Method::PATCH, &path, Some(&object)).await?.with_context(|| format!("the namespace `{namespace}` is gone"))?;
+        self.call(Method::PATCH, &path, Some(&object))
+            .await?
+            .with_context(|| format!("the namespace `{namespace}` is gone"))?;
         Ok(())
     }
 
@@ -108,7 +110,8 @@ impl Kubernetes {
         loop {
             let shown = path.split('?').next().unwrap_or_default();
             self.log.doing(format!("waiting for the Kubernetes API: {method} {shown}"));
-            let mut request = self.client.request(method.clone(), format!("{}{path}", self.base)).bearer_auth(&self.token);
+            let mut request =
+                self.client.request(method.clone(), format!("{}{path}", self.base)).bearer_auth(&self.token);
             if let Some(body) = body {
                 request = request.header(header::CONTENT_TYPE, "application/apply-patch+yaml").body(body.to_string());
             }
@@ -117,14 +120,21 @@ impl Kubernetes {
                     return Ok(Some(response.json().await.context("the Kubernetes API's answer is no JSON")?));
                 }
                 Ok(response) if response.status() == StatusCode::NOT_FOUND => return Ok(None),
-                Ok(response) if response.status() == StatusCode::FORBIDDEN && method == Method::DELETE => return Ok(None),
-                Ok(response) if response.status().is_server_error() || response.status() == StatusCode::TOO_MANY_REQUESTS => {
+                Ok(response) if response.status() == StatusCode::FORBIDDEN && method == Method::DELETE => {
+                    return Ok(None);
+                }
+                Ok(response)
+                    if response.status().is_server_error() || response.status() == StatusCode::TOO_MANY_REQUESTS =>
+                {
                     self.log.doing(format!("trying again: the Kubernetes API answers {}", response.status()));
                 }
                 Ok(response) => {
                     let status = response.status();
                     let answer: Value = response.json().await.unwrap_or_default();
-                    anyhow::bail!("the Kubernetes API answers {status}: {}", answer["message"].as_str().unwrap_or("nothing more"));
+                    anyhow::bail!(
+                        "the Kubernetes API answers {status}: {}",
+                        answer["message"].as_str().unwrap_or("nothing more")
+                    );
                 }
                 Err(error) => self.log.doing(format!("trying again: the Kubernetes API doesn't answer: {error}")),
             }

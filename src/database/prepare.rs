@@ -61,7 +61,8 @@ pub async fn prepare(
 
 /// A private key as `openssl genpkey -algorithm ed25519` writes it.
 fn read_key(path: &Path) -> Result<Ed25519KeyPair> {
-    let what = || format!("`{}` is no ed25519 private key: `openssl genpkey -algorithm ed25519 -out KEY`", path.display());
+    let what =
+        || format!("`{}` is no ed25519 private key: `openssl genpkey -algorithm ed25519 -out KEY`", path.display());
     let der = PrivateKeyDer::from_pem_file(path).with_context(what)?;
     Ed25519KeyPair::from_pkcs8_maybe_unchecked(der.secret_der()).map_err(|_| anyhow::anyhow!(what()))
 }

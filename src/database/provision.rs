@@ -76,7 +76,11 @@ pub async fn provision(spec: &Spec<'_>, engine: &dyn Engine, credentials: &Crede
     credentials.write(spec, Audience::Steps, &written).await?;
     log.facts(
         format!("the branch `{}` is ready, its credentials are published", branch.name),
-        &[("branch", json!(branch.name)), ("branchId", json!(branch.id)), ("totalMs", json!(started.elapsed().as_millis()))],
+        &[
+            ("branch", json!(branch.name)),
+            ("branchId", json!(branch.id)),
+            ("totalMs", json!(started.elapsed().as_millis())),
+        ],
     );
     Ok(Ready { branch, written, session })
 }
@@ -84,7 +88,11 @@ pub async fn provision(spec: &Spec<'_>, engine: &dyn Engine, credentials: &Crede
 /// `dayfly db renew`: prolongs the lease.
 pub async fn renew(spec: &Spec<'_>, engine: &dyn Engine, log: &Log) -> Result<()> {
     let Some(branch) = engine.find(spec).await? else {
-        refuse!("{} has no branch for the database `{}`: `dayfly db provision` makes it", spec.environment, spec.database);
+        refuse!(
+            "{} has no branch for the database `{}`: `dayfly db provision` makes it",
+            spec.environment,
+            spec.database
+        );
     };
     let until = time::after(spec.lease_seconds);
     engine.renew(&branch, until).await?;
@@ -93,12 +101,7 @@ pub async fn renew(spec: &Spec<'_>, engine: &dyn Engine, log: &Log) -> Result<()
 }
 
 /// `dayfly db destroy`: the branch goes, and every credential with it. Called again, it finds nothing to do.
-pub async fn destroy(
-    spec: &Spec<'_>,
-    engine: &dyn Engine,
-    credentials: Option<&Credentials>,
-    log: &Log,
-) -> Result<()> {
+pub async fn destroy(spec: &Spec<'_>, engine: &dyn Engine, credentials: Option<&Credentials>, log: &Log) -> Result<()> {
     let started = Instant::now();
     match engine.find(spec).await? {
         Some(branch) => {

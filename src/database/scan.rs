@@ -101,10 +101,14 @@ fn is_email(word: &str) -> bool {
     let is_reserved = ["example.com", "example.org", "example.net"]
         .iter()
         .any(|reserved| domain == *reserved || domain.ends_with(&format!(".{reserved}")))
-        || ["example", "test", "invalid", "localhost"].iter().any(|reserved| domain.rsplit('.').next() == Some(reserved));
+        || ["example", "test", "invalid", "localhost"]
+            .iter()
+            .any(|reserved| domain.rsplit('.').next() == Some(reserved));
     !local.is_empty()
         && domain.contains('.')
-        && domain.split('.').all(|label| !label.is_empty() && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'))
+        && domain
+            .split('.')
+            .all(|label| !label.is_empty() && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'))
         && domain.bytes().last().is_some_and(|b| b.is_ascii_alphabetic())
         && !is_reserved
 }

@@ -92,7 +92,9 @@ pub async fn run(
         }
         None if is_final(&runs, &run.input) => refuse!("{why}, on a fresh branch too"),
         // The Pod's next attempt migrates again first.
-        None if step == Step::Seed => bail!("{why}: `dayfly db verify --wait` makes the branch anew, then both run again"),
+        None if step == Step::Seed => {
+            bail!("{why}: `dayfly db verify --wait` makes the branch anew, then both run again")
+        }
         None => wait_for_fresh(&url, log).await?,
     }
     match attempt(&run, spec, &url, log).await? {
@@ -172,7 +174,11 @@ async fn execute(run: &Run, spec: &Spec<'_>, url: &ConnectionUrl, log: &Log) -> 
 /// The branch, as the programs of the trade expect it.
 fn environment(spec: &Spec<'_>, url: &ConnectionUrl) -> Vec<(String, String)> {
     let prefix = if url.is_mysql() { "MYSQL_" } else { "PG" };
-    let names = if url.is_mysql() { ["HOST", "TCP_PORT", "USER", "PWD", "DATABASE"] } else { ["HOST", "PORT", "USER", "PASSWORD", "DATABASE"] };
+    let names = if url.is_mysql() {
+        ["HOST", "TCP_PORT", "USER", "PWD", "DATABASE"]
+    } else {
+        ["HOST", "PORT", "USER", "PASSWORD", "DATABASE"]
+    };
     let values = [url.host().to_owned(), url.port().to_string(), url.user(), url.password(), url.database()];
     let mut variables: Vec<(String, String)> =
         names.iter().zip(values).map(|(name, value)| (format!("{prefix}{name}"), value)).collect();

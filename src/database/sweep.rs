@@ -45,7 +45,9 @@ pub async fn branches(places: &[Place]) -> Result<Vec<(&Place, Branch)>> {
     for place in places {
         all.extend(place.engine.list().await?.into_iter().map(|branch| (place, branch)));
     }
-    all.sort_by(|(_, a), (_, b)| (&a.mark.environment, &a.mark.database, &a.id).cmp(&(&b.mark.environment, &b.mark.database, &b.id)));
+    all.sort_by(|(_, a), (_, b)| {
+        (&a.mark.environment, &a.mark.database, &a.id).cmp(&(&b.mark.environment, &b.mark.database, &b.id))
+    });
     Ok(all)
 }
 

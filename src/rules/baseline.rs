@@ -49,7 +49,9 @@ pub(crate) fn why_safe(baseline: &Baseline) -> &'static str {
 
 pub(crate) fn is_complete(name: &str, baseline: &Baseline) -> Result<(), String> {
     let needed: &[(&str, bool)] = match baseline.provider {
-        Provider::Postgres | Provider::Mysql | Provider::Mariadb => &[("database", baseline.database.is_some()), ("endpoint", baseline.endpoint.is_some())],
+        Provider::Postgres | Provider::Mysql | Provider::Mariadb => {
+            &[("database", baseline.database.is_some()), ("endpoint", baseline.endpoint.is_some())]
+        }
         Provider::Neon => &[("project", baseline.project.is_some()), ("parent", baseline.parent.is_some())],
         Provider::Embedded => &[("image", baseline.image.is_some())],
         // TODO-ENGINES

@@ -211,10 +211,13 @@ fn step(step: Step, args: &StepArgs, colour: Colour, err: &mut dyn Write) -> Res
         let url = match &credentials {
             Some(credentials) => match credentials.read(spec, Audience::Steps).await? {
                 Some(written) => written.url,
-                None => bail!("the file has no {} of this branch: call `dayfly db provision` first", spec.names.variable),
+                None => {
+                    bail!("the file has no {} of this branch: call `dayfly db provision` first", spec.names.variable)
+                }
             },
             None => {
-                let text = engine::variable("DATABASE_URL").context("neither DATABASE_URL nor `--env-file` says where the branch is")?;
+                let text = engine::variable("DATABASE_URL")
+                    .context("neither DATABASE_URL nor `--env-file` says where the branch is")?;
                 ConnectionUrl::parse(&text, "DATABASE_URL")?
             }
         };
@@ -257,7 +260,9 @@ fn run_sweep(args: &SweepArgs, colour: Colour, err: &mut dyn Write) -> Result<Ex
         Ok(guardrails) => guardrails,
         Err(code) => return Ok(code),
     };
-    let Some(operations) = &guardrails.spec.operations else { bail!("the guardrails have no `operations`: there is nothing to sweep") };
+    let Some(operations) = &guardrails.spec.operations else {
+        bail!("the guardrails have no `operations`: there is nothing to sweep")
+    };
     let log = Log::new(args.log, "sweep", "");
     let result = within(DEADLINE, &log, async {
         let places = sweep::places(&guardrails, &log)?;
@@ -283,7 +288,10 @@ fn run_sweep(args: &SweepArgs, colour: Colour, err: &mut dyn Write) -> Result<Ex
         )
         .await;
         let done = if args.apply { "reclaimed" } else { "to reclaim (a dry run: `--apply` does it)" };
-        log.info(format!("{total} branches: {} alive, {} {done}, {} failed", swept.alive, swept.reclaimed, swept.failed));
+        log.info(format!(
+            "{total} branches: {} alive, {} {done}, {} failed",
+            swept.alive, swept.reclaimed, swept.failed
+        ));
         if swept.left > 0 {
             log.warn(format!(
                 "{} more are left for the next sweep: one may take {} % of all branches, and ten always",
@@ -298,12 +306,7 @@ fn run_sweep(args: &SweepArgs, colour: Colour, err: &mut dyn Write) -> Result<Ex
     Ok(finish(result, &log))
 }
 
-fn prepare_baseline(
-    args: &PrepareArgs,
-    colour: Colour,
-    out: &mut dyn Write,
-    err: &mut dyn Write,
-) -> Result<ExitCode> {
+fn prepare_baseline(args: &PrepareArgs, colour: Colour, out: &mut dyn Write, err: &mut dyn Write) -> Result<ExitCode> {
     let guardrails = match super::guardrails(&args.guardrails, colour, err)? {
         Ok(guardrails) => guardrails,
         Err(code) => return Ok(code),
@@ -329,7 +332,8 @@ fn prepare_baseline(
 fn install(folder: &Path) -> Result<ExitCode> {
     let program = std::env::current_exe().context("the path of this program is unknown")?;
     let target = folder.join("dayfly");
-    std::fs::copy(&program, &target).with_context(|| format!("failed to copy the program to `{}`", target.display()))?;
+    std::fs::copy(&program, &target)
+        .with_context(|| format!("failed to copy the program to `{}`", target.display()))?;
     Ok(ExitCode::Fine)
 }
 
@@ -354,7 +358,11 @@ fn read_spec(args: &BranchArgs, colour: Colour, err: &mut dyn Write) -> Result<R
     let spec: Spec<'static> = serde_json::from_str(&text)
         .with_context(|| format!("`{}` is no spec: `dayfly db spec DIR NAME` prints one", path.display()))?;
     if spec.version != spec::VERSION {
-        bail!("the spec has version {}, and this dayfly reads version {}: use the same dayfly everywhere", spec.version, spec::VERSION);
+        bail!(
+            "the spec has version {}, and this dayfly reads version {}: use the same dayfly everywhere",
+            spec.version,
+            spec::VERSION
+        );
     }
     Ok(Ok(spec))
 }

@@ -104,7 +104,8 @@ fn guardrails(
     colour: Colour,
     err: &mut dyn Write,
 ) -> anyhow::Result<Result<Guardrails, ExitCode>> {
-    let source = crate::input::read_file(path, crate::yaml::Limits::DOCUMENT.bytes).context("failed to read the guardrails")?;
+    let source =
+        crate::input::read_file(path, crate::yaml::Limits::DOCUMENT.bytes).context("failed to read the guardrails")?;
     match read_typed(&source, finding::Owner::Platform) {
         Ok(guardrails) => Ok(Ok(guardrails)),
         Err(findings) => {

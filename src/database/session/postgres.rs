@@ -16,7 +16,8 @@ pub struct PostgresSession {
 }
 
 /// Schemas that are the server's own or dayfly's.
-const NOT_OURS: &str = "n.nspname NOT LIKE 'pg\\_%' AND n.nspname NOT IN ('information_schema', 'dayfly', 'dayfly_branch')";
+const NOT_OURS: &str =
+    "n.nspname NOT LIKE 'pg\\_%' AND n.nspname NOT IN ('information_schema', 'dayfly', 'dayfly_branch')";
 
 /// Connects once. The connection ends with the client.
 pub async fn connect(url: &ConnectionUrl) -> Result<Client, NoSession> {
@@ -94,7 +95,8 @@ pub fn literal(text: &str) -> String {
 #[async_trait(?Send)]
 impl Session for PostgresSession {
     async fn marker(&mut self) -> Result<Option<Marker>> {
-        let there = self.client.query_one("SELECT to_regclass('dayfly.baseline') IS NOT NULL", &[]).await.map_err(plain)?;
+        let there =
+            self.client.query_one("SELECT to_regclass('dayfly.baseline') IS NOT NULL", &[]).await.map_err(plain)?;
         if !there.get::<_, bool>(0) {
             return Ok(None);
         }
@@ -160,16 +162,21 @@ impl Session for PostgresSession {
     async fn sample(&mut self, columns: &[&Column], rows: u32) -> Result<Vec<Vec<Option<String>>>> {
         let Some(first) = columns.first() else { return Ok(Vec::new()) };
         let table = format!("{}.{}", identifier(&first.schema), identifier(&first.table));
-        let names: Vec<String> = columns.iter().map(|column| format!("left({}::text, 400)", identifier(&column.name))).collect();
+        let names: Vec<String> =
+            columns.iter().map(|column| format!("left({}::text, 400)", identifier(&column.name))).collect();
         let estimate = self
             .client
-            .query_one("SELECT reltuples::float8, relkind IN ('r', 'm') FROM pg_class WHERE oid = $1::text::regclass", &[&table])
+            .query_one(
+                "SELECT reltuples::float8, relkind IN ('r', 'm') FROM pg_class WHERE oid = $1::text::regclass",
+                &[&table],
+            )
             .await
             .map_err(plain)?;
         let (estimate, can_sample): (f64, bool) = (estimate.get(0), estimate.get(1));
         // Whole pages are taken at random; of a small table, all of it.
         let percent = (f64::from(rows) * 200.0 / estimate.max(1.0)).min(100.0);
-        let sampled = if can_sample && percent < 100.0 { format!("TABLESAMPLE SYSTEM ({percent:.6})") } else { String::new() };
+        let sampled =
+            if can_sample && percent < 100.0 { format!("TABLESAMPLE SYSTEM ({percent:.6})") } else { String::new() };
         let sql = format!("SELECT {} FROM {table} {sampled} LIMIT {rows}", names.join(", "));
         let rows = self.client.query(&sql, &[]).await.map_err(plain)?;
         Ok(rows.iter().map(|row| (0..columns.len()).map(|index| row.get(index)).collect()).collect())
@@ -189,7 +196,8 @@ impl Session for PostgresSession {
     }
 
     async fn runs(&mut self) -> Result<Vec<Run>> {
-        let there = self.client.query_one("SELECT to_regclass('dayfly_branch.runs') IS NOT NULL", &[]).await.map_err(plain)?;
+        let there =
+            self.client.query_one("SELECT to_regclass('dayfly_branch.runs') IS NOT NULL", &[]).await.map_err(plain)?;
         if !there.get::<_, bool>(0) {
             return Ok(Vec::new());
         }

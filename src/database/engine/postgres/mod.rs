@@ -168,8 +168,7 @@ impl Postgres {
             );
         };
         let version = version(client).await?;
-        let mut can_clone =
-            version >= 180_000 && client.batch_execute("SET file_copy_method = clone").await.is_ok();
+        let mut can_clone = version >= 180_000 && client.batch_execute("SET file_copy_method = clone").await.is_ok();
         let strategy = if version >= 150_000 { " STRATEGY FILE_COPY" } else { "" };
         let sql = format!("CREATE DATABASE {} TEMPLATE {}{strategy}", identifier(making), identifier(&baseline.name));
         let mut pauses = Pauses::short();
@@ -191,16 +190,23 @@ impl Postgres {
                 }
                 Some(&SqlState::INSUFFICIENT_PRIVILEGE | &SqlState::DISK_FULL | &SqlState::DUPLICATE_DATABASE) => {
                     return Err(plain(error)).with_context(|| {
-                        format!("the baseline `{}` cannot be copied: is it a template, and the administrator CREATEDB?", self.baseline)
+                        format!(
+                            "the baseline `{}` cannot be copied: is it a template, and the administrator CREATEDB?",
+                            self.baseline
+                        )
                     });
                 }
                 _ if can_clone => {
-                    self.log.warn(format!("the server's file system cannot clone ({:#}): files are copied", plain(error)));
+                    self.log
+                        .warn(format!("the server's file system cannot clone ({:#}): files are copied", plain(error)));
                     can_clone = false;
                     client.batch_execute("SET file_copy_method = copy").await.map_err(plain)?;
                     continue;
                 }
-                _ => return Err(plain(error)).with_context(|| format!("the baseline `{}` cannot be copied", self.baseline)),
+                _ => {
+                    return Err(plain(error))
+                        .with_context(|| format!("the baseline `{}` cannot be copied", self.baseline));
+                }
             }
             pauses.wait().await;
         }
@@ -240,19 +246,30 @@ impl Postgres {
             match client.batch_execute(&sql).await {
                 Ok(()) => return Ok(()),
                 // A superuser's session can only be ended by another superuser.
-                Err(error) if [Some(&SqlState::OBJECT_IN_USE), Some(&SqlState::INSUFFICIENT_PRIVILEGE)].contains(&error.code()) => {
+                Err(error)
+                    if [Some(&SqlState::OBJECT_IN_USE), Some(&SqlState::INSUFFICIENT_PRIVILEGE)]
+                        .contains(&error.code()) =>
+                {
                     self.log.doing(format!("waiting for sessions in `{name}` to end: {:#}", plain(error)));
                     pauses.wait().await;
                 }
-                Err(error) => return Err(plain(error)).with_context(|| format!("the database `{name}` cannot be dropped")),
+                Err(error) => {
+                    return Err(plain(error)).with_context(|| format!("the database `{name}` cannot be dropped"));
+                }
             }
         }
         let users = client
-            .query("SELECT DISTINCT usename::text FROM pg_stat_activity WHERE datname = $1 AND usename IS NOT NULL", &[&name])
+            .query(
+                "SELECT DISTINCT usename::text FROM pg_stat_activity WHERE datname = $1 AND usename IS NOT NULL",
+                &[&name],
+            )
             .await
             .map_err(plain)?;
         let users: Vec<String> = users.iter().map(|row| row.get(0)).collect();
-        anyhow::bail!("the database `{name}` is still used by {}: end these sessions, or call this again", users.join(", "))
+        anyhow::bail!(
+            "the database `{name}` is still used by {}: end these sessions, or call this again",
+            users.join(", ")
+        )
     }
 
     /// Nobody may come, and whoever is there goes.
@@ -365,7 +382,8 @@ impl Engine for Postgres {
 
     async fn freeze_baseline(&self) -> Result<()> {
         let client = self.connect().await?;
-        let sql = format!("ALTER DATABASE {} WITH IS_TEMPLATE true ALLOW_CONNECTIONS false", identifier(&self.baseline));
+        let sql =
+            format!("ALTER DATABASE {} WITH IS_TEMPLATE true ALLOW_CONNECTIONS false", identifier(&self.baseline));
         client.batch_execute(&sql).await.map_err(plain).context("the administrator must own the baseline")
     }
 }
@@ -386,7 +404,12 @@ async fn roles(client: &Client, which: &str, parameter: &str) -> Result<Vec<Role
     let rows = client.query(&sql, &[&parameter]).await.map_err(plain)?;
     Ok(rows
         .iter()
-        .map(|row| Role { oid: row.get(0), name: row.get(1), expires: row.try_get(2).ok().flatten(), comment: comment(row.get(3)) })
+        .map(|row| Role {
+            oid: row.get(0),
+            name: row.get(1),
+            expires: row.try_get(2).ok().flatten(),
+            comment: comment(row.get(3)),
+        })
         .collect())
 }
 
@@ -414,7 +437,8 @@ async fn branches(client: &Client) -> Result<Vec<Branch>> {
         let Some(comment) = role.comment else { continue };
         let Some(name) = comment.branch else { continue };
         let of_this_role = |database: &Database| {
-            database.name == name && database.comment.as_ref().is_some_and(|other| other.mark.owner == comment.mark.owner)
+            database.name == name
+                && database.comment.as_ref().is_some_and(|other| other.mark.owner == comment.mark.owner)
         };
         let database = databases.iter().position(of_this_role).map(|index| databases.swap_remove(index));
         branches.push(Branch {

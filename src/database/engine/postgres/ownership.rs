@@ -21,13 +21,7 @@ const OURS: &str = "n.nspname NOT LIKE 'pg\\_%' AND n.nspname NOT IN ('informati
     AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = o.oid AND d.deptype = 'e')";
 
 /// Sets up the database `name`, which nobody else knows yet. `client` is connected elsewhere.
-pub(super) async fn set_up(
-    admin: &ConnectionUrl,
-    client: &Client,
-    name: &str,
-    role: &str,
-    log: &Log,
-) -> Result<()> {
+pub(super) async fn set_up(admin: &ConnectionUrl, client: &Client, name: &str, role: &str, log: &Log) -> Result<()> {
     let inside = connect(&admin.with_database(name)).await.map_err(|error| match error {
         NoSession::Rejected(error) | NoSession::Unreachable(error) => error.context("the new branch cannot be entered"),
     })?;

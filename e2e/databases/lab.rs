@@ -1,0 +1,197 @@
+//! One test's guardrails, policy and specs, in a folder of its own, and the program on them.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+};
+
+/// A variable that `e2e/databases/services` prints. Without the service a test fails: it is never left out.
+pub(crate) fn service(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run e2e/databases/run"))
+}
+
+/// A test's folder.
+pub(crate) struct Lab {
+    pub(crate) folder: PathBuf,
+    policy: String,
+    /// Set for every call of the program, and nothing else of dayfly's is.
+    variables: Vec<(String, String)>,
+}
+
+/// How a call of the program ended.
+#[derive(Debug)]
+pub(crate) struct Run {
+    pub(crate) code: Option<i32>,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl Run {
+    /// It went well.
+    #[track_caller]
+    pub(crate) fn fine(self) -> Self {
+        assert_eq!(self.code, Some(0), "{}", self.err);
+        self
+    }
+
+    /// It was refused (exit code 1), and said why.
+    #[track_caller]
+    pub(crate) fn refused(self, why: &str) -> Self {
+        assert_eq!(self.code, Some(1), "{}", self.err);
+        assert!(self.err.contains(why), "{why:?} is not in: {}", self.err);
+        self
+    }
+}
+
+impl Lab {
+    /// `policy` names the test's previews, so that tests share a server; `baselines` is the guardrails' map in YAML's flow
+    /// or indented style.
+    pub(crate) fn new(policy: &str, baselines: &str, variables: &[(&str, &str)]) -> Self {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{policy}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&folder);
+        fs::create_dir_all(&folder).unwrap();
+        let lab = Self {
+            folder,
+            policy: policy.to_owned(),
+            variables: variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+        };
+        lab.guardrails(baselines, "");
+        lab
+    }
+
+    /// Writes the guardrails anew. `more` goes into `spec`.
+    pub(crate) fn guardrails(&self, baselines: &str, more: &str) {
+        let indented: String = baselines.lines().map(|line| format!("    {line}\n")).collect();
+        let text = format!(
+            "apiVersion: dayfly.dev/v1alpha1
+kind: PreviewGuardrails
+metadata: {{name: lab}}
+spec:
+  domain: preview.example.com
+  ttl: {{default: 24h, max: 168h}}
+  profiles:
+    small:
+      quota: {{requests.cpu: '2', limits.cpu: '4', requests.memory: 4Gi, limits.memory: 8Gi, pods: 9}}
+      container: {{default: {{cpu: 500m, memory: 512Mi}}, request: {{cpu: 100m, memory: 128Mi}}}}
+  registries: [ghcr.io/acme/]
+  trust: {{unknown: full}}
+  operations:
+    namespace: preview-ops
+    image: ghcr.io/acme/dayfly@sha256:4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945
+{more}  baselines:
+{indented}"
+        );
+        fs::write(self.path("guardrails.yaml"), text).unwrap();
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    /// The environment of a pull request.
+    pub(crate) fn environment(&self, number: u32) -> String {
+        format!("{}-pr-{number}", self.policy)
+    }
+
+    /// The spec of a pull request's database, as the renderer writes it, in a file. `steps`: `migrate` and `seed` in the
+    /// policy's words, or nothing.
+    pub(crate) fn spec(&self, number: u32, baseline: &str, steps: &str) -> PathBuf {
+        let folder = self.path(&format!("pr-{number}"));
+        fs::create_dir_all(&folder).unwrap();
+        let indented: String = steps.lines().map(|line| format!("      {line}\n")).collect();
+        fs::write(
+            folder.join("preview.yaml"),
+            format!(
+                "apiVersion: dayfly.dev/v1alpha1\nkind: PreviewPolicy\nmetadata: {{name: {}}}\nspec:\n  team: lab\n  costCenter: cc-1\n  databases:\n    - name: main\n      baseline: {baseline}\n{indented}",
+                self.policy
+            ),
+        )
+        .unwrap();
+        let parameters = folder.join("parameters.json");
+        fs::write(
+            &parameters,
+            format!(
+                r#"{{"number": {number}, "branch": "b", "branch_slug": "b", "target_branch": "main", "title": "t", "author": "grace", "labels": [],
+                "head_sha": "3f9c1e7ab2d4c6588e0fd17a9b3c5d7e9f102938", "head_short_sha": "3f9c1e7a", "head_short_sha_7": "3f9c1e7"}}"#
+            ),
+        )
+        .unwrap();
+        let (folder_text, parameters) = (folder.display().to_string(), parameters.display().to_string());
+        let run = self
+            .dayfly(&[
+                "db",
+                "spec",
+                &folder_text,
+                "main",
+                "--guardrails",
+                &self.guardrails_path(),
+                "--parameters",
+                &parameters,
+            ])
+            .fine();
+        let file = folder.join("spec.json");
+        fs::write(&file, run.out).unwrap();
+        file
+    }
+
+    pub(crate) fn guardrails_path(&self) -> String {
+        self.path("guardrails.yaml").display().to_string()
+    }
+
+    /// Where a pull request's credentials go.
+    pub(crate) fn env_file(&self, number: u32) -> PathBuf {
+        self.path(&format!("pr-{number}.env"))
+    }
+
+    /// The published URL.
+    #[track_caller]
+    pub(crate) fn url(&self, number: u32) -> String {
+        let text = fs::read_to_string(self.env_file(number)).expect("an env file");
+        let line = text.lines().find_map(|line| line.strip_prefix("DATABASE_URL="));
+        line.expect("a DATABASE_URL").to_owned()
+    }
+
+    /// `dayfly db COMMAND --spec … --env-file … MORE` about a pull request's database.
+    pub(crate) fn db(&self, command: &str, number: u32, more: &[&str]) -> Run {
+        output(self.db_command(command, number, more).output().unwrap())
+    }
+
+    /// The same, running.
+    pub(crate) fn start(&self, command: &str, number: u32, more: &[&str]) -> Child {
+        self.db_command(command, number, more).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+
+    fn db_command(&self, command: &str, number: u32, more: &[&str]) -> Command {
+        let spec = self.path(&format!("pr-{number}")).join("spec.json");
+        let mut call = self.command();
+        call.args(["db", command, "--spec"]).arg(spec).arg("--env-file").arg(self.env_file(number)).args(more);
+        call
+    }
+
+    /// `dayfly ARGS`.
+    pub(crate) fn dayfly(&self, args: &[&str]) -> Run {
+        output(self.command().args(args).output().unwrap())
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_dayfly"));
+        for (name, _) in std::env::vars_os() {
+            let name = name.to_string_lossy().into_owned();
+            if name.starts_with("DAYFLY_") || name.starts_with("DATABASE_") || name.starts_with("PG") {
+                command.env_remove(name);
+            }
+        }
+        command
+            .envs(self.variables.iter().map(|(name, value)| (name, value)))
+            .current_dir(&self.folder)
+            .stdin(Stdio::null());
+        command
+    }
+}
+
+/// What a finished call said.
+pub(crate) fn output(output: Output) -> Run {
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    Run { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+}
