@@ -341,6 +341,34 @@ def aurora():
     api.control(reset=True)
 
 
+def crunchy_bridge():
+    api = Client("CRUNCHY_BRIDGE", f"Bearer {os.environ['DAYFLY_TEST_CRUNCHY_BRIDGE_KEY']}")
+    api.control(reset=True, source="CREATE TABLE t (n int); INSERT INTO t VALUES (1)")
+    listing = f"/clusters?team_id={os.environ['DAYFLY_TEST_CRUNCHY_BRIDGE_TEAM']}"
+    source = next(c["id"] for c in api.expect(200, "GET", listing)["clusters"] if c["name"] == "baseline")
+    forks = f"/clusters/{source}/forks"
+    made = api.expect(201, "POST", forks, {"name": "pr-1", "plan_id": "hobby-2"})
+    assert made["cluster_id"] == source and api.expect(200, "GET", f"/clusters/{made['id']}/status")["state"] == "creating"
+    api.expect(404, "GET", f"/clusters/{made['id']}/roles/application")
+    until(lambda: api.expect(200, "GET", f"/clusters/{made['id']}/status")["state"] == "ready", "ready")
+    roles = f"/clusters/{made['id']}/roles"
+    old = api.expect(200, "GET", f"{roles}/application")["uri"]
+    assert psql(old, "alter table t add m int; select count(*) from t") == "1"
+    assert psql(api.expect(200, "GET", f"{roles}/postgres")["uri"], "select rolsuper from pg_roles where rolname = current_user") == "t"
+    new = api.expect(200, "PUT", f"{roles}/application", {"rotate_password": True})["uri"]
+    assert psql(old, "select 1") is None and psql(new, "select 1") == "1"
+    api.control(fault={"match": "GET *", "status": 503})
+    api.expect(503, "GET", listing)
+    api.lost("POST", forks, {"name": "pr-2"})
+    lost = next(c["id"] for c in api.expect(200, "GET", listing)["clusters"] if c["name"] == "pr-2")
+    for cluster in (made["id"], lost):
+        api.expect(200, "DELETE", f"/clusters/{cluster}")
+        api.expect(404, "DELETE", f"/clusters/{cluster}")
+    assert psql(new, "select 1") is None and not api.control()["violations"]
+    api.held_to_the_document((422, "POST", forks, {"nom": "x"}), listing)
+    api.control(reset=True)
+
+
 if __name__ == "__main__":
     for name in sys.argv[1:]:
         begun = time.time()
