@@ -127,11 +127,8 @@ pub(crate) fn refusal(format: &str, text: &str) -> Option<(String, &'static str)
         RelativePath::FORMAT => of::<RelativePath>(text),
         SecretKey::FORMAT => of::<SecretKey>(text),
         Url::FORMAT => of::<Url>(text),
-<<<<<<< HEAD
         AttestationKey::FORMAT => of::<AttestationKey>(text),
-=======
         UrlPath::FORMAT => of::<UrlPath>(text),
->>>>>>> leftovers
         Interpolated::FORMAT => of::<Interpolated>(text),
         _ => None,
     }
