@@ -8,8 +8,15 @@ use std::time::SystemTime;
 use anyhow::{Context as _, Result};
 use serde_json::json;
 
-use super::{failure::refuse, log::Log, scan, schema, session::Session, spec::BaselineSpec, time};
-use crate::input::guardrails::Sanitized;
+use super::{
+    failure::refuse,
+    log::Log,
+    scan, schema,
+    session::{Column, Session},
+    spec::BaselineSpec,
+    time,
+};
+use crate::input::guardrails::{Anonymized, Sanitized};
 
 /// Checks a new branch, before the pull request's programs see it.
 pub async fn fresh_branch(session: &mut dyn Session, baseline: &BaselineSpec<'_>, log: &Log) -> Result<()> {
@@ -18,6 +25,9 @@ pub async fn fresh_branch(session: &mut dyn Session, baseline: &BaselineSpec<'_>
     let columns = session.columns().await?;
     if let Some(sanitized) = &entry.sanitized {
         marked(session, &baseline.name, sanitized, &schema::digest(&columns)).await?;
+    }
+    if let Some(anonymized) = &entry.anonymized {
+        masked(&columns, &baseline.name, anonymized)?;
     }
     if entry.schema_only {
         let mut tables: Vec<(&str, &str)> =
@@ -58,6 +68,21 @@ pub async fn fresh_branch(session: &mut dyn Session, baseline: &BaselineSpec<'_>
     }
     if report.not_looked_at > 0 {
         log.warn(format!("{} tables were not looked at: there was no time", report.not_looked_at));
+    }
+    Ok(())
+}
+
+/// Every column of text of an anonymized branch was masked, or the guardrails say that it holds nobody's data.
+fn masked(columns: &[Column], baseline: &str, anonymized: &Anonymized) -> Result<()> {
+    let named = |column: &Column| format!("{}.{}.{}", column.schema, column.table, column.name);
+    let mut open: Vec<String> = columns.iter().filter(|column| column.is_text).map(named).collect();
+    open.retain(|name| !anonymized.keep.contains(name) && !anonymized.mask.iter().any(|mask| mask.column == *name));
+    open.sort_unstable();
+    if !open.is_empty() {
+        refuse!(
+            "the baseline `{baseline}` is `anonymized`, and these columns of text were not masked: {}; add each to its `mask` or, if it holds nobody's data, to its `keep`",
+            open.join(", ")
+        );
     }
     Ok(())
 }

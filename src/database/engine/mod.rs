@@ -1,5 +1,6 @@
 //! What makes branches: one file a provider, behind one small trait.
 
+pub mod neon;
 pub mod postgres;
 
 use std::time::SystemTime;
@@ -82,6 +83,7 @@ pub fn open(baseline: &BaselineSpec<'_>, log: &Log) -> Result<Box<dyn Engine>> {
     let entry = &*baseline.entry;
     Ok(match entry.provider {
         Provider::Postgres => Box::new(postgres::Postgres::new(admin_url(&baseline.name)?, entry, log)?),
+        Provider::Neon => Box::new(neon::Neon::new(&key(&baseline.name, neon::KEY)?, entry, log)?),
         provider => anyhow::bail!("databases of provider `{}` cannot be made yet", provider.name()),
     })
 }
@@ -98,6 +100,7 @@ pub fn keys(baseline: &BaselineSpec<'_>) -> Vec<String> {
             let own = admin_variable(&baseline.name);
             vec![if variable(&own).is_some() { own } else { ADMIN_URL.to_owned() }]
         }
+        Provider::Neon => vec![neon::KEY.to_owned()],
         _ => Vec::new(),
     }
 }
@@ -107,6 +110,13 @@ const ADMIN_URL: &str = "DAYFLY_DATABASE_ADMIN_URL";
 /// A baseline on a second server has a variable of its own: `DAYFLY_DATABASE_ADMIN_URL_STOREFRONT`.
 fn admin_variable(baseline: &str) -> String {
     format!("{ADMIN_URL}_{}", baseline.to_uppercase().replace('-', "_"))
+}
+
+/// A provider's key.
+fn key(baseline: &str, name: &str) -> Result<String> {
+    variable(name)
+        .map(|key| key.trim().to_owned())
+        .with_context(|| format!("{name} is not set: the baseline `{baseline}` needs its provider's key"))
 }
 
 /// The administrator's URL of a baseline's server.
