@@ -2,5 +2,7 @@
 //! `e2e/databases/run` starts what the tests need; without it they fail.
 
 mod lab;
+mod neon;
 mod postgres;
 mod psql;
+mod standin;

@@ -81,7 +81,7 @@ impl Api {
         self.call(Method::GET, path, None).await
     }
 
-    /// Posts once the API is free. An answer that was lost is not asked for again ([`is_ambiguous`]).
+    /// Posts once the API is free; `Value::Null` is no body. An answer that was lost is not asked for again ([`is_ambiguous`]).
     pub async fn post(&self, path: &str, body: &Value) -> Result<Value> {
         self.call(Method::POST, path, Some(body)).await
     }
@@ -144,7 +144,7 @@ impl Api {
             .request(method.clone(), format!("{}{path}", self.base))
             .header(self.authorization.0, &self.authorization.1)
             .header(header::ACCEPT, "application/json");
-        if let Some(body) = body {
+        if let Some(body) = body.filter(|body| !body.is_null()) {
             request = request.json(body);
         }
         // Its own words would hold the URL, which is fine, and nothing of the headers.

@@ -42,7 +42,9 @@ pub(crate) fn is_safe(name: &str, baseline: &Baseline) -> Result<(), String> {
         0 => Err(format!(
             "the baseline `{name}` is none of `sanitized`, `schemaOnly`, `synthetic` and `anonymized`, so it may hold live data"
         )),
-        _ => Err(format!("the baseline `{name}` must be exactly one of `sanitized`, `schemaOnly`, `synthetic` and `anonymized`")),
+        _ => Err(format!(
+            "the baseline `{name}` must be exactly one of `sanitized`, `schemaOnly`, `synthetic` and `anonymized`"
+        )),
     }
 }
 
@@ -67,11 +69,9 @@ pub(crate) fn is_complete(name: &str, baseline: &Baseline) -> Result<(), String>
         }
         Provider::Embedded => &[("image", baseline.image.is_some())],
         // TODO-ENGINES
-        Provider::Supabase
-        | Provider::CrunchyBridge
-        | Provider::Aurora
-        | Provider::Dblab
-        | Provider::Cnpg => &[("project", baseline.project.is_some())],
+        Provider::Supabase | Provider::CrunchyBridge | Provider::Aurora | Provider::Dblab | Provider::Cnpg => {
+            &[("project", baseline.project.is_some())]
+        }
     };
     if let Some((field, _)) = needed.iter().find(|(_, is_there)| !is_there) {
         return Err(format!("the baseline `{name}` has no `{field}`"));

@@ -7,7 +7,7 @@
 use anyhow::{Context as _, Result, bail};
 use reqwest::StatusCode;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Neon, api::part};
 use crate::database::{
@@ -103,7 +103,7 @@ impl Neon {
     /// A role's new password. The old one is valid until all is finished.
     async fn change_password(&self, branch: &str, role: &str) -> Result<String> {
         let path = self.branch_path(branch, &format!("/roles/{}/reset_password", part(role)));
-        let answer = self.api.post_again(&path, &json!({})).await?;
+        let answer = self.api.post_again(&path, &Value::Null).await?;
         self.all_finished(&answer).await?;
         let password = answer["role"]["password"].as_str().context("Neon's answer has no new password")?;
         Ok(password.to_owned())

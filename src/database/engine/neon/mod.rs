@@ -76,11 +76,7 @@ impl Neon {
         let Some((row, mark)) = rows.into_iter().find(|(row, _)| row.name == name) else { return Ok(None) };
         match mark {
             Some(mark) if mark.is_of(spec) => Ok(Some((row, mark))),
-            _ => refuse!(
-                "the branch `{name}` ({}) is there and is not of {}: nothing was changed",
-                row.id,
-                spec.owner
-            ),
+            _ => refuse!("the branch `{name}` ({}) is there and is not of {}: nothing was changed", row.id, spec.owner),
         }
     }
 
@@ -136,7 +132,8 @@ impl Neon {
         let (database, _) = self.database(&self.parent).await?;
         let rules = anonymized.mask.iter().map(|mask| {
             let [schema, table, column] = column_parts(&mask.column).context("a masked column has no schema")?;
-            let mut rule = json!({"database_name": database, "schema_name": schema, "table_name": table, "column_name": column});
+            let mut rule =
+                json!({"database_name": database, "schema_name": schema, "table_name": table, "column_name": column});
             if let Some(function) = &mask.function {
                 rule["masking_function"] = json!(function);
             }
@@ -203,8 +200,7 @@ impl Neon {
         }
         let Ok(mut rows) = self.rows("").await else { return error };
         rows.retain(|(row, _)| !is_root || row.parent_id.is_none());
-        let mut ours: Vec<(&Row, &Mark)> =
-            rows.iter().filter_map(|(row, mark)| Some((row, mark.as_ref()?))).collect();
+        let mut ours: Vec<(&Row, &Mark)> = rows.iter().filter_map(|(row, mark)| Some((row, mark.as_ref()?))).collect();
         ours.sort_unstable_by(|(one, _), (other, _)| one.created_at.cmp(&other.created_at));
         let now = SystemTime::now();
         let oldest = ours.iter().take(3).map(|(row, mark)| {
@@ -335,9 +331,8 @@ impl Engine for Neon {
 
     async fn reset(&self, spec: &Spec<'_>, branch: &Branch) -> Result<Branch> {
         // A root branch has nothing to go back to, and a masked one would go back to what was not masked.
-        let can_restore = !self.entry.schema_only
-            && self.entry.anonymized.is_none()
-            && branch.mark.baseline == self.entry.subject();
+        let can_restore =
+            !self.entry.schema_only && self.entry.anonymized.is_none() && branch.mark.baseline == self.entry.subject();
         if can_restore {
             match self.restore(&branch.id).await {
                 Ok(()) => {
@@ -366,7 +361,10 @@ impl Engine for Neon {
             // It is gone, and so is what was to be renewed.
             Err(error) if status(&error) == Some(StatusCode::NOT_FOUND) => Ok(()),
             Err(error) => Err(error).with_context(|| {
-                format!("Neon does not renew `{}`: a branch that is protected, or has children, cannot expire", branch.name)
+                format!(
+                    "Neon does not renew `{}`: a branch that is protected, or has children, cannot expire",
+                    branch.name
+                )
             }),
         }
     }
