@@ -3,6 +3,7 @@
 
 mod lab;
 mod leaks;
+mod mysql;
 mod postgres;
 mod psql;
 mod sanitized;

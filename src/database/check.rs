@@ -8,7 +8,14 @@ use std::time::SystemTime;
 use anyhow::{Context as _, Result};
 use serde_json::json;
 
-use super::{failure::refuse, log::Log, scan, schema, session::Session, spec::BaselineSpec, time};
+use super::{
+    failure::refuse,
+    log::Log,
+    scan, schema,
+    session::{Session, table_name},
+    spec::BaselineSpec,
+    time,
+};
 use crate::input::guardrails::Sanitized;
 
 /// Checks a new branch, before the pull request's programs see it.
@@ -27,8 +34,9 @@ pub async fn fresh_branch(session: &mut dyn Session, baseline: &BaselineSpec<'_>
         for (schema, table) in tables {
             if session.has_rows(schema, table).await? {
                 refuse!(
-                    "the baseline `{}` says `schemaOnly`, and its table {schema}.{table} has rows: empty it, or say what the data is",
-                    baseline.name
+                    "the baseline `{}` says `schemaOnly`, and its table {} has rows: empty it, or say what the data is",
+                    baseline.name,
+                    table_name(schema, table)
                 );
             }
         }
