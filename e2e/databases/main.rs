@@ -2,7 +2,11 @@
 //! `e2e/databases/run` starts what the tests need; without it they fail.
 
 mod lab;
+mod leaks;
+mod mysql;
 mod neon;
 mod postgres;
 mod psql;
+mod sanitized;
 mod standin;
+mod steps;

@@ -12,7 +12,7 @@ use super::{
     failure::refuse,
     log::Log,
     scan, schema,
-    session::{Column, Session},
+    session::{Column, Session, table_name},
     spec::BaselineSpec,
     time,
 };
@@ -37,8 +37,9 @@ pub async fn fresh_branch(session: &mut dyn Session, baseline: &BaselineSpec<'_>
         for (schema, table) in tables {
             if session.has_rows(schema, table).await? {
                 refuse!(
-                    "the baseline `{}` says `schemaOnly`, and its table {schema}.{table} has rows: empty it, or say what the data is",
-                    baseline.name
+                    "the baseline `{}` says `schemaOnly`, and its table {} has rows: empty it, or say what the data is",
+                    baseline.name,
+                    table_name(schema, table)
                 );
             }
         }

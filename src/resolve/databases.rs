@@ -378,5 +378,5 @@ fn job_peers(operations: &Operations, baseline: &Baseline) -> Peers {
     if is_hosted(baseline.provider) {
         blocks.push(public_internet());
     }
-    Peers { name: "api".into(), pods: Vec::new(), blocks, ports: api.ports.clone() }
+    Peers { name: "api".into(), pods: Vec::new(), blocks, ports: api.ports.iter().map(|port| port.get()).collect() }
 }

@@ -1,6 +1,7 @@
 //! What makes branches: one file a provider, behind one small trait.
 
 pub mod neon;
+pub mod mysql;
 pub mod postgres;
 
 use std::time::SystemTime;
@@ -84,6 +85,7 @@ pub fn open(baseline: &BaselineSpec<'_>, log: &Log) -> Result<Box<dyn Engine>> {
     Ok(match entry.provider {
         Provider::Postgres => Box::new(postgres::Postgres::new(admin_url(&baseline.name)?, entry, log)?),
         Provider::Neon => Box::new(neon::Neon::new(&key(&baseline.name, neon::KEY)?, entry, log)?),
+        Provider::Mysql | Provider::Mariadb => Box::new(mysql::Mysql::new(admin_url(&baseline.name)?, entry, log)?),
         provider => anyhow::bail!("databases of provider `{}` cannot be made yet", provider.name()),
     })
 }
