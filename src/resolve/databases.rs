@@ -362,7 +362,7 @@ fn is_hosted(provider: Provider) -> bool {
     matches!(provider, Provider::Neon | Provider::Planetscale)
 }
 
-/// Neon's pooler has its database's port, and `PlanetScale` has both servers and a pooler of its own.
+/// Neon's pooler has its database's port; a database of `PlanetScale` is of either kind.
 fn hosted_ports(provider: Provider) -> &'static [u16] {
     if provider == Provider::Planetscale { &[3306, 5432] } else { &[5432] }
 }

@@ -2,6 +2,7 @@
 
 pub mod neon;
 pub mod mysql;
+pub mod planetscale;
 pub mod postgres;
 
 use std::time::SystemTime;
@@ -86,6 +87,10 @@ pub fn open(baseline: &BaselineSpec<'_>, log: &Log) -> Result<Box<dyn Engine>> {
         Provider::Postgres => Box::new(postgres::Postgres::new(admin_url(&baseline.name)?, entry, log)?),
         Provider::Neon => Box::new(neon::Neon::new(&key(&baseline.name, neon::KEY)?, entry, log)?),
         Provider::Mysql | Provider::Mariadb => Box::new(mysql::Mysql::new(admin_url(&baseline.name)?, entry, log)?),
+        Provider::Planetscale => {
+            let [id, token] = planetscale::KEYS.map(|name| key(&baseline.name, name));
+            Box::new(planetscale::PlanetScale::new([&id?, &token?], entry, log)?)
+        }
         provider => anyhow::bail!("databases of provider `{}` cannot be made yet", provider.name()),
     })
 }
@@ -103,6 +108,7 @@ pub fn keys(baseline: &BaselineSpec<'_>) -> Vec<String> {
             vec![if variable(&own).is_some() { own } else { ADMIN_URL.to_owned() }]
         }
         Provider::Neon => vec![neon::KEY.to_owned()],
+        Provider::Planetscale => planetscale::KEYS.map(str::to_owned).to_vec(),
         _ => Vec::new(),
     }
 }
