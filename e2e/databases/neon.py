@@ -61,7 +61,7 @@ class Neon(Roles, Api):
 
     def control(self, action, argument):
         """
-        parent: {name, template?, protected?}  a root branch whose database `neondb` is a clone of `template`, a database of that server
+        parent: {name, template?, protected?}  a root branch with an endpoint, whose database `neondb` is a clone of `template`, a database of that server
         expire: NAME                           a branch whose time has come
         """
         if action == "parent":
@@ -70,6 +70,8 @@ class Neon(Roles, Api):
             real = self.real(branch["id"], "neondb")
             self.server.clone(argument["template"], real) if "template" in argument else self.server.create(real)
             self.make_role(branch, "neondb_owner", password(), owner=True)
+            self.new_endpoint(branch, {"type": "read_write"})
+            self.start(branch)
         elif action == "expire":
             for branch in self.branches.values():
                 if branch["public"]["name"] == argument:
@@ -303,12 +305,35 @@ class Neon(Roles, Api):
             self.server.run(f'ALTER DATABASE "{self.real(branch, database)}" ALLOW_CONNECTIONS true')
         return 200, {"branch": found["public"], "endpoints": list(found["endpoints"].values())}
 
+    @route("POST", B + "/restore")
+    def restore(self, request, project, branch):
+        """The data of another branch as it is now; id, endpoint and passwords stay."""
+        self.unlocked(project)
+        found, source = self.find(project, branch), self.find(project, request.body["source_branch_id"])
+        if "parent_id" not in found["public"]:
+            raise Refused(400, "", "a root branch has no parent to be reset from")
+        if self.children(branch) and not request.body.get("preserve_under_name"):
+            raise Refused(422, "", "a branch with children needs preserve_under_name")
+        found["public"].update(current_state="resetting", state_changed_at=stamp())
+
+        def again():
+            for database in found["databases"]:
+                self.server.drop(self.real(branch, database))
+            for role in found["roles"]:
+                self.server.drop_role(self.real(branch, role))
+            self.clone(source, found, False)
+            if "ttl_interval_seconds" in found["public"]:
+                found["public"]["expires_at"] = stamp(time.time() + found["public"]["ttl_interval_seconds"])
+            found["public"]["last_reset_at"] = stamp()
+
+        return 200, {"branch": found["public"], "operations": self.schedule(found, ("create_branch", again), ("start_compute", lambda: self.start(found)))}
+
     # --- operations and endpoints ---
 
     @route("GET", P + "/operations")
     def list_operations(self, request, project):
         self.known(project)
-        return 200, {"operations": [o["public"] for o in self.operations.values()][::-1][: int(request.query.get("limit", 100))], "pagination": {"cursor": ""}}
+        return 200, {"operations": [o["public"] for o in self.operations.values()][::-1][: int(request.query.get("limit", 100))]}
 
     @route("GET", P + "/operations/{operation}")
     def get_operation(self, request, project, operation):
