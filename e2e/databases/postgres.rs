@@ -148,6 +148,11 @@ fn credentials_stay_while_they_work_and_are_made_anew_when_they_do_not() {
     lab.db("provision", 1, &[]).fine();
     lab.db("verify", 1, &[]).fine();
     assert_eq!(lab.url(1), first);
+    lab.db("provision", 1, &["--rotate"]).fine();
+    let rotated = lab.url(1);
+    assert_ne!(rotated, first);
+    assert!(psql(&first, "SELECT 1").is_err());
+    let first = rotated;
     // Lost, or changed by somebody: the data stay.
     std::fs::remove_file(lab.env_file(1)).unwrap();
     lab.db("provision", 1, &[]).fine();
