@@ -396,6 +396,16 @@ fn an_administrator_without_rights_is_told_which(server: &Server) {
     server.sql("GRANT TRIGGER, EVENT ON my_rights.* TO few");
     lab.db("provision", 1, &[]).fine();
     lab.db("destroy", 1, &[]).fine();
+    // Rows that may be anybody's.
+    server.sql("USE my_rights; CREATE TABLE m (id INT, KEY (id)) ENGINE = MyISAM; CREATE TABLE elsewhere (id INT, KEY (id)) ENGINE = MRG_MyISAM UNION = (m)");
+    lab.db("provision", 1, &[]).refused("its table `elsewhere` is of the engine MRG_M");
+    let list = lab.dayfly(&["db", "list", "--guardrails", &lab.guardrails_path()]).fine();
+    assert!(
+        list.out.lines().any(|line| line.contains("dayfly_rights") && line.contains("(half made)")),
+        "{}",
+        list.out
+    );
+    lab.db("destroy", 1, &[]).fine();
     server.sql("DROP USER few");
     assert_eq!(server.left("rights"), "");
 }

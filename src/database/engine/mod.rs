@@ -86,7 +86,7 @@ pub fn open(baseline: &BaselineSpec<'_>, log: &Log) -> Result<Box<dyn Engine>> {
     Ok(match entry.provider {
         Provider::Postgres => Box::new(postgres::Postgres::new(admin_url(&baseline.name)?, entry, log)?),
         Provider::Neon => Box::new(neon::Neon::new(&key(&baseline.name, neon::KEY)?, entry, log)?),
-        Provider::Mysql | Provider::Mariadb => Box::new(mysql::Mysql::new(admin_url(&baseline.name)?, entry, log)?),
+        Provider::Mysql | Provider::Mariadb => Box::new(mysql::Mysql::new(&admin_url(&baseline.name)?, entry, log)?),
         Provider::Planetscale => {
             let [id, token] = planetscale::KEYS.map(|name| key(&baseline.name, name));
             Box::new(planetscale::PlanetScale::new([&id?, &token?], entry, log)?)
