@@ -1,7 +1,7 @@
 //! What makes branches: one file a provider, behind one small trait.
 
-pub mod neon;
 pub mod mysql;
+pub mod neon;
 pub mod planetscale;
 pub mod postgres;
 

@@ -73,7 +73,9 @@ impl PlanetScale {
         let before: Vec<Credential> =
             self.credentials(row).await?.into_iter().filter(|credential| credential.name.starts_with(owner)).collect();
         // What a role made belongs to it, so it is kept.
-        let reusable = before.iter().find(|credential| row.kind == Kind::Postgresql && !credential.expired && credential.name == name);
+        let reusable = before
+            .iter()
+            .find(|credential| row.kind == Kind::Postgresql && !credential.expired && credential.name == name);
         let made = match reusable {
             Some(role) => {
                 let path = self.credential_path(row, &format!("/{}/reset", part(&role.id)));
@@ -111,7 +113,10 @@ impl PlanetScale {
 
     fn url(&self, row: &Row, made: &Value) -> Result<ConnectionUrl> {
         let field = |name: &str| {
-            made[name].as_str().filter(|text| !text.is_empty()).with_context(|| format!("PlanetScale's answer has no `{name}`"))
+            made[name]
+                .as_str()
+                .filter(|text| !text.is_empty())
+                .with_context(|| format!("PlanetScale's answer has no `{name}`"))
         };
         let host = field("access_host_url")?;
         let (scheme, password, database, encryption) = match row.kind {

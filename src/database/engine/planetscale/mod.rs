@@ -184,7 +184,8 @@ impl PlanetScale {
         };
         let Ok(rows) = self.all::<Row>(&self.path("")).await else { return error };
         let ours: Vec<&str> = rows.iter().filter_map(|row| Some(parts(&row.name)?.0)).collect();
-        let some = if ours.is_empty() { String::new() } else { format!(" ({}, …)", ours[..ours.len().min(3)].join(", ")) };
+        let some =
+            if ours.is_empty() { String::new() } else { format!(" ({}, …)", ours[..ours.len().min(3)].join(", ")) };
         crate::database::failure::Refused(format!(
             "PlanetScale makes no branch of `{}` ({}): the database `{}/{}` has {} branches, {} of them dayfly's{some}. If that is too many, `dayfly db sweep --apply` removes those whose preview is gone; others, or a larger plan, are for the organization's owner",
             self.parent,
@@ -204,7 +205,9 @@ impl Row {
             id: self.id.clone(),
             name: self.name.clone(),
             mark,
-            expires: credential.and_then(|credential| credential.expires_at.as_deref()).and_then(|at| time::parse(at).ok()),
+            expires: credential
+                .and_then(|credential| credential.expires_at.as_deref())
+                .and_then(|at| time::parse(at).ok()),
             cost: self.cluster_name.as_ref().map(|name| format!("cluster {name}")),
             is_complete: self.ready,
         }
@@ -284,7 +287,8 @@ impl Engine for PlanetScale {
     }
 
     async fn login(&self, spec: &Spec<'_>, branch: &Branch) -> Result<ConnectionUrl> {
-        let row = self.row(&branch.name).await?.filter(|row| row.id == branch.id).context("the branch is gone already")?;
+        let row =
+            self.row(&branch.name).await?.filter(|row| row.id == branch.id).context("the branch is gone already")?;
         let (owner, name) = names(spec, &self.entry.subject());
         self.new_login(&row, &owner, &name, spec.lease_seconds).await
     }
