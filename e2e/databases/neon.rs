@@ -365,6 +365,32 @@ fn two_jobs_at_once_make_one_branch() {
 }
 
 #[test]
+fn many_previews_at_once_wait_for_the_projects_lock() {
+    let mut shop = project("neonmany", true, INVENTED);
+    let numbers = 1..=6;
+    let started: Vec<_> = numbers
+        .clone()
+        .map(|number| {
+            shop.spec(number);
+            shop.lab.start("provision", number, &[])
+        })
+        .collect();
+    for child in started {
+        let run = output(child.wait_with_output().unwrap());
+        shop.silent(&run);
+        run.fine();
+    }
+    for number in numbers {
+        assert_eq!(psql(&shop.lab.url(number), "SELECT count(*) FROM users").unwrap(), "2");
+    }
+    let state = shop.neon.state();
+    let requests = state["requests"].as_array().unwrap();
+    assert!(requests.iter().any(|request| request["status"] == 423), "nobody met the lock: this proves nothing");
+    shop.sweep(&[]).fine();
+    shop.nothing_is_left();
+}
+
+#[test]
 fn an_answer_that_leads_elsewhere_is_not_published() {
     let mut shop = project("neonuri", true, INVENTED);
     shop.spec(1);

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::{log::Log, retry::Pauses, tls};
 
 /// One request may take this long.
-const TIMEOUT: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_mins(1);
 
 /// An API, and how to sign in to it.
 pub struct Api {
@@ -60,7 +60,7 @@ pub fn status(error: &anyhow::Error) -> Option<StatusCode> {
 pub fn is_ambiguous(error: &anyhow::Error) -> bool {
     match api_error(error) {
         Some(error) => error.status.is_server_error() && error.status != StatusCode::SERVICE_UNAVAILABLE,
-        None => error.chain().any(|cause| cause.is::<reqwest::Error>()),
+        None => error.chain().any(<dyn std::error::Error>::is::<reqwest::Error>),
     }
 }
 
