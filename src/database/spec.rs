@@ -151,5 +151,5 @@ pub(crate) fn example() -> Spec<'static> {
         "names":{"namespace":"shop-pr-7","secret":"main","variable":"DATABASE_URL","directSecret":"main-direct",
                  "branch":"shop_pr_7_main_aaaaaaaa","role":"shop_pr_7_main_user_bbbbbbbb"},
         "steps":{},"leaseSeconds":172800,"deadlineSeconds":900}"#;
-    serde_json::from_str(json).unwrap()
+    serde_json::from_str(json).expect("a spec")
 }
