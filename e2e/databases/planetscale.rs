@@ -298,9 +298,10 @@ fn two_jobs_at_once_make_one_branch(database: &'static str) {
     let mut shop = shop("psrace", database, INVENTED);
     shop.lab.spec(1, "shop", "");
     let racers = [shop.lab.start("provision", 1, &[]), shop.lab.start("provision", 1, &[])];
-    for end in racers.map(|child| output(child.wait_with_output().unwrap())) {
-        assert_eq!(end.code, Some(0), "{}", end.err);
-    }
+    let ends = racers.map(|child| output(child.wait_with_output().unwrap()));
+    // A new login ends the other Job's, in the middle of its work perhaps: that Job is tried again.
+    assert!(ends.iter().any(|end| end.code == Some(0)), "{ends:?}");
+    assert!(ends.iter().all(|end| matches!(end.code, Some(0 | 2))), "{ends:?}");
     shop.db("provision", 1, &[]).fine();
     assert_eq!(sql(&shop.lab.url(1), "SELECT count(*) FROM users").unwrap(), "2");
     assert_eq!(shop.branch(1)["credentials"].as_array().unwrap().len(), 1);
