@@ -5,6 +5,7 @@ mod lab;
 mod leaks;
 mod mysql;
 mod neon;
+mod planetscale;
 mod postgres;
 mod psql;
 mod sanitized;

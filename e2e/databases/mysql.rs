@@ -82,7 +82,7 @@ impl Server {
 }
 
 /// Runs SQL in MariaDB's own client, and gives its rows: fields with a tab between, a row a line. `Err`: what it said.
-fn sql_on(url: &str, sql: &str) -> Result<String, String> {
+pub(crate) fn sql_on(url: &str, sql: &str) -> Result<String, String> {
     let output = client(url).args(["--execute", sql]).output().expect("mariadb");
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap().trim().to_owned();
     if output.status.success() { Ok(text(output.stdout)) } else { Err(text(output.stderr)) }

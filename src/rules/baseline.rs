@@ -113,3 +113,34 @@ pub(crate) fn column_parts(column: &str) -> Option<[&str; 3]> {
     let parts: Vec<&str> = column.split('.').collect();
     <[&str; 3]>::try_from(parts).ok().filter(|parts| parts.iter().all(|part| !part.is_empty()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Baseline, is_complete};
+
+    #[test]
+    fn says_what_a_hosted_baseline_lacks() {
+        let said = |fields: &str| {
+            let baseline: Baseline = serde_json::from_str(&format!("{{{fields}}}")).unwrap();
+            is_complete("shop", &baseline).err().unwrap_or_default()
+        };
+        let neon = r#""provider": "neon", "project": "p", "parent": "br-1""#;
+        let mask =
+            |column: &str, how: &str| format!(r#"{neon}, "anonymized": {{"mask": [{{"column": "{column}"{how}}}]}}"#);
+        let function = r#", "function": "anon.fake_email()""#;
+        assert_eq!(said(neon), "");
+        assert_eq!(said(&mask("public.users.email", function)), "");
+        assert!(said(&mask("users.email", function)).contains("SCHEMA.TABLE.COLUMN"));
+        assert!(said(&mask("public.users.email", "")).contains("exactly one of `function` and `value`"));
+        assert!(said(&format!(r#"{neon}, "anonymized": {{"mask": []}}"#)).contains("masks no column"));
+        let planetscale =
+            |project: &str| said(&format!(r#""provider": "planetscale", "project": "{project}", "parent": "main""#));
+        assert_eq!(planetscale("acme/shop"), "");
+        for wrong in ["shop", "acme/", "acme/shop/main"] {
+            assert!(planetscale(wrong).contains("ORGANIZATION/DATABASE"), "{wrong}");
+        }
+        let elsewhere = mask("public.users.email", function).replace("neon", "postgres");
+        let elsewhere = format!(r#"{elsewhere}, "database": "d", "endpoint": {{"port": 5432}}"#);
+        assert!(said(&elsewhere).contains("which `postgres` does not do"), "{}", said(&elsewhere));
+    }
+}
