@@ -395,15 +395,18 @@ pub struct Baseline {
     /// The provider's project (`neon`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub project: Option<String>,
-    /// What branches are made from (`neon`: a branch).
+    /// What branches are made from (`neon`: a branch; `dblab`: a branch of the engine's, often `main`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parent: Option<String>,
-    /// The base URL of the provider's API, if it is not the usual one.
+    /// The base URL of the provider's API, if it is not the usual one (`dblab`: required).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub api: Option<Url>,
-    /// Where branches are reached, for the network policies (`postgres`, `mysql`, `mariadb`: required).
+    /// Where branches are reached, for the network policies (`postgres`, `mysql`, `mariadb`, `dblab`: required).
     #[serde(skip_serializing)]
     pub endpoint: Option<Destination>,
+    /// The last port, where each branch has one of its own (`dblab`); `endpoint` has the first.
+    #[serde(skip_serializing)]
+    pub last_port: Option<u16>,
     /// The image with server and data (`embedded`), by digest.
     #[serde(skip_serializing)]
     pub image: Option<String>,

@@ -81,7 +81,7 @@ impl<'a> Resolver<'a> {
             self.policy_finding(&rules::provided::NOT_PROVIDED, format!("{pointer}/baseline"), message);
             return None;
         };
-        let direct_secret = direct_secret(database);
+        let direct_secret = names::direct_secret(&database.name);
         let mut steps = self.steps(database, pointer, pr);
         let spec = |steps| self.spec(database, baseline_name, baseline, operations, namespace, steps);
         // A push changes the steps, and not the branch.
@@ -112,7 +112,10 @@ impl<'a> Resolver<'a> {
             .flatten()
             .collect(),
             embedded_image: baseline.image.clone().unwrap_or_default(),
-            endpoint: baseline.endpoint.as_ref().map(|endpoint| peers(&database.name, endpoint)),
+            endpoint: baseline
+                .endpoint
+                .as_ref()
+                .map(|endpoint| Peers { end_port: baseline.last_port, ..peers(&database.name, endpoint) }),
             job_peers: job_peers(operations, baseline),
             direct_secret,
             embedded,
@@ -144,7 +147,7 @@ impl<'a> Resolver<'a> {
                 namespace: namespace.into(),
                 secret: (*database.name).into(),
                 variable: database.env.as_deref().unwrap_or(VARIABLE).into(),
-                direct_secret: direct_secret(database).into(),
+                direct_secret: names::direct_secret(&database.name).into(),
                 branch: names::provider(&[namespace, &database.name]).into(),
                 role: names::provider(&[namespace, &database.name, "user"]).into(),
                 server: embedded.then(|| server(database).into()),
@@ -328,11 +331,6 @@ fn joined(parts: &[&str], step: &str) -> String {
     format!("{}-{}", names::shorten(&stem, names::LABEL - 9), names::hash(parts))
 }
 
-/// The Secret of migrate and seed.
-fn direct_secret(database: &Database) -> String {
-    names::shorten(&format!("{}-direct", database.name), names::LABEL)
-}
-
 /// The `StatefulSet` and Service of an embedded database.
 fn server(database: &Database) -> String {
     names::shorten(&format!("database-{}", database.name), STATEFUL_SET)
@@ -351,8 +349,32 @@ fn job_peers(operations: &Operations, baseline: &Baseline) -> Peers {
     if blocks.is_empty() {
         blocks.push(Block { cidr: "0.0.0.0/0".into(), except: Vec::new() });
     }
-    if baseline.provider == Provider::Neon {
+    let mut pods = Vec::new();
+    let is_hosted = matches!(
+        baseline.provider,
+        Provider::Neon | Provider::Planetscale | Provider::Supabase | Provider::CrunchyBridge | Provider::Aurora
+    );
+    if is_hosted {
         blocks.push(public_internet());
     }
-    Peers { name: "api".into(), pods: Vec::new(), blocks, ports: api.ports.clone() }
+    // The engine's API is where its clones are, and RDS may have an endpoint inside the network.
+    if let (Provider::Dblab | Provider::Aurora, Some(endpoint)) = (baseline.provider, &baseline.endpoint) {
+        let endpoint = peers("api", endpoint);
+        blocks.extend(endpoint.blocks);
+        pods.extend(endpoint.pods);
+    }
+    let mut ports = api.ports.clone();
+    let api_port = baseline.api.as_deref().map_or_else(|| is_hosted.then_some(443), port);
+    ports.extend(api_port.filter(|port| !api.ports.contains(port)));
+    Peers { name: "api".into(), pods, blocks, ports, end_port: None }
+}
+
+/// The port that a URL leads to.
+fn port(url: &str) -> Option<u16> {
+    let (scheme, rest) = url.split_once("://")?;
+    let authority = rest.split(['/', '?', '#']).next()?;
+    match authority.rsplit_once(':') {
+        Some((_, port)) if !port.ends_with(']') => port.parse().ok(),
+        _ => Some(if scheme == "http" { 80 } else { 443 }),
+    }
 }

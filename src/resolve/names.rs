@@ -35,6 +35,11 @@ pub fn provider(parts: &[&str]) -> String {
     format!("{}_{}", &plain[..plain.len().min(PROVIDER - HASH - 1)], hash(parts))
 }
 
+/// The Secret of a database's migrate and seed.
+pub fn direct_secret(database: &str) -> String {
+    shorten(&format!("{database}-direct"), LABEL)
+}
+
 /// Eight characters that stand for all `parts`, each with its length, so that no two lists of parts look the same.
 pub fn hash(parts: &[&str]) -> String {
     const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";

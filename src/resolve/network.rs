@@ -60,6 +60,7 @@ impl Resolver<'_> {
                 pods: vec![pods(&dns.namespace, &dns.pod_labels)],
                 blocks: dns.cidrs.iter().map(|cidr| Block { cidr: cidr.text.clone(), except: Vec::new() }).collect(),
                 ports: vec![dns.port],
+                end_port: None,
             },
             ingress: self.ingress_peers(services, routes),
             telemetry: guardrails.telemetry.as_ref().map(|telemetry| Peers {
@@ -67,6 +68,7 @@ impl Resolver<'_> {
                 pods: vec![pods(&telemetry.namespace, &telemetry.pod_labels)],
                 blocks: Vec::new(),
                 ports: vec![telemetry.port],
+                end_port: None,
             }),
             egress,
             names,
@@ -103,6 +105,7 @@ impl Resolver<'_> {
                 pods: Vec::new(),
                 blocks: vec![public_internet()],
                 ports: vec![destination.port],
+                end_port: None,
             }),
             _ => egress.push(peers(name, destination)),
         }
@@ -145,6 +148,7 @@ pub(super) fn peers(name: &str, destination: &Destination) -> Peers {
         pods: destination.namespace.iter().map(|namespace| pods(namespace, &destination.pod_labels)).collect(),
         blocks: destination.cidrs.iter().map(|cidr| Block { cidr: cidr.text.clone(), except: Vec::new() }).collect(),
         ports: vec![destination.port],
+        end_port: None,
     }
 }
 

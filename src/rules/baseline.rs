@@ -24,7 +24,8 @@ pub static BASELINE_INCOMPLETE: Rule = Rule {
     code: "baseline-incomplete",
     severity: Severity::Error,
     summary: "a baseline has what its provider needs",
-    explanation: "`postgres`, `mysql` and `mariadb`: `database` and `endpoint`. `neon`: `project` and `parent`. `embedded`: `image`.",
+    explanation: "`postgres`, `mysql` and `mariadb`: `database` and `endpoint`. `neon`: `project` and `parent`. `embedded`: `image`. \
+                  `dblab`: `api`, `parent` (a branch of the engine's), `database` and `endpoint`.",
 };
 
 pub(crate) fn is_safe(name: &str, baseline: &Baseline) -> Result<(), String> {
@@ -54,12 +55,17 @@ pub(crate) fn is_complete(name: &str, baseline: &Baseline) -> Result<(), String>
         }
         Provider::Neon => &[("project", baseline.project.is_some()), ("parent", baseline.parent.is_some())],
         Provider::Embedded => &[("image", baseline.image.is_some())],
+        Provider::Dblab => &[
+            ("api", baseline.api.is_some()),
+            ("parent", baseline.parent.is_some()),
+            ("database", baseline.database.is_some()),
+            ("endpoint", baseline.endpoint.is_some()),
+        ],
         // TODO-ENGINES
         Provider::Planetscale
         | Provider::Supabase
         | Provider::CrunchyBridge
         | Provider::Aurora
-        | Provider::Dblab
         | Provider::Cnpg => &[("project", baseline.project.is_some())],
     };
     match needed.iter().find(|(_, is_there)| !is_there) {

@@ -1,5 +1,6 @@
 //! What makes branches: one file a provider, behind one small trait.
 
+pub mod dblab;
 pub mod postgres;
 
 use std::time::SystemTime;
@@ -82,6 +83,7 @@ pub fn open(baseline: &BaselineSpec<'_>, log: &Log) -> Result<Box<dyn Engine>> {
     let entry = &*baseline.entry;
     Ok(match entry.provider {
         Provider::Postgres => Box::new(postgres::Postgres::new(admin_url(&baseline.name)?, entry, log)?),
+        Provider::Dblab => Box::new(dblab::Dblab::new(required(baseline, dblab::TOKEN)?, entry, log)?),
         provider => anyhow::bail!("databases of provider `{}` cannot be made yet", provider.name()),
     })
 }
@@ -98,8 +100,16 @@ pub fn keys(baseline: &BaselineSpec<'_>) -> Vec<String> {
             let own = admin_variable(&baseline.name);
             vec![if variable(&own).is_some() { own } else { ADMIN_URL.to_owned() }]
         }
+        Provider::Dblab => vec![dblab::TOKEN.to_owned()],
         _ => Vec::new(),
     }
+}
+
+/// A provider's key.
+fn required(baseline: &BaselineSpec<'_>, name: &str) -> Result<String> {
+    variable(name).with_context(|| {
+        format!("{name} is not set: the baseline `{}` of {} needs it", baseline.name, baseline.entry.provider.name())
+    })
 }
 
 const ADMIN_URL: &str = "DAYFLY_DATABASE_ADMIN_URL";
