@@ -11,6 +11,9 @@ pub(crate) fn service(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run e2e/databases/run"))
 }
 
+/// A policy's words for migrations, whatever they are: tests run a command of their own.
+pub(crate) const MIGRATE: &str = "migrate: {image: 'ghcr.io/acme/shop@sha256:4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945', command: [x]}";
+
 /// A test's folder.
 pub(crate) struct Lab {
     pub(crate) folder: PathBuf,
