@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::{
     lab::{Lab, MIGRATE, output, service},
     psql::psql,
-    standin::Standin,
+    standin::StandIn,
 };
 
 static ALONE: Mutex<()> = Mutex::new(());
@@ -16,8 +16,7 @@ const SEED: &str = "CREATE TABLE users (id bigint PRIMARY KEY, name text); INSER
 
 struct Engine {
     lab: Lab,
-    standin: Standin,
-    _alone: std::sync::MutexGuard<'static, ()>,
+    standin: StandIn,
 }
 
 fn baselines(safe: &str) -> String {
@@ -28,15 +27,14 @@ fn baselines(safe: &str) -> String {
 }
 
 fn engine(policy: &str) -> Engine {
-    let alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    let standin = Standin::reset("DBLAB");
-    standin.post(&json!({"source": SEED}));
     let token = service("DAYFLY_TEST_DBLAB_TOKEN");
+    let standin = StandIn::new("DBLAB", ("Verification-Token", token.clone()), &ALONE);
+    standin.control(&json!({"source": SEED}));
     let lab = Lab::new(policy, &baselines("synthetic: {by: seeds}"), &[("DBLAB_VERIFICATION_TOKEN", &token)]);
     for number in [1, 2] {
         lab.spec(number, "shop", "");
     }
-    Engine { lab, standin, _alone: alone }
+    Engine { lab, standin }
 }
 
 impl Engine {
@@ -49,23 +47,12 @@ impl Engine {
         let (policy, _) = environment.split_once("-pr-").unwrap();
         format!("dayfly.{policy}.{environment}.main")
     }
-
-    /// A call of the API as somebody else's.
-    fn call(&self, method: &str, path: &str, body: &Value) {
-        let output = std::process::Command::new("curl")
-            .args(["-sSf", "-X", method, "-H", "Content-Type: application/json", "-d", &body.to_string()])
-            .args(["-H", &format!("Verification-Token: {}", service("DAYFLY_TEST_DBLAB_TOKEN"))])
-            .arg(format!("{}{path}", service("DAYFLY_TEST_DBLAB")))
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    }
 }
 
 #[test]
 fn the_whole_way() {
     let engine = engine("dblab-way");
-    let Engine { lab, standin, .. } = &engine;
+    let Engine { lab, standin } = &engine;
     lab.spec(1, "shop", MIGRATE);
     let said = lab.db("provision", 1, &[]).fine().err;
     lab.db("provision", 2, &[]).fine();
@@ -73,7 +60,12 @@ fn the_whole_way() {
     let password = one.split([':', '@']).nth(2).unwrap();
     assert!(!said.contains(password) && !said.contains(&service("DAYFLY_TEST_DBLAB_TOKEN")), "{said}");
     lab.db("verify", 1, &[]).refused("`migrate` has not run");
-    let migrate = ["--", "sh", "-c", "psql \"$DATABASE_URL\" -qc 'ALTER TABLE users ADD mail text' && test -z \"$DBLAB_VERIFICATION_TOKEN\""];
+    let migrate = [
+        "--",
+        "sh",
+        "-c",
+        "psql \"$DATABASE_URL\" -qc 'ALTER TABLE users ADD mail text' && test -z \"$DBLAB_VERIFICATION_TOKEN\"",
+    ];
     lab.db("migrate", 1, &migrate).fine();
     lab.db("verify", 1, &[]).fine();
 
@@ -102,7 +94,8 @@ fn the_whole_way() {
 
     let alive = lab.path("alive");
     fs::write(&alive, "dblab-way-pr-1\n").unwrap();
-    lab.dayfly(&["db", "sweep", "--guardrails", &lab.guardrails_path(), "--alive", alive.to_str().unwrap(), "--apply"]).fine();
+    lab.dayfly(&["db", "sweep", "--guardrails", &lab.guardrails_path(), "--alive", alive.to_str().unwrap(), "--apply"])
+        .fine();
     assert_eq!(engine.clones().len(), 1);
     assert!(psql(&two, "SELECT 1").is_err());
     for _ in 0..2 {
@@ -111,7 +104,7 @@ fn the_whole_way() {
     assert!(engine.clones().is_empty());
     assert!(psql(&one, "SELECT 1").is_err());
     assert!(!lab.env_file(1).exists());
-    standin.assert_held();
+    standin.held_to_the_document();
 }
 
 #[test]
@@ -125,97 +118,100 @@ fn a_failed_migration_gets_a_clean_clone_with_the_same_login() {
     lab.db("migrate", 1, &["--", "sh", "-c", script]).fine();
     assert_eq!(lab.url(1), before);
     assert_eq!(psql(&before, "SELECT count(*) FROM half").unwrap(), "0");
-    assert_eq!(engine.standin.requests("POST /clone/"), 1);
-    assert_eq!(engine.standin.requests("DELETE"), 0);
-    engine.standin.assert_held();
+    assert_eq!(engine.standin.requests("POST", "/reset"), 1);
+    assert_eq!(engine.standin.requests("DELETE", ""), 0);
+    engine.standin.held_to_the_document();
 }
 
 #[test]
 fn a_clone_that_is_not_ours_is_never_touched() {
     let engine = engine("dblab-foreign");
     let foreign = json!({"id": engine.id(1), "protected": false, "db": {"username": "ada", "password": "correct horse battery staple", "db_name": "postgres"}});
-    engine.call("POST", "/clone", &foreign);
+    engine.standin.call("POST", "/clone", Some(&foreign));
     for command in ["provision", "renew", "destroy"] {
-        engine.lab.db(command, 1, &[]).refused("is not of dayfly:dblab-foreign:dblab-foreign-pr-1: nothing was changed");
+        engine
+            .lab
+            .db(command, 1, &[])
+            .refused("is not of dayfly:dblab-foreign:dblab-foreign-pr-1: nothing was changed");
     }
     let sweep = ["db", "sweep", "--guardrails", &engine.lab.guardrails_path(), "--alive", "/dev/null", "--apply"];
     engine.lab.dayfly(&sweep).fine();
     assert_eq!(engine.clones()[0]["db"]["username"], "ada");
-    assert_eq!(engine.standin.requests("DELETE") + engine.standin.requests("PATCH"), 0);
-    engine.standin.assert_held();
+    assert_eq!(engine.standin.requests("DELETE", "") + engine.standin.requests("PATCH", ""), 0);
+    engine.standin.held_to_the_document();
 }
 
 #[test]
 fn a_lease_is_renewed_and_a_clone_without_one_is_made_anew() {
     let engine = engine("dblab-lease");
-    let Engine { lab, standin, .. } = &engine;
+    let Engine { lab, standin } = &engine;
     lab.db("provision", 1, &[]).fine();
     assert_eq!(engine.clones()[0]["protected"], true);
-    standin.post(&json!({"unprotect": engine.id(1)}));
+    standin.control(&json!({"unprotect": engine.id(1)}));
     thread::sleep(Duration::from_millis(300));
     assert_eq!(engine.clones()[0]["protected"], false);
     lab.db("renew", 1, &[]).fine();
-    standin.post(&json!({"idle": engine.id(1)}));
+    standin.control(&json!({"idle": engine.id(1)}));
     thread::sleep(Duration::from_millis(300));
     assert_eq!(engine.clones()[0]["protected"], true);
     // The engine allows less than is asked for.
-    standin.post(&json!({"set": {"protection_max_minutes": 60}}));
+    standin.control(&json!({"set": {"protection_max_minutes": 60}}));
     assert!(lab.db("renew", 1, &[]).fine().err.contains("protectionMaxDurationMinutes"));
     // And one that went by itself.
     let before = lab.url(1);
-    standin.post(&json!({"unprotect": engine.id(1)}));
+    standin.control(&json!({"unprotect": engine.id(1)}));
     thread::sleep(Duration::from_millis(300));
     assert!(engine.clones().is_empty());
     lab.db("provision", 1, &[]).fine();
     assert_ne!(lab.url(1), before);
     assert_eq!(psql(&lab.url(1), "SELECT * FROM users").unwrap(), "1|ada");
-    standin.assert_held();
+    standin.held_to_the_document();
 }
 
 #[test]
 fn faults_on_the_way_leave_one_clone() {
     let engine = engine("dblab-faults");
-    let Engine { lab, standin, .. } = &engine;
-    standin.fault("POST /clone", &json!({"lose_answer": true}));
-    standin.fault("GET /clone/*", &json!({"status": 503, "times": 2}));
-    standin.fault("GET /clone/*", &json!({"status": 429}));
+    let Engine { lab, standin } = &engine;
+    standin.fault(&json!({"match": "POST /clone", "lose_answer": true}));
+    standin.fault(&json!({"match": "GET /clone/*", "status": 503, "times": 2}));
+    standin.fault(&json!({"match": "GET /clone/*", "status": 429}));
     lab.db("provision", 1, &[]).fine();
-    standin.fault("POST /clone", &json!({"status": 500}));
-    standin.fault("POST /clone", &json!({"status": 409, "message": "clone with such ID already exists"}));
+    standin.fault(&json!({"match": "POST /clone", "status": 500}));
+    standin.fault(&json!({"match": "POST /clone", "status": 409, "message": "clone with such ID already exists"}));
     lab.db("provision", 2, &[]).fine();
     assert_eq!(engine.clones().len(), 2);
-    standin.fault("PATCH /clone/*", &json!({"lose_answer": true}));
+    standin.fault(&json!({"match": "PATCH /clone/*", "lose_answer": true}));
     lab.db("renew", 1, &[]);
-    standin.fault("DELETE /clone/*", &json!({"lose_answer": true}));
+    standin.fault(&json!({"match": "DELETE /clone/*", "lose_answer": true}));
     lab.db("destroy", 1, &[]).fine();
     lab.db("destroy", 2, &[]).fine();
     assert!(engine.clones().is_empty());
 
     // A refusal is passed on, in the engine's own words.
-    standin.fault("POST /clone", &json!({"status": 400, "message": "branch not found"}));
+    standin.fault(&json!({"match": "POST /clone", "status": 400, "message": "branch not found"}));
     let said = lab.db("provision", 1, &[]);
     assert_eq!(said.code, Some(2), "{}", said.err);
     assert!(said.err.contains("branch not found") && said.err.contains("`main`"), "{}", said.err);
-    standin.assert_held();
+    standin.held_to_the_document();
 }
 
 #[test]
 fn full_engines_and_failing_clones_say_so() {
     let engine = engine("dblab-full");
-    let Engine { lab, standin, .. } = &engine;
-    standin.post(&json!({"set": {"ports": 1}}));
+    let Engine { lab, standin } = &engine;
+    standin.control(&json!({"set": {"ports": 1}}));
     lab.db("provision", 1, &[]).fine();
     let said = lab.db("provision", 2, &[]);
     assert_eq!(said.code, Some(2));
     assert!(said.err.contains("it runs 1 clones, 1 of them dayfly's") && said.err.contains("portPool"), "{}", said.err);
     lab.db("destroy", 1, &[]).fine();
 
-    standin.post(&json!({"set": {"ports": 9, "create_fails": true, "create_seconds": 0.1}}));
+    standin.control(&json!({"set": {"ports": 9, "create_fails": true, "create_seconds": 0.1}}));
     let said = lab.db("provision", 1, &[]);
     assert_eq!(said.code, Some(2));
     assert!(said.err.contains("failed 4 times: Cloning failure."), "{}", said.err);
     assert!(engine.clones().is_empty());
-    standin.assert_held();
+    standin.held_to_the_document();
 }
 
 #[test]
@@ -240,13 +236,13 @@ fn killed_and_raced_calls_end_the_same() {
     child.wait().unwrap();
     lab.db("destroy", 1, &[]).fine();
     assert!(engine.clones().is_empty());
-    engine.standin.assert_held();
+    engine.standin.held_to_the_document();
 }
 
 #[test]
 fn a_prepared_baseline_is_a_snapshot_and_only_that_is_cloned() {
     let engine = engine("dblab-baseline");
-    let Engine { lab, standin, .. } = &engine;
+    let Engine { lab, standin } = &engine;
     lab.guardrails(&baselines("sanitized: {by: masking-job, maxAge: 2d}"), "");
     lab.spec(1, "shop", "");
     lab.db("provision", 1, &[]).refused("was never prepared");
@@ -255,5 +251,5 @@ fn a_prepared_baseline_is_a_snapshot_and_only_that_is_cloned() {
     assert!(engine.clones().is_empty());
     lab.db("provision", 1, &[]).fine();
     assert_eq!(psql(&lab.url(1), "SELECT made_by FROM dayfly.baseline").unwrap(), "masking-job");
-    standin.assert_held();
+    standin.held_to_the_document();
 }

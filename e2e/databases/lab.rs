@@ -181,7 +181,11 @@ spec:
         let mut command = Command::new(env!("CARGO_BIN_EXE_dayfly"));
         for (name, _) in std::env::vars_os() {
             let name = name.to_string_lossy().into_owned();
-            if name.starts_with("DAYFLY_") || name.starts_with("DATABASE_") || name.starts_with("PG") {
+            if name.starts_with("DAYFLY_")
+                || name.starts_with("DATABASE_")
+                || name.starts_with("PG")
+                || name.starts_with("AWS_")
+            {
                 command.env_remove(name);
             }
         }

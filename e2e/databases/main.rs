@@ -1,6 +1,7 @@
 //! Databases, end to end: the program against real servers, and against vendors' APIs held to their own specifications.
 //! `e2e/databases/run` starts what the tests need; without it they fail.
 
+mod aurora;
 mod dblab;
 mod lab;
 mod postgres;

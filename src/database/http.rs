@@ -51,6 +51,11 @@ pub fn api_error(error: &anyhow::Error) -> Option<&ApiError> {
     error.chain().find_map(|cause| cause.downcast_ref())
 }
 
+/// The status of the answer that `error` is, if it is one.
+pub fn status(error: &anyhow::Error) -> Option<StatusCode> {
+    api_error(error).map(|error| error.status)
+}
+
 /// Whether `error` means that nobody knows if the request took effect: look before trying again.
 pub fn is_ambiguous(error: &anyhow::Error) -> bool {
     match api_error(error) {
@@ -59,17 +64,21 @@ pub fn is_ambiguous(error: &anyhow::Error) -> bool {
     }
 }
 
+/// A client for a provider's API.
+pub fn client() -> Result<Client> {
+    Client::builder()
+        .tls_backend_preconfigured(tls::verified(None)?)
+        .timeout(TIMEOUT)
+        .connect_timeout(Duration::from_secs(10))
+        .user_agent(concat!("dayfly/", env!("CARGO_PKG_VERSION")))
+        .build()
+        .context("no HTTP client can be made")
+}
+
 impl Api {
     /// `authorization`: a header's name and its value, which is never shown.
     pub fn new(base: &str, authorization: (&'static str, String), log: &Log) -> Result<Self> {
-        let client = Client::builder()
-            .tls_backend_preconfigured(tls::verified(None)?)
-            .timeout(TIMEOUT)
-            .connect_timeout(Duration::from_secs(10))
-            .user_agent(concat!("dayfly/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .context("no HTTP client can be made")?;
-        Ok(Self { client, base: base.trim_end_matches('/').to_owned(), authorization, log: log.clone() })
+        Ok(Self { client: client()?, base: base.trim_end_matches('/').to_owned(), authorization, log: log.clone() })
     }
 
     pub async fn get(&self, path: &str) -> Result<Value> {
@@ -81,23 +90,35 @@ impl Api {
         self.call(Method::POST, path, Some(body)).await
     }
 
+    /// Changes something to what it should be: after a lost answer, again.
     pub async fn patch(&self, path: &str, body: &Value) -> Result<Value> {
         self.call(Method::PATCH, path, Some(body)).await
     }
 
-    /// Deletes; what is gone already is fine.
-    pub async fn delete(&self, path: &str) -> Result<()> {
+    /// Posts what may take effect twice: after a lost answer, again.
+    pub async fn post_again(&self, path: &str, body: &Value) -> Result<Value> {
+        let mut pauses = Pauses::long();
+        loop {
+            match self.post(path, body).await {
+                Err(error) if is_ambiguous(&error) => self.log.doing(format!("trying again: {error:#}")),
+                answer => return answer,
+            }
+            pauses.wait().await;
+        }
+    }
+
+    /// Deletes; what is gone already is fine, and answered by nothing.
+    pub async fn delete(&self, path: &str) -> Result<Value> {
         match self.call(Method::DELETE, path, None).await {
-            Ok(_) => Ok(()),
-            Err(error) if api_error(&error).is_some_and(|error| error.status == StatusCode::NOT_FOUND) => Ok(()),
-            Err(error) => Err(error),
+            Err(error) if status(&error) == Some(StatusCode::NOT_FOUND) => Ok(Value::Null),
+            answer => answer,
         }
     }
 
     /// One call. Locked (423), too many (429) and unavailable (503) are always tried again; other failures of the server's
     /// and of the network only where a second call does nothing new.
     async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value> {
-        let is_repeatable = method == Method::GET || method == Method::DELETE;
+        let is_repeatable = [Method::GET, Method::PATCH, Method::DELETE].contains(&method);
         let mut pauses = Pauses::long();
         loop {
             self.log.doing(format!("waiting for {method} {path}"));

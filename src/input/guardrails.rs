@@ -395,13 +395,19 @@ pub struct Baseline {
     /// The provider's project (`neon`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub project: Option<String>,
-    /// What branches are made from (`neon`: a branch; `dblab`: a branch of the engine's, often `main`).
+    /// What branches are made from (`neon`: a branch; `dblab`: a branch of the engine's, often `main`; `aurora`: a cluster).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parent: Option<String>,
+    /// Where the provider keeps it (`aurora`: an AWS region).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
+    /// How large a branch's server is (`aurora`: an instance class, such as `db.t4g.medium` or `db.serverless`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub size: Option<String>,
     /// The base URL of the provider's API, if it is not the usual one (`dblab`: required).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub api: Option<Url>,
-    /// Where branches are reached, for the network policies (`postgres`, `mysql`, `mariadb`, `dblab`: required).
+    /// Where branches are reached, for the network policies (`postgres`, `mysql`, `mariadb`, `dblab`, `aurora`: required).
     #[serde(skip_serializing)]
     pub endpoint: Option<Destination>,
     /// The last port, where each branch has one of its own (`dblab`); `endpoint` has the first.

@@ -112,10 +112,7 @@ impl<'a> Resolver<'a> {
             .flatten()
             .collect(),
             embedded_image: baseline.image.clone().unwrap_or_default(),
-            endpoint: baseline
-                .endpoint
-                .as_ref()
-                .map(|endpoint| Peers { end_port: baseline.last_port, ..peers(&database.name, endpoint) }),
+            endpoint: endpoint(&database.name, baseline),
             job_peers: job_peers(operations, baseline),
             direct_secret,
             embedded,
@@ -341,6 +338,31 @@ fn server_secret(database: &Database) -> String {
     names::shorten(&format!("{}-server", database.name), names::LABEL)
 }
 
+/// Where a branch is reached. A hosted provider's addresses change: who wants them narrow says so.
+fn endpoint(name: &str, baseline: &Baseline) -> Option<Peers> {
+    match &baseline.endpoint {
+        Some(endpoint) => Some(Peers { end_port: baseline.last_port, ..peers(name, endpoint) }),
+        None if is_hosted(baseline.provider) => Some(Peers {
+            name: name.to_owned(),
+            pods: Vec::new(),
+            blocks: vec![public_internet()],
+            ports: hosted_ports(baseline.provider).to_vec(),
+            end_port: None,
+        }),
+        None => None,
+    }
+}
+
+/// Whether branches and API are the provider's, on the public internet.
+fn is_hosted(provider: Provider) -> bool {
+    matches!(provider, Provider::Neon | Provider::Planetscale | Provider::Supabase | Provider::CrunchyBridge)
+}
+
+/// Neon's pooler has its database's port, and `PlanetScale` has both servers and a pooler of its own.
+fn hosted_ports(provider: Provider) -> &'static [u16] {
+    if provider == Provider::Planetscale { &[3306, 5432] } else { &[5432] }
+}
+
 /// What a Job reaches: the Kubernetes API, the provider's, and the branch itself.
 fn job_peers(operations: &Operations, baseline: &Baseline) -> Peers {
     let api = &operations.api_server;
@@ -350,11 +372,9 @@ fn job_peers(operations: &Operations, baseline: &Baseline) -> Peers {
         blocks.push(Block { cidr: "0.0.0.0/0".into(), except: Vec::new() });
     }
     let mut pods = Vec::new();
-    let is_hosted = matches!(
-        baseline.provider,
-        Provider::Neon | Provider::Planetscale | Provider::Supabase | Provider::CrunchyBridge | Provider::Aurora
-    );
-    if is_hosted {
+    // An Aurora cluster is in a network of one's own, its API is not.
+    let is_public = is_hosted(baseline.provider) || baseline.provider == Provider::Aurora;
+    if is_public {
         blocks.push(public_internet());
     }
     // The engine's API is where its clones are, and RDS may have an endpoint inside the network.
@@ -364,7 +384,7 @@ fn job_peers(operations: &Operations, baseline: &Baseline) -> Peers {
         pods.extend(endpoint.pods);
     }
     let mut ports = api.ports.clone();
-    let api_port = baseline.api.as_deref().map_or_else(|| is_hosted.then_some(443), port);
+    let api_port = baseline.api.as_deref().map_or_else(|| is_public.then_some(443), port);
     ports.extend(api_port.filter(|port| !api.ports.contains(port)));
     Peers { name: "api".into(), pods, blocks, ports, end_port: None }
 }

@@ -25,7 +25,8 @@ pub static BASELINE_INCOMPLETE: Rule = Rule {
     severity: Severity::Error,
     summary: "a baseline has what its provider needs",
     explanation: "`postgres`, `mysql` and `mariadb`: `database` and `endpoint`. `neon`: `project` and `parent`. `embedded`: `image`. \
-                  `dblab`: `api`, `parent` (a branch of the engine's), `database` and `endpoint`.",
+                  `aurora`: `region`, `parent` (a cluster), `database`, `size` (an \
+                  instance class) and `endpoint`. `dblab`: `api`, `parent` (a branch of the engine's), `database` and `endpoint`.",
 };
 
 pub(crate) fn is_safe(name: &str, baseline: &Baseline) -> Result<(), String> {
@@ -55,6 +56,13 @@ pub(crate) fn is_complete(name: &str, baseline: &Baseline) -> Result<(), String>
         }
         Provider::Neon => &[("project", baseline.project.is_some()), ("parent", baseline.parent.is_some())],
         Provider::Embedded => &[("image", baseline.image.is_some())],
+        Provider::Aurora => &[
+            ("region", baseline.region.is_some()),
+            ("parent", baseline.parent.is_some()),
+            ("database", baseline.database.is_some()),
+            ("size", baseline.size.is_some()),
+            ("endpoint", baseline.endpoint.is_some()),
+        ],
         Provider::Dblab => &[
             ("api", baseline.api.is_some()),
             ("parent", baseline.parent.is_some()),
@@ -62,11 +70,9 @@ pub(crate) fn is_complete(name: &str, baseline: &Baseline) -> Result<(), String>
             ("endpoint", baseline.endpoint.is_some()),
         ],
         // TODO-ENGINES
-        Provider::Planetscale
-        | Provider::Supabase
-        | Provider::CrunchyBridge
-        | Provider::Aurora
-        | Provider::Cnpg => &[("project", baseline.project.is_some())],
+        Provider::Planetscale | Provider::Supabase | Provider::CrunchyBridge | Provider::Cnpg => {
+            &[("project", baseline.project.is_some())]
+        }
     };
     match needed.iter().find(|(_, is_there)| !is_there) {
         Some((field, _)) => Err(format!("the baseline `{name}` has no `{field}`")),

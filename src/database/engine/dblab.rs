@@ -22,7 +22,7 @@ use crate::{
     database::{
         connection::ConnectionUrl,
         failure::refuse,
-        http::{Api, api_error, is_ambiguous},
+        http::{Api, is_ambiguous, status},
         log::Log,
         mark::Mark,
         random,
@@ -117,7 +117,7 @@ impl Dblab {
     async fn clone(&self, id: &str) -> Result<Option<Clone>> {
         match self.api.get(&path(id)).await {
             Ok(clone) => serde_json::from_value(clone).context("the engine's clone cannot be read").map(Some),
-            Err(error) if has_status(&error, StatusCode::NOT_FOUND) => Ok(None),
+            Err(error) if status(&error) == Some(StatusCode::NOT_FOUND) => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -245,7 +245,7 @@ impl Dblab {
                 match self.api.delete(&path(id)).await {
                     // Somebody renewed it between the two.
                     Err(error) if format!("{error:#}").contains("protected") => {}
-                    result => result?,
+                    result => drop(result?),
                 }
             }
             pauses.wait().await;
@@ -286,9 +286,9 @@ impl Engine for Dblab {
     }
 
     async fn reset(&self, spec: &Spec<'_>, branch: &Branch) -> Result<Branch> {
-        if let Some((Clone { snapshot: Some(snapshot), status, .. }, own)) = self.own(spec).await?
+        if let Some((Clone { snapshot: Some(snapshot), status: Status { code, .. }, .. }, own)) = self.own(spec).await?
             && own.id == branch.id
-            && status.code == "OK"
+            && code == "OK"
         {
             // The same data; port and login stay.
             let body = json!({"snapshotID": snapshot.id, "latest": false});
@@ -362,13 +362,9 @@ fn is_full(message: &str) -> bool {
     message.contains("available port") || message.contains("free port")
 }
 
-fn has_status(error: &anyhow::Error, status: StatusCode) -> bool {
-    api_error(error).is_some_and(|error| error.status == status)
-}
-
 fn gone_is_fine(result: Result<()>) -> Result<()> {
     match result {
-        Err(error) if has_status(&error, StatusCode::NOT_FOUND) => Ok(()),
+        Err(error) if status(&error) == Some(StatusCode::NOT_FOUND) => Ok(()),
         result => result,
     }
 }

@@ -1,5 +1,6 @@
 //! What makes branches: one file a provider, behind one small trait.
 
+pub mod aurora;
 pub mod dblab;
 pub mod postgres;
 
@@ -83,7 +84,8 @@ pub fn open(baseline: &BaselineSpec<'_>, log: &Log) -> Result<Box<dyn Engine>> {
     let entry = &*baseline.entry;
     Ok(match entry.provider {
         Provider::Postgres => Box::new(postgres::Postgres::new(admin_url(&baseline.name)?, entry, log)?),
-        Provider::Dblab => Box::new(dblab::Dblab::new(required(baseline, dblab::TOKEN)?, entry, log)?),
+        Provider::Aurora => Box::new(aurora::Aurora::new(admin_url(&baseline.name)?, entry, log)?),
+        Provider::Dblab => Box::new(dblab::Dblab::new(key(&baseline.name, dblab::TOKEN)?, entry, log)?),
         provider => anyhow::bail!("databases of provider `{}` cannot be made yet", provider.name()),
     })
 }
@@ -96,20 +98,11 @@ pub fn has_key(baseline: &BaselineSpec<'_>) -> bool {
 /// The environment variables with a provider's key: none of them is handed to the team's programs.
 pub fn keys(baseline: &BaselineSpec<'_>) -> Vec<String> {
     match baseline.entry.provider {
-        Provider::Postgres | Provider::Mysql | Provider::Mariadb | Provider::Aurora => {
-            let own = admin_variable(&baseline.name);
-            vec![if variable(&own).is_some() { own } else { ADMIN_URL.to_owned() }]
-        }
+        Provider::Postgres | Provider::Mysql | Provider::Mariadb => vec![admin_key(&baseline.name)],
+        Provider::Aurora => aurora::keys().into_iter().chain([admin_key(&baseline.name)]).collect(),
         Provider::Dblab => vec![dblab::TOKEN.to_owned()],
         _ => Vec::new(),
     }
-}
-
-/// A provider's key.
-fn required(baseline: &BaselineSpec<'_>, name: &str) -> Result<String> {
-    variable(name).with_context(|| {
-        format!("{name} is not set: the baseline `{}` of {} needs it", baseline.name, baseline.entry.provider.name())
-    })
 }
 
 const ADMIN_URL: &str = "DAYFLY_DATABASE_ADMIN_URL";
@@ -117,6 +110,19 @@ const ADMIN_URL: &str = "DAYFLY_DATABASE_ADMIN_URL";
 /// A baseline on a second server has a variable of its own: `DAYFLY_DATABASE_ADMIN_URL_STOREFRONT`.
 fn admin_variable(baseline: &str) -> String {
     format!("{ADMIN_URL}_{}", baseline.to_uppercase().replace('-', "_"))
+}
+
+/// The variable that has a baseline's administrator here.
+fn admin_key(baseline: &str) -> String {
+    let own = admin_variable(baseline);
+    if variable(&own).is_some() { own } else { ADMIN_URL.to_owned() }
+}
+
+/// A provider's key.
+fn key(baseline: &str, name: &str) -> Result<String> {
+    variable(name)
+        .map(|key| key.trim().to_owned())
+        .with_context(|| format!("{name} is not set: the baseline `{baseline}` needs its provider's key"))
 }
 
 /// The administrator's URL of a baseline's server.
