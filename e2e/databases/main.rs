@@ -2,8 +2,10 @@
 //! `e2e/databases/run` starts what the tests need; without it they fail.
 
 mod aurora;
+mod crunchy_bridge;
 mod dblab;
 mod lab;
 mod postgres;
 mod psql;
 mod standin;
+mod supabase;

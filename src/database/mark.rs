@@ -62,6 +62,11 @@ impl Mark {
         })
     }
 
+    /// The role of its environment, where dayfly makes one: as the spec calls it.
+    pub fn role(&self) -> String {
+        names::provider(&[&self.environment, &self.database, "user"])
+    }
+
     /// Whether it is the mark of this environment's database, whatever it was branched from.
     pub fn is_of(&self, spec: &Spec<'_>) -> bool {
         self.owner == spec.owner && self.environment == spec.environment && self.database == spec.database
@@ -72,6 +77,14 @@ impl Mark {
 mod tests {
     use super::Mark;
     use crate::database::spec;
+
+    #[test]
+    fn a_role_is_called_as_the_spec_calls_it() {
+        let json = r#"{"provider":"neon","synthetic":{"by":"seeds"}}"#;
+        let entry = std::borrow::Cow::Owned(serde_json::from_str(json).unwrap());
+        let spec = spec::local(&spec::BaselineSpec { name: "shop".into(), entry }, "local-ada", 9);
+        assert_eq!(Mark::new(&spec).role(), spec.names.role);
+    }
 
     #[test]
     fn a_name_says_as_much_as_a_mark() {

@@ -392,16 +392,17 @@ pub struct Baseline {
     /// The database's name at the server (`postgres`, `mysql`, `mariadb`), or in each branch.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub database: Option<String>,
-    /// The provider's project (`neon`).
+    /// The provider's project (`neon`, `supabase`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub project: Option<String>,
-    /// What branches are made from (`neon`: a branch; `dblab`: a branch of the engine's, often `main`; `aurora`: a cluster).
+    /// What branches are made from (`neon`: a branch; `dblab`: a branch of the engine's, often `main`; `aurora`, `crunchy-bridge`: a cluster).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parent: Option<String>,
     /// Where the provider keeps it (`aurora`: an AWS region).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
-    /// How large a branch's server is (`aurora`: an instance class, such as `db.t4g.medium` or `db.serverless`).
+    /// How large a branch's server is (`aurora`: an instance class, such as `db.t4g.medium` or `db.serverless`;
+    /// `supabase`: an instance size; `crunchy-bridge`: a plan).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub size: Option<String>,
     /// The base URL of the provider's API, if it is not the usual one (`dblab`: required).

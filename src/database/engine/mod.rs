@@ -1,8 +1,10 @@
 //! What makes branches: one file a provider, behind one small trait.
 
 pub mod aurora;
+pub mod crunchy_bridge;
 pub mod dblab;
 pub mod postgres;
+pub mod supabase;
 
 use std::time::SystemTime;
 
@@ -85,6 +87,13 @@ pub fn open(baseline: &BaselineSpec<'_>, log: &Log) -> Result<Box<dyn Engine>> {
     Ok(match entry.provider {
         Provider::Postgres => Box::new(postgres::Postgres::new(admin_url(&baseline.name)?, entry, log)?),
         Provider::Aurora => Box::new(aurora::Aurora::new(admin_url(&baseline.name)?, entry, log)?),
+        Provider::CrunchyBridge => {
+            Box::new(crunchy_bridge::CrunchyBridge::new(&key(&baseline.name, crunchy_bridge::KEY)?, entry, log)?)
+        }
+        Provider::Supabase => {
+            let admin = admin_url(&baseline.name).ok();
+            Box::new(supabase::Supabase::new(&key(&baseline.name, supabase::TOKEN)?, entry, admin, log)?)
+        }
         Provider::Dblab => Box::new(dblab::Dblab::new(key(&baseline.name, dblab::TOKEN)?, entry, log)?),
         provider => anyhow::bail!("databases of provider `{}` cannot be made yet", provider.name()),
     })
@@ -100,6 +109,11 @@ pub fn keys(baseline: &BaselineSpec<'_>) -> Vec<String> {
     match baseline.entry.provider {
         Provider::Postgres | Provider::Mysql | Provider::Mariadb => vec![admin_key(&baseline.name)],
         Provider::Aurora => aurora::keys().into_iter().chain([admin_key(&baseline.name)]).collect(),
+        Provider::CrunchyBridge => vec![crunchy_bridge::KEY.to_owned()],
+        Provider::Supabase => {
+            let admin = Some(admin_key(&baseline.name)).filter(|name| variable(name).is_some());
+            admin.into_iter().chain([supabase::TOKEN.to_owned()]).collect()
+        }
         Provider::Dblab => vec![dblab::TOKEN.to_owned()],
         _ => Vec::new(),
     }

@@ -40,9 +40,8 @@ use crate::{
 /// What begins the keys of dayfly's tags.
 const TAGS: &str = "dayfly:";
 
-/// Tags besides the mark: when the lease ends, and the environment's role.
+/// The tag besides the mark: when the lease ends.
 const EXPIRES: &str = "expires";
-const ROLE: &str = "role";
 
 /// States of clusters and instances that do not pass.
 const FAILED: [&str; 8] = [
@@ -258,7 +257,6 @@ impl Aurora {
         let mut tags: Vec<(String, String)> =
             fields.map(|(key, value)| (key.clone(), value.as_str().unwrap_or_default().replace(',', " "))).collect();
         tags.push(pair(EXPIRES, &time::text(time::after(spec.lease_seconds))));
-        tags.push(pair(ROLE, &spec.names.role));
         Ok(tags)
     }
 
@@ -268,18 +266,16 @@ impl Aurora {
     }
 
     /// Bars the environment's role, as far as the cluster can be reached: it goes anyway.
-    async fn revoke(&self, cluster: &Cluster) {
-        let Some(role) = cluster.tags.get(ROLE).filter(|_| cluster.status == "available" && cluster.instances > 0)
-        else {
+    async fn revoke(&self, cluster: &Cluster, branch: &Branch) {
+        if cluster.status != "available" || cluster.instances == 0 {
             return;
-        };
+        }
         let revoked = async {
-            let admin = self.admin(cluster)?;
-            let client = match session::postgres::connect(&admin).await {
+            let client = match session::postgres::connect(&self.admin(cluster)?).await {
                 Ok(client) => client,
                 Err(session::NoSession::Rejected(error) | session::NoSession::Unreachable(error)) => return Err(error),
             };
-            role::revoke(&client, role).await
+            role::revoke(&client, &branch.mark.role()).await
         };
         if let Err(error) = revoked.await {
             self.log.warn(format!("the login of `{}` goes with its cluster, and not before: {error:#}", cluster.name));
@@ -347,9 +343,9 @@ impl Engine for Aurora {
         let mut parameters = vec![pair("ResourceName", &cluster.arn)];
         parameters.extend(tags(&[pair(EXPIRES, &time::text(until))]));
         self.rds.call("AddTagsToResource", &parameters).await?;
-        if let Some(role) = cluster.tags.get(ROLE).filter(|_| branch.is_complete) {
+        if branch.is_complete {
             let client = role::enter(&self.admin(&cluster)?, &self.log).await?;
-            role::renew(&client, role, until).await?;
+            role::renew(&client, &branch.mark.role(), until).await?;
         }
         Ok(())
     }
@@ -364,7 +360,7 @@ impl Engine for Aurora {
                 return Ok(());
             }
             if !is_revoked {
-                self.revoke(&cluster).await;
+                self.revoke(&cluster, branch).await;
                 is_revoked = true;
             }
             for (instance, status) in self.instances(&cluster.name).await? {
