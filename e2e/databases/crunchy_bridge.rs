@@ -26,8 +26,9 @@ fn team(policy: &str) -> Team {
     let state = standin.control(&json!({"source": SEED}));
     let parent = state["clusters"][0]["id"].as_str().unwrap().to_owned();
     let baselines = format!(
-        "shop: {{provider: crunchy-bridge, api: '{}', parent: {parent}, database: postgres, size: hobby-2, synthetic: {{by: seeds}}}}",
-        standin.api
+        "shop: {{provider: crunchy-bridge, api: '{}', project: {}, parent: {parent}, database: postgres, size: hobby-2, synthetic: {{by: seeds}}}}",
+        standin.api,
+        service("DAYFLY_TEST_CRUNCHY_BRIDGE_TEAM"),
     );
     let lab = Lab::new(policy, &baselines, &[("CRUNCHY_BRIDGE_API_KEY", &key)]);
     for number in [1, 2] {

@@ -392,7 +392,7 @@ pub struct Baseline {
     /// The database's name at the server (`postgres`, `mysql`, `mariadb`), or in each branch.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub database: Option<String>,
-    /// The provider's project (`neon`, `supabase`).
+    /// The provider's project (`neon`, `supabase`), or team (`crunchy-bridge`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub project: Option<String>,
     /// What branches are made from (`neon`: a branch; `dblab`: a branch of the engine's, often `main`; `aurora`, `crunchy-bridge`: a cluster).

@@ -168,7 +168,7 @@ impl<'a> Resolver<'a> {
             guardrails.baselines.iter().find(|(other, _)| *other == name)
         });
         // A server or a project removes its branch by name, whatever it was made from.
-        let place = |baseline: &'a Baseline| (baseline.provider, &baseline.project, &baseline.api);
+        let place = |baseline: &'a Baseline| (baseline.provider, &baseline.project, &baseline.region, &baseline.api);
         let mut places: Vec<(&str, &'a Baseline)> = Vec::with_capacity(2);
         for (name, baseline) in asked.into_iter().chain(restricted) {
             // An embedded database goes with its namespace.

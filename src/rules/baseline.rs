@@ -26,8 +26,8 @@ pub static BASELINE_INCOMPLETE: Rule = Rule {
     summary: "a baseline has what its provider needs",
     explanation: "`postgres`, `mysql` and `mariadb`: `database` and `endpoint`. `neon`: `project` and `parent`. `embedded`: `image`. \
                   `aurora`: `region`, `parent` (a cluster), `database`, `size` (an \
-                  instance class) and `endpoint`. `crunchy-bridge`: `parent` (a cluster's id) and \
-                  `database`. `supabase`: `project`. `dblab`: `api`, `parent` (a branch of the engine's), `database` and `endpoint`.",
+                  instance class) and `endpoint`. `crunchy-bridge`: `project` (a \
+                  team's id), `parent` (a cluster's id) and `database`. `supabase`: `project`. `dblab`: `api`, `parent` (a branch of the engine's), `database` and `endpoint`.",
 };
 
 pub(crate) fn is_safe(name: &str, baseline: &Baseline) -> Result<(), String> {
@@ -70,7 +70,11 @@ pub(crate) fn is_complete(name: &str, baseline: &Baseline) -> Result<(), String>
             ("database", baseline.database.is_some()),
             ("endpoint", baseline.endpoint.is_some()),
         ],
-        Provider::CrunchyBridge => &[("parent", baseline.parent.is_some()), ("database", baseline.database.is_some())],
+        Provider::CrunchyBridge => &[
+            ("project", baseline.project.is_some()),
+            ("parent", baseline.parent.is_some()),
+            ("database", baseline.database.is_some()),
+        ],
         // TODO-ENGINES
         Provider::Planetscale | Provider::Supabase | Provider::Cnpg => &[("project", baseline.project.is_some())],
     };

@@ -36,10 +36,10 @@ const API: &str = "https://api.crunchybridge.com";
 
 pub struct CrunchyBridge {
     api: Api,
+    team: String,
     /// The cluster that is forked.
     parent: String,
     database: String,
-    subject: String,
     plan: Option<String>,
     log: Log,
 }
@@ -48,7 +48,8 @@ pub struct CrunchyBridge {
 struct Cluster {
     id: String,
     name: String,
-    team_id: String,
+    /// What it is a fork of, where that is told.
+    cluster_id: Option<String>,
     created_at: String,
     plan_id: Option<String>,
 }
@@ -66,30 +67,17 @@ impl CrunchyBridge {
         let api = baseline.api.as_deref().unwrap_or(API);
         Ok(Self {
             api: Api::new(api, ("Authorization", format!("Bearer {key}")), log)?,
+            team: baseline.project.clone().context("the baseline has no `project`")?,
             parent: baseline.parent.clone().context("the baseline has no `parent`")?,
             database: baseline.database.clone().context("the baseline has no `database`")?,
-            subject: baseline.subject(),
             plan: baseline.size.clone(),
             log: log.clone(),
         })
     }
 
-    /// All clusters of the baseline's team.
+    /// All clusters of the team.
     async fn clusters(&self) -> Result<Vec<Cluster>> {
-        let parent = match self.api.get(&format!("/clusters/{}", self.parent)).await {
-            Ok(parent) => parent,
-            Err(error) if matches!(status(&error), Some(StatusCode::NOT_FOUND | StatusCode::FORBIDDEN)) => {
-                return Err(error).with_context(|| {
-                    format!(
-                        "the cluster `{}`, which the guardrails name as baseline, is not there for this key",
-                        self.parent
-                    )
-                });
-            }
-            Err(error) => return Err(error),
-        };
-        let parent: Cluster = serde_json::from_value(parent).context("Crunchy Bridge's cluster cannot be read")?;
-        let first = format!("/clusters?team_id={}", parent.team_id);
+        let first = format!("/clusters?team_id={}", self.team);
         let mut path = first.clone();
         let mut clusters = Vec::new();
         loop {
@@ -105,7 +93,9 @@ impl CrunchyBridge {
 
     /// A cluster that is dayfly's.
     fn branch(&self, cluster: &Cluster) -> Option<Branch> {
-        let mark = Mark::of_name(&cluster.name, self.subject.clone(), cluster.created_at.clone());
+        let parent = cluster.cluster_id.as_ref().unwrap_or(&self.parent);
+        let baseline = format!("crunchy-bridge/{}/{parent}/{}", self.team, self.database);
+        let mark = Mark::of_name(&cluster.name, baseline, cluster.created_at.clone());
         Some(Branch {
             id: cluster.id.clone(),
             name: cluster.name.clone(),

@@ -45,7 +45,7 @@ const USERS: &str = "dayfly_";
 const ATTEMPTS: u32 = 4;
 
 /// How long the clone lives in which a baseline is prepared.
-const PREPARING: Duration = Duration::from_secs(4 * 3600);
+const PREPARING: Duration = Duration::from_hours(4);
 
 pub struct Dblab {
     api: Api,
@@ -310,7 +310,7 @@ impl Engine for Dblab {
         let body = json!({"protected": true, "protectionDurationMinutes": minutes(lease)});
         let answer = self.api.patch(&path(&clone.id), &body).await?;
         let till = answer["protectedTill"].as_str().and_then(|till| time::parse(till).ok());
-        if let Some(till) = till.filter(|till| *till + Duration::from_secs(3600) < until) {
+        if let Some(till) = till.filter(|till| *till + Duration::from_hours(1) < until) {
             self.log.warn(format!(
                 "the engine protects the clone until {} only (`protectionMaxDurationMinutes`): let the sweep run more often than that",
                 time::text(till)

@@ -67,7 +67,9 @@ impl Rds {
                         || matches!(error.status.as_u16(), 429 | 503)
                         || (error.status.is_server_error() && action.starts_with("Describe"))
                 }
-                None => action.starts_with("Describe") && error.chain().any(|cause| cause.is::<reqwest::Error>()),
+                None => {
+                    action.starts_with("Describe") && error.chain().any(<dyn std::error::Error>::is::<reqwest::Error>)
+                }
             };
             if !again {
                 return Err(error);

@@ -213,7 +213,7 @@ impl Aurora {
         for (index, group) in source.security_groups.iter().enumerate() {
             parameters.push(pair(&format!("VpcSecurityGroupIds.VpcSecurityGroupId.{}", index + 1), group));
         }
-        parameters.extend(tags(&self.tags(spec)?));
+        parameters.extend(tags(&new_tags(spec)?));
         self.log.info(format!("cloning the cluster `{}`", self.parent));
         let asked = self.rds.call("RestoreDBClusterToPointInTime", &parameters).await;
         self.looked_at(asked, "the cluster cannot be cloned").await
@@ -249,15 +249,6 @@ impl Aurora {
             }
             Err(error) => Err(error).context(context),
         }
-    }
-
-    fn tags(&self, spec: &Spec<'_>) -> Result<Vec<(String, String)>> {
-        let mark = serde_json::to_value(Mark::new(spec))?;
-        let fields = mark.as_object().context("a mark has fields")?.iter();
-        let mut tags: Vec<(String, String)> =
-            fields.map(|(key, value)| (key.clone(), value.as_str().unwrap_or_default().replace(',', " "))).collect();
-        tags.push(pair(EXPIRES, &time::text(time::after(spec.lease_seconds))));
-        Ok(tags)
     }
 
     /// The administrator, in a clone's database.
@@ -429,6 +420,16 @@ fn instance(cluster: &str) -> String {
 
 fn pair(name: &str, value: &str) -> (String, String) {
     (name.to_owned(), value.to_owned())
+}
+
+/// The tags of a new clone.
+fn new_tags(spec: &Spec<'_>) -> Result<Vec<(String, String)>> {
+    let mark = serde_json::to_value(Mark::new(spec))?;
+    let fields = mark.as_object().context("a mark has fields")?.iter();
+    let mut tags: Vec<(String, String)> =
+        fields.map(|(key, value)| (key.clone(), value.as_str().unwrap_or_default().replace(',', " "))).collect();
+    tags.push(pair(EXPIRES, &time::text(time::after(spec.lease_seconds))));
+    Ok(tags)
 }
 
 /// Tags as RDS takes them.

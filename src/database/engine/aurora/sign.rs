@@ -26,7 +26,7 @@ pub(super) fn authorization(
     let scope = [day, scope[0], scope[1], "aws4_request"];
     let names: Vec<&str> = headers.iter().map(|(name, _)| *name).collect();
     let names = names.join(";");
-    let lines: String = headers.iter().map(|(name, value)| format!("{name}:{value}\n")).collect();
+    let lines: String = headers.iter().flat_map(|(name, value)| [*name, ":", *value, "\n"]).collect();
     let request = format!("POST\n{path}\n\n{lines}\n{names}\n{}", sha256(body.as_bytes()));
     let text = format!("AWS4-HMAC-SHA256\n{at}\n{}\n{}", scope.join("/"), sha256(request.as_bytes()));
     let secret = hmac::Key::new(hmac::HMAC_SHA256, format!("AWS4{}", credentials.secret).as_bytes());
