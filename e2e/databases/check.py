@@ -85,13 +85,14 @@ def neon():
     api.control(parent={"name": "baseline", "protected": True})
     baseline = next(b for b in api.expect(200, "GET", f"{branches}?search=base")["branches"] if b["name"] == "baseline")["id"]
     main = next(b for b in api.expect(200, "GET", branches)["branches"] if b["default"])["id"]
-    api.control(set={"lock": True})
+    api.control(set={"operation_seconds": 3})
     assert psql(uri(main), "create table t (email text); insert into t values ('a@b.c')") is not None
     create = {"branch": {"name": "pr-1", "parent_id": main, "expires_at": soon(3600)}, "endpoints": [{"type": "read_write"}], "annotation_value": {"env": "pr-1"}}
     made = api.expect(201, "POST", branches, create)
     branch = made["branch"]["id"]
     assert made["branch"]["current_state"] == "init" and psql(uri(branch), "select 1") is None, "a branch isn't there before its operations are finished"
     api.expect(423, "POST", branches, {"branch": {"name": "pr-2"}})
+    api.control(set={"operation_seconds": 0.3})
     finished(made)
     api.expect(409, "POST", branches, create)
     assert psql(uri(branch), "insert into t values ('x'); alter table t add n int; select count(*) from t") == "2"
@@ -293,7 +294,7 @@ def aurora():
     from botocore.exceptions import ClientError, HTTPClientError
 
     api = Client("AURORA", "")
-    api.control(reset=True, source="CREATE TABLE t (n int); INSERT INTO t VALUES (1)")
+    api.control(reset=True, source="CREATE TABLE t (n int); INSERT INTO t VALUES (1)", set={"create_seconds": 3})
 
     def client(secret):
         key = os.environ["DAYFLY_TEST_AURORA_KEY_ID"]
@@ -343,7 +344,7 @@ def aurora():
 
 def crunchy_bridge():
     api = Client("CRUNCHY_BRIDGE", f"Bearer {os.environ['DAYFLY_TEST_CRUNCHY_BRIDGE_KEY']}")
-    api.control(reset=True, source="CREATE TABLE t (n int); INSERT INTO t VALUES (1)")
+    api.control(reset=True, source="CREATE TABLE t (n int); INSERT INTO t VALUES (1)", set={"create_seconds": 4})
     listing = f"/clusters?team_id={os.environ['DAYFLY_TEST_CRUNCHY_BRIDGE_TEAM']}"
     source = next(c["id"] for c in api.expect(200, "GET", listing)["clusters"] if c["name"] == "baseline")
     forks = f"/clusters/{source}/forks"

@@ -79,6 +79,7 @@ fn the_whole_way() {
     assert!(psql(&elsewhere, "SELECT 1").unwrap_err().contains("authentication failed"));
     assert_eq!(psql(&one, "SELECT rolsuper FROM pg_roles WHERE rolname = current_user").unwrap(), "f");
 
+    lab.db("provision", 1, &["--rotate"]).refused("keeps a branch's password");
     // A lost file gives the same clone, with its data.
     fs::remove_file(lab.env_file(1)).unwrap();
     lab.db("provision", 1, &[]).fine();

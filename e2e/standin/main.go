@@ -1,7 +1,8 @@
 // The stand-in is the one program in every image that the end-to-end tests need: the team's workload, its migration and seed
 // commands, dayfly's database commands, and a probe that tries connections. Its name and first argument say which.
 //
-//	                       serve HTTP on $PORT (8080): /healthz, /set/NAME says whether variable NAME is set
+//	                       serve HTTP on $PORT (8080): /healthz, /set/NAME says whether variable NAME is set; or, where $PGDATA
+//	                       is set as for a PostgreSQL, listen on its port
 //	npx …, npm …, node …   log the command line; node goes on sleeping, as a worker would
 //	db COMMAND …           what the Jobs of a database do for the cluster (database.go)
 //	dial HOST:PORT         connect within 3 s, or exit 1
@@ -31,9 +32,12 @@ func main() {
 
 	command, arguments := filepath.Base(os.Args[0]), os.Args[1:]
 	if command == "standin" || command == "dayfly" {
-		command = "serve"
 		if len(arguments) > 0 {
 			command, arguments = arguments[0], arguments[1:]
+		} else if os.Getenv("PGDATA") != "" {
+			command, arguments = "listen", []string{":5432"}
+		} else {
+			command = "serve"
 		}
 	}
 	switch command {

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::{log::Log, retry::Pauses, tls};
 
 /// One request may take this long.
-const TIMEOUT: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_mins(1);
 
 /// An API, and how to sign in to it.
 pub struct Api {
@@ -60,7 +60,7 @@ pub fn status(error: &anyhow::Error) -> Option<StatusCode> {
 pub fn is_ambiguous(error: &anyhow::Error) -> bool {
     match api_error(error) {
         Some(error) => error.status.is_server_error() && error.status != StatusCode::SERVICE_UNAVAILABLE,
-        None => error.chain().any(|cause| cause.is::<reqwest::Error>()),
+        None => error.chain().any(<dyn std::error::Error>::is::<reqwest::Error>),
     }
 }
 
@@ -85,7 +85,7 @@ impl Api {
         self.call(Method::GET, path, None).await
     }
 
-    /// Posts once the API is free. An answer that was lost is not asked for again ([`is_ambiguous`]).
+    /// Posts once the API is free; `Value::Null` is no body. An answer that was lost is not asked for again ([`is_ambiguous`]).
     pub async fn post(&self, path: &str, body: &Value) -> Result<Value> {
         self.call(Method::POST, path, Some(body)).await
     }
@@ -148,7 +148,7 @@ impl Api {
             .request(method.clone(), format!("{}{path}", self.base))
             .header(self.authorization.0, &self.authorization.1)
             .header(header::ACCEPT, "application/json");
-        if let Some(body) = body {
+        if let Some(body) = body.filter(|body| !body.is_null()) {
             request = request.json(body);
         }
         // Its own words would hold the URL, which is fine, and nothing of the headers.

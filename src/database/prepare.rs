@@ -55,7 +55,7 @@ pub async fn prepare(
     session.vacuum().await?;
     drop(session);
     engine.freeze_baseline().await?;
-    log.info(format!("the baseline `{}` is frozen: branches are made from it as it is now", baseline.name));
+    log.info(format!("the baseline `{}` is prepared: branches may be made from it", baseline.name));
     Ok(envelope)
 }
 

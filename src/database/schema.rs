@@ -1,5 +1,6 @@
 //! The shape of a database, as one digest: a column that nobody masked is a column that the digest does not know.
 
+use ct_codecs::{Encoder as _, Hex};
 use ring::digest::{SHA256, digest as hash};
 
 use super::session::Column;
@@ -10,8 +11,7 @@ pub fn sha256(bytes: &[u8]) -> String {
 }
 
 pub fn hexadecimal(bytes: &[u8]) -> String {
-    let digit = |bits: u8| char::from_digit(bits.into(), 16).unwrap_or_default();
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+    Hex::encode_to_string(bytes).unwrap_or_default()
 }
 
 /// The digest of all columns: schema, table, name and type of each, whatever their order.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Ordered,
-    scalar::{Cidr, DnsLabel, DnsName, Duration, ImagePrefix, LabelValue, Quantity, RelativePath, Url},
+    scalar::{Cidr, DnsLabel, DnsName, Duration, ImagePrefix, LabelValue, Port, Quantity, RelativePath, Url},
 };
 use crate::{
     database::attestation::{AttestationKey, Envelope},
@@ -219,7 +219,8 @@ pub enum Tls {
     /// The Gateway or the controller has one for all hosts.
     #[default]
     Wildcard,
-    /// cert-manager makes one for each host; this is the name of its `ClusterIssuer`.
+    /// cert-manager makes one for each host; this is the name of its `ClusterIssuer`. It must answer challenges by DNS: one
+    /// by HTTP is answered by a Pod in the preview, which nothing can reach there.
     ClusterIssuer(DnsName),
 }
 
@@ -273,7 +274,7 @@ pub struct Dns {
     pub cidrs: Vec<Cidr>,
     /// The Pods' port; OpenShift's is 5353.
     #[serde(default = "default_dns_port")]
-    pub port: u16,
+    pub port: Port,
 }
 
 /// Something that previews may reach: a host name, addresses, or Pods of a namespace.
@@ -291,7 +292,7 @@ pub struct Destination {
     #[serde(default)]
     pub pod_labels: Ordered<LabelValue>,
     /// The port, TCP. For Pods, their own port and not their Service's.
-    pub port: u16,
+    pub port: Port,
 }
 
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -305,7 +306,7 @@ pub struct Telemetry {
     #[serde(default)]
     pub pod_labels: Ordered<LabelValue>,
     /// Its Pods' port.
-    pub port: u16,
+    pub port: Port,
 }
 
 /// Secrets by the External Secrets Operator. Either `store` or `provider`.
@@ -386,16 +387,20 @@ pub struct Baseline {
     /// It holds data that was invented.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub synthetic: Option<Synthetic>,
+    /// It holds live data, and the provider masks each branch before anybody can use it (`neon`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub anonymized: Option<Anonymized>,
     /// The name of the baseline that pull requests of trust `restricted` get instead of this one.
     #[serde(skip_serializing)]
     pub restricted: Option<DnsLabel>,
     /// The database's name at the server (`postgres`, `mysql`, `mariadb`), or in each branch.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub database: Option<String>,
-    /// The provider's project (`neon`, `supabase`), or team (`crunchy-bridge`).
+    /// The provider's project (`neon`, `supabase`), `ORGANIZATION/DATABASE` (`planetscale`), or team (`crunchy-bridge`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub project: Option<String>,
-    /// What branches are made from (`neon`: a branch; `dblab`: a branch of the engine's, often `main`; `aurora`, `crunchy-bridge`: a cluster).
+    /// What branches are made from (`neon`: a branch's id; `planetscale`, `dblab`: a branch's name; `aurora`,
+    /// `crunchy-bridge`: a cluster).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parent: Option<String>,
     /// Where the provider keeps it (`aurora`: an AWS region).
@@ -413,7 +418,7 @@ pub struct Baseline {
     pub endpoint: Option<Destination>,
     /// The last port, where each branch has one of its own (`dblab`); `endpoint` has the first.
     #[serde(skip_serializing)]
-    pub last_port: Option<u16>,
+    pub last_port: Option<Port>,
     /// The image with server and data (`embedded`), by digest.
     #[serde(skip_serializing)]
     pub image: Option<String>,
@@ -466,6 +471,31 @@ pub struct Synthetic {
     pub by: String,
 }
 
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Anonymized {
+    /// What becomes of each column with personal data.
+    pub mask: Vec<Mask>,
+    /// Columns of text that hold nobody's data, as `SCHEMA.TABLE.COLUMN`. A branch with a column of text that is neither
+    /// masked nor here is not given to anybody.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub keep: Vec<String>,
+}
+
+/// Exactly one of `function` and `value`.
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Mask {
+    /// `SCHEMA.TABLE.COLUMN`
+    pub column: String,
+    /// A function of PostgreSQL Anonymizer: `anon.fake_email()`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub function: Option<String>,
+    /// What every row gets.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
+}
+
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Operations {
@@ -500,7 +530,7 @@ pub struct ApiServer {
     pub cidrs: Vec<Cidr>,
     /// Its ports.
     #[serde(default = "default_api_server_ports")]
-    pub ports: Vec<u16>,
+    pub ports: Vec<Port>,
 }
 
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -603,8 +633,8 @@ fn default_dns_labels() -> Ordered<LabelValue> {
     Ordered::from_iter([("k8s-app".to_owned(), kube_dns())])
 }
 
-fn default_dns_port() -> u16 {
-    53
+fn default_dns_port() -> Port {
+    port(53)
 }
 
 fn default_sweep_share() -> u8 {
@@ -620,8 +650,12 @@ fn default_vault_mount() -> String {
     "kubernetes".to_owned()
 }
 
-fn default_api_server_ports() -> Vec<u16> {
-    vec![443, 6443]
+fn default_api_server_ports() -> Vec<Port> {
+    vec![port(443), port(6443)]
+}
+
+fn port(number: u16) -> Port {
+    Port::new(number).unwrap_or(Port::MIN)
 }
 
 fn yes() -> bool {

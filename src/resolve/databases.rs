@@ -341,7 +341,9 @@ fn server_secret(database: &Database) -> String {
 /// Where a branch is reached. A hosted provider's addresses change: who wants them narrow says so.
 fn endpoint(name: &str, baseline: &Baseline) -> Option<Peers> {
     match &baseline.endpoint {
-        Some(endpoint) => Some(Peers { end_port: baseline.last_port, ..peers(name, endpoint) }),
+        Some(endpoint) => {
+            Some(Peers { end_port: baseline.last_port.map(std::num::NonZero::get), ..peers(name, endpoint) })
+        }
         None if is_hosted(baseline.provider) => Some(Peers {
             name: name.to_owned(),
             pods: Vec::new(),
@@ -358,7 +360,7 @@ fn is_hosted(provider: Provider) -> bool {
     matches!(provider, Provider::Neon | Provider::Planetscale | Provider::Supabase | Provider::CrunchyBridge)
 }
 
-/// Neon's pooler has its database's port, and `PlanetScale` has both servers and a pooler of its own.
+/// Neon's pooler has its database's port; a database of `PlanetScale` is of either kind.
 fn hosted_ports(provider: Provider) -> &'static [u16] {
     if provider == Provider::Planetscale { &[3306, 5432] } else { &[5432] }
 }
@@ -383,9 +385,11 @@ fn job_peers(operations: &Operations, baseline: &Baseline) -> Peers {
         blocks.extend(endpoint.blocks);
         pods.extend(endpoint.pods);
     }
-    let mut ports = api.ports.clone();
+    let mut ports: Vec<u16> = api.ports.iter().map(|port| port.get()).collect();
     let api_port = baseline.api.as_deref().map_or_else(|| is_public.then_some(443), port);
-    ports.extend(api_port.filter(|port| !api.ports.contains(port)));
+    if let Some(port) = api_port.filter(|port| !ports.contains(port)) {
+        ports.push(port);
+    }
     Peers { name: "api".into(), pods, blocks, ports, end_port: None }
 }
 

@@ -14,7 +14,10 @@ use anyhow::{Context as _, Result, bail};
 use clap::{Args, Subcommand, ValueEnum};
 
 use crate::{
-    cli::{ExitCode, terminal::Colour},
+    cli::{
+        ExitCode,
+        terminal::{self, Colour, Stream},
+    },
     database::{
         connection::ConnectionUrl,
         credentials::{Audience, Credentials},
@@ -22,13 +25,14 @@ use crate::{
         failure::Refused,
         kubernetes::{self, Kubernetes},
         log::{Log, LogFormat},
-        prepare, provision,
+        prepare, provision, rotate,
         spec::{self, BaselineSpec, Spec},
         steps::{self, Step},
         sweep, verify,
     },
-    finding::nearest,
-    input::Guardrails,
+    finding::{self, Owner, nearest},
+    input::{Guardrails, read_file, read_typed},
+    yaml::Limits,
 };
 
 /// Seconds for a command that has no spec to say so.
@@ -37,7 +41,7 @@ const DEADLINE: u64 = 900;
 #[derive(Debug, Subcommand)]
 pub(super) enum InClusterCommand {
     /// Make the branch and its login, check its data, publish the credentials for migrate and seed
-    Provision(BranchArgs),
+    Provision(ProvisionArgs),
     /// Run the team's migrations on the branch, once for each image and command
     Migrate(StepArgs),
     /// Run the team's seed program on the branch, once for each image and command
@@ -79,6 +83,15 @@ pub(super) struct BranchArgs {
     /// How progress is printed on standard error
     #[arg(long, value_enum, default_value = "text", value_name = "FORMAT")]
     log: LogFormat,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct ProvisionArgs {
+    #[command(flatten)]
+    branch: BranchArgs,
+    /// Make the login's password anew, though it works: whoever has the old one is out
+    #[arg(long)]
+    rotate: bool,
 }
 
 #[derive(Args, Debug)]
@@ -157,11 +170,16 @@ pub(super) fn run(
     err: &mut dyn Write,
 ) -> Result<ExitCode> {
     match command {
-        InClusterCommand::Provision(args) => on_branch(&args, "provision", colour, err, async |spec, log| {
-            let credentials = Credentials::open(args.env_file.as_deref(), log)?;
-            let engine = engine::open(&spec.baseline, log)?;
-            provision::provision(spec, &*engine, &credentials, log).await.map(drop)
-        }),
+        InClusterCommand::Provision(ProvisionArgs { branch: args, rotate }) => {
+            on_branch(&args, "provision", colour, err, async |spec, log| {
+                let credentials = Credentials::open(args.env_file.as_deref(), log)?;
+                let engine = engine::open(&spec.baseline, log)?;
+                if rotate {
+                    rotate::rotate(spec, &*engine, &credentials, log).await?;
+                }
+                provision::provision(spec, &*engine, &credentials, log).await.map(drop)
+            })
+        }
         InClusterCommand::Migrate(args) => step(Step::Migrate, &args, colour, err),
         InClusterCommand::Seed(args) => step(Step::Seed, &args, colour, err),
         InClusterCommand::Verify(VerifyArgs { branch: args, wait }) => {
@@ -208,18 +226,13 @@ fn step(step: Step, args: &StepArgs, colour: Colour, err: &mut dyn Write) -> Res
     on_branch(&args.branch, step.name(), colour, err, async |spec, log| {
         let file = args.branch.env_file.as_deref();
         let credentials = file.map(|file| Credentials::open(Some(file), log)).transpose()?;
-        let url = match &credentials {
-            Some(credentials) => match credentials.read(spec, Audience::Steps).await? {
-                Some(written) => written.url,
-                None => {
-                    bail!("the file has no {} of this branch: call `dayfly db provision` first", spec.names.variable)
-                }
-            },
-            None => {
-                let text = engine::variable("DATABASE_URL")
-                    .context("neither DATABASE_URL nor `--env-file` says where the branch is")?;
-                ConnectionUrl::parse(&text, "DATABASE_URL")?
-            }
+        let url = if let Some(credentials) = &credentials {
+            let written = credentials.read(spec, Audience::Steps).await?;
+            written.context("the file has nothing of this branch: call `dayfly db provision` first")?.url
+        } else {
+            let text = engine::variable("DATABASE_URL")
+                .context("neither DATABASE_URL nor `--env-file` says where the branch is")?;
+            ConnectionUrl::parse(&text, "DATABASE_URL")?
         };
         // A Pod with the team's own program has no key, and waits for one that has.
         let engine = match &credentials {
@@ -233,7 +246,7 @@ fn step(step: Step, args: &StepArgs, colour: Colour, err: &mut dyn Write) -> Res
 }
 
 fn list(args: &ListArgs, colour: Colour, out: &mut dyn Write, err: &mut dyn Write) -> Result<ExitCode> {
-    let guardrails = match super::guardrails(&args.guardrails, colour, err)? {
+    let guardrails = match read_guardrails(&args.guardrails, colour, err)? {
         Ok(guardrails) => guardrails,
         Err(code) => return Ok(code),
     };
@@ -256,7 +269,7 @@ fn list(args: &ListArgs, colour: Colour, out: &mut dyn Write, err: &mut dyn Writ
 }
 
 fn run_sweep(args: &SweepArgs, colour: Colour, err: &mut dyn Write) -> Result<ExitCode> {
-    let guardrails = match super::guardrails(&args.guardrails, colour, err)? {
+    let guardrails = match read_guardrails(&args.guardrails, colour, err)? {
         Ok(guardrails) => guardrails,
         Err(code) => return Ok(code),
     };
@@ -307,7 +320,7 @@ fn run_sweep(args: &SweepArgs, colour: Colour, err: &mut dyn Write) -> Result<Ex
 }
 
 fn prepare_baseline(args: &PrepareArgs, colour: Colour, out: &mut dyn Write, err: &mut dyn Write) -> Result<ExitCode> {
-    let guardrails = match super::guardrails(&args.guardrails, colour, err)? {
+    let guardrails = match read_guardrails(&args.guardrails, colour, err)? {
         Ok(guardrails) => guardrails,
         Err(code) => return Ok(code),
     };
@@ -339,7 +352,7 @@ fn install(folder: &Path) -> Result<ExitCode> {
 
 fn read_spec(args: &BranchArgs, colour: Colour, err: &mut dyn Write) -> Result<Result<Spec<'static>, ExitCode>> {
     if let (Some(name), Some(path)) = (&args.baseline, &args.guardrails) {
-        let guardrails = match super::guardrails(path, colour, err)? {
+        let guardrails = match read_guardrails(path, colour, err)? {
             Ok(guardrails) => guardrails,
             Err(code) => return Ok(Err(code)),
         };
@@ -365,6 +378,18 @@ fn read_spec(args: &BranchArgs, colour: Colour, err: &mut dyn Write) -> Result<R
         );
     }
     Ok(Ok(spec))
+}
+
+/// The guardrails alone.
+fn read_guardrails(path: &Path, colour: Colour, err: &mut dyn Write) -> Result<Result<Guardrails, ExitCode>> {
+    let source = read_file(path, Limits::DOCUMENT.bytes).context("failed to read the guardrails")?;
+    match read_typed(&source, Owner::Platform) {
+        Ok(guardrails) => Ok(Ok(guardrails)),
+        Err(findings) => {
+            err.write_all(finding::text(&findings, &terminal::style(colour, Stream::Err)).as_bytes())?;
+            Ok(Err(ExitCode::Findings))
+        }
+    }
 }
 
 fn baseline(guardrails: &Guardrails, name: &str) -> Result<BaselineSpec<'static>> {
@@ -398,5 +423,5 @@ fn within(seconds: u64, log: &Log, work: impl Future<Output = Result<()>>) -> Re
 fn finish(result: Result<()>, log: &Log) -> ExitCode {
     let Err(error) = result else { return ExitCode::Fine };
     log.error(format!("{error:#}"));
-    if error.chain().any(|cause| cause.is::<Refused>()) { ExitCode::Findings } else { ExitCode::CannotRun }
+    if error.chain().any(<dyn std::error::Error>::is::<Refused>) { ExitCode::Findings } else { ExitCode::CannotRun }
 }

@@ -49,7 +49,8 @@ struct Cluster {
     id: String,
     name: String,
     /// What it is a fork of, where that is told.
-    cluster_id: Option<String>,
+    #[serde(rename = "cluster_id")]
+    source: Option<String>,
     created_at: String,
     plan_id: Option<String>,
 }
@@ -93,7 +94,7 @@ impl CrunchyBridge {
 
     /// A cluster that is dayfly's.
     fn branch(&self, cluster: &Cluster) -> Option<Branch> {
-        let parent = cluster.cluster_id.as_ref().unwrap_or(&self.parent);
+        let parent = cluster.source.as_ref().unwrap_or(&self.parent);
         let baseline = format!("crunchy-bridge/{}/{parent}/{}", self.team, self.database);
         let mark = Mark::of_name(&cluster.name, baseline, cluster.created_at.clone());
         Some(Branch {

@@ -3,6 +3,9 @@
 pub mod aurora;
 pub mod crunchy_bridge;
 pub mod dblab;
+pub mod mysql;
+pub mod neon;
+pub mod planetscale;
 pub mod postgres;
 pub mod supabase;
 
@@ -95,6 +98,12 @@ pub fn open(baseline: &BaselineSpec<'_>, log: &Log) -> Result<Box<dyn Engine>> {
             Box::new(supabase::Supabase::new(&key(&baseline.name, supabase::TOKEN)?, entry, admin, log)?)
         }
         Provider::Dblab => Box::new(dblab::Dblab::new(key(&baseline.name, dblab::TOKEN)?, entry, log)?),
+        Provider::Neon => Box::new(neon::Neon::new(&key(&baseline.name, neon::KEY)?, entry, log)?),
+        Provider::Mysql | Provider::Mariadb => Box::new(mysql::Mysql::new(&admin_url(&baseline.name)?, entry, log)?),
+        Provider::Planetscale => {
+            let [id, token] = planetscale::KEYS.map(|name| key(&baseline.name, name));
+            Box::new(planetscale::PlanetScale::new([&id?, &token?], entry, log)?)
+        }
         provider => anyhow::bail!("databases of provider `{}` cannot be made yet", provider.name()),
     })
 }
@@ -115,6 +124,8 @@ pub fn keys(baseline: &BaselineSpec<'_>) -> Vec<String> {
             admin.into_iter().chain([supabase::TOKEN.to_owned()]).collect()
         }
         Provider::Dblab => vec![dblab::TOKEN.to_owned()],
+        Provider::Neon => vec![neon::KEY.to_owned()],
+        Provider::Planetscale => planetscale::KEYS.map(str::to_owned).to_vec(),
         _ => Vec::new(),
     }
 }

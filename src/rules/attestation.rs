@@ -1,0 +1,112 @@
+//! Who says that a baseline is sanitized has signed it.
+
+use std::time::SystemTime;
+
+use crate::{
+    finding::{Finding, InputFile, Owner, Rule, Severity, Subject, visible},
+    input::{GuardrailsSpec, PolicySpec, guardrails::Baseline},
+};
+
+use super::baseline::{is_complete, is_safe};
+
+pub static BASELINE_NOT_ATTESTED: Rule = Rule {
+    code: "baseline-not-attested",
+    severity: Severity::Error,
+    summary: "a sanitized baseline carries a statement about itself that a trusted key signed",
+    explanation: "`sanitized.attestation` is an in-toto statement in a DSSE envelope. One of `attestationKeys` must have signed it, \
+                  and its subject must be this baseline: the provider, and its project, parent and database. This is checked \
+                  while rendering, without a clock; the statement's age, its marker inside the branch and its digest of the \
+                  columns are checked by `dayfly db provision`, before anybody gets credentials.",
+};
+
+pub static ATTESTATION_UNCHECKED: Rule = Rule {
+    code: "attestation-unchecked",
+    severity: Severity::Warning,
+    summary: "the guardrails say who attests baselines",
+    explanation: "Without `attestationKeys` a baseline is sanitized because the guardrails say so. `dayfly db provision` still wants the \
+                  marker that `dayfly db prepare-baseline` leaves inside it, and nobody has signed that.",
+};
+
+pub static ATTESTATION_TOO_OLD: Rule = Rule {
+    code: "attestation-too-old",
+    severity: Severity::Error,
+    summary: "a baseline was sanitized lately",
+    explanation: "`sanitized.maxAge` counts from the time in the attestation. Rendering knows no time, so only `dayfly check --at TIME` \
+                  says this; inside the cluster `dayfly db provision` does.",
+};
+
+/// Checks the baselines that a policy may get, each once.
+pub(crate) fn check(policy: &PolicySpec, guardrails: &GuardrailsSpec) -> Vec<Finding> {
+    each(policy, guardrails, |name, baseline| problem(name, baseline, guardrails))
+}
+
+/// Checks how old their attestations are at a time.
+pub(crate) fn check_age(policy: &PolicySpec, guardrails: &GuardrailsSpec, at: SystemTime) -> Vec<Finding> {
+    each(policy, guardrails, |name, baseline| {
+        let sanitized = baseline.sanitized.as_ref()?;
+        // An attestation that cannot be read was reported already.
+        let made = sanitized.attestation.as_ref()?.statement().ok()?.predicate.at;
+        let age = humantime::parse_rfc3339(&made).map(|made| at.duration_since(made).unwrap_or_default());
+        let message = match age {
+            Ok(age) if age.as_secs() <= sanitized.max_age.seconds => return None,
+            Ok(_) => format!("the baseline `{name}` was sanitized at {made}, longer ago than {}", sanitized.max_age),
+            Err(_) => format!("the attestation of the baseline `{name}` has no time, but `{}`", visible(&made)),
+        };
+        Some((&ATTESTATION_TOO_OLD, message))
+    })
+}
+
+fn each(
+    policy: &PolicySpec,
+    guardrails: &GuardrailsSpec,
+    problem: impl Fn(&str, &Baseline) -> Option<(&'static Rule, String)>,
+) -> Vec<Finding> {
+    let mut names: Vec<&str> = Vec::new();
+    for database in &policy.databases {
+        let asked = guardrails.baselines.get(&database.baseline);
+        let restricted = asked.and_then(|baseline| baseline.restricted.as_deref());
+        for name in std::iter::once(&*database.baseline).chain(restricted) {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+    }
+    let found = names.into_iter().filter_map(|name| {
+        let (rule, message) = problem(name, guardrails.baselines.get(name)?)?;
+        let subject = Subject::Input(InputFile::Guardrails, format!("/spec/baselines/{name}/sanitized"));
+        Some(Finding::new(rule, Owner::Platform, subject, message))
+    });
+    found.collect()
+}
+
+fn problem(name: &str, baseline: &Baseline, guardrails: &GuardrailsSpec) -> Option<(&'static Rule, String)> {
+    // What is not even that is said elsewhere.
+    let sanitized = baseline
+        .sanitized
+        .as_ref()
+        .filter(|_| is_safe(name, baseline).is_ok() && is_complete(name, baseline).is_ok())?;
+    let keys = &guardrails.attestation_keys;
+    let next = format!("`dayfly db prepare-baseline {name} --sign KEY` prints one");
+    match &sanitized.attestation {
+        None if keys.is_empty() => {
+            let message = format!(
+                "nobody has to sign that the baseline `{name}` is sanitized: the guardrails have no `attestationKeys`"
+            );
+            Some((&ATTESTATION_UNCHECKED, message))
+        }
+        None => Some((&BASELINE_NOT_ATTESTED, format!("the baseline `{name}` has no `attestation`: {next}"))),
+        Some(envelope) => {
+            let problem = match envelope.open(keys, &baseline.subject()) {
+                Ok(statement) if statement.predicate.by == sanitized.by => return None,
+                Ok(statement) => {
+                    format!("it says `by: {}`, and the guardrails say `{}`", statement.predicate.by, sanitized.by)
+                }
+                Err(problem) => problem,
+            };
+            Some((
+                &BASELINE_NOT_ATTESTED,
+                format!("the attestation of the baseline `{name}` is not good: {problem}; {next}"),
+            ))
+        }
+    }
+}
