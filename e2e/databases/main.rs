@@ -1,6 +1,9 @@
 //! Databases, end to end: the program against real servers, and against vendors' APIs held to their own specifications.
 //! `e2e/databases/run` starts what the tests need; without it they fail.
 
+mod aurora;
+mod crunchy_bridge;
+mod dblab;
 mod lab;
 mod leaks;
 mod mysql;
@@ -11,3 +14,4 @@ mod psql;
 mod sanitized;
 mod standin;
 mod steps;
+mod supabase;

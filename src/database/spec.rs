@@ -129,7 +129,7 @@ pub fn local(baseline: &BaselineSpec<'static>, environment: &str, deadline_secon
             namespace: environment.to_owned().into(),
             secret: database.clone().into(),
             variable: "DATABASE_URL".into(),
-            direct_secret: format!("{database}-direct").into(),
+            direct_secret: names::direct_secret(&database).into(),
             branch: names::provider(&parts).into(),
             role: names::provider(&[environment, &database, "user"]).into(),
             server: None,

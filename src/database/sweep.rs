@@ -29,7 +29,9 @@ pub fn places(guardrails: &Guardrails, log: &Log) -> Result<Vec<Place>> {
             continue;
         }
         let baseline = BaselineSpec { name: name.into(), entry: std::borrow::Cow::Borrowed(entry) };
-        let mut place = vec![entry.provider.name().to_owned(), entry.project.clone().unwrap_or_default()];
+        let within = [&entry.project, &entry.region].map(|part| part.clone().unwrap_or_default());
+        let mut place = vec![entry.provider.name().to_owned()];
+        place.extend(within);
         place.extend(entry.api.as_deref().map(str::to_owned));
         place.extend(engine::keys(&baseline));
         if seen.insert(place) {

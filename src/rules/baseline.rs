@@ -26,8 +26,11 @@ pub static BASELINE_INCOMPLETE: Rule = Rule {
     severity: Severity::Error,
     summary: "a baseline has what its provider needs",
     explanation: "`postgres`, `mysql` and `mariadb`: `database` and `endpoint`. `neon`: `project` and `parent`. `planetscale`: \
-                  `project` (`ORGANIZATION/DATABASE`) and `parent`. `embedded`: `image`. `anonymized` is for `neon`; its columns \
-                  are `SCHEMA.TABLE.COLUMN`, each with a `function` or a `value`.",
+                  `project` (`ORGANIZATION/DATABASE`) and `parent`. `supabase`: `project`. `crunchy-bridge`: `project` (a team's \
+                  id), `parent` (a cluster's id) and `database`. `aurora`: `region`, `parent` (a cluster), `database`, `size` (an \
+                  instance class) and `endpoint`. `dblab`: `api`, `parent` (a branch of the engine's), `database` and `endpoint`. \
+                  `embedded`: `image`. `anonymized` is for `neon`; its columns are `SCHEMA.TABLE.COLUMN`, each with a `function` or \
+                  a `value`.",
 };
 
 pub(crate) fn is_safe(name: &str, baseline: &Baseline) -> Result<(), String> {
@@ -68,10 +71,26 @@ pub(crate) fn is_complete(name: &str, baseline: &Baseline) -> Result<(), String>
             &[("project", baseline.project.is_some()), ("parent", baseline.parent.is_some())]
         }
         Provider::Embedded => &[("image", baseline.image.is_some())],
+        Provider::Aurora => &[
+            ("region", baseline.region.is_some()),
+            ("parent", baseline.parent.is_some()),
+            ("database", baseline.database.is_some()),
+            ("size", baseline.size.is_some()),
+            ("endpoint", baseline.endpoint.is_some()),
+        ],
+        Provider::Dblab => &[
+            ("api", baseline.api.is_some()),
+            ("parent", baseline.parent.is_some()),
+            ("database", baseline.database.is_some()),
+            ("endpoint", baseline.endpoint.is_some()),
+        ],
+        Provider::CrunchyBridge => &[
+            ("project", baseline.project.is_some()),
+            ("parent", baseline.parent.is_some()),
+            ("database", baseline.database.is_some()),
+        ],
         // TODO-ENGINES
-        Provider::Supabase | Provider::CrunchyBridge | Provider::Aurora | Provider::Dblab | Provider::Cnpg => {
-            &[("project", baseline.project.is_some())]
-        }
+        Provider::Supabase | Provider::Cnpg => &[("project", baseline.project.is_some())],
     };
     if let Some((field, _)) = needed.iter().find(|(_, is_there)| !is_there) {
         return Err(format!("the baseline `{name}` has no `{field}`"));
