@@ -296,6 +296,14 @@ fn encryption_is_verified_where_it_is_asked_for() {
     );
     good.db("destroy", 1, &[]).fine();
     let spec = std::fs::read_to_string(good.path("pr-1").join("spec.json")).unwrap();
+    // The authority's file for the Jobs alone: a preview gets no path of theirs.
+    let variables =
+        [("DAYFLY_DATABASE_ADMIN_URL", &*format!("{base}?sslmode=verify-full")), ("SSL_CERT_FILE", &*authority)];
+    let apart = Lab::new("sealed", &server.entry(SYNTHETIC), &variables);
+    apart.spec(1, "shop", "");
+    apart.db("provision", 1, &[]).fine();
+    assert!(apart.url(1).ends_with("?sslmode=verify-full"));
+    apart.db("destroy", 1, &[]).fine();
     let bad = lab("sslmode=require");
     bad.spec(1, "shop", "");
     std::fs::write(
