@@ -230,10 +230,10 @@ mod tests {
     #[test]
     fn people_get_two_spaces() {
         let empty = Value::Map(Map::from_iter([
-            ("list".into(), Value::List(Vec::new())),
+            ("list".into(), Value::list([])),
             ("map".into(), Value::Map(Map::default())),
         ]));
-        let items = [Value::List(vec![Value::Int(1), Value::Null]), empty];
+        let items = [Value::list(vec![Value::Int(1), Value::Null]), empty];
         let mut out = Vec::new();
         array(items.iter(), &mut out);
         let expected = "[\n  [\n    1,\n    null\n  ],\n  {\n    \"list\": [],\n    \"map\": {}\n  }\n]\n";
@@ -243,7 +243,7 @@ mod tests {
     proptest! {
         #[test]
         fn serde_reads_it_back(raw in any::<String>(), int in any::<i64>(), float in -1e300..1e300) {
-            let value = Value::List(vec![
+            let value = Value::list(vec![
                 Value::Map(Map::from_iter([(raw.clone().into(), Value::string(raw))])),
                 Value::Int(int),
                 Value::Float(float),

@@ -216,7 +216,7 @@ impl<'a> Resolver<'a> {
                 }
             }
         }
-        Value::List(items)
+        Value::list(items)
     }
 }
 
@@ -259,7 +259,7 @@ fn ports(service: &Service) -> Value {
     item.push("name", Value::from("http"));
     item.push("containerPort", Value::Int(i64::from(port)));
     item.push("protocol", Value::from("TCP"));
-    Value::List(vec![Value::Map(item)])
+    Value::list([Value::Map(item)])
 }
 
 fn writable(service: &Service) -> Vec<Writable> {
