@@ -112,10 +112,13 @@ fn policy_source(folder: &Path) -> anyhow::Result<Source> {
 /// `.argocd-source*.yaml` beside the policy.
 fn overrides(folder: &Path, owner: Owner) -> anyhow::Result<Vec<Finding>> {
     let mut names: Vec<String> = Vec::new();
-    for entry in std::fs::read_dir(folder).with_context(|| format!("failed to list `{}`", folder.display()))? {
-        let name = entry?.file_name().to_string_lossy().into_owned();
-        if name.starts_with(".argocd-source") {
-            names.push(name);
+    // `std::fs::read_dir` would make musl set up its own allocator for this one folder.
+    let entries = std::fs::File::open(folder).and_then(|file| Ok(rustix::fs::Dir::new(file)?));
+    for entry in entries.with_context(|| format!("failed to list `{}`", folder.display()))? {
+        let entry = entry.with_context(|| format!("failed to list `{}`", folder.display()))?;
+        let name = entry.file_name().to_bytes();
+        if name.starts_with(b".argocd-source") {
+            names.push(String::from_utf8_lossy(name).into_owned());
         }
     }
     names.sort();

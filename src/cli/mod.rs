@@ -126,24 +126,14 @@ pub fn run(args: impl IntoIterator<Item = OsString>, out: &mut dyn Write, err: &
     }
 }
 
-/// Only `render` is built for a call of `render`: the tree of all commands takes a tenth of a whole render.
 fn parse(args: &[OsString]) -> Result<Cli, clap::Error> {
-    /// Render the manifests of a preview
-    #[derive(Debug, Parser)]
-    #[command(name = "dayfly render", version)]
-    struct Render {
-        #[command(flatten)]
-        args: render::RenderArgs,
-        /// When to use colour
-        #[arg(long, value_enum, default_value = "auto", value_name = "WHEN")]
-        color: terminal::Colour,
+    if let [_, command, rest @ ..] = args
+        && command == "render"
+        && let Some(args) = render::RenderArgs::usual(rest)
+    {
+        return Ok(Cli { command: Command::Render(args), color: terminal::Colour::Auto });
     }
-
-    match args {
-        [_, command, ..] if command == "render" => Render::try_parse_from(&args[1..])
-            .map(|Render { args, color }| Cli { command: Command::Render(args), color }),
-        _ => Cli::try_parse_from(args),
-    }
+    Cli::try_parse_from(args)
 }
 
 fn dispatch(cli: Cli, out: &mut dyn Write, err: &mut dyn Write) -> anyhow::Result<ExitCode> {

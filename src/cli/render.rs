@@ -1,6 +1,7 @@
 //! `dayfly render`: all manifests, or nothing.
 
 use std::{
+    ffi::OsString,
     io::{BufRead as _, BufReader, Read, Write},
     path::PathBuf,
 };
@@ -16,7 +17,7 @@ use crate::{
 };
 
 use super::{
-    ExitCode, InputArgs,
+    ExitCode, InputArgs, InputFlags,
     load::{self, Broken, Loaded},
     terminal::{self, Colour, Stream},
 };
@@ -31,6 +32,39 @@ pub(super) struct RenderArgs {
     /// yaml, json (one array), ndjson (an object a line) or dir=PATH (a file an object)
     #[arg(short, long, default_value = "yaml", value_name = "FORMAT")]
     output: Format,
+}
+
+impl RenderArgs {
+    /// Reads the arguments of a usual call: flags with a word of their own each, no flag twice. Whatever else there is, this
+    /// leaves to clap, which takes a twentieth of a whole render to set itself up.
+    pub(super) fn usual(words: &[OsString]) -> Option<Self> {
+        let (mut folder, mut guardrails, mut parameters, mut output) = (None, None, None, None);
+        let mut set = Vec::new();
+        let mut words = words.iter().map(|word| word.to_str().filter(|word| !word.is_empty()));
+        while let Some(word) = words.next() {
+            let word = word?;
+            if !word.starts_with('-') {
+                once(&mut folder, word.into())?;
+                continue;
+            }
+            let value = words.next()?.filter(|value| !value.starts_with('-'))?;
+            match word {
+                "--guardrails" => once(&mut guardrails, value.into())?,
+                "--parameters" => once(&mut parameters, value.into())?,
+                "--output" | "-o" => once(&mut output, value.parse().ok()?)?,
+                "--set" => set.push(value.to_owned()),
+                _ => return None,
+            }
+        }
+        let inputs = InputFlags { guardrails, parameters, set };
+        let input = InputArgs { folder: folder.unwrap_or_else(|| ".".into()), inputs };
+        Some(Self { input, each: None, output: output.unwrap_or(Format::Yaml) })
+    }
+}
+
+/// Fills in what is empty.
+fn once<T>(place: &mut Option<T>, value: T) -> Option<()> {
+    place.is_none().then(|| *place = Some(value))
 }
 
 /// Bytes that are collected before they are written, with `--each`.
@@ -140,4 +174,48 @@ fn one(renderer: &Renderer, line: &[u8], bytes: &mut Vec<u8>) -> anyhow::Result<
     let rendered = renderer.render(&parameters, false);
     emit::ndjson(&rendered.objects, bytes);
     Ok(rendered.findings)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsString;
+
+    use clap::Parser;
+    use proptest::prelude::*;
+
+    use super::RenderArgs;
+
+    #[derive(Parser)]
+    struct Render {
+        #[command(flatten)]
+        args: RenderArgs,
+    }
+
+    /// Two spaces: an empty word.
+    const WORDS: &str = "a .  - -- -h -ojson -o --output yaml ndjson dir=x dir= --guardrails --guardrails=x --guard \
+        --parameters --set a=b --each --color -x";
+
+    proptest! {
+        #[test]
+        fn usual_calls_are_read_as_clap_reads_them(
+            words in prop::collection::vec(prop::sample::select(WORDS.split(' ').collect::<Vec<_>>()), 0..7),
+        ) {
+            let words: Vec<OsString> = words.into_iter().map(OsString::from).collect();
+            if let Some(usual) = RenderArgs::usual(&words) {
+                let program = OsString::from("render");
+                match Render::try_parse_from([&program].into_iter().chain(&words)) {
+                    Ok(Render { args }) => prop_assert_eq!(format!("{usual:?}"), format!("{args:?}")),
+                    Err(error) => prop_assert!(false, "{:?}: {}", words, error),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn argo_cds_call_is_usual() {
+        for line in ["-o ndjson", "dir --guardrails g --parameters p --set a=b --set c=d --output dir=x"] {
+            let words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+            assert!(RenderArgs::usual(&words).is_some(), "{line}");
+        }
+    }
 }

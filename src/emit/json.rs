@@ -71,66 +71,61 @@ fn new_line(depth: usize, out: &mut Vec<u8>) {
     out.resize(out.len() + 2 * depth, b' ');
 }
 
-/// Bytes at which copying must stop for a look: what is always escaped, and the first bytes of what may be.
-const STOPS: [bool; 256] = {
-    let mut stops = [false; 256];
-    let mut control = 0;
-    while control < 0x20 {
-        stops[control] = true;
-        control += 1;
-    }
-    stops[b'"' as usize] = true;
-    stops[b'\\' as usize] = true;
-    stops[0x7f] = true;
-    stops[0xc2] = true; // U+0080 to U+00BF
-    stops[0xe2] = true; // U+2000 to U+2FFF
-    stops[0xef] = true; // U+F000 to U+FFFF
-    stops
-};
-
 fn string(text: &str, out: &mut Vec<u8>) {
     out.reserve(text.len() + 2);
     out.push(b'"');
-    if is_plain(text.as_bytes()) {
-        out.extend_from_slice(text.as_bytes());
-        out.push(b'"');
-        return;
-    }
-    let mut rest = text;
-    let mut from = 0;
-    while let Some(step) = rest.as_bytes()[from..].iter().position(|byte| STOPS[usize::from(*byte)]) {
-        let stop = from + step;
-        let Some(c) = rest[stop..].chars().next() else { break };
-        from = stop + c.len_utf8();
+    let mut rest = &text[copy_plain(text.as_bytes(), out)..];
+    while let Some(c) = rest.chars().next() {
         if is_escaped(c) {
-            out.extend_from_slice(&rest.as_bytes()[..stop]);
             escape(c, out);
-            rest = &rest[from..];
-            from = 0;
+        } else {
+            out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
         }
+        rest = &rest[c.len_utf8()..];
+        rest = &rest[copy_plain(rest.as_bytes(), out)..];
     }
-    out.extend_from_slice(rest.as_bytes());
     out.push(b'"');
 }
 
-/// Whether none of [`STOPS`] is in a text, eight bytes at a time; the last eight may overlap those before.
-fn is_plain(bytes: &[u8]) -> bool {
-    match bytes.last_chunk::<8>() {
-        None => bytes.iter().all(|byte| !STOPS[usize::from(*byte)]),
-        Some(last) => bytes.as_chunks::<8>().0.iter().chain([last]).all(|chunk| eight_are_plain(*chunk)),
+/// Copies ASCII that needs no escape, up to where it ends, and says how far that is. Eight bytes are copied and looked at
+/// at once, the last eight perhaps in part a second time: most texts are short, and a call to copy each would cost more than
+/// the copy.
+fn copy_plain(bytes: &[u8], out: &mut Vec<u8>) -> usize {
+    let (eights, rest) = bytes.as_chunks::<8>();
+    for (index, eight) in eights.iter().enumerate() {
+        out.extend_from_slice(eight);
+        let plain = plain(u64::from_le_bytes(*eight));
+        if plain < 8 {
+            out.truncate(out.len() + plain - 8);
+            return 8 * index + plain;
+        }
     }
+    if let Some(last) = bytes.last_chunk::<8>() {
+        let plain = plain(u64::from_le_bytes(*last));
+        out.truncate(out.len() + rest.len() - 8);
+        out.extend_from_slice(last);
+        out.truncate(out.len() + plain - 8);
+        return bytes.len() + plain - 8;
+    }
+    for (index, byte) in rest.iter().enumerate() {
+        if plain(u64::from(*byte)) == 0 {
+            return index;
+        }
+        out.push(*byte);
+    }
+    bytes.len()
 }
 
-/// No control character, quote or backslash, and nothing from 0x7f on: a carry between bytes only raises false alarms.
-fn eight_are_plain(bytes: [u8; 8]) -> bool {
+/// How many of eight bytes come before the first control character, quote, backslash, or anything from 0x7f on. What is
+/// carried from one byte to the next raises false alarms only behind that.
+fn plain(word: u64) -> usize {
     const ONES: u64 = 0x0101_0101_0101_0101;
-    let word = u64::from_le_bytes(bytes);
     let has_zero = |word: u64| word.wrapping_sub(ONES) & !word;
     let control = word.wrapping_sub(ONES * 0x20) & !word;
     let quote = has_zero(word ^ (ONES * u64::from(b'"')));
     let backslash = has_zero(word ^ (ONES * u64::from(b'\\')));
     let beyond = word.wrapping_add(ONES) | word;
-    (control | quote | backslash | beyond) & (ONES << 7) == 0
+    ((control | quote | backslash | beyond) & (ONES << 7)).trailing_zeros() as usize / 8
 }
 
 fn is_escaped(c: char) -> bool {
@@ -229,11 +224,9 @@ mod tests {
 
     #[test]
     fn people_get_two_spaces() {
-        let empty = Value::Map(Map::from_iter([
-            ("list".into(), Value::List(Vec::new())),
-            ("map".into(), Value::Map(Map::default())),
-        ]));
-        let items = [Value::List(vec![Value::Int(1), Value::Null]), empty];
+        let empty =
+            Value::Map(Map::from_iter([("list".into(), Value::list([])), ("map".into(), Value::Map(Map::default()))]));
+        let items = [Value::list(vec![Value::Int(1), Value::Null]), empty];
         let mut out = Vec::new();
         array(items.iter(), &mut out);
         let expected = "[\n  [\n    1,\n    null\n  ],\n  {\n    \"list\": [],\n    \"map\": {}\n  }\n]\n";
@@ -243,7 +236,7 @@ mod tests {
     proptest! {
         #[test]
         fn serde_reads_it_back(raw in any::<String>(), int in any::<i64>(), float in -1e300..1e300) {
-            let value = Value::List(vec![
+            let value = Value::list(vec![
                 Value::Map(Map::from_iter([(raw.clone().into(), Value::string(raw))])),
                 Value::Int(int),
                 Value::Float(float),

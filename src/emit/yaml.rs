@@ -183,7 +183,7 @@ mod tests {
     /// What the parsers make of a document that holds this value.
     fn check(value: &Value) {
         let wrapped =
-            entries([("kind", "Test".into()), ("value", value.clone()), ("list", Value::List(vec![value.clone()]))]);
+            entries([("kind", "Test".into()), ("value", value.clone()), ("list", Value::list(vec![value.clone()]))]);
         let text = documents([&wrapped, &wrapped].into_iter());
         for reading in [scalar::core, scalar::kubernetes] {
             let nodes =
@@ -365,11 +365,11 @@ mod tests {
     fn nasty_strings_come_back() {
         for text in NASTY {
             check(&Value::from(*text));
-            check(&Value::List(vec![list(["a", text]), entries([("k", Value::from(*text))])]));
+            check(&Value::list(vec![list(["a", text]), entries([("k", Value::from(*text))])]));
             // Our reader, as YAML 1.1's, merges what stands under `<<`, even quoted.
             if *text != "<<" {
                 check(&entries([(text, Value::from(*text)), ("other", Value::Null)]));
-                check(&Value::List(vec![entries([(text, list([text])), ("other", Value::Null)])]));
+                check(&Value::list(vec![entries([(text, list([text])), ("other", Value::Null)])]));
             }
         }
     }
@@ -378,9 +378,7 @@ mod tests {
     fn long_keys_and_values_stand() {
         for length in [990, 1000, 1030, 5000] {
             let key: Text = "k".repeat(length).into();
-            for value in
-                [Value::Int(1), "a\nb".into(), list(["a"]), entries([("a", list(["b"]))]), Value::List(Vec::new())]
-            {
+            for value in [Value::Int(1), "a\nb".into(), list(["a"]), entries([("a", list(["b"]))]), Value::list([])] {
                 check(&Value::Map(Map::from_iter([(key.clone(), value.clone()), ("b".into(), value)])));
             }
             check(&Value::string("v w".repeat(length)));
@@ -392,15 +390,15 @@ mod tests {
         let container = entries([
             ("name", "web".into()),
             ("args", list(["-c", "a b"])),
-            ("env", Value::List(vec![entries([("name", "A".into()), ("value", "on".into())])])),
+            ("env", Value::list(vec![entries([("name", "A".into()), ("value", "on".into())])])),
             ("securityContext", entries([("runAsUser", Value::Int(0)), ("weight", Value::Float(0.5))])),
         ]);
         let object = entries([
             ("apiVersion", "apps/v1".into()),
             ("metadata", entries([("labels", Value::Map(Map::default())), ("name", Value::Null)])),
-            ("spec", entries([("containers", Value::List(vec![container])), ("paused", Value::Bool(false))])),
-            ("none", Value::List(Vec::new())),
-            ("nested", Value::List(vec![list(["a", "b"]), Value::List(Vec::new())])),
+            ("spec", entries([("containers", Value::list(vec![container])), ("paused", Value::Bool(false))])),
+            ("none", Value::list([])),
+            ("nested", Value::list(vec![list(["a", "b"]), Value::list([])])),
             ("script", "set -e\n\n  run\n".into()),
             ("last", "a\nb".into()),
         ]);
@@ -475,7 +473,7 @@ last: |-
         leaf.prop_recursive(5, 40, 5, |inner| {
             let key = any_text().prop_filter("merged by our reader", |key| key != "<<");
             prop_oneof![
-                proptest::collection::vec(inner.clone(), 0..5).prop_map(Value::List),
+                proptest::collection::vec(inner.clone(), 0..5).prop_map(Value::list),
                 proptest::collection::btree_map(key, inner, 0..5)
                     .prop_map(|map| Value::Map(map.into_iter().map(|(key, value)| (key.into(), value)).collect())),
             ]

@@ -25,7 +25,8 @@ impl Object {
 
     /// The API group, empty for the core's.
     pub fn group(&self) -> &str {
-        self.value.str_at(&["apiVersion"]).and_then(|version| version.split_once('/')).map_or("", |(group, _)| group)
+        let version = self.value.str_at(&["apiVersion"]).unwrap_or_default();
+        version.bytes().position(|byte| byte == b'/').map_or("", |slash| &version[..slash])
     }
 
     pub fn name(&self) -> &str {

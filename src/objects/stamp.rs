@@ -38,11 +38,12 @@ pub fn stamp(object: &mut Object, environment: &Environment) {
 
 fn add(metadata: &mut Map, labels: &Value) {
     // In alphabetical order, as `resolve` makes them; nobody overrides one.
-    let mut merged = labels.as_map().cloned().unwrap_or_default();
-    if let Some(Value::Map(own)) = metadata.remove("labels") {
-        for (key, value) in own {
-            merged.insert_sorted(key, value);
-        }
+    let own = metadata.remove("labels").and_then(Value::into_map).unwrap_or_default();
+    let labels = labels.as_map().map(Map::entries).unwrap_or_default();
+    let mut merged = Map::with_capacity(labels.len() + own.len());
+    merged.extend(labels.iter().cloned());
+    for (key, value) in own {
+        merged.insert_sorted(key, value);
     }
     metadata.push("labels", Value::Map(merged));
 }

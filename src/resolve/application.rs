@@ -87,7 +87,7 @@ impl Resolver<'_> {
                 images.push(Value::string(text));
             }
             if !images.is_empty() {
-                map.push("images", Value::List(images));
+                map.push("images", Value::list(images));
             }
             if let Some(prefix) = &kustomize.name_prefix {
                 map.push("namePrefix", Value::string(&**prefix));
@@ -116,7 +116,7 @@ impl Resolver<'_> {
                 parameters.push(Value::Map(item));
             }
             if !parameters.is_empty() {
-                map.push("parameters", Value::List(parameters));
+                map.push("parameters", Value::list(parameters));
             }
             source.push("helm", Value::Map(map));
         }

@@ -231,7 +231,7 @@ impl<'a> Resolver<'a> {
                 }
             }
         }
-        Value::List(items)
+        Value::list(items)
     }
 }
 
@@ -274,5 +274,5 @@ fn ports(service: &Service) -> Value {
     item.push("name", Value::from("http"));
     item.push("containerPort", Value::Int(i64::from(port.get())));
     item.push("protocol", Value::from("TCP"));
-    Value::List(vec![Value::Map(item)])
+    Value::list([Value::Map(item)])
 }

@@ -217,19 +217,19 @@ fn annotations(base: &str, annotations: Option<&Value>, template: bool, refuse: 
     }
 }
 
-/// Domains of keys that dayfly's own templates write on every object: no need to look at each letter.
-const OWN_DOMAINS: [&str; 4] = ["app.kubernetes.io", "argocd.argoproj.io", "dayfly.dev", "link.argocd.argoproj.io"];
-
 /// A qualified name: a name of 63 characters, perhaps behind a DNS name and a slash. API servers lower the case of an
 /// annotation's prefix before they look, but nobody means that.
 fn is_key(key: &str) -> bool {
-    match key.bytes().position(|b| b == b'/') {
-        Some(slash) => {
-            let (domain, name) = (&key[..slash], &key[slash + 1..]);
-            (OWN_DOMAINS.contains(&domain) || is_domain(domain)) && is_name_part(name)
-        }
-        None => is_name_part(key),
-    }
+    // What dayfly's own templates write on every object comes first: no need to look at each letter of it.
+    let own = key
+        .strip_prefix("app.kubernetes.io/")
+        .or_else(|| key.strip_prefix("dayfly.dev/"))
+        .or_else(|| key.strip_prefix("argocd.argoproj.io/"));
+    let name = own.or_else(|| match key.split_once('/') {
+        Some((domain, name)) => is_domain(domain).then_some(name),
+        None => Some(key),
+    });
+    name.is_some_and(is_name_part)
 }
 
 /// As `is_dns_name`, but in one pass: this runs for every label of every object.

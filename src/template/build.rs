@@ -1,4 +1,5 @@
-//! The build script: compiles `templates/*.yaml`, so that a render neither reads nor parses them.
+//! The build script: compiles `templates/*.yaml`, so that a render neither reads nor parses them, and has the linker of the
+//! released program put what a render never runs behind the rest.
 
 #![allow(
     clippy::pedantic,
@@ -29,8 +30,12 @@ mod expression {
 mod code;
 
 fn main() {
-    for source in ["templates", "src/template", "src/yaml", "src/expression/parse.rs"] {
+    for source in ["templates", "src/template", "src/yaml", "src/expression/parse.rs", "src/cold.ld"] {
         println!("cargo::rerun-if-changed={source}");
+    }
+    if env::var("CARGO_CFG_TARGET_ENV").is_ok_and(|env| env == "musl") {
+        let root = env::var("CARGO_MANIFEST_DIR").expect("CARGO_MANIFEST_DIR");
+        println!("cargo::rustc-link-arg-bins=-Wl,-T,{root}/src/cold.ld");
     }
     let mut files: Vec<PathBuf> =
         fs::read_dir(Path::new("templates")).expect("templates/").map(|entry| entry.expect("a file").path()).collect();

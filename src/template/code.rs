@@ -11,7 +11,7 @@
 //! map      = m length each? when? count (key node)*         length: of what follows it
 //! key      = s text | e parts
 //! each     = r text names | -                               when: w parts | -
-//! parts    = count (s text | p names | x text)*             names: count text*
+//! parts    = count (s text | p names | x text)*             names: length, count text*
 //! text     = length, characters                             numbers: three characters of seven bits
 //! ```
 
@@ -45,7 +45,7 @@ pub(super) fn compile(text: &str) -> Result<String, Mistake> {
 }
 
 /// Digits of a number, each of seven bits.
-pub(super) const DIGITS: u32 = 3;
+pub(super) const DIGITS: usize = 3;
 
 fn number(code: &mut String, number: usize) {
     // Files are smaller than two million of anything, by the reader's limits.
@@ -132,7 +132,7 @@ fn map(code: &mut String, entries: &[Entry<'_>], repeats: bool) -> Result<(), Mi
         }
     }
     code.push('m');
-    number(code, each.len() + when.len() + DIGITS as usize + pairs.len());
+    number(code, each.len() + when.len() + DIGITS + pairs.len());
     code.push_str(&each);
     code.push_str(&when);
     number(code, count);
@@ -151,10 +151,12 @@ fn for_each(entry: &Entry<'_>) -> Result<String, Mistake> {
 }
 
 fn names(code: &mut String, names: &[&str]) {
-    number(code, names.len());
+    let mut inside = String::new();
+    number(&mut inside, names.len());
     for name in names {
-        text(code, name);
+        text(&mut inside, name);
     }
+    text(code, &inside);
 }
 
 fn parts(code: &mut String, source: &str, mark: Mark) -> Result<(), Mistake> {

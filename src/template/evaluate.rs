@@ -2,7 +2,7 @@
 
 use crate::{
     expression::{Bound, Scope, compute, push_text},
-    value::{Map, Text, Value, push_segment},
+    value::{List, Map, Text, Value, push_segment},
 };
 
 use super::{Template, code::DIGITS};
@@ -62,7 +62,9 @@ impl Code {
     }
 
     fn number(&mut self) -> usize {
-        (0..DIGITS).fold(0, |number, _| number << 7 | usize::from(self.character()))
+        self.at += DIGITS;
+        let digits = self.text.as_bytes()[..self.at].last_chunk::<DIGITS>();
+        digits.into_iter().flatten().fold(0, |number, digit| number << 7 | usize::from(*digit))
     }
 
     fn text(&mut self) -> &'static str {
@@ -73,12 +75,10 @@ impl Code {
 
     /// The names of a path; this moves behind them.
     fn names(&mut self) -> impl Iterator<Item = &'static str> + Clone + use<> {
-        let count = self.number();
+        let length = self.number();
         let mut names = *self;
-        for _ in 0..count {
-            self.text();
-        }
-        (0..count).map(move |_| names.text())
+        self.at += length;
+        (0..names.number()).map(move |_| names.text())
     }
 }
 
@@ -124,7 +124,7 @@ impl Evaluator<'_> {
         let mut map = Map::with_capacity(count);
         for _ in 0..count {
             let key = match self.code.character() {
-                b's' => Text::new_static(self.code.text()),
+                b's' => Text::from_static_str(self.code.text()),
                 _ => match self.parts(scope)? {
                     Value::String(text) => text,
                     other => return Err(format!("a key cannot be {}", other.kind_name())),
@@ -147,18 +147,25 @@ impl Evaluator<'_> {
             b'i' => Some(Value::Int(self.code.text().parse().unwrap_or_default())),
             b's' => Some(Value::from(self.code.text())),
             b'l' => Some(Value::List(self.list(scope)?)),
-            b'e' => Some(self.expression(scope)?).filter(|value| *value != Value::Null),
+            b'e' => match self.expression(scope)? {
+                Value::Null => None,
+                value => Some(value),
+            },
+            // Only documents and items are repeated.
             _ => {
-                let mut only = None;
-                self.repeat(scope, &mut |_, value| only = Some(value))?;
-                only
+                let length = self.code.number();
+                let end = self.code.at + length;
+                self.code.character();
+                let value = self.map(scope)?;
+                self.code.at = end;
+                value
             }
         })
     }
 
-    fn list(&mut self, scope: Scope<'_>) -> Result<Vec<Value>, String> {
+    fn list(&mut self, scope: Scope<'_>) -> Result<List, String> {
         let count = self.code.number();
-        let mut items = Vec::with_capacity(count);
+        let mut items = List::with_capacity(count);
         for _ in 0..count {
             let depth = self.enter_index(items.len());
             match self.code.text.as_bytes()[self.code.at] {

@@ -6,12 +6,13 @@
 pub(crate) mod json;
 mod serialize;
 
-use smol_str::SmolStr;
+use lean_string::LeanString;
+use thin_vec::ThinVec;
 
 pub use serialize::to_value;
 
-/// Text that is part of the program, short (at most 23 bytes, kept in place) or shared: never copied.
-pub type Text = SmolStr;
+/// Text that is part of the program, short (at most 16 bytes, kept in place) or shared: never copied.
+pub type Text = LeanString;
 
 /// What can be made a key: literals stay where they are.
 pub trait IntoText {
@@ -20,7 +21,7 @@ pub trait IntoText {
 
 impl IntoText for &'static str {
     fn into_text(self) -> Text {
-        Text::new_static(self)
+        Text::from_static_str(self)
     }
 }
 
@@ -36,7 +37,8 @@ impl IntoText for Text {
     }
 }
 
-/// A node of a manifest, or of what a template sees.
+/// A node of a manifest, or of what a template sees. A render makes thousands, so they are small: memory that is touched
+/// for the first time costs more than what is done with it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Value {
     #[default]
@@ -45,18 +47,27 @@ pub enum Value {
     Int(i64),
     Float(f64),
     String(Text),
-    List(Vec<Value>),
+    List(List),
     Map(Map),
 }
 
+/// The items of a list.
+pub type List = ThinVec<Value>;
+
 /// A mapping in insertion order. Manifests' maps are small, so a scan beats a hash.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Map(Vec<(Text, Value)>);
+pub struct Map(ThinVec<(Text, Value)>);
+
+const _: () = assert!(size_of::<Value>() <= 16);
 
 impl Value {
     /// Text that is not part of the program.
     pub fn string(text: impl AsRef<str>) -> Self {
-        Self::String(Text::new(text))
+        Self::String(Text::from(text.as_ref()))
+    }
+
+    pub fn list(items: impl IntoIterator<Item = Value>) -> Self {
+        Self::List(items.into_iter().collect())
     }
 
     pub fn as_str(&self) -> Option<&str> {
@@ -74,6 +85,13 @@ impl Value {
     }
 
     pub fn as_map_mut(&mut self) -> Option<&mut Map> {
+        match self {
+            Self::Map(map) => Some(map),
+            _ => None,
+        }
+    }
+
+    pub fn into_map(self) -> Option<Map> {
         match self {
             Self::Map(map) => Some(map),
             _ => None,
@@ -140,7 +158,7 @@ impl Value {
 
 impl From<&'static str> for Value {
     fn from(text: &'static str) -> Self {
-        Self::String(Text::new_static(text))
+        Self::String(Text::from_static_str(text))
     }
 }
 
@@ -158,7 +176,7 @@ impl From<Text> for Value {
 
 impl Map {
     pub fn with_capacity(capacity: usize) -> Self {
-        Self(Vec::with_capacity(capacity))
+        Self(ThinVec::with_capacity(capacity))
     }
 
     pub fn len(&self) -> usize {
@@ -232,6 +250,13 @@ impl Map {
     }
 }
 
+impl Extend<(Text, Value)> for Map {
+    /// With keys that are known to be new.
+    fn extend<I: IntoIterator<Item = (Text, Value)>>(&mut self, entries: I) {
+        self.0.extend(entries);
+    }
+}
+
 impl FromIterator<(Text, Value)> for Map {
     fn from_iter<I: IntoIterator<Item = (Text, Value)>>(entries: I) -> Self {
         Self(entries.into_iter().collect())
@@ -240,7 +265,7 @@ impl FromIterator<(Text, Value)> for Map {
 
 impl IntoIterator for Map {
     type Item = (Text, Value);
-    type IntoIter = std::vec::IntoIter<(Text, Value)>;
+    type IntoIter = thin_vec::IntoIter<(Text, Value)>;
 
     fn into_iter(self) -> Self::IntoIter {
         self.0.into_iter()

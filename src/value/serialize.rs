@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use serde::{Serialize, ser};
 
-use super::{Map, Text, Value};
+use super::{List, Map, Text, Value};
 
 /// The tree of a value whose types only use what JSON can say.
 ///
@@ -145,7 +145,7 @@ impl ser::Serializer for Tree {
     }
 
     fn serialize_seq(self, length: Option<usize>) -> Result<Items, Unsayable> {
-        Ok(Items(Vec::with_capacity(length.unwrap_or(0))))
+        Ok(Items(List::with_capacity(length.unwrap_or(0))))
     }
 
     fn serialize_tuple(self, length: usize) -> Result<Items, Unsayable> {
@@ -185,7 +185,7 @@ impl ser::Serializer for Tree {
     }
 }
 
-pub(super) struct Items(Vec<Value>);
+pub(super) struct Items(List);
 
 impl ser::SerializeSeq for Items {
     type Ok = Value;
