@@ -7,7 +7,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::lab::{Lab, output, service};
+use crate::{
+    lab::{Lab, output, service},
+    page::recipe,
+};
 
 /// Each of these is a test on either server.
 macro_rules! on_both {
@@ -412,11 +415,7 @@ fn an_administrator_without_rights_is_told_which(server: &Server) {
 
 /// A user as docs/databases/mysql.md says, with the statements that stand there.
 fn documented_administrator(server: &Server, name: &str, baseline: &str) -> String {
-    let docs = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/databases/mysql.md")).unwrap();
-    let block = |heading: &str| {
-        let after = docs.split_once(&format!("```sql title={heading}\n")).expect("the documented SQL").1;
-        after.split_once("```").unwrap().0.to_owned()
-    };
+    let block = |name: &str| recipe("databases/mysql.md", name);
     server.sql(&format!("DROP USER IF EXISTS {name}"));
     let sql = format!("{}{}", block("both"), block(server.provider));
     let sql = sql

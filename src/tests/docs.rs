@@ -438,6 +438,8 @@ struct Block {
     info: String,
     /// The line of the fence, counted from one.
     line: usize,
+    /// What stands before the fence: a block within a list.
+    indent: String,
     content: Vec<String>,
 }
 
@@ -451,19 +453,21 @@ fn parts(text: &str, path: &str) -> Vec<Part> {
     let mut parts = Vec::new();
     let mut open: Option<Block> = None;
     for (index, line) in text.lines().enumerate() {
-        open = match (open.take(), line.strip_prefix("```")) {
-            (None, Some(info)) => Some(Block { info: info.to_owned(), line: index + 1, content: Vec::new() }),
+        let indent = &line[..line.len() - line.trim_start().len()];
+        open = match (open.take(), line.trim_start().strip_prefix("```")) {
+            (None, Some(info)) => {
+                Some(Block { info: info.to_owned(), line: index + 1, indent: indent.to_owned(), content: Vec::new() })
+            }
             (None, None) => {
-                assert!(!line.trim_start().starts_with("```"), "{path}:{}: an indented block is not run", index + 1);
                 parts.push(Part::Line(line.to_owned()));
                 None
             }
-            (Some(block), Some("")) => {
+            (Some(block), Some("")) if block.indent == indent => {
                 parts.push(Part::Block(block));
                 None
             }
             (Some(mut block), _) => {
-                block.content.push(line.to_owned());
+                block.content.push(line.strip_prefix(&block.indent).unwrap_or(line).to_owned());
                 Some(block)
             }
         };
@@ -486,12 +490,14 @@ fn every_block_of_every_page_holds() {
                     if let Err(problem) = hold(&mut block, &scratch) {
                         problems.push(format!("{path}:{}: {problem}", block.line));
                     }
-                    let _ = writeln!(fresh, "```{}", block.info);
+                    let indent = &block.indent;
+                    let _ = writeln!(fresh, "{indent}```{}", block.info);
                     for line in &block.content {
+                        fresh.push_str(if line.is_empty() { "" } else { indent });
                         fresh.push_str(line);
                         fresh.push('\n');
                     }
-                    fresh.push_str("```");
+                    let _ = write!(fresh, "{indent}```");
                 }
             }
             fresh.push('\n');
