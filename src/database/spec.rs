@@ -70,9 +70,12 @@ pub struct Steps {
 }
 
 impl Baseline {
-    /// What an attestation is about: `postgres/storefront_baseline`, `neon/late-frost-1234/br-sanitized`.
+    /// What an attestation is about: `postgres/storefront_baseline`, `neon/late-frost-1234/br-sanitized`,
+    /// `embedded/ghcr.io/acme/storefront-baseline`.
     pub fn subject(&self) -> String {
-        let parts = [self.project.as_deref(), self.parent.as_deref(), self.database.as_deref(), self.image.as_deref()];
+        // The data that is attested is in the image, so its digest comes later.
+        let image = self.image.as_deref().and_then(|image| image.split('@').next());
+        let parts = [self.project.as_deref(), self.parent.as_deref(), self.database.as_deref(), image];
         let mut subject = self.provider.name().to_owned();
         for part in parts.into_iter().flatten() {
             subject.push('/');

@@ -404,8 +404,8 @@ pub struct Baseline {
     /// Where branches are reached, for the network policies (`postgres`, `mysql`, `mariadb`: required).
     #[serde(skip_serializing)]
     pub endpoint: Option<Destination>,
-    /// The image with server and data (`embedded`), by digest.
-    #[serde(skip_serializing)]
+    /// The image with server and data (`embedded`), by digest. A new one is a new database: the Jobs run again.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,
 }
 
