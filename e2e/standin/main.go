@@ -7,6 +7,7 @@
 //	node …               log the command line and go on sleeping, as a worker would
 //	postgres             start the server that is in the image
 //	sql [DATABASE]       run standard input at $DATABASE_URL, in another of its databases, and print the rows
+//	get URL              print what answers there, or exit 1
 //	dial HOST:PORT       connect within 3 s, or exit 1
 //	resolve NAME         print the addresses of NAME within 3 s, or exit 1
 //	listen :PORT         accept connections for ever
@@ -16,6 +17,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -59,6 +61,8 @@ func main() {
 		connection, err := net.DialTimeout("tcp", argument(arguments), 3*time.Second)
 		check(err)
 		check(connection.Close())
+	case "get":
+		check(get(argument(arguments)))
 	case "resolve":
 		ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 		defer cancel()
@@ -92,6 +96,22 @@ func serve() {
 		}
 	})
 	check(http.ListenAndServe(":"+port, nil))
+}
+
+func get(url string) error {
+	client := http.Client{Timeout: 5 * time.Second}
+	answer, err := client.Get(url)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	if _, err := io.Copy(os.Stdout, answer.Body); err != nil {
+		return err
+	}
+	if answer.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s", answer.Status)
+	}
+	return nil
 }
 
 func listen(address string) {

@@ -44,7 +44,7 @@ func server() error {
 		}
 	}
 	command := exec.Command(binaries+"postgres", "-D", data,
-		"-c", "listen_addresses=*", "-c", "unix_socket_directories=/tmp", "-c", "max_connections=100",
+		"-c", "listen_addresses=*", "-c", "unix_socket_directories=", "-c", "max_connections=100",
 		"-c", "shared_buffers=16MB", "-c", "fsync=off")
 	command.Stdout, command.Stderr = os.Stdout, os.Stderr
 	return command.Run()
