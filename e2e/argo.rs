@@ -34,7 +34,7 @@ pub(crate) struct Ask {
 
 /// Layout split, as an organisation would do it.
 pub(crate) const SPLIT: Ask =
-    Ask { plugin: "dayfly", project: "dayfly-e2e-environments", at_head: false, server_side_apply: true };
+    Ask { plugin: "dayfly-open", project: "dayfly-e2e-environments", at_head: false, server_side_apply: true };
 
 pub(crate) const SINGLE: Ask =
     Ask { plugin: "dayfly-single", project: "dayfly-e2e-single", at_head: true, server_side_apply: true };
@@ -111,10 +111,15 @@ impl Environment {
         })
     }
 
-    /// A push to the pull request: the Application is asked for with other parameters.
+    /// A push to the pull request: the Application is asked for with other parameters, and at another revision if it reads the
+    /// head itself.
     pub(crate) fn push(&mut self, head: &str) {
+        let source = &mut self.asked["spec"]["source"];
+        if source["targetRevision"] == self.case.parameters["head_sha"] {
+            source["targetRevision"] = head.into();
+        }
         self.case.push(head);
-        self.asked["spec"]["source"]["plugin"]["parameters"] = self.case.for_plugin().into();
+        source["plugin"]["parameters"] = self.case.for_plugin().into();
         apply(std::slice::from_ref(&self.asked));
     }
 
@@ -153,7 +158,7 @@ pub(crate) struct Shared {
     environment: Mutex<Weak<Environment>>,
 }
 
-pub(crate) static OPEN: Shared = Shared::new("dayfly", 210);
+pub(crate) static OPEN: Shared = Shared::new("dayfly-open", 210);
 
 /// Its guardrails let nobody through whose address is one of the cluster's.
 pub(crate) static CLOSED: Shared = Shared::new("dayfly-closed", 310);

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use serde_json::{Value, json};
 
 use crate::argo::remove;
-use crate::kube::{apply, documents, json as parse, kubectl, list, name, text};
+use crate::kube::{apply, documents, get, json as parse, kubectl, label, list, name, text};
 use crate::process::{must, read, repository, run, setting, until};
 
 static WORLD: OnceLock<bool> = OnceLock::new();
@@ -24,6 +24,7 @@ fn make() {
     for program in ["kubectl", "argocd", "curl", "openssl"] {
         must("sh", &["-c", &format!("command -v {program}")], "");
     }
+    ours_only();
     clean();
     health_checks();
     apply_asset("projects.yaml");
@@ -40,6 +41,20 @@ fn make() {
     ]);
     until(60, || condition("clustersecretstore", "previews", "Ready"));
     until(60, || condition("gateway", "public", "Programmed"));
+}
+
+/// On somebody's own cluster nothing of theirs is changed or removed.
+fn ours_only() {
+    for namespace in ["preview-ops", "previews", "databases", "mailpit", "observability"] {
+        let theirs = get("namespace", namespace, "").filter(|found| label(found, OWN).is_empty());
+        assert!(
+            theirs.is_none(),
+            "namespace {namespace} is somebody's, and these tests need it for themselves: give it the label {OWN}=true if it may be theirs"
+        );
+    }
+    let theirs = list("applications.argoproj.io", "argocd", &format!("!{OWN}"));
+    let theirs = theirs.iter().map(name).find(|name| name.starts_with("storefront-pr-") && !name.ends_with("-app"));
+    assert_eq!(theirs, None, "this Application is somebody's, and these tests need its name");
 }
 
 fn apply_asset(file: &str) {
@@ -65,7 +80,7 @@ fn clean() {
             "",
         );
     }
-    kubectl(&["delete", "jobs", "-A", "-l", "dayfly.dev/step", "--wait", "--timeout=60s"]);
+    kubectl(&["delete", "jobs", "-n", "preview-ops", "-l", "dayfly.dev/step", "--wait", "--timeout=60s"]);
     let found = parse(&kubectl(&["get", "namespaces", "-o", "json"]));
     for namespace in crate::kube::array(&found, "/items") {
         if name(namespace).starts_with("storefront-pr-") {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Ordered,
-    scalar::{Cidr, DnsLabel, DnsName, Duration, ImagePrefix, LabelValue, Quantity, RelativePath, Url},
+    scalar::{Cidr, DnsLabel, DnsName, Duration, ImagePrefix, LabelValue, Port, Quantity, RelativePath, Url},
 };
 use crate::{
     database::attestation::{AttestationKey, Envelope},
@@ -219,7 +219,8 @@ pub enum Tls {
     /// The Gateway or the controller has one for all hosts.
     #[default]
     Wildcard,
-    /// cert-manager makes one for each host; this is the name of its `ClusterIssuer`.
+    /// cert-manager makes one for each host; this is the name of its `ClusterIssuer`. It must answer challenges by DNS: one
+    /// by HTTP is answered by a Pod in the preview, which nothing can reach there.
     ClusterIssuer(DnsName),
 }
 
@@ -273,7 +274,7 @@ pub struct Dns {
     pub cidrs: Vec<Cidr>,
     /// The Pods' port; OpenShift's is 5353.
     #[serde(default = "default_dns_port")]
-    pub port: u16,
+    pub port: Port,
 }
 
 /// Something that previews may reach: a host name, addresses, or Pods of a namespace.
@@ -291,7 +292,7 @@ pub struct Destination {
     #[serde(default)]
     pub pod_labels: Ordered<LabelValue>,
     /// The port, TCP. For Pods, their own port and not their Service's.
-    pub port: u16,
+    pub port: Port,
 }
 
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -305,7 +306,7 @@ pub struct Telemetry {
     #[serde(default)]
     pub pod_labels: Ordered<LabelValue>,
     /// Its Pods' port.
-    pub port: u16,
+    pub port: Port,
 }
 
 /// Secrets by the External Secrets Operator. Either `store` or `provider`.
@@ -490,7 +491,7 @@ pub struct ApiServer {
     pub cidrs: Vec<Cidr>,
     /// Its ports.
     #[serde(default = "default_api_server_ports")]
-    pub ports: Vec<u16>,
+    pub ports: Vec<Port>,
 }
 
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -593,8 +594,8 @@ fn default_dns_labels() -> Ordered<LabelValue> {
     Ordered::from_iter([("k8s-app".to_owned(), kube_dns())])
 }
 
-fn default_dns_port() -> u16 {
-    53
+fn default_dns_port() -> Port {
+    port(53)
 }
 
 fn default_sweep_share() -> u8 {
@@ -610,8 +611,12 @@ fn default_vault_mount() -> String {
     "kubernetes".to_owned()
 }
 
-fn default_api_server_ports() -> Vec<u16> {
-    vec![443, 6443]
+fn default_api_server_ports() -> Vec<Port> {
+    vec![port(443), port(6443)]
+}
+
+fn port(number: u16) -> Port {
+    Port::new(number).unwrap_or(Port::MIN)
 }
 
 fn yes() -> bool {

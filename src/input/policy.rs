@@ -5,7 +5,9 @@ use serde::Deserialize;
 
 use super::{
     Ordered,
-    scalar::{DnsLabel, Duration, EnvName, LabelValue, Quantity, RelativePath, SecretKey, Url},
+    scalar::{
+        AbsolutePath, DnsLabel, Duration, EnvName, LabelValue, Port, Quantity, RelativePath, SecretKey, Url, UrlPath,
+    },
 };
 use crate::expression::Interpolated;
 
@@ -91,7 +93,7 @@ pub struct Service {
     #[serde(default)]
     pub args: Vec<Interpolated>,
     /// Where the workload listens; its Service has the same port.
-    pub port: Option<u16>,
+    pub port: Option<Port>,
     /// A path that answers 2xx or 3xx when the workload is ready. Without it, an open port is enough.
     pub health: Option<Interpolated>,
     /// Environment variables. Those of the ConfigMap `preview` are there as well.
@@ -107,7 +109,7 @@ pub struct Service {
     pub resources: Ordered<Quantity>,
     /// Folders that the workload writes to, besides `/tmp`; they are empty when a Pod starts.
     #[serde(default)]
-    pub writable: Vec<String>,
+    pub writable: Vec<AbsolutePath>,
     /// The number of the user that runs it; 0, root, is refused. Left out, 65532.
     pub run_as_user: Option<u32>,
 }
@@ -167,12 +169,13 @@ pub struct Route {
     /// Which Service answers: one of `services`, or a Service of the team's own manifests.
     pub service: DnsLabel,
     /// The Service's port; needed if it is not one of `services`.
-    pub port: Option<u16>,
+    pub port: Option<Port>,
     /// Only this path and what is below it.
-    pub path: Option<String>,
+    pub path: Option<UrlPath>,
     /// Who may reach it: a name from the guardrails' `access`.
     pub access: DnsLabel,
-    /// The host, if it should not be `ROUTE-NAMESPACE.DOMAIN`. Must contain the preview's namespace.
+    /// The host, `WORD-NAMESPACE.DOMAIN`. Left out, it is made of the route's name and the namespace: `web-shop-pr-7` below the
+    /// domain, and `2-my-web-shop-pr-7` for a route `my-web` of two words.
     pub host: Option<Interpolated>,
 }
 

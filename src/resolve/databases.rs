@@ -354,5 +354,5 @@ fn job_peers(operations: &Operations, baseline: &Baseline) -> Peers {
     if baseline.provider == Provider::Neon {
         blocks.push(public_internet());
     }
-    Peers { name: "api".into(), pods: Vec::new(), blocks, ports: api.ports.clone() }
+    Peers { name: "api".into(), pods: Vec::new(), blocks, ports: api.ports.iter().map(|port| port.get()).collect() }
 }

@@ -82,6 +82,8 @@ pub const WAVES: Waves = Waves { guard: "-30", migrate: "-20", workload: "0" };
 #[serde(rename_all = "camelCase")]
 pub struct NetworkFacts {
     pub dns: Peers,
+    /// The same port as text, as Cilium has it.
+    pub dns_port: String,
     /// Where requests come from, and the ports that they may reach.
     pub ingress: Vec<IngressPeer>,
     pub egress: Vec<Peers>,

@@ -2,26 +2,50 @@
 //!
 //! What must be shortened gets a hash of the whole, so that two long names which begin alike stay apart.
 
-use std::hash::Hasher as _;
+use std::hash::Hasher;
 
-use siphasher::sip::SipHasher24;
+use siphasher::{
+    sip::SipHasher24,
+    sip128::{self, Hasher128 as _},
+};
 
 /// A DNS label, a label's value, a Namespace, a Service, a Job.
 pub const LABEL: usize = 63;
 
-/// Letters of a hash, one for each byte of `SipHash`'s eight; 32⁸ is about 10¹².
-const HASH: usize = 8;
+/// Letters of a hash that tells previews apart: 32¹⁶ cannot be tried out by whoever may choose a name.
+const LONG_HASH: usize = 16;
 
-/// `text` if it fits `budget`, else its beginning and a hash of all of it.
+const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+
+/// `text` if it fits `budget`, else its beginning and a hash of all of it. No two texts come to the same: one that fits but
+/// could be what another was shortened to gets a hash, too.
 pub fn shorten(text: &str, budget: usize) -> String {
-    if text.len() <= budget {
+    if text.len() < budget || text.len() == budget && !looks_shortened(text) {
         return text.to_owned();
     }
-    let mut end = budget - HASH - 1;
+    let mut end = budget - LONG_HASH - 1;
     while !text.is_char_boundary(end) {
         end -= 1;
     }
-    format!("{}-{}", text[..end].trim_end_matches(['-', '.', '_']), hash(&[text]))
+    format!("{}-{}", &text[..end], long_hash(&[text]))
+}
+
+fn looks_shortened(text: &str) -> bool {
+    text.rsplit_once('-').is_some_and(|(_, end)| end.len() == LONG_HASH && end.bytes().all(|b| ALPHABET.contains(&b)))
+}
+
+/// The DNS label of a route, which no other route and namespace come to: `web-shop-pr-7`, and `2-my-web-shop-pr-7` for the route
+/// `my-web`. Where a route ends and the namespace begins, the number of the route's words says; without a number it is one.
+/// What would be too long begins with `0`. No route's name begins with a digit.
+pub fn host(route: &str, namespace: &str) -> String {
+    let words = route.split('-').count();
+    let label = if words == 1 { format!("{route}-{namespace}") } else { format!("{words}-{route}-{namespace}") };
+    if label.len() <= LABEL {
+        return label;
+    }
+    // Both are ASCII.
+    let beginning = format!("0-{route}-{namespace}");
+    format!("{}-{}", &beginning[..LABEL - LONG_HASH - 1], long_hash(&[route, namespace]))
 }
 
 /// What a name at a provider of databases may have: PostgreSQL's 63 bytes.
@@ -32,25 +56,40 @@ pub fn provider(parts: &[&str]) -> String {
     let plain: String =
         parts.join("_").chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' }).collect();
     // Hyphens and the joints look alike now, so different parts could make one name: the hash keeps them apart.
-    format!("{}_{}", &plain[..plain.len().min(PROVIDER - HASH - 1)], hash(parts))
+    format!("{}_{}", &plain[..plain.len().min(PROVIDER - 9)], hash(parts))
 }
 
 /// Eight characters that stand for all `parts`, each with its length, so that no two lists of parts look the same.
+///
+/// Forty bits can be collided by trying, whatever the function: only for what is a preview's own.
 pub fn hash(parts: &[&str]) -> String {
-    const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
-    // Forty bits can be collided by trying, whatever the function: nothing secret or hostile hangs on it, and this one
-    // needs no CPU detection at start.
     let mut hasher = SipHasher24::new();
+    feed(&mut hasher, parts);
+    letters(&hasher.finish().to_le_bytes())
+}
+
+/// Sixteen characters, for what hangs on names that somebody else may choose.
+fn long_hash(parts: &[&str]) -> String {
+    let mut hasher = sip128::SipHasher24::new();
+    feed(&mut hasher, parts);
+    letters(&hasher.finish128().as_bytes())
+}
+
+/// `SipHash` needs no CPU detection at start.
+fn feed(hasher: &mut impl Hasher, parts: &[&str]) {
     for part in parts {
         hasher.write(&part.len().to_le_bytes());
         hasher.write(part.as_bytes());
     }
-    hasher.finish().to_le_bytes().iter().map(|byte| char::from(ALPHABET[usize::from(byte & 31)])).collect()
+}
+
+fn letters(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| char::from(ALPHABET[usize::from(byte & 31)])).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{hash, shorten};
+    use super::{LABEL, hash, host, shorten};
     use proptest::prelude::*;
 
     #[test]
@@ -59,12 +98,50 @@ mod tests {
         assert_eq!(hash(&["a"]).len(), 8);
     }
 
+    /// A name may be made to look like what another one is shortened to.
+    #[test]
+    fn what_looks_shortened_is_no_other_one() {
+        let long = "x".repeat(80);
+        let shortened = shorten(&long, LABEL);
+        assert_eq!(shortened.len(), LABEL);
+        assert_ne!(shorten(&shortened, LABEL), shortened);
+        assert!(host("web", &long).starts_with("0-web-xx"), "no route begins so");
+    }
+
+    #[test]
+    fn a_host_shows_its_route_and_its_namespace() {
+        assert_eq!(host("web", "shop-pr-7"), "web-shop-pr-7");
+        assert_eq!(host("my-web", "shop-pr-7"), "2-my-web-shop-pr-7");
+        assert_eq!(host("a-", "b"), "2-a--b");
+        assert_eq!(host("a--b", "c"), "3-a--b-c");
+    }
+
+    /// A word of a route, or nothing, between two hyphens.
+    const WORDS: &str = "[a-c](-?[a-c1-3]{0,2}){0,4}";
+
     proptest! {
         #[test]
         fn fits_and_stays_apart(a in "[a-z0-9-]{1,90}", b in "[a-z0-9-]{1,90}") {
             let (short_a, short_b) = (shorten(&a, 63), shorten(&b, 63));
             prop_assert!(short_a.len() <= 63);
             prop_assert_eq!(a == b, short_a == short_b);
+        }
+
+        #[test]
+        fn a_host_is_of_one_route_and_one_namespace(a in WORDS, b in WORDS, c in "[a-c1-3-]{1,9}", d in "[a-c1-3-]{1,9}", long in prop_oneof![3 => Just(0), 1 => 40..60_usize]) {
+            let (c, d) = (format!("{c}{}", "y".repeat(long)), format!("{d}{}", "y".repeat(long)));
+            let (one, other) = (host(&a, &c), host(&b, &d));
+            prop_assert!(one.len() <= LABEL);
+            prop_assert_eq!((&a, &c) == (&b, &d), one == other, "{} {}", one, other);
+            // Cut elsewhere, the same label is read as another route of another namespace.
+            for (at, _) in one.match_indices('-') {
+                for start in [0, one.find('-').map_or(0, |first| first + 1)] {
+                    if let Some(route) = one.get(start..at).filter(|route| route.starts_with(|c: char| c.is_ascii_lowercase())) {
+                        let namespace = &one[at + 1..];
+                        prop_assert_eq!((route, namespace) == (&a, &c), host(route, namespace) == one, "{} {}", route, namespace);
+                    }
+                }
+            }
         }
     }
 }

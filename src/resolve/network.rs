@@ -59,14 +59,15 @@ impl Resolver<'_> {
                 name: "dns".into(),
                 pods: vec![pods(&dns.namespace, &dns.pod_labels)],
                 blocks: dns.cidrs.iter().map(|cidr| Block { cidr: cidr.text.clone(), except: Vec::new() }).collect(),
-                ports: vec![dns.port],
+                ports: vec![dns.port.get()],
             },
+            dns_port: dns.port.to_string(),
             ingress: self.ingress_peers(services, routes),
             telemetry: guardrails.telemetry.as_ref().map(|telemetry| Peers {
                 name: "telemetry".into(),
                 pods: vec![pods(&telemetry.namespace, &telemetry.pod_labels)],
                 blocks: Vec::new(),
-                ports: vec![telemetry.port],
+                ports: vec![telemetry.port.get()],
             }),
             egress,
             names,
@@ -102,7 +103,7 @@ impl Resolver<'_> {
                 name: name.to_owned(),
                 pods: Vec::new(),
                 blocks: vec![public_internet()],
-                ports: vec![destination.port],
+                ports: vec![destination.port.get()],
             }),
             _ => egress.push(peers(name, destination)),
         }
@@ -144,7 +145,7 @@ pub(super) fn peers(name: &str, destination: &Destination) -> Peers {
         name: name.to_owned(),
         pods: destination.namespace.iter().map(|namespace| pods(namespace, &destination.pod_labels)).collect(),
         blocks: destination.cidrs.iter().map(|cidr| Block { cidr: cidr.text.clone(), except: Vec::new() }).collect(),
-        ports: vec![destination.port],
+        ports: vec![destination.port.get()],
     }
 }
 

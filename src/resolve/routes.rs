@@ -4,7 +4,7 @@ use crate::{
     finding::{InputFile, nearest},
     input::{
         guardrails::{Access, Implementation, Ingress, RouteKind, Tls},
-        policy::Route,
+        policy::{Route, Service},
     },
     rules,
     value::{Map, Value},
@@ -88,9 +88,8 @@ impl<'a> Resolver<'a> {
     ) -> Option<RouteFacts> {
         let access = self.access(route, pointer, ingress)?;
         let service = self.policy.services.iter().find(|service| service.name == route.service);
-        let port = match (route.port, service) {
-            (Some(port), _) => port,
-            (None, Some(service)) if service.port.is_some() => service.port.unwrap_or_default(),
+        let port = match (&route.port, service) {
+            (Some(port), _) | (None, Some(Service { port: Some(port), .. })) => port.get(),
             (None, Some(service)) => {
                 let message = format!("the service `{}` has no `port`, so nothing can be routed to it", service.name);
                 self.policy_finding(&rules::reference::UNKNOWN_REFERENCE, format!("{pointer}/service"), message);
@@ -113,7 +112,7 @@ impl<'a> Resolver<'a> {
         if traefik && (!cidrs.is_empty() || !sso.is_empty()) {
             middlewares.push(format!("{}-access", route.name));
         }
-        let path = route.path.clone().unwrap_or_else(|| "/".to_owned());
+        let path = route.path.as_deref().unwrap_or("/").to_owned();
         Some(RouteFacts {
             url: url(route, &host),
             parents: vec![parent(route, namespace, facts)],
@@ -137,8 +136,7 @@ impl<'a> Resolver<'a> {
         })
     }
 
-    /// `ROUTE-NAMESPACE.DOMAIN`. A route with a hyphen in its name gets a hash as well: without, the route `a-b` of
-    /// namespace `c` and the route `a` of namespace `b-c` would be one host.
+    /// A host is decided by the route and the namespace, and stands for no others: see [`names::host`].
     fn host(&mut self, route: &'a Route, pointer: &str, namespace: &str) -> String {
         let domain = &self.guardrails.domain;
         let pointer = format!("{pointer}/host");
@@ -149,13 +147,7 @@ impl<'a> Resolver<'a> {
             }
             (host, Origin::Input(InputFile::Policy, pointer))
         } else {
-            let label = format!("{}-{namespace}", route.name);
-            let label = if route.name.contains('-') {
-                format!("{label}-{}", names::hash(&[&route.name, namespace]))
-            } else {
-                label
-            };
-            (format!("{}.{domain}", names::shorten(&label, names::LABEL)), Origin::BuiltIn)
+            (format!("{}.{domain}", names::host(&route.name, namespace)), Origin::BuiltIn)
         };
         self.decisions.record(|| Decision {
             field: format!("routes.{}.host", route.name),

@@ -1,11 +1,11 @@
 //! The policy's services: what their Pods run, get and may use.
 
 use crate::{
-    finding::{InputFile, nearest},
+    finding::{InputFile, nearest, visible},
     input::{
         guardrails::{Profile, Tls},
         policy::Service,
-        scalar::DnsLabel,
+        scalar::{DnsLabel, Port},
     },
     rules,
     value::{Map, Value},
@@ -30,7 +30,7 @@ impl<'a> Resolver<'a> {
                 let mut facts = Map::default();
                 facts.push("host", Value::string(&*service.name));
                 if let Some(port) = service.port {
-                    facts.push("port", Value::Int(i64::from(port)));
+                    facts.push("port", Value::Int(i64::from(port.get())));
                     facts.push("url", Value::string(format!("http://{}:{port}", service.name)));
                 }
                 (service.name.to_string().into(), Value::Map(facts))
@@ -127,11 +127,11 @@ impl<'a> Resolver<'a> {
             env: self.env(service, pointer, secrets, databases),
             replicas: service.replicas.unwrap_or(1),
             resources: resources(service),
-            writable: writable(service),
+            writable: self.writable(service, pointer),
             run_as_user: service.run_as_user.unwrap_or(NOBODY),
             name: service.name.to_string(),
             ports: ports(service),
-            port: service.port,
+            port: service.port.map(Port::get),
             image,
             command: Some(command).filter(|words: &Vec<String>| !words.is_empty()),
             args: Some(args).filter(|words: &Vec<String>| !words.is_empty()),
@@ -164,6 +164,21 @@ impl<'a> Resolver<'a> {
             let message = rules::image_tag::refusal(image, &pr.head_sha);
             self.policy_finding(&rules::image_tag::IMAGE_MUTABLE_TAG, pointer, message);
         }
+    }
+
+    /// Folders that are written to. A volume is mounted once at a place.
+    fn writable(&mut self, service: &Service, pointer: &str) -> Vec<Writable> {
+        let places = service.writable.iter().enumerate();
+        let places = places.map(|(index, path)| (path.to_string(), format!("{pointer}/writable/{index}"))).collect();
+        for (path, place) in rules::reference::repeated(places) {
+            let message = format!("the folder `{}` stands twice", visible(&path));
+            self.policy_finding(&rules::reference::DUPLICATE_NAME, place, message);
+        }
+        std::iter::once("/tmp")
+            .chain(service.writable.iter().map(|path| &**path).filter(|path| *path != "/tmp"))
+            .enumerate()
+            .map(|(index, path)| Writable { name: format!("writable-{index}"), path: path.to_owned() })
+            .collect()
     }
 
     /// A container's `env`: the service's own, then what it uses. What was withheld is left out.
@@ -257,16 +272,7 @@ fn ports(service: &Service) -> Value {
     let Some(port) = service.port else { return Value::Null };
     let mut item = Map::with_capacity(3);
     item.push("name", Value::from("http"));
-    item.push("containerPort", Value::Int(i64::from(port)));
+    item.push("containerPort", Value::Int(i64::from(port.get())));
     item.push("protocol", Value::from("TCP"));
     Value::List(vec![Value::Map(item)])
-}
-
-fn writable(service: &Service) -> Vec<Writable> {
-    let paths =
-        std::iter::once("/tmp").chain(service.writable.iter().map(String::as_str).filter(|path| *path != "/tmp"));
-    paths
-        .enumerate()
-        .map(|(index, path)| Writable { name: format!("writable-{index}"), path: path.to_owned() })
-        .collect()
 }

@@ -24,7 +24,7 @@ pub static HOST_OF_ANOTHER_PREVIEW: Rule = Rule {
     severity: Severity::Error,
     summary: "a host belongs to this preview",
     explanation: "Whoever answers to another preview's host gets its users and their cookies. A host therefore names the \
-        preview's namespace: `WORD-NAMESPACE.DOMAIN`, the word without a hyphen. What goes out is checked once more, after \
+        preview's namespace: `WORD-NAMESPACE.DOMAIN`, the word of letters and digits, beginning with a letter. What goes out is checked once more, after \
         the platform's patches: only hosts of the policy's `routes` may be there.\n\n\
         A route or an Ingress without a host answers to every host that nobody else claims, so that is refused too.",
 };
@@ -99,7 +99,7 @@ pub(crate) fn check_host(host: &str, namespace: &str, domain: &str) -> Result<()
         return Ok(());
     }
     let message = format!(
-        "host `{}` is not the preview's; allowed: `WORD-{namespace}.{domain}`, the word without a hyphen",
+        "host `{}` is not the preview's; allowed: `WORD-{namespace}.{domain}`, the word of letters and digits, beginning with a letter",
         visible(host)
     );
     Err((&HOST_OF_ANOTHER_PREVIEW, message))
@@ -110,10 +110,12 @@ fn label<'a>(host: &'a str, domain: &str) -> Option<&'a str> {
     host.strip_suffix(domain)?.strip_suffix('.').filter(|label| is_dns_label(label))
 }
 
-/// `WORD-NAMESPACE`. A word with a hyphen could be the beginning of another policy's name, and so of its namespace.
+/// `WORD-NAMESPACE`. A word with a hyphen could be the beginning of another policy's name, and so of its namespace; one that
+/// begins with a digit belongs to the hosts that dayfly makes.
 fn is_of(label: &str, namespace: &str) -> bool {
     let word = label.strip_suffix(namespace).and_then(|rest| rest.strip_suffix('-'));
-    !namespace.is_empty() && word.is_some_and(|word| !word.is_empty() && !word.contains('-'))
+    !namespace.is_empty()
+        && word.is_some_and(|word| word.starts_with(|c: char| c.is_ascii_lowercase()) && !word.contains('-'))
 }
 
 #[cfg(test)]
@@ -129,6 +131,10 @@ mod tests {
             ("web-shop-pr-7.preview.acme.dev", ""),
             ("shop-pr-7.preview.acme.dev", "host-of-another-preview"),
             ("my-web-shop-pr-7.preview.acme.dev", "host-of-another-preview"),
+            ("2-my-web-shop-pr-7.preview.acme.dev", "host-of-another-preview"),
+            ("2-shop-pr-7.preview.acme.dev", "host-of-another-preview"),
+            ("0-shop-pr-7.preview.acme.dev", "host-of-another-preview"),
+            ("w2-shop-pr-7.preview.acme.dev", ""),
             ("web-shop-pr-7-0a1b2c3d.preview.acme.dev", "host-of-another-preview"),
             ("shop-pr-71.preview.acme.dev", "host-of-another-preview"),
             ("shop-pr-7-1.preview.acme.dev", "host-of-another-preview"),

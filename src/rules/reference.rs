@@ -14,7 +14,7 @@ pub static DUPLICATE_NAME: Rule = Rule {
     severity: Severity::Error,
     summary: "a name stands for one thing",
     explanation: "Services, routes, and Secrets (of `secrets` and `databases` together) have names of their own; a container gets a \
-                  variable once.",
+                  variable once, and a folder of `writable` once.",
 };
 
 /// Those of some names and their places that stood before.

@@ -19,9 +19,10 @@ use crate::{
     emit,
     input::{
         parameters::KNOWN,
-        scalar::{Quantity, Scalar as _},
+        scalar::{DnsLabel, Quantity, Scalar as _},
     },
     render::{Rendered, Renderer},
+    rules,
 };
 
 /// The objects, as they are written.
@@ -185,6 +186,71 @@ fn hyphens_do_not_confuse() {
     }
 }
 
+/// Policies' names and numbers that come to a namespace.
+fn reads_as(template: &str, namespace: &str) -> Option<(String, u64)> {
+    let (name, number) = match template {
+        "${{ policy.name }}-pr-${{ pr.number }}" => namespace.rsplit_once("-pr-")?,
+        "pr-${{ pr.number }}-${{ policy.name }}" => {
+            let (number, name) = namespace.strip_prefix("pr-")?.split_once('-')?;
+            (name, number)
+        }
+        "${{ policy.name }}-${{ pr.number }}" => namespace.rsplit_once('-')?,
+        "p${{ pr.number }}x${{ policy.name }}" => {
+            let (number, name) = namespace.strip_prefix('p')?.split_once('x')?;
+            (name, number)
+        }
+        other => panic!("{other}"),
+    };
+    let number = number.parse().ok().filter(|parsed: &u64| *parsed > 0 && parsed.to_string() == number)?;
+    DnsLabel::parse(name).ok().map(|name| (name.to_string(), number))
+}
+
+/// Policies whose names are made so that a preview of theirs would have the namespace or a host of another: whatever stands before
+/// a hyphen of the host would be their route, and the rest their namespace.
+fn crafted(template: &str, preview: &Preview) -> Vec<Preview> {
+    let mut all = Vec::new();
+    for claim in claims(template, preview) {
+        let text = claim.replace('"', "");
+        let Some((what, text)) = text.split_once(' ') else { continue };
+        let label = text.strip_suffix(".p.dev").unwrap_or(text);
+        let mut add = |route: &str, namespace: &str| {
+            if let (Some((policy, number)), Ok(_)) = (reads_as(template, namespace), DnsLabel::parse(route)) {
+                all.push((policy, number, BTreeSet::from([route.to_owned()]), BTreeSet::from(["d".to_owned()])));
+            }
+        };
+        match what {
+            "namespace" => add("w", label),
+            "host" => {
+                for (at, _) in label.match_indices('-') {
+                    add(&label[..at], &label[at + 1..]);
+                    // As a host of one's own choice.
+                    let (namespace, own) = (&label[at + 1..], reads_as(template, &label[at + 1..]));
+                    if own.is_some_and(|own| own != (preview.0.clone(), preview.1)) {
+                        assert!(
+                            rules::host::check_host(text, namespace, "p.dev").is_err(),
+                            "{preview:?}: {namespace} has {text}"
+                        );
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    all
+}
+
+#[test]
+fn no_name_can_be_made_to_look_shortened() {
+    for template in TEMPLATES {
+        for (policy, route) in [("y", "y"), ("y", "x"), ("a", "y"), ("a", "a-y"), ("y", "a-b")] {
+            let name = |name: &str| name.replace('y', &format!("y{}", "x".repeat(58)));
+            let preview = (name(policy), 1, BTreeSet::from([name(route)]), BTreeSet::from(["d".to_owned()]));
+            let all = crafted(template, &preview);
+            apart(template, all.into_iter().chain([preview]).collect());
+        }
+    }
+}
+
 /// Text from strangers.
 fn text() -> impl Strategy<Value = String> {
     prop_oneof![
@@ -309,6 +375,12 @@ proptest! {
     #[test]
     fn names_never_collide(previews in prop::collection::vec(preview(), 2..8), template in prop::sample::select(TEMPLATES.to_vec())) {
         apart(template, previews);
+    }
+
+    #[test]
+    fn no_name_can_be_made_for_what_another_preview_has(preview in preview(), template in prop::sample::select(TEMPLATES.to_vec())) {
+        let all = crafted(template, &preview);
+        apart(template, all.into_iter().chain([preview]).collect());
     }
 
     #[test]

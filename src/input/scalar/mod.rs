@@ -11,12 +11,15 @@ mod quantity;
 pub use cidr::Cidr;
 pub use duration::Duration;
 pub use names::{
-    DnsLabel, DnsName, EnvName, ImagePrefix, LabelValue, RelativePath, SecretKey, Url, is_dns_label, is_dns_name,
-    is_label_value,
+    AbsolutePath, DnsLabel, DnsName, EnvName, ImagePrefix, LabelValue, RelativePath, SecretKey, Url, UrlPath,
+    is_dns_label, is_dns_name, is_label_value,
 };
 pub use quantity::Quantity;
 
 use crate::{database::attestation::AttestationKey, expression::Interpolated};
+
+/// The number of a port: 0 is none.
+pub type Port = std::num::NonZeroU16;
 
 /// A scalar with a shape of its own.
 pub trait Scalar: Sized {
@@ -64,6 +67,7 @@ macro_rules! scalar_traits {
 pub(crate) use scalar_traits;
 
 scalar_traits!(
+    AbsolutePath,
     Cidr,
     Duration,
     Quantity,
@@ -75,6 +79,7 @@ scalar_traits!(
     RelativePath,
     SecretKey,
     Url,
+    UrlPath,
 );
 
 /// Parses the text where it stands, without a copy.
@@ -110,6 +115,7 @@ pub(crate) fn refusal(format: &str, text: &str) -> Option<(String, &'static str)
         T::parse(text).err().map(|message| (message, T::EXPECTED))
     }
     match format {
+        AbsolutePath::FORMAT => of::<AbsolutePath>(text),
         Cidr::FORMAT => of::<Cidr>(text),
         Duration::FORMAT => of::<Duration>(text),
         Quantity::FORMAT => of::<Quantity>(text),
@@ -122,6 +128,7 @@ pub(crate) fn refusal(format: &str, text: &str) -> Option<(String, &'static str)
         SecretKey::FORMAT => of::<SecretKey>(text),
         Url::FORMAT => of::<Url>(text),
         AttestationKey::FORMAT => of::<AttestationKey>(text),
+        UrlPath::FORMAT => of::<UrlPath>(text),
         Interpolated::FORMAT => of::<Interpolated>(text),
         _ => None,
     }

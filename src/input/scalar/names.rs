@@ -114,6 +114,21 @@ text_scalar!(
     }
 );
 
+text_scalar!(
+    /// The path of a web address, as Gateway API and Ingress both take it.
+    UrlPath,
+    "url-path",
+    "a path such as `/api`: at most 1024 characters of a web address, no `//`, `.`, `..` or `%2F` in it",
+    is_url_path
+);
+text_scalar!(
+    /// A folder in a container, written in the one way that names it.
+    AbsolutePath,
+    "absolute-path",
+    "a folder such as `/var/cache`: not `/` itself, nothing at its end, no `//`, `.`, `..` or `:` in it",
+    is_absolute_path
+);
+
 /// RFC 1123, as Kubernetes has it: at most 63 lower-case letters, digits and inner hyphens.
 pub fn is_dns_label(text: &str) -> bool {
     let bytes = text.as_bytes();
@@ -138,6 +153,30 @@ pub fn is_label_value(text: &str) -> bool {
         && bytes.iter().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(b))
 }
 
+fn is_url_path(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let escape = |at: usize| {
+        let digits = bytes.get(at + 1..at + 3).unwrap_or_default();
+        digits.len() == 2 && digits.iter().all(u8::is_ascii_hexdigit) && !digits.eq_ignore_ascii_case(b"2F")
+    };
+    text.len() <= 1024
+        && text.starts_with('/')
+        && bytes.iter().enumerate().all(|(at, b)| match b {
+            b'%' => escape(at),
+            _ => b.is_ascii_alphanumeric() || b"-/._~!$&'()*+,;=:@".contains(b),
+        })
+        && !text.contains("//")
+        && text.split('/').all(|segment| segment != "." && segment != "..")
+}
+
+fn is_absolute_path(text: &str) -> bool {
+    text.strip_prefix('/').is_some_and(|below| {
+        below.len() < 512
+            && !below.contains(|c: char| c.is_control() || c == ':' || c == '\\')
+            && below.split('/').all(|part| !part.is_empty() && part != "." && part != "..")
+    })
+}
+
 fn is_relative_path(text: &str) -> bool {
     text.len() <= 512
         && !text.contains(|c: char| c.is_control() || c == '\\')
@@ -146,7 +185,7 @@ fn is_relative_path(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{DnsLabel, Scalar, SecretKey, Url, is_dns_label, is_dns_name, is_label_value};
+    use super::{AbsolutePath, DnsLabel, Scalar, SecretKey, Url, UrlPath, is_dns_label, is_dns_name, is_label_value};
 
     #[test]
     fn names() {
@@ -166,6 +205,51 @@ mod tests {
         }
         for text in ["", "#x", "a#", "a#b#c", "a\n#b"] {
             assert!(SecretKey::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn paths_of_addresses() {
+        let long = |length: usize| format!("/{}", "a".repeat(length - 1));
+        for text in ["/", "/api", "/api/", "/.well-known/x", "/a.b/..c", "/a%20b", "/~me/(x);v=1,2", &long(1024)] {
+            assert!(UrlPath::parse(text).is_ok(), "{text}");
+        }
+        for text in [
+            "",
+            "api",
+            "//",
+            "/a//b",
+            "/.",
+            "/..",
+            "/a/../b",
+            "/a/.",
+            "/./a",
+            "/a b",
+            "/a?b",
+            "/a#b",
+            "/a%",
+            "/a%2",
+            "/a%zz",
+            "/a%2fb",
+            "/a%2Fb",
+            "/ä",
+            "/a\nb",
+            "/a|b",
+            "/a{b}",
+            "https://x.dev/a",
+            &long(1025),
+        ] {
+            assert!(UrlPath::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn folders() {
+        for text in ["/a", "/var/cache/app", "/home/node/.npm", "/a b", "/..a"] {
+            assert!(AbsolutePath::parse(text).is_ok(), "{text}");
+        }
+        for text in ["", "/", "a", "./a", "/a/", "//a", "/a//b", "/a/.", "/a/../b", "/a:b", "/a\\b", "/a\nb"] {
+            assert!(AbsolutePath::parse(text).is_err(), "{text}");
         }
     }
 
