@@ -5,10 +5,9 @@ use serde_json::Value;
 use crate::argo::{Ask, Environment, SINGLE, SPLIT, story, watch};
 use crate::case::Case;
 use crate::kube::{array, get, json, kubectl, label, list, name, text};
+use crate::operations::{self, OPERATIONS};
+use crate::pods::Inside;
 use crate::process::{setting, until};
-
-/// Where the database's Jobs run, in layout split.
-const OPERATIONS: &str = "preview-ops";
 
 #[test]
 fn split_lives_from_the_first_sync_to_the_deletion() {
@@ -38,7 +37,11 @@ fn live(case: fn() -> Case, ask: &Ask) {
     }
     in_order(&environment);
     settled(&environment);
+    let credentials = database(&environment, &[&setting("DAYFLY_E2E_HEAD")]);
     takes_a_push(&mut environment, ask);
+    let both = ["DAYFLY_E2E_HEAD", "DAYFLY_E2E_NEXT_HEAD"].map(setting);
+    let kept = database(&environment, &both.each_ref().map(String::as_str));
+    assert_eq!(credentials, kept, "a push changed the credentials");
     leaves_nothing(&environment);
 }
 
@@ -72,20 +75,17 @@ fn in_order(environment: &Environment) {
     let jobs = jobs(&application);
     let step = |wanted: &str| jobs.iter().find(|job| label(job, "dayfly.dev/step") == wanted);
     let required = |wanted: &str| step(wanted).unwrap_or_else(|| panic!("there is no Job of step {wanted}"));
+    // migrate and verify begin together, and verify waits.
     let mut earlier = ("the beginning".to_owned(), String::new());
-    let chain =
-        [required("provision")].into_iter().chain(step("migrate")).chain(step("seed")).chain([required("verify")]);
-    for job in chain {
-        let (begun, done) = (text(job, "/metadata/creationTimestamp"), text(job, "/status/completionTime"));
-        assert!(
-            begun >= earlier.1.as_str(),
-            "Job {} was created at {begun}, before {} at {}",
-            name(job),
-            earlier.0,
-            earlier.1
-        );
+    for job in [required("provision")].into_iter().chain(step("migrate")).chain([required("verify")]) {
+        let done = text(job, "/status/completionTime");
         assert!(!done.is_empty(), "Job {} has not completed", name(job));
-        earlier = (format!("Job {} had completed", name(job)), done.to_owned());
+        assert!(done >= earlier.1.as_str(), "Job {} completed at {done}, before {} at {}", name(job), earlier.0, earlier.1);
+        if operations::is_step(job, "provision") {
+            let next = ["migrate", "verify"].map(|wanted| text(required(wanted), "/metadata/creationTimestamp"));
+            assert!(next.iter().all(|begun| *begun >= done), "a branch was used before it was made: {next:?}, {done}");
+        }
+        earlier = (format!("Job {} had", name(job)), done.to_owned());
     }
     let mut begun = String::new();
     for deployment in ["web", "worker"] {
@@ -109,6 +109,20 @@ fn in_order(environment: &Environment) {
         );
         assert_eq!(text(&child, "/status/sync/status"), "Synced", "{}", story(&child));
     }
+}
+
+/// The workload reads the baseline's rows as these heads migrated them, and the seeded ones. Gives its credentials.
+fn database(environment: &Environment, heads: &[&str]) -> Value {
+    let rows = Inside::of(&environment.name, "worker").rows();
+    let mut migrated = array(&rows, "/migrations").to_vec();
+    let mut expected: Vec<Value> = heads.iter().map(|head| (*head).into()).collect();
+    for list in [&mut migrated, &mut expected] {
+        list.sort_by_key(ToString::to_string);
+    }
+    assert_eq!(migrated, expected, "{rows}");
+    assert_eq!(text(&rows, "/customers/0/greeting"), "hello", "{rows}");
+    assert_eq!(text(&rows, "/orders/2/item"), "order of Edsger", "{rows}");
+    get("secret", "main", &environment.name).expect("verify has published the credentials")["data"].take()
 }
 
 /// A refresh and a rendering from scratch find no difference, and Argo CD does nothing by itself.
@@ -197,6 +211,7 @@ fn leaves_nothing(environment: &Environment) {
         assert!(goes, "left in {OPERATIONS}: {} {}", text(object, "/kind"), name(object));
     }
     torn_down(&application, teardown.as_ref());
+    assert_eq!(operations::of(&environment.name), "", "left on the shared server");
 }
 
 /// If the database was made from the operations namespace, a Job there has destroyed it.

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::argo::remove;
 use crate::kube::{apply, documents, get, json as parse, kubectl, label, list, name, text};
+use crate::operations;
 use crate::process::{must, read, repository, run, setting, until};
 
 static WORLD: OnceLock<bool> = OnceLock::new();
@@ -28,6 +29,7 @@ fn make() {
     clean();
     health_checks();
     apply_asset("projects.yaml");
+    operations::install();
     apply_asset("platform.yaml");
     certificate();
     kubectl(&[
@@ -39,6 +41,7 @@ fn make() {
         "--for=condition=Ready",
         "--timeout=60s",
     ]);
+    operations::baselines();
     until(60, || condition("clustersecretstore", "previews", "Ready"));
     until(60, || condition("gateway", "public", "Programmed"));
 }
@@ -60,7 +63,9 @@ fn ours_only() {
 fn apply_asset(file: &str) {
     let yaml = read(&repository(&format!("e2e/assets/{file}")))
         .replace("$GIT", &setting("DAYFLY_E2E_GIT"))
-        .replace("$IMAGE", &image());
+        .replace("$IMAGE", &image())
+        .replace("$SERVER", &setting("DAYFLY_E2E_SERVER_IMAGE"))
+        .replace("$PASSWORD", operations::PASSWORD);
     apply(&documents(&yaml));
 }
 

@@ -7,6 +7,7 @@
 //	node …               log the command line and go on sleeping, as a worker would
 //	postgres             start the server that is in the image
 //	sql [DATABASE]       run standard input at $DATABASE_URL, in another of its databases, and print the rows
+//	variable NAME        print what it was given
 //	get URL              print what answers there, or exit 1
 //	dial HOST:PORT       connect within 3 s, or exit 1
 //	resolve NAME         print the addresses of NAME within 3 s, or exit 1
@@ -61,6 +62,8 @@ func main() {
 		connection, err := net.DialTimeout("tcp", argument(arguments), 3*time.Second)
 		check(err)
 		check(connection.Close())
+	case "variable":
+		fmt.Println(os.Getenv(argument(arguments)))
 	case "get":
 		check(get(argument(arguments)))
 	case "resolve":
