@@ -58,9 +58,11 @@ impl Renderer {
         policy: Policy,
         templates: Vec<Template>,
         manifests: Vec<Object>,
-        findings: Vec<Finding>,
+        mut findings: Vec<Finding>,
     ) -> Self {
         let patches = Patches::read(&guardrails.spec.patches);
+        // Once, however many pull requests are rendered: a signature takes as long as a good part of a render.
+        findings.extend(rules::attestation::check(&policy.spec, &guardrails.spec));
         Self { guardrails, policy, templates, manifests, patches, findings }
     }
 

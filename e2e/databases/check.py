@@ -253,6 +253,41 @@ def dblab():
     api.control(reset=True)
 
 
+def supabase():
+    api = Client("SUPABASE", f"Bearer {os.environ['DAYFLY_TEST_SUPABASE_TOKEN']}")
+    branches = f"/v1/projects/{os.environ['DAYFLY_TEST_SUPABASE_PROJECT']}/branches"
+    api.control(reset=True, project="CREATE TABLE t (n int); INSERT INTO t VALUES (1)", set={"migrations": "CREATE TABLE t (n int)"})
+
+    def ready(branch):
+        until(lambda: api.expect(200, "GET", f"/v1/branches/{branch}")["status"] == "ACTIVE_HEALTHY", "healthy")
+        detail = api.expect(200, "GET", f"/v1/branches/{branch}")
+        return f"postgresql://{detail['db_user']}:{detail['db_pass']}@{detail['db_host']}:{detail['db_port']}/postgres"
+
+    replayed = api.expect(201, "POST", branches, {"branch_name": "pr-1"})["id"]
+    copied = api.expect(201, "POST", branches, {"branch_name": "pr-2", "with_data": True})["id"]
+    api.expect(409, "POST", branches, {"branch_name": "pr-1"})
+    empty, full = ready(replayed), ready(copied)
+    assert psql(empty, "select count(*) from t") == "0" and psql(full, "insert into t values (2); select count(*) from t") == "2"
+    assert api.expect(200, "GET", f"{branches}/pr-1")["status"] == "MIGRATIONS_PASSED"
+    api.control(set={"migrations": "CREATE TABLE t (n int); SELECT nothing"})
+    api.expect(201, "POST", f"/v1/branches/{replayed}/reset", {})
+    until(lambda: api.expect(200, "GET", f"{branches}/pr-1")["status"] == "MIGRATIONS_FAILED", "failed migrations")
+    assert ready(replayed) == empty
+    api.expect(200, "PATCH", f"/v1/branches/{replayed}", {"persistent": True})
+    api.expect(200, "DELETE", f"/v1/branches/{replayed}?force=false")
+    assert "deletion_scheduled_at" in api.expect(200, "GET", f"{branches}/pr-1")
+    api.control(fault={"match": "GET *", "status": 429})
+    api.expect(429, "GET", branches)
+    api.lost("POST", branches, {"branch_name": "pr-3"})
+    api.expect(200, "GET", f"{branches}/pr-3")
+    for branch in (replayed, copied):
+        api.expect(200, "DELETE", f"/v1/branches/{branch}")
+        api.expect(404, "DELETE", f"/v1/branches/{branch}")
+    assert psql(full, "select 1") is None and not api.control()["violations"]
+    api.held_to_the_document((422, "POST", branches, {"git_branch": "x"}), branches)
+    api.control(reset=True)
+
+
 if __name__ == "__main__":
     for name in sys.argv[1:]:
         begun = time.time()

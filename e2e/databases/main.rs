@@ -2,5 +2,8 @@
 //! `e2e/databases/run` starts what the tests need; without it they fail.
 
 mod lab;
+mod leaks;
 mod postgres;
 mod psql;
+mod sanitized;
+mod steps;

@@ -1,44 +1,332 @@
-//! A PostgreSQL server of one's own: the real one, with a file system that clones.
+//! A PostgreSQL server of one's own: the real one, with a file system that clones, and an administrator that is no superuser.
 
-use crate::{
-    lab::{Lab, service},
-    psql::{psql, with_database},
+use std::{
+    process::Command,
+    thread,
+    time::{Duration, Instant},
 };
 
-/// A server's administrator, and a baseline of its own there.
-fn baseline(server: &str, name: &str, sql: &str) -> String {
-    psql(server, &format!("ALTER DATABASE {name} WITH IS_TEMPLATE false")).ok();
-    psql(server, &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).unwrap();
-    psql(server, &format!("CREATE DATABASE {name}")).unwrap();
-    psql(&with_database(server, name), sql).unwrap();
-    format!(
-        "shop: {{provider: postgres, database: {name}, synthetic: {{by: seeds}}, endpoint: {{cidrs: [10.0.0.0/8], port: 5432}}}}"
-    )
+use crate::{
+    lab::{Lab, output, service},
+    psql::{psql, with_database, with_login},
+};
+
+const USERS: &str = "CREATE TABLE users (id bigint PRIMARY KEY, name text); INSERT INTO users VALUES (1, 'ada');
+    CREATE VIEW names AS SELECT name FROM users; CREATE SEQUENCE numbers; CREATE TYPE mood AS ENUM ('fine');
+    CREATE FUNCTION one() RETURNS int LANGUAGE sql AS 'SELECT 1'";
+
+/// A server with an administrator as `docs/databases/postgres.md` makes one, and a baseline of this test's own.
+pub(crate) struct Server {
+    pub(crate) superuser: String,
+    pub(crate) admin: String,
+    pub(crate) baseline: String,
 }
+
+impl Server {
+    /// `variable` names the server; `name` this test.
+    pub(crate) fn new(variable: &str, name: &str, sql: &str) -> Self {
+        let superuser = service(variable);
+        let (admin, baseline, owner) = (format!("{name}_admin"), format!("{name}_baseline"), format!("{name}_owner"));
+        psql(&superuser, &format!("ALTER DATABASE {baseline} WITH IS_TEMPLATE false")).ok();
+        // What a failed run left.
+        for (what, sql) in [
+            ("DATABASE", format!("SELECT datname FROM pg_database WHERE datdba = to_regrole('{admin}')")),
+            (
+                "ROLE",
+                format!(
+                    "SELECT rolname FROM pg_roles WHERE rolname ~ '^{name}_(pr_.*|admin|owner)$' ORDER BY rolname DESC"
+                ),
+            ),
+        ] {
+            for left in psql(&superuser, &sql).unwrap().lines() {
+                psql(&superuser, &format!("DROP {what} {left}")).unwrap();
+            }
+        }
+        for statement in [
+            format!("CREATE ROLE {owner} NOLOGIN"),
+            format!("CREATE ROLE {admin} LOGIN CREATEDB CREATEROLE PASSWORD 'secret-of-the-admin'"),
+            format!("GRANT {owner} TO {admin} WITH ADMIN OPTION"),
+            format!("GRANT pg_signal_backend TO {admin}"),
+            format!("CREATE DATABASE {baseline} OWNER {admin}"),
+        ] {
+            psql(&superuser, &statement).unwrap();
+        }
+        let inside = with_database(&superuser, &baseline);
+        psql(&inside, &format!("GRANT ALL ON SCHEMA public TO {owner}; SET ROLE {owner}; {sql}")).unwrap();
+        let admin = with_login(&superuser, &admin, "secret-of-the-admin");
+        Self { superuser, admin, baseline }
+    }
+
+    /// The guardrails' entry, with what makes it safe.
+    pub(crate) fn entry(&self, safe: &str) -> String {
+        format!(
+            "shop: {{provider: postgres, database: {}, {safe}, endpoint: {{cidrs: [10.0.0.0/8], port: 5432}}}}",
+            self.baseline
+        )
+    }
+
+    pub(crate) fn lab(&self, policy: &str, safe: &str) -> Lab {
+        Lab::new(policy, &self.entry(safe), &[("DAYFLY_DATABASE_ADMIN_URL", &self.admin)])
+    }
+
+    /// Databases and roles of a test's previews.
+    pub(crate) fn left(&self, policy: &str) -> String {
+        let sql = format!(
+            "SELECT datname FROM pg_database WHERE datname LIKE '{policy}\\_pr%'
+             UNION ALL SELECT rolname FROM pg_roles WHERE rolname LIKE '{policy}\\_pr%'
+             UNION ALL SELECT datname FROM pg_database WHERE datname ~ '^dayfly_[a-z2-7]{{8}}$' AND datdba = '{}'::regrole",
+            self.admin.split("//").nth(1).unwrap().split(':').next().unwrap()
+        );
+        psql(&self.superuser, &sql).unwrap()
+    }
+}
+
+const SYNTHETIC: &str = "synthetic: {by: seeds}";
 
 #[test]
 fn a_branch_has_the_baselines_data_and_its_own_role_alone_may_use_it() {
-    let server = service("DAYFLY_TEST_POSTGRES18");
-    let baselines =
-        baseline(&server, "pg_alone", "CREATE TABLE users (id bigint, name text); INSERT INTO users VALUES (1, 'ada')");
-    let lab = Lab::new("alone", &baselines, &[("DAYFLY_DATABASE_ADMIN_URL", &server)]);
-    for number in [1, 2] {
+    for (variable, policy) in [("DAYFLY_TEST_POSTGRES18", "alone"), ("DAYFLY_TEST_POSTGRES15", "older")] {
+        let server = Server::new(variable, policy, USERS);
+        let lab = server.lab(policy, SYNTHETIC);
+        lab.dayfly(&["db", "prepare-baseline", "--guardrails", &lab.guardrails_path(), "shop"]).fine();
+        for number in [1, 2] {
+            lab.spec(number, "shop", "");
+            lab.db("provision", number, &[]).fine();
+        }
+        let (one, two) = (lab.url(1), lab.url(2));
+        psql(&one, "INSERT INTO users VALUES (2, 'grace'); ALTER TABLE users ADD mail text; CREATE TABLE more (id int); SELECT one()").unwrap();
+        assert_eq!(psql(&one, "SELECT count(*) FROM names").unwrap(), "2");
+        assert_eq!(psql(&two, "SELECT count(*) FROM names").unwrap(), "1");
+        let database_of_two = two.rsplit_once('/').unwrap().1.split('?').next().unwrap();
+        for other in [database_of_two, &server.baseline] {
+            let error = psql(&with_database(&one, other), "SELECT 1").unwrap_err();
+            assert!(error.contains("permission denied") || error.contains("not currently accepting"), "{error}");
+        }
+        assert!(psql(&one, "CREATE DATABASE mine").is_err());
+        let list = lab.dayfly(&["db", "list", "--guardrails", &lab.guardrails_path(), "-o", "json"]).fine();
+        assert!(list.out.contains(&lab.environment(2)), "{}", list.out);
+        for number in [1, 2, 2] {
+            lab.db("destroy", number, &[]).fine();
+        }
+        assert_eq!(server.left(policy), "");
+        assert!(!lab.env_file(1).exists());
+    }
+}
+
+/// The baseline as many have it: everything belongs to the superuser, and that is also the administrator.
+#[test]
+fn a_superusers_objects_do_not_make_a_superuser() {
+    let superuser = service("DAYFLY_TEST_POSTGRES18");
+    psql(&superuser, "DROP DATABASE IF EXISTS mighty_baseline WITH (FORCE)").unwrap();
+    psql(&superuser, "CREATE DATABASE mighty_baseline").unwrap();
+    psql(
+        &with_database(&superuser, "mighty_baseline"),
+        &format!("{USERS}; CREATE SCHEMA more; CREATE TABLE more.t (id serial)"),
+    )
+    .unwrap();
+    let entry = "shop: {provider: postgres, database: mighty_baseline, synthetic: {by: seeds}, endpoint: {cidrs: [10.0.0.0/8], port: 5432}}";
+    let lab = Lab::new("mighty", entry, &[("DAYFLY_DATABASE_ADMIN_URL", &superuser)]);
+    lab.spec(1, "shop", "");
+    lab.db("provision", 1, &[]).fine();
+    let url = lab.url(1);
+    psql(&url, "ALTER TABLE users ADD mail text; INSERT INTO more.t DEFAULT VALUES; DROP VIEW names; ALTER TYPE mood ADD VALUE 'bad'").unwrap();
+    let mighty =
+        psql(&url, "SELECT rolsuper OR rolcreatedb OR rolcreaterole FROM pg_roles WHERE rolname = current_user");
+    assert_eq!(mighty.unwrap(), "f");
+    assert!(psql(&url, "SET ROLE postgres").is_err());
+    lab.db("destroy", 1, &[]).fine();
+}
+
+#[test]
+fn credentials_stay_while_they_work_and_are_made_anew_when_they_do_not() {
+    let server = Server::new("DAYFLY_TEST_POSTGRES18", "kept", USERS);
+    let lab = server.lab("kept", SYNTHETIC);
+    lab.spec(1, "shop", "");
+    lab.db("provision", 1, &[]).fine();
+    let first = lab.url(1);
+    psql(&first, "INSERT INTO users VALUES (7, 'mine')").unwrap();
+    lab.db("provision", 1, &[]).fine();
+    lab.db("verify", 1, &[]).fine();
+    assert_eq!(lab.url(1), first);
+    // Lost, or changed by somebody: the data stay.
+    std::fs::remove_file(lab.env_file(1)).unwrap();
+    lab.db("provision", 1, &[]).fine();
+    let second = lab.url(1);
+    assert_ne!(second, first);
+    assert!(psql(&first, "SELECT 1").is_err());
+    assert_eq!(psql(&second, "SELECT name FROM users WHERE id = 7").unwrap(), "mine");
+    let until = "SELECT rolvaliduntil > now() + interval '47 hours' FROM pg_roles WHERE rolname = session_user";
+    assert_eq!(psql(&second, until).unwrap(), "t");
+    psql(&server.superuser, &format!("ALTER ROLE {} VALID UNTIL '{}'", user(&second), "2020-01-01")).unwrap();
+    lab.db("renew", 1, &[]).fine();
+    assert_eq!(psql(&second, until).unwrap(), "t");
+    lab.db("destroy", 1, &[]).fine();
+    assert_eq!(server.left("kept"), "");
+}
+
+fn user(url: &str) -> String {
+    url.split("//").nth(1).unwrap().split(':').next().unwrap().to_owned()
+}
+
+#[test]
+fn somebody_elses_database_is_never_touched() {
+    let server = Server::new("DAYFLY_TEST_POSTGRES18", "foreign", USERS);
+    let lab = server.lab("foreign", SYNTHETIC);
+    let spec = std::fs::read_to_string(lab.spec(1, "shop", "")).unwrap();
+    let name = |key: &str| spec.split(&format!("\"{key}\":\"")).nth(1).unwrap().split('"').next().unwrap().to_owned();
+    let (branch, role) = (name("branch"), name("role"));
+    psql(&server.superuser, &format!("CREATE DATABASE {branch}")).unwrap();
+    for command in ["provision", "destroy", "verify"] {
+        lab.db(command, 1, &[]).refused("nothing was changed");
+    }
+    assert_eq!(psql(&server.superuser, &format!("SELECT 1 FROM pg_roles WHERE rolname = '{role}'")).unwrap(), "");
+    psql(&server.superuser, &format!("DROP DATABASE {branch}")).unwrap();
+    psql(&server.superuser, &format!("CREATE ROLE {role}")).unwrap();
+    lab.db("provision", 1, &[]).refused("nothing was changed");
+    lab.db("destroy", 1, &[]).fine();
+    assert_eq!(psql(&server.superuser, &format!("SELECT 1 FROM pg_roles WHERE rolname = '{role}'")).unwrap(), "1");
+    // Of another policy with the same environment: not ours either.
+    psql(&server.superuser, &format!("DROP ROLE {role}")).unwrap();
+    lab.db("provision", 1, &[]).fine();
+    let file = lab.path("pr-1").join("spec.json");
+    std::fs::write(&file, spec.replace("dayfly:foreign:", "dayfly:other:")).unwrap();
+    lab.db("destroy", 1, &[]).refused("nothing was changed");
+    std::fs::write(&file, spec).unwrap();
+    lab.db("destroy", 1, &[]).fine();
+    assert_eq!(server.left("foreign"), "");
+}
+
+#[test]
+fn two_jobs_at_once_end_as_one() {
+    let server = Server::new("DAYFLY_TEST_POSTGRES18", "raced", USERS);
+    let lab = server.lab("raced", SYNTHETIC);
+    for number in 1..=3 {
         lab.spec(number, "shop", "");
+        let jobs: Vec<_> = (0..4).map(|_| lab.start("provision", number, &[])).collect();
+        for job in jobs {
+            output(job.wait_with_output().unwrap()).fine();
+        }
+        // The last one to write its password wins, in the file as at the server.
         lab.db("provision", number, &[]).fine();
+        assert_eq!(psql(&lab.url(number), "SELECT count(*) FROM users").unwrap(), "1");
+        let jobs: Vec<_> = (0..3).map(|_| lab.start("destroy", number, &[])).collect();
+        for job in jobs {
+            output(job.wait_with_output().unwrap()).fine();
+        }
     }
-    let (one, two) = (lab.url(1), lab.url(2));
-    psql(&one, "INSERT INTO users VALUES (2, 'grace'); ALTER TABLE users ADD mail text").unwrap();
-    assert_eq!(psql(&one, "SELECT count(*) FROM users").unwrap(), "2");
-    assert_eq!(psql(&two, "SELECT count(*) FROM users").unwrap(), "1");
-    let database_of_two = two.rsplit_once('/').unwrap().1;
-    let error = psql(&with_database(&one, database_of_two), "SELECT 1").unwrap_err();
-    assert!(error.contains("permission denied"), "{error}");
-    for number in [1, 2] {
-        lab.db("destroy", number, &[]).fine();
+    assert_eq!(server.left("raced"), "");
+}
+
+#[test]
+fn a_job_killed_anywhere_is_resumed() {
+    let server = Server::new("DAYFLY_TEST_POSTGRES18", "killed", USERS);
+    let lab = server.lab("killed", SYNTHETIC);
+    lab.spec(1, "shop", "");
+    for round in 0..12 {
+        for delay in [round * 8, round * 13] {
+            let mut job = lab.start("provision", 1, &[]);
+            thread::sleep(Duration::from_millis(delay));
+            job.kill().unwrap();
+            job.wait().unwrap();
+        }
+        lab.db("provision", 1, &[]).fine();
+        assert_eq!(psql(&lab.url(1), "SELECT count(*) FROM users").unwrap(), "1");
+        let mut job = lab.start("destroy", 1, &[]);
+        thread::sleep(Duration::from_millis(round * 5));
+        job.kill().unwrap();
+        job.wait().unwrap();
+        lab.db("destroy", 1, &[]).fine();
+        assert_eq!(server.left("killed"), "", "after round {round}");
     }
-    let left = psql(
-        &server,
-        "SELECT datname FROM pg_database WHERE datname LIKE 'alone%' UNION SELECT rolname FROM pg_roles WHERE rolname LIKE 'alone%'",
+}
+
+#[test]
+fn live_sessions_end_with_the_branch() {
+    let server = Server::new("DAYFLY_TEST_POSTGRES18", "live", USERS);
+    let lab = server.lab("live", SYNTHETIC);
+    lab.spec(1, "shop", "");
+    lab.db("provision", 1, &[]).fine();
+    let url = lab.url(1);
+    let mut sessions: Vec<_> = (0..5)
+        .map(|_| {
+            Command::new("psql")
+                .args([&url, "-qc", "SELECT pg_sleep(600)"])
+                .stderr(std::process::Stdio::null())
+                .spawn()
+                .unwrap()
+        })
+        .collect();
+    let count =
+        format!("SELECT count(*) FROM pg_stat_activity WHERE usename = '{}' AND query LIKE '%pg_sleep%'", user(&url));
+    while psql(&server.superuser, &count).unwrap() != "5" {
+        thread::sleep(Duration::from_millis(20));
+    }
+    let started = Instant::now();
+    lab.db("destroy", 1, &[]).fine();
+    assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
+    for session in &mut sessions {
+        assert!(!session.wait().unwrap().success());
+    }
+    assert_eq!(server.left("live"), "");
+}
+
+#[test]
+fn encryption_is_verified_where_it_is_asked_for() {
+    let server = Server::new("DAYFLY_TEST_POSTGRES15", "sealed", USERS);
+    let authority = service("DAYFLY_TEST_POSTGRES15_CA");
+    let (base, _) = server.admin.split_once('?').unwrap_or((&server.admin, ""));
+    let lab = |parameters: &str| {
+        Lab::new("sealed", &server.entry(SYNTHETIC), &[("DAYFLY_DATABASE_ADMIN_URL", &format!("{base}?{parameters}"))])
+    };
+    let good = lab(&format!("sslmode=verify-full&sslrootcert={authority}"));
+    good.spec(1, "shop", "");
+    good.db("provision", 1, &[]).fine();
+    assert_eq!(
+        psql(&good.url(1), "SET ROLE NONE; SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()").unwrap(),
+        "t"
     );
-    assert_eq!(left.unwrap(), "");
+    good.db("destroy", 1, &[]).fine();
+    let spec = std::fs::read_to_string(good.path("pr-1").join("spec.json")).unwrap();
+    let bad = lab("sslmode=require");
+    bad.spec(1, "shop", "");
+    std::fs::write(
+        bad.path("pr-1").join("spec.json"),
+        spec.replace("\"deadlineSeconds\":900", "\"deadlineSeconds\":2"),
+    )
+    .unwrap();
+    let run = bad.db("provision", 1, &[]);
+    assert_eq!(run.code, Some(2));
+    assert!(run.err.contains("certificate") && !run.err.contains("secret-of-the-admin"), "{}", run.err);
+}
+
+#[test]
+fn no_secret_is_ever_said() {
+    let server = Server::new("DAYFLY_TEST_POSTGRES18", "mute", USERS);
+    let lab = server.lab("mute", SYNTHETIC);
+    lab.spec(1, "shop", "");
+    let mut said = String::new();
+    for (command, more) in [
+        ("provision", &[][..]),
+        ("migrate", &["--", "false"]),
+        ("migrate", &["--", "true"]),
+        ("verify", &["--log", "json"]),
+        ("destroy", &["--log", "json"]),
+    ] {
+        let run = lab.db(command, 1, more);
+        let password = std::fs::read_to_string(lab.env_file(1))
+            .ok()
+            .and_then(|text| Some(text.split(':').nth(4)?.split('@').next()?.to_owned()));
+        said.push_str(&run.out);
+        said.push_str(&run.err);
+        if let Some(password) = password {
+            assert!(!said.contains(&password), "{said}");
+        }
+    }
+    assert!(!said.contains("secret-of-the-admin"), "{said}");
+    let wrong = server.admin.replace("secret-of-the-admin", "a-wrong-secret");
+    let lab = Lab::new("mute", &server.entry(SYNTHETIC), &[("DAYFLY_DATABASE_ADMIN_URL", &wrong)]);
+    lab.spec(1, "shop", "");
+    let run = lab.db("provision", 1, &[]);
+    assert_eq!(run.code, Some(2), "{}", run.err);
+    assert!(run.err.contains("refuses the administrator") && !run.err.contains("a-wrong-secret"), "{}", run.err);
 }

@@ -29,3 +29,10 @@ pub(crate) fn with_database(url: &str, database: &str) -> String {
     let (server, _) = head.rsplit_once('/').expect("a database in the URL");
     format!("{server}/{database}{query}")
 }
+
+/// The same server and database, another login.
+pub(crate) fn with_login(url: &str, user: &str, password: &str) -> String {
+    let (scheme, rest) = url.split_once("//").expect("a URL");
+    let host = rest.split_once('@').map_or(rest, |(_, host)| host);
+    format!("{scheme}//{user}:{password}@{host}")
+}

@@ -6,6 +6,7 @@
 pub mod access;
 pub mod application;
 pub mod argocd_source;
+pub mod attestation;
 pub mod baseline;
 pub mod capacity;
 mod containers;
@@ -65,8 +66,10 @@ pub static ALL: &[&Rule] = &[
     &access::ACCESS_NOT_ENFORCEABLE,
     &application::APPLICATION_SOURCE,
     &argocd_source::ARGOCD_SOURCE,
+    &attestation::ATTESTATION_UNCHECKED,
     &input::BAD_EXPRESSION,
     &baseline::BASELINE_INCOMPLETE,
+    &attestation::BASELINE_NOT_ATTESTED,
     &baseline::BASELINE_NOT_SANITIZED,
     &input::DUPLICATE_KEY,
     &reference::DUPLICATE_NAME,

@@ -14,7 +14,10 @@ use anyhow::{Context as _, Result, bail};
 use clap::{Args, Subcommand, ValueEnum};
 
 use crate::{
-    cli::{ExitCode, terminal::Colour},
+    cli::{
+        ExitCode,
+        terminal::{self, Colour, Stream},
+    },
     database::{
         connection::ConnectionUrl,
         credentials::{Audience, Credentials},
@@ -27,8 +30,9 @@ use crate::{
         steps::{self, Step},
         sweep, verify,
     },
-    finding::nearest,
-    input::Guardrails,
+    finding::{self, Owner, nearest},
+    input::{Guardrails, read_file, read_typed},
+    yaml::Limits,
 };
 
 /// Seconds for a command that has no spec to say so.
@@ -233,7 +237,7 @@ fn step(step: Step, args: &StepArgs, colour: Colour, err: &mut dyn Write) -> Res
 }
 
 fn list(args: &ListArgs, colour: Colour, out: &mut dyn Write, err: &mut dyn Write) -> Result<ExitCode> {
-    let guardrails = match super::guardrails(&args.guardrails, colour, err)? {
+    let guardrails = match read_guardrails(&args.guardrails, colour, err)? {
         Ok(guardrails) => guardrails,
         Err(code) => return Ok(code),
     };
@@ -256,7 +260,7 @@ fn list(args: &ListArgs, colour: Colour, out: &mut dyn Write, err: &mut dyn Writ
 }
 
 fn run_sweep(args: &SweepArgs, colour: Colour, err: &mut dyn Write) -> Result<ExitCode> {
-    let guardrails = match super::guardrails(&args.guardrails, colour, err)? {
+    let guardrails = match read_guardrails(&args.guardrails, colour, err)? {
         Ok(guardrails) => guardrails,
         Err(code) => return Ok(code),
     };
@@ -307,7 +311,7 @@ fn run_sweep(args: &SweepArgs, colour: Colour, err: &mut dyn Write) -> Result<Ex
 }
 
 fn prepare_baseline(args: &PrepareArgs, colour: Colour, out: &mut dyn Write, err: &mut dyn Write) -> Result<ExitCode> {
-    let guardrails = match super::guardrails(&args.guardrails, colour, err)? {
+    let guardrails = match read_guardrails(&args.guardrails, colour, err)? {
         Ok(guardrails) => guardrails,
         Err(code) => return Ok(code),
     };
@@ -339,7 +343,7 @@ fn install(folder: &Path) -> Result<ExitCode> {
 
 fn read_spec(args: &BranchArgs, colour: Colour, err: &mut dyn Write) -> Result<Result<Spec<'static>, ExitCode>> {
     if let (Some(name), Some(path)) = (&args.baseline, &args.guardrails) {
-        let guardrails = match super::guardrails(path, colour, err)? {
+        let guardrails = match read_guardrails(path, colour, err)? {
             Ok(guardrails) => guardrails,
             Err(code) => return Ok(Err(code)),
         };
@@ -365,6 +369,18 @@ fn read_spec(args: &BranchArgs, colour: Colour, err: &mut dyn Write) -> Result<R
         );
     }
     Ok(Ok(spec))
+}
+
+/// The guardrails alone.
+fn read_guardrails(path: &Path, colour: Colour, err: &mut dyn Write) -> Result<Result<Guardrails, ExitCode>> {
+    let source = read_file(path, Limits::DOCUMENT.bytes).context("failed to read the guardrails")?;
+    match read_typed(&source, Owner::Platform) {
+        Ok(guardrails) => Ok(Ok(guardrails)),
+        Err(findings) => {
+            err.write_all(finding::text(&findings, &terminal::style(colour, Stream::Err)).as_bytes())?;
+            Ok(Err(ExitCode::Findings))
+        }
+    }
 }
 
 fn baseline(guardrails: &Guardrails, name: &str) -> Result<BaselineSpec<'static>> {

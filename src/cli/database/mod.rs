@@ -4,15 +4,14 @@
 #[cfg(feature = "in-cluster")]
 mod in_cluster;
 
+#[cfg(not(feature = "in-cluster"))]
+use std::ffi::OsString;
 use std::{io::Write, path::PathBuf};
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use clap::{Args, Subcommand};
 
-use crate::{
-    finding,
-    input::{Guardrails, read_typed},
-};
+use crate::finding;
 
 use super::{
     ExitCode, InputFlags,
@@ -35,7 +34,7 @@ enum DatabaseCommand {
     InCluster(in_cluster::InClusterCommand),
     #[cfg(not(feature = "in-cluster"))]
     #[command(external_subcommand)]
-    InCluster(Vec<std::ffi::OsString>),
+    InCluster(Vec<OsString>),
 }
 
 #[derive(Args, Debug)]
@@ -95,22 +94,4 @@ fn spec(args: &SpecArgs, colour: Colour, out: &mut dyn Write, err: &mut dyn Writ
     writeln!(out, "{}", database.spec)?;
     out.flush()?;
     Ok(ExitCode::Fine)
-}
-
-/// The guardrails alone.
-#[cfg(feature = "in-cluster")]
-fn guardrails(
-    path: &std::path::Path,
-    colour: Colour,
-    err: &mut dyn Write,
-) -> anyhow::Result<Result<Guardrails, ExitCode>> {
-    let source =
-        crate::input::read_file(path, crate::yaml::Limits::DOCUMENT.bytes).context("failed to read the guardrails")?;
-    match read_typed(&source, finding::Owner::Platform) {
-        Ok(guardrails) => Ok(Ok(guardrails)),
-        Err(findings) => {
-            err.write_all(finding::text(&findings, &terminal::style(colour, Stream::Err)).as_bytes())?;
-            Ok(Err(ExitCode::Findings))
-        }
-    }
 }

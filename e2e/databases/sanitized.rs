@@ -1,0 +1,138 @@
+//! Sanitized or nothing: what a baseline must prove before anybody gets a branch of it.
+
+use std::process::Command;
+
+use crate::{
+    lab::{Lab, Run},
+    postgres::Server,
+    psql::{psql, with_database},
+};
+
+const CUSTOMERS: &str = "CREATE TABLE customers (id bigint PRIMARY KEY, mail text, note text);
+    INSERT INTO customers SELECT n, 'user' || n || '@example.com', 'likes tea' FROM generate_series(1, 200) n";
+
+const SANITIZED: &str = "sanitized: {by: masking-job, maxAge: 1h}";
+
+fn openssl(args: &[&str]) -> String {
+    let output = Command::new("openssl").args(args).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// A key as the documentation makes one: its file, and its public half for the guardrails.
+fn key(lab: &Lab, name: &str) -> (String, String) {
+    let file = lab.path(name).display().to_string();
+    openssl(&["genpkey", "-algorithm", "ed25519", "-out", &file]);
+    let public = openssl(&["pkey", "-in", &file, "-pubout"]);
+    (file, public.lines().nth(1).unwrap().to_owned())
+}
+
+fn prepare(lab: &Lab, more: &[&str]) -> Run {
+    let path = lab.guardrails_path();
+    lab.dayfly(&[&["db", "prepare-baseline", "--guardrails", &path, "shop"], more].concat())
+}
+
+fn unfreeze(server: &Server, sql: &str) {
+    psql(&server.superuser, &format!("ALTER DATABASE {} WITH ALLOW_CONNECTIONS true", server.baseline)).unwrap();
+    psql(&with_database(&server.superuser, &server.baseline), sql).unwrap();
+    psql(&server.superuser, &format!("ALTER DATABASE {} WITH ALLOW_CONNECTIONS false", server.baseline)).unwrap();
+}
+
+#[test]
+fn an_attested_baseline_is_branched_and_a_changed_one_is_not() {
+    let server = Server::new("DAYFLY_TEST_POSTGRES18", "attested", CUSTOMERS);
+    let lab = server.lab("attested", SANITIZED);
+    let (file, public) = key(&lab, "key.pem");
+    // Never prepared: nothing inside says so.
+    lab.spec(1, "shop", "");
+    lab.db("provision", 1, &[]).refused("was never prepared");
+    assert_eq!(server.left("attested"), "", "what may hold live data does not stay");
+
+    let envelope = prepare(&lab, &["--sign", &file]).fine().out;
+    let attested = format!("sanitized: {{by: masking-job, maxAge: 1h, attestation: {}}}", envelope.trim());
+    let keys = format!("  attestationKeys: [{public}]\n");
+    lab.guardrails(&server.entry(&attested), &keys);
+    lab.spec(1, "shop", "");
+    lab.db("provision", 1, &[]).fine();
+    assert_eq!(psql(&lab.url(1), "SELECT count(*) FROM customers").unwrap(), "200");
+    // The pull request's own migrations are no drift.
+    psql(&lab.url(1), "ALTER TABLE customers ADD phone text").unwrap();
+    lab.db("provision", 1, &[]).fine();
+
+    unfreeze(&server, "ALTER TABLE customers ADD passport text");
+    lab.spec(2, "shop", "");
+    let run = lab.db("provision", 2, &[]).refused("other columns than when it was sanitized");
+    assert!(run.err.contains("prepare-baseline shop"), "{}", run.err);
+    unfreeze(&server, "ALTER TABLE customers DROP passport");
+    lab.db("provision", 2, &[]).fine();
+    for number in [1, 2] {
+        lab.db("destroy", number, &[]).fine();
+    }
+
+    // Prepared again, by whoever has no key: the old statement is not about this baseline's marker.
+    prepare(&lab, &[]).fine();
+    lab.db("provision", 1, &[]).refused("is not the one that was attested");
+    assert_eq!(server.left("attested"), "");
+}
+
+#[test]
+fn the_renderer_refuses_what_no_trusted_key_signed() {
+    let server = Server::new("DAYFLY_TEST_POSTGRES18", "signed", CUSTOMERS);
+    let lab = server.lab("signed", SANITIZED);
+    let ((file, public), (_, other)) = (key(&lab, "key.pem"), key(&lab, "other.pem"));
+    let envelope = prepare(&lab, &["--sign", &file]).fine().out;
+    let attested = format!("sanitized: {{by: masking-job, maxAge: 1h, attestation: {}}}", envelope.trim());
+    lab.spec(1, "shop", "");
+    let refusals = [
+        (server.entry(SANITIZED), &public, "has no `attestation`"),
+        (server.entry(&attested), &other, "none of the guardrails' `attestationKeys` signed it"),
+        (server.entry(&attested).replace("masking-job", "somebody"), &public, "the guardrails say `somebody`"),
+        (server.entry(&attested).replace("signed_baseline", "live"), &public, "the baseline is `postgres/live`"),
+    ];
+    for (entry, key, why) in refusals {
+        lab.guardrails(&entry, &format!("  attestationKeys: [{key}]\n"));
+        let folder = lab.path("pr-1").display().to_string();
+        let parameters = format!("{folder}/parameters.json");
+        let guardrails = lab.guardrails_path();
+        lab.dayfly(&["check", &folder, "--guardrails", &guardrails, "--parameters", &parameters]);
+        lab.dayfly(&["render", &folder, "--guardrails", &guardrails, "--parameters", &parameters]).refused(why);
+    }
+}
+
+#[test]
+fn an_old_baseline_is_refused() {
+    let server = Server::new("DAYFLY_TEST_POSTGRES18", "aged", CUSTOMERS);
+    let lab = server.lab("aged", "sanitized: {by: masking-job, maxAge: 1s}");
+    prepare(&lab, &[]).fine();
+    std::thread::sleep(std::time::Duration::from_secs(3));
+    lab.spec(1, "shop", "");
+    lab.db("provision", 1, &[]).refused("the guardrails allow 1s");
+    assert_eq!(server.left("aged"), "");
+}
+
+#[test]
+fn a_schema_without_data_has_none() {
+    let server = Server::new("DAYFLY_TEST_POSTGRES18", "bare", CUSTOMERS);
+    let lab = server.lab("bare", "schemaOnly: true");
+    prepare(&lab, &[]).fine();
+    lab.spec(1, "shop", "");
+    lab.db("provision", 1, &[]).refused("public.customers has rows");
+    unfreeze(&server, "TRUNCATE customers");
+    lab.db("provision", 1, &[]).fine();
+    lab.db("destroy", 1, &[]).fine();
+}
+
+#[test]
+fn the_scan_counts_and_never_quotes() {
+    let sql = format!(
+        "{CUSTOMERS}; UPDATE customers SET mail = 'grace.hopper' || id || '@navy.mil', note = '4111 1111 1111 1111' WHERE id <= 50"
+    );
+    let server = Server::new("DAYFLY_TEST_POSTGRES18", "scanned", &sql);
+    let lab = server.lab("scanned", SANITIZED);
+    prepare(&lab, &[]).fine();
+    lab.spec(1, "shop", "");
+    let run = lab.db("provision", 1, &["--log", "json"]).fine();
+    assert!(run.err.contains("public.customers.mail: 50 e-mail, public.customers.note: 50 card"), "{}", run.err);
+    assert!(!run.err.contains("navy.mil") && !run.err.contains("4111"), "{}", run.err);
+    lab.db("destroy", 1, &[]).fine();
+}

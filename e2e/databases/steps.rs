@@ -1,0 +1,134 @@
+//! Migrate and seed: once for each image and command, and never on what is half migrated.
+
+use std::{fs, path::PathBuf};
+
+use crate::{
+    lab::Lab,
+    postgres::Server,
+    psql::{psql, with_login},
+};
+
+const STEPS: &str =
+    "migrate: {image: 'ghcr.io/acme/shop:3f9c1e7ab2d4c6588e0fd17a9b3c5d7e9f102938', command: [migrate, all]}
+seed: {image: 'ghcr.io/acme/shop:3f9c1e7ab2d4c6588e0fd17a9b3c5d7e9f102938', command: [seed]}";
+
+fn prepared(name: &str) -> (Server, Lab) {
+    let server = Server::new("DAYFLY_TEST_POSTGRES18", name, "CREATE TABLE users (id bigint)");
+    let lab = server.lab(name, "synthetic: {by: seeds}");
+    lab.spec(1, "shop", STEPS);
+    lab.db("provision", 1, &[]).fine();
+    (server, lab)
+}
+
+/// A program that writes down each of its runs, and does `then`.
+fn program(lab: &Lab, then: &str) -> (PathBuf, String) {
+    let runs = lab.path("runs");
+    (runs.clone(), format!("echo run >> {}; {then}", runs.display()))
+}
+
+fn count(runs: &PathBuf) -> usize {
+    fs::read_to_string(runs).unwrap_or_default().lines().count()
+}
+
+#[test]
+fn what_ran_does_not_run_again() {
+    let (_, lab) = prepared("once");
+    let (runs, script) = program(&lab, "psql \"$DATABASE_URL\" -qc 'CREATE TABLE carts (id int)'");
+    lab.db("verify", 1, &[]).refused("`migrate` has not run");
+    for _ in 0..3 {
+        lab.db("migrate", 1, &["--", "sh", "-c", &script]).fine();
+    }
+    assert_eq!(count(&runs), 1);
+    lab.db("verify", 1, &[]).refused("`seed` has not run");
+    lab.db("seed", 1, &["--", "psql", "-qc", "INSERT INTO carts VALUES (1)"]).fine();
+    lab.db("verify", 1, &[]).fine();
+    assert_eq!(psql(&lab.url(1), "SELECT id FROM carts").unwrap(), "1");
+    // Another command is another run.
+    lab.db("migrate", 1, &["--", "sh", "-c", &format!("{script}x")]);
+    assert!(count(&runs) > 1);
+    lab.db("destroy", 1, &[]).fine();
+}
+
+#[test]
+fn a_failed_migration_gets_one_fresh_branch() {
+    let (server, lab) = prepared("failed");
+    let (runs, script) = program(&lab, "psql \"$DATABASE_URL\" -qc 'CREATE TABLE half (id int)' && exit 3");
+    let run = lab.db("migrate", 1, &["--", "sh", "-c", &script]).refused("on a fresh branch too");
+    assert!(run.err.contains("exit status: 3"), "{}", run.err);
+    assert_eq!(count(&runs), 2);
+    lab.db("verify", 1, &[]).refused("`migrate` failed");
+    // Rewritten migrations find a fresh branch, not the half of the old ones.
+    lab.db("migrate", 1, &["--", "psql", "-v", "ON_ERROR_STOP=1", "-qc", "CREATE TABLE half (id int)"]).fine();
+    lab.db("destroy", 1, &[]).fine();
+    assert_eq!(server.left("failed"), "");
+}
+
+#[test]
+fn a_migration_killed_half_way_starts_from_a_fresh_branch() {
+    let (_, lab) = prepared("broken");
+    let url = lab.url(1);
+    let (runs, script) = program(
+        &lab,
+        "psql -v ON_ERROR_STOP=1 -qc 'CREATE TABLE half (id int)' && if [ ! -e once ]; then touch once; sleep 60; fi",
+    );
+    let mut job = lab.start("migrate", 1, &["--", "sh", "-c", &script]);
+    while psql(&url, "SELECT to_regclass('half') IS NOT NULL").unwrap() != "t" {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    job.kill().unwrap();
+    job.wait().unwrap();
+    lab.db("migrate", 1, &["--", "sh", "-c", &script]).fine();
+    assert_eq!(count(&runs), 2);
+    assert_eq!(lab.url(1), url, "a fresh branch keeps the login");
+    lab.db("destroy", 1, &[]).fine();
+}
+
+/// The seed fails once: the migrations run again before it.
+#[test]
+fn a_failed_seed_migrates_the_fresh_branch_first() {
+    let (_, lab) = prepared("reseeded");
+    lab.db("migrate", 1, &["--", "psql", "-qc", "CREATE TABLE carts (id int PRIMARY KEY)"]).fine();
+    let script =
+        "psql -v ON_ERROR_STOP=1 -qc 'INSERT INTO carts VALUES (1)' && [ -e tried ] || { touch tried; exit 1; }";
+    lab.db("seed", 1, &["--", "sh", "-c", script]).fine();
+    assert_eq!(psql(&lab.url(1), "SELECT count(*) FROM carts").unwrap(), "1");
+    lab.db("verify", 1, &[]).fine();
+    lab.db("destroy", 1, &[]).fine();
+}
+
+/// As in the cluster: migrate has no key, and `verify --wait` beside it makes the branch anew.
+#[test]
+fn without_a_key_verify_makes_the_branch_anew() {
+    let (server, lab) = prepared("waited");
+    let keyless = Lab::new("waited-keyless", &server.entry("synthetic: {by: seeds}"), &[("DATABASE_URL", &lab.url(1))]);
+    let spec = lab.path("pr-1").join("spec.json").display().to_string();
+    let migrate = |script: &str| keyless.dayfly(&["db", "migrate", "--spec", &spec, "--", "sh", "-c", script]);
+
+    let verify = lab.start("verify", 1, &["--wait"]);
+    let script = "[ -z \"$DAYFLY_DATABASE_ADMIN_URL\" ] && psql -v ON_ERROR_STOP=1 -qc 'CREATE TABLE half (id int)' && [ -e tried ] || { touch tried; exit 1; }";
+    migrate(script).fine();
+    keyless.dayfly(&["db", "seed", "--spec", &spec, "--", "true"]).fine();
+    crate::lab::output(verify.wait_with_output().unwrap()).fine();
+
+    // And only once.
+    lab.spec(1, "shop", &STEPS.replace("all", "more"));
+    let verify = lab.start("verify", 1, &["--wait"]);
+    let run = migrate("exit 5");
+    assert_eq!(run.code, Some(1), "{}", run.err);
+    crate::lab::output(verify.wait_with_output().unwrap()).refused("on a fresh branch too");
+    lab.db("destroy", 1, &[]).fine();
+    assert_eq!(server.left("waited"), "");
+}
+
+/// The team's program sees its branch, and nobody's key.
+#[test]
+fn a_program_gets_no_key() {
+    let (server, lab) = prepared("keyless");
+    lab.db("migrate", 1, &["--", "sh", "-c", "env > seen"]).fine();
+    let seen = fs::read_to_string(lab.path("seen")).unwrap();
+    assert!(seen.contains(&format!("DATABASE_URL={}", lab.url(1))), "{seen}");
+    assert!(seen.contains("PGPASSWORD=") && !seen.contains("secret-of-the-admin"), "{seen}");
+    assert!(psql(&with_login(&lab.url(1), "keyless_admin", "guess"), "SELECT 1").is_err());
+    lab.db("destroy", 1, &[]).fine();
+    assert_eq!(server.left("keyless"), "");
+}

@@ -1,0 +1,72 @@
+//! Who says that a baseline is sanitized has signed it.
+
+use crate::{
+    finding::{Finding, InputFile, Owner, Rule, Severity, Subject},
+    input::{GuardrailsSpec, PolicySpec, guardrails::Baseline},
+};
+
+pub static BASELINE_NOT_ATTESTED: Rule = Rule {
+    code: "baseline-not-attested",
+    severity: Severity::Error,
+    summary: "a sanitized baseline carries a statement about itself that a trusted key signed",
+    explanation: "`sanitized.attestation` is an in-toto statement in a DSSE envelope. One of `attestationKeys` must have signed it, \
+                  and its subject must be this baseline: the provider, and its project, parent and database. This is checked \
+                  while rendering, without a clock; the statement's age, its marker inside the branch and its digest of the \
+                  columns are checked by `dayfly db provision`, before anybody gets credentials.",
+};
+
+pub static ATTESTATION_UNCHECKED: Rule = Rule {
+    code: "attestation-unchecked",
+    severity: Severity::Warning,
+    summary: "the guardrails say who attests baselines",
+    explanation: "Without `attestationKeys` a baseline is sanitized because the guardrails say so. `dayfly db provision` still wants the \
+                  marker that `dayfly db prepare-baseline` leaves inside it, and nobody has signed that.",
+};
+
+/// Checks the baselines that a policy may get, each once.
+pub(crate) fn check(policy: &PolicySpec, guardrails: &GuardrailsSpec) -> Vec<Finding> {
+    let mut names: Vec<&str> = Vec::new();
+    for database in &policy.databases {
+        let asked = guardrails.baselines.get(&database.baseline);
+        let restricted = asked.and_then(|baseline| baseline.restricted.as_deref());
+        for name in std::iter::once(&*database.baseline).chain(restricted) {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+    }
+    let found = names.into_iter().filter_map(|name| {
+        let (rule, message) = problem(name, guardrails.baselines.get(name)?, guardrails)?;
+        let subject = Subject::Input(InputFile::Guardrails, format!("/spec/baselines/{name}/sanitized"));
+        Some(Finding::new(rule, Owner::Platform, subject, message))
+    });
+    found.collect()
+}
+
+fn problem(name: &str, baseline: &Baseline, guardrails: &GuardrailsSpec) -> Option<(&'static Rule, String)> {
+    let sanitized = baseline.sanitized.as_ref()?;
+    let keys = &guardrails.attestation_keys;
+    let next = format!("`dayfly db prepare-baseline {name} --sign KEY` prints one");
+    match &sanitized.attestation {
+        None if keys.is_empty() => {
+            let message = format!(
+                "nobody has to sign that the baseline `{name}` is sanitized: the guardrails have no `attestationKeys`"
+            );
+            Some((&ATTESTATION_UNCHECKED, message))
+        }
+        None => Some((&BASELINE_NOT_ATTESTED, format!("the baseline `{name}` has no `attestation`: {next}"))),
+        Some(envelope) => {
+            let problem = match envelope.open(keys, &baseline.subject()) {
+                Ok(statement) if statement.predicate.by == sanitized.by => return None,
+                Ok(statement) => {
+                    format!("it says `by: {}`, and the guardrails say `{}`", statement.predicate.by, sanitized.by)
+                }
+                Err(problem) => problem,
+            };
+            Some((
+                &BASELINE_NOT_ATTESTED,
+                format!("the attestation of the baseline `{name}` is not good: {problem}; {next}"),
+            ))
+        }
+    }
+}
