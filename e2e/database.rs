@@ -50,7 +50,11 @@ fn a_preview_cannot_read_the_providers_key() {
     let worker = Inside::of(&environment.name, "worker");
     worker.is_kept_from("kubernetes.default.svc:443");
     let may = |account: &str, namespace: &str, what: &str| {
-        let done = run("kubectl", &["auth", "can-i", "get", what, "-n", namespace, &format!("--as=system:serviceaccount:{account}")], "");
+        let done = run(
+            "kubectl",
+            &["auth", "can-i", "get", what, "-n", namespace, &format!("--as=system:serviceaccount:{account}")],
+            "",
+        );
         done.out.trim() == "yes"
     };
     let preview = format!("{}:preview", environment.name);
@@ -94,7 +98,11 @@ fn a_failing_migration_gets_one_fresh_branch_and_then_fails_the_sync() {
     let environment = Environment::begin(Case::new("storefront", 220).of("storefront-broken"), &SPLIT);
     let application = until(120, || {
         let application = environment.application();
-        if text(&application, "/status/operationState/phase") == "Failed" { Ok(application) } else { Err(story(&application)) }
+        if text(&application, "/status/operationState/phase") == "Failed" {
+            Ok(application)
+        } else {
+            Err(story(&application))
+        }
     });
     let migrate = pods(&environment.name, "migrate");
     let said: String = migrate.iter().map(logs).collect();
@@ -112,7 +120,10 @@ fn a_failing_migration_gets_one_fresh_branch_and_then_fails_the_sync() {
         assert_eq!(text(failure, "/reason"), "PodFailurePolicy", "{failure}");
     }
     let told = story(&application);
-    assert!(failed.iter().any(|job| told.contains(name(job))) && told.contains("exit code 1"), "the Application does not say what failed: {told}");
+    assert!(
+        failed.iter().any(|job| told.contains(name(job))) && told.contains("exit code 1"),
+        "the Application does not say what failed: {told}"
+    );
     let last = pods(&environment.name, "verify").pop().expect("a Pod of verify");
     let message = last.pointer("/status/containerStatuses/0/state/terminated/message").map(Value::to_string);
     assert!(message.as_deref().unwrap_or_default().contains("on a fresh branch too"), "{message:?}");
@@ -159,11 +170,20 @@ fn jobs_that_are_killed_half_way_converge() {
 fn kill_running(environment: &str, step: &str) {
     let pod = until(120, || {
         let running = pods(environment, step).into_iter().find(|pod| {
-            text(pod, "/status/phase") == "Running" || array(pod, "/status/initContainerStatuses").iter().any(|status| status["started"] == true)
+            text(pod, "/status/phase") == "Running"
+                || array(pod, "/status/initContainerStatuses").iter().any(|status| status["started"] == true)
         });
         running.ok_or_else(|| format!("no Pod of {step} runs"))
     });
-    kubectl(&["delete", "pod", name(&pod), "-n", text(&pod, "/metadata/namespace"), "--grace-period=1", "--wait=false"]);
+    kubectl(&[
+        "delete",
+        "pod",
+        name(&pod),
+        "-n",
+        text(&pod, "/metadata/namespace"),
+        "--grace-period=1",
+        "--wait=false",
+    ]);
 }
 
 fn jobs(environment: &str, step: &str) -> Vec<Value> {
@@ -178,7 +198,11 @@ fn branch_of(case: &Case) -> String {
     let folder = crate::process::repository(&format!("testdata/{}", case.folder));
     let guardrails = format!("{folder}/guardrails.yaml");
     let binary = crate::process::setting("DAYFLY_E2E_BINARY");
-    let spec = crate::process::must(&binary, &["db", "spec", &folder, "main", "--guardrails", &guardrails, "--parameters", &parameters], "");
+    let spec = crate::process::must(
+        &binary,
+        &["db", "spec", &folder, "main", "--guardrails", &guardrails, "--parameters", &parameters],
+        "",
+    );
     text(&json(&spec), "/names/branch").to_owned()
 }
 
@@ -193,17 +217,24 @@ fn the_sweeper_reclaims_what_no_preview_has() {
     sql("", &format!("CREATE DATABASE {foreign}"));
     sql("", &format!("COMMENT ON DATABASE {foreign} IS 'somebody''s own'"));
     let guardrails = ["--guardrails", "/dayfly/guardrails.yaml"];
-    let orphan = ["dayfly", "db", "provision", "--baseline", "storefront", "--environment", gone, "--env-file", "/dev/shm/env"];
+    let orphan =
+        ["dayfly", "db", "provision", "--baseline", "storefront", "--environment", gone, "--env-file", "/dev/shm/env"];
     command_there("orphan", &[orphan.as_slice(), &guardrails].concat());
     let before = operations::of(gone);
     assert_eq!(before.lines().count(), 2, "one database and one role: {before}");
     let role = text(&Inside::of(&environment.name, "worker").rows(), "/user").to_owned();
-    let lease = || sql("", &format!("SELECT extract(epoch FROM rolvaliduntil)::bigint::text FROM pg_roles WHERE rolname = '{role}'"));
+    let lease = || {
+        sql(
+            "",
+            &format!("SELECT extract(epoch FROM rolvaliduntil)::bigint::text FROM pg_roles WHERE rolname = '{role}'"),
+        )
+    };
     sql("", &format!("ALTER ROLE {role} VALID UNTIL '{}'", "2099-01-01"));
     let long = lease();
 
     // As docs/argo-cd.md says: the same Job without `--apply`.
-    let dry = command_there("sweep-dry", &[["dayfly", "db", "sweep", "--log", "json"].as_slice(), &guardrails].concat());
+    let dry =
+        command_there("sweep-dry", &[["dayfly", "db", "sweep", "--log", "json"].as_slice(), &guardrails].concat());
     assert!(dry.contains("would reclaim") && dry.contains(gone), "{dry}");
     assert!(!dry.contains(foreign), "{dry}");
     assert_eq!((operations::of(gone), lease()), (before, long.clone()), "a dry run did something");
@@ -213,13 +244,22 @@ fn the_sweeper_reclaims_what_no_preview_has() {
     assert!(!swept.contains(PASSWORD), "{swept}");
     assert_eq!(operations::of(gone), "", "{swept}");
     assert!(lease() < long, "the lease of a living preview was not set anew");
-    assert_eq!(array(&Inside::of(&environment.name, "worker").rows(), "/orders").len(), 3, "a living preview lost its database");
+    assert_eq!(
+        array(&Inside::of(&environment.name, "worker").rows(), "/orders").len(),
+        3,
+        "a living preview lost its database"
+    );
     assert!(sql("", "SELECT datname FROM pg_database").contains(foreign), "somebody else's database is gone");
     // Its rights: which previews there are, and no more.
     let may = |verb: &str, what: &str| {
         let account = format!("--as=system:serviceaccount:{OPERATIONS}:dayfly-sweep");
         run("kubectl", &["auth", "can-i", verb, what, "-A", &account], "").out.trim() == "yes"
     };
-    assert!(may("list", "namespaces") && !may("get", "secrets") && !may("delete", "secrets") && !may("delete", "namespaces"));
+    assert!(
+        may("list", "namespaces")
+            && !may("get", "secrets")
+            && !may("delete", "secrets")
+            && !may("delete", "namespaces")
+    );
     sql("", &format!("DROP DATABASE {foreign}"));
 }

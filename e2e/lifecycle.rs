@@ -80,7 +80,13 @@ fn in_order(environment: &Environment) {
     for job in [required("provision")].into_iter().chain(step("migrate")).chain([required("verify")]) {
         let done = text(job, "/status/completionTime");
         assert!(!done.is_empty(), "Job {} has not completed", name(job));
-        assert!(done >= earlier.1.as_str(), "Job {} completed at {done}, before {} at {}", name(job), earlier.0, earlier.1);
+        assert!(
+            done >= earlier.1.as_str(),
+            "Job {} completed at {done}, before {} at {}",
+            name(job),
+            earlier.0,
+            earlier.1
+        );
         if operations::is_step(job, "provision") {
             let next = ["migrate", "verify"].map(|wanted| text(required(wanted), "/metadata/creationTimestamp"));
             assert!(next.iter().all(|begun| *begun >= done), "a branch was used before it was made: {next:?}, {done}");

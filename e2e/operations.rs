@@ -28,7 +28,8 @@ pub(crate) fn install() {
             if kind(object) == "CronJob" {
                 // It runs when a test says so.
                 object["spec"]["suspend"] = true.into();
-                object["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"][0]["image"] = image.clone().into();
+                object["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"][0]["image"] =
+                    image.clone().into();
             }
         }
         apply(&objects);
@@ -43,7 +44,9 @@ pub(crate) fn install() {
 pub(crate) fn baselines() {
     sql("", &read(&repository("e2e/assets/server.sql")).replace("$PASSWORD", PASSWORD));
     let rows = read(&repository("e2e/assets/baseline.sql"));
-    for (baseline, database) in [("storefront", "storefront_baseline"), ("storefront-synthetic", "storefront_synthetic")] {
+    for (baseline, database) in
+        [("storefront", "storefront_baseline"), ("storefront-synthetic", "storefront_synthetic")]
+    {
         sql("", &format!("CREATE DATABASE {database} OWNER dayfly"));
         sql("", &format!("REVOKE CONNECT ON DATABASE {database} FROM PUBLIC"));
         sql(database, &format!("GRANT ALL ON SCHEMA public TO app_owner; SET ROLE app_owner; {rows}"));

@@ -55,7 +55,10 @@ pub async fn prepare(
     session.vacuum().await?;
     drop(session);
     engine.freeze_baseline().await?;
-    log.info(format!("the baseline `{}` is prepared: what is branched from it from now on is what was looked at", baseline.name));
+    log.info(format!(
+        "the baseline `{}` is prepared: what is branched from it from now on is what was looked at",
+        baseline.name
+    ));
     Ok(envelope)
 }
 
