@@ -98,9 +98,7 @@ fn completed(job: &str) -> String {
     until(60, || {
         let found = get("job", job, OPERATIONS).ok_or("the Job is gone")?;
         let logs = || run("kubectl", &["logs", &format!("job/{job}"), "-n", OPERATIONS], "").out;
-        if found["status"]["failed"].as_u64().unwrap_or(0) > 0 {
-            panic!("{job} failed: {}", logs());
-        }
+        assert_eq!(found["status"]["failed"].as_u64().unwrap_or(0), 0, "{job} failed: {}", logs());
         if found["status"]["succeeded"] == 1 { Ok(()) } else { Err(format!("{job} has not completed: {}", logs())) }
     });
     kubectl(&["logs", &format!("job/{job}"), "-n", OPERATIONS])

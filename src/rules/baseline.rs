@@ -24,7 +24,8 @@ pub static BASELINE_INCOMPLETE: Rule = Rule {
     code: "baseline-incomplete",
     severity: Severity::Error,
     summary: "a baseline has what its provider needs",
-    explanation: "`postgres`, `mysql` and `mariadb`: `database` and `endpoint`. `neon`: `project` and `parent`. `embedded`: `image`.",
+    explanation: "`postgres`, `mysql` and `mariadb`: `database` and `endpoint`. `neon`: `project` and `parent`. `embedded`: `image`. \
+                  `cnpg`: `database`, `image` and `cluster`.",
 };
 
 pub(crate) fn is_safe(name: &str, baseline: &Baseline) -> Result<(), String> {
@@ -54,13 +55,15 @@ pub(crate) fn is_complete(name: &str, baseline: &Baseline) -> Result<(), String>
         }
         Provider::Neon => &[("project", baseline.project.is_some()), ("parent", baseline.parent.is_some())],
         Provider::Embedded => &[("image", baseline.image.is_some())],
+        Provider::Cnpg => &[
+            ("database", baseline.database.is_some()),
+            ("image", baseline.image.is_some()),
+            ("cluster", baseline.cluster.is_some()),
+        ],
         // TODO-ENGINES
-        Provider::Planetscale
-        | Provider::Supabase
-        | Provider::CrunchyBridge
-        | Provider::Aurora
-        | Provider::Dblab
-        | Provider::Cnpg => &[("project", baseline.project.is_some())],
+        Provider::Planetscale | Provider::Supabase | Provider::CrunchyBridge | Provider::Aurora | Provider::Dblab => {
+            &[("project", baseline.project.is_some())]
+        }
     };
     match needed.iter().find(|(_, is_there)| !is_there) {
         Some((field, _)) => Err(format!("the baseline `{name}` has no `{field}`")),

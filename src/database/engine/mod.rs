@@ -1,5 +1,6 @@
 //! What makes branches: one file a provider, behind one small trait.
 
+pub mod cnpg;
 pub mod embedded;
 pub mod postgres;
 
@@ -83,6 +84,7 @@ pub fn open(baseline: &BaselineSpec<'_>, log: &Log) -> Result<Box<dyn Engine>> {
     let entry = &*baseline.entry;
     Ok(match entry.provider {
         Provider::Postgres => Box::new(postgres::Postgres::new(admin_url(&baseline.name)?, entry, log)?),
+        Provider::Cnpg => Box::new(cnpg::Cnpg::new(&baseline.name, entry.database.as_deref(), log)?),
         Provider::Embedded => Box::new(embedded::Embedded::new(&baseline.name, log)),
         provider => anyhow::bail!("databases of provider `{}` cannot be made yet", provider.name()),
     })
