@@ -86,6 +86,8 @@ fn clean() {
         );
     }
     kubectl(&["delete", "jobs", "-n", "preview-ops", "-l", "dayfly.dev/step", "--wait", "--timeout=60s"]);
+    // The shared server's data go with it.
+    kubectl(&["delete", "pod", "postgres", "-n", "databases", "--ignore-not-found", "--wait", "--timeout=60s"]);
     let found = parse(&kubectl(&["get", "namespaces", "-o", "json"]));
     for namespace in crate::kube::array(&found, "/items") {
         if name(namespace).starts_with("storefront-pr-") {
