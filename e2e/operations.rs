@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::kube::{apply, delete, documents, get, kind, kubectl, label, name, text};
-use crate::process::{must, read, repository, run, setting, until};
+use crate::process::{Done, read, repository, run, setting, until};
 use crate::world::OWN;
 
 /// Where the database's Jobs run, in layout split.
@@ -57,9 +57,15 @@ pub(crate) fn baselines() {
 
 /// Runs one batch as the shared server's superuser, and gives the last statement's rows, each a line of JSON.
 pub(crate) fn sql(database: &str, batch: &str) -> String {
+    let done = try_sql(database, batch);
+    assert!(done.ok, "{batch}: {}", done.err);
+    done.out
+}
+
+pub(crate) fn try_sql(database: &str, batch: &str) -> Done {
     let mut arguments = vec!["exec", "-i", "-n", "databases", "postgres", "--", "/standin", "sql"];
     arguments.extend(Some(database).filter(|database| !database.is_empty()));
-    must("kubectl", &arguments, batch)
+    run("kubectl", &arguments, batch)
 }
 
 /// The databases and roles on the shared server that an environment has.
