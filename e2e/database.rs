@@ -156,8 +156,8 @@ fn jobs_that_are_killed_half_way_converge() {
     sql("", &format!("SELECT pg_terminate_backend(pid) {holders}"));
     assert!(!holder.join().expect("it does not panic").ok, "the lock was given up by itself");
     // migrate takes some seconds; verify waits for it.
-    let verify = kill_running(&environment.name, "verify");
     let migrate = kill_running(&environment.name, "migrate");
+    let verify = kill_running(&environment.name, "verify");
     environment.wait("Synced", "Healthy");
     assert_eq!(array(&Inside::of(&environment.name, "worker").rows(), "/orders").len(), 3);
     assert_eq!(operations::of(&environment.name).lines().count(), 2, "one database and one role");
@@ -175,8 +175,8 @@ fn jobs_that_are_killed_half_way_converge() {
 fn kill_running(environment: &str, step: &str) -> String {
     let pod = until(120, || {
         let running = pods(environment, step).into_iter().find(|pod| {
-            text(pod, "/status/phase") == "Running"
-                || array(pod, "/status/initContainerStatuses").iter().any(|status| status["started"] == true)
+            let all = ["/status/containerStatuses", "/status/initContainerStatuses"].map(|path| array(pod, path));
+            all.concat().iter().any(|status| text(status, "/name") == step && status["state"]["running"].is_object())
         });
         running.ok_or_else(|| format!("no Pod of {step} runs"))
     });
@@ -187,7 +187,8 @@ fn kill_running(environment: &str, step: &str) -> String {
         "-n",
         text(&pod, "/metadata/namespace"),
         "--grace-period=1",
-        "--wait=false",
+        "--wait",
+        "--timeout=30s",
     ]);
     name(&pod).to_owned()
 }
