@@ -10,7 +10,7 @@ use crate::world::OWN;
 /// Where the database's Jobs run, in layout split.
 pub(crate) const OPERATIONS: &str = "preview-ops";
 
-/// The tests' own: whoever finds it somewhere else has found a leak.
+/// Of the shared server's administrator (assets/server.sql): whoever finds it somewhere else has found a leak.
 pub(crate) const PASSWORD: &str = "administrator-of-the-tests";
 
 /// The guardrails of layout split, as the plugin has them.
@@ -38,21 +38,6 @@ pub(crate) fn install() {
         "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "dayfly-guardrails", "namespace": OPERATIONS},
         "data": {"guardrails.yaml": guardrails()},
     })]);
-}
-
-/// The shared server's administrator, and its baselines, prepared by dayfly itself.
-pub(crate) fn baselines() {
-    sql("", &read(&repository("e2e/assets/server.sql")).replace("$PASSWORD", PASSWORD));
-    let rows = read(&repository("e2e/assets/baseline.sql"));
-    for (baseline, database) in
-        [("storefront", "storefront_baseline"), ("storefront-synthetic", "storefront_synthetic")]
-    {
-        sql("", &format!("CREATE DATABASE {database} OWNER dayfly"));
-        sql("", &format!("REVOKE CONNECT ON DATABASE {database} FROM PUBLIC"));
-        sql(database, &format!("GRANT ALL ON SCHEMA public TO app_owner; SET ROLE app_owner; {rows}"));
-        let command = ["dayfly", "db", "prepare-baseline", "--guardrails", "/dayfly/guardrails.yaml", baseline];
-        command_there(&format!("prepare-{baseline}"), &command);
-    }
 }
 
 /// Runs one batch as the shared server's superuser, and gives the last statement's rows, each a line of JSON.

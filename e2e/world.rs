@@ -41,7 +41,6 @@ fn make() {
         "--for=condition=Ready",
         "--timeout=60s",
     ]);
-    operations::baselines();
     until(60, || condition("clustersecretstore", "previews", "Ready"));
     until(60, || condition("gateway", "public", "Programmed"));
 }

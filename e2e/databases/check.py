@@ -85,13 +85,14 @@ def neon():
     api.control(parent={"name": "baseline", "protected": True})
     baseline = next(b for b in api.expect(200, "GET", f"{branches}?search=base")["branches"] if b["name"] == "baseline")["id"]
     main = next(b for b in api.expect(200, "GET", branches)["branches"] if b["default"])["id"]
-    api.control(set={"lock": True})
+    api.control(set={"operation_seconds": 3})
     assert psql(uri(main), "create table t (email text); insert into t values ('a@b.c')") is not None
     create = {"branch": {"name": "pr-1", "parent_id": main, "expires_at": soon(3600)}, "endpoints": [{"type": "read_write"}], "annotation_value": {"env": "pr-1"}}
     made = api.expect(201, "POST", branches, create)
     branch = made["branch"]["id"]
     assert made["branch"]["current_state"] == "init" and psql(uri(branch), "select 1") is None, "a branch isn't there before its operations are finished"
     api.expect(423, "POST", branches, {"branch": {"name": "pr-2"}})
+    api.control(set={"operation_seconds": 0.3})
     finished(made)
     api.expect(409, "POST", branches, create)
     assert psql(uri(branch), "insert into t values ('x'); alter table t add n int; select count(*) from t") == "2"
@@ -285,6 +286,87 @@ def supabase():
         api.expect(404, "DELETE", f"/v1/branches/{branch}")
     assert psql(full, "select 1") is None and not api.control()["violations"]
     api.held_to_the_document((422, "POST", branches, {"git_branch": "x"}), branches)
+    api.control(reset=True)
+
+
+def aurora():
+    import boto3  # of the virtual environment that moto is in
+    from botocore.exceptions import ClientError, HTTPClientError
+
+    api = Client("AURORA", "")
+    api.control(reset=True, source="CREATE TABLE t (n int); INSERT INTO t VALUES (1)", set={"create_seconds": 3})
+
+    def client(secret):
+        key = os.environ["DAYFLY_TEST_AURORA_KEY_ID"]
+        config = boto3.session.Config(retries={"max_attempts": 0})
+        return boto3.client("rds", endpoint_url=api.url, region_name="us-east-1", aws_access_key_id=key, aws_secret_access_key=secret, config=config)
+
+    def refused(code, call, **arguments):
+        try:
+            call(**arguments)
+        except ClientError as error:
+            assert error.response["Error"]["Code"] == code, error
+            return
+        raise AssertionError(f"not refused with {code}")
+
+    rds = client(os.environ["DAYFLY_TEST_AURORA_KEY"])
+    refused("SignatureDoesNotMatch", client("wrong").describe_db_clusters)
+    restore = {"SourceDBClusterIdentifier": "baseline", "RestoreType": "copy-on-write", "UseLatestRestorableTime": True, "Tags": [{"Key": "env", "Value": "pr-1"}]}
+    rds.restore_db_cluster_to_point_in_time(DBClusterIdentifier="pr-1", **restore)
+    refused("DBClusterAlreadyExistsFault", rds.restore_db_cluster_to_point_in_time, DBClusterIdentifier="pr-1", **restore)
+    instance = {"DBInstanceIdentifier": "pr-1-1", "DBInstanceClass": "db.serverless", "Engine": "aurora-postgresql", "DBClusterIdentifier": "pr-1"}
+    rds.create_db_instance(**instance)
+    assert rds.describe_db_instances(DBInstanceIdentifier="pr-1-1")["DBInstances"][0]["DBInstanceStatus"] == "creating"
+    until(lambda: rds.describe_db_instances(DBInstanceIdentifier="pr-1-1")["DBInstances"][0]["DBInstanceStatus"] == "available", "available")
+    until(lambda: rds.describe_db_clusters(DBClusterIdentifier="pr-1")["DBClusters"][0]["Status"] == "available", "available")
+    cluster = rds.describe_db_clusters(DBClusterIdentifier="pr-1")["DBClusters"][0]
+    assert cluster["TagList"] == restore["Tags"], cluster
+    address = f"{cluster['Endpoint']}:{cluster['Port']}/postgres"
+    master = f"postgresql://{os.environ['DAYFLY_TEST_AURORA_MASTER']}@{address}"
+    assert psql(master, "select count(*) from t") == "1"
+    rds.modify_db_cluster(DBClusterIdentifier="pr-1", MasterUserPassword="another-password", ApplyImmediately=True)
+    assert psql(master, "select 1") is None and psql(f"postgresql://postgres_master:another-password@{address}", "select 1") == "1"
+    api.control(fault={"match": "POST Describe*", "status": 400, "code": "Throttling"})
+    refused("Throttling", rds.describe_db_clusters)
+    api.control(fault={"match": "POST Restore*", "lose_answer": True})
+    try:
+        rds.restore_db_cluster_to_point_in_time(DBClusterIdentifier="pr-2", **restore)
+        raise AssertionError("the answer came")
+    except HTTPClientError:
+        rds.delete_db_cluster(DBClusterIdentifier="pr-2", SkipFinalSnapshot=True)
+    refused("InvalidDBClusterStateFault", rds.delete_db_cluster, DBClusterIdentifier="pr-1", SkipFinalSnapshot=True)
+    rds.delete_db_instance(DBInstanceIdentifier="pr-1-1", SkipFinalSnapshot=True)
+    rds.delete_db_cluster(DBClusterIdentifier="pr-1", SkipFinalSnapshot=True)
+    refused("DBClusterNotFoundFault", rds.describe_db_clusters, DBClusterIdentifier="pr-1")
+    rds.restore_db_cluster_to_point_in_time(DBClusterIdentifier="pr-1", **restore)
+    api.control(reset=True)
+
+
+def crunchy_bridge():
+    api = Client("CRUNCHY_BRIDGE", f"Bearer {os.environ['DAYFLY_TEST_CRUNCHY_BRIDGE_KEY']}")
+    api.control(reset=True, source="CREATE TABLE t (n int); INSERT INTO t VALUES (1)", set={"create_seconds": 4})
+    listing = f"/clusters?team_id={os.environ['DAYFLY_TEST_CRUNCHY_BRIDGE_TEAM']}"
+    source = next(c["id"] for c in api.expect(200, "GET", listing)["clusters"] if c["name"] == "baseline")
+    forks = f"/clusters/{source}/forks"
+    made = api.expect(201, "POST", forks, {"name": "pr-1", "plan_id": "hobby-2"})
+    assert made["cluster_id"] == source and api.expect(200, "GET", f"/clusters/{made['id']}/status")["state"] == "creating"
+    api.expect(404, "GET", f"/clusters/{made['id']}/roles/application")
+    until(lambda: api.expect(200, "GET", f"/clusters/{made['id']}/status")["state"] == "ready", "ready")
+    roles = f"/clusters/{made['id']}/roles"
+    old = api.expect(200, "GET", f"{roles}/application")["uri"]
+    assert psql(old, "alter table t add m int; select count(*) from t") == "1"
+    assert psql(api.expect(200, "GET", f"{roles}/postgres")["uri"], "select rolsuper from pg_roles where rolname = current_user") == "t"
+    new = api.expect(200, "PUT", f"{roles}/application", {"rotate_password": True})["uri"]
+    assert psql(old, "select 1") is None and psql(new, "select 1") == "1"
+    api.control(fault={"match": "GET *", "status": 503})
+    api.expect(503, "GET", listing)
+    api.lost("POST", forks, {"name": "pr-2"})
+    lost = next(c["id"] for c in api.expect(200, "GET", listing)["clusters"] if c["name"] == "pr-2")
+    for cluster in (made["id"], lost):
+        api.expect(200, "DELETE", f"/clusters/{cluster}")
+        api.expect(404, "DELETE", f"/clusters/{cluster}")
+    assert psql(new, "select 1") is None and not api.control()["violations"]
+    api.held_to_the_document((422, "POST", forks, {"nom": "x"}), listing)
     api.control(reset=True)
 
 

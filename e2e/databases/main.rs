@@ -3,7 +3,10 @@
 
 mod lab;
 mod leaks;
+mod mysql;
+mod neon;
 mod postgres;
 mod psql;
 mod sanitized;
+mod standin;
 mod steps;

@@ -15,16 +15,15 @@ import time
 import uuid
 from secrets import token_hex
 
-from sql import Postgres, own_all, password
+from neon_roles import B, P, Roles
+from sql import Postgres, password
 from standin import Api, Refused, main, route, seconds, stamp
 
 PROJECT = "dayfly-test-000001"
 DAY = 86400
-P = "/projects/{project}"
-B = P + "/branches/{branch}"
 
 
-class Neon(Api):
+class Neon(Roles, Api):
     base = "/api/v2"
     settings = {
         "operation_seconds": 0.3,  # how long each operation takes
@@ -62,7 +61,7 @@ class Neon(Api):
 
     def control(self, action, argument):
         """
-        parent: {name, template?, protected?}  a root branch whose database `neondb` is a clone of `template`, a database of that server
+        parent: {name, template?, protected?}  a root branch with an endpoint, whose database `neondb` is a clone of `template`, a database of that server
         expire: NAME                           a branch whose time has come
         """
         if action == "parent":
@@ -71,6 +70,8 @@ class Neon(Api):
             real = self.real(branch["id"], "neondb")
             self.server.clone(argument["template"], real) if "template" in argument else self.server.create(real)
             self.make_role(branch, "neondb_owner", password(), owner=True)
+            self.new_endpoint(branch, {"type": "read_write"})
+            self.start(branch)
         elif action == "expire":
             for branch in self.branches.values():
                 if branch["public"]["name"] == argument:
@@ -304,12 +305,35 @@ class Neon(Api):
             self.server.run(f'ALTER DATABASE "{self.real(branch, database)}" ALLOW_CONNECTIONS true')
         return 200, {"branch": found["public"], "endpoints": list(found["endpoints"].values())}
 
+    @route("POST", B + "/restore")
+    def restore(self, request, project, branch):
+        """The data of another branch as it is now; id, endpoint and passwords stay."""
+        self.unlocked(project)
+        found, source = self.find(project, branch), self.find(project, request.body["source_branch_id"])
+        if "parent_id" not in found["public"]:
+            raise Refused(400, "", "a root branch has no parent to be reset from")
+        if self.children(branch) and not request.body.get("preserve_under_name"):
+            raise Refused(422, "", "a branch with children needs preserve_under_name")
+        found["public"].update(current_state="resetting", state_changed_at=stamp())
+
+        def again():
+            for database in found["databases"]:
+                self.server.drop(self.real(branch, database))
+            for role in found["roles"]:
+                self.server.drop_role(self.real(branch, role))
+            self.clone(source, found, False)
+            if "ttl_interval_seconds" in found["public"]:
+                found["public"]["expires_at"] = stamp(time.time() + found["public"]["ttl_interval_seconds"])
+            found["public"]["last_reset_at"] = stamp()
+
+        return 200, {"branch": found["public"], "operations": self.schedule(found, ("create_branch", again), ("start_compute", lambda: self.start(found)))}
+
     # --- operations and endpoints ---
 
     @route("GET", P + "/operations")
     def list_operations(self, request, project):
         self.known(project)
-        return 200, {"operations": [o["public"] for o in self.operations.values()][::-1][: int(request.query.get("limit", 100))], "pagination": {"cursor": ""}}
+        return 200, {"operations": [o["public"] for o in self.operations.values()][::-1][: int(request.query.get("limit", 100))]}
 
     @route("GET", P + "/operations/{operation}")
     def get_operation(self, request, project, operation):
@@ -334,128 +358,6 @@ class Neon(Api):
     @route("GET", B + "/endpoints")
     def list_endpoints(self, request, project, branch):
         return 200, {"endpoints": list(self.find(project, branch)["endpoints"].values())}
-
-    # --- roles and databases ---
-
-    @staticmethod
-    def shown(role, secret=False):
-        keys = ("branch_id", "name", "protected", "created_at", "updated_at") + (("password",) if secret else ())
-        return {k: role[k] for k in keys}
-
-    def make_role(self, branch, name, secret, owner, before=None):
-        real = self.real(branch["id"], name)
-        branch["roles"][name] = {"branch_id": branch["id"], "name": name, "password": secret, "protected": False, "owner": owner, "created_at": stamp(), "updated_at": stamp()}
-        # Not an owner: reads and writes every table and creates in public, but can't alter what others made.
-        self.server.run(f"CREATE ROLE \"{real}\" LOGIN PASSWORD '{secret}'", f'GRANT pg_read_all_data, pg_write_all_data TO "{real}"')
-        for database in branch["databases"]:
-            in_database = self.real(branch["id"], database)
-            self.server.run(f'GRANT CONNECT, TEMPORARY, CREATE ON DATABASE "{in_database}" TO "{real}"')
-            statements = [f'GRANT ALL ON SCHEMA public TO "{real}"']
-            if owner and not before:
-                # A template comes with its maker's tables.
-                statements.append(own_all(real))
-            elif owner:
-                statements.append(f'REASSIGN OWNED BY "{before}" TO "{real}"')
-            self.server.run(*statements, database=in_database)
-
-    def role(self, project, branch, name):
-        found = self.find(project, branch)
-        if name not in found["roles"]:
-            raise Refused(404, "", "role not found")
-        return found, found["roles"][name]
-
-    @route("GET", B + "/roles")
-    def list_roles(self, request, project, branch):
-        return 200, {"roles": [self.shown(r) for r in self.find(project, branch)["roles"].values()]}
-
-    @route("POST", B + "/roles")
-    def create_role(self, request, project, branch):
-        self.unlocked(project)
-        found, name, secret = self.find(project, branch), request.body["role"]["name"], password()
-        if name in found["roles"]:
-            raise Refused(409, "", "role already exists")
-        role = {"branch_id": branch, "name": name, "password": secret, "protected": False, "owner": False, "created_at": stamp(), "updated_at": stamp()}
-        found["roles"][name] = role
-        return 201, {"role": self.shown(role, True), "operations": self.schedule(found, ("apply_config", lambda: self.make_role(found, name, secret, False)))}
-
-    @route("GET", B + "/roles/{name}")
-    def get_role(self, request, project, branch, name):
-        return 200, {"role": self.shown(self.role(project, branch, name)[1])}
-
-    @route("DELETE", B + "/roles/{name}")
-    def delete_role(self, request, project, branch, name):
-        self.unlocked(project)
-        found = self.find(project, branch)
-        if name not in found["roles"]:
-            return 204, None
-        role = found["roles"].pop(name)
-        return 200, {"role": self.shown(role), "operations": self.schedule(found, ("apply_config", lambda: self.drop_role(found, name)))}
-
-    def drop_role(self, branch, name):
-        real = self.real(branch["id"], name)
-        for database in branch["databases"]:
-            self.server.run(f'REASSIGN OWNED BY "{real}" TO CURRENT_USER', f'DROP OWNED BY "{real}"', database=self.real(branch["id"], database))
-        self.server.drop_role(real)
-
-    @route("POST", B + "/roles/{name}/reset_password")
-    def reset_password(self, request, project, branch, name):
-        self.unlocked(project)
-        found, role = self.role(project, branch, name)
-        role.update(password=password(), updated_at=stamp())
-        real, secret = self.real(branch, name), role["password"]
-
-        def apply():
-            self.server.run(f"ALTER ROLE \"{real}\" PASSWORD '{secret}'")
-            self.server.end_sessions(f"usename = '{real}'")
-
-        return 200, {"role": self.shown(role, True), "operations": self.schedule(found, ("apply_config", apply))}
-
-    @route("GET", B + "/roles/{name}/reveal_password")
-    def reveal_password(self, request, project, branch, name):
-        role = self.role(project, branch, name)[1]
-        if not self.set["store_passwords"]:
-            raise Refused(412, "", "Storing passwords is disabled")
-        return 200, {"password": role["password"]}
-
-    def new_database(self, branch_id, name, owner):
-        self.serial += 1
-        return {"id": self.serial, "branch_id": branch_id, "name": name, "owner_name": owner, "created_at": stamp(), "updated_at": stamp()}
-
-    @route("GET", B + "/databases")
-    def list_databases(self, request, project, branch):
-        return 200, {"databases": list(self.find(project, branch)["databases"].values())}
-
-    @route("POST", B + "/databases")
-    def create_database(self, request, project, branch):
-        self.unlocked(project)
-        name, owner = request.body["database"]["name"], request.body["database"]["owner_name"]
-        found, _ = self.role(project, branch, owner)
-        if name in found["databases"]:
-            raise Refused(409, "", "database already exists")
-        database = found["databases"][name] = self.new_database(branch, name, owner)
-        real = self.real(branch, name)
-
-        def apply():
-            self.server.create(real)
-            self.server.run(*(f'GRANT CONNECT, TEMPORARY, CREATE ON DATABASE "{real}" TO "{self.real(branch, r)}"' for r in found["roles"]))
-            self.server.run(f'GRANT ALL ON SCHEMA public TO "{self.real(branch, owner)}"', database=real)
-
-        return 201, {"database": database, "operations": self.schedule(found, ("apply_config", apply))}
-
-    def uri(self, branch, role, database):
-        return self.server.uri(self.real(branch["id"], role), branch["roles"][role]["password"], self.real(branch["id"], database))
-
-    @route("GET", P + "/connection_uri")
-    def connection_uri(self, request, project):
-        query = request.query
-        default = next(b["id"] for b in self.branches.values() if b["public"]["default"])
-        # Without a branch it is the default one's, which is production's: a caller must never leave it out.
-        branch, _ = self.role(project, default if self.set["wrong_uri"] else query.get("branch_id", default), query["role_name"])
-        if query["database_name"] not in branch["databases"]:
-            raise Refused(404, "", "database not found")
-        if not branch["endpoints"] and not branch["public"]["default"]:
-            raise Refused(404, "", "endpoint not found")
-        return 200, {"uri": self.uri(branch, query["role_name"], query["database_name"])}
 
     # --- anonymized branches ---
 

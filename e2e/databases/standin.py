@@ -269,6 +269,7 @@ def main(make):
     command = ["node", arguments.prism, "proxy", "--errors", "--host", "127.0.0.1", "--port", str(prism_port), arguments.spec, upstream]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as prism:
         # At start it prints an example of every route, and later requests with their headers: only a failure's end is worth a log.
+        atexit.register(prism.terminate)
         log = collections.deque(maxlen=20)
         for line in prism.stdout:
             log.append(line)

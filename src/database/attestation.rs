@@ -197,10 +197,10 @@ mod tests {
         let (envelope, key) = signed("postgres/shop");
         let other = AttestationKey(KeyPair::from_seed(Seed::new([8; 32])).pk);
         assert!(envelope.open(&[other], "postgres/shop").unwrap_err().contains("none of"));
-        assert!(envelope.open(&[key.clone()], "postgres/crm").unwrap_err().contains("`postgres/shop`"));
+        assert!(envelope.open(std::slice::from_ref(&key), "postgres/crm").unwrap_err().contains("`postgres/shop`"));
         let mut changed = envelope.clone();
         changed.payload = signed("postgres/crm").0.payload;
-        assert!(changed.open(&[key.clone()], "postgres/crm").is_err());
+        assert!(changed.open(std::slice::from_ref(&key), "postgres/crm").is_err());
         let mut unsigned = envelope;
         unsigned.signatures.clear();
         assert!(unsigned.open(&[key], "postgres/shop").is_err());

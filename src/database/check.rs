@@ -8,8 +8,15 @@ use std::time::SystemTime;
 use anyhow::{Context as _, Result};
 use serde_json::json;
 
-use super::{failure::refuse, log::Log, scan, schema, session::Session, spec::BaselineSpec, time};
-use crate::input::guardrails::Sanitized;
+use super::{
+    failure::refuse,
+    log::Log,
+    scan, schema,
+    session::{Column, Session, table_name},
+    spec::BaselineSpec,
+    time,
+};
+use crate::input::guardrails::{Anonymized, Sanitized};
 
 /// Checks a new branch, before the pull request's programs see it.
 pub async fn fresh_branch(session: &mut dyn Session, baseline: &BaselineSpec<'_>, log: &Log) -> Result<()> {
@@ -19,6 +26,9 @@ pub async fn fresh_branch(session: &mut dyn Session, baseline: &BaselineSpec<'_>
     if let Some(sanitized) = &entry.sanitized {
         marked(session, &baseline.name, sanitized, &schema::digest(&columns)).await?;
     }
+    if let Some(anonymized) = &entry.anonymized {
+        masked(&columns, &baseline.name, anonymized)?;
+    }
     if entry.schema_only {
         let mut tables: Vec<(&str, &str)> =
             columns.iter().map(|column| (column.schema.as_str(), column.table.as_str())).collect();
@@ -27,8 +37,9 @@ pub async fn fresh_branch(session: &mut dyn Session, baseline: &BaselineSpec<'_>
         for (schema, table) in tables {
             if session.has_rows(schema, table).await? {
                 refuse!(
-                    "the baseline `{}` says `schemaOnly`, and its table {schema}.{table} has rows: empty it, or say what the data is",
-                    baseline.name
+                    "the baseline `{}` says `schemaOnly`, and its table {} has rows: empty it, or say what the data is",
+                    baseline.name,
+                    table_name(schema, table)
                 );
             }
         }
@@ -58,6 +69,21 @@ pub async fn fresh_branch(session: &mut dyn Session, baseline: &BaselineSpec<'_>
     }
     if report.not_looked_at > 0 {
         log.warn(format!("{} tables were not looked at: there was no time", report.not_looked_at));
+    }
+    Ok(())
+}
+
+/// Every column of text of an anonymized branch was masked, or the guardrails say that it holds nobody's data.
+fn masked(columns: &[Column], baseline: &str, anonymized: &Anonymized) -> Result<()> {
+    let named = |column: &Column| format!("{}.{}.{}", column.schema, column.table, column.name);
+    let mut open: Vec<String> = columns.iter().filter(|column| column.is_text).map(named).collect();
+    open.retain(|name| !anonymized.keep.contains(name) && !anonymized.mask.iter().any(|mask| mask.column == *name));
+    open.sort_unstable();
+    if !open.is_empty() {
+        refuse!(
+            "the baseline `{baseline}` is `anonymized`, and these columns of text were not masked: {}; add each to its `mask` or, if it holds nobody's data, to its `keep`",
+            open.join(", ")
+        );
     }
     Ok(())
 }

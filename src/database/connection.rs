@@ -39,6 +39,13 @@ impl ConnectionUrl {
         Self(url)
     }
 
+    /// The same login and database at another host.
+    pub fn with_host(&self, host: &str) -> Option<Self> {
+        let mut url = self.0.clone();
+        url.set_host(Some(host)).ok()?;
+        Some(Self(url))
+    }
+
     /// The URL with its password: for a Secret, a child process, a driver. Never for a message.
     pub fn reveal(&self) -> &str {
         self.0.as_str()

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::{log::Log, retry::Pauses, tls};
 
 /// One request may take this long.
-const TIMEOUT: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_mins(1);
 
 /// An API, and how to sign in to it.
 pub struct Api {
@@ -51,11 +51,16 @@ pub fn api_error(error: &anyhow::Error) -> Option<&ApiError> {
     error.chain().find_map(|cause| cause.downcast_ref())
 }
 
+/// The status of the answer that `error` is, if it is one.
+pub fn status(error: &anyhow::Error) -> Option<StatusCode> {
+    api_error(error).map(|error| error.status)
+}
+
 /// Whether `error` means that nobody knows if the request took effect: look before trying again.
 pub fn is_ambiguous(error: &anyhow::Error) -> bool {
     match api_error(error) {
         Some(error) => error.status.is_server_error() && error.status != StatusCode::SERVICE_UNAVAILABLE,
-        None => error.chain().any(|cause| cause.is::<reqwest::Error>()),
+        None => error.chain().any(<dyn std::error::Error>::is::<reqwest::Error>),
     }
 }
 
@@ -76,28 +81,40 @@ impl Api {
         self.call(Method::GET, path, None).await
     }
 
-    /// Posts once the API is free. An answer that was lost is not asked for again ([`is_ambiguous`]).
+    /// Posts once the API is free; `Value::Null` is no body. An answer that was lost is not asked for again ([`is_ambiguous`]).
     pub async fn post(&self, path: &str, body: &Value) -> Result<Value> {
         self.call(Method::POST, path, Some(body)).await
     }
 
+    /// Changes something to what it should be: after a lost answer, again.
     pub async fn patch(&self, path: &str, body: &Value) -> Result<Value> {
         self.call(Method::PATCH, path, Some(body)).await
     }
 
-    /// Deletes; what is gone already is fine.
-    pub async fn delete(&self, path: &str) -> Result<()> {
+    /// Posts what may take effect twice: after a lost answer, again.
+    pub async fn post_again(&self, path: &str, body: &Value) -> Result<Value> {
+        let mut pauses = Pauses::long();
+        loop {
+            match self.post(path, body).await {
+                Err(error) if is_ambiguous(&error) => self.log.doing(format!("trying again: {error:#}")),
+                answer => return answer,
+            }
+            pauses.wait().await;
+        }
+    }
+
+    /// Deletes; what is gone already is fine, and answered by nothing.
+    pub async fn delete(&self, path: &str) -> Result<Value> {
         match self.call(Method::DELETE, path, None).await {
-            Ok(_) => Ok(()),
-            Err(error) if api_error(&error).is_some_and(|error| error.status == StatusCode::NOT_FOUND) => Ok(()),
-            Err(error) => Err(error),
+            Err(error) if status(&error) == Some(StatusCode::NOT_FOUND) => Ok(Value::Null),
+            answer => answer,
         }
     }
 
     /// One call. Locked (423), too many (429) and unavailable (503) are always tried again; other failures of the server's
     /// and of the network only where a second call does nothing new.
     async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value> {
-        let is_repeatable = method == Method::GET || method == Method::DELETE;
+        let is_repeatable = [Method::GET, Method::PATCH, Method::DELETE].contains(&method);
         let mut pauses = Pauses::long();
         loop {
             self.log.doing(format!("waiting for {method} {path}"));
@@ -127,7 +144,7 @@ impl Api {
             .request(method.clone(), format!("{}{path}", self.base))
             .header(self.authorization.0, &self.authorization.1)
             .header(header::ACCEPT, "application/json");
-        if let Some(body) = body {
+        if let Some(body) = body.filter(|body| !body.is_null()) {
             request = request.json(body);
         }
         // Its own words would hold the URL, which is fine, and nothing of the headers.

@@ -55,10 +55,7 @@ pub async fn prepare(
     session.vacuum().await?;
     drop(session);
     engine.freeze_baseline().await?;
-    log.info(format!(
-        "the baseline `{}` is prepared: what is branched from it from now on is what was looked at",
-        baseline.name
-    ));
+    log.info(format!("the baseline `{}` is prepared: branches may be made from it", baseline.name));
     Ok(envelope)
 }
 

@@ -43,24 +43,7 @@ pub async fn provision(spec: &Spec<'_>, engine: &dyn Engine, credentials: &Crede
         }
         _ => engine.create(spec).await?,
     };
-    // Kept while they work.
-    let mut kept = None;
-    if let Some(before) = before.filter(|before| before.branch == branch.id) {
-        kept = session::open_if_accepted(&before.url, log).await?.map(|session| (before, session));
-    }
-    let (written, mut session) = match kept {
-        Some((written, session)) => {
-            let until = time::after(spec.lease_seconds);
-            engine.renew(&branch, until).await?;
-            branch.expires = Some(until);
-            (written, session)
-        }
-        None => {
-            let url = engine.login(spec, &branch).await?;
-            let session = session::open(&url, log).await?;
-            (Written { url, branch: branch.id.clone() }, session)
-        }
-    };
+    let (mut written, mut session) = admitted(spec, engine, &mut branch, before, log).await?;
     if !session.runs().await?.iter().any(|run| run.step == CHECKED) {
         if let Err(error) = check::fresh_branch(&mut *session, &spec.baseline, log).await {
             // What may hold live data does not stay.
@@ -74,6 +57,12 @@ pub async fn provision(spec: &Spec<'_>, engine: &dyn Engine, credentials: &Crede
         session.record(&run).await?;
     }
     credentials.write(spec, Audience::Steps, &written).await?;
+    // Another Job may have given the login another password meanwhile: what is published in the end must work.
+    while session::open_if_accepted(&written.url, log).await?.is_none() {
+        let before = credentials.read(spec, Audience::Steps).await?;
+        (written, session) = admitted(spec, engine, &mut branch, before, log).await?;
+        credentials.write(spec, Audience::Steps, &written).await?;
+    }
     log.facts(
         format!("the branch `{}` is ready, its credentials are published", branch.name),
         &[
@@ -83,6 +72,34 @@ pub async fn provision(spec: &Spec<'_>, engine: &dyn Engine, credentials: &Crede
         ],
     );
     Ok(Ready { branch, written, session })
+}
+
+/// A session with the login that was published before, as long as it works, or else with a new one.
+async fn admitted(
+    spec: &Spec<'_>,
+    engine: &dyn Engine,
+    branch: &mut Branch,
+    before: Option<Written>,
+    log: &Log,
+) -> Result<(Written, Box<dyn Session>)> {
+    if let Some(before) = before.filter(|before| before.branch == branch.id)
+        && let Some(session) = session::open_if_accepted(&before.url, log).await?
+    {
+        let until = time::after(spec.lease_seconds);
+        engine.renew(branch, until).await?;
+        branch.expires = Some(until);
+        return Ok((before, session));
+    }
+    let mut url = engine.login(spec, branch).await?;
+    for _ in 0..4 {
+        if let Some(session) = session::open_if_accepted(&url, log).await? {
+            return Ok((Written { url, branch: branch.id.clone() }, session));
+        }
+        // Another Job made a login between these two steps.
+        url = engine.login(spec, branch).await?;
+    }
+    let session = session::open(&url, log).await?;
+    Ok((Written { url, branch: branch.id.clone() }, session))
 }
 
 /// `dayfly db renew`: prolongs the lease.

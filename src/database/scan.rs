@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::Result;
 
-use super::session::{Column, Session};
+use super::session::{Column, Session, table_name};
 
 /// Rows that are looked at in one table.
 const ROWS: u32 = 500;
@@ -66,7 +66,7 @@ pub async fn scan(session: &mut dyn Session, columns: &[Column]) -> Result<Repor
                 let Some(value) = value else { continue };
                 report.values += 1;
                 if let Some(shape) = shape(&value) {
-                    let name = format!("{}.{}.{}", column.schema, column.table, column.name);
+                    let name = format!("{}.{}", table_name(&column.schema, &column.table), column.name);
                     *report.seen.entry((name, shape)).or_default() += 1;
                 }
             }
@@ -125,7 +125,7 @@ fn luhn(digits: &[u8]) -> bool {
             (_, digit) => digit * 2,
         })
         .sum();
-    sum % 10 == 0 && digits.iter().any(|digit| *digit != b'0')
+    sum.is_multiple_of(10) && digits.iter().any(|digit| *digit != b'0')
 }
 
 /// ISO 13616: two letters, two check digits, remainder 1 by 97.

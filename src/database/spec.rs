@@ -4,9 +4,10 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use crate::input::guardrails::{Baseline, Provider};
-#[cfg(feature = "in-cluster")]
-use crate::resolve::names;
+use crate::{
+    input::guardrails::{Baseline, Provider},
+    resolve::names,
+};
 
 /// The version of this format.
 pub const VERSION: u8 = 1;
@@ -83,6 +84,20 @@ impl Baseline {
             subject.push('/');
             subject.push_str(part);
         }
+        // What is left out of a branch, or masked in it, makes it another branch.
+        if self.provider == Provider::Neon && self.schema_only {
+            subject.push_str("/schema-only");
+        }
+        if let Some(anonymized) = &self.anonymized {
+            let rules = anonymized.mask.iter().flat_map(|mask| {
+                let text = |part: &'_ Option<String>| part.clone().unwrap_or_default();
+                [mask.column.clone(), text(&mask.function), text(&mask.value)]
+            });
+            let rules: Vec<String> = rules.collect();
+            let hash = names::hash(&rules.iter().map(String::as_str).collect::<Vec<_>>());
+            subject.push_str("/anonymized-");
+            subject.push_str(&hash);
+        }
         subject
     }
 }
@@ -141,5 +156,5 @@ pub(crate) fn example() -> Spec<'static> {
         "names":{"namespace":"shop-pr-7","secret":"main","variable":"DATABASE_URL","directSecret":"main-direct",
                  "branch":"shop_pr_7_main_aaaaaaaa","role":"shop_pr_7_main_user_bbbbbbbb"},
         "steps":{},"leaseSeconds":172800,"deadlineSeconds":900}"#;
-    serde_json::from_str(json).unwrap()
+    serde_json::from_str(json).expect("a spec")
 }

@@ -1,6 +1,9 @@
 //! TLS for every client: the web's roots, and those of `SSL_CERT_FILE` or of a URL's `sslrootcert`.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use anyhow::Context as _;
 use rustls::{
@@ -13,8 +16,7 @@ use rustls::{
 /// A configuration that verifies servers; `more` is a PEM file with further roots.
 pub fn verified(more: Option<&Path>) -> anyhow::Result<ClientConfig> {
     let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-    let variable = std::env::var_os("SSL_CERT_FILE").map(std::path::PathBuf::from);
-    for file in more.into_iter().chain(variable.as_deref()) {
+    for file in &root_files(more) {
         let certificates = CertificateDer::pem_file_iter(file)
             .with_context(|| format!("failed to read the certificates `{}`", file.display()))?;
         for certificate in certificates {
@@ -23,6 +25,12 @@ pub fn verified(more: Option<&Path>) -> anyhow::Result<ClientConfig> {
         }
     }
     Ok(builder()?.with_root_certificates(roots).with_no_client_auth())
+}
+
+/// The files with roots beside the web's.
+pub fn root_files(more: Option<&Path>) -> Vec<PathBuf> {
+    let variable = std::env::var_os("SSL_CERT_FILE").map(PathBuf::from);
+    more.map(Path::to_owned).into_iter().chain(variable).collect()
 }
 
 /// Encryption with whoever answers: what PostgreSQL's `sslmode=prefer` means, which would take no encryption either.

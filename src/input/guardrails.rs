@@ -387,16 +387,19 @@ pub struct Baseline {
     /// It holds data that was invented.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub synthetic: Option<Synthetic>,
+    /// It holds live data, and the provider masks each branch before anybody can use it (`neon`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub anonymized: Option<Anonymized>,
     /// The name of the baseline that pull requests of trust `restricted` get instead of this one.
     #[serde(skip_serializing)]
     pub restricted: Option<DnsLabel>,
     /// The database's name at the server (`postgres`, `mysql`, `mariadb`), or in each branch.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub database: Option<String>,
-    /// The provider's project (`neon`).
+    /// The provider's project (`neon`), or `ORGANIZATION/DATABASE` (`planetscale`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub project: Option<String>,
-    /// What branches are made from (`neon`: a branch).
+    /// What branches are made from (`neon`: a branch's id; `planetscale`: a branch's name).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parent: Option<String>,
     /// The base URL of the provider's API, if it is not the usual one.
@@ -481,6 +484,31 @@ pub struct Sanitized {
 pub struct Synthetic {
     /// What invented it: a name that people look up.
     pub by: String,
+}
+
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Anonymized {
+    /// What becomes of each column with personal data.
+    pub mask: Vec<Mask>,
+    /// Columns of text that hold nobody's data, as `SCHEMA.TABLE.COLUMN`. A branch with a column of text that is neither
+    /// masked nor here is not given to anybody.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub keep: Vec<String>,
+}
+
+/// Exactly one of `function` and `value`.
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Mask {
+    /// `SCHEMA.TABLE.COLUMN`
+    pub column: String,
+    /// A function of PostgreSQL Anonymizer: `anon.fake_email()`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub function: Option<String>,
+    /// What every row gets.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
 }
 
 #[derive(Clone, Debug, Deserialize, JsonSchema)]

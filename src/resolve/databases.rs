@@ -127,7 +127,7 @@ impl<'a> Resolver<'a> {
                     operator: source.operator.to_string(),
                 }
             }),
-            endpoint: baseline.endpoint.as_ref().map(|endpoint| peers(&database.name, endpoint)),
+            endpoint: endpoint(&database.name, baseline),
             job_peers: job_peers(operations, baseline),
             direct_secret,
             embedded,
@@ -362,6 +362,30 @@ fn is_own(provider: Provider) -> bool {
     matches!(provider, Provider::Embedded | Provider::Cnpg)
 }
 
+/// Where a branch is reached. A hosted provider's addresses change: who wants them narrow says so.
+fn endpoint(name: &str, baseline: &Baseline) -> Option<Peers> {
+    match &baseline.endpoint {
+        Some(endpoint) => Some(peers(name, endpoint)),
+        None if is_hosted(baseline.provider) => Some(Peers {
+            name: name.to_owned(),
+            pods: Vec::new(),
+            blocks: vec![public_internet()],
+            ports: hosted_ports(baseline.provider).to_vec(),
+        }),
+        None => None,
+    }
+}
+
+/// Whether branches and API are the provider's, on the public internet.
+fn is_hosted(provider: Provider) -> bool {
+    matches!(provider, Provider::Neon | Provider::Planetscale)
+}
+
+/// Neon's pooler has its database's port; a database of `PlanetScale` is of either kind.
+fn hosted_ports(provider: Provider) -> &'static [u16] {
+    if provider == Provider::Planetscale { &[3306, 5432] } else { &[5432] }
+}
+
 /// What a Job reaches: the Kubernetes API, the provider's, and the branch itself.
 fn job_peers(operations: &Operations, baseline: &Baseline) -> Peers {
     let api = &operations.api_server;
@@ -370,7 +394,7 @@ fn job_peers(operations: &Operations, baseline: &Baseline) -> Peers {
     if blocks.is_empty() {
         blocks.push(Block { cidr: "0.0.0.0/0".into(), except: Vec::new() });
     }
-    if baseline.provider == Provider::Neon {
+    if is_hosted(baseline.provider) {
         blocks.push(public_internet());
     }
     Peers { name: "api".into(), pods: Vec::new(), blocks, ports: api.ports.iter().map(|port| port.get()).collect() }

@@ -55,8 +55,10 @@ const PROVIDER: usize = 63;
 pub fn provider(parts: &[&str]) -> String {
     let plain: String =
         parts.join("_").chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' }).collect();
-    // Hyphens and the joints look alike now, so different parts could make one name: the hash keeps them apart.
-    format!("{}_{}", &plain[..plain.len().min(PROVIDER - 9)], hash(parts))
+    // Hyphens and the joints look alike now, so different parts could make one name: the hash keeps them apart. Whoever makes
+    // two collide gains nothing: a branch is used by whom its mark names.
+    let hash = hash(parts);
+    format!("{}_{hash}", &plain[..plain.len().min(PROVIDER - hash.len() - 1)])
 }
 
 /// Eight characters that stand for all `parts`, each with its length, so that no two lists of parts look the same.

@@ -5,6 +5,8 @@ use crate::{
     input::{GuardrailsSpec, PolicySpec, guardrails::Baseline},
 };
 
+use super::baseline::{is_complete, is_safe};
+
 pub static BASELINE_NOT_ATTESTED: Rule = Rule {
     code: "baseline-not-attested",
     severity: Severity::Error,
@@ -44,7 +46,11 @@ pub(crate) fn check(policy: &PolicySpec, guardrails: &GuardrailsSpec) -> Vec<Fin
 }
 
 fn problem(name: &str, baseline: &Baseline, guardrails: &GuardrailsSpec) -> Option<(&'static Rule, String)> {
-    let sanitized = baseline.sanitized.as_ref()?;
+    // What is not even that is said elsewhere.
+    let sanitized = baseline
+        .sanitized
+        .as_ref()
+        .filter(|_| is_safe(name, baseline).is_ok() && is_complete(name, baseline).is_ok())?;
     let keys = &guardrails.attestation_keys;
     let next = format!("`dayfly db prepare-baseline {name} --sign KEY` prints one");
     match &sanitized.attestation {

@@ -2,7 +2,7 @@
 
 use crate::{
     finding::{Rule, Severity},
-    input::guardrails::{Baseline, Provider},
+    input::guardrails::{Anonymized, Baseline, Provider},
 };
 
 pub static UNKNOWN_BASELINE: Rule = Rule {
@@ -16,7 +16,8 @@ pub static BASELINE_NOT_SANITIZED: Rule = Rule {
     code: "baseline-not-sanitized",
     severity: Severity::Error,
     summary: "a baseline says why its data may be seen by everybody who opens a pull request",
-    explanation: "Exactly one of `sanitized` (by what, and how old it may be), `schemaOnly: true` and `synthetic` (by what). \
+    explanation: "Exactly one of `sanitized` (by what, and how old it may be), `schemaOnly: true`, `synthetic` (by what) and \
+                  `anonymized` (which columns the provider masks in each branch). \
                   Leaked preview databases are leaked production data.",
 };
 
@@ -24,27 +25,38 @@ pub static BASELINE_INCOMPLETE: Rule = Rule {
     code: "baseline-incomplete",
     severity: Severity::Error,
     summary: "a baseline has what its provider needs",
-    explanation: "`postgres`, `mysql` and `mariadb`: `database` and `endpoint`. `neon`: `project` and `parent`. `embedded`: `image`. \
-                  `cnpg`: `database`, `image` and `cluster`.",
+    explanation: "`postgres`, `mysql` and `mariadb`: `database` and `endpoint`. `neon`: `project` and `parent`. `planetscale`: \
+                  `project` (`ORGANIZATION/DATABASE`) and `parent`. `embedded`: `image`. `cnpg`: `database`, \
+                  `image` and `cluster`. `anonymized` is for `neon`; its columns \
+                  are `SCHEMA.TABLE.COLUMN`, each with a `function` or a `value`.",
 };
 
 pub(crate) fn is_safe(name: &str, baseline: &Baseline) -> Result<(), String> {
-    let claims = [baseline.sanitized.is_some(), baseline.schema_only, baseline.synthetic.is_some()];
+    let claims = [
+        baseline.sanitized.is_some(),
+        baseline.schema_only,
+        baseline.synthetic.is_some(),
+        baseline.anonymized.is_some(),
+    ];
     match claims.iter().filter(|claim| **claim).count() {
         1 => Ok(()),
         0 => Err(format!(
-            "the baseline `{name}` is none of `sanitized`, `schemaOnly` and `synthetic`, so it may hold live data"
+            "the baseline `{name}` is none of `sanitized`, `schemaOnly`, `synthetic` and `anonymized`, so it may hold live data"
         )),
-        _ => Err(format!("the baseline `{name}` must be exactly one of `sanitized`, `schemaOnly` and `synthetic`")),
+        _ => Err(format!(
+            "the baseline `{name}` must be exactly one of `sanitized`, `schemaOnly`, `synthetic` and `anonymized`"
+        )),
     }
 }
 
 /// Why a baseline is safe, in words.
 pub(crate) fn why_safe(baseline: &Baseline) -> &'static str {
-    match (&baseline.sanitized, baseline.schema_only) {
-        (Some(_), _) => "live data, masked",
-        (None, true) => "a schema without data",
-        (None, false) => "data that was invented",
+    if baseline.sanitized.is_some() || baseline.anonymized.is_some() {
+        "live data, masked"
+    } else if baseline.schema_only {
+        "a schema without data"
+    } else {
+        "data that was invented"
     }
 }
 
@@ -53,7 +65,9 @@ pub(crate) fn is_complete(name: &str, baseline: &Baseline) -> Result<(), String>
         Provider::Postgres | Provider::Mysql | Provider::Mariadb => {
             &[("database", baseline.database.is_some()), ("endpoint", baseline.endpoint.is_some())]
         }
-        Provider::Neon => &[("project", baseline.project.is_some()), ("parent", baseline.parent.is_some())],
+        Provider::Neon | Provider::Planetscale => {
+            &[("project", baseline.project.is_some()), ("parent", baseline.parent.is_some())]
+        }
         Provider::Embedded => &[("image", baseline.image.is_some())],
         Provider::Cnpg => &[
             ("database", baseline.database.is_some()),
@@ -61,12 +75,47 @@ pub(crate) fn is_complete(name: &str, baseline: &Baseline) -> Result<(), String>
             ("cluster", baseline.cluster.is_some()),
         ],
         // TODO-ENGINES
-        Provider::Planetscale | Provider::Supabase | Provider::CrunchyBridge | Provider::Aurora | Provider::Dblab => {
+        Provider::Supabase | Provider::CrunchyBridge | Provider::Aurora | Provider::Dblab => {
             &[("project", baseline.project.is_some())]
         }
     };
-    match needed.iter().find(|(_, is_there)| !is_there) {
-        Some((field, _)) => Err(format!("the baseline `{name}` has no `{field}`")),
+    if let Some((field, _)) = needed.iter().find(|(_, is_there)| !is_there) {
+        return Err(format!("the baseline `{name}` has no `{field}`"));
+    }
+    if let (Provider::Planetscale, Some(project)) = (baseline.provider, &baseline.project)
+        && !project.split_once('/').is_some_and(|(organization, database)| {
+            !organization.is_empty() && !database.is_empty() && !database.contains('/')
+        })
+    {
+        return Err(format!("the baseline `{name}` has the project `{project}`: write `ORGANIZATION/DATABASE`"));
+    }
+    baseline.anonymized.as_ref().map_or(Ok(()), |anonymized| is_maskable(name, baseline, anonymized))
+}
+
+fn is_maskable(name: &str, baseline: &Baseline, anonymized: &Anonymized) -> Result<(), String> {
+    if baseline.provider != Provider::Neon {
+        return Err(format!(
+            "the baseline `{name}` is `anonymized`, which `{}` does not do: mask it beforehand and say `sanitized`",
+            baseline.provider.name()
+        ));
+    }
+    if anonymized.mask.is_empty() {
+        return Err(format!("the baseline `{name}` is `anonymized` and masks no column"));
+    }
+    let columns = anonymized.mask.iter().map(|mask| &mask.column).chain(&anonymized.keep);
+    if let Some(column) = columns.into_iter().find(|column| column_parts(column).is_none()) {
+        return Err(format!("the baseline `{name}` names the column `{column}`: write `SCHEMA.TABLE.COLUMN`"));
+    }
+    match anonymized.mask.iter().find(|mask| mask.function.is_some() == mask.value.is_some()) {
+        Some(mask) => {
+            Err(format!("the baseline `{name}` masks `{}`: with exactly one of `function` and `value`", mask.column))
+        }
         None => Ok(()),
     }
+}
+
+/// Schema, table and column of `SCHEMA.TABLE.COLUMN`.
+pub(crate) fn column_parts(column: &str) -> Option<[&str; 3]> {
+    let parts: Vec<&str> = column.split('.').collect();
+    <[&str; 3]>::try_from(parts).ok().filter(|parts| parts.iter().all(|part| !part.is_empty()))
 }

@@ -14,6 +14,9 @@ use crate::{cli::ExitCode, rules};
 /// whole file.
 type Edit = (&'static str, &'static str, &'static str);
 
+/// Who attests the storefront's baseline.
+const KEYS: &str = "  attestationKeys: [MCowBQYDK2VwAyEA6kpsY+KcUgq+9VB7Ey7F+ZVHdq6+vnuSQh7qaRRG0iw=]\n";
+
 /// A rule, what it refuses of the storefront, and what it does not.
 struct Row {
     code: &'static str,
@@ -65,15 +68,30 @@ const TABLE: &[Row] = &[
     Row { code: "bad-expression", owner: "team", place: "",
         bad: &[(POLICY, "dist/worker.js", "\"${{ pr.title }}\"")],
         good: &[(POLICY, "dist/worker.js", "\"${{ pr.branchSlug }}\"")] },
-    Row { code: "baseline-incomplete", owner: "platform", place: "guardrails.yaml:66:7",
+    Row { code: "baseline-incomplete", owner: "platform", place: "guardrails.yaml:67:7",
         bad: &[(GUARDRAILS, "      database: storefront_baseline\n", "")],
-        good: &[(GUARDRAILS, "      database: storefront_baseline\n", "      database: other\n")] },
-    Row { code: "baseline-not-sanitized", owner: "platform", place: "guardrails.yaml:66:7",
-        bad: &[(GUARDRAILS, "      sanitized: {by: masking-job, maxAge: 7d}\n", "")],
-        good: &[(GUARDRAILS, "      sanitized: {by: masking-job, maxAge: 7d}\n", "      schemaOnly: true\n")] },
+        good: &[(GUARDRAILS, "      database: storefront_baseline\n", "      database: \"storefront_baseline\"\n")] },
+    Row { code: "attestation-unchecked", owner: "platform", place: "",
+        bad: &[(POLICY, "baseline: storefront\n", "baseline: storefront-synthetic\n"), (GUARDRAILS, KEYS, ""),
+            (GUARDRAILS, "      synthetic: {by: seed-scripts}\n", "      sanitized: {by: masking-job, maxAge: 7d}\n")],
+        good: &[(POLICY, "baseline: storefront\n", "baseline: storefront-synthetic\n"), (GUARDRAILS, KEYS, "")] },
+    Row { code: "baseline-not-attested", owner: "platform", place: "guardrails.yaml:71:9",
+        bad: &[(GUARDRAILS, "        by: masking-job\n", "        by: somebody\n")],
+        good: &[(GUARDRAILS, "        maxAge: 7d\n", "        maxAge: 3d\n")] },
+    Row { code: "baseline-not-attested", owner: "platform", place: "",
+        bad: &[(GUARDRAILS, "      database: storefront_baseline\n", "      database: storefront_live\n")],
+        good: &[(GUARDRAILS, "      database: storefront_synthetic\n", "      database: other_synthetic\n")] },
+    Row { code: "baseline-not-attested", owner: "platform", place: "",
+        bad: &[(GUARDRAILS, KEYS, "")],
+        good: &[(GUARDRAILS, "  attestationKeys: [", "  attestationKeys: [MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=, ")] },
+    Row { code: "baseline-not-sanitized", owner: "platform", place: "guardrails.yaml:79:7",
+        bad: &[(POLICY, "baseline: storefront\n", "baseline: storefront-synthetic\n"),
+            (GUARDRAILS, "      synthetic: {by: seed-scripts}\n", "")],
+        good: &[(POLICY, "baseline: storefront\n", "baseline: storefront-synthetic\n"),
+            (GUARDRAILS, "      synthetic: {by: seed-scripts}\n", "      schemaOnly: true\n")] },
     Row { code: "baseline-not-sanitized", owner: "platform", place: "",
-        bad: &[(GUARDRAILS, "      sanitized: {by", "      schemaOnly: true\n      sanitized: {by")],
-        good: &[(GUARDRAILS, "      sanitized: {by", "      schemaOnly: false\n      sanitized: {by")] },
+        bad: &[(GUARDRAILS, "      sanitized:\n", "      schemaOnly: true\n      sanitized:\n")],
+        good: &[(GUARDRAILS, "      sanitized:\n", "      schemaOnly: false\n      sanitized:\n")] },
     Row { code: "duplicate-key", owner: "team", place: "source/preview.yaml:10:3",
         bad: &[(POLICY, "  ttl: 48h\n", "  ttl: 48h\n  ttl: 48h\n")],
         good: &[(POLICY, "  ttl: 48h\n", "  ttl: 48h\n  # ttl: 48h\n")] },

@@ -212,18 +212,13 @@ fn step(step: Step, args: &StepArgs, colour: Colour, err: &mut dyn Write) -> Res
     on_branch(&args.branch, step.name(), colour, err, async |spec, log| {
         let file = args.branch.env_file.as_deref();
         let credentials = file.map(|file| Credentials::open(Some(file), log)).transpose()?;
-        let url = match &credentials {
-            Some(credentials) => match credentials.read(spec, Audience::Steps).await? {
-                Some(written) => written.url,
-                None => {
-                    bail!("the file has no {} of this branch: call `dayfly db provision` first", spec.names.variable)
-                }
-            },
-            None => {
-                let text = engine::variable("DATABASE_URL")
-                    .context("neither DATABASE_URL nor `--env-file` says where the branch is")?;
-                ConnectionUrl::parse(&text, "DATABASE_URL")?
-            }
+        let url = if let Some(credentials) = &credentials {
+            let written = credentials.read(spec, Audience::Steps).await?;
+            written.context("the file has nothing of this branch: call `dayfly db provision` first")?.url
+        } else {
+            let text = engine::variable("DATABASE_URL")
+                .context("neither DATABASE_URL nor `--env-file` says where the branch is")?;
+            ConnectionUrl::parse(&text, "DATABASE_URL")?
         };
         // A Pod with the team's own program has no key, and waits for one that has.
         let engine = match &credentials {
@@ -414,5 +409,5 @@ fn within(seconds: u64, log: &Log, work: impl Future<Output = Result<()>>) -> Re
 fn finish(result: Result<()>, log: &Log) -> ExitCode {
     let Err(error) = result else { return ExitCode::Fine };
     log.error(format!("{error:#}"));
-    if error.chain().any(|cause| cause.is::<Refused>()) { ExitCode::Findings } else { ExitCode::CannotRun }
+    if error.chain().any(<dyn std::error::Error>::is::<Refused>) { ExitCode::Findings } else { ExitCode::CannotRun }
 }

@@ -2,6 +2,9 @@
 
 pub mod cnpg;
 pub mod embedded;
+pub mod mysql;
+pub mod neon;
+pub mod planetscale;
 pub mod postgres;
 
 use std::time::SystemTime;
@@ -86,6 +89,12 @@ pub fn open(baseline: &BaselineSpec<'_>, log: &Log) -> Result<Box<dyn Engine>> {
         Provider::Postgres => Box::new(postgres::Postgres::new(admin_url(&baseline.name)?, entry, log)?),
         Provider::Cnpg => Box::new(cnpg::Cnpg::new(&baseline.name, entry.database.as_deref(), log)?),
         Provider::Embedded => Box::new(embedded::Embedded::new(&baseline.name, log)),
+        Provider::Neon => Box::new(neon::Neon::new(&key(&baseline.name, neon::KEY)?, entry, log)?),
+        Provider::Mysql | Provider::Mariadb => Box::new(mysql::Mysql::new(admin_url(&baseline.name)?, entry, log)?),
+        Provider::Planetscale => {
+            let [id, token] = planetscale::KEYS.map(|name| key(&baseline.name, name));
+            Box::new(planetscale::PlanetScale::new([&id?, &token?], entry, log)?)
+        }
         provider => anyhow::bail!("databases of provider `{}` cannot be made yet", provider.name()),
     })
 }
@@ -102,6 +111,8 @@ pub fn keys(baseline: &BaselineSpec<'_>) -> Vec<String> {
             let own = admin_variable(&baseline.name);
             vec![if variable(&own).is_some() { own } else { ADMIN_URL.to_owned() }]
         }
+        Provider::Neon => vec![neon::KEY.to_owned()],
+        Provider::Planetscale => planetscale::KEYS.map(str::to_owned).to_vec(),
         _ => Vec::new(),
     }
 }
@@ -111,6 +122,13 @@ const ADMIN_URL: &str = "DAYFLY_DATABASE_ADMIN_URL";
 /// A baseline on a second server has a variable of its own: `DAYFLY_DATABASE_ADMIN_URL_STOREFRONT`.
 fn admin_variable(baseline: &str) -> String {
     format!("{ADMIN_URL}_{}", baseline.to_uppercase().replace('-', "_"))
+}
+
+/// A provider's key.
+fn key(baseline: &str, name: &str) -> Result<String> {
+    variable(name)
+        .map(|key| key.trim().to_owned())
+        .with_context(|| format!("{name} is not set: the baseline `{baseline}` needs its provider's key"))
 }
 
 /// The administrator's URL of a baseline's server.

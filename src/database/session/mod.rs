@@ -1,5 +1,6 @@
 //! A session in a branch or a baseline: what dayfly itself asks and records there, whoever made it.
 
+pub mod mysql;
 pub mod postgres;
 
 use anyhow::{Context as _, Result};
@@ -23,6 +24,7 @@ pub struct Marker {
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Column {
+    /// Empty where a database is its only schema (MySQL): a branch's name must not change the digest.
     pub schema: String,
     pub table: String,
     pub name: String,
@@ -30,6 +32,11 @@ pub struct Column {
     pub kind: String,
     /// Whether it holds text that people read.
     pub is_text: bool,
+}
+
+/// A table's name for people.
+pub fn table_name(schema: &str, table: &str) -> String {
+    if schema.is_empty() { table.to_owned() } else { format!("{schema}.{table}") }
 }
 
 /// A program of the team's, and how far it came.
@@ -112,7 +119,7 @@ pub enum NoSession {
 /// One attempt.
 pub async fn try_open(url: &ConnectionUrl) -> Result<Box<dyn Session>, NoSession> {
     if url.is_mysql() {
-        return Err(NoSession::Rejected(anyhow::anyhow!("MySQL sessions cannot be opened yet")));
+        return mysql::open(url).await.map(|session| Box::new(session) as Box<dyn Session>);
     }
     postgres::open(url).await.map(|session| Box::new(session) as Box<dyn Session>)
 }

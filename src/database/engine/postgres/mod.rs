@@ -389,7 +389,9 @@ impl Engine for Postgres {
         let client = self.connect().await?;
         let sql =
             format!("ALTER DATABASE {} WITH IS_TEMPLATE true ALLOW_CONNECTIONS false", identifier(&self.baseline));
-        client.batch_execute(&sql).await.map_err(plain).context("the administrator must own the baseline")
+        client.batch_execute(&sql).await.map_err(plain).context("the administrator must own the baseline")?;
+        self.log.info("it is frozen: a template that nobody connects to");
+        Ok(())
     }
 }
 

@@ -1,0 +1,490 @@
+//! A MySQL or MariaDB server of one's own: the real ones, each test on both.
+
+use std::{
+    fs,
+    process::{Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use crate::lab::{Lab, output, service};
+
+/// Each of these is a test on either server.
+macro_rules! on_both {
+    ($($test:ident),* $(,)?) => {
+        mod mariadb { $(#[test] fn $test() { super::$test(&super::Server::new("mariadb", "DAYFLY_TEST_MARIADB")); })* }
+        mod mysql { $(#[test] fn $test() { super::$test(&super::Server::new("mysql", "DAYFLY_TEST_MYSQL")); })* }
+    };
+}
+
+on_both!(
+    the_whole_way,
+    a_copy_has_everything_that_the_baseline_has,
+    a_killed_job_is_resumed_and_raced,
+    what_is_not_dayflys_is_never_touched,
+    a_login_is_revoked_before_the_branch_goes,
+    an_administrator_without_rights_is_told_which,
+    the_documented_administrator_needs_nothing_more,
+    a_baseline_is_prepared_and_a_new_column_is_noticed,
+    a_failed_migration_gets_a_fresh_branch_and_the_same_login,
+);
+
+struct Server {
+    provider: &'static str,
+    url: String,
+}
+
+impl Server {
+    fn new(provider: &'static str, variable: &str) -> Self {
+        Self { provider, url: service(variable) }
+    }
+
+    fn sql(&self, sql: &str) -> String {
+        sql_on(&self.url, sql).unwrap()
+    }
+
+    fn is_mariadb(&self) -> bool {
+        self.provider == "mariadb"
+    }
+
+    /// A fresh database to branch, and its baseline `shop` in the guardrails.
+    fn baseline(&self, name: &str, sql: &str) -> String {
+        if !self.is_mariadb() && self.sql(&format!("SHOW DATABASES LIKE '{name}'")) == name {
+            self.sql(&format!("ALTER DATABASE {name} READ ONLY = 0"));
+        }
+        self.sql(&format!("DROP DATABASE IF EXISTS {name}; CREATE DATABASE {name} CHARACTER SET utf8mb4"));
+        self.sql(&format!("USE {name}; {sql}"));
+        format!(
+            "shop: {{provider: {}, database: {name}, synthetic: {{by: seeds}}, endpoint: {{cidrs: [10.0.0.0/8], port: 3306}}}}",
+            self.provider
+        )
+    }
+
+    /// A lab whose previews' names begin with `test`.
+    fn lab(&self, test: &str, baselines: &str) -> Lab {
+        self.lab_as(test, baselines, &self.url)
+    }
+
+    fn lab_as(&self, test: &str, baselines: &str, admin: &str) -> Lab {
+        Lab::new(&format!("{test}-{}", self.provider), baselines, &[("DAYFLY_DATABASE_ADMIN_URL", admin)])
+    }
+
+    /// What is left of a lab's previews, anywhere at the server.
+    fn left(&self, test: &str) -> String {
+        let stem = format!("dayfly_{test}_{}%", self.provider);
+        self.sql(&format!(
+            "SELECT schema_name FROM information_schema.schemata WHERE schema_name LIKE '{stem}'
+             UNION ALL SELECT user FROM mysql.user WHERE user LIKE '{}%'
+             UNION ALL SELECT branch FROM dayfly.branches WHERE database_name LIKE '{stem}'",
+            format!("dayfly_{test}").chars().take(20).collect::<String>()
+        ))
+    }
+}
+
+/// Runs SQL in MariaDB's own client, and gives its rows: fields with a tab between, a row a line. `Err`: what it said.
+fn sql_on(url: &str, sql: &str) -> Result<String, String> {
+    let output = client(url).args(["--execute", sql]).output().expect("mariadb");
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap().trim().to_owned();
+    if output.status.success() { Ok(text(output.stdout)) } else { Err(text(output.stderr)) }
+}
+
+fn client(url: &str) -> Command {
+    let rest = url.strip_prefix("mysql://").expect("mysql://");
+    let (login, place) = rest.rsplit_once('@').expect("a login");
+    let (user, password) = login.split_once(':').expect("a password");
+    let (server, database) = place.split('?').next().unwrap().split_once('/').expect("a database");
+    let (host, port) = server.split_once(':').expect("a port");
+    let mut command = Command::new("mariadb");
+    command
+        .args(["--no-defaults", "--default-character-set=utf8mb4", "--batch", "--skip-column-names", "-h", host])
+        .args(["-P", port, "-u", user, database])
+        .env("MYSQL_PWD", password);
+    command
+}
+
+/// A migration, by the client that the Job's image would have.
+fn migration(sql: &str) -> String {
+    format!(
+        "MYSQL_PWD=\"$MYSQL_PWD\" mariadb --no-defaults -h \"$MYSQL_HOST\" -P \"$MYSQL_TCP_PORT\" -u \"$MYSQL_USER\" \"$MYSQL_DATABASE\" -e \"{sql}\""
+    )
+}
+
+const USERS: &str =
+    "CREATE TABLE users (id BIGINT AUTO_INCREMENT PRIMARY KEY, name VARCHAR(40)); INSERT INTO users VALUES (1, 'ada')";
+
+fn the_whole_way(server: &Server) {
+    let baselines = server.baseline("my_whole", USERS);
+    let lab = server.lab("whole", &baselines);
+    for number in [1, 2] {
+        lab.spec(number, "shop", "");
+        let run = lab.db("provision", number, &["--log", "json"]).fine();
+        let url = lab.url(number);
+        let password = url.split(['@', ':']).nth(2).unwrap();
+        assert!(!run.err.contains(password) && run.out.is_empty(), "{run:?}");
+    }
+    let (one, two) = (lab.url(1), lab.url(2));
+    lab.db("migrate", 1, &["--", "sh", "-c", &migration("ALTER TABLE users ADD mail TEXT")]).fine();
+    lab.db("verify", 1, &[]).fine();
+    sql_on(&one, "INSERT INTO users (name) VALUES ('grace')").unwrap();
+    assert_eq!(sql_on(&one, "SELECT COUNT(*), MAX(id) FROM users").unwrap(), "2\t2");
+    assert_eq!(sql_on(&two, "SELECT COUNT(*) FROM users").unwrap(), "1");
+    assert!(sql_on(&two, "SELECT mail FROM users").is_err());
+
+    // One preview sees neither the other's branch, nor the baseline, nor the registry.
+    let database_of_two = two.rsplit_once('/').unwrap().1;
+    for elsewhere in [database_of_two, "my_whole", "dayfly", "mysql"] {
+        let error = sql_on(&one, &format!("USE {elsewhere}")).unwrap_err();
+        assert!(error.contains("denied"), "{error}");
+    }
+    let own = one.rsplit_once('/').unwrap().1;
+    let grants = sql_on(&one, "SHOW GRANTS").unwrap();
+    assert!(grants.contains(&own.replace('_', "\\\\_")), "an underscore stands for any character: {grants}");
+
+    // Called again, it keeps what works.
+    lab.db("provision", 1, &[]).fine();
+    lab.db("verify", 1, &[]).fine();
+    assert_eq!(lab.url(1), one);
+    assert_eq!(sql_on(&one, "SELECT COUNT(*) FROM users").unwrap(), "2");
+    lab.db("renew", 1, &[]).fine();
+
+    // Somebody removed the user: it gets a new one of the same name.
+    let user = one.split(['/', ':']).nth(3).unwrap();
+    server.sql(&format!("DROP USER '{user}'@'%'"));
+    lab.db("provision", 1, &[]).fine();
+    let one = lab.url(1);
+    assert_eq!(sql_on(&one, "SELECT COUNT(*) FROM users").unwrap(), "2");
+
+    let run = lab.dayfly(&["db", "list", "--guardrails", &lab.guardrails_path(), "-o", "json"]).fine();
+    assert!(run.out.contains(own) && run.out.contains(database_of_two), "{}", run.out);
+
+    // The first preview's Job never ran at its end; others' branches are alive.
+    let alive = lab.path("alive");
+    // Other tests make branches on this server meanwhile, and so may a preview that is listed nowhere here.
+    let others = ["all", "killed", "foreign", "revoked", "rights", "least", "masked", "failed", "whole"];
+    let environments: Vec<String> = others
+        .iter()
+        .flat_map(|test| (1..10).map(move |number| format!("{test}-{}-pr-{number}", server.provider)))
+        .filter(|environment| *environment != lab.environment(1))
+        .collect();
+    fs::write(&alive, environments.join("\n")).unwrap();
+    let alive = alive.display().to_string();
+    let sweep = ["db", "sweep", "--guardrails", &lab.guardrails_path(), "--alive", &alive];
+    lab.dayfly(&sweep).fine();
+    sql_on(&one, "SELECT 1").unwrap();
+    // Tests on the same server make and remove branches at the same moment: theirs may fail to be renewed, ours is gone.
+    lab.dayfly(&[&sweep[..], &["--apply"]].concat());
+    assert!(sql_on(&one, "SELECT 1").is_err());
+    sql_on(&two, "SELECT 1").unwrap();
+
+    for _ in 0..2 {
+        lab.db("destroy", 2, &[]).fine();
+        lab.db("destroy", 1, &[]).fine();
+    }
+    assert_eq!(server.left("whole"), "");
+    assert!(!lab.env_file(2).exists());
+}
+
+fn a_copy_has_everything_that_the_baseline_has(server: &Server) {
+    let more = if server.is_mariadb() {
+        "CREATE SEQUENCE numbers START WITH 5 INCREMENT BY 10 NOCACHE; SELECT NEXTVAL(numbers);
+         CREATE TABLE numbered (id BIGINT DEFAULT NEXTVAL(numbers) PRIMARY KEY, hidden INT INVISIBLE DEFAULT 3);
+         CREATE TABLE history (id INT PRIMARY KEY, x INT) WITH SYSTEM VERSIONING; INSERT INTO history VALUES (1, 1);"
+    } else {
+        "CREATE TABLE hidden (id INT PRIMARY KEY, x INT INVISIBLE DEFAULT 3, d DATETIME DEFAULT (NOW()), KEY ((x + 1)));
+         INSERT INTO hidden (id, x) VALUES (1, 4);"
+    };
+    let sql = format!(
+        "SET foreign_key_checks = 0; CREATE TABLE a_child (id INT PRIMARY KEY, parent BIGINT, FOREIGN KEY (parent) REFERENCES my_all (id) ON DELETE CASCADE);
+         CREATE TABLE my_all (id BIGINT AUTO_INCREMENT PRIMARY KEY, n INT, twice INT AS (n * 2) STORED, v VARCHAR(20) AS (CONCAT('a', n)) VIRTUAL,
+           note VARCHAR(80) COMMENT 'it''s `my_all`.`x`(', CHECK (n > 0), KEY (n), FULLTEXT KEY (note)) AUTO_INCREMENT = 100;
+         SET foreign_key_checks = 1; INSERT INTO my_all (n, note) VALUES (1, 'ü 😀'), (2, NULL); INSERT INTO a_child VALUES (1, 100);
+         SET sql_mode = 'NO_AUTO_VALUE_ON_ZERO'; INSERT INTO my_all (id, n) VALUES (0, 7); SET sql_mode = DEFAULT;
+         ALTER TABLE my_all AUTO_INCREMENT = 500;
+         CREATE TABLE parted (id INT PRIMARY KEY, x BLOB) PARTITION BY HASH (id) PARTITIONS 3; INSERT INTO parted VALUES (1, x'00275c'), (2, NULL);
+         CREATE FUNCTION plus_one(a INT) RETURNS INT DETERMINISTIC RETURN a + 1;
+         CREATE PROCEDURE add_one(IN a INT) COMMENT '😀' INSERT INTO my_all (n, note) VALUES (a, 'by 😀');
+         CREATE VIEW z_first AS SELECT id, plus_one(n) AS next, twice FROM my_all;
+         CREATE VIEW a_second AS SELECT z_first.next, my_all.id, my_all.plus_one(3) AS four FROM z_first JOIN my_all ON my_all.id = z_first.id;
+         CREATE TRIGGER my_all.b_first BEFORE INSERT ON my_all.my_all FOR EACH ROW /* 😀 */ SET NEW.note = CONCAT(COALESCE(NEW.note, ''), '😀1');
+         CREATE TRIGGER a_after BEFORE INSERT ON my_all FOR EACH ROW FOLLOWS b_first SET NEW.note = CONCAT(NEW.note, '2');
+         CREATE EVENT nightly ON SCHEDULE EVERY 1 DAY STARTS '2035-01-01 03:00:00' DO DELETE FROM my_all WHERE n > 1000;
+         {more}"
+    );
+    let baselines = server.baseline("my_all", &sql);
+    let lab = server.lab("all", &baselines);
+    lab.spec(1, "shop", "");
+    lab.db("provision", 1, &[]).fine();
+    let branch = lab.url(1);
+    let (user, database) = (branch.split(['/', ':']).nth(3).unwrap(), branch.rsplit_once('/').unwrap().1);
+    let source = format!("{}my_all", server.url);
+
+    let tables = sql_on(&source, "SELECT table_name FROM information_schema.tables WHERE table_schema = 'my_all' AND table_type <> 'SEQUENCE' ORDER BY 1").unwrap();
+    for table in tables.lines() {
+        let rows = format!("SELECT * FROM {table} ORDER BY 1");
+        assert_eq!(sql_on(&branch, &rows).unwrap(), sql_on(&source, &rows).unwrap(), "{table}");
+    }
+    // Every definition is the same, but for who made it and where: MySQL's own words about each.
+    let shown = |url: &str| {
+        let mut all = String::new();
+        for (kind, sql) in [
+            (
+                "TABLE",
+                "SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name NOT LIKE '\\\\_dayfly%' ORDER BY 1",
+            ),
+            (
+                "TRIGGER",
+                "SELECT trigger_name FROM information_schema.triggers WHERE trigger_schema = DATABASE() ORDER BY 1",
+            ),
+            ("EVENT", "SELECT event_name FROM information_schema.events WHERE event_schema = DATABASE() ORDER BY 1"),
+            (
+                "PROCEDURE",
+                "SELECT routine_name FROM information_schema.routines WHERE routine_schema = DATABASE() AND routine_type = 'PROCEDURE'",
+            ),
+            (
+                "FUNCTION",
+                "SELECT routine_name FROM information_schema.routines WHERE routine_schema = DATABASE() AND routine_type = 'FUNCTION'",
+            ),
+        ] {
+            for name in sql_on(url, sql).unwrap().lines() {
+                all.push_str(&sql_on(url, &format!("SHOW CREATE {kind} {name}")).unwrap());
+                all.push('\n');
+            }
+        }
+        // The time when a trigger was made.
+        all.lines().map(|line| line.split("\t20").next().unwrap().to_owned() + "\n").collect::<String>()
+    };
+    let there =
+        shown(&branch).replace(&format!("`{user}`@`%`"), "`admin`@`%`").replace(&format!("`{database}`"), "`my_all`");
+    // Triggers are written with and without their database, and with comments before what they do.
+    let without_heads = |text: String| {
+        text.lines()
+            .filter(|line| !line.to_lowercase().contains(" trigger "))
+            .map(|line| line.to_owned() + "\n")
+            .collect::<String>()
+    };
+    assert_eq!(without_heads(there.clone()), without_heads(shown(&source)));
+    assert_eq!(there.matches("😀1").count(), 1, "{there}");
+
+    // They work, with the rights of the branch's user.
+    sql_on(&branch, "CALL add_one(41)").unwrap();
+    assert_eq!(
+        sql_on(&branch, "SELECT id, n, twice, note FROM my_all ORDER BY id DESC LIMIT 1").unwrap(),
+        "500\t41\t82\tby 😀😀12"
+    );
+    assert_eq!(sql_on(&branch, "SELECT next, four FROM a_second WHERE id = 500").unwrap(), "42\t4");
+    assert!(sql_on(&branch, "INSERT INTO a_child VALUES (2, 9999)").unwrap_err().contains("foreign key"));
+    if server.is_mariadb() {
+        sql_on(&branch, "INSERT INTO numbered () VALUES ()").unwrap();
+        assert_eq!(sql_on(&branch, "SELECT id, hidden FROM numbered").unwrap(), "15\t3");
+    }
+    lab.db("destroy", 1, &[]).fine();
+    assert_eq!(server.left("all"), "");
+}
+
+fn a_killed_job_is_resumed_and_raced(server: &Server) {
+    let baselines = server.baseline("my_killed", &format!("{USERS}; CREATE TABLE big (id INT AUTO_INCREMENT PRIMARY KEY, x CHAR(200), KEY (x)); INSERT INTO big (x) VALUES (REPEAT('x', 200)){}", "; INSERT INTO big (x) SELECT x FROM big".repeat(14)));
+    let lab = server.lab("killed", &baselines);
+    lab.spec(1, "shop", "");
+    for delay in [20, 60, 100, 150, 250, 400, 600] {
+        let mut child = lab.start("provision", 1, &[]);
+        thread::sleep(Duration::from_millis(delay));
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    let others: Vec<_> = (0..3).map(|_| lab.start("provision", 1, &[])).collect();
+    for other in others {
+        output(other.wait_with_output().unwrap()).fine();
+    }
+    lab.db("provision", 1, &[]).fine();
+    assert_eq!(sql_on(&lab.url(1), "SELECT COUNT(*) FROM big").unwrap(), "16384");
+    assert_eq!(server.left("killed").lines().count(), 3, "{}", server.left("killed"));
+
+    // Its end is killed as well.
+    for delay in [20, 40, 60, 100] {
+        let mut child = lab.start("destroy", 1, &[]);
+        thread::sleep(Duration::from_millis(delay));
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    lab.db("destroy", 1, &[]).fine();
+    assert_eq!(server.left("killed"), "");
+    // Many previews at once.
+    for number in 2..8 {
+        lab.spec(number, "shop", "");
+    }
+    let all: Vec<_> = (2..8).map(|number| lab.start("provision", number, &[])).collect();
+    for child in all {
+        output(child.wait_with_output().unwrap()).fine();
+    }
+    let all: Vec<_> = (2..8).map(|number| lab.start("destroy", number, &[])).collect();
+    for child in all {
+        output(child.wait_with_output().unwrap()).fine();
+    }
+    assert_eq!(server.left("killed"), "");
+}
+
+fn what_is_not_dayflys_is_never_touched(server: &Server) {
+    let baselines = server.baseline("my_foreign", USERS);
+    let lab = server.lab("foreign", &baselines);
+    let spec: serde_json::Value = serde_json::from_str(&fs::read_to_string(lab.spec(1, "shop", "")).unwrap()).unwrap();
+    let name = spec["names"]["branch"].as_str().unwrap();
+    server.sql(&format!("DROP DATABASE IF EXISTS {name}; CREATE DATABASE {name}; CREATE TABLE {name}.theirs (id INT); DROP DATABASE IF EXISTS dayfly_{name}"));
+    server.sql(&format!("CREATE DATABASE dayfly_{name}; CREATE TABLE dayfly_{name}.theirs (id INT)"));
+    lab.db("provision", 1, &[]).fine();
+    lab.db("destroy", 1, &[]).fine();
+    for theirs in [name.to_owned(), format!("dayfly_{name}")] {
+        assert_eq!(server.sql(&format!("SELECT COUNT(*) FROM {theirs}.theirs")), "0");
+        server.sql(&format!("DROP DATABASE {theirs}"));
+    }
+    // A row of another environment's.
+    lab.db("provision", 1, &[]).fine();
+    server.sql(&format!(
+        "UPDATE dayfly.branches SET mark = REPLACE(mark, 'foreign-', 'foreigner-') WHERE branch = '{name}'"
+    ));
+    for command in ["provision", "destroy", "verify", "renew"] {
+        lab.db(command, 1, &[]).refused("nothing was changed");
+    }
+    sql_on(&lab.url(1), "SELECT * FROM users").unwrap();
+    server.sql(&format!(
+        "UPDATE dayfly.branches SET mark = REPLACE(mark, 'foreigner-', 'foreign-') WHERE branch = '{name}'"
+    ));
+    lab.db("destroy", 1, &[]).fine();
+    assert_eq!(server.left("foreign"), "");
+}
+
+fn a_login_is_revoked_before_the_branch_goes(server: &Server) {
+    let baselines = server.baseline("my_revoked", USERS);
+    let lab = server.lab("revoked", &baselines);
+    lab.spec(1, "shop", "");
+    server.sql("SET GLOBAL log_output = 'TABLE'; SET GLOBAL general_log = ON");
+    lab.db("provision", 1, &[]).fine();
+    let url = lab.url(1);
+    let password = url.split(['@', ':']).nth(2).unwrap();
+    let logged = server
+        .sql("SELECT CONVERT(argument USING utf8mb4) FROM mysql.general_log WHERE argument LIKE '%dayfly\\_revoked%'");
+    assert!(logged.contains("ALTER USER") && !logged.contains(password), "{logged}");
+    // A session that holds the table, and one that sleeps.
+    let hold = || {
+        client(&url)
+            .args(["-e", "START TRANSACTION; INSERT INTO users (name) VALUES ('x'); SELECT SLEEP(60)"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap()
+    };
+    let live = [hold(), hold()];
+    thread::sleep(Duration::from_millis(500));
+    let started = Instant::now();
+    lab.db("destroy", 1, &[]).fine();
+    assert!(started.elapsed() < Duration::from_secs(8), "{:?}", started.elapsed());
+    for session in live {
+        let output = session.wait_with_output().unwrap();
+        assert!(!output.status.success());
+    }
+    assert!(sql_on(&url, "SELECT 1").unwrap_err().contains("denied"));
+    assert_eq!(server.left("revoked"), "");
+}
+
+fn an_administrator_without_rights_is_told_which(server: &Server) {
+    let baselines = server.baseline("my_rights", &format!("{USERS}; CREATE PROCEDURE p() SELECT 1"));
+    let admin = documented_administrator(server, "few", "my_rights");
+    server.sql("REVOKE TRIGGER, EVENT ON my_rights.* FROM few");
+    let lab = server.lab_as("rights", &baselines, &admin);
+    lab.spec(1, "shop", "");
+    let run = lab.db("provision", 1, &[]).refused("GRANT TRIGGER, EVENT ON `my_rights`.*");
+    assert!(!run.err.contains("s3cret"), "{}", run.err);
+    server.sql("GRANT TRIGGER, EVENT ON my_rights.* TO few");
+    lab.db("provision", 1, &[]).fine();
+    lab.db("destroy", 1, &[]).fine();
+    server.sql("DROP USER few");
+    assert_eq!(server.left("rights"), "");
+}
+
+/// A user as docs/databases/mysql.md says, with the statements that stand there.
+fn documented_administrator(server: &Server, name: &str, baseline: &str) -> String {
+    let docs = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/databases/mysql.md")).unwrap();
+    let block = |heading: &str| {
+        let after = docs.split_once(&format!("```sql title={heading}\n")).expect("the documented SQL").1;
+        after.split_once("```").unwrap().0.to_owned()
+    };
+    server.sql(&format!("DROP USER IF EXISTS {name}"));
+    let sql = format!("{}{}", block("both"), block(server.provider));
+    let sql = sql
+        .replace("'dayfly'@'%'", &format!("'{name}'@'%'"))
+        .replace("shop\\_baseline", baseline)
+        .replace("CHANGE-ME", "s3cret");
+    server.sql(&sql.replace(" REQUIRE SSL", ""));
+    let (_, place) = server.url.rsplit_once('@').unwrap();
+    format!("mysql://{name}:s3cret@{place}")
+}
+
+fn the_documented_administrator_needs_nothing_more(server: &Server) {
+    let sql = format!(
+        "{USERS}; CREATE FUNCTION f(a INT) RETURNS INT DETERMINISTIC RETURN a + 1; CREATE VIEW v AS SELECT f(id) AS x FROM users;
+         CREATE TRIGGER t BEFORE INSERT ON users FOR EACH ROW SET NEW.name = UPPER(NEW.name);
+         CREATE EVENT e ON SCHEDULE EVERY 1 DAY DO DELETE FROM users WHERE id < 0"
+    );
+    let baselines = server.baseline("my_least", &sql);
+    let admin = documented_administrator(server, "least", "my_least");
+    let lab = server.lab_as("least", &baselines, &admin);
+    lab.spec(1, "shop", "");
+    lab.db("provision", 1, &[]).fine();
+    lab.db("migrate", 1, &["--", "sh", "-c", &migration("INSERT INTO users (name) VALUES ('x')")]).fine();
+    lab.db("verify", 1, &[]).fine();
+    lab.db("provision", 1, &[]).fine();
+    lab.db("renew", 1, &[]).fine();
+    assert_eq!(sql_on(&lab.url(1), "SELECT name FROM users WHERE id = (SELECT MAX(x) FROM v) - 1").unwrap(), "X");
+    let hold = client(&lab.url(1))
+        .args(["-e", "SELECT SLEEP(60)"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    thread::sleep(Duration::from_millis(300));
+    lab.db("destroy", 1, &[]).fine();
+    assert!(!hold.wait_with_output().unwrap().status.success());
+    assert!(sql_on(&admin, "SELECT * FROM mysql.user").is_err());
+    assert!(sql_on(&admin, "INSERT INTO my_least.users (name) VALUES ('y')").is_err());
+    server.sql("DROP USER least");
+    assert_eq!(server.left("least"), "");
+}
+
+fn a_baseline_is_prepared_and_a_new_column_is_noticed(server: &Server) {
+    let baselines = server
+        .baseline("my_masked", USERS)
+        .replace("synthetic: {by: seeds}", "sanitized: {by: masking-job, maxAge: 7d}");
+    let lab = server.lab("masked", &baselines);
+    lab.spec(1, "shop", "");
+    lab.db("provision", 1, &[]).refused("was never prepared");
+    assert_eq!(server.left("masked"), "");
+    lab.dayfly(&["db", "prepare-baseline", "--guardrails", &lab.guardrails_path(), "shop"]).fine();
+    let write = sql_on(&server.url, "INSERT INTO my_masked.users (name) VALUES ('live')");
+    assert_eq!(write.is_err(), !server.is_mariadb(), "{write:?}");
+    lab.db("provision", 1, &[]).fine();
+    sql_on(&lab.url(1), "INSERT INTO users (name) VALUES ('mine')").unwrap();
+    lab.db("destroy", 1, &[]).fine();
+    let thaw = if server.is_mariadb() { "" } else { "ALTER DATABASE my_masked READ ONLY = 0; " };
+    server.sql(&format!("{thaw}ALTER TABLE my_masked.users ADD ssn TEXT"));
+    lab.db("provision", 1, &[]).refused("has other columns than when it was sanitized");
+    lab.dayfly(&["db", "prepare-baseline", "--guardrails", &lab.guardrails_path(), "shop"]).fine();
+    lab.db("provision", 1, &[]).fine();
+    lab.db("destroy", 1, &[]).fine();
+    assert_eq!(server.left("masked"), "");
+}
+
+fn a_failed_migration_gets_a_fresh_branch_and_the_same_login(server: &Server) {
+    let baselines = server.baseline("my_failed", USERS);
+    let lab = server.lab("failed", &baselines);
+    lab.spec(1, "shop", "");
+    lab.db("provision", 1, &[]).fine();
+    let url = lab.url(1);
+    let flag = lab.path("flag").display().to_string();
+    let once =
+        format!("{}; test -e {flag} || {{ touch {flag}; exit 1; }}", migration("ALTER TABLE users ADD mail TEXT"));
+    lab.db("migrate", 1, &["--", "sh", "-c", &once]).fine();
+    assert_eq!(lab.url(1), url, "a Job that waits for the fresh branch has this login");
+    assert_eq!(sql_on(&url, "SELECT COUNT(mail), COUNT(*) FROM users").unwrap(), "0\t1");
+    lab.db("migrate", 1, &["--", "sh", "-c", "exit 3"]).refused("on a fresh branch too");
+    lab.db("destroy", 1, &[]).fine();
+    assert_eq!(server.left("failed"), "");
+}

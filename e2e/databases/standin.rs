@@ -1,0 +1,108 @@
+//! The stand-ins for vendors' APIs, from a test's side: their controls, and calls as any other customer of the vendor.
+
+use std::{
+    io::{Read as _, Write as _},
+    net::TcpStream,
+    sync::{Mutex, MutexGuard, PoisonError},
+    thread,
+    time::{Duration, Instant},
+};
+
+use serde_json::{Value, json};
+
+use crate::lab::service;
+
+/// A stand-in's first state, for one test alone.
+pub(crate) struct StandIn {
+    pub(crate) api: String,
+    control: String,
+    authorization: (&'static str, String),
+    _alone: MutexGuard<'static, ()>,
+}
+
+impl StandIn {
+    /// `name`: as `e2e/databases/services` writes it in its variables. `alone`: the tests of one stand-in share its faults,
+    /// so they run one after the other.
+    pub(crate) fn new(name: &str, authorization: (&'static str, String), alone: &'static Mutex<()>) -> Self {
+        let alone = alone.lock().unwrap_or_else(PoisonError::into_inner);
+        let variable = format!("DAYFLY_TEST_{name}");
+        let control = service(&format!("{variable}_CONTROL"));
+        let stand_in = Self { api: service(&variable), control, authorization, _alone: alone };
+        stand_in.control(&json!({"reset": true}));
+        stand_in
+    }
+
+    /// Changes what it does. Its state is the answer.
+    pub(crate) fn control(&self, actions: &Value) -> Value {
+        let (status, answer) = http("POST", &self.control, None, Some(actions));
+        assert_eq!(status, 200, "{answer}");
+        answer
+    }
+
+    pub(crate) fn set(&self, settings: &Value) {
+        self.control(&json!({"set": settings}));
+    }
+
+    pub(crate) fn fault(&self, fault: &Value) {
+        self.control(&json!({"fault": fault}));
+    }
+
+    pub(crate) fn state(&self) -> Value {
+        http("GET", &self.control, None, None).1
+    }
+
+    /// A call of the API by somebody else than dayfly. While the vendor is busy (423), again.
+    #[track_caller]
+    pub(crate) fn call(&self, method: &str, path: &str, body: Option<&Value>) -> Value {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        loop {
+            let (name, value) = &self.authorization;
+            let (status, answer) = http(method, &format!("{}{path}", self.api), Some((name, value)), body);
+            if status == 423 && Instant::now() < deadline {
+                thread::sleep(Duration::from_millis(50));
+                continue;
+            }
+            assert!((200..300).contains(&status), "{method} {path}: {status} {answer}");
+            return answer;
+        }
+    }
+
+    /// How many requests so far fit a method and a path's end.
+    pub(crate) fn requests(&self, method: &str, end: &str) -> usize {
+        let state = self.state();
+        let requests = state["requests"].as_array().unwrap();
+        requests
+            .iter()
+            .filter_map(|request| request["request"].as_str())
+            .filter(|request| request.starts_with(method) && request.ends_with(end))
+            .count()
+    }
+
+    /// Everything that was asked and answered was as the vendor's document has it, and no fault was left over.
+    #[track_caller]
+    pub(crate) fn held_to_the_document(&self) {
+        let state = self.state();
+        assert_eq!(state["violations"], json!([]));
+        assert_eq!(state["faults"], json!([]), "nothing met these faults");
+    }
+}
+
+fn http(method: &str, url: &str, header: Option<(&str, &str)>, body: Option<&Value>) -> (u16, Value) {
+    let (host, path) = url.strip_prefix("http://").and_then(|rest| rest.split_once('/')).expect("http://HOST/PATH");
+    let body = body.map(Value::to_string).unwrap_or_default();
+    let header = header.map(|(name, value)| format!("{name}: {value}\r\n")).unwrap_or_default();
+    let kind = if body.is_empty() { "" } else { "Content-Type: application/json\r\n" };
+    let mut stream = TcpStream::connect(host).expect("a stand-in");
+    stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    write!(
+        stream,
+        "{method} /{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{header}{kind}Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (head, text) = answer.split_once("\r\n\r\n").expect("an answer");
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
+    (status, if text.is_empty() { Value::Null } else { serde_json::from_str(text).expect("JSON") })
+}

@@ -1,0 +1,144 @@
+//! A branch's user: everything in the branch, nothing elsewhere.
+
+use anyhow::{Context as _, Result};
+use mysql_async::{Conn, Row, prelude::Queryable as _};
+use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
+
+use super::registry::Entry;
+use crate::database::{
+    log::Log,
+    random,
+    retry::Pauses,
+    session::mysql::{code, identifier, plain, texts},
+};
+
+/// Sessions that one preview may have.
+const CONNECTIONS: u32 = 30;
+
+/// There is no such session.
+const NO_SUCH_THREAD: u16 = 1094;
+
+/// There is no such user.
+const CANNOT_USER: u16 = 1396;
+
+pub(super) struct Account<'a> {
+    user: &'a str,
+    database: &'a str,
+    is_mariadb: bool,
+}
+
+impl<'a> Account<'a> {
+    pub(super) async fn of(conn: &mut Conn, entry: &'a Entry) -> Result<Self> {
+        let version: Option<String> = conn.query_first("SELECT VERSION()").await.map_err(plain)?;
+        let is_mariadb = version.unwrap_or_default().contains("MariaDB");
+        Ok(Self { user: &entry.user, database: &entry.database, is_mariadb })
+    }
+
+    /// `'user'@'%'`. Its name has nothing to escape: letters, digits and underscores.
+    fn name(&self) -> String {
+        format!("'{}'@'%'", self.user)
+    }
+
+    /// How a password is set. MariaDB gets a hash, since it would write the password into its logs; MySQL blots it out there.
+    fn identified(&self, password: &str) -> String {
+        if !self.is_mariadb {
+            return format!("IDENTIFIED BY '{password}'");
+        }
+        let sha1 = |bytes: &[u8]| digest(&SHA1_FOR_LEGACY_USE_ONLY, bytes);
+        let hash = sha1(sha1(password.as_bytes()).as_ref());
+        let hex: String = hash.as_ref().iter().map(|byte| format!("{byte:02X}")).collect();
+        format!("IDENTIFIED VIA mysql_native_password USING '*{hex}'")
+    }
+
+    /// Makes the user if it is not there, locked and with a password that nobody knows, and gives it the branch.
+    pub(super) async fn grant(&self, conn: &mut Conn) -> Result<()> {
+        let identified = self.identified(&format!("{}-A1", random::password()));
+        let sql = format!(
+            "CREATE USER IF NOT EXISTS {} {identified} WITH MAX_USER_CONNECTIONS {CONNECTIONS} ACCOUNT LOCK",
+            self.name()
+        );
+        run(conn, &sql, "the branch's user cannot be made: the administrator needs CREATE USER").await?;
+        // In a grant, `_` stands for any character, unless the server takes all names as they are.
+        let literal: Option<(String, String)> =
+            conn.query_first("SHOW VARIABLES LIKE 'partial_revokes'").await.map_err(plain)?;
+        let pattern = match literal {
+            Some((_, value)) if value == "ON" => self.database.to_owned(),
+            _ => self.database.replace('_', "\\_"),
+        };
+        let sql = format!("GRANT ALL PRIVILEGES ON {}.* TO {}", identifier(&pattern), self.name());
+        run(
+            conn,
+            &sql,
+            "the branch cannot be given to its user: the administrator needs all on `dayfly\\_%` WITH GRANT OPTION",
+        )
+        .await
+    }
+
+    /// Lets the user in with a password, for so many days.
+    pub(super) async fn set_password(&self, conn: &mut Conn, password: &str, days: u16) -> Result<()> {
+        let sql = format!(
+            "ALTER USER {} {} PASSWORD EXPIRE INTERVAL {days} DAY ACCOUNT UNLOCK",
+            self.name(),
+            self.identified(password)
+        );
+        // Somebody removed the user. One that is there is not made again, not even IF NOT EXISTS: MySQL refuses that for the
+        // definer of anything.
+        if let Err(error) = conn.query_drop(&sql).await {
+            if code(&error) != CANNOT_USER {
+                return Err(plain(error)).context("the branch's user cannot be given a password");
+            }
+            self.grant(conn).await?;
+            run(conn, &sql, "the branch's user cannot be given a password").await?;
+        }
+        Ok(())
+    }
+
+    /// So many days from when it got its password.
+    pub(super) async fn prolong(&self, conn: &mut Conn, days: u16) -> Result<()> {
+        let sql = format!("ALTER USER {} PASSWORD EXPIRE INTERVAL {days} DAY", self.name());
+        run(conn, &sql, "the lease of the branch's user cannot be prolonged").await
+    }
+
+    pub(super) async fn admit(&self, conn: &mut Conn) -> Result<()> {
+        run(conn, &format!("ALTER USER {} ACCOUNT UNLOCK", self.name()), "the branch's user cannot be unlocked").await
+    }
+
+    /// Nobody may come, and whoever is there goes: neither a lock nor its removal ends a user's sessions.
+    pub(super) async fn bar(&self, conn: &mut Conn, log: &Log) -> Result<()> {
+        let sql = format!("ALTER USER IF EXISTS {} ACCOUNT LOCK", self.name());
+        run(conn, &sql, "the branch's user cannot be locked").await?;
+        let mut pauses = Pauses::short();
+        while self.end_sessions(conn).await? > 0 {
+            log.doing(format!("waiting for sessions of `{}` to end", self.user));
+            pauses.wait().await;
+        }
+        Ok(())
+    }
+
+    /// Ends sessions, and says how many there were.
+    async fn end_sessions(&self, conn: &mut Conn) -> Result<usize> {
+        let what = "the branch's sessions cannot be ended: the administrator needs CONNECTION_ADMIN and PROCESS (MariaDB: CONNECTION ADMIN)";
+        if self.is_mariadb {
+            conn.query_drop(format!("KILL USER '{}'", self.user)).await.map_err(plain).context(what)?;
+            return Ok(usize::try_from(conn.affected_rows()).unwrap_or(usize::MAX));
+        }
+        let rows: Vec<Row> = conn.query("SHOW PROCESSLIST").await.map_err(plain)?;
+        let sessions: Vec<Vec<Option<String>>> =
+            rows.into_iter().map(texts).filter(|row| row.get(1) == Some(&Some(self.user.to_owned()))).collect();
+        for id in sessions.iter().filter_map(|row| row.first()?.as_deref()) {
+            match conn.query_drop(format!("KILL CONNECTION {id}")).await {
+                Err(error) if code(&error) != NO_SUCH_THREAD => return Err(plain(error)).context(what),
+                _ => {}
+            }
+        }
+        Ok(sessions.len())
+    }
+
+    pub(super) async fn remove(&self, conn: &mut Conn) -> Result<()> {
+        run(conn, &format!("DROP USER IF EXISTS {}", self.name()), "the branch's user cannot be dropped").await
+    }
+}
+
+async fn run(conn: &mut Conn, sql: &str, what: &'static str) -> Result<()> {
+    conn.query_drop(sql).await.map_err(plain).context(what)
+}

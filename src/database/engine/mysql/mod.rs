@@ -1,0 +1,275 @@
+//! A MySQL or MariaDB server of one's own: a copy inside the server, table by table, and a user that may use nothing else.
+//!
+//! A branch's mark is a row of the registry, the table `dayfly.branches`, which the administrator alone can read. The row is
+//! there first, with the names of the database and of the user that it is about, which hold what nobody could guess before:
+//! whatever has these names was made for this row, whenever a Job was killed. It says nothing about who else could write
+//! the registry: who can, can have anything removed that begins with `dayfly_`.
+
+mod account;
+mod copy;
+mod definition;
+mod registry;
+
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context as _, Result, bail};
+use async_trait::async_trait;
+use mysql_async::{Conn, prelude::Queryable as _};
+
+use super::{Branch, Engine};
+use crate::{
+    database::{
+        connection::ConnectionUrl,
+        failure::refuse,
+        log::Log,
+        random,
+        retry::Pauses,
+        session::{
+            self, NoSession, Session,
+            mysql::{code, connect, identifier, plain},
+        },
+        spec::Spec,
+        time,
+    },
+    input::guardrails::Baseline,
+};
+use account::Account;
+use registry::Entry;
+
+pub struct Mysql {
+    admin: ConnectionUrl,
+    baseline: String,
+    log: Log,
+}
+
+/// What `lock_wait_timeout` and `innodb_lock_wait_timeout` end with.
+const LOCK_WAIT_TIMEOUT: u16 = 1205;
+const PARSE_ERROR: u16 = 1064;
+
+impl Mysql {
+    pub fn new(admin: ConnectionUrl, baseline: &Baseline, log: &Log) -> Result<Self> {
+        if !admin.is_mysql() {
+            bail!("the administrator's URL is of another kind of server: write `mysql://USER:PASSWORD@HOST:PORT/`");
+        }
+        let baseline = baseline.database.clone().context("the baseline has no `database`")?;
+        Ok(Self { admin: admin.with_database(""), baseline, log: log.clone() })
+    }
+
+    /// A connection as administrator, in no database.
+    async fn connect(&self) -> Result<Conn> {
+        let mut pauses = Pauses::short();
+        let mut conn = loop {
+            match connect(&self.admin).await {
+                Ok(conn) => break conn,
+                Err(NoSession::Rejected(error)) => {
+                    return Err(error).with_context(|| format!("the server refuses the administrator {}", self.admin));
+                }
+                Err(NoSession::Unreachable(error)) => {
+                    self.log.doing(format!("waiting for the server of {}: {error:#}", self.admin));
+                    pauses.wait().await;
+                }
+            }
+        };
+        // A statement that waits for hours would hide why; one that gives up is tried again, and says so.
+        conn.query_drop("SET SESSION lock_wait_timeout = 10").await.map_err(plain)?;
+        Ok(conn)
+    }
+
+    /// A registered branch, alone: other Jobs wait. Nothing if it is not registered, or no longer.
+    async fn locked(&self, which: registry::Which<'_>) -> Result<Option<(Conn, Entry)>> {
+        let mut conn = self.connect().await?;
+        loop {
+            let Some(entry) = registry::entry(&mut conn, which).await? else { return Ok(None) };
+            self.log.doing(format!("waiting for another Job that works on `{}`", entry.branch));
+            let get = format!("SELECT GET_LOCK('{}', 5)", entry.lock);
+            while conn.query_first::<Option<i64>, _>(&get).await.map_err(plain)?.flatten() != Some(1) {}
+            // The Job that had the lock may have changed the entry, or removed it.
+            if let Some(entry) = registry::entry(&mut conn, registry::Which::Id(&entry.id)).await? {
+                return Ok(Some((conn, entry)));
+            }
+            conn.query_drop(format!("DO RELEASE_LOCK('{}')", entry.lock)).await.map_err(plain)?;
+        }
+    }
+
+    /// Makes what is missing of a branch, whose lock `conn` has. What was half made is thrown away.
+    async fn complete(&self, conn: &mut Conn, spec: &Spec<'_>, entry: &Entry) -> Result<Branch> {
+        if !entry.mark.is_of(spec) {
+            refuse!("the branch `{}` is registered and is not of {}: nothing was changed", entry.branch, spec.owner);
+        }
+        if !entry.is_complete || !has_database(conn, &entry.database).await? {
+            self.make(conn, spec, entry).await?;
+        }
+        let entry = registry::entry(conn, registry::Which::Id(&entry.id)).await?;
+        Ok(entry.context("the branch is gone already")?.into_branch())
+    }
+
+    async fn make(&self, conn: &mut Conn, spec: &Spec<'_>, entry: &Entry) -> Result<()> {
+        let sql = "SELECT default_character_set_name, default_collation_name FROM information_schema.schemata WHERE schema_name = ?";
+        let Some((charset, collation)): Option<(String, String)> =
+            conn.exec_first(sql, (&self.baseline,)).await.map_err(plain)?
+        else {
+            refuse!(
+                "the server of {} has no database `{}`, which the guardrails name as baseline, or the administrator may not see it",
+                self.admin,
+                self.baseline
+            );
+        };
+        registry::begin(conn, entry, spec).await?;
+        let account = Account::of(conn, entry).await?;
+        account.bar(conn, &self.log).await?;
+        self.drop_database(conn, &entry.database).await?;
+        let sql =
+            format!("CREATE DATABASE {} CHARACTER SET {charset} COLLATE {collation}", identifier(&entry.database));
+        conn.query_drop(sql).await.map_err(plain).context(
+            "the branch's database cannot be made (docs/databases/mysql.md has what the administrator needs)",
+        )?;
+        account.grant(conn).await?;
+        let guard = self.connect().await?;
+        copy::copy(conn, guard, &self.baseline, entry, &self.log).await?;
+        registry::finish(conn, entry).await?;
+        account.admit(conn).await
+    }
+
+    async fn drop_database(&self, conn: &mut Conn, name: &str) -> Result<()> {
+        self.patiently(
+            conn,
+            &format!("DROP DATABASE IF EXISTS {}", identifier(name)),
+            &format!("sessions in `{name}` to end"),
+        )
+        .await
+        .with_context(|| format!("the database `{name}` cannot be dropped"))
+    }
+
+    /// Runs a statement until nobody's lock is in its way.
+    async fn patiently(&self, conn: &mut Conn, sql: &str, what: &str) -> Result<()> {
+        patiently(conn, sql, what, &self.log).await
+    }
+}
+
+async fn patiently(conn: &mut Conn, sql: &str, what: &str, log: &Log) -> Result<()> {
+    loop {
+        match conn.query_drop(sql).await {
+            Ok(()) => return Ok(()),
+            Err(error) if code(&error) == LOCK_WAIT_TIMEOUT => log.doing(format!("waiting for {what}")),
+            Err(error) => return Err(plain(error)),
+        }
+    }
+}
+
+#[async_trait(?Send)]
+impl Engine for Mysql {
+    async fn list(&self) -> Result<Vec<Branch>> {
+        let entries = registry::entries(&mut self.connect().await?).await?;
+        Ok(entries.into_iter().map(Entry::into_branch).collect())
+    }
+
+    async fn find(&self, spec: &Spec<'_>) -> Result<Option<Branch>> {
+        let mut conn = self.connect().await?;
+        let Some(entry) = registry::entry(&mut conn, registry::Which::Branch(&spec.names.branch)).await? else {
+            return Ok(None);
+        };
+        if !entry.mark.is_of(spec) {
+            refuse!("the branch `{}` is registered and is not of {}: nothing was changed", entry.branch, spec.owner);
+        }
+        let is_there = has_database(&mut conn, &entry.database).await?;
+        let branch = entry.into_branch();
+        Ok(Some(Branch { is_complete: branch.is_complete && is_there, ..branch }))
+    }
+
+    async fn create(&self, spec: &Spec<'_>) -> Result<Branch> {
+        loop {
+            registry::register(&mut self.connect().await?, spec).await?;
+            if let Some((mut conn, entry)) = self.locked(registry::Which::Branch(&spec.names.branch)).await? {
+                return self.complete(&mut conn, spec, &entry).await;
+            }
+        }
+    }
+
+    async fn login(&self, spec: &Spec<'_>, branch: &Branch) -> Result<ConnectionUrl> {
+        let (mut conn, entry) =
+            self.locked(registry::Which::Id(&branch.id)).await?.context("the branch is gone already")?;
+        let account = Account::of(&mut conn, &entry).await?;
+        // A server may want every kind of character.
+        let password = format!("{}-A1", random::password());
+        let days = days(spec.lease_seconds);
+        account.set_password(&mut conn, &password, days).await?;
+        registry::set_login(&mut conn, &entry, SystemTime::now(), days).await?;
+        Ok(self.admin.with_login(&entry.user, &password, &entry.database))
+    }
+
+    async fn reset(&self, spec: &Spec<'_>, branch: &Branch) -> Result<Branch> {
+        let Some((mut conn, entry)) = self.locked(registry::Which::Id(&branch.id)).await? else {
+            return self.create(spec).await;
+        };
+        self.complete(&mut conn, spec, &Entry { is_complete: false, ..entry }).await
+    }
+
+    async fn renew(&self, branch: &Branch, until: SystemTime) -> Result<()> {
+        let Some((mut conn, entry)) = self.locked(registry::Which::Id(&branch.id)).await? else { return Ok(()) };
+        let Some(since) = entry.login_at else { return Ok(()) };
+        let days = days(until.duration_since(since).unwrap_or_default().as_secs());
+        Account::of(&mut conn, &entry).await?.prolong(&mut conn, days).await?;
+        registry::set_login(&mut conn, &entry, since, days).await
+    }
+
+    async fn destroy(&self, branch: &Branch) -> Result<()> {
+        let Some((mut conn, entry)) = self.locked(registry::Which::Id(&branch.id)).await? else { return Ok(()) };
+        let account = Account::of(&mut conn, &entry).await?;
+        account.bar(&mut conn, &self.log).await?;
+        self.drop_database(&mut conn, &entry.database).await?;
+        account.remove(&mut conn).await?;
+        registry::remove(&mut conn, &entry).await
+    }
+
+    async fn open_baseline(&self) -> Result<Box<dyn Session>> {
+        let mut conn = self.connect().await?;
+        if !has_database(&mut conn, &self.baseline).await? {
+            refuse!("the server of {} has no database `{}`", self.admin, self.baseline);
+        }
+        self.set_read_only(&mut conn, false).await?;
+        session::open(&self.admin.with_database(&self.baseline), &self.log).await
+    }
+
+    async fn freeze_baseline(&self) -> Result<()> {
+        let mut conn = self.connect().await?;
+        if self.set_read_only(&mut conn, true).await? {
+            self.log.info(format!("the database `{}` is read only", self.baseline));
+        } else {
+            self.log.warn(format!(
+                "this server cannot freeze a database: let nobody but the masking job write to `{}`, and prepare it again after every change",
+                self.baseline
+            ));
+        }
+        Ok(())
+    }
+}
+
+impl Mysql {
+    /// `false`: the server cannot (MariaDB, and MySQL before 8.0.22).
+    async fn set_read_only(&self, conn: &mut Conn, read_only: bool) -> Result<bool> {
+        let sql = format!("ALTER DATABASE {} READ ONLY = {}", identifier(&self.baseline), u8::from(read_only));
+        match conn.query_drop(sql).await {
+            Ok(()) => Ok(true),
+            Err(error) if code(&error) == PARSE_ERROR => Ok(false),
+            Err(error) => Err(plain(error)).context("the administrator needs ALTER on the baseline to prepare it"),
+        }
+    }
+}
+
+async fn has_database(conn: &mut Conn, name: &str) -> Result<bool> {
+    let sql = "SELECT COUNT(*) FROM information_schema.schemata WHERE schema_name = ?";
+    let count: Option<i64> = conn.exec_first(sql, (name,)).await.map_err(plain)?;
+    Ok(count.unwrap_or_default() > 0)
+}
+
+const DAY: u64 = 86_400;
+
+/// Passwords expire after whole days: never before the lease does.
+fn days(seconds: u64) -> u16 {
+    u16::try_from(seconds.div_ceil(DAY)).unwrap_or(u16::MAX).max(1)
+}
+
+/// When a password expires.
+fn expiry(since: SystemTime, days: u16) -> String {
+    time::text(since + Duration::from_secs(u64::from(days) * DAY))
+}

@@ -1,0 +1,352 @@
+//! `PlanetScale`: a branch of a MySQL or a PostgreSQL database, with passwords or roles that end by themselves.
+//!
+//! A branch has no field for a mark. Its name says that dayfly made it, for which environment and database: names have an
+//! underscore between their parts, which neither may hold. The name of its password or role says by whose policy and from
+//! which baseline. This proves that somebody chose these names, and that nobody did so by accident; it does not prove who.
+//! Between a branch's making and its first login the branch's name is the only mark.
+//!
+//! The API knows branches by name: before one is deleted, the id behind its name must be the one that was found.
+
+mod credentials;
+
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context as _, Result};
+use async_trait::async_trait;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use reqwest::StatusCode;
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::{Value, json};
+
+use self::credentials::{Credential, names};
+use super::{Branch, Engine};
+use crate::{
+    database::{
+        connection::ConnectionUrl,
+        failure::refuse,
+        http::{Api, api_error, is_ambiguous, status},
+        log::Log,
+        mark::Mark,
+        retry::Pauses,
+        session::{self, Session},
+        spec::Spec,
+        time,
+    },
+    input::guardrails::Baseline,
+};
+
+const API: &str = "https://api.planetscale.com/v1";
+
+/// The variables with a service token.
+pub(super) const KEYS: [&str; 2] = ["PLANETSCALE_SERVICE_TOKEN_ID", "PLANETSCALE_SERVICE_TOKEN"];
+
+/// What a branch's name begins with.
+const PREFIX: &str = "dayfly_";
+
+pub struct PlanetScale {
+    api: Api,
+    organization: String,
+    database: String,
+    parent: String,
+    entry: Baseline,
+    log: Log,
+}
+
+/// A branch, as far as it matters here.
+#[derive(Clone, Debug, Deserialize)]
+struct Row {
+    id: String,
+    name: String,
+    kind: Kind,
+    ready: bool,
+    created_at: String,
+    #[serde(default)]
+    production: bool,
+    cluster_name: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+enum Kind {
+    Mysql,
+    Postgresql,
+}
+
+impl PlanetScale {
+    pub fn new([id, token]: [&str; 2], entry: &Baseline, log: &Log) -> Result<Self> {
+        let project = entry.project.as_deref().context("the baseline has no `project`")?;
+        let (organization, database) =
+            project.split_once('/').context("the baseline's `project` is not `ORGANIZATION/DATABASE`")?;
+        let base = entry.api.as_deref().unwrap_or(API);
+        Ok(Self {
+            // No scheme: the token itself, behind its id.
+            api: Api::new(base, ("Authorization", format!("{id}:{token}")), log)?,
+            organization: organization.to_owned(),
+            database: database.to_owned(),
+            parent: entry.parent.clone().context("the baseline has no `parent`")?,
+            entry: entry.clone(),
+            log: log.clone(),
+        })
+    }
+
+    fn path(&self, rest: &str) -> String {
+        format!("/organizations/{}/databases/{}/branches{rest}", part(&self.organization), part(&self.database))
+    }
+
+    fn branch_path(&self, name: &str, rest: &str) -> String {
+        self.path(&format!("/{}{rest}", part(name)))
+    }
+
+    /// The branch that has a name now.
+    async fn row(&self, name: &str) -> Result<Option<Row>> {
+        match self.api.get(&self.branch_path(name, "")).await {
+            Ok(answer) => Ok(Some(Row::deserialize(answer).context("PlanetScale's answer describes no branch")?)),
+            Err(error) if status(&error) == Some(StatusCode::NOT_FOUND) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn parent(&self) -> Result<Row> {
+        match self.row(&self.parent).await? {
+            Some(row) => Ok(row),
+            None => refuse!(
+                "the database `{}/{}` has no branch `{}`, which the guardrails name as `parent`; or the service token may not read it",
+                self.organization,
+                self.database,
+                self.parent
+            ),
+        }
+    }
+
+    /// All of a list, page after page.
+    async fn all<T: DeserializeOwned>(&self, path: &str) -> Result<Vec<T>> {
+        let mut found = Vec::new();
+        let mut page = 1;
+        loop {
+            let answer = self.api.get(&format!("{path}?page={page}&per_page=100")).await?;
+            found.extend(Vec::<T>::deserialize(&answer["data"]).context("PlanetScale's answer is no list")?);
+            match answer["next_page"].as_u64() {
+                Some(next) if next > page => page = next,
+                _ => return Ok(found),
+            }
+        }
+    }
+
+    /// The branch with this environment's name, and whether it may be used. Another's is an error.
+    async fn lookup(&self, spec: &Spec<'_>) -> Result<Option<(Row, Branch)>> {
+        let name = branch_name(spec);
+        let Some(row) = self.row(&name).await? else { return Ok(None) };
+        let credentials = self.credentials(&row).await?;
+        let (owner, _) = names(spec, "");
+        let ours = credentials.iter().find(|credential| credential.name.starts_with(&owner));
+        if ours.is_none() && !credentials.is_empty() {
+            refuse!("the branch `{name}` ({}) is there and is not of {}: nothing was changed", row.id, spec.owner);
+        }
+        let subject = self.entry.subject();
+        let (_, here) = names(spec, &subject);
+        let mark = Mark {
+            created: row.created_at.clone(),
+            baseline: match ours {
+                Some(credential) if credential.name != here => "another baseline".to_owned(),
+                _ => subject,
+            },
+            ..Mark::new(spec)
+        };
+        let branch = row.branch(mark, ours);
+        Ok(Some((row, branch)))
+    }
+
+    async fn request(&self, spec: &Spec<'_>) -> Result<Value> {
+        let mut body = json!({"name": branch_name(spec), "parent_branch": self.parent});
+        if !self.entry.schema_only {
+            body["seed_data"] = json!("last_successful_backup");
+        }
+        self.api.post(&self.path(""), &body).await
+    }
+
+    async fn until_ready(&self, spec: &Spec<'_>) -> Result<Option<Branch>> {
+        // Restoring a backup takes minutes.
+        let mut pauses = Pauses::new(Duration::from_millis(500), Duration::from_secs(10));
+        loop {
+            match self.lookup(spec).await? {
+                Some((row, branch)) if row.ready => return Ok(Some(branch)),
+                Some((row, _)) => self.log.doing(format!("waiting for PlanetScale to make `{}` ready", row.name)),
+                None => return Ok(None),
+            }
+            pauses.wait().await;
+        }
+    }
+
+    /// Why a branch was refused, with what there is and what would free some of it.
+    async fn explained(&self, error: anyhow::Error) -> anyhow::Error {
+        let Some(answer) = api_error(&error).filter(|error| error.status == StatusCode::UNPROCESSABLE_ENTITY) else {
+            return error;
+        };
+        let Ok(rows) = self.all::<Row>(&self.path("")).await else { return error };
+        let ours: Vec<&str> = rows.iter().filter_map(|row| Some(parts(&row.name)?.0)).collect();
+        let some =
+            if ours.is_empty() { String::new() } else { format!(" ({}, …)", ours[..ours.len().min(3)].join(", ")) };
+        crate::database::failure::Refused(format!(
+            "PlanetScale makes no branch of `{}` ({}): the database `{}/{}` has {} branches, {} of them dayfly's{some}. If that is too many, `dayfly db sweep --apply` removes those whose preview is gone; others, or a larger plan, are for the organization's owner",
+            self.parent,
+            answer.message,
+            self.organization,
+            self.database,
+            rows.len(),
+            ours.len(),
+        ))
+        .into()
+    }
+}
+
+impl Row {
+    fn branch(&self, mark: Mark, credential: Option<&Credential>) -> Branch {
+        Branch {
+            id: self.id.clone(),
+            name: self.name.clone(),
+            mark,
+            expires: credential
+                .and_then(|credential| credential.expires_at.as_deref())
+                .and_then(|at| time::parse(at).ok()),
+            cost: self.cluster_name.as_ref().map(|name| format!("cluster {name}")),
+            is_complete: self.ready,
+        }
+    }
+}
+
+/// `dayfly_ENVIRONMENT_DATABASE`: both are DNS labels, so they hold no underscore.
+fn branch_name(spec: &Spec<'_>) -> String {
+    format!("{PREFIX}{}_{}", spec.environment, spec.database)
+}
+
+/// Environment and database of a name of dayfly's.
+fn parts(name: &str) -> Option<(&str, &str)> {
+    let (environment, database) = name.strip_prefix(PREFIX)?.split_once('_')?;
+    (!environment.is_empty() && !database.is_empty() && !database.contains('_')).then_some((environment, database))
+}
+
+/// One part of a path.
+fn part(text: &str) -> String {
+    utf8_percent_encode(text, NON_ALPHANUMERIC).to_string().replace("%2D", "-").replace("%5F", "_")
+}
+
+#[async_trait(?Send)]
+impl Engine for PlanetScale {
+    async fn list(&self) -> Result<Vec<Branch>> {
+        let mut branches = Vec::new();
+        for row in self.all::<Row>(&self.path("")).await? {
+            let Some((environment, database)) = parts(&row.name) else { continue };
+            let credentials = self.credentials(&row).await?;
+            let ours = credentials.iter().find(|credential| credential.is_ours());
+            if ours.is_none() && !credentials.is_empty() {
+                continue;
+            }
+            let mark = Mark {
+                owner: format!("dayfly:?:{environment}"),
+                environment: environment.to_owned(),
+                database: database.to_owned(),
+                baseline: format!("planetscale/{}/{}", self.organization, self.database),
+                // As the renderer names them.
+                secrets: format!("{database},{database}-direct"),
+                created: row.created_at.clone(),
+            };
+            branches.push(row.branch(mark, ours));
+        }
+        Ok(branches)
+    }
+
+    async fn find(&self, spec: &Spec<'_>) -> Result<Option<Branch>> {
+        Ok(self.lookup(spec).await?.map(|(_, branch)| branch))
+    }
+
+    async fn create(&self, spec: &Spec<'_>) -> Result<Branch> {
+        let parent = self.parent().await?;
+        if parent.production && !self.entry.schema_only {
+            self.log.warn(format!(
+                "the baseline is the production branch `{}`, and its last backup is what previews get: let it be a branch that was masked",
+                parent.name
+            ));
+        }
+        let mut pauses = Pauses::long();
+        loop {
+            if let Some(branch) = self.until_ready(spec).await? {
+                return Ok(branch);
+            }
+            self.log.info(format!("asking PlanetScale for a branch of `{}`", parent.name));
+            match self.request(spec).await {
+                Ok(_) => continue,
+                Err(error) if is_ambiguous(&error) => {
+                    self.log.info(format!("looking whether the branch was made: {error:#}"));
+                }
+                // Another Job may have taken the name.
+                Err(error) if self.lookup(spec).await?.is_none() => return Err(self.explained(error).await),
+                Err(_) => {}
+            }
+            pauses.wait().await;
+        }
+    }
+
+    async fn login(&self, spec: &Spec<'_>, branch: &Branch) -> Result<ConnectionUrl> {
+        let row =
+            self.row(&branch.name).await?.filter(|row| row.id == branch.id).context("the branch is gone already")?;
+        let (owner, name) = names(spec, &self.entry.subject());
+        self.new_login(&row, &owner, &name, spec.lease_seconds).await
+    }
+
+    async fn renew(&self, branch: &Branch, _: SystemTime) -> Result<()> {
+        // A credential is renewed by the time it was made for.
+        let Some(row) = self.row(&branch.name).await?.filter(|row| row.id == branch.id) else { return Ok(()) };
+        for credential in self.credentials(&row).await?.iter().filter(|credential| credential.is_ours()) {
+            self.renew_credential(&row, credential).await?;
+        }
+        Ok(())
+    }
+
+    async fn destroy(&self, branch: &Branch) -> Result<()> {
+        let Some(row) = self.row(&branch.name).await?.filter(|row| row.id == branch.id) else { return Ok(()) };
+        for credential in self.credentials(&row).await? {
+            self.revoke(&row, &credential).await?;
+        }
+        self.api.delete(&self.branch_path(&row.name, "")).await.with_context(|| {
+            format!(
+                "the branch `{}` stays, though its logins are gone: remove its protection and its children, then call this again",
+                row.name
+            )
+        })?;
+        let mut pauses = Pauses::short();
+        while self.row(&row.name).await?.is_some_and(|now| now.id == row.id) {
+            self.log.doing(format!("waiting for PlanetScale to remove `{}`", row.name));
+            pauses.wait().await;
+        }
+        Ok(())
+    }
+
+    async fn open_baseline(&self) -> Result<Box<dyn Session>> {
+        let url = self.login_to_parent(&self.parent().await?).await?;
+        session::open(&url, &self.log).await
+    }
+
+    async fn freeze_baseline(&self) -> Result<()> {
+        self.revoke_parents(&self.parent().await?).await?;
+        if !self.entry.schema_only {
+            self.log.warn(format!(
+                "branches get the last backup of `{}`: make a backup of it now, or the marker is not in them",
+                self.parent
+            ));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parts;
+
+    #[test]
+    fn a_name_says_whose_a_branch_is() {
+        assert_eq!(parts("dayfly_shop-pr-7_main"), Some(("shop-pr-7", "main")));
+        for other in ["main", "dayfly_shop-pr-7", "dayfly__main", "dayfly_shop-pr-7_main_2", "xdayfly_a_b"] {
+            assert_eq!(parts(other), None, "{other}");
+        }
+    }
+}

@@ -1,0 +1,274 @@
+//! MySQL and MariaDB, and what speaks their protocol. It needs nothing but its own login's rights in its own database.
+
+use std::{path::PathBuf, time::Duration};
+
+use anyhow::{Context as _, Result};
+use async_trait::async_trait;
+use mysql_async::{Conn, DriverError, Error, IoError, OptsBuilder, Row, SslOpts, Value, prelude::Queryable as _};
+
+use super::{Column, Marker, NoSession, Run, Session, State};
+use crate::database::{connection::ConnectionUrl, schema, tls};
+
+/// One connection to a server.
+pub struct MysqlSession {
+    conn: Conn,
+    /// Locks are the server's, not the database's: their names hold it.
+    database: String,
+}
+
+/// A database is its only schema, so dayfly's tables are beside the team's.
+const BASELINE: &str = "_dayfly_baseline";
+const RUNS: &str = "_dayfly_runs";
+const OURS: &str = "_dayfly_";
+
+/// Rows among which a sample is spread: all of a smaller table, the first of a larger one.
+const SPREAD: f64 = 1_000_000.0;
+
+/// Connects once. The connection ends with the client.
+pub async fn connect(url: &ConnectionUrl) -> Result<Conn, NoSession> {
+    let mode = url.parameter("ssl-mode").map(|mode| mode.to_ascii_uppercase().replace('-', "_"));
+    let more = url.parameter("ssl-ca").map(PathBuf::from);
+    let roots = || tls::root_files(more.as_deref()).into_iter().map(Into::into);
+    let verified = || SslOpts::default().with_root_certs(roots().collect());
+    match mode.as_deref() {
+        Some("DISABLED") => attempt(url, None).await.map_err(no_session),
+        None | Some("PREFERRED") if url.parameter("sslaccept").as_deref() != Some("strict") => {
+            let whoever =
+                if more.is_some() { verified() } else { SslOpts::default().with_danger_accept_invalid_certs(true) };
+            match attempt(url, Some(whoever)).await {
+                Err(Error::Driver(DriverError::NoClientSslFlagFromServer)) => attempt(url, None).await,
+                result => result,
+            }
+            .map_err(no_session)
+        }
+        // Whoever asks for encryption gets a verified server: an unverified one may be anybody's.
+        None | Some("PREFERRED" | "REQUIRED" | "VERIFY_CA" | "VERIFY_IDENTITY") => {
+            attempt(url, Some(verified())).await.map_err(no_session)
+        }
+        Some(other) => Err(NoSession::Rejected(anyhow::anyhow!(
+            "`ssl-mode={other}` of {url} is none of DISABLED, PREFERRED, REQUIRED, VERIFY_CA, VERIFY_IDENTITY"
+        ))),
+    }
+}
+
+async fn attempt(url: &ConnectionUrl, tls: Option<SslOpts>) -> Result<Conn, Error> {
+    let options = OptsBuilder::default()
+        .ip_or_hostname(url.host().trim_matches(['[', ']']))
+        .tcp_port(url.port())
+        .user(Some(url.user()))
+        .pass(Some(url.password()))
+        .db_name(Some(url.database()).filter(|name| !name.is_empty()))
+        .prefer_socket(false)
+        .ssl_opts(tls);
+    match tokio::time::timeout(Duration::from_secs(10), Conn::new(options)).await {
+        Ok(result) => result,
+        Err(_) => Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()),
+    }
+}
+
+fn no_session(error: Error) -> NoSession {
+    let is_final = match &error {
+        // Denied, no such database, host not allowed, password expired, account locked (MySQL's code and MariaDB's).
+        Error::Server(error) => [1044, 1045, 1049, 1130, 1698, 1862, 3118, 4151].contains(&error.code),
+        Error::Driver(error) => !matches!(error, DriverError::ConnectionClosed),
+        Error::Io(IoError::Tls(_)) => true,
+        Error::Io(IoError::Io(error)) => error.get_ref().is_some_and(|inner| {
+            matches!(inner.downcast_ref::<rustls::Error>(), Some(rustls::Error::InvalidCertificate(_)))
+        }),
+        _ => false,
+    };
+    let error = plain(error);
+    if is_final { NoSession::Rejected(error) } else { NoSession::Unreachable(error) }
+}
+
+/// The server's own message with its code. A syntax error would quote the statement, which may hold a password: cut off.
+pub fn plain(error: Error) -> anyhow::Error {
+    match error {
+        Error::Server(error) => {
+            let message = error.message.split(" near '").next().unwrap_or_default();
+            anyhow::anyhow!("{message} [{}]", error.code)
+        }
+        error => anyhow::Error::new(error),
+    }
+}
+
+/// The server's code of an error, 0 if it is not the server's.
+pub fn code(error: &Error) -> u16 {
+    if let Error::Server(error) = error { error.code } else { 0 }
+}
+
+/// Opens a session.
+pub async fn open(url: &ConnectionUrl) -> Result<MysqlSession, NoSession> {
+    Ok(MysqlSession { conn: connect(url).await?, database: url.database() })
+}
+
+/// `` `name` ``.
+pub fn identifier(name: &str) -> String {
+    format!("`{}`", name.replace('`', "``"))
+}
+
+/// A value as text, whatever its type.
+pub fn text(value: &Value) -> Option<String> {
+    match value {
+        Value::NULL => None,
+        Value::Bytes(bytes) => Some(String::from_utf8_lossy(bytes).into_owned()),
+        other => Some(other.as_sql(true)),
+    }
+}
+
+/// A row as texts.
+pub fn texts(row: Row) -> Vec<Option<String>> {
+    row.unwrap().iter().map(text).collect()
+}
+
+impl MysqlSession {
+    async fn has_table(&mut self, name: &str) -> Result<bool> {
+        let sql = "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = ?";
+        let count: Option<i64> = self.conn.exec_first(sql, (name,)).await.map_err(plain)?;
+        Ok(count.unwrap_or_default() > 0)
+    }
+
+    async fn rows(&mut self, sql: &str) -> Result<Vec<Vec<Option<String>>>> {
+        let rows: Vec<Row> = self.conn.query(sql).await.map_err(plain)?;
+        Ok(rows.into_iter().map(texts).collect())
+    }
+}
+
+#[async_trait(?Send)]
+impl Session for MysqlSession {
+    async fn marker(&mut self) -> Result<Option<Marker>> {
+        if !self.has_table(BASELINE).await? {
+            return Ok(None);
+        }
+        let sql = format!("SELECT statement, made_by, made_at, schema_digest FROM {BASELINE}");
+        let row: Option<(String, String, String, String)> = self
+            .conn
+            .query_first(sql)
+            .await
+            .map_err(plain)
+            .with_context(|| format!("the baseline's marker `{BASELINE}` cannot be read"))?;
+        Ok(row.map(|(statement, by, at, schema)| Marker { statement, by, at, schema }))
+    }
+
+    async fn set_marker(&mut self, marker: &Marker) -> Result<()> {
+        self.conn
+            .query_drop(format!(
+                "CREATE TABLE IF NOT EXISTS {BASELINE} (
+                   id INT PRIMARY KEY, statement VARCHAR(64) NOT NULL, made_by TEXT NOT NULL, made_at VARCHAR(40) NOT NULL,
+                   schema_digest VARCHAR(64) NOT NULL)"
+            ))
+            .await
+            .map_err(plain)?;
+        let Marker { statement, by, at, schema } = marker;
+        self.conn
+            .exec_drop(
+                format!(
+                    "REPLACE INTO {BASELINE} (id, statement, made_by, made_at, schema_digest) VALUES (1, ?, ?, ?, ?)"
+                ),
+                (statement, by, at, schema),
+            )
+            .await
+            .map_err(plain)
+    }
+
+    async fn columns(&mut self) -> Result<Vec<Column>> {
+        let tables = self
+            .rows("SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE() AND table_type NOT IN ('VIEW', 'SYSTEM VIEW', 'SEQUENCE')")
+            .await?;
+        let rows = self
+            .rows("SELECT table_name, column_name, column_type, data_type FROM information_schema.columns WHERE table_schema = DATABASE()")
+            .await?;
+        let mut columns = Vec::with_capacity(rows.len());
+        for row in rows {
+            let [Some(table), Some(name), Some(kind), Some(base)] = row.as_slice() else { continue };
+            if table.starts_with(OURS) || !tables.iter().any(|row| row.first() == Some(&Some(table.clone()))) {
+                continue;
+            }
+            let base = base.to_ascii_lowercase();
+            let is_text = base.ends_with("char") || base.ends_with("text") || matches!(&*base, "json" | "enum" | "set");
+            columns.push(Column {
+                schema: String::new(),
+                table: table.clone(),
+                name: name.clone(),
+                kind: kind.clone(),
+                is_text,
+            });
+        }
+        Ok(columns)
+    }
+
+    async fn has_rows(&mut self, _: &str, table: &str) -> Result<bool> {
+        let row: Option<i64> =
+            self.conn.query_first(format!("SELECT 1 FROM {} LIMIT 1", identifier(table))).await.map_err(plain)?;
+        Ok(row.is_some())
+    }
+
+    async fn sample(&mut self, columns: &[&Column], rows: u32) -> Result<Vec<Vec<Option<String>>>> {
+        let Some(first) = columns.first() else { return Ok(Vec::new()) };
+        let sql = "SELECT CAST(table_rows AS DOUBLE) FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = ?";
+        let estimate: Option<Option<f64>> = self.conn.exec_first(sql, (&first.table,)).await.map_err(plain)?;
+        let part = f64::from(rows) * 2.0 / estimate.flatten().unwrap_or(SPREAD).clamp(1.0, SPREAD);
+        let spread = if part < 1.0 { format!("WHERE RAND() < {part:.9}") } else { String::new() };
+        let names: Vec<String> =
+            columns.iter().map(|column| format!("LEFT(CAST({} AS CHAR), 400)", identifier(&column.name))).collect();
+        self.rows(&format!("SELECT {} FROM {} {spread} LIMIT {rows}", names.join(", "), identifier(&first.table))).await
+    }
+
+    async fn prepare_records(&mut self) -> Result<()> {
+        if self.has_table(RUNS).await? {
+            return Ok(());
+        }
+        self.conn
+            .query_drop(format!(
+                "CREATE TABLE IF NOT EXISTS {RUNS} (
+                   step VARCHAR(64) PRIMARY KEY, input VARCHAR(255) NOT NULL, state VARCHAR(16) NOT NULL, command TEXT NOT NULL,
+                   at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP ON UPDATE CURRENT_TIMESTAMP)"
+            ))
+            .await
+            .map_err(plain)
+            .with_context(|| format!("the branch's own table `{RUNS}` cannot be made"))
+    }
+
+    async fn runs(&mut self) -> Result<Vec<Run>> {
+        if !self.has_table(RUNS).await? {
+            return Ok(Vec::new());
+        }
+        let rows: Vec<(String, String, String, String)> =
+            self.conn.query(format!("SELECT step, input, state, command FROM {RUNS}")).await.map_err(plain)?;
+        let run = |(step, input, state, command): (String, String, String, String)| Run {
+            step,
+            input,
+            state: State::parse(&state).unwrap_or(State::Failed),
+            command: serde_json::from_str(&command).unwrap_or_default(),
+        };
+        Ok(rows.into_iter().map(run).collect())
+    }
+
+    async fn record(&mut self, run: &Run) -> Result<()> {
+        let command = serde_json::to_string(&run.command)?;
+        let state = run.state.name();
+        self.conn
+            .exec_drop(
+                format!(
+                    "INSERT INTO {RUNS} (step, input, state, command) VALUES (?, ?, ?, ?)
+                     ON DUPLICATE KEY UPDATE input = ?, state = ?, command = ?"
+                ),
+                (&run.step, &run.input, state, &command, &run.input, state, &command),
+            )
+            .await
+            .map_err(plain)
+    }
+
+    async fn try_lock(&mut self, name: &str) -> Result<bool> {
+        // 64 characters are the most that a lock's name may have, and what a digest has.
+        let digest = schema::sha256(format!("{}/{name}", self.database).as_bytes());
+        let got: Option<Option<i64>> =
+            self.conn.query_first(format!("SELECT GET_LOCK('{digest}', 0)")).await.map_err(plain)?;
+        Ok(got.flatten() == Some(1))
+    }
+
+    async fn vacuum(&mut self) -> Result<()> {
+        // InnoDB purges old rows by itself, and a copy has none of them.
+        Ok(())
+    }
+}
