@@ -75,34 +75,28 @@ fn in_order(environment: &Environment) {
     let jobs = jobs(&application);
     let step = |wanted: &str| jobs.iter().find(|job| label(job, "dayfly.dev/step") == wanted);
     let required = |wanted: &str| step(wanted).unwrap_or_else(|| panic!("there is no Job of step {wanted}"));
-    // migrate and verify begin together, and verify waits.
-    let mut earlier = ("the beginning".to_owned(), String::new());
-    for job in [required("provision")].into_iter().chain(step("migrate")).chain([required("verify")]) {
+    // migrate and verify begin together, when there is a branch. verify waits for what migrate writes down in it, which is a moment
+    // before its Pod has ended.
+    let completed = |wanted: &str| {
+        let job = required(wanted);
         let done = text(job, "/status/completionTime");
         assert!(!done.is_empty(), "Job {} has not completed", name(job));
-        assert!(
-            done >= earlier.1.as_str(),
-            "Job {} completed at {done}, before {} at {}",
-            name(job),
-            earlier.0,
-            earlier.1
-        );
-        if operations::is_step(job, "provision") {
-            let next = ["migrate", "verify"].map(|wanted| text(required(wanted), "/metadata/creationTimestamp"));
-            assert!(next.iter().all(|begun| *begun >= done), "a branch was used before it was made: {next:?}, {done}");
-        }
-        earlier = (format!("Job {} had", name(job)), done.to_owned());
+        done
+    };
+    let provisioned = completed("provision");
+    for next in ["migrate", "verify"] {
+        let begun = text(required(next), "/metadata/creationTimestamp");
+        assert!(begun >= provisioned, "{next} was created at {begun}, before there was a branch at {provisioned}");
     }
+    let ready = completed("migrate").max(completed("verify"));
     let mut begun = String::new();
     for deployment in ["web", "worker"] {
         let deployment = get("deployment", deployment, &environment.name).expect("the environment has its services");
         begun = text(&deployment, "/metadata/creationTimestamp").into();
         assert!(
-            begun >= earlier.1,
-            "{} was created at {begun}, before {} at {}",
-            name(&deployment),
-            earlier.0,
-            earlier.1
+            begun.as_str() >= ready,
+            "{} was created at {begun}, before its database was ready at {ready}",
+            name(&deployment)
         );
     }
     if let Some(child) = child(environment) {

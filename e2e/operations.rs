@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::kube::{apply, delete, documents, get, kind, kubectl, label, name, text};
+use crate::kube::{apply, delete, documents, get, kind, kubectl, name, text};
 use crate::process::{Done, read, repository, run, setting, until};
 use crate::world::OWN;
 
@@ -108,9 +108,4 @@ pub(crate) fn pods(environment: &str, step: &str) -> Vec<Value> {
 pub(crate) fn logs(pod: &Value) -> String {
     let namespace = text(pod, "/metadata/namespace");
     run("kubectl", &["logs", name(pod), "-n", namespace, "--all-containers", "--ignore-errors"], "").out
-}
-
-/// Whether an object is of an environment's database.
-pub(crate) fn is_step(object: &Value, step: &str) -> bool {
-    label(object, "dayfly.dev/step") == step
 }
