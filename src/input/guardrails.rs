@@ -423,7 +423,7 @@ pub struct Baseline {
 pub struct ClusterSource {
     /// The CSI driver that made the snapshot.
     pub driver: String,
-    /// The snapshot's handle at that driver: `status.snapshotHandle` of its VolumeSnapshotContent. It is never deleted.
+    /// The snapshot's handle at that driver: `status.snapshotHandle` of its `VolumeSnapshotContent`. It is never deleted.
     pub snapshot: String,
     /// The volume's size: the snapshot's, or more.
     #[serde(serialize_with = "quantity_as_text")]
