@@ -1,5 +1,7 @@
 //! The whole way: resolve, templates, the team's manifests, labels, patches, checks, order.
 
+use std::time::SystemTime;
+
 use crate::{
     finding::{Finding, InputFile, Owner, Subject},
     input::{Guardrails, Parameters, Policy, guardrails::Layout},
@@ -64,6 +66,11 @@ impl Renderer {
         // Once, however many pull requests are rendered: a signature takes as long as a good part of a render.
         findings.extend(rules::attestation::check(&policy.spec, &guardrails.spec));
         Self { guardrails, policy, templates, manifests, patches, findings }
+    }
+
+    /// What is wrong with the inputs at a time, which rendering doesn't know.
+    pub fn check_at(&self, time: SystemTime) -> Vec<Finding> {
+        rules::attestation::check_age(&self.policy.spec, &self.guardrails.spec, time)
     }
 
     /// The platform's patches that change an object, by their index in the guardrails.

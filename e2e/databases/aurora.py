@@ -1,6 +1,6 @@
 """Aurora PostgreSQL: moto's RDS with a real database behind every cluster.
 
-Real: moto answers, checks signatures (SigV4, of the one key that services prints) and permissions, and knows clusters, instances, tags and
+Real: moto answers, checks signatures (SigV4, of the one key that services prints, and of the role `dayfly`'s sessions) and permissions, and knows clusters, instances, tags and
 their rules; here a cluster is a PostgreSQL server of its own as soon as it has an instance, a copy-on-write restore starts with its source's
 data and master password, and `Endpoint` and `Port` in moto's answers lead there.
 
@@ -47,8 +47,11 @@ class Aurora(Api):
         iam, rds = self.moto("iam"), self.moto("rds")
         iam.create_user(UserName="dayfly")
         self.key = iam.create_access_key(UserName="dayfly")["AccessKey"]
-        policy = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "rds:*", "Resource": "*"}]}
+        policy = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": ["rds:*", "sts:AssumeRole"], "Resource": "*"}]}
         iam.put_user_policy(UserName="dayfly", PolicyName="rds", PolicyDocument=json.dumps(policy))
+        trust = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": "*"}}]}
+        iam.create_role(RoleName="dayfly", AssumeRolePolicyDocument=json.dumps(trust))
+        iam.put_role_policy(RoleName="dayfly", PolicyName="rds", PolicyDocument=json.dumps(policy))
         tags = [{"Key": "dayfly.dev/baseline", "Value": "baseline"}]
         rds.create_db_cluster(DBClusterIdentifier="baseline", Engine="aurora-postgresql", MasterUsername=MASTER, MasterUserPassword=SECRET, Tags=tags)
         rds.create_db_instance(DBInstanceIdentifier="baseline-1", DBInstanceClass="db.serverless", Engine="aurora-postgresql", DBClusterIdentifier="baseline")
@@ -62,6 +65,17 @@ class Aurora(Api):
     def close(self):
         for cluster in self.clusters.values():
             cluster["instance"].end()
+
+    def assume_role(self, form):
+        """moto wants a signature here too, which the real call has none of: the session is moto's, the answer's frame is made here."""
+        sts = self.moto("sts", self.key["AccessKeyId"], self.key["SecretAccessKey"])
+        if not form.get("WebIdentityToken") or not form.get("RoleArn", "").endswith(":role/dayfly"):
+            code = "<Code>InvalidIdentityToken</Code><Message>no such role, or no token</Message>"
+            return 400, f"<ErrorResponse><Error><Type>Sender</Type>{code}</Error></ErrorResponse>"
+        made = sts.assume_role(RoleArn=form["RoleArn"], RoleSessionName=form["RoleSessionName"])["Credentials"]
+        fields = "".join(f"<{name}>{made[name]}</{name}>" for name in ("AccessKeyId", "SecretAccessKey", "SessionToken"))
+        result = f"<AssumeRoleWithWebIdentityResult><Credentials>{fields}</Credentials></AssumeRoleWithWebIdentityResult>"
+        return 200, f'<AssumeRoleWithWebIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">{result}</AssumeRoleWithWebIdentityResponse>'
 
     def rds(self):
         return self.moto("rds", self.key["AccessKeyId"], self.key["SecretAccessKey"])
@@ -84,10 +98,18 @@ class Aurora(Api):
         return {"clusters": {name: {"port": c["instance"].port, "running": c["running"]} for name, c in self.clusters.items()}}
 
     def control(self, action, argument):
-        """source: SQL   run in the baseline cluster, which isn't running otherwise"""
-        if action != "source":
+        """
+        source: SQL      run in the baseline cluster, which isn't running otherwise
+        foreign: NAME    somebody else's clone of it, without an instance
+        """
+        if action == "source":
+            self.clusters["baseline"]["instance"].filled(argument)
+        elif action == "foreign":
+            wanted = {"DBClusterIdentifier": argument, "SourceDBClusterIdentifier": "baseline"}
+            self.rds().restore_db_cluster_to_point_in_time(**wanted, RestoreType="copy-on-write", UseLatestRestorableTime=True)
+            self.after({"Action": "RestoreDBClusterToPointInTime", **wanted})
+        else:
             super().control(action, argument)
-        self.clusters["baseline"]["instance"].filled(argument)
 
     def after(self, form):
         """What moto accepted, done."""
@@ -143,7 +165,7 @@ def edge(api):
                 status, answer = fault["status"], f"<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error></ErrorResponse>"
             else:
                 with api.lock:
-                    status, answer = self.through_moto(body)
+                    status, answer = api.assume_role(form) if action == "AssumeRoleWithWebIdentity" else self.through_moto(body)
                     if status == 200:
                         api.after(form)
                     answer = api.rewritten(answer)
@@ -176,7 +198,7 @@ def main():
         free.bind(("127.0.0.1", 0))
         moto_port = free.getsockname()[1]
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
-    environment = {**os.environ, "INITIAL_NO_AUTH_ACTION_COUNT": "5"}
+    environment = {**os.environ, "INITIAL_NO_AUTH_ACTION_COUNT": "7"}
     moto = subprocess.Popen([os.path.join(os.path.dirname(sys.executable), "moto_server"), "-H", "127.0.0.1", "-p", str(moto_port)], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     atexit.register(moto.terminate)
     for _ in range(300):

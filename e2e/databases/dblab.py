@@ -102,6 +102,15 @@ class Dblab(Api):
         self.branches[wanted["branchName"]] = {**base, "name": wanted["branchName"], "parent": base["name"], "snapshotID": wanted.get("snapshotID", base["snapshotID"])}
         return 200, {"name": wanted["branchName"]}
 
+    @route("POST", "/branch/snapshot")
+    def snapshot_of_clone(self, request):
+        clone = self.find(request.body["cloneID"])
+        source = clone["instance"].stop()
+        name = self.snapshot(postgres.Instance(self.bin, self.home, source))
+        source.start()
+        self.branches[clone["branch"]]["snapshotID"] = name
+        return 200, {"snapshotID": name}
+
     @route("PATCH", "/branch/{name}")
     def update_branch(self, request, name):
         if name not in self.branches:

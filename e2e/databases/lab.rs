@@ -11,6 +11,9 @@ pub(crate) fn service(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run e2e/databases/run"))
 }
 
+/// A policy's words for migrations, whatever they are: tests run a command of their own.
+pub(crate) const MIGRATE: &str = "migrate: {image: 'ghcr.io/acme/shop@sha256:4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945', command: [x]}";
+
 /// A test's folder.
 pub(crate) struct Lab {
     pub(crate) folder: PathBuf,
@@ -178,7 +181,11 @@ spec:
         let mut command = Command::new(env!("CARGO_BIN_EXE_dayfly"));
         for (name, _) in std::env::vars_os() {
             let name = name.to_string_lossy().into_owned();
-            if name.starts_with("DAYFLY_") || name.starts_with("DATABASE_") || name.starts_with("PG") {
+            if name.starts_with("DAYFLY_")
+                || name.starts_with("DATABASE_")
+                || name.starts_with("PG")
+                || name.starts_with("AWS_")
+            {
                 command.env_remove(name);
             }
         }

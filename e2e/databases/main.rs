@@ -1,12 +1,20 @@
 //! Databases, end to end: the program against real servers, and against vendors' APIs held to their own specifications.
 //! `e2e/databases/run` starts what the tests need; without it they fail.
 
+mod aurora;
+mod crunchy_bridge;
+mod dblab;
 mod lab;
+mod laptop;
 mod leaks;
+mod masking;
 mod mysql;
 mod neon;
+mod page;
+mod planetscale;
 mod postgres;
 mod psql;
 mod sanitized;
 mod standin;
 mod steps;
+mod supabase;

@@ -82,7 +82,7 @@ impl Server {
 }
 
 /// Runs SQL in MariaDB's own client, and gives its rows: fields with a tab between, a row a line. `Err`: what it said.
-fn sql_on(url: &str, sql: &str) -> Result<String, String> {
+pub(crate) fn sql_on(url: &str, sql: &str) -> Result<String, String> {
     let output = client(url).args(["--execute", sql]).output().expect("mariadb");
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap().trim().to_owned();
     if output.status.success() { Ok(text(output.stdout)) } else { Err(text(output.stderr)) }
@@ -160,7 +160,7 @@ fn the_whole_way(server: &Server) {
     // The first preview's Job never ran at its end; others' branches are alive.
     let alive = lab.path("alive");
     // Other tests make branches on this server meanwhile, and so may a preview that is listed nowhere here.
-    let others = ["all", "killed", "foreign", "revoked", "rights", "least", "masked", "failed", "whole"];
+    let others = ["all", "killed", "foreign", "revoked", "rights", "least", "masked", "failed", "whole", "tls"];
     let environments: Vec<String> = others
         .iter()
         .flat_map(|test| (1..10).map(move |number| format!("{test}-{}-pr-{number}", server.provider)))
@@ -396,6 +396,16 @@ fn an_administrator_without_rights_is_told_which(server: &Server) {
     server.sql("GRANT TRIGGER, EVENT ON my_rights.* TO few");
     lab.db("provision", 1, &[]).fine();
     lab.db("destroy", 1, &[]).fine();
+    // Rows that may be anybody's.
+    server.sql("USE my_rights; CREATE TABLE m (id INT, KEY (id)) ENGINE = MyISAM; CREATE TABLE elsewhere (id INT, KEY (id)) ENGINE = MRG_MyISAM UNION = (m)");
+    lab.db("provision", 1, &[]).refused("its table `elsewhere` is of the engine MRG_M");
+    let list = lab.dayfly(&["db", "list", "--guardrails", &lab.guardrails_path()]).fine();
+    assert!(
+        list.out.lines().any(|line| line.contains("dayfly_rights") && line.contains("(half made)")),
+        "{}",
+        list.out
+    );
+    lab.db("destroy", 1, &[]).fine();
     server.sql("DROP USER few");
     assert_eq!(server.left("rights"), "");
 }
@@ -413,7 +423,8 @@ fn documented_administrator(server: &Server, name: &str, baseline: &str) -> Stri
         .replace("'dayfly'@'%'", &format!("'{name}'@'%'"))
         .replace("shop\\_baseline", baseline)
         .replace("CHANGE-ME", "s3cret");
-    server.sql(&sql.replace(" REQUIRE SSL", ""));
+    // MariaDB's test server has no certificate.
+    server.sql(&if server.is_mariadb() { sql.replace(" REQUIRE SSL", "") } else { sql });
     let (_, place) = server.url.rsplit_once('@').unwrap();
     format!("mysql://{name}:s3cret@{place}")
 }
@@ -470,6 +481,38 @@ fn a_baseline_is_prepared_and_a_new_column_is_noticed(server: &Server) {
     lab.db("provision", 1, &[]).fine();
     lab.db("destroy", 1, &[]).fine();
     assert_eq!(server.left("masked"), "");
+}
+
+#[test]
+fn whoever_asks_for_encryption_gets_a_verified_server() {
+    let server = Server::new("mysql", "DAYFLY_TEST_MYSQL");
+    let baselines = server.baseline("my_tls", USERS);
+    let authority = service("DAYFLY_TEST_MYSQL_CA");
+    let lab = |query: &str| {
+        let lab = server.lab_as("tls", &baselines, &format!("{}?{query}", server.url));
+        lab.spec(1, "shop", "");
+        lab
+    };
+    for mode in ["REQUIRED", "VERIFY_CA", "verify-identity"] {
+        let run = lab(&format!("ssl-mode={mode}")).db("provision", 1, &[]);
+        assert!(run.code == Some(2) && run.err.contains("certificate"), "{}", run.err);
+    }
+    let run = lab("ssl-mode=maybe").db("provision", 1, &[]);
+    assert!(run.code == Some(2) && run.err.contains("VERIFY_IDENTITY"), "{}", run.err);
+    for query in ["ssl-mode=DISABLED".to_owned(), format!("ssl-mode=VERIFY_IDENTITY&ssl-ca={authority}")] {
+        let lab = lab(&query);
+        lab.db("provision", 1, &[]).fine();
+        assert!(lab.url(1).ends_with(&query), "the branch's own login is as safe as the administrator's");
+        lab.db("verify", 1, &[]).fine();
+        lab.db("destroy", 1, &[]).fine();
+    }
+    let mariadb = Server::new("mariadb", "DAYFLY_TEST_MARIADB");
+    let baselines = mariadb.baseline("my_tls", USERS);
+    let lab = mariadb.lab_as("tls", &baselines, &format!("{}?ssl-mode=REQUIRED", mariadb.url));
+    lab.spec(1, "shop", "");
+    let run = lab.db("provision", 1, &[]);
+    assert!(run.code == Some(2) && run.err.contains("does not have this capability"), "{}", run.err);
+    assert_eq!(server.left("tls"), "");
 }
 
 fn a_failed_migration_gets_a_fresh_branch_and_the_same_login(server: &Server) {

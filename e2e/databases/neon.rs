@@ -155,6 +155,7 @@ fn the_whole_way() {
     }
     let (one, two) = (shop.lab.url(1), shop.lab.url(2));
     let migration = psql_in_branch("ALTER TABLE users ADD nick text; INSERT INTO users VALUES (3, $$new$$)");
+    let migration = format!("test -z \"$NEON_API_KEY\" && {migration}");
     shop.db("migrate", 1, &["--", "sh", "-c", &migration]).fine();
     shop.db("migrate", 1, &["--", "sh", "-c", &migration]).fine();
     shop.db("verify", 1, &[]).fine();
@@ -360,6 +361,32 @@ fn two_jobs_at_once_make_one_branch() {
     let state = shop.neon.state();
     assert_eq!(state["branches"].as_array().unwrap().len(), 3);
     shop.db("destroy", 1, &[]).fine();
+    shop.nothing_is_left();
+}
+
+#[test]
+fn many_previews_at_once_wait_for_the_projects_lock() {
+    let mut shop = project("neonmany", true, INVENTED);
+    let numbers = 1..=6;
+    let started: Vec<_> = numbers
+        .clone()
+        .map(|number| {
+            shop.spec(number);
+            shop.lab.start("provision", number, &[])
+        })
+        .collect();
+    for child in started {
+        let run = output(child.wait_with_output().unwrap());
+        shop.silent(&run);
+        run.fine();
+    }
+    for number in numbers {
+        assert_eq!(psql(&shop.lab.url(number), "SELECT count(*) FROM users").unwrap(), "2");
+    }
+    let state = shop.neon.state();
+    let requests = state["requests"].as_array().unwrap();
+    assert!(requests.iter().any(|request| request["status"] == 423), "nobody met the lock: this proves nothing");
+    shop.sweep(&[]).fine();
     shop.nothing_is_left();
 }
 

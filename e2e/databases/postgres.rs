@@ -2,18 +2,22 @@
 
 use std::{
     process::Command,
+    sync::{Mutex, PoisonError},
     thread,
     time::{Duration, Instant},
 };
 
 use crate::{
     lab::{Lab, output, service},
+    page::{recipe, run_sql},
     psql::{psql, with_database, with_login},
 };
 
 const USERS: &str = "CREATE TABLE users (id bigint PRIMARY KEY, name text); INSERT INTO users VALUES (1, 'ada');
     CREATE VIEW names AS SELECT name FROM users; CREATE SEQUENCE numbers; CREATE TYPE mood AS ENUM ('fine');
     CREATE FUNCTION one() RETURNS int LANGUAGE sql AS 'SELECT 1'";
+
+static ALONE: Mutex<()> = Mutex::new(());
 
 /// A server with an administrator as `docs/databases/postgres.md` makes one, and a baseline of this test's own.
 pub(crate) struct Server {
@@ -27,32 +31,32 @@ impl Server {
     pub(crate) fn new(variable: &str, name: &str, sql: &str) -> Self {
         let superuser = service(variable);
         let (admin, baseline, owner) = (format!("{name}_admin"), format!("{name}_baseline"), format!("{name}_owner"));
-        psql(&superuser, &format!("ALTER DATABASE {baseline} WITH IS_TEMPLATE false")).ok();
         // What a failed run left.
-        for (what, sql) in [
-            ("DATABASE", format!("SELECT datname FROM pg_database WHERE datdba = to_regrole('{admin}')")),
-            (
-                "ROLE",
-                format!(
-                    "SELECT rolname FROM pg_roles WHERE rolname ~ '^{name}_(pr_.*|admin|owner)$' ORDER BY rolname DESC"
-                ),
-            ),
-        ] {
-            for left in psql(&superuser, &sql).unwrap().lines() {
-                psql(&superuser, &format!("DROP {what} {left}")).unwrap();
-            }
+        let left = |sql: &str| psql(&superuser, sql).unwrap();
+        for database in left(&format!("SELECT datname FROM pg_database WHERE datdba = to_regrole('{admin}')")).lines() {
+            psql(&superuser, &format!("ALTER DATABASE {database} IS_TEMPLATE false")).unwrap();
+            psql(&superuser, &format!("DROP DATABASE {database} WITH (FORCE)")).unwrap();
         }
-        for statement in [
-            format!("CREATE ROLE {owner} NOLOGIN"),
-            format!("CREATE ROLE {admin} LOGIN CREATEDB CREATEROLE PASSWORD 'secret-of-the-admin'"),
-            format!("GRANT {owner} TO {admin} WITH ADMIN OPTION"),
-            format!("GRANT pg_signal_backend TO {admin}"),
-            format!("CREATE DATABASE {baseline} OWNER {admin}"),
-        ] {
-            psql(&superuser, &statement).unwrap();
+        // All tests change the privileges of the same database `postgres`.
+        let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+        let roles = format!(
+            "SELECT rolname FROM pg_roles WHERE rolname ~ '^{name}_(pr_.*|admin|owner)$' ORDER BY rolname DESC"
+        );
+        for role in left(&roles).lines() {
+            psql(&superuser, &format!("DROP OWNED BY {role}; DROP ROLE {role}")).unwrap();
         }
+        let page = |name| {
+            recipe("databases/postgres.md", name)
+                .replace("storefront_baseline", &baseline)
+                .replace("storefront_owner", &owner)
+                .replace("brancher", &admin)
+                .replace("PASSWORD 'LONG-AND-RANDOM'", "PASSWORD 'secret-of-the-admin'")
+        };
+        run_sql(&superuser, &page("roles")).unwrap();
+        drop(alone);
         let inside = with_database(&superuser, &baseline);
-        psql(&inside, &format!("GRANT ALL ON SCHEMA public TO {owner}; SET ROLE {owner}; {sql}")).unwrap();
+        run_sql(&inside, &page("schema")).unwrap();
+        psql(&inside, &format!("SET ROLE {owner}; {sql}")).unwrap();
         let admin = with_login(&superuser, &admin, "secret-of-the-admin");
         Self { superuser, admin, baseline }
     }
@@ -148,6 +152,11 @@ fn credentials_stay_while_they_work_and_are_made_anew_when_they_do_not() {
     lab.db("provision", 1, &[]).fine();
     lab.db("verify", 1, &[]).fine();
     assert_eq!(lab.url(1), first);
+    lab.db("provision", 1, &["--rotate"]).fine();
+    let rotated = lab.url(1);
+    assert_ne!(rotated, first);
+    assert!(psql(&first, "SELECT 1").is_err());
+    let first = rotated;
     // Lost, or changed by somebody: the data stay.
     std::fs::remove_file(lab.env_file(1)).unwrap();
     lab.db("provision", 1, &[]).fine();
@@ -287,6 +296,14 @@ fn encryption_is_verified_where_it_is_asked_for() {
     );
     good.db("destroy", 1, &[]).fine();
     let spec = std::fs::read_to_string(good.path("pr-1").join("spec.json")).unwrap();
+    // The authority's file for the Jobs alone: a preview gets no path of theirs.
+    let variables =
+        [("DAYFLY_DATABASE_ADMIN_URL", &*format!("{base}?sslmode=verify-full")), ("SSL_CERT_FILE", &*authority)];
+    let apart = Lab::new("sealed", &server.entry(SYNTHETIC), &variables);
+    apart.spec(1, "shop", "");
+    apart.db("provision", 1, &[]).fine();
+    assert!(apart.url(1).ends_with("?sslmode=verify-full"));
+    apart.db("destroy", 1, &[]).fine();
     let bad = lab("sslmode=require");
     bad.spec(1, "shop", "");
     std::fs::write(

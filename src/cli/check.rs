@@ -1,6 +1,6 @@
 //! `dayfly check`: everything that is wrong, for people, pipelines and code hosts.
 
-use std::io::Write;
+use std::{io::Write, time::SystemTime};
 
 use clap::{Args, ValueEnum};
 
@@ -19,6 +19,9 @@ pub(super) struct CheckArgs {
     /// How findings are printed
     #[arg(long, value_enum, default_value = "text")]
     format: CheckFormat,
+    /// Also check what is good for a time only, at this one: `2026-11-22T18:00:00Z`
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_rfc3339)]
+    at: Option<SystemTime>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -41,6 +44,7 @@ pub(super) fn run(args: &CheckArgs, colour: Colour, out: &mut dyn Write) -> anyh
         Ok(loaded) => {
             let parameters = load::parameters(flags)?;
             let mut rendered = loaded.renderer.render(&parameters, false);
+            rendered.findings.extend(args.at.into_iter().flat_map(|time| loaded.renderer.check_at(time)));
             load::locate(&mut rendered.findings, &loaded.guardrails, &loaded.policy, Some(&parameters));
             (rendered.findings, rendered.objects.len())
         }

@@ -39,6 +39,14 @@ impl ConnectionUrl {
         Self(url)
     }
 
+    /// The same login, database and parameters at another server.
+    pub fn with_server(&self, host: &str, port: u16) -> anyhow::Result<Self> {
+        let mut url = self.0.clone();
+        url.set_host(Some(host)).with_context(|| format!("`{host}` is no host"))?;
+        let _ = url.set_port(Some(port));
+        Ok(Self(url))
+    }
+
     /// The same login and database at another host.
     pub fn with_host(&self, host: &str) -> Option<Self> {
         let mut url = self.0.clone();

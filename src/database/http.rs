@@ -64,17 +64,21 @@ pub fn is_ambiguous(error: &anyhow::Error) -> bool {
     }
 }
 
+/// A client for a provider's API.
+pub fn client() -> Result<Client> {
+    Client::builder()
+        .tls_backend_preconfigured(tls::verified(None)?)
+        .timeout(TIMEOUT)
+        .connect_timeout(Duration::from_secs(10))
+        .user_agent(concat!("dayfly/", env!("CARGO_PKG_VERSION")))
+        .build()
+        .context("no HTTP client can be made")
+}
+
 impl Api {
     /// `authorization`: a header's name and its value, which is never shown.
     pub fn new(base: &str, authorization: (&'static str, String), log: &Log) -> Result<Self> {
-        let client = Client::builder()
-            .tls_backend_preconfigured(tls::verified(None)?)
-            .timeout(TIMEOUT)
-            .connect_timeout(Duration::from_secs(10))
-            .user_agent(concat!("dayfly/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .context("no HTTP client can be made")?;
-        Ok(Self { client, base: base.trim_end_matches('/').to_owned(), authorization, log: log.clone() })
+        Ok(Self { client: client()?, base: base.trim_end_matches('/').to_owned(), authorization, log: log.clone() })
     }
 
     pub async fn get(&self, path: &str) -> Result<Value> {

@@ -5,6 +5,10 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 
 use super::{spec::Spec, time};
+use crate::resolve::names;
+
+/// What begins a name that is a mark.
+const NAMES: &str = "dayfly.";
 
 /// The mark of one branch, as JSON of short strings, so that it fits a comment, a tag or an annotation.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
@@ -37,8 +41,63 @@ impl Mark {
         }
     }
 
+    /// The mark as one name, for providers that keep nothing else: `dayfly.<policy>.<environment>.<database>`. Neither a
+    /// policy's name nor a database's has a dot.
+    pub fn name(spec: &Spec<'_>) -> String {
+        let policy = spec.owner.split(':').nth(1).unwrap_or_default();
+        format!("{NAMES}{policy}.{}.{}", spec.environment, spec.database)
+    }
+
+    /// What such a name says, with what else is known of the branch. `None`: it is not a name of dayfly's.
+    pub fn of_name(name: &str, baseline: String, created: String) -> Option<Self> {
+        let (policy, rest) = name.strip_prefix(NAMES)?.split_once('.')?;
+        let (environment, database) = rest.rsplit_once('.')?;
+        Some(Self {
+            owner: format!("dayfly:{policy}:{environment}"),
+            environment: environment.to_owned(),
+            database: database.to_owned(),
+            baseline,
+            secrets: format!("{database},{}", names::direct_secret(database)),
+            created,
+        })
+    }
+
+    /// The role of its environment, where dayfly makes one: as the spec calls it.
+    pub fn role(&self) -> String {
+        names::provider(&[&self.environment, &self.database, "user"])
+    }
+
     /// Whether it is the mark of this environment's database, whatever it was branched from.
     pub fn is_of(&self, spec: &Spec<'_>) -> bool {
         self.owner == spec.owner && self.environment == spec.environment && self.database == spec.database
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Mark;
+    use crate::database::spec;
+
+    #[test]
+    fn a_role_is_called_as_the_spec_calls_it() {
+        let json = r#"{"provider":"neon","synthetic":{"by":"seeds"}}"#;
+        let entry = std::borrow::Cow::Owned(serde_json::from_str(json).unwrap());
+        let spec = spec::local(&spec::BaselineSpec { name: "shop".into(), entry }, "local-ada", 9);
+        assert_eq!(Mark::new(&spec).role(), spec.names.role);
+    }
+
+    #[test]
+    fn a_name_says_as_much_as_a_mark() {
+        let mut spec = spec::example();
+        for environment in ["shop-pr-7", "local-ada.lovelace"] {
+            spec.environment = environment.into();
+            spec.owner = format!("dayfly:shop:{environment}").into();
+            let mark = Mark::new(&spec);
+            let name = Mark::name(&spec);
+            assert_eq!(Mark::of_name(&name, mark.baseline.clone(), mark.created.clone()), Some(mark));
+        }
+        for foreign in ["shop-pr-7", "dayfly", "dayfly.", "dayfly.shop", "dayfly.shop.main"] {
+            assert_eq!(Mark::of_name(foreign, String::new(), String::new()), None, "{foreign}");
+        }
     }
 }

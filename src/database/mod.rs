@@ -35,6 +35,8 @@ pub mod random;
 #[cfg(feature = "in-cluster")]
 pub mod retry;
 #[cfg(feature = "in-cluster")]
+pub mod rotate;
+#[cfg(feature = "in-cluster")]
 pub mod scan;
 #[cfg(feature = "in-cluster")]
 pub mod schema;

@@ -11,8 +11,13 @@ fn bytes<const N: usize>() -> [u8; N] {
 
 /// A password: 160 bits as letters and digits, which need no escaping in a URL or a shell.
 pub fn password() -> String {
+    letters(&bytes::<32>())
+}
+
+/// Five bits of each byte, as letters and digits.
+pub fn letters(bytes: &[u8]) -> String {
     const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
-    bytes::<32>().iter().map(|byte| char::from(ALPHABET[usize::from(byte & 31)])).collect()
+    bytes.iter().map(|byte| char::from(ALPHABET[usize::from(byte & 31)])).collect()
 }
 
 /// Eight letters and digits.

@@ -7,7 +7,11 @@ use super::session::Column;
 
 /// SHA-256, in hexadecimal.
 pub fn sha256(bytes: &[u8]) -> String {
-    Hex::encode_to_string(hash(&SHA256, bytes)).unwrap_or_default()
+    hexadecimal(hash(&SHA256, bytes).as_ref())
+}
+
+pub fn hexadecimal(bytes: &[u8]) -> String {
+    Hex::encode_to_string(bytes).unwrap_or_default()
 }
 
 /// The digest of all columns: schema, table, name and type of each, whatever their order.

@@ -121,6 +121,14 @@ impl Provider {
     }
 }
 
+/// What the owner of a branch outside any preview begins with.
+#[cfg(feature = "in-cluster")]
+pub const LOCAL: &str = "dayfly:local:";
+
+/// Seconds that such a branch lives unless somebody renews it.
+#[cfg(feature = "in-cluster")]
+pub const LOCAL_LEASE: u64 = 7 * 86_400;
+
 /// A spec for a branch of somebody's own, outside any preview.
 #[cfg(feature = "in-cluster")]
 pub fn local(baseline: &BaselineSpec<'static>, environment: &str, deadline_seconds: u64) -> Spec<'static> {
@@ -129,12 +137,12 @@ pub fn local(baseline: &BaselineSpec<'static>, environment: &str, deadline_secon
     Spec {
         version: VERSION,
         environment: environment.to_owned().into(),
-        owner: format!("dayfly:local:{environment}").into(),
+        owner: format!("{LOCAL}{environment}").into(),
         names: Names {
             namespace: environment.to_owned().into(),
             secret: database.clone().into(),
             variable: "DATABASE_URL".into(),
-            direct_secret: format!("{database}-direct").into(),
+            direct_secret: names::direct_secret(&database).into(),
             branch: names::provider(&parts).into(),
             role: names::provider(&[environment, &database, "user"]).into(),
             server: None,
@@ -143,7 +151,7 @@ pub fn local(baseline: &BaselineSpec<'static>, environment: &str, deadline_secon
         database: database.into(),
         baseline: baseline.clone(),
         steps: Steps::default(),
-        lease_seconds: 7 * 86_400,
+        lease_seconds: LOCAL_LEASE,
         deadline_seconds,
     }
 }

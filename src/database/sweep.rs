@@ -1,6 +1,9 @@
 //! `dayfly db list` and `dayfly db sweep`: all branches with dayfly's mark, and those whose preview is gone.
 
-use std::{collections::BTreeSet, time::SystemTime};
+use std::{
+    collections::BTreeSet,
+    time::{Duration, SystemTime},
+};
 
 use anyhow::Result;
 use serde_json::{Value, json};
@@ -9,7 +12,7 @@ use super::{
     engine::{self, Branch, Engine},
     kubernetes::Kubernetes,
     log::Log,
-    spec::BaselineSpec,
+    spec::{BaselineSpec, LOCAL, LOCAL_LEASE},
     time,
 };
 use crate::input::{Guardrails, guardrails::Provider};
@@ -29,7 +32,9 @@ pub fn places(guardrails: &Guardrails, log: &Log) -> Result<Vec<Place>> {
             continue;
         }
         let baseline = BaselineSpec { name: name.into(), entry: std::borrow::Cow::Borrowed(entry) };
-        let mut place = vec![entry.provider.name().to_owned(), entry.project.clone().unwrap_or_default()];
+        let within = [&entry.project, &entry.region].map(|part| part.clone().unwrap_or_default());
+        let mut place = vec![entry.provider.name().to_owned()];
+        place.extend(within);
         place.extend(entry.api.as_deref().map(str::to_owned));
         place.extend(engine::keys(&baseline));
         if seen.insert(place) {
@@ -115,7 +120,7 @@ pub struct Swept {
 /// Fewer than this may always go in one sweep.
 const ALWAYS: usize = 10;
 
-/// Reclaims branches whose environment is not in `alive`, at most `share` percent of all; renews those whose is. Without
+/// Reclaims branches whose environment is not in `alive`, and whose own lease has ended if they have no preview; at most `share` percent of all; renews those whose is. Without
 /// `apply`, only says what it would do. `alive` must have been listed after `branches`: a branch is made after its preview.
 pub async fn sweep(
     branches: Vec<(&Place, Branch)>,
@@ -144,6 +149,10 @@ pub async fn sweep(
             }
             continue;
         }
+        if is_leased(&branch, SystemTime::now()) {
+            swept.alive += 1;
+            continue;
+        }
         if swept.reclaimed >= most {
             swept.left += 1;
             continue;
@@ -168,6 +177,12 @@ pub async fn sweep(
         }
     }
     swept
+}
+
+/// Whether it is somebody's own, outside any preview: as long as its lease runs, no preview's end is its end.
+fn is_leased(branch: &Branch, now: SystemTime) -> bool {
+    let unless_renewed = || Some(time::parse(&branch.mark.created).ok()? + Duration::from_secs(LOCAL_LEASE));
+    branch.mark.owner.starts_with(LOCAL) && branch.expires.or_else(unless_renewed).is_some_and(|until| until > now)
 }
 
 async fn reclaim(place: &Place, branch: &Branch, cluster: Option<&Kubernetes>) -> Result<()> {

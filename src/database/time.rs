@@ -9,9 +9,23 @@ pub fn text(time: SystemTime) -> String {
     humantime::format_rfc3339_seconds(time).to_string()
 }
 
-/// What [`text`] writes, or the same with another precision.
+/// What [`text`] writes, or the same with another precision or time zone.
 pub fn parse(text: &str) -> anyhow::Result<SystemTime> {
-    humantime::parse_rfc3339(text).with_context(|| format!("`{text}` is no time such as 2026-11-22T18:00:00Z"))
+    let parsed = match offset(text) {
+        Some((instant, is_ahead, seconds)) => humantime::parse_rfc3339(&format!("{instant}Z")).map(|there| {
+            let offset = Duration::from_secs(seconds);
+            if is_ahead { there - offset } else { there + offset }
+        }),
+        None => humantime::parse_rfc3339(text),
+    };
+    parsed.with_context(|| format!("`{text}` is no time such as 2026-11-22T18:00:00Z"))
+}
+
+/// The parts of `2026-11-22T19:00:00+01:00`: all but the zone, whether that is ahead of UTC, and by how many seconds.
+fn offset(text: &str) -> Option<(&str, bool, u64)> {
+    let (instant, zone) = text.split_at_checked(text.len().checked_sub(6)?)?;
+    let (hours, minutes) = zone.strip_prefix(['+', '-'])?.split_once(':')?;
+    Some((instant, zone.starts_with('+'), hours.parse::<u64>().ok()? * 3600 + minutes.parse::<u64>().ok()? * 60))
 }
 
 /// So long from now.
@@ -27,5 +41,20 @@ pub fn age(time: SystemTime, now: SystemTime) -> String {
         60..3600 => format!("{}m", seconds / 60),
         3600..172_800 => format!("{}h", seconds / 3600),
         _ => format!("{}d", seconds / 86_400),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_time_has_a_zone() {
+        let parse = |text| super::parse(text).map(super::text);
+        for same in ["2026-11-22T18:00:00Z", "2026-11-22T19:30:00+01:30", "2026-11-22T13:00:00.25-05:00"] {
+            assert_eq!(parse(same).unwrap(), "2026-11-22T18:00:00Z");
+        }
+        for wrong in ["", "2026-11-22", "2026-11-22T18:00:00", "2026-11-22T18:00:00+1:00", "2026-11-22T18:00:00+aa:00"]
+        {
+            assert!(parse(wrong).is_err(), "{wrong}");
+        }
     }
 }

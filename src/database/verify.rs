@@ -50,15 +50,25 @@ pub async fn verify(
             }
         }
     }
-    // A file has one line for both, and its owner migrates with it.
-    let pooled = match credentials {
-        Credentials::Secrets(_) => engine.pooled(&ready.written.url),
-        Credentials::File(_) => None,
-    };
-    let written = Written { url: pooled.unwrap_or_else(|| ready.written.url.clone()), branch: ready.branch.id };
-    credentials.write(spec, Audience::Workload, &written).await?;
+    publish(spec, engine, credentials, Written { branch: ready.branch.id, ..ready.written }).await?;
     log.info(format!("verified: the workload's credentials are published as `{}`", spec.names.secret));
     Ok(())
+}
+
+/// Publishes a login for the workload.
+pub(super) async fn publish(
+    spec: &Spec<'_>,
+    engine: &dyn Engine,
+    credentials: &Credentials,
+    written: Written,
+) -> Result<()> {
+    // A file has one line for both audiences, and its owner migrates with it.
+    let pooled = match credentials {
+        Credentials::Secrets(_) => engine.pooled(&written.url),
+        Credentials::File(_) => None,
+    };
+    let url = pooled.unwrap_or(written.url);
+    credentials.write(spec, Audience::Workload, &Written { url, branch: written.branch }).await
 }
 
 enum Progress {

@@ -396,18 +396,29 @@ pub struct Baseline {
     /// The database's name at the server (`postgres`, `mysql`, `mariadb`), or in each branch.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub database: Option<String>,
-    /// The provider's project (`neon`), or `ORGANIZATION/DATABASE` (`planetscale`).
+    /// The provider's project (`neon`, `supabase`), `ORGANIZATION/DATABASE` (`planetscale`), or team (`crunchy-bridge`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub project: Option<String>,
-    /// What branches are made from (`neon`: a branch's id; `planetscale`: a branch's name).
+    /// What branches are made from (`neon`: a branch's id; `planetscale`, `dblab`: a branch's name; `aurora`,
+    /// `crunchy-bridge`: a cluster).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parent: Option<String>,
-    /// The base URL of the provider's API, if it is not the usual one.
+    /// Where the provider keeps it (`aurora`: an AWS region).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
+    /// How large a branch's server is (`aurora`: an instance class, such as `db.t4g.medium` or `db.serverless`;
+    /// `supabase`: an instance size; `crunchy-bridge`: a plan).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub size: Option<String>,
+    /// The base URL of the provider's API, if it is not the usual one (`dblab`: required).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub api: Option<Url>,
-    /// Where branches are reached, for the network policies (`postgres`, `mysql`, `mariadb`: required).
+    /// Where branches are reached, for the network policies (`postgres`, `mysql`, `mariadb`, `dblab`, `aurora`: required).
     #[serde(skip_serializing)]
     pub endpoint: Option<Destination>,
+    /// The last port, where each branch has one of its own (`dblab`); `endpoint` has the first.
+    #[serde(skip_serializing)]
+    pub last_port: Option<Port>,
     /// The image with server and data (`embedded`), or with the server that the data are of (`cnpg`), by digest. A new one
     /// is a new database: the Jobs run again.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -83,7 +83,7 @@ impl<'a> Resolver<'a> {
             self.policy_finding(&rules::provided::NOT_PROVIDED, format!("{pointer}/baseline"), message);
             return None;
         };
-        let direct_secret = direct_secret(database);
+        let direct_secret = names::direct_secret(&database.name);
         let mut steps = self.steps(database, pointer, pr);
         let spec = |steps| self.spec(database, baseline_name, baseline, operations, namespace, steps);
         // A push changes the steps, and not the branch.
@@ -159,7 +159,7 @@ impl<'a> Resolver<'a> {
                 namespace: namespace.into(),
                 secret: (*database.name).into(),
                 variable: database.env.as_deref().unwrap_or(VARIABLE).into(),
-                direct_secret: direct_secret(database).into(),
+                direct_secret: names::direct_secret(&database.name).into(),
                 branch: names::provider(&[namespace, &database.name]).into(),
                 role: names::provider(&[namespace, &database.name, "user"]).into(),
                 server: own.then(|| server(database).into()),
@@ -183,7 +183,7 @@ impl<'a> Resolver<'a> {
             guardrails.baselines.iter().find(|(other, _)| *other == name)
         });
         // A server or a project removes its branch by name, whatever it was made from.
-        let place = |baseline: &'a Baseline| (baseline.provider, &baseline.project, &baseline.api);
+        let place = |baseline: &'a Baseline| (baseline.provider, &baseline.project, &baseline.region, &baseline.api);
         let mut places: Vec<(&str, &'a Baseline)> = Vec::with_capacity(2);
         for (name, baseline) in asked.into_iter().chain(restricted) {
             // A server of the preview's own goes with its namespace.
@@ -339,11 +339,6 @@ fn joined(parts: &[&str], step: &str) -> String {
     format!("{}-{}", names::shorten(&stem, names::LABEL - 9), names::hash(parts))
 }
 
-/// The Secret of migrate and seed.
-fn direct_secret(database: &Database) -> String {
-    names::shorten(&format!("{}-direct", database.name), names::LABEL)
-}
-
 /// The `StatefulSet` and Service of an embedded database, or the `Cluster`.
 fn server(database: &Database) -> String {
     names::shorten(&format!("database-{}", database.name), SERVER)
@@ -365,12 +360,15 @@ fn is_own(provider: Provider) -> bool {
 /// Where a branch is reached. A hosted provider's addresses change: who wants them narrow says so.
 fn endpoint(name: &str, baseline: &Baseline) -> Option<Peers> {
     match &baseline.endpoint {
-        Some(endpoint) => Some(peers(name, endpoint)),
+        Some(endpoint) => {
+            Some(Peers { end_port: baseline.last_port.map(std::num::NonZero::get), ..peers(name, endpoint) })
+        }
         None if is_hosted(baseline.provider) => Some(Peers {
             name: name.to_owned(),
             pods: Vec::new(),
             blocks: vec![public_internet()],
             ports: hosted_ports(baseline.provider).to_vec(),
+            end_port: None,
         }),
         None => None,
     }
@@ -378,7 +376,7 @@ fn endpoint(name: &str, baseline: &Baseline) -> Option<Peers> {
 
 /// Whether branches and API are the provider's, on the public internet.
 fn is_hosted(provider: Provider) -> bool {
-    matches!(provider, Provider::Neon | Provider::Planetscale)
+    matches!(provider, Provider::Neon | Provider::Planetscale | Provider::Supabase | Provider::CrunchyBridge)
 }
 
 /// Neon's pooler has its database's port; a database of `PlanetScale` is of either kind.
@@ -394,8 +392,32 @@ fn job_peers(operations: &Operations, baseline: &Baseline) -> Peers {
     if blocks.is_empty() {
         blocks.push(Block { cidr: "0.0.0.0/0".into(), except: Vec::new() });
     }
-    if is_hosted(baseline.provider) {
+    let mut pods = Vec::new();
+    // An Aurora cluster is in a network of one's own, its API is not.
+    let is_public = is_hosted(baseline.provider) || baseline.provider == Provider::Aurora;
+    if is_public {
         blocks.push(public_internet());
     }
-    Peers { name: "api".into(), pods: Vec::new(), blocks, ports: api.ports.iter().map(|port| port.get()).collect() }
+    // The engine's API is where its clones are, and RDS may have an endpoint inside the network.
+    if let (Provider::Dblab | Provider::Aurora, Some(endpoint)) = (baseline.provider, &baseline.endpoint) {
+        let endpoint = peers("api", endpoint);
+        blocks.extend(endpoint.blocks);
+        pods.extend(endpoint.pods);
+    }
+    let mut ports: Vec<u16> = api.ports.iter().map(|port| port.get()).collect();
+    let api_port = baseline.api.as_deref().map_or_else(|| is_public.then_some(443), port);
+    if let Some(port) = api_port.filter(|port| !ports.contains(port)) {
+        ports.push(port);
+    }
+    Peers { name: "api".into(), pods, blocks, ports, end_port: None }
+}
+
+/// The port that a URL leads to.
+fn port(url: &str) -> Option<u16> {
+    let (scheme, rest) = url.split_once("://")?;
+    let authority = rest.split(['/', '?', '#']).next()?;
+    match authority.rsplit_once(':') {
+        Some((_, port)) if !port.ends_with(']') => port.parse().ok(),
+        _ => Some(if scheme == "http" { 80 } else { 443 }),
+    }
 }

@@ -100,6 +100,8 @@ pub struct Peers {
     pub pods: Vec<PodPeer>,
     pub blocks: Vec<Block>,
     pub ports: Vec<u16>,
+    /// The last port of a range that the only one of `ports` begins.
+    pub end_port: Option<u16>,
 }
 
 #[derive(Clone, Debug, JsonSchema, Serialize)]

@@ -61,6 +61,11 @@ pub fn provider(parts: &[&str]) -> String {
     format!("{}_{hash}", &plain[..plain.len().min(PROVIDER - hash.len() - 1)])
 }
 
+/// The Secret of a database's migrate and seed.
+pub fn direct_secret(database: &str) -> String {
+    shorten(&format!("{database}-direct"), LABEL)
+}
+
 /// Eight characters that stand for all `parts`, each with its length, so that no two lists of parts look the same.
 ///
 /// Forty bits can be collided by trying, whatever the function: only for what is a preview's own.

@@ -60,6 +60,7 @@ impl Resolver<'_> {
                 pods: vec![pods(&dns.namespace, &dns.pod_labels)],
                 blocks: dns.cidrs.iter().map(|cidr| Block { cidr: cidr.text.clone(), except: Vec::new() }).collect(),
                 ports: vec![dns.port.get()],
+                end_port: None,
             },
             dns_port: dns.port.to_string(),
             ingress: self.ingress_peers(services, routes),
@@ -68,6 +69,7 @@ impl Resolver<'_> {
                 pods: vec![pods(&telemetry.namespace, &telemetry.pod_labels)],
                 blocks: Vec::new(),
                 ports: vec![telemetry.port.get()],
+                end_port: None,
             }),
             egress,
             names,
@@ -104,6 +106,7 @@ impl Resolver<'_> {
                 pods: Vec::new(),
                 blocks: vec![public_internet()],
                 ports: vec![destination.port.get()],
+                end_port: None,
             }),
             _ => egress.push(peers(name, destination)),
         }
@@ -146,6 +149,7 @@ pub(super) fn peers(name: &str, destination: &Destination) -> Peers {
         pods: destination.namespace.iter().map(|namespace| pods(namespace, &destination.pod_labels)).collect(),
         blocks: destination.cidrs.iter().map(|cidr| Block { cidr: cidr.text.clone(), except: Vec::new() }).collect(),
         ports: vec![destination.port.get()],
+        end_port: None,
     }
 }
 

@@ -1,7 +1,9 @@
 //! Who says that a baseline is sanitized has signed it.
 
+use std::time::SystemTime;
+
 use crate::{
-    finding::{Finding, InputFile, Owner, Rule, Severity, Subject},
+    finding::{Finding, InputFile, Owner, Rule, Severity, Subject, visible},
     input::{GuardrailsSpec, PolicySpec, guardrails::Baseline},
 };
 
@@ -25,8 +27,40 @@ pub static ATTESTATION_UNCHECKED: Rule = Rule {
                   marker that `dayfly db prepare-baseline` leaves inside it, and nobody has signed that.",
 };
 
+pub static ATTESTATION_TOO_OLD: Rule = Rule {
+    code: "attestation-too-old",
+    severity: Severity::Error,
+    summary: "a baseline was sanitized lately",
+    explanation: "`sanitized.maxAge` counts from the time in the attestation. Rendering knows no time, so only `dayfly check --at TIME` \
+                  says this; inside the cluster `dayfly db provision` does.",
+};
+
 /// Checks the baselines that a policy may get, each once.
 pub(crate) fn check(policy: &PolicySpec, guardrails: &GuardrailsSpec) -> Vec<Finding> {
+    each(policy, guardrails, |name, baseline| problem(name, baseline, guardrails))
+}
+
+/// Checks how old their attestations are at a time.
+pub(crate) fn check_age(policy: &PolicySpec, guardrails: &GuardrailsSpec, at: SystemTime) -> Vec<Finding> {
+    each(policy, guardrails, |name, baseline| {
+        let sanitized = baseline.sanitized.as_ref()?;
+        // An attestation that cannot be read was reported already.
+        let made = sanitized.attestation.as_ref()?.statement().ok()?.predicate.at;
+        let age = humantime::parse_rfc3339(&made).map(|made| at.duration_since(made).unwrap_or_default());
+        let message = match age {
+            Ok(age) if age.as_secs() <= sanitized.max_age.seconds => return None,
+            Ok(_) => format!("the baseline `{name}` was sanitized at {made}, longer ago than {}", sanitized.max_age),
+            Err(_) => format!("the attestation of the baseline `{name}` has no time, but `{}`", visible(&made)),
+        };
+        Some((&ATTESTATION_TOO_OLD, message))
+    })
+}
+
+fn each(
+    policy: &PolicySpec,
+    guardrails: &GuardrailsSpec,
+    problem: impl Fn(&str, &Baseline) -> Option<(&'static Rule, String)>,
+) -> Vec<Finding> {
     let mut names: Vec<&str> = Vec::new();
     for database in &policy.databases {
         let asked = guardrails.baselines.get(&database.baseline);
@@ -38,7 +72,7 @@ pub(crate) fn check(policy: &PolicySpec, guardrails: &GuardrailsSpec) -> Vec<Fin
         }
     }
     let found = names.into_iter().filter_map(|name| {
-        let (rule, message) = problem(name, guardrails.baselines.get(name)?, guardrails)?;
+        let (rule, message) = problem(name, guardrails.baselines.get(name)?)?;
         let subject = Subject::Input(InputFile::Guardrails, format!("/spec/baselines/{name}/sanitized"));
         Some(Finding::new(rule, Owner::Platform, subject, message))
     });

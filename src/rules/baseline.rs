@@ -26,9 +26,12 @@ pub static BASELINE_INCOMPLETE: Rule = Rule {
     severity: Severity::Error,
     summary: "a baseline has what its provider needs",
     explanation: "`postgres`, `mysql` and `mariadb`: `database` and `endpoint`. `neon`: `project` and `parent`. `planetscale`: \
-                  `project` (`ORGANIZATION/DATABASE`) and `parent`. `embedded`: `image`. `cnpg`: `database`, \
-                  `image` and `cluster`. `anonymized` is for `neon`; its columns \
-                  are `SCHEMA.TABLE.COLUMN`, each with a `function` or a `value`.",
+                  `project` (`ORGANIZATION/DATABASE`) and `parent`. `supabase`: `project`. `crunchy-bridge`: `project` (a team's \
+                  id), `parent` (a cluster's id) and `database`. `aurora`: `region`, `parent` (a cluster), `database`, `size` (an \
+                  instance class) and `endpoint`. `dblab`: `api`, `parent` (a branch of the engine's), `database` and `endpoint`. \
+                  `embedded`: `image`. `cnpg`: `database`, `image` and `cluster`. `anonymized` \
+                  is for `neon`; its columns are `SCHEMA.TABLE.COLUMN`, each with a `function` or \
+                  a `value`.",
 };
 
 pub(crate) fn is_safe(name: &str, baseline: &Baseline) -> Result<(), String> {
@@ -74,10 +77,25 @@ pub(crate) fn is_complete(name: &str, baseline: &Baseline) -> Result<(), String>
             ("image", baseline.image.is_some()),
             ("cluster", baseline.cluster.is_some()),
         ],
-        // TODO-ENGINES
-        Provider::Supabase | Provider::CrunchyBridge | Provider::Aurora | Provider::Dblab => {
-            &[("project", baseline.project.is_some())]
-        }
+        Provider::Aurora => &[
+            ("region", baseline.region.is_some()),
+            ("parent", baseline.parent.is_some()),
+            ("database", baseline.database.is_some()),
+            ("size", baseline.size.is_some()),
+            ("endpoint", baseline.endpoint.is_some()),
+        ],
+        Provider::Dblab => &[
+            ("api", baseline.api.is_some()),
+            ("parent", baseline.parent.is_some()),
+            ("database", baseline.database.is_some()),
+            ("endpoint", baseline.endpoint.is_some()),
+        ],
+        Provider::CrunchyBridge => &[
+            ("project", baseline.project.is_some()),
+            ("parent", baseline.parent.is_some()),
+            ("database", baseline.database.is_some()),
+        ],
+        Provider::Supabase => &[("project", baseline.project.is_some())],
     };
     if let Some((field, _)) = needed.iter().find(|(_, is_there)| !is_there) {
         return Err(format!("the baseline `{name}` has no `{field}`"));
@@ -118,4 +136,35 @@ fn is_maskable(name: &str, baseline: &Baseline, anonymized: &Anonymized) -> Resu
 pub(crate) fn column_parts(column: &str) -> Option<[&str; 3]> {
     let parts: Vec<&str> = column.split('.').collect();
     <[&str; 3]>::try_from(parts).ok().filter(|parts| parts.iter().all(|part| !part.is_empty()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Baseline, is_complete};
+
+    #[test]
+    fn says_what_a_hosted_baseline_lacks() {
+        let said = |fields: &str| {
+            let baseline: Baseline = serde_json::from_str(&format!("{{{fields}}}")).unwrap();
+            is_complete("shop", &baseline).err().unwrap_or_default()
+        };
+        let neon = r#""provider": "neon", "project": "p", "parent": "br-1""#;
+        let mask =
+            |column: &str, how: &str| format!(r#"{neon}, "anonymized": {{"mask": [{{"column": "{column}"{how}}}]}}"#);
+        let function = r#", "function": "anon.fake_email()""#;
+        assert_eq!(said(neon), "");
+        assert_eq!(said(&mask("public.users.email", function)), "");
+        assert!(said(&mask("users.email", function)).contains("SCHEMA.TABLE.COLUMN"));
+        assert!(said(&mask("public.users.email", "")).contains("exactly one of `function` and `value`"));
+        assert!(said(&format!(r#"{neon}, "anonymized": {{"mask": []}}"#)).contains("masks no column"));
+        let planetscale =
+            |project: &str| said(&format!(r#""provider": "planetscale", "project": "{project}", "parent": "main""#));
+        assert_eq!(planetscale("acme/shop"), "");
+        for wrong in ["shop", "acme/", "acme/shop/main"] {
+            assert!(planetscale(wrong).contains("ORGANIZATION/DATABASE"), "{wrong}");
+        }
+        let elsewhere = mask("public.users.email", function).replace("neon", "postgres");
+        let elsewhere = format!(r#"{elsewhere}, "database": "d", "endpoint": {{"port": 5432}}"#);
+        assert!(said(&elsewhere).contains("which `postgres` does not do"), "{}", said(&elsewhere));
+    }
 }

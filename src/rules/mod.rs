@@ -66,6 +66,7 @@ pub static ALL: &[&Rule] = &[
     &access::ACCESS_NOT_ENFORCEABLE,
     &application::APPLICATION_SOURCE,
     &argocd_source::ARGOCD_SOURCE,
+    &attestation::ATTESTATION_TOO_OLD,
     &attestation::ATTESTATION_UNCHECKED,
     &input::BAD_EXPRESSION,
     &baseline::BASELINE_INCOMPLETE,

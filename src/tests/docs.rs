@@ -11,7 +11,8 @@
 //! | `console` | lines with `$ ` are run, what stands below is compared: output, then errors, then `[exit N]` if N is not 0; a line `...` stands for any lines |
 //! | `yaml` | not run; read with dayfly's own reader, and decoded if it is a policy or guardrails |
 //! | `yaml file=PATH` | the same, and the very content of that file |
-//! | `json`, `text`, `dockerfile` | not looked at |
+//! | `sql recipe=NAME`, and so `sh` and `yaml` | not run here: a test of `e2e/databases` takes it from the page and runs it |
+//! | `json`, `text`, `dockerfile`, `sql` | not looked at |
 //!
 //! `dayfly …` and `cargo run --release -- …` run in this process. `cargo test` is what runs this; that it works on a fresh
 //! machine, and that cargo's release build does, is for `.ci/run` to show. Files below `my-app/` are made in a folder that
@@ -413,9 +414,12 @@ fn severity(rule: &Rule) -> &'static str {
 
 /// The pages that people write and all others, by their path in the repository.
 fn pages() -> Vec<String> {
-    let mut pages: Vec<String> = fs::read_dir(root().join("docs"))
-        .expect("docs/")
-        .map(|entry| format!("docs/{}", entry.expect("a file").file_name().to_string_lossy()))
+    let mut pages: Vec<String> = ["docs", "docs/databases"]
+        .iter()
+        .flat_map(|folder| {
+            let entries = fs::read_dir(root().join(folder)).expect("a folder of pages");
+            entries.map(move |entry| format!("{folder}/{}", entry.expect("a file").file_name().to_string_lossy()))
+        })
         .filter(|path| is_markdown(path))
         .collect();
     pages.extend(["README.md".to_owned(), "CHANGELOG.md".to_owned()]);
@@ -518,6 +522,7 @@ fn hold(block: &mut Block, scratch: &Scratch) -> Result<(), String> {
             }
             Err(format!("the program says:\n{}", fresh.join("\n")))
         }
+        ["sql" | "sh" | "yaml", recipe] if recipe.starts_with("recipe=") => recipe_is_run(&recipe["recipe=".len()..]),
         ["yaml"] => yaml_holds(&block.content.join("\n")),
         ["yaml", file] => {
             let path = file.strip_prefix("file=").ok_or_else(|| format!("`{file}` is no `file=PATH`"))?;
@@ -530,9 +535,24 @@ fn hold(block: &mut Block, scratch: &Scratch) -> Result<(), String> {
             }
             yaml_holds(&block.content.join("\n"))
         }
-        ["sh", "cluster"] | ["json" | "text" | "dockerfile"] => Ok(()),
+        ["sh", "cluster"] | ["json" | "text" | "dockerfile" | "sql"] => Ok(()),
         _ => Err(format!("nobody knows what a block `{}` is", block.info)),
     }
+}
+
+/// A test of databases names it.
+fn recipe_is_run(name: &str) -> Result<(), String> {
+    let tests = fs::read_dir(root().join("e2e/databases")).map_err(|error| error.to_string())?;
+    let quoted = format!("\"{name}\"");
+    let names_it = |path: PathBuf| fs::read_to_string(path).is_ok_and(|text| text.contains(&quoted));
+    if tests
+        .flatten()
+        .map(|file| file.path())
+        .any(|path| path.extension().is_some_and(|end| end == "rs") && names_it(path))
+    {
+        return Ok(());
+    }
+    Err(format!("no test of e2e/databases runs the recipe `{name}`"))
 }
 
 /// Commands, one a line, longer ones with `\` at the line's end.

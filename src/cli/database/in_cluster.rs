@@ -25,7 +25,7 @@ use crate::{
         failure::Refused,
         kubernetes::{self, Kubernetes},
         log::{Log, LogFormat},
-        prepare, provision,
+        prepare, provision, rotate,
         spec::{self, BaselineSpec, Spec},
         steps::{self, Step},
         sweep, verify,
@@ -41,7 +41,7 @@ const DEADLINE: u64 = 900;
 #[derive(Debug, Subcommand)]
 pub(super) enum InClusterCommand {
     /// Make the branch and its login, check its data, publish the credentials for migrate and seed
-    Provision(BranchArgs),
+    Provision(ProvisionArgs),
     /// Run the team's migrations on the branch, once for each image and command
     Migrate(StepArgs),
     /// Run the team's seed program on the branch, once for each image and command
@@ -83,6 +83,15 @@ pub(super) struct BranchArgs {
     /// How progress is printed on standard error
     #[arg(long, value_enum, default_value = "text", value_name = "FORMAT")]
     log: LogFormat,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct ProvisionArgs {
+    #[command(flatten)]
+    branch: BranchArgs,
+    /// Make the login's password anew, though it works: whoever has the old one is out
+    #[arg(long)]
+    rotate: bool,
 }
 
 #[derive(Args, Debug)]
@@ -161,11 +170,16 @@ pub(super) fn run(
     err: &mut dyn Write,
 ) -> Result<ExitCode> {
     match command {
-        InClusterCommand::Provision(args) => on_branch(&args, "provision", colour, err, async |spec, log| {
-            let credentials = Credentials::open(args.env_file.as_deref(), log)?;
-            let engine = engine::open(&spec.baseline, log)?;
-            provision::provision(spec, &*engine, &credentials, log).await.map(drop)
-        }),
+        InClusterCommand::Provision(ProvisionArgs { branch: args, rotate }) => {
+            on_branch(&args, "provision", colour, err, async |spec, log| {
+                let credentials = Credentials::open(args.env_file.as_deref(), log)?;
+                let engine = engine::open(&spec.baseline, log)?;
+                if rotate {
+                    rotate::rotate(spec, &*engine, &credentials, log).await?;
+                }
+                provision::provision(spec, &*engine, &credentials, log).await.map(drop)
+            })
+        }
         InClusterCommand::Migrate(args) => step(Step::Migrate, &args, colour, err),
         InClusterCommand::Seed(args) => step(Step::Seed, &args, colour, err),
         InClusterCommand::Verify(VerifyArgs { branch: args, wait }) => {

@@ -1,11 +1,15 @@
 //! What makes branches: one file a provider, behind one small trait.
 
+pub mod aurora;
 pub mod cnpg;
+pub mod crunchy_bridge;
+pub mod dblab;
 pub mod embedded;
 pub mod mysql;
 pub mod neon;
 pub mod planetscale;
 pub mod postgres;
+pub mod supabase;
 
 use std::time::SystemTime;
 
@@ -89,13 +93,21 @@ pub fn open(baseline: &BaselineSpec<'_>, log: &Log) -> Result<Box<dyn Engine>> {
         Provider::Postgres => Box::new(postgres::Postgres::new(admin_url(&baseline.name)?, entry, log)?),
         Provider::Cnpg => Box::new(cnpg::Cnpg::new(&baseline.name, entry.database.as_deref(), log)?),
         Provider::Embedded => Box::new(embedded::Embedded::new(&baseline.name, log)),
+        Provider::Aurora => Box::new(aurora::Aurora::new(admin_url(&baseline.name)?, entry, log)?),
+        Provider::CrunchyBridge => {
+            Box::new(crunchy_bridge::CrunchyBridge::new(&key(&baseline.name, crunchy_bridge::KEY)?, entry, log)?)
+        }
+        Provider::Supabase => {
+            let admin = admin_url(&baseline.name).ok();
+            Box::new(supabase::Supabase::new(&key(&baseline.name, supabase::TOKEN)?, entry, admin, log)?)
+        }
+        Provider::Dblab => Box::new(dblab::Dblab::new(key(&baseline.name, dblab::TOKEN)?, entry, log)?),
         Provider::Neon => Box::new(neon::Neon::new(&key(&baseline.name, neon::KEY)?, entry, log)?),
-        Provider::Mysql | Provider::Mariadb => Box::new(mysql::Mysql::new(admin_url(&baseline.name)?, entry, log)?),
+        Provider::Mysql | Provider::Mariadb => Box::new(mysql::Mysql::new(&admin_url(&baseline.name)?, entry, log)?),
         Provider::Planetscale => {
             let [id, token] = planetscale::KEYS.map(|name| key(&baseline.name, name));
             Box::new(planetscale::PlanetScale::new([&id?, &token?], entry, log)?)
         }
-        provider => anyhow::bail!("databases of provider `{}` cannot be made yet", provider.name()),
     })
 }
 
@@ -107,10 +119,14 @@ pub fn has_key(baseline: &BaselineSpec<'_>) -> bool {
 /// The environment variables with a provider's key: none of them is handed to the team's programs.
 pub fn keys(baseline: &BaselineSpec<'_>) -> Vec<String> {
     match baseline.entry.provider {
-        Provider::Postgres | Provider::Mysql | Provider::Mariadb | Provider::Aurora => {
-            let own = admin_variable(&baseline.name);
-            vec![if variable(&own).is_some() { own } else { ADMIN_URL.to_owned() }]
+        Provider::Postgres | Provider::Mysql | Provider::Mariadb => vec![admin_key(&baseline.name)],
+        Provider::Aurora => aurora::keys().into_iter().chain([admin_key(&baseline.name)]).collect(),
+        Provider::CrunchyBridge => vec![crunchy_bridge::KEY.to_owned()],
+        Provider::Supabase => {
+            let admin = Some(admin_key(&baseline.name)).filter(|name| variable(name).is_some());
+            admin.into_iter().chain([supabase::TOKEN.to_owned()]).collect()
         }
+        Provider::Dblab => vec![dblab::TOKEN.to_owned()],
         Provider::Neon => vec![neon::KEY.to_owned()],
         Provider::Planetscale => planetscale::KEYS.map(str::to_owned).to_vec(),
         _ => Vec::new(),
@@ -122,6 +138,12 @@ const ADMIN_URL: &str = "DAYFLY_DATABASE_ADMIN_URL";
 /// A baseline on a second server has a variable of its own: `DAYFLY_DATABASE_ADMIN_URL_STOREFRONT`.
 fn admin_variable(baseline: &str) -> String {
     format!("{ADMIN_URL}_{}", baseline.to_uppercase().replace('-', "_"))
+}
+
+/// The variable that has a baseline's administrator here.
+fn admin_key(baseline: &str) -> String {
+    let own = admin_variable(baseline);
+    if variable(&own).is_some() { own } else { ADMIN_URL.to_owned() }
 }
 
 /// A provider's key.

@@ -46,7 +46,7 @@ impl<'a> Account<'a> {
         }
         let sha1 = |bytes: &[u8]| digest(&SHA1_FOR_LEGACY_USE_ONLY, bytes);
         let hash = sha1(sha1(password.as_bytes()).as_ref());
-        let hex: String = hash.as_ref().iter().map(|byte| format!("{byte:02X}")).collect();
+        let hex = hash.as_ref().iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02X}"));
         format!("IDENTIFIED VIA mysql_native_password USING '*{hex}'")
     }
 

@@ -47,7 +47,7 @@ const LOCK_WAIT_TIMEOUT: u16 = 1205;
 const PARSE_ERROR: u16 = 1064;
 
 impl Mysql {
-    pub fn new(admin: ConnectionUrl, baseline: &Baseline, log: &Log) -> Result<Self> {
+    pub fn new(admin: &ConnectionUrl, baseline: &Baseline, log: &Log) -> Result<Self> {
         if !admin.is_mysql() {
             bail!("the administrator's URL is of another kind of server: write `mysql://USER:PASSWORD@HOST:PORT/`");
         }
@@ -131,21 +131,18 @@ impl Mysql {
     }
 
     async fn drop_database(&self, conn: &mut Conn, name: &str) -> Result<()> {
-        self.patiently(
+        patiently(
             conn,
             &format!("DROP DATABASE IF EXISTS {}", identifier(name)),
             &format!("sessions in `{name}` to end"),
+            &self.log,
         )
         .await
         .with_context(|| format!("the database `{name}` cannot be dropped"))
     }
-
-    /// Runs a statement until nobody's lock is in its way.
-    async fn patiently(&self, conn: &mut Conn, sql: &str, what: &str) -> Result<()> {
-        patiently(conn, sql, what, &self.log).await
-    }
 }
 
+/// Runs a statement until nobody's lock is in its way.
 async fn patiently(conn: &mut Conn, sql: &str, what: &str, log: &Log) -> Result<()> {
     loop {
         match conn.query_drop(sql).await {

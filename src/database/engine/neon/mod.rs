@@ -41,7 +41,7 @@ const API: &str = "https://console.neon.tech/api/v2";
 pub(super) const KEY: &str = "NEON_API_KEY";
 
 /// The farthest that Neon lets an expiry lie ahead, and a minute for clocks that differ.
-const LONGEST_LEASE: Duration = Duration::from_secs(30 * 86_400 - 60);
+const LONGEST_LEASE: Duration = Duration::from_mins(30 * 24 * 60 - 1);
 
 /// In an annotation: made by dayfly, in the format's first version.
 const DAYFLY: (&str, &str) = ("dayfly", "1");

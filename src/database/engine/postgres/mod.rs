@@ -5,12 +5,12 @@
 //! name is complete and marked, whenever a Job was killed. An advisory lock keeps Jobs of one branch apart.
 
 mod ownership;
+pub(super) mod role;
 
 use std::time::SystemTime;
 
 use anyhow::{Context as _, Result};
 use async_trait::async_trait;
-use postgres_protocol::password::scram_sha_256;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio_postgres::{Client, error::SqlState};
@@ -25,17 +25,13 @@ use crate::{
         random,
         retry::Pauses,
         session::{
-            self, NoSession, Session,
-            postgres::{connect, identifier, literal, plain},
+            self, Session,
+            postgres::{identifier, literal, plain},
         },
         spec::Spec,
-        time,
     },
     input::guardrails::Baseline,
 };
-
-/// Sessions that one preview may have.
-const CONNECTIONS: u32 = 30;
 
 pub struct Postgres {
     admin: ConnectionUrl,
@@ -89,19 +85,7 @@ impl Postgres {
 
     /// A connection as administrator, to the maintenance database.
     async fn connect(&self) -> Result<Client> {
-        let mut pauses = Pauses::short();
-        loop {
-            match connect(&self.admin).await {
-                Ok(client) => return Ok(client),
-                Err(NoSession::Rejected(error)) => {
-                    return Err(error).with_context(|| format!("the server refuses the administrator {}", self.admin));
-                }
-                Err(NoSession::Unreachable(error)) => {
-                    self.log.doing(format!("waiting for the server of {}: {error:#}", self.admin));
-                    pauses.wait().await;
-                }
-            }
-        }
+        role::enter(&self.admin, &self.log).await
     }
 
     /// The same, alone with one branch: other Jobs wait.
@@ -154,7 +138,8 @@ impl Postgres {
             making: Some(format!("dayfly_{}", random::nonce())),
         };
         let sql = format!(
-            "BEGIN; CREATE ROLE {role} NOLOGIN CONNECTION LIMIT {CONNECTIONS}; COMMENT ON ROLE {role} IS {comment}; COMMIT",
+            "BEGIN; CREATE ROLE {role} NOLOGIN CONNECTION LIMIT {}; COMMENT ON ROLE {role} IS {comment}; COMMIT",
+            role::CONNECTIONS,
             role = identifier(role_name),
             comment = literal(&serde_json::to_string(&comment)?),
         );
@@ -276,18 +261,6 @@ impl Postgres {
             users.join(", ")
         )
     }
-
-    /// Nobody may come, and whoever is there goes.
-    async fn revoke(&self, client: &Client, role: &str) -> Result<()> {
-        client.batch_execute(&format!("ALTER ROLE {} NOLOGIN", identifier(role))).await.map_err(plain)?;
-        // VALID UNTIL and NOLOGIN stop new sessions only.
-        client
-            .execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = $1", &[&role])
-            .await
-            .map_err(plain)
-            .context("the branch's sessions cannot be ended: the administrator needs pg_signal_backend")?;
-        Ok(())
-    }
 }
 
 #[async_trait(?Send)]
@@ -312,15 +285,7 @@ impl Engine for Postgres {
 
     async fn login(&self, spec: &Spec<'_>, branch: &Branch) -> Result<ConnectionUrl> {
         let client = self.connect_for(&spec.names.branch).await?;
-        let password = random::password();
-        // The server sees a verifier, and so does its log.
-        let sql = format!(
-            "ALTER ROLE {} LOGIN PASSWORD {} VALID UNTIL {}",
-            identifier(&spec.names.role),
-            literal(&scram_sha_256(password.as_bytes())),
-            literal(&time::text(time::after(spec.lease_seconds))),
-        );
-        client.batch_execute(&sql).await.map_err(plain).context("the branch's role cannot be given a password")?;
+        let password = role::set_password(&client, &spec.names.role, spec.lease_seconds).await?;
         let elsewhere = client
             .query(
                 "SELECT datname::text FROM pg_database WHERE datallowconn AND datname <> $1 AND has_database_privilege($2, oid, 'CONNECT')",
@@ -349,8 +314,7 @@ impl Engine for Postgres {
     async fn renew(&self, branch: &Branch, until: SystemTime) -> Result<()> {
         let client = self.connect_for(&branch.name).await?;
         if let Some((_, Some(role))) = parts(&client, branch).await? {
-            let sql = format!("ALTER ROLE {} VALID UNTIL {}", identifier(&role), literal(&time::text(until)));
-            client.batch_execute(&sql).await.map_err(plain)?;
+            role::renew(&client, &role, until).await?;
         }
         Ok(())
     }
@@ -359,7 +323,7 @@ impl Engine for Postgres {
         let client = self.connect_for(&branch.name).await?;
         let Some((database_name, role_name)) = parts(&client, branch).await? else { return Ok(()) };
         if let Some(role) = &role_name {
-            self.revoke(&client, role).await?;
+            role::revoke(&client, role).await?;
         }
         self.drop_database(&client, &database_name).await?;
         if let Some(role) = role_name {

@@ -27,6 +27,8 @@ pub(super) async fn set_up(admin: &ConnectionUrl, client: &Client, name: &str, r
     })?;
     let owner = single_owner(&inside).await?;
     let worker = match &owner {
+        // From an attempt before.
+        Owner::Plain(owner) if owner == role => role,
         Owner::Plain(owner) => {
             client
                 .batch_execute(&format!("GRANT {} TO {}", identifier(owner), identifier(role)))

@@ -1,0 +1,465 @@
+//! Amazon Aurora for PostgreSQL: a copy-on-write clone of a cluster, with one instance and one role.
+//!
+//! The mark is the cluster's tags, given in the very call that makes it: whoever may tag clusters here could forge it. RDS
+//! deletes clusters by name, so the cluster's resource id, which no other ever has, is compared right before.
+//!
+//! A clone has the baseline's logins and passwords. The administrator's is used to make the environment's own role, and never
+//! given away. AWS ends nothing by itself: the lease is the role's `VALID UNTIL`, and the sweep does the rest.
+
+mod api;
+mod sign;
+
+use std::{
+    collections::BTreeMap,
+    time::{Duration, SystemTime},
+};
+
+use anyhow::{Context as _, Result, bail};
+use async_trait::async_trait;
+use roxmltree::Node;
+use serde_json::Value;
+
+pub(super) use self::api::keys;
+use self::api::{Rds, child, items, parse, text_of};
+use super::{Branch, Engine, postgres::role};
+use crate::{
+    database::{
+        connection::ConnectionUrl,
+        failure::refuse,
+        http::{api_error, is_ambiguous},
+        log::Log,
+        mark::Mark,
+        retry::Pauses,
+        session::{self, Session},
+        spec::Spec,
+        time,
+    },
+    input::guardrails::Baseline,
+};
+
+/// What begins the keys of dayfly's tags.
+const TAGS: &str = "dayfly:";
+
+/// The tag besides the mark: when the lease ends.
+const EXPIRES: &str = "expires";
+
+/// States of clusters and instances that do not pass.
+const FAILED: [&str; 8] = [
+    "cloning-failed",
+    "failed",
+    "inaccessible-encryption-credentials",
+    "incompatible-network",
+    "incompatible-parameters",
+    "incompatible-restore",
+    "restore-error",
+    "storage-full",
+];
+
+pub struct Aurora {
+    rds: Rds,
+    admin: ConnectionUrl,
+    region: String,
+    parent: String,
+    database: String,
+    size: String,
+    log: Log,
+}
+
+struct Cluster {
+    name: String,
+    /// Never another cluster's.
+    resource: String,
+    arn: String,
+    status: String,
+    engine: String,
+    endpoint: String,
+    port: u16,
+    tags: BTreeMap<String, String>,
+    instances: usize,
+    security_groups: Vec<String>,
+    /// What a clone shares with its source only if it is told to.
+    inherited: Vec<(&'static str, String)>,
+}
+
+impl Cluster {
+    fn read(node: Node<'_, '_>) -> Self {
+        let text = |name: &str| text_of(node, name).unwrap_or_default().to_owned();
+        let tags = items(node, "TagList").filter_map(|tag| {
+            let key = text_of(tag, "Key")?.strip_prefix(TAGS)?;
+            Some((key.to_owned(), text_of(tag, "Value").unwrap_or_default().to_owned()))
+        });
+        let groups = items(node, "VpcSecurityGroups").filter_map(|group| text_of(group, "VpcSecurityGroupId"));
+        let capacity = child(node, "ServerlessV2ScalingConfiguration");
+        let capacity = |name| capacity.and_then(|node| text_of(node, name)).unwrap_or_default().to_owned();
+        let inherited = [
+            ("DBSubnetGroupName", text("DBSubnetGroup")),
+            ("DBClusterParameterGroupName", text("DBClusterParameterGroup")),
+            ("ServerlessV2ScalingConfiguration.MinCapacity", capacity("MinCapacity")),
+            ("ServerlessV2ScalingConfiguration.MaxCapacity", capacity("MaxCapacity")),
+        ];
+        Self {
+            name: text("DBClusterIdentifier"),
+            resource: text("DbClusterResourceId"),
+            arn: text("DBClusterArn"),
+            status: text("Status"),
+            engine: text("Engine"),
+            endpoint: text("Endpoint"),
+            port: text("Port").parse().unwrap_or(5432),
+            tags: tags.collect(),
+            instances: items(node, "DBClusterMembers").count(),
+            security_groups: groups.map(str::to_owned).collect(),
+            inherited: inherited.into_iter().filter(|(_, value)| !value.is_empty()).collect(),
+        }
+    }
+
+    /// A cluster that is dayfly's.
+    fn branch(&self) -> Option<Branch> {
+        let mut fields: serde_json::Map<String, Value> =
+            self.tags.iter().map(|(key, value)| (key.clone(), Value::from(value.as_str()))).collect();
+        // A tag takes no comma.
+        fields.insert("secrets".into(), self.tags.get("secrets")?.replace(' ', ",").into());
+        Some(Branch {
+            id: self.resource.clone(),
+            name: self.name.clone(),
+            mark: serde_json::from_value(Value::Object(fields)).ok()?,
+            expires: self.tags.get(EXPIRES).and_then(|at| time::parse(at).ok()),
+            cost: None,
+            is_complete: self.status == "available" && self.instances > 0,
+        })
+    }
+}
+
+impl Aurora {
+    pub fn new(admin: ConnectionUrl, baseline: &Baseline, log: &Log) -> Result<Self> {
+        let region = baseline.region.clone().context("the baseline has no `region`")?;
+        Ok(Self {
+            rds: Rds::new(baseline.api.as_deref(), &region, log)?,
+            admin,
+            region,
+            parent: baseline.parent.clone().context("the baseline has no `parent`")?,
+            database: baseline.database.clone().context("the baseline has no `database`")?,
+            size: baseline.size.clone().context("the baseline has no `size`")?,
+            log: log.clone(),
+        })
+    }
+
+    /// All clusters here, or the one with a name.
+    async fn clusters(&self, name: Option<&str>) -> Result<Vec<Cluster>> {
+        let mut clusters = Vec::new();
+        let mut page: Option<String> = None;
+        loop {
+            let mut parameters: Vec<(String, String)> = Vec::new();
+            parameters.extend(name.map(|name| pair("DBClusterIdentifier", name)));
+            parameters.extend(page.as_deref().map(|page| pair("Marker", page)));
+            let text = match self.rds.call("DescribeDBClusters", &parameters).await {
+                Ok(text) => text,
+                Err(error) if has_code(&error, "DBClusterNotFoundFault") => return Ok(Vec::new()),
+                Err(error) => return Err(error),
+            };
+            let document = parse(&text)?;
+            let result = document.descendants().find(|node| node.has_tag_name("DescribeDBClustersResult"));
+            let result = result.context("RDS's list of clusters cannot be read")?;
+            clusters.extend(items(result, "DBClusters").map(Cluster::read));
+            page = text_of(result, "Marker").map(str::to_owned);
+            if page.is_none() {
+                return Ok(clusters);
+            }
+        }
+    }
+
+    async fn cluster(&self, name: &str) -> Result<Option<Cluster>> {
+        Ok(self.clusters(Some(name)).await?.into_iter().find(|cluster| cluster.name == name))
+    }
+
+    /// The cluster of a branch; another with its name is none.
+    async fn cluster_of(&self, branch: &Branch) -> Result<Option<Cluster>> {
+        Ok(self.cluster(&branch.name).await?.filter(|cluster| cluster.resource == branch.id))
+    }
+
+    /// Names and states of a cluster's instances.
+    async fn instances(&self, cluster: &str) -> Result<Vec<(String, String)>> {
+        let filter = [pair("Filters.Filter.1.Name", "db-cluster-id"), pair("Filters.Filter.1.Values.Value.1", cluster)];
+        let text = self.rds.call("DescribeDBInstances", &filter).await?;
+        let document = parse(&text)?;
+        let instances = document.descendants().filter(|node| node.has_tag_name("DBInstance"));
+        let field = |node, name| text_of(node, name).unwrap_or_default().to_owned();
+        Ok(instances.map(|node| (field(node, "DBInstanceIdentifier"), field(node, "DBInstanceStatus"))).collect())
+    }
+
+    /// Asks for a clone. Whether it is made, only a look can tell.
+    async fn restore(&self, spec: &Spec<'_>, name: &str) -> Result<()> {
+        let Some(source) = self.cluster(&self.parent).await? else {
+            refuse!(
+                "there is no Aurora cluster `{}` in {}, which the guardrails name as baseline",
+                self.parent,
+                self.region
+            );
+        };
+        if source.engine != "aurora-postgresql" {
+            refuse!(
+                "the cluster `{}` is of engine `{}`: only `aurora-postgresql` can be branched",
+                self.parent,
+                source.engine
+            );
+        }
+        let mut parameters = vec![
+            pair("DBClusterIdentifier", name),
+            pair("SourceDBClusterIdentifier", &self.parent),
+            pair("RestoreType", "copy-on-write"),
+            pair("UseLatestRestorableTime", "true"),
+            pair("DeletionProtection", "false"),
+        ];
+        parameters.extend(source.inherited.iter().map(|(name, value)| pair(name, value)));
+        for (index, group) in source.security_groups.iter().enumerate() {
+            parameters.push(pair(&format!("VpcSecurityGroupIds.VpcSecurityGroupId.{}", index + 1), group));
+        }
+        parameters.extend(tags(&new_tags(spec)?));
+        self.log.info(format!("cloning the cluster `{}`", self.parent));
+        let asked = self.rds.call("RestoreDBClusterToPointInTime", &parameters).await;
+        self.looked_at(asked, "the cluster cannot be cloned").await
+    }
+
+    async fn add_instance(&self, cluster: &Cluster) -> Result<()> {
+        let parameters = [
+            pair("DBInstanceIdentifier", &instance(&cluster.name)),
+            pair("DBInstanceClass", &self.size),
+            pair("Engine", &cluster.engine),
+            pair("DBClusterIdentifier", &cluster.name),
+        ];
+        let asked = self.rds.call("CreateDBInstance", &parameters).await;
+        self.looked_at(asked, "the clone's instance cannot be made").await
+    }
+
+    /// What becomes of an attempt to make something: if it may be there all the same, the caller looks.
+    async fn looked_at(&self, asked: Result<String>, context: &'static str) -> Result<()> {
+        match asked {
+            Ok(_) => Ok(()),
+            Err(error) if code(&error).contains("QuotaExceeded") => {
+                let clusters = self.clusters(None).await?;
+                let ours = clusters.iter().filter(|cluster| cluster.branch().is_some()).count();
+                Err(error).context(format!(
+                    "the account's quota in {} is used up: it has {} clusters there, {ours} of them dayfly's. `dayfly db sweep` removes those of closed previews; AWS raises quotas on request",
+                    self.region,
+                    clusters.len()
+                ))
+            }
+            Err(error) if is_ambiguous(&error) || code(&error).contains("AlreadyExists") => {
+                self.log.doing(format!("looking whether it is there: {error:#}"));
+                Ok(())
+            }
+            Err(error) => Err(error).context(context),
+        }
+    }
+
+    /// The administrator, in a clone's database.
+    fn admin(&self, cluster: &Cluster) -> Result<ConnectionUrl> {
+        Ok(self.admin.with_server(&cluster.endpoint, cluster.port)?.with_database(&self.database))
+    }
+
+    /// Bars the environment's role, as far as the cluster can be reached: it goes anyway.
+    async fn revoke(&self, cluster: &Cluster, branch: &Branch) {
+        if cluster.status != "available" || cluster.instances == 0 {
+            return;
+        }
+        let revoked = async {
+            let client = match session::postgres::connect(&self.admin(cluster)?).await {
+                Ok(client) => client,
+                Err(session::NoSession::Rejected(error) | session::NoSession::Unreachable(error)) => return Err(error),
+            };
+            role::revoke(&client, &branch.mark.role()).await
+        };
+        if let Err(error) = revoked.await {
+            self.log.warn(format!("the login of `{}` goes with its cluster, and not before: {error:#}", cluster.name));
+        }
+    }
+}
+
+#[async_trait(?Send)]
+impl Engine for Aurora {
+    async fn list(&self) -> Result<Vec<Branch>> {
+        let clusters = self.clusters(None).await?;
+        let there = clusters.iter().filter(|cluster| cluster.status != "deleting");
+        Ok(there.filter_map(Cluster::branch).collect())
+    }
+
+    async fn find(&self, spec: &Spec<'_>) -> Result<Option<Branch>> {
+        let name = identifier(&spec.names.branch);
+        let Some(cluster) = self.cluster(&name).await? else { return Ok(None) };
+        let mut branch = own(&cluster, spec)?;
+        if cluster.status == "deleting" {
+            return Ok(None);
+        }
+        branch.is_complete = branch.is_complete && is_available(&self.instances(&name).await?);
+        Ok(Some(branch))
+    }
+
+    async fn create(&self, spec: &Spec<'_>) -> Result<Branch> {
+        let name = identifier(&spec.names.branch);
+        let mut pauses = Pauses::new(Duration::from_millis(400), Duration::from_secs(10));
+        loop {
+            match self.cluster(&name).await? {
+                None => self.restore(spec, &name).await?,
+                Some(cluster) => {
+                    let branch = own(&cluster, spec)?;
+                    let instances = self.instances(&name).await?;
+                    if cluster.status == "available" && is_available(&instances) {
+                        return Ok(Branch { is_complete: true, ..branch });
+                    }
+                    let states = instances.iter().map(|(_, status)| status).chain([&cluster.status]);
+                    if let Some(status) = states.into_iter().find(|status| FAILED.contains(&status.as_str())) {
+                        bail!("the clone `{name}` is `{status}`, which does not pass: `dayfly db destroy` removes it");
+                    }
+                    self.log.doing(match instances.first() {
+                        Some((_, status)) => format!("waiting for the instance of `{name}`: {status}"),
+                        None => format!("waiting for the cluster `{name}`: {}", cluster.status),
+                    });
+                    if cluster.status == "available" && instances.is_empty() {
+                        self.add_instance(&cluster).await?;
+                    }
+                }
+            }
+            pauses.wait().await;
+        }
+    }
+
+    async fn login(&self, spec: &Spec<'_>, branch: &Branch) -> Result<ConnectionUrl> {
+        let Some(cluster) = self.cluster_of(branch).await? else {
+            bail!("the clone `{}` is gone: call this again", branch.name);
+        };
+        role::make(&self.admin(&cluster)?, &spec.names.role, spec.lease_seconds, &self.log).await
+    }
+
+    async fn renew(&self, branch: &Branch, until: SystemTime) -> Result<()> {
+        let Some(cluster) = self.cluster_of(branch).await? else { return Ok(()) };
+        let mut parameters = vec![pair("ResourceName", &cluster.arn)];
+        parameters.extend(tags(&[pair(EXPIRES, &time::text(until))]));
+        self.rds.call("AddTagsToResource", &parameters).await?;
+        if branch.is_complete {
+            let client = role::enter(&self.admin(&cluster)?, &self.log).await?;
+            role::renew(&client, &branch.mark.role(), until).await?;
+        }
+        Ok(())
+    }
+
+    async fn destroy(&self, branch: &Branch) -> Result<()> {
+        let mut pauses = Pauses::new(Duration::from_millis(400), Duration::from_secs(10));
+        let mut is_revoked = false;
+        let skip = || pair("SkipFinalSnapshot", "true");
+        loop {
+            let Some(cluster) = self.cluster_of(branch).await? else { return Ok(()) };
+            if cluster.status == "deleting" {
+                return Ok(());
+            }
+            if !is_revoked {
+                self.revoke(&cluster, branch).await;
+                is_revoked = true;
+            }
+            for (instance, status) in self.instances(&cluster.name).await? {
+                if status != "deleting" {
+                    let asked =
+                        self.rds.call("DeleteDBInstance", &[pair("DBInstanceIdentifier", &instance), skip()]).await;
+                    passing(asked)?;
+                }
+            }
+            let asked = self.rds.call("DeleteDBCluster", &[pair("DBClusterIdentifier", &cluster.name), skip()]).await;
+            passing(asked)?;
+            self.log.doing(format!("waiting for the cluster `{}` to go", cluster.name));
+            pauses.wait().await;
+        }
+    }
+
+    async fn open_baseline(&self) -> Result<Box<dyn Session>> {
+        session::open(&self.admin.with_database(&self.database), &self.log).await
+    }
+
+    async fn freeze_baseline(&self) -> Result<()> {
+        // A clone has what the cluster has in that moment: nothing is to be made of it beforehand.
+        Ok(())
+    }
+}
+
+/// What is gone, on its way, or not ready to go: the next look tells.
+fn passing(asked: Result<String>) -> Result<()> {
+    match asked {
+        Err(error) if is_ambiguous(&error) => Ok(()),
+        Err(error)
+            if ["NotFound", "InvalidDBInstanceState", "InvalidDBClusterState"]
+                .iter()
+                .any(|part| code(&error).contains(part)) =>
+        {
+            Ok(())
+        }
+        result => result.map(drop),
+    }
+}
+
+fn own(cluster: &Cluster, spec: &Spec<'_>) -> Result<Branch> {
+    match cluster.branch() {
+        Some(branch) if branch.mark.is_of(spec) => Ok(branch),
+        _ => refuse!("the cluster `{}` is there and is not of {}: nothing was changed", cluster.name, spec.owner),
+    }
+}
+
+fn is_available(instances: &[(String, String)]) -> bool {
+    instances.iter().any(|(_, status)| status == "available")
+}
+
+/// A cluster's name: letters, digits and single hyphens, a letter first, 63 at most. The end of a branch's name is a hash.
+fn identifier(branch: &str) -> String {
+    const MOST: usize = 61; // the instance's name is longer by two
+    let (stem, hash) = branch.rsplit_once('_').unwrap_or(("", branch));
+    let words: Vec<&str> = stem.split('_').filter(|word| !word.is_empty()).collect();
+    let stem = format!("dayfly-{}", words.join("-"));
+    format!("{}-{hash}", stem[..stem.len().min(MOST - hash.len() - 1)].trim_end_matches('-'))
+}
+
+/// The name of a clone's only instance.
+fn instance(cluster: &str) -> String {
+    format!("{cluster}-1")
+}
+
+fn pair(name: &str, value: &str) -> (String, String) {
+    (name.to_owned(), value.to_owned())
+}
+
+/// The tags of a new clone.
+fn new_tags(spec: &Spec<'_>) -> Result<Vec<(String, String)>> {
+    let mark = serde_json::to_value(Mark::new(spec))?;
+    let fields = mark.as_object().context("a mark has fields")?.iter();
+    let mut tags: Vec<(String, String)> =
+        fields.map(|(key, value)| (key.clone(), value.as_str().unwrap_or_default().replace(',', " "))).collect();
+    tags.push(pair(EXPIRES, &time::text(time::after(spec.lease_seconds))));
+    Ok(tags)
+}
+
+/// Tags as RDS takes them.
+fn tags(tags: &[(String, String)]) -> Vec<(String, String)> {
+    let numbered = tags.iter().enumerate().flat_map(|(index, (key, value))| {
+        let tag = format!("Tags.Tag.{}", index + 1);
+        [(format!("{tag}.Key"), format!("{TAGS}{key}")), (format!("{tag}.Value"), value.clone())]
+    });
+    numbered.collect()
+}
+
+fn code(error: &anyhow::Error) -> &str {
+    api_error(error).map_or("", |error| error.code.as_str())
+}
+
+fn has_code(error: &anyhow::Error, wanted: &str) -> bool {
+    code(error) == wanted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::identifier;
+
+    #[test]
+    fn a_clusters_name_is_one_that_rds_takes() {
+        assert_eq!(identifier("shop_pr_7_main_c808f996"), "dayfly-shop-pr-7-main-c808f996");
+        let long = identifier(&format!("{}__{}_c808f996", "a".repeat(40), "b".repeat(12)));
+        assert_eq!(long, format!("dayfly-{}-bbbb-c808f996", "a".repeat(40)));
+        for name in [&long, &identifier("1__2_c808f996")] {
+            assert!(name.len() <= 61 && !name.contains("--") && name.starts_with("dayfly-"), "{name}");
+        }
+    }
+}

@@ -1,0 +1,265 @@
+//! Crunchy Bridge: a fork of a cluster, restored from its backup, with one role of the environment's.
+//!
+//! The vendor publishes no document of its API. Paths and fields are those of its own clients: github.com/CrunchyData/bridge-cli
+//! (src/client/cluster.cr, src/client/role.cr) and github.com/CrunchyData/terraform-provider-crunchybridge (internal/bridgeapi).
+//!
+//! A cluster has nothing but a name for a mark ([`Mark::name`]): that proves that somebody in the team called it so, and not
+//! that it was dayfly. Names need not be unique, so of two Jobs that fork at once the one with the later fork removes its own.
+
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context as _, Result, bail};
+use async_trait::async_trait;
+use reqwest::StatusCode;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::{Branch, Engine, postgres::role};
+use crate::{
+    database::{
+        connection::ConnectionUrl,
+        failure::refuse,
+        http::{Api, is_ambiguous, status},
+        log::Log,
+        mark::Mark,
+        retry::Pauses,
+        session::{self, Session},
+        spec::Spec,
+    },
+    input::guardrails::Baseline,
+};
+
+/// The variable with an API key.
+pub const KEY: &str = "CRUNCHY_BRIDGE_API_KEY";
+
+const API: &str = "https://api.crunchybridge.com";
+
+pub struct CrunchyBridge {
+    api: Api,
+    team: String,
+    /// The cluster that is forked.
+    parent: String,
+    database: String,
+    plan: Option<String>,
+    log: Log,
+}
+
+#[derive(Debug, Deserialize)]
+struct Cluster {
+    id: String,
+    name: String,
+    /// What it is a fork of, where that is told.
+    #[serde(rename = "cluster_id")]
+    source: Option<String>,
+    created_at: String,
+    plan_id: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Page {
+    clusters: Vec<Cluster>,
+    #[serde(default)]
+    has_more: bool,
+    next_cursor: Option<String>,
+}
+
+impl CrunchyBridge {
+    pub fn new(key: &str, baseline: &Baseline, log: &Log) -> Result<Self> {
+        let api = baseline.api.as_deref().unwrap_or(API);
+        Ok(Self {
+            api: Api::new(api, ("Authorization", format!("Bearer {key}")), log)?,
+            team: baseline.project.clone().context("the baseline has no `project`")?,
+            parent: baseline.parent.clone().context("the baseline has no `parent`")?,
+            database: baseline.database.clone().context("the baseline has no `database`")?,
+            plan: baseline.size.clone(),
+            log: log.clone(),
+        })
+    }
+
+    /// All clusters of the team.
+    async fn clusters(&self) -> Result<Vec<Cluster>> {
+        let first = format!("/clusters?team_id={}", self.team);
+        let mut path = first.clone();
+        let mut clusters = Vec::new();
+        loop {
+            let page: Page =
+                serde_json::from_value(self.api.get(&path).await?).context("Crunchy Bridge's list cannot be read")?;
+            clusters.extend(page.clusters);
+            match page.next_cursor.filter(|_| page.has_more) {
+                Some(cursor) => path = format!("{first}&cursor={cursor}"),
+                None => return Ok(clusters),
+            }
+        }
+    }
+
+    /// A cluster that is dayfly's.
+    fn branch(&self, cluster: &Cluster) -> Option<Branch> {
+        let parent = cluster.source.as_ref().unwrap_or(&self.parent);
+        let baseline = format!("crunchy-bridge/{}/{parent}/{}", self.team, self.database);
+        let mark = Mark::of_name(&cluster.name, baseline, cluster.created_at.clone());
+        Some(Branch {
+            id: cluster.id.clone(),
+            name: cluster.name.clone(),
+            mark: mark.filter(|_| cluster.id != self.parent)?,
+            expires: None,
+            cost: cluster.plan_id.as_ref().map(|plan| format!("plan {plan}")),
+            is_complete: true,
+        })
+    }
+
+    /// This environment's forks, the first one first; those that are going are not there.
+    async fn forks(&self, spec: &Spec<'_>) -> Result<Vec<(Branch, String)>> {
+        let mut forks = Vec::new();
+        for branch in self.list().await?.into_iter().filter(|branch| branch.mark.is_of(spec)) {
+            let state = self.state(&branch.id).await?;
+            if !is_going(&state) {
+                forks.push((branch, state));
+            }
+        }
+        forks.sort_by(|(a, _), (b, _)| (&a.mark.created, &a.id).cmp(&(&b.mark.created, &b.id)));
+        Ok(forks)
+    }
+
+    /// A cluster's state; `gone` if it is.
+    async fn state(&self, id: &str) -> Result<String> {
+        match self.api.get(&format!("/clusters/{id}/status")).await {
+            Ok(answer) => Ok(answer["state"].as_str().unwrap_or("unknown").to_owned()),
+            Err(error) if status(&error) == Some(StatusCode::NOT_FOUND) => Ok("gone".to_owned()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Asks for a fork. `None`: whether it is made, only a look can tell.
+    async fn fork(&self, name: &str) -> Result<Option<String>> {
+        let mut body = json!({"name": name, "is_ha": false});
+        if let Some(plan) = &self.plan {
+            body["plan_id"] = plan.as_str().into();
+        }
+        self.log.info(format!("forking the cluster `{}`", self.parent));
+        match self.api.post(&format!("/clusters/{}/forks", self.parent), &body).await {
+            Ok(cluster) => Ok(cluster["id"].as_str().map(str::to_owned)),
+            Err(error) if is_ambiguous(&error) => {
+                self.log.doing(format!("looking whether the fork is there: {error:#}"));
+                Ok(None)
+            }
+            Err(error) => {
+                let clusters = self.clusters().await?;
+                let ours = clusters.iter().filter(|cluster| self.branch(cluster).is_some()).count();
+                Err(error).with_context(|| {
+                    format!(
+                        "the cluster `{}` cannot be forked; the team has {} clusters, {ours} of them dayfly's. If that is a limit, `dayfly db sweep` removes those of closed previews",
+                        self.parent,
+                        clusters.len()
+                    )
+                })
+            }
+        }
+    }
+
+    /// The administrator of a cluster.
+    async fn admin(&self, id: &str) -> Result<ConnectionUrl> {
+        let role = self.api.get(&format!("/clusters/{id}/roles/postgres")).await?;
+        let url = role["uri"]
+            .as_str()
+            .context("Crunchy Bridge tells no login of the cluster: its key must be an administrator's")?;
+        Ok(ConnectionUrl::parse(url, "the cluster's address")?.with_database(&self.database))
+    }
+
+    async fn revoke(&self, branch: &Branch) -> Result<()> {
+        let admin = self.admin(&branch.id).await?;
+        let client = match session::postgres::connect(&admin).await {
+            Ok(client) => client,
+            Err(session::NoSession::Rejected(error) | session::NoSession::Unreachable(error)) => return Err(error),
+        };
+        role::revoke(&client, &branch.mark.role()).await
+    }
+}
+
+#[async_trait(?Send)]
+impl Engine for CrunchyBridge {
+    async fn list(&self) -> Result<Vec<Branch>> {
+        Ok(self.clusters().await?.iter().filter_map(|cluster| self.branch(cluster)).collect())
+    }
+
+    async fn find(&self, spec: &Spec<'_>) -> Result<Option<Branch>> {
+        let first = self.forks(spec).await?.into_iter().next();
+        Ok(first.map(|(branch, state)| Branch { is_complete: state == "ready", ..branch }))
+    }
+
+    async fn create(&self, spec: &Spec<'_>) -> Result<Branch> {
+        let mut pauses = Pauses::new(Duration::from_millis(400), Duration::from_secs(10));
+        let mut mine: Option<String> = None;
+        loop {
+            match self.forks(spec).await?.into_iter().next() {
+                None => mine = self.fork(&Mark::name(spec)).await?,
+                Some((branch, state)) => {
+                    if let Some(id) = mine.take_if(|id| *id != branch.id) {
+                        self.log.info("another Job's fork was there first: this one goes");
+                        self.api.delete(&format!("/clusters/{id}")).await?;
+                    }
+                    match state.as_str() {
+                        "ready" => return Ok(branch),
+                        "creation_failed" | "failed" => {
+                            self.api.delete(&format!("/clusters/{}", branch.id)).await?;
+                            bail!(
+                                "the fork `{}` failed ({state}) and was removed: see the cluster's log, call this again",
+                                branch.name
+                            );
+                        }
+                        "suspended" => {
+                            refuse!(
+                                "the fork `{}` is suspended: resume it, or `dayfly db destroy` removes it",
+                                branch.name
+                            )
+                        }
+                        _ => self.log.doing(format!("waiting for the fork `{}`: {state}", branch.name)),
+                    }
+                }
+            }
+            pauses.wait().await;
+        }
+    }
+
+    async fn login(&self, spec: &Spec<'_>, branch: &Branch) -> Result<ConnectionUrl> {
+        role::make(&self.admin(&branch.id).await?, &spec.names.role, spec.lease_seconds, &self.log).await
+    }
+
+    async fn renew(&self, branch: &Branch, until: SystemTime) -> Result<()> {
+        if self.state(&branch.id).await? != "ready" {
+            return Ok(());
+        }
+        let client = role::enter(&self.admin(&branch.id).await?, &self.log).await?;
+        role::renew(&client, &branch.mark.role(), until).await
+    }
+
+    async fn destroy(&self, branch: &Branch) -> Result<()> {
+        // Every fork of this environment: two Jobs may have made two.
+        for same in self.list().await?.into_iter().filter(|other| other.name == branch.name) {
+            let state = self.state(&same.id).await?;
+            if is_going(&state) {
+                continue;
+            }
+            if state == "ready"
+                && let Err(error) = self.revoke(&same).await
+            {
+                self.log.warn(format!("the login of `{}` goes with its cluster, and not before: {error:#}", same.name));
+            }
+            self.api.delete(&format!("/clusters/{}", same.id)).await?;
+        }
+        Ok(())
+    }
+
+    async fn open_baseline(&self) -> Result<Box<dyn Session>> {
+        session::open(&self.admin(&self.parent).await?, &self.log).await
+    }
+
+    async fn freeze_baseline(&self) -> Result<()> {
+        // A fork has what the backup has: it must be made after this.
+        self.log.info("forks come from the cluster's backup: wait until one is newer than this, then branch");
+        Ok(())
+    }
+}
+
+fn is_going(state: &str) -> bool {
+    matches!(state, "destroying" | "gone")
+}

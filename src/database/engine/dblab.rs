@@ -1,0 +1,370 @@
+//! The Database Lab Engine (`DBLab`): thin clones of a snapshot, each a PostgreSQL server on a port of its own.
+//!
+//! A clone has no field for a mark, so its id is one ([`Mark::name`]), and its user's name begins with `dayfly_`: that proves
+//! that somebody with the engine's token made it for this environment, and not that it was dayfly. The rest of the user's name
+//! is random. It tells a clone from an earlier one with the same id, and makes its password: a keyed hash of both under the
+//! engine's token, since the engine takes a password once, and never tells or changes it. So a clone whose Secret was lost
+//! gives the same login again, and no two clones share one.
+//!
+//! The lease is the clone's protection; without it the engine removes a clone that was idle for a while.
+
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context as _, Result, bail};
+use async_trait::async_trait;
+use reqwest::StatusCode;
+use ring::hmac;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::{Branch, Engine};
+use crate::{
+    database::{
+        connection::ConnectionUrl,
+        failure::refuse,
+        http::{Api, is_ambiguous, status},
+        log::Log,
+        mark::Mark,
+        random,
+        retry::Pauses,
+        session::{self, Session},
+        spec::Spec,
+        time,
+    },
+    input::guardrails::Baseline,
+};
+
+/// The variable with the engine's token.
+pub const TOKEN: &str = "DBLAB_VERIFICATION_TOKEN";
+
+/// What begins the name of a clone's user.
+const USERS: &str = "dayfly_";
+
+/// Clones that fail are made again so often: a clone of the same id may still hold its storage for a while after it is gone
+/// from the API.
+const ATTEMPTS: u32 = 4;
+
+/// How long the clone lives in which a baseline is prepared.
+const PREPARING: Duration = Duration::from_hours(4);
+
+pub struct Dblab {
+    api: Api,
+    place: String,
+    token: String,
+    /// The engine's branch, whose newest snapshot is cloned.
+    parent: String,
+    database: String,
+    log: Log,
+}
+
+/// A clone, as the engine tells it.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Clone {
+    id: String,
+    #[serde(default)]
+    branch: String,
+    #[serde(default)]
+    protected: bool,
+    protected_till: Option<String>,
+    #[serde(default)]
+    created_at: String,
+    snapshot: Option<Snapshot>,
+    status: Status,
+    db: Server,
+}
+
+#[derive(Debug, Deserialize)]
+struct Snapshot {
+    id: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Status {
+    code: String,
+    message: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Server {
+    #[serde(default)]
+    host: String,
+    #[serde(default)]
+    port: String,
+    username: String,
+    #[serde(default)]
+    db_name: String,
+}
+
+impl Dblab {
+    pub fn new(token: String, baseline: &Baseline, log: &Log) -> Result<Self> {
+        let place = baseline.api.clone().context("the baseline has no `api`")?.to_string();
+        Ok(Self {
+            api: Api::new(&place, ("Verification-Token", token.clone()), log)?,
+            place,
+            token,
+            parent: baseline.parent.clone().context("the baseline has no `parent`")?,
+            database: baseline.database.clone().context("the baseline has no `database`")?,
+            log: log.clone(),
+        })
+    }
+
+    async fn clones(&self) -> Result<Vec<Clone>> {
+        serde_json::from_value(self.api.get("/clones").await?).context("the engine's list of clones cannot be read")
+    }
+
+    async fn clone(&self, id: &str) -> Result<Option<Clone>> {
+        match self.api.get(&path(id)).await {
+            Ok(clone) => serde_json::from_value(clone).context("the engine's clone cannot be read").map(Some),
+            Err(error) if status(&error) == Some(StatusCode::NOT_FOUND) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// This environment's clone. Another with its id is an error.
+    async fn own(&self, spec: &Spec<'_>) -> Result<Option<(Clone, Branch)>> {
+        let Some(clone) = self.clone(&Mark::name(spec)).await? else { return Ok(None) };
+        match self.branch(&clone) {
+            Some(branch) if branch.mark.is_of(spec) => Ok(Some((clone, branch))),
+            _ => refuse!("the clone `{}` is there and is not of {}: nothing was changed", clone.id, spec.owner),
+        }
+    }
+
+    /// A clone that is dayfly's.
+    fn branch(&self, clone: &Clone) -> Option<Branch> {
+        if !clone.db.username.starts_with(USERS) {
+            return None;
+        }
+        let database = if clone.db.db_name.is_empty() { &self.database } else { &clone.db.db_name };
+        let baseline = format!("dblab/{}/{database}", clone.branch);
+        Some(Branch {
+            id: clone.db.username.clone(),
+            name: clone.id.clone(),
+            mark: Mark::of_name(&clone.id, baseline, clone.created_at.clone())?,
+            expires: clone.protected_till.as_deref().and_then(|till| time::parse(till).ok()),
+            cost: None,
+            is_complete: clone.status.code == "OK",
+        })
+    }
+
+    /// The password of a clone's user.
+    fn password(&self, id: &str, user: &str) -> String {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, self.token.as_bytes());
+        random::letters(hmac::sign(&key, format!("dayfly clone {id} {user}").as_bytes()).as_ref())
+    }
+
+    fn url(&self, clone: &Clone) -> Result<ConnectionUrl> {
+        let url = format!("postgres://{}:{}/", clone.db.host, clone.db.port);
+        let url = ConnectionUrl::parse(&url, "the clone's address (`accessHost` in the engine's configuration)")?;
+        let user = &clone.db.username;
+        let database = if clone.db.db_name.is_empty() { &self.database } else { &clone.db.db_name };
+        Ok(url.with_login(user, &self.password(&clone.id, user), database))
+    }
+
+    /// Asks for a clone. Whether it is made, only a look can tell.
+    async fn request(&self, id: &str, lease: Duration) -> Result<()> {
+        let user = format!("{USERS}{}", random::nonce());
+        let body = json!({
+            "id": id,
+            "branch": self.parent,
+            "protected": true,
+            "protectionDurationMinutes": minutes(lease),
+            // Restricted: the owner of everything in the clone, and no superuser.
+            "db": {"username": user, "password": self.password(id, &user), "restricted": true, "db_name": self.database},
+        });
+        self.log.doing(format!("asking for the clone `{id}`"));
+        match self.api.post("/clone", &body).await {
+            Ok(_) => Ok(()),
+            Err(error) if is_full(&format!("{error:#}")) => Err(self.full().await?),
+            // Another Job was faster, or the answer was lost.
+            Err(error) if is_ambiguous(&error) || format!("{error:#}").contains("already exists") => {
+                self.log.doing(format!("looking whether the clone is there: {error:#}"));
+                Ok(())
+            }
+            Err(error) => Err(error).with_context(|| format!("the engine's branch `{}` cannot be cloned", self.parent)),
+        }
+    }
+
+    /// What to say if there is no room for another clone.
+    async fn full(&self) -> Result<anyhow::Error> {
+        let clones = self.clones().await?;
+        let ours = clones.iter().filter(|clone| self.branch(clone).is_some()).count();
+        Ok(anyhow::anyhow!(
+            "the DBLab Engine at {} has no port left: it runs {} clones, {ours} of them dayfly's. `dayfly db sweep` removes those of closed previews; `portPool` in the engine's configuration sets how many there may be",
+            self.place,
+            clones.len()
+        ))
+    }
+
+    /// Waits until a clone that is asked for can be used; makes one that failed again. `None`: it is not there.
+    async fn usable(&self, id: &str, lease: Duration, may_use: impl Fn(&Clone) -> Result<()>) -> Result<Clone> {
+        let mut pauses = Pauses::new(Duration::from_millis(200), Duration::from_secs(5));
+        let mut failed = 0;
+        loop {
+            match self.clone(id).await? {
+                None => self.request(id, lease).await?,
+                Some(clone) => {
+                    may_use(&clone)?;
+                    let Status { code, message } = &clone.status;
+                    self.log.doing(format!("waiting for the clone `{id}`: {code} ({message})"));
+                    match code.as_str() {
+                        "OK" => return Ok(clone),
+                        "FATAL" => {
+                            failed += 1;
+                            self.remove(id, &clone.db.username).await?;
+                            if is_full(message) {
+                                return Err(self.full().await?);
+                            }
+                            if failed == ATTEMPTS {
+                                bail!("the clone `{id}` failed {failed} times: {message}");
+                            }
+                            self.log.warn(format!("the clone `{id}` failed ({message}): making it again"));
+                        }
+                        _ => {}
+                    }
+                }
+            }
+            pauses.wait().await;
+        }
+    }
+
+    /// Removes the clone with this id and user, and waits until it is gone.
+    async fn remove(&self, id: &str, user: &str) -> Result<()> {
+        let mut pauses = Pauses::new(Duration::from_millis(200), Duration::from_secs(5));
+        loop {
+            let Some(clone) = self.clone(id).await? else { return Ok(()) };
+            if clone.db.username != user {
+                return Ok(());
+            }
+            self.log.doing(format!("waiting for the clone `{id}` to go: {}", clone.status.message));
+            if clone.status.code != "DELETING" {
+                if clone.protected {
+                    gone_is_fine(self.api.patch(&path(id), &json!({"protected": false})).await.map(drop))?;
+                }
+                match self.api.delete(&path(id)).await {
+                    // Somebody renewed it between the two.
+                    Err(error) if format!("{error:#}").contains("protected") => {}
+                    result => drop(result?),
+                }
+            }
+            pauses.wait().await;
+        }
+    }
+
+    /// The clone in which a baseline is prepared: its id is no mark of any environment's.
+    fn workshop(&self) -> String {
+        format!("dayfly-baseline.{}.{}", self.parent, self.database)
+    }
+}
+
+#[async_trait(?Send)]
+impl Engine for Dblab {
+    async fn list(&self) -> Result<Vec<Branch>> {
+        Ok(self.clones().await?.iter().filter_map(|clone| self.branch(clone)).collect())
+    }
+
+    async fn find(&self, spec: &Spec<'_>) -> Result<Option<Branch>> {
+        Ok(self.own(spec).await?.map(|(_, branch)| branch))
+    }
+
+    async fn create(&self, spec: &Spec<'_>) -> Result<Branch> {
+        let id = Mark::name(spec);
+        let is_ours = |clone: &Clone| match self.branch(clone) {
+            Some(branch) if branch.mark.is_of(spec) => Ok(()),
+            _ => refuse!("the clone `{}` is there and is not of {}: nothing was changed", clone.id, spec.owner),
+        };
+        let clone = self.usable(&id, Duration::from_secs(spec.lease_seconds), is_ours).await?;
+        self.branch(&clone).context("the clone is not dayfly's any more")
+    }
+
+    async fn login(&self, spec: &Spec<'_>, branch: &Branch) -> Result<ConnectionUrl> {
+        match self.own(spec).await? {
+            Some((clone, own)) if own.id == branch.id => self.url(&clone),
+            _ => bail!("the clone `{}` is gone: call this again", branch.name),
+        }
+    }
+
+    async fn reset(&self, spec: &Spec<'_>, branch: &Branch) -> Result<Branch> {
+        if let Some((Clone { snapshot: Some(snapshot), status: Status { code, .. }, .. }, own)) = self.own(spec).await?
+            && own.id == branch.id
+            && code == "OK"
+        {
+            // The same data; port and login stay.
+            let body = json!({"snapshotID": snapshot.id, "latest": false});
+            match self.api.post(&format!("{}/reset", path(&branch.name)), &body).await {
+                Ok(_) => {}
+                // A second reset would find it at work, or do the same again.
+                Err(error) if is_ambiguous(&error) => self.log.doing(format!("the answer was lost: {error:#}")),
+                Err(error) => return Err(error).context("the clone cannot be reset"),
+            }
+        }
+        self.create(spec).await
+    }
+
+    async fn renew(&self, branch: &Branch, until: SystemTime) -> Result<()> {
+        let Some(clone) = self.clone(&branch.name).await?.filter(|clone| clone.db.username == branch.id) else {
+            return Ok(());
+        };
+        let lease = until.duration_since(SystemTime::now()).unwrap_or_default();
+        let body = json!({"protected": true, "protectionDurationMinutes": minutes(lease)});
+        let answer = self.api.patch(&path(&clone.id), &body).await?;
+        let till = answer["protectedTill"].as_str().and_then(|till| time::parse(till).ok());
+        if let Some(till) = till.filter(|till| *till + Duration::from_hours(1) < until) {
+            self.log.warn(format!(
+                "the engine protects the clone until {} only (`protectionMaxDurationMinutes`): let the sweep run more often than that",
+                time::text(till)
+            ));
+        }
+        Ok(())
+    }
+
+    async fn destroy(&self, branch: &Branch) -> Result<()> {
+        // The clone's server goes as a whole, and every session and login with it.
+        self.remove(&branch.name, &branch.id).await
+    }
+
+    async fn open_baseline(&self) -> Result<Box<dyn Session>> {
+        let id = self.workshop();
+        let is_ours = |clone: &Clone| {
+            if !clone.db.username.starts_with(USERS) {
+                refuse!("the clone `{id}` is there and is not dayfly's: nothing was changed");
+            }
+            Ok(())
+        };
+        if let Some(before) = self.clone(&id).await? {
+            is_ours(&before)?;
+            self.remove(&id, &before.db.username).await?;
+        }
+        let clone = self.usable(&id, PREPARING, is_ours).await?;
+        session::open(&self.url(&clone)?, &self.log).await
+    }
+
+    async fn freeze_baseline(&self) -> Result<()> {
+        let id = self.workshop();
+        let Some(clone) = self.clone(&id).await? else { bail!("the clone `{id}` is gone: call this again") };
+        let body = json!({"cloneID": id, "message": "prepared by dayfly"});
+        self.api.post("/branch/snapshot", &body).await.context("the prepared clone cannot become a snapshot")?;
+        self.remove(&id, &clone.db.username).await
+    }
+}
+
+fn path(id: &str) -> String {
+    format!("/clone/{id}")
+}
+
+fn minutes(lease: Duration) -> u64 {
+    lease.as_secs().div_ceil(60)
+}
+
+/// The engine's words for a port pool that is used up.
+fn is_full(message: &str) -> bool {
+    message.contains("available port") || message.contains("free port")
+}
+
+fn gone_is_fine(result: Result<()>) -> Result<()> {
+    match result {
+        Err(error) if status(&error) == Some(StatusCode::NOT_FOUND) => Ok(()),
+        result => result,
+    }
+}

@@ -1,0 +1,275 @@
+//! Supabase: a preview branch of a project, which is a small project of its own with an empty server, where the project's
+//! migrations and seed are replayed.
+//!
+//! The mark is a name ([`Mark::name`]) in the field for a git branch, which the vendor keeps and shows and which no git branch
+//! is called: that proves that somebody with access to the project wrote it there, and not that it was dayfly.
+//!
+//! A branch has a login that the vendor makes for it alone, and that is the one that is given away: what another role makes,
+//! Supabase's own API could not reach. There is no lease: the sweep is what ends a branch.
+
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context as _, Result, bail};
+use async_trait::async_trait;
+use reqwest::StatusCode;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::{Branch, Engine};
+use crate::{
+    database::{
+        connection::ConnectionUrl,
+        failure::refuse,
+        http::{Api, is_ambiguous, status},
+        log::Log,
+        mark::Mark,
+        retry::Pauses,
+        session::{self, Session},
+        spec::Spec,
+    },
+    input::guardrails::Baseline,
+};
+
+/// The variable with an access token.
+pub const TOKEN: &str = "SUPABASE_ACCESS_TOKEN";
+
+const API: &str = "https://api.supabase.com";
+
+/// How long a reset may take to begin.
+const BEGINNING: Duration = Duration::from_secs(20);
+
+pub struct Supabase {
+    api: Api,
+    /// The project's reference.
+    project: String,
+    subject: String,
+    size: Option<String>,
+    /// Whether the branch gets the project's data, and not only its migrations: only if that was masked.
+    with_data: bool,
+    /// The project's own server, where a baseline is prepared.
+    admin: Option<ConnectionUrl>,
+    log: Log,
+}
+
+#[derive(Debug, Deserialize)]
+struct Preview {
+    id: String,
+    name: String,
+    #[serde(default)]
+    is_default: bool,
+    #[serde(default)]
+    git_branch: String,
+    #[serde(default)]
+    status: String,
+    #[serde(default)]
+    created_at: String,
+    #[serde(default)]
+    with_data: bool,
+}
+
+/// Its server. The login is there once the server is.
+#[derive(Debug, Deserialize)]
+struct Detail {
+    status: String,
+    #[serde(default)]
+    db_host: String,
+    #[serde(default)]
+    db_port: u16,
+    db_user: Option<String>,
+    db_pass: Option<String>,
+}
+
+impl Supabase {
+    pub fn new(token: &str, baseline: &Baseline, admin: Option<ConnectionUrl>, log: &Log) -> Result<Self> {
+        let api = baseline.api.as_deref().unwrap_or(API);
+        Ok(Self {
+            api: Api::new(api, ("Authorization", format!("Bearer {token}")), log)?,
+            project: baseline.project.clone().context("the baseline has no `project`")?,
+            subject: baseline.subject(),
+            size: baseline.size.clone(),
+            with_data: baseline.sanitized.is_some(),
+            admin,
+            log: log.clone(),
+        })
+    }
+
+    fn path(&self) -> String {
+        format!("/v1/projects/{}/branches", self.project)
+    }
+
+    async fn previews(&self) -> Result<Vec<Preview>> {
+        serde_json::from_value(self.api.get(&self.path()).await?).context("Supabase's list of branches cannot be read")
+    }
+
+    async fn preview(&self, name: &str) -> Result<Option<Preview>> {
+        match self.api.get(&format!("{}/{name}", self.path())).await {
+            Ok(preview) => serde_json::from_value(preview).context("Supabase's branch cannot be read").map(Some),
+            Err(error) if status(&error) == Some(StatusCode::NOT_FOUND) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn detail(&self, id: &str) -> Result<Detail> {
+        let detail = self.api.get(&format!("/v1/branches/{id}")).await?;
+        serde_json::from_value(detail).map_err(|_| anyhow::anyhow!("Supabase's branch cannot be read"))
+    }
+
+    /// A branch that is dayfly's. Whether its server is up, only its detail tells.
+    fn branch(&self, preview: &Preview) -> Option<Branch> {
+        let baseline = match (preview.with_data, self.with_data) {
+            (true, true) | (false, false) => self.subject.clone(),
+            (true, false) => format!("{} with its data", self.subject),
+            (false, true) => format!("{} without its data", self.subject),
+        };
+        let mark = Mark::of_name(&preview.git_branch, baseline, preview.created_at.clone());
+        Some(Branch {
+            id: preview.id.clone(),
+            name: preview.name.clone(),
+            mark: mark.filter(|_| !preview.is_default)?,
+            expires: None,
+            cost: None,
+            is_complete: is_through(&preview.status),
+        })
+    }
+
+    /// This environment's branch. Another with its name is an error.
+    async fn own(&self, spec: &Spec<'_>) -> Result<Option<(Preview, Branch)>> {
+        let Some(preview) = self.preview(&spec.names.branch).await? else { return Ok(None) };
+        match self.branch(&preview) {
+            Some(branch) if branch.mark.is_of(spec) => Ok(Some((preview, branch))),
+            _ => refuse!("the branch `{}` is there and is not of {}: nothing was changed", preview.name, spec.owner),
+        }
+    }
+
+    /// Asks for a branch. Whether it is made, only a look can tell.
+    async fn request(&self, spec: &Spec<'_>) -> Result<()> {
+        let mut body = json!({
+            "branch_name": spec.names.branch,
+            "git_branch": Mark::name(spec),
+            "persistent": false,
+            "with_data": self.with_data,
+        });
+        if let Some(size) = &self.size {
+            body["desired_instance_size"] = size.as_str().into();
+        }
+        self.log.doing(format!("asking for the branch `{}`", spec.names.branch));
+        let Err(error) = self.api.post(&self.path(), &body).await else { return Ok(()) };
+        if is_ambiguous(&error) || status(&error) == Some(StatusCode::CONFLICT) {
+            self.log.doing(format!("looking whether the branch is there: {error:#}"));
+            return Ok(());
+        }
+        // Of a taken name the vendor's document says nothing.
+        if self.preview(&spec.names.branch).await?.is_some() {
+            return Ok(());
+        }
+        let previews = self.previews().await?;
+        let ours = previews.iter().filter(|preview| self.branch(preview).is_some()).count();
+        Err(error).with_context(|| {
+            format!(
+                "the project `{}` gives no other branch: it has {}, {ours} of them dayfly's. If that is a limit, `dayfly db sweep` removes those of closed previews",
+                self.project,
+                previews.len()
+            )
+        })
+    }
+
+    async fn delete(&self, id: &str) -> Result<()> {
+        self.api.delete(&format!("/v1/branches/{id}?force=true")).await.map(drop)
+    }
+
+    async fn is_up(&self, preview: &Preview) -> Result<bool> {
+        Ok(is_through(&preview.status) && self.detail(&preview.id).await?.status == "ACTIVE_HEALTHY")
+    }
+}
+
+#[async_trait(?Send)]
+impl Engine for Supabase {
+    async fn list(&self) -> Result<Vec<Branch>> {
+        Ok(self.previews().await?.iter().filter_map(|preview| self.branch(preview)).collect())
+    }
+
+    async fn find(&self, spec: &Spec<'_>) -> Result<Option<Branch>> {
+        let Some((preview, mut branch)) = self.own(spec).await? else { return Ok(None) };
+        branch.is_complete = self.is_up(&preview).await?;
+        Ok(Some(branch))
+    }
+
+    async fn create(&self, spec: &Spec<'_>) -> Result<Branch> {
+        let mut pauses = Pauses::new(Duration::from_millis(400), Duration::from_secs(5));
+        loop {
+            match self.own(spec).await? {
+                None => self.request(spec).await?,
+                Some((preview, branch)) if preview.status == "MIGRATIONS_FAILED" => {
+                    self.delete(&branch.id).await?;
+                    refuse!(
+                        "the project's own migrations fail in a new branch: see the branch's log at Supabase, and repair them there (the branch was removed)"
+                    );
+                }
+                Some((preview, branch)) => {
+                    if self.is_up(&preview).await? {
+                        return Ok(Branch { is_complete: true, ..branch });
+                    }
+                    self.log.doing(format!("waiting for the branch `{}`: {}", preview.name, preview.status));
+                }
+            }
+            pauses.wait().await;
+        }
+    }
+
+    async fn login(&self, _: &Spec<'_>, branch: &Branch) -> Result<ConnectionUrl> {
+        let Detail { db_host, db_port, db_user: Some(user), db_pass: Some(password), .. } =
+            self.detail(&branch.id).await?
+        else {
+            bail!(
+                "Supabase tells no login of the branch `{}`: the token must be of somebody who may see it",
+                branch.name
+            );
+        };
+        let url = ConnectionUrl::parse(&format!("postgres://{db_host}:{db_port}/"), "the branch's address")?;
+        Ok(url.with_login(&user, &password, "postgres"))
+    }
+
+    async fn reset(&self, spec: &Spec<'_>, branch: &Branch) -> Result<Branch> {
+        // What failed there is replayed; address and login stay.
+        self.api.post_again(&format!("/v1/branches/{}/reset", branch.id), &json!({})).await?;
+        let mut pauses = Pauses::short();
+        let begun = tokio::time::timeout(BEGINNING, async {
+            while let Some((preview, _)) = self.own(spec).await?
+                && self.is_up(&preview).await?
+            {
+                self.log.doing("waiting for the reset to begin");
+                pauses.wait().await;
+            }
+            anyhow::Ok(())
+        });
+        // It may be through already.
+        begun.await.unwrap_or(Ok(()))?;
+        self.create(spec).await
+    }
+
+    async fn renew(&self, _: &Branch, _: SystemTime) -> Result<()> {
+        Ok(())
+    }
+
+    async fn destroy(&self, branch: &Branch) -> Result<()> {
+        // Its server goes as a whole, and every session and login with it.
+        self.delete(&branch.id).await
+    }
+
+    async fn open_baseline(&self) -> Result<Box<dyn Session>> {
+        let Some(admin) = &self.admin else {
+            bail!("only DAYFLY_DATABASE_ADMIN_URL can lead to the project's own server: set it for this command");
+        };
+        session::open(admin, &self.log).await
+    }
+
+    async fn freeze_baseline(&self) -> Result<()> {
+        // A branch has what the project has in that moment.
+        Ok(())
+    }
+}
+
+/// Whether the migrations are. What becomes of the project's functions is not the database's.
+fn is_through(status: &str) -> bool {
+    !matches!(status, "CREATING_PROJECT" | "RUNNING_MIGRATIONS" | "MIGRATIONS_FAILED")
+}
