@@ -22,6 +22,12 @@ impl Case {
         case
     }
 
+    /// The same pull request, of a team with another policy: a folder that `e2e/run` makes.
+    pub(crate) fn of(mut self, folder: &str) -> Self {
+        self.folder = folder.into();
+        self
+    }
+
     pub(crate) fn with(mut self, name: &str, value: Value) -> Self {
         self.parameters.insert(name.into(), value);
         self

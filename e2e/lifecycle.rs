@@ -5,10 +5,9 @@ use serde_json::Value;
 use crate::argo::{Ask, Environment, SINGLE, SPLIT, story, watch};
 use crate::case::Case;
 use crate::kube::{array, get, json, kubectl, label, list, name, text};
+use crate::operations::{self, OPERATIONS};
+use crate::pods::Inside;
 use crate::process::{setting, until};
-
-/// Where the database's Jobs run, in layout split.
-const OPERATIONS: &str = "preview-ops";
 
 #[test]
 fn split_lives_from_the_first_sync_to_the_deletion() {
@@ -38,7 +37,11 @@ fn live(case: fn() -> Case, ask: &Ask) {
     }
     in_order(&environment);
     settled(&environment);
+    let credentials = database(&environment, &[&setting("DAYFLY_E2E_HEAD")]);
     takes_a_push(&mut environment, ask);
+    let both = ["DAYFLY_E2E_HEAD", "DAYFLY_E2E_NEXT_HEAD"].map(setting);
+    let kept = database(&environment, &both.each_ref().map(String::as_str));
+    assert_eq!(credentials, kept, "a push changed the credentials");
     leaves_nothing(&environment);
 }
 
@@ -72,31 +75,28 @@ fn in_order(environment: &Environment) {
     let jobs = jobs(&application);
     let step = |wanted: &str| jobs.iter().find(|job| label(job, "dayfly.dev/step") == wanted);
     let required = |wanted: &str| step(wanted).unwrap_or_else(|| panic!("there is no Job of step {wanted}"));
-    let mut earlier = ("the beginning".to_owned(), String::new());
-    let chain =
-        [required("provision")].into_iter().chain(step("migrate")).chain(step("seed")).chain([required("verify")]);
-    for job in chain {
-        let (begun, done) = (text(job, "/metadata/creationTimestamp"), text(job, "/status/completionTime"));
-        assert!(
-            begun >= earlier.1.as_str(),
-            "Job {} was created at {begun}, before {} at {}",
-            name(job),
-            earlier.0,
-            earlier.1
-        );
+    // migrate and verify begin together, when there is a branch. verify waits for what migrate writes down in it, which is a moment
+    // before its Pod has ended.
+    let completed = |wanted: &str| {
+        let job = required(wanted);
+        let done = text(job, "/status/completionTime");
         assert!(!done.is_empty(), "Job {} has not completed", name(job));
-        earlier = (format!("Job {} had completed", name(job)), done.to_owned());
+        done
+    };
+    let provisioned = completed("provision");
+    for next in ["migrate", "verify"] {
+        let begun = text(required(next), "/metadata/creationTimestamp");
+        assert!(begun >= provisioned, "{next} was created at {begun}, before there was a branch at {provisioned}");
     }
+    let ready = completed("migrate").max(completed("verify"));
     let mut begun = String::new();
     for deployment in ["web", "worker"] {
         let deployment = get("deployment", deployment, &environment.name).expect("the environment has its services");
         begun = text(&deployment, "/metadata/creationTimestamp").into();
         assert!(
-            begun >= earlier.1,
-            "{} was created at {begun}, before {} at {}",
-            name(&deployment),
-            earlier.0,
-            earlier.1
+            begun.as_str() >= ready,
+            "{} was created at {begun}, before its database was ready at {ready}",
+            name(&deployment)
         );
     }
     if let Some(child) = child(environment) {
@@ -109,6 +109,20 @@ fn in_order(environment: &Environment) {
         );
         assert_eq!(text(&child, "/status/sync/status"), "Synced", "{}", story(&child));
     }
+}
+
+/// The workload reads the baseline's rows as these heads migrated them, and the seeded ones. Gives its credentials.
+fn database(environment: &Environment, heads: &[&str]) -> Value {
+    let rows = Inside::of(&environment.name, "worker").rows();
+    let mut migrated = array(&rows, "/migrations").to_vec();
+    let mut expected: Vec<Value> = heads.iter().map(|head| (*head).into()).collect();
+    for list in [&mut migrated, &mut expected] {
+        list.sort_by_key(ToString::to_string);
+    }
+    assert_eq!(migrated, expected, "{rows}");
+    assert_eq!(text(&rows, "/customers/0/greeting"), "hello", "{rows}");
+    assert_eq!(text(&rows, "/orders/2/item"), "order of Edsger", "{rows}");
+    get("secret", "main", &environment.name).expect("verify has published the credentials")["data"].take()
 }
 
 /// A refresh and a rendering from scratch find no difference, and Argo CD does nothing by itself.
@@ -197,6 +211,7 @@ fn leaves_nothing(environment: &Environment) {
         assert!(goes, "left in {OPERATIONS}: {} {}", text(object, "/kind"), name(object));
     }
     torn_down(&application, teardown.as_ref());
+    assert_eq!(operations::of(&environment.name), "", "left on the shared server");
 }
 
 /// If the database was made from the operations namespace, a Job there has destroyed it.

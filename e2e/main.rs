@@ -5,8 +5,10 @@
 mod admission; // every golden passes the API server's admission
 mod argo; // an environment Application, and what Argo CD says of it
 mod case; // a folder of testdata
+mod database; // branches: whose rows are read, who is kept out, what fails and what converges
 mod kube; // objects in the cluster
 mod lifecycle; // synced in order, no difference for ever, pushed to, deleted without a trace
+mod operations; // the platform's part in databases
 mod pods; // connections and Pods tried inside the environment
 mod process; // running programs and waiting
 mod quarantine; // findings shown in Argo CD

@@ -1,8 +1,8 @@
 //! Pods of the tests, and connections tried from inside a Pod.
 
-use serde_json::{Value, json};
+use serde_json::{Value, json as object};
 
-use crate::kube::{apply, array, get, kubectl, list, name, text};
+use crate::kube::{apply, array, get, json, kubectl, list, name, text};
 use crate::process::{run, until};
 use crate::world::{OWN, image};
 
@@ -14,7 +14,7 @@ pub(crate) struct Inside {
 
 /// A Pod that does nothing, as restricted as Pod Security wants it, with no word about resources.
 pub(crate) fn sleeper(namespace: &str, name: &str) -> Value {
-    json!({
+    object!({
         "apiVersion": "v1", "kind": "Pod",
         "metadata": {"name": name, "namespace": namespace, "labels": {OWN: "true"}},
         "spec": {
@@ -65,13 +65,24 @@ impl Inside {
     }
 
     fn standin(&self, command: &str, argument: &str) -> Result<(), String> {
-        let done =
-            run("kubectl", &["exec", "-n", &self.namespace, &self.name, "--", "/standin", command, argument], "");
+        self.tell(&[command, argument], "").map(drop)
+    }
+
+    /// What the stand-in answers to a command.
+    pub(crate) fn tell(&self, command: &[&str], input: &str) -> Result<String, String> {
+        let exec = ["exec", "-i", "-n", &self.namespace, &self.name, "--", "/standin"];
+        let done = run("kubectl", &[&exec, command].concat(), input);
         if done.ok {
-            Ok(())
+            Ok(done.out)
         } else {
-            Err(format!("{}/{} {command} {argument}: {}", self.namespace, self.name, done.err))
+            Err(format!("{}/{} {}: {}{}", self.namespace, self.name, command.join(" "), done.err, done.out))
         }
+    }
+
+    /// What the workload reads from its database.
+    pub(crate) fn rows(&self) -> Value {
+        let web = service(&self.namespace, "web");
+        json(&until(20, || self.tell(&["get", &format!("http://{web}/rows")], "")))
     }
 
     pub(crate) fn resolves(&self, name: &str) {

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::argo::remove;
 use crate::kube::{apply, documents, get, json as parse, kubectl, label, list, name, text};
+use crate::operations;
 use crate::process::{must, read, repository, run, setting, until};
 
 static WORLD: OnceLock<bool> = OnceLock::new();
@@ -28,6 +29,7 @@ fn make() {
     clean();
     health_checks();
     apply_asset("projects.yaml");
+    operations::install();
     apply_asset("platform.yaml");
     certificate();
     kubectl(&[
@@ -60,7 +62,9 @@ fn ours_only() {
 fn apply_asset(file: &str) {
     let yaml = read(&repository(&format!("e2e/assets/{file}")))
         .replace("$GIT", &setting("DAYFLY_E2E_GIT"))
-        .replace("$IMAGE", &image());
+        .replace("$IMAGE", &image())
+        .replace("$SERVER", &setting("DAYFLY_E2E_SERVER_IMAGE"))
+        .replace("$PASSWORD", operations::PASSWORD);
     apply(&documents(&yaml));
 }
 
@@ -81,6 +85,8 @@ fn clean() {
         );
     }
     kubectl(&["delete", "jobs", "-n", "preview-ops", "-l", "dayfly.dev/step", "--wait", "--timeout=60s"]);
+    // The shared server's data go with it.
+    kubectl(&["delete", "pod", "postgres", "-n", "databases", "--ignore-not-found", "--wait", "--timeout=60s"]);
     let found = parse(&kubectl(&["get", "namespaces", "-o", "json"]));
     for namespace in crate::kube::array(&found, "/items") {
         if name(namespace).starts_with("storefront-pr-") {

@@ -1,19 +1,24 @@
-// The stand-in is the one program in every image that the end-to-end tests need: the team's workload, its migration and seed
-// commands, dayfly's database commands, and a probe that tries connections. Its name and first argument say which.
+// The stand-in is the one program of ours in the images that the end-to-end tests need: the team's workload, its migrations
+// and seeds (team.go), a PostgreSQL server's entry point (server.go), and a probe that tries connections. Its name and
+// first argument say which.
 //
-//	                       serve HTTP on $PORT (8080): /healthz, /set/NAME says whether variable NAME is set; or, where $PGDATA
-//	                       is set as for a PostgreSQL, listen on its port
-//	npx …, npm …, node …   log the command line; node goes on sleeping, as a worker would
-//	db COMMAND …           what the Jobs of a database do for the cluster (database.go)
-//	dial HOST:PORT         connect within 3 s, or exit 1
-//	resolve NAME           print the addresses of NAME within 3 s, or exit 1
-//	listen :PORT           accept connections for ever
-//	sleep                  wait for SIGTERM
+//	                     serve HTTP on $PORT (8080): /healthz, /rows, /set/NAME says whether variable NAME is set
+//	npx … , npm …        migrate and seed the database at $DATABASE_URL
+//	node …               log the command line and go on sleeping, as a worker would
+//	postgres             start the server that is in the image
+//	sql [DATABASE]       run standard input at $DATABASE_URL, in another of its databases, and print the rows
+//	variable NAME        print what it was given
+//	get URL              print what answers there, or exit 1
+//	dial HOST:PORT       connect within 3 s, or exit 1
+//	resolve NAME         print the addresses of NAME within 3 s, or exit 1
+//	listen :PORT         accept connections for ever
+//	sleep                wait for SIGTERM
 package main
 
 import (
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -31,30 +36,36 @@ func main() {
 	go func() { <-ended.Done(); os.Exit(0) }()
 
 	command, arguments := filepath.Base(os.Args[0]), os.Args[1:]
-	if command == "standin" || command == "dayfly" {
+	if command == "standin" {
+		command = "serve"
 		if len(arguments) > 0 {
 			command, arguments = arguments[0], arguments[1:]
-		} else if os.Getenv("PGDATA") != "" {
-			command, arguments = "listen", []string{":5432"}
-		} else {
-			command = "serve"
 		}
 	}
 	switch command {
 	case "serve":
 		serve()
-	case "npx", "npm":
+	case "npx":
 		logCommand()
+		check(migrate(arguments))
+	case "npm":
+		logCommand()
+		check(seed())
 	case "node":
 		logCommand()
 		select {}
-	case "db":
-		logCommand()
-		check(database(arguments))
+	case "postgres":
+		check(server())
+	case "sql":
+		check(sqlOf(arguments))
 	case "dial":
 		connection, err := net.DialTimeout("tcp", argument(arguments), 3*time.Second)
 		check(err)
 		check(connection.Close())
+	case "variable":
+		fmt.Println(os.Getenv(argument(arguments)))
+	case "get":
+		check(get(argument(arguments)))
 	case "resolve":
 		ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 		defer cancel()
@@ -77,12 +88,33 @@ func serve() {
 	}
 	http.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "stand-in") })
 	http.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	http.HandleFunc("/rows", func(w http.ResponseWriter, _ *http.Request) {
+		if err := rows(w); err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+		}
+	})
 	http.HandleFunc("/set/{name}", func(w http.ResponseWriter, r *http.Request) {
 		if os.Getenv(r.PathValue("name")) == "" {
 			w.WriteHeader(http.StatusNotFound)
 		}
 	})
 	check(http.ListenAndServe(":"+port, nil))
+}
+
+func get(url string) error {
+	client := http.Client{Timeout: 5 * time.Second}
+	answer, err := client.Get(url)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	if _, err := io.Copy(os.Stdout, answer.Body); err != nil {
+		return err
+	}
+	if answer.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s", answer.Status)
+	}
+	return nil
 }
 
 func listen(address string) {

@@ -53,7 +53,8 @@ pub struct Names<'a> {
     pub branch: Cow<'a, str>,
     /// The role at the provider.
     pub role: Cow<'a, str>,
-    /// Of an embedded database: the host of its server, and the Secret with that server's password (key `password`).
+    /// Of a server of the preview's own: its name, and the Secret with its password (`embedded`: key `password`) or its
+    /// application's URL (`cnpg`: key `uri`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server: Option<Cow<'a, str>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -71,9 +72,13 @@ pub struct Steps {
 }
 
 impl Baseline {
-    /// What an attestation is about: `postgres/storefront_baseline`, `neon/late-frost-1234/br-sanitized`.
+    /// What an attestation is about: `postgres/storefront_baseline`, `neon/late-frost-1234/br-sanitized`,
+    /// `embedded/ghcr.io/acme/storefront-baseline`.
     pub fn subject(&self) -> String {
-        let parts = [self.project.as_deref(), self.parent.as_deref(), self.database.as_deref(), self.image.as_deref()];
+        // The attested data are in the image, so its digest comes later; a volume's snapshot comes later, too.
+        let image = self.image.as_deref().filter(|_| self.provider == Provider::Embedded);
+        let image = image.and_then(|image| image.split('@').next());
+        let parts = [self.project.as_deref(), self.parent.as_deref(), self.database.as_deref(), image];
         let mut subject = self.provider.name().to_owned();
         for part in parts.into_iter().flatten() {
             subject.push('/');

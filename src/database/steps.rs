@@ -19,7 +19,7 @@ use super::{
     session::{self, NoSession, Run, Session, State},
     spec::Spec,
 };
-use crate::resolve::names;
+use crate::{input::guardrails, resolve::names};
 
 /// The record that the branch was made anew for an input.
 pub const REBRANCHED: &str = "rebranched";
@@ -91,6 +91,9 @@ pub async fn run(
             }
         }
         None if is_final(&runs, &run.input) => refuse!("{why}, on a fresh branch too"),
+        None if spec.baseline.entry.provider == guardrails::Provider::Cnpg => {
+            refuse!("{why}: `kubectl -n {} delete cluster` it, then sync", spec.names.namespace)
+        }
         // The Pod's next attempt migrates again first.
         None if step == Step::Seed => {
             bail!("{why}: `dayfly db verify --wait` makes the branch anew, then both run again")

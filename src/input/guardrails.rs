@@ -419,9 +419,35 @@ pub struct Baseline {
     /// The last port, where each branch has one of its own (`dblab`); `endpoint` has the first.
     #[serde(skip_serializing)]
     pub last_port: Option<Port>,
-    /// The image with server and data (`embedded`), by digest.
-    #[serde(skip_serializing)]
+    /// The image with server and data (`embedded`), or with the server that the data are of (`cnpg`), by digest. A new one
+    /// is a new database: the Jobs run again.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,
+    /// What a cluster of the preview's own is made from (`cnpg`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<ClusterSource>,
+}
+
+/// A snapshot of a prepared baseline's volume, and the cluster that is made from it.
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct ClusterSource {
+    /// The CSI driver that made the snapshot.
+    pub driver: String,
+    /// The snapshot's handle at that driver: `status.snapshotHandle` of its `VolumeSnapshotContent`. It is never deleted.
+    pub snapshot: String,
+    /// The volume's size: the snapshot's, or more.
+    #[serde(serialize_with = "quantity_as_text")]
+    pub size: Quantity,
+    /// The volume's class. Left out, the cluster's default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub storage_class: Option<DnsName>,
+    /// The role that owns the database. Left out, `app`.
+    #[serde(default = "default_cluster_owner")]
+    pub owner: String,
+    /// The operator's namespace. Left out, `cnpg-system`.
+    #[serde(default = "default_operator_namespace")]
+    pub operator: DnsLabel,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq, Serialize)]
@@ -447,7 +473,7 @@ pub enum Provider {
     Aurora,
     /// Database Lab Engine: a thin clone.
     Dblab,
-    /// `CloudNativePG`: a `Database` of a `Cluster`, or a `Cluster` from a `VolumeSnapshot`.
+    /// `CloudNativePG`: a `Cluster` of the preview's own, from a volume's snapshot.
     Cnpg,
 }
 
@@ -621,8 +647,13 @@ defaults! {
     default_operations_account: DnsLabel = "dayfly-database";
     default_operations_credentials: DnsLabel = "dayfly-database-admin";
     default_argocd_namespace: DnsLabel = "argocd";
+    default_operator_namespace: DnsLabel = "cnpg-system";
     default_section: DnsLabel = "https";
     kube_dns: LabelValue = "kube-dns";
+}
+
+fn default_cluster_owner() -> String {
+    "app".to_owned()
 }
 
 fn default_label_prefix() -> String {
@@ -665,6 +696,10 @@ fn yes() -> bool {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
 fn as_text<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&duration.to_string())
+}
+
+fn quantity_as_text<S: serde::Serializer>(quantity: &Quantity, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&quantity.to_string())
 }
 
 impl Default for Labels {

@@ -19,7 +19,7 @@ use crate::{
 
 use super::{
     Decision, Origin, PullRequest, Resolver,
-    environment::{Block, DatabaseFacts, DatabaseJob, Peers, StepFacts, WAVES},
+    environment::{Block, ClusterFacts, DatabaseFacts, DatabaseJob, Peers, StepFacts, WAVES},
     names,
     network::{peers, public_internet},
 };
@@ -30,8 +30,8 @@ pub(super) const VARIABLE: &str = "DATABASE_URL";
 /// Seconds that one command may take, its retries included.
 const DEADLINE: u64 = 900;
 
-/// A `StatefulSet`'s name: what it makes gets a suffix.
-const STATEFUL_SET: usize = 52;
+/// A server's name: what a `StatefulSet` makes gets a suffix, and CloudNativePG takes no more for a `Cluster`.
+const SERVER: usize = 50;
 
 impl<'a> Resolver<'a> {
     pub(super) fn databases(
@@ -51,7 +51,7 @@ impl<'a> Resolver<'a> {
             }
             jobs.extend(self.destroy(database, namespace));
         }
-        if let Some(first) = facts.iter_mut().find(|database| database.embedded) {
+        if let Some(first) = facts.iter_mut().find(|database| database.jobs_namespace == namespace) {
             first.own_account = true;
         }
         (facts, jobs)
@@ -67,6 +67,8 @@ impl<'a> Resolver<'a> {
     ) -> Option<(DatabaseFacts, Vec<DatabaseJob>)> {
         let (baseline_name, baseline) = self.baseline(database, pointer, grant)?;
         let embedded = baseline.provider == Provider::Embedded;
+        // A server of the preview's own: nobody's key is needed, so its Jobs run beside it.
+        let own = is_own(baseline.provider);
         let guardrails = self.guardrails;
         let single = guardrails.layout == Layout::Single;
         if single && !embedded {
@@ -95,23 +97,36 @@ impl<'a> Resolver<'a> {
             ),
             last_step: steps.pop(),
             first_steps: steps,
-            jobs_namespace: if embedded { namespace.to_owned() } else { operations.namespace.to_string() },
+            jobs_namespace: if own { namespace.to_owned() } else { operations.namespace.to_string() },
             name: database.name.to_string(),
             variable: database.env.as_deref().unwrap_or(VARIABLE).to_owned(),
             image: operations.image.clone(),
             service_account: operations.service_account.to_string(),
             network_policy: joined(&[namespace, &database.name], ""),
             server: server(database),
-            server_secret: server_secret(database),
+            server_secret: server_secret(database, baseline.provider),
             secrets: [
                 Some(database.name.to_string()),
                 Some(direct_secret.clone()),
-                embedded.then(|| server_secret(database)),
+                own.then(|| server_secret(database, baseline.provider)),
             ]
             .into_iter()
             .flatten()
             .collect(),
             embedded_image: baseline.image.clone().unwrap_or_default(),
+            cluster: baseline.cluster.as_ref().filter(|_| baseline.provider == Provider::Cnpg).map(|source| {
+                ClusterFacts {
+                    content: joined(&[namespace, &database.name], "snapshot"),
+                    driver: source.driver.clone(),
+                    snapshot: source.snapshot.clone(),
+                    size: source.size.to_string(),
+                    storage_class: source.storage_class.as_ref().map(ToString::to_string),
+                    image: baseline.image.clone().unwrap_or_default(),
+                    database: baseline.database.clone().unwrap_or_default(),
+                    owner: source.owner.clone(),
+                    operator: source.operator.to_string(),
+                }
+            }),
             endpoint: endpoint(&database.name, baseline),
             job_peers: job_peers(operations, baseline),
             direct_secret,
@@ -133,7 +148,7 @@ impl<'a> Resolver<'a> {
         namespace: &str,
         steps: Steps,
     ) -> String {
-        let embedded = baseline.provider == Provider::Embedded;
+        let own = is_own(baseline.provider);
         let spec = Spec {
             version: spec::VERSION,
             environment: namespace.into(),
@@ -147,8 +162,8 @@ impl<'a> Resolver<'a> {
                 direct_secret: names::direct_secret(&database.name).into(),
                 branch: names::provider(&[namespace, &database.name]).into(),
                 role: names::provider(&[namespace, &database.name, "user"]).into(),
-                server: embedded.then(|| server(database).into()),
-                server_secret: embedded.then(|| server_secret(database).into()),
+                server: own.then(|| server(database).into()),
+                server_secret: own.then(|| server_secret(database, baseline.provider).into()),
             },
             steps,
             lease_seconds: operations.lease.seconds,
@@ -171,10 +186,8 @@ impl<'a> Resolver<'a> {
         let place = |baseline: &'a Baseline| (baseline.provider, &baseline.project, &baseline.region, &baseline.api);
         let mut places: Vec<(&str, &'a Baseline)> = Vec::with_capacity(2);
         for (name, baseline) in asked.into_iter().chain(restricted) {
-            // An embedded database goes with its namespace.
-            if baseline.provider != Provider::Embedded
-                && !places.iter().any(|(_, other)| place(other) == place(baseline))
-            {
+            // A server of the preview's own goes with its namespace.
+            if !is_own(baseline.provider) && !places.iter().any(|(_, other)| place(other) == place(baseline)) {
                 places.push((name, baseline));
             }
         }
@@ -280,11 +293,9 @@ impl<'a> Resolver<'a> {
 /// provision and verify.
 fn jobs(database: &DatabaseFacts, branch_spec: String, namespace: &str, credentials: &str) -> Vec<DatabaseJob> {
     let job = |step: &'static str, flags: Vec<&'static str>, wave: &'static str, spec: String| {
-        let stem = if database.embedded {
-            format!("{}-{step}", database.name)
-        } else {
-            format!("{namespace}-{}-{step}", database.name)
-        };
+        let own = database.jobs_namespace == namespace;
+        let stem =
+            if own { format!("{}-{step}", database.name) } else { format!("{namespace}-{}-{step}", database.name) };
         let hash = names::hash(&[spec.as_str(), &database.image]);
         DatabaseJob {
             name: format!("{}-{hash}", names::shorten(&stem, names::LABEL - 9)),
@@ -296,7 +307,7 @@ fn jobs(database: &DatabaseFacts, branch_spec: String, namespace: &str, credenti
             active_deadline_seconds: 2 * DEADLINE,
             image: database.image.clone(),
             service_account: database.service_account.clone(),
-            credentials: if database.embedded { String::new() } else { credentials.to_owned() },
+            credentials: if own { String::new() } else { credentials.to_owned() },
             spec,
             ttl_seconds: None,
         }
@@ -328,14 +339,22 @@ fn joined(parts: &[&str], step: &str) -> String {
     format!("{}-{}", names::shorten(&stem, names::LABEL - 9), names::hash(parts))
 }
 
-/// The `StatefulSet` and Service of an embedded database.
+/// The `StatefulSet` and Service of an embedded database, or the `Cluster`.
 fn server(database: &Database) -> String {
-    names::shorten(&format!("database-{}", database.name), STATEFUL_SET)
+    names::shorten(&format!("database-{}", database.name), SERVER)
 }
 
-/// The Secret with that server's password.
-fn server_secret(database: &Database) -> String {
-    names::shorten(&format!("{}-server", database.name), names::LABEL)
+/// The Secret with that server's password; CloudNativePG names its own.
+fn server_secret(database: &Database, provider: Provider) -> String {
+    match provider {
+        Provider::Cnpg => format!("{}-app", server(database)),
+        _ => names::shorten(&format!("{}-server", database.name), names::LABEL),
+    }
+}
+
+/// Whether a database has a server of its own, in the preview's namespace.
+fn is_own(provider: Provider) -> bool {
+    matches!(provider, Provider::Embedded | Provider::Cnpg)
 }
 
 /// Where a branch is reached. A hosted provider's addresses change: who wants them narrow says so.

@@ -268,16 +268,35 @@ pub struct DatabaseFacts {
     pub last_step: Option<StepFacts>,
     /// Whether the branch lives in the preview's own namespace, and goes with it.
     pub embedded: bool,
-    /// Whether it brings the ServiceAccount of the embedded databases' Jobs: the first one does, for all.
+    /// Whether it brings the ServiceAccount of the Jobs that run in the preview's namespace: the first one does, for all.
     pub own_account: bool,
     pub embedded_image: String,
-    /// Its `StatefulSet` and Service, and the Secret with its password.
+    /// A `Cluster` of CloudNativePG's, which is made from a snapshot.
+    pub cluster: Option<ClusterFacts>,
+    /// The preview's own server: `StatefulSet` and Service, or `Cluster`, and the Secret with its password.
     pub server: String,
     pub server_secret: String,
     /// Where the branch is reached.
     pub endpoint: Option<Peers>,
     /// Where the Jobs reach the Kubernetes API and the provider.
     pub job_peers: Peers,
+}
+
+/// A `Cluster` of the preview's own.
+#[derive(Clone, Debug, JsonSchema, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ClusterFacts {
+    /// Of the `VolumeSnapshotContent`, which is in no namespace.
+    pub content: String,
+    pub driver: String,
+    pub snapshot: String,
+    pub size: String,
+    pub storage_class: Option<String>,
+    pub image: String,
+    pub database: String,
+    pub owner: String,
+    /// The operator's namespace.
+    pub operator: String,
 }
 
 /// A Job that holds a provider's key: provision, verify or destroy.

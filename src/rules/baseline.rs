@@ -29,7 +29,8 @@ pub static BASELINE_INCOMPLETE: Rule = Rule {
                   `project` (`ORGANIZATION/DATABASE`) and `parent`. `supabase`: `project`. `crunchy-bridge`: `project` (a team's \
                   id), `parent` (a cluster's id) and `database`. `aurora`: `region`, `parent` (a cluster), `database`, `size` (an \
                   instance class) and `endpoint`. `dblab`: `api`, `parent` (a branch of the engine's), `database` and `endpoint`. \
-                  `embedded`: `image`. `anonymized` is for `neon`; its columns are `SCHEMA.TABLE.COLUMN`, each with a `function` or \
+                  `embedded`: `image`. `cnpg`: `database`, `image` and `cluster`. `anonymized` \
+                  is for `neon`; its columns are `SCHEMA.TABLE.COLUMN`, each with a `function` or \
                   a `value`.",
 };
 
@@ -71,6 +72,11 @@ pub(crate) fn is_complete(name: &str, baseline: &Baseline) -> Result<(), String>
             &[("project", baseline.project.is_some()), ("parent", baseline.parent.is_some())]
         }
         Provider::Embedded => &[("image", baseline.image.is_some())],
+        Provider::Cnpg => &[
+            ("database", baseline.database.is_some()),
+            ("image", baseline.image.is_some()),
+            ("cluster", baseline.cluster.is_some()),
+        ],
         Provider::Aurora => &[
             ("region", baseline.region.is_some()),
             ("parent", baseline.parent.is_some()),
@@ -89,8 +95,7 @@ pub(crate) fn is_complete(name: &str, baseline: &Baseline) -> Result<(), String>
             ("parent", baseline.parent.is_some()),
             ("database", baseline.database.is_some()),
         ],
-        // TODO-ENGINES
-        Provider::Supabase | Provider::Cnpg => &[("project", baseline.project.is_some())],
+        Provider::Supabase => &[("project", baseline.project.is_some())],
     };
     if let Some((field, _)) = needed.iter().find(|(_, is_there)| !is_there) {
         return Err(format!("the baseline `{name}` has no `{field}`"));

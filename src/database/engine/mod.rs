@@ -1,8 +1,10 @@
 //! What makes branches: one file a provider, behind one small trait.
 
 pub mod aurora;
+pub mod cnpg;
 pub mod crunchy_bridge;
 pub mod dblab;
+pub mod embedded;
 pub mod mysql;
 pub mod neon;
 pub mod planetscale;
@@ -89,6 +91,8 @@ pub fn open(baseline: &BaselineSpec<'_>, log: &Log) -> Result<Box<dyn Engine>> {
     let entry = &*baseline.entry;
     Ok(match entry.provider {
         Provider::Postgres => Box::new(postgres::Postgres::new(admin_url(&baseline.name)?, entry, log)?),
+        Provider::Cnpg => Box::new(cnpg::Cnpg::new(&baseline.name, entry.database.as_deref(), log)?),
+        Provider::Embedded => Box::new(embedded::Embedded::new(&baseline.name, log)),
         Provider::Aurora => Box::new(aurora::Aurora::new(admin_url(&baseline.name)?, entry, log)?),
         Provider::CrunchyBridge => {
             Box::new(crunchy_bridge::CrunchyBridge::new(&key(&baseline.name, crunchy_bridge::KEY)?, entry, log)?)
@@ -104,7 +108,6 @@ pub fn open(baseline: &BaselineSpec<'_>, log: &Log) -> Result<Box<dyn Engine>> {
             let [id, token] = planetscale::KEYS.map(|name| key(&baseline.name, name));
             Box::new(planetscale::PlanetScale::new([&id?, &token?], entry, log)?)
         }
-        provider => anyhow::bail!("databases of provider `{}` cannot be made yet", provider.name()),
     })
 }
 

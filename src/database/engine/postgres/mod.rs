@@ -75,7 +75,12 @@ struct Database {
 impl Postgres {
     pub fn new(admin: ConnectionUrl, baseline: &Baseline, log: &Log) -> Result<Self> {
         let baseline = baseline.database.clone().context("the baseline has no `database`")?;
-        Ok(Self { admin, baseline, log: log.clone() })
+        Ok(Self::at(admin, baseline, log))
+    }
+
+    /// A server, and the database there that is branched.
+    pub(super) fn at(admin: ConnectionUrl, baseline: String, log: &Log) -> Self {
+        Self { admin, baseline, log: log.clone() }
     }
 
     /// A connection as administrator, to the maintenance database.
