@@ -10,7 +10,7 @@ use crate::case::Case;
 use crate::kube::{array, get, json, kubectl, list, name, text};
 use crate::operations::{self, OPERATIONS, PASSWORD, command_there, logs, pods, sql, sweep};
 use crate::pods::Inside;
-use crate::process::{run, until};
+use crate::process::{must, repository, run, setting, until};
 use crate::world;
 
 #[test]
@@ -143,7 +143,8 @@ fn jobs_that_are_killed_half_way_converge() {
     // While somebody else works on the branch, provision waits: there it is killed.
     world::prepare();
     let case = Case::new("storefront", 221);
-    let branch = branch_of(&case);
+    let spec = spec_of(&case);
+    let branch = text(&spec, "/names/branch");
     let lock = format!("SELECT pg_advisory_lock(hashtextextended('dayfly:{branch}', 0)); SELECT pg_sleep(221)");
     let holder = thread::spawn(move || operations::try_sql("", &lock));
     let holders = "FROM pg_stat_activity WHERE query LIKE '%pg_sleep(221)%' AND pid <> pg_backend_pid()";
@@ -198,19 +199,14 @@ fn jobs(environment: &str, step: &str) -> Vec<Value> {
     array(&json(&kubectl(&["get", "jobs", "-A", "-l", &labels, "-o", "json"])), "/items").to_vec()
 }
 
-/// The branch's name, from what the program itself says.
-fn branch_of(case: &Case) -> String {
+/// What the Jobs of a preview's database are told, from the program itself.
+fn spec_of(case: &Case) -> Value {
     let parameters = format!("{}/parameters-{}.json", env!("CARGO_TARGET_TMPDIR"), case.parameters["number"]);
     std::fs::write(&parameters, Value::Object(case.parameters.clone()).to_string()).expect("a writable folder");
-    let folder = crate::process::repository(&format!("testdata/{}", case.folder));
-    let guardrails = format!("{folder}/guardrails.yaml");
-    let binary = crate::process::setting("DAYFLY_E2E_BINARY");
-    let spec = crate::process::must(
-        &binary,
-        &["db", "spec", &folder, "main", "--guardrails", &guardrails, "--parameters", &parameters],
-        "",
-    );
-    text(&json(&spec), "/names/branch").to_owned()
+    let folder = repository(&format!("testdata/{}", case.folder));
+    let guardrails = format!("{}/dayfly-open/guardrails.yaml", setting("DAYFLY_E2E_PLUGINS"));
+    let inputs = ["--guardrails", &guardrails, "--parameters", &parameters];
+    json(&must(&setting("DAYFLY_E2E_BINARY"), &[["db", "spec", &folder, "main"].as_slice(), &inputs].concat(), ""))
 }
 
 /// A branch whose preview never was, or is gone without its teardown, is reclaimed; one that lives is renewed; what is somebody
@@ -224,9 +220,12 @@ fn the_sweeper_reclaims_what_no_preview_has() {
     sql("", &format!("CREATE DATABASE {foreign}"));
     sql("", &format!("COMMENT ON DATABASE {foreign} IS 'somebody''s own'"));
     let guardrails = ["--guardrails", "/dayfly/guardrails.yaml"];
-    let orphan =
-        ["dayfly", "db", "provision", "--baseline", "storefront", "--environment", gone, "--env-file", "/dev/shm/env"];
-    command_there("orphan", &[orphan.as_slice(), &guardrails].concat());
+    // As its own Job would have, before the preview was gone.
+    let spec = spec_of(&Case::new("storefront", 299)).to_string();
+    let patch = serde_json::json!({"data": {"orphan.json": spec}}).to_string();
+    kubectl(&["patch", "configmap", "dayfly-guardrails", "-n", OPERATIONS, "--type=merge", "-p", &patch]);
+    let orphan = ["dayfly", "db", "provision", "--spec", "/dayfly/orphan.json", "--env-file", "/dev/shm/env"];
+    command_there("orphan", &orphan);
     let before = operations::of(gone);
     assert_eq!(before.lines().count(), 2, "one database and one role: {before}");
     let role = text(&Inside::of(&environment.name, "worker").rows(), "/user").to_owned();
