@@ -1,4 +1,4 @@
-//! The DBLab Engine: its API held to its document, and a real server behind each clone. One test at a time has the stand-in.
+//! The `DBLab` Engine: its API held to its document, and a real server behind each clone. One test at a time has the stand-in.
 
 use std::{fs, sync::Mutex, thread, time::Duration};
 

@@ -1,6 +1,13 @@
 //! Databases, end to end: the program against real servers, and against vendors' APIs held to their own specifications.
 //! `e2e/databases/run` starts what the tests need; without it they fail.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::format_collect,
+    clippy::unused_self,
+    reason = "helpers of tests fail as tests do, and read as sentences"
+)]
+
 mod aurora;
 mod crunchy_bridge;
 mod dblab;

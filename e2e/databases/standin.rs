@@ -93,7 +93,7 @@ fn http(method: &str, url: &str, header: Option<(&str, &str)>, body: Option<&Val
     let header = header.map(|(name, value)| format!("{name}: {value}\r\n")).unwrap_or_default();
     let kind = if body.is_empty() { "" } else { "Content-Type: application/json\r\n" };
     let mut stream = TcpStream::connect(host).expect("a stand-in");
-    stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    stream.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
     write!(
         stream,
         "{method} /{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{header}{kind}Content-Length: {}\r\n\r\n{body}",
