@@ -98,11 +98,12 @@ impl Envelope {
 
     /// What is signed (DSSE's pre-authentication encoding).
     pub fn signed_bytes(&self) -> Result<Vec<u8>, String> {
-        let payload = self.payload()?;
-        let mut bytes =
-            format!("DSSEv1 {} {} {} ", self.payload_type.len(), self.payload_type, payload.len()).into_bytes();
-        bytes.extend(payload);
-        Ok(bytes)
+        Ok(self.pre_authentication(&self.payload()?))
+    }
+
+    fn pre_authentication(&self, payload: &[u8]) -> Vec<u8> {
+        let head = format!("DSSEv1 {} {} {} ", self.payload_type.len(), self.payload_type, payload.len());
+        [head.as_bytes(), payload].concat()
     }
 
     /// The statement's bytes.
@@ -112,10 +113,14 @@ impl Envelope {
 
     /// The statement, whoever signed it.
     pub fn statement(&self) -> Result<Statement, String> {
+        self.read(&self.payload()?)
+    }
+
+    fn read(&self, payload: &[u8]) -> Result<Statement, String> {
         if self.payload_type != PAYLOAD_TYPE {
             return Err(format!("its payload's type is `{}`, not `{PAYLOAD_TYPE}`", self.payload_type));
         }
-        let statement: Statement = serde_json::from_slice(&self.payload()?)
+        let statement: Statement = serde_json::from_slice(payload)
             .map_err(|error| format!("its payload is no in-toto statement about a baseline: {error}"))?;
         if statement.statement_type != STATEMENT_TYPE || statement.predicate_type != PREDICATE_TYPE {
             return Err(format!(
@@ -128,7 +133,8 @@ impl Envelope {
 
     /// The statement, if one of `keys` signed it and it is about `subject`.
     pub fn open(&self, keys: &[AttestationKey], subject: &str) -> Result<Statement, String> {
-        let bytes = self.signed_bytes()?;
+        let payload = self.payload()?;
+        let bytes = self.pre_authentication(&payload);
         let is_signed = self.signatures.iter().any(|signature| {
             let Ok(signature) = Base64::decode_to_vec(&signature.sig, None) else { return false };
             let Ok(signature) = Signature::from_slice(&signature) else { return false };
@@ -137,7 +143,7 @@ impl Envelope {
         if !is_signed {
             return Err("none of the guardrails' `attestationKeys` signed it".to_owned());
         }
-        let statement = self.statement()?;
+        let statement = self.read(&payload)?;
         match statement.subject.as_slice() {
             [only] if only.name == subject => Ok(statement),
             other => {
