@@ -123,7 +123,7 @@ impl Provider {
 
 /// What the owner of a branch outside any preview begins with.
 #[cfg(feature = "in-cluster")]
-pub const LOCAL: &str = "dayfly:local:";
+pub const LOCAL: &str = "dayfly:local:"; // no policy is called so: rules::policy_name
 
 /// Seconds that such a branch lives unless somebody renews it.
 #[cfg(feature = "in-cluster")]

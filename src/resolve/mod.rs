@@ -138,6 +138,10 @@ impl Resolver<'_> {
             team: self.policy.team.to_string(),
             cost_center: self.policy.cost_center.to_string(),
         };
+        if policy.name == rules::policy_name::LOCAL && !self.policy.databases.is_empty() {
+            let message = "`local` in the owner of a branch means somebody's own, outside any preview".to_owned();
+            self.report(&rules::policy_name::POLICY_NAME_RESERVED, InputFile::Policy, "/metadata/name", message);
+        }
         self.set_context(&policy, &pr);
         let namespace = self.namespace();
         self.see("preview", [("namespace", Value::string(&*namespace))]);

@@ -29,6 +29,7 @@ pub mod namespace;
 pub mod patch;
 pub mod pod_placement;
 pub mod pod_security;
+pub mod policy_name;
 pub mod profile;
 pub mod provided;
 pub mod reference;
@@ -102,6 +103,7 @@ pub static ALL: &[&Rule] = &[
     &patch::PATCH,
     &pod_placement::POD_PLACEMENT,
     &pod_security::POD_SECURITY,
+    &policy_name::POLICY_NAME_RESERVED,
     &limit_range::RESOURCE_QUOTA,
     &secret_prefix::SECRET_OUTSIDE_PREFIX,
     &secret_store::SECRET_STORE_UNCLEAR,

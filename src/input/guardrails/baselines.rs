@@ -1,0 +1,238 @@
+//! What previews may branch, and where that is done.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    database::attestation::Envelope,
+    input::scalar::{Cidr, DnsLabel, DnsName, Duration, Port, Quantity, Url},
+};
+
+use super::{defaults, network::Destination, port};
+
+/// A database that previews may branch. Exactly one of `sanitized`, `schemaOnly`, `synthetic` and `anonymized` says why that
+/// is safe. The Jobs get its entry, without what only rendering needs.
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Baseline {
+    /// What makes the branches.
+    pub provider: Provider,
+    /// It holds live data that was masked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sanitized: Option<Sanitized>,
+    /// It holds a schema and no data.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub schema_only: bool,
+    /// It holds data that was invented.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub synthetic: Option<Synthetic>,
+    /// It holds live data, and the provider masks each branch before anybody can use it (`neon`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub anonymized: Option<Anonymized>,
+    /// The name of the baseline that pull requests of trust `restricted` get instead of this one.
+    #[serde(skip_serializing)]
+    pub restricted: Option<DnsLabel>,
+    /// The database's name at the server (`postgres`, `mysql`, `mariadb`), or in each branch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub database: Option<String>,
+    /// The provider's project (`neon`, `supabase`), `ORGANIZATION/DATABASE` (`planetscale`), or team (`crunchy-bridge`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub project: Option<String>,
+    /// What branches are made from (`neon`: a branch's id; `planetscale`, `dblab`: a branch's name; `aurora`,
+    /// `crunchy-bridge`: a cluster).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parent: Option<String>,
+    /// Where the provider keeps it (`aurora`: an AWS region).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
+    /// How large a branch's server is (`aurora`: an instance class, such as `db.t4g.medium` or `db.serverless`;
+    /// `supabase`: an instance size; `crunchy-bridge`: a plan).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub size: Option<String>,
+    /// The base URL of the provider's API, if it is not the usual one (`dblab`: required).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub api: Option<Url>,
+    /// Where branches are reached, for the network policies (`postgres`, `mysql`, `mariadb`, `dblab`, `aurora`: required).
+    #[serde(skip_serializing)]
+    pub endpoint: Option<Destination>,
+    /// The last port, where each branch has one of its own (`dblab`); `endpoint` has the first.
+    #[serde(skip_serializing)]
+    pub last_port: Option<Port>,
+    /// The image with server and data (`embedded`), or with the server that the data are of (`cnpg`), by digest. A new one
+    /// is a new database: the Jobs run again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
+    /// What a cluster of the preview's own is made from (`cnpg`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<ClusterSource>,
+}
+
+/// A snapshot of a prepared baseline's volume, and the cluster that is made from it.
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct ClusterSource {
+    /// The CSI driver that made the snapshot.
+    pub driver: String,
+    /// The snapshot's handle at that driver: `status.snapshotHandle` of its `VolumeSnapshotContent`. It is never deleted.
+    pub snapshot: String,
+    /// The volume's size: the snapshot's, or more.
+    #[serde(serialize_with = "quantity_as_text")]
+    pub size: Quantity,
+    /// The volume's class. Left out, the cluster's default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub storage_class: Option<DnsName>,
+    /// The role that owns the database. Left out, `app`.
+    #[serde(default = "default_cluster_owner")]
+    pub owner: String,
+    /// The operator's namespace. Left out, `cnpg-system`.
+    #[serde(default = "default_operator_namespace")]
+    pub operator: DnsLabel,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Provider {
+    /// A PostgreSQL server of your own.
+    Postgres,
+    /// A MySQL server of your own.
+    Mysql,
+    /// A MariaDB server of your own.
+    Mariadb,
+    /// A small PostgreSQL in the preview's own namespace.
+    Embedded,
+    /// Neon: a branch is a copy-on-write branch of a project.
+    Neon,
+    /// `PlanetScale`: a branch of a MySQL or PostgreSQL database.
+    Planetscale,
+    /// Supabase: a branch of a project.
+    Supabase,
+    /// Crunchy Bridge: a fork of a cluster.
+    CrunchyBridge,
+    /// Amazon Aurora: a copy-on-write clone of a cluster.
+    Aurora,
+    /// Database Lab Engine: a thin clone.
+    Dblab,
+    /// `CloudNativePG`: a `Cluster` of the preview's own, from a volume's snapshot.
+    Cnpg,
+}
+
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Sanitized {
+    /// What masked it: a name that people look up.
+    pub by: String,
+    /// How old the masking may be when a branch is made.
+    #[serde(serialize_with = "as_text")]
+    pub max_age: Duration,
+    /// What says so, signed: `dayfly db prepare-baseline NAME --sign KEY` prints it. Needed if there are `attestationKeys`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attestation: Option<Envelope>,
+}
+
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Synthetic {
+    /// What invented it: a name that people look up.
+    pub by: String,
+}
+
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Anonymized {
+    /// What becomes of each column with personal data.
+    pub mask: Vec<Mask>,
+    /// Columns of text that hold nobody's data, as `SCHEMA.TABLE.COLUMN`. A branch with a column of text that is neither
+    /// masked nor here is not given to anybody.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub keep: Vec<String>,
+}
+
+/// Exactly one of `function` and `value`.
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Mask {
+    /// `SCHEMA.TABLE.COLUMN`
+    pub column: String,
+    /// A function of PostgreSQL Anonymizer: `anon.fake_email()`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub function: Option<String>,
+    /// What every row gets.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
+}
+
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Operations {
+    /// A namespace that outlives every preview.
+    pub namespace: DnsLabel,
+    /// dayfly's own image with the in-cluster commands, by digest.
+    pub image: String,
+    /// The ServiceAccount of the database Jobs there. Left out, `dayfly-database`.
+    #[serde(default = "default_operations_account")]
+    pub service_account: DnsLabel,
+    /// The Secret there with the provider's key, as environment variables. Left out, `dayfly-database-admin`.
+    #[serde(default = "default_operations_credentials")]
+    pub credentials: DnsLabel,
+    /// Where the Kubernetes API is, for the Jobs' network policies.
+    #[serde(default)]
+    pub api_server: ApiServer,
+    /// How long a branch and its login live if nobody renews them: the sweeper does for every preview that exists. Left
+    /// out, `48h`.
+    #[serde(default = "default_lease")]
+    pub lease: Duration,
+    /// What part of all branches one sweep may reclaim, in percent; ten it always may. Left out, 50.
+    #[serde(default = "default_sweep_share")]
+    #[schemars(range(min = 1, max = 100))]
+    pub sweep_share: u8,
+}
+
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ApiServer {
+    /// Its own addresses, not its Service's. Left out, all addresses.
+    #[serde(default)]
+    pub cidrs: Vec<Cidr>,
+    /// Its ports.
+    #[serde(default = "default_api_server_ports")]
+    pub ports: Vec<Port>,
+}
+
+defaults! {
+    default_lease: Duration = "48h";
+    default_operations_account: DnsLabel = "dayfly-database";
+    default_operations_credentials: DnsLabel = "dayfly-database-admin";
+    default_operator_namespace: DnsLabel = "cnpg-system";
+}
+
+fn default_cluster_owner() -> String {
+    "app".to_owned()
+}
+
+fn default_sweep_share() -> u8 {
+    50
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
+fn default_api_server_ports() -> Vec<Port> {
+    vec![port(443), port(6443)]
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn as_text<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&duration.to_string())
+}
+
+fn quantity_as_text<S: serde::Serializer>(quantity: &Quantity, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&quantity.to_string())
+}
+
+impl Default for ApiServer {
+    fn default() -> Self {
+        Self { cidrs: Vec::new(), ports: default_api_server_ports() }
+    }
+}

@@ -1,0 +1,186 @@
+//! How previews are reached, and what they reach.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::input::{
+    Ordered,
+    scalar::{Cidr, DnsLabel, DnsName, LabelValue, Port, Url},
+};
+
+use super::{defaults, port};
+
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Ingress {
+    /// What a route becomes.
+    #[serde(default)]
+    pub kind: RouteKind,
+    /// The Gateway, as `NAMESPACE/NAME`; needed if `kind` is `HTTPRoute`.
+    pub gateway: Option<String>,
+    /// The name of the Gateway's listener with TLS, so that no route answers on one without. Left out, `https`.
+    #[serde(default = "default_section")]
+    pub section: DnsLabel,
+    /// The `IngressClass`; needed if `kind` is `Ingress`.
+    pub class: Option<DnsName>,
+    /// Which controller reads the routes: its extensions carry `access` and `noindex`.
+    #[serde(default)]
+    pub implementation: Implementation,
+    /// The Pods that requests come from, for the network policies.
+    pub controller: Option<Controller>,
+    /// Where certificates come from.
+    #[serde(default)]
+    pub tls: Tls,
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, PartialEq, Eq, Serialize)]
+pub enum RouteKind {
+    #[default]
+    #[serde(rename = "HTTPRoute")]
+    HttpRoute,
+    Ingress,
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, PartialEq, Eq, Serialize)]
+pub enum Implementation {
+    /// Middlewares of `traefik.io/v1alpha1`.
+    #[default]
+    Traefik,
+    /// A `SecurityPolicy` of `gateway.envoyproxy.io/v1alpha1`. Only with `HTTPRoute`.
+    Envoy,
+    /// Annotations of `nginx.ingress.kubernetes.io`. Only with `Ingress`.
+    Nginx,
+    /// Only what the standard says: no `access` but `public`.
+    Standard,
+}
+
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Controller {
+    /// Its namespace.
+    pub namespace: DnsLabel,
+    /// Its Pods' labels. Left out, all Pods of the namespace.
+    #[serde(default)]
+    pub pod_labels: Ordered<LabelValue>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub enum Tls {
+    /// The Gateway or the controller has one for all hosts.
+    #[default]
+    Wildcard,
+    /// cert-manager makes one for each host; this is the name of its `ClusterIssuer`. It must answer challenges by DNS: one
+    /// by HTTP is answered by a Pod in the preview, which nothing can reach there.
+    ClusterIssuer(DnsName),
+}
+
+/// Who may reach a route. Exactly one of the three.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Access {
+    /// Requests from these addresses.
+    #[serde(default)]
+    pub cidrs: Vec<Cidr>,
+    /// People who are signed in at this oauth2-proxy.
+    pub oauth2_proxy: Option<Url>,
+    /// Everybody.
+    #[serde(default)]
+    pub public: bool,
+}
+
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Network {
+    /// What becomes of an `egress` entry that is a host name, which a plain `NetworkPolicy` cannot express.
+    #[serde(default)]
+    pub fqdn: Fqdn,
+    /// Where DNS is answered.
+    #[serde(default)]
+    pub dns: Dns,
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, PartialEq, Eq, Serialize)]
+pub enum Fqdn {
+    /// Nothing is opened, and a warning says so.
+    #[default]
+    Closed,
+    /// A `CiliumNetworkPolicy` that names the host.
+    Cilium,
+    /// The port is opened to every public address, not to private ones.
+    PublicInternet,
+}
+
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Dns {
+    /// The namespace of the Pods that answer. Left out, `kube-system`.
+    #[serde(default = "default_dns_namespace")]
+    pub namespace: DnsLabel,
+    /// Their labels. Left out, `k8s-app: kube-dns`.
+    #[serde(default = "default_dns_labels")]
+    pub pod_labels: Ordered<LabelValue>,
+    /// Addresses that answer too, such as a node-local cache's.
+    #[serde(default)]
+    pub cidrs: Vec<Cidr>,
+    /// The Pods' port; OpenShift's is 5353.
+    #[serde(default = "default_dns_port")]
+    pub port: Port,
+}
+
+/// Something that previews may reach: a host name, addresses, or Pods of a namespace.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Destination {
+    /// A host name; `network.fqdn` says what becomes of it.
+    pub fqdn: Option<DnsName>,
+    /// Addresses.
+    #[serde(default)]
+    pub cidrs: Vec<Cidr>,
+    /// A namespace of the cluster.
+    pub namespace: Option<DnsLabel>,
+    /// Labels of Pods in that namespace. Left out, all of its Pods.
+    #[serde(default)]
+    pub pod_labels: Ordered<LabelValue>,
+    /// The port, TCP. For Pods, their own port and not their Service's.
+    pub port: Port,
+}
+
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Telemetry {
+    /// What `OTEL_EXPORTER_OTLP_ENDPOINT` is set to.
+    pub endpoint: Url,
+    /// The collector's namespace.
+    pub namespace: DnsLabel,
+    /// Its Pods' labels. Left out, all Pods of the namespace.
+    #[serde(default)]
+    pub pod_labels: Ordered<LabelValue>,
+    /// Its Pods' port.
+    pub port: Port,
+}
+
+defaults! {
+    default_dns_namespace: DnsLabel = "kube-system";
+    default_section: DnsLabel = "https";
+    kube_dns: LabelValue = "kube-dns";
+}
+
+fn default_dns_labels() -> Ordered<LabelValue> {
+    Ordered::from_iter([("k8s-app".to_owned(), kube_dns())])
+}
+
+fn default_dns_port() -> Port {
+    port(53)
+}
+
+impl Default for Dns {
+    fn default() -> Self {
+        Self {
+            namespace: default_dns_namespace(),
+            pod_labels: default_dns_labels(),
+            cidrs: Vec::new(),
+            port: default_dns_port(),
+        }
+    }
+}
