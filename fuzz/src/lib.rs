@@ -75,9 +75,10 @@ pub fn yaml(data: &[u8]) {
                 agree(text, &documents);
             }
         }
-        Err(problems) => {
-            assert!(!problems.is_empty());
-            assert!(problems.iter().all(|problem| problem.mark.line <= lines), "{problems:?}");
+        Err(error) => {
+            assert!(!error.problems.is_empty());
+            assert!(error.problems.iter().all(|problem| problem.mark.line <= lines), "{:?}", error.problems);
+            error.documents.iter().for_each(|document| places(document, lines));
         }
     }
 }
@@ -256,7 +257,7 @@ pub fn emit(data: &[u8]) {
     assert_eq!(serde_yaml::from_str::<Json>(&text).ok(), Some(json), "{text}");
     let limits = Limits { depth: 200, ..Limits::MANIFESTS };
     for read in [scalar::core as fn(&str) -> scalar::Plain, scalar::kubernetes] {
-        let documents = yaml::read(&text, limits).unwrap_or_else(|problems| panic!("{problems:?}\n{text}"));
+        let documents = yaml::read(&text, limits).unwrap_or_else(|error| panic!("{error:?}\n{text}"));
         let again: Vec<Value> = documents.iter().map(|node| to_value(node, read)).collect();
         assert_eq!(again, [object.value.clone()], "{text}");
     }

@@ -20,12 +20,11 @@ const POLICY_TEMPLATE: &str = include_str!("preview.yaml");
 const SCHEMA: &str = "preview.schema.json";
 
 pub(super) fn run(args: &InitArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
-    let policy = args.folder.join(POLICY);
-    if policy.exists() {
-        bail!("`{}` is there already: nothing was written", policy.display());
+    let (policy, schema) = (args.folder.join(POLICY), args.folder.join(SCHEMA));
+    if let Some(path) = [&policy, &schema].into_iter().find(|path| path.symlink_metadata().is_ok()) {
+        bail!("`{}` is there already: nothing was written", path.display());
     }
     fs::create_dir_all(&args.folder).with_context(|| format!("failed to make `{}`", args.folder.display()))?;
-    let schema = args.folder.join(SCHEMA);
     for (path, text) in [(&schema, schema::schema(schema::Of::Policy)), (&policy, POLICY_TEMPLATE.to_owned())] {
         fs::write(path, text).with_context(|| format!("failed to write `{}`", path.display()))?;
         writeln!(out, "wrote {}", path.display())?;

@@ -140,17 +140,16 @@ fn each(
         if line.iter().all(u8::is_ascii_whitespace) {
             continue;
         }
-        let findings =
-            one(&loaded.renderer, &line, &mut bytes).with_context(|| format!("{} line {number}", file.display()));
-        let mut findings = match findings {
+        let mut findings = match one(&loaded.renderer, &line, &mut bytes) {
             Ok(findings) => findings,
+            // The other lines are other pull requests.
             Err(error) => {
-                // What is complete goes out before the stream ends.
-                out.write_all(&bytes)?;
-                return Err(error);
+                writeln!(err, "error: {} line {number}: {error:#}", file.display())?;
+                code = ExitCode::CannotRun;
+                continue;
             }
         };
-        if findings.iter().any(Finding::is_error) {
+        if findings.iter().any(Finding::is_error) && code == ExitCode::Fine {
             code = ExitCode::Findings;
         }
         if !findings.is_empty() {

@@ -61,17 +61,23 @@ impl Source {
 
     /// The documents of a file of manifests, read as Kubernetes would read them, and the lines where they begin.
     pub fn manifests(&self, owner: Owner) -> Result<Vec<(u32, Value)>, Vec<Finding>> {
-        let documents = yaml::read(&self.text, Limits::MANIFESTS).map_err(|problems| self.problems(owner, problems))?;
+        let documents =
+            yaml::read(&self.text, Limits::MANIFESTS).map_err(|error| self.problems(owner, error.problems))?;
         Ok(documents.iter().map(|node| (node.mark.line, to_value(node, scalar::kubernetes))).collect())
     }
 
-    /// The file's one document.
-    pub(super) fn document(&self, owner: Owner, limits: Limits) -> Result<Node<'_>, Vec<Finding>> {
-        let documents = yaml::read(&self.text, limits).map_err(|problems| self.problems(owner, problems))?;
-        documents.into_iter().next().ok_or_else(|| {
+    /// The file's one document, and its duplicate keys.
+    pub(super) fn document(&self, owner: Owner, limits: Limits) -> Result<(Node<'_>, Vec<Finding>), Vec<Finding>> {
+        let (documents, duplicates) = match yaml::read(&self.text, limits) {
+            Ok(documents) => (documents, Vec::new()),
+            Err(error) if error.is_whole() => (error.documents, self.problems(owner, error.problems)),
+            Err(error) => return Err(self.problems(owner, error.problems)),
+        };
+        let Some(document) = documents.into_iter().next() else {
             let location = Location { file: Some(self.name.clone()), ..Location::default() };
-            vec![Finding::new(&WRONG_TYPE, owner, Subject::Place(location), "the file says nothing")]
-        })
+            return Err(vec![Finding::new(&WRONG_TYPE, owner, Subject::Place(location), "the file says nothing")]);
+        };
+        Ok((document, duplicates))
     }
 }
 
@@ -123,14 +129,19 @@ pub fn read_typed<T>(source: &Source, owner: Owner) -> Result<T, Vec<Finding>>
 where
     T: for<'n> Deserialize<'n> + JsonSchema,
 {
-    let node = source.document(owner, Limits::DOCUMENT)?;
-    T::deserialize(Decoder(&node)).map_err(|misfit| {
-        let found = diagnose::<T>(source, owner, &node);
-        if !found.is_empty() {
-            return found;
+    let (node, mut findings) = source.document(owner, Limits::DOCUMENT)?;
+    match T::deserialize(Decoder(&node)) {
+        Ok(typed) if findings.is_empty() => return Ok(typed),
+        Ok(_) => {}
+        Err(misfit) => {
+            findings.extend(diagnose::<T>(source, owner, &node));
+            if findings.is_empty() {
+                let place = Subject::Place(source.location(node.mark));
+                findings.push(Finding::new(&WRONG_TYPE, owner, place, visible(&misfit.0)));
+            }
         }
-        vec![Finding::new(&WRONG_TYPE, owner, Subject::Place(source.location(node.mark)), visible(&misfit.0))]
-    })
+    }
+    Err(findings)
 }
 
 /// Whether a file can be read as a type, and what the diagnosis says of it: the tests hold the two to each other.
@@ -140,7 +151,10 @@ where
     T: for<'n> Deserialize<'n> + JsonSchema,
 {
     match source.document(Owner::Team, Limits::DOCUMENT) {
-        Ok(node) => (T::deserialize(Decoder(&node)).is_ok(), diagnose::<T>(source, Owner::Team, &node)),
+        Ok((node, duplicates)) => {
+            let reads = T::deserialize(Decoder(&node)).is_ok() && duplicates.is_empty();
+            (reads, [duplicates, diagnose::<T>(source, Owner::Team, &node)].concat())
+        }
         Err(findings) => (false, findings),
     }
 }
@@ -152,14 +166,15 @@ pub fn read_policy(source: &Source, owner: Owner, layout: Layout) -> Result<(Pol
         Ok(policy) => return Ok((policy, Vec::new())),
         Err(findings) => findings,
     };
-    if layout == Layout::Single
-        && let Ok(documents) = yaml::read(&source.text, Limits::DOCUMENT)
-        && let Some(document) = documents.first()
-        && let Some(policy) = salvage(document)
-    {
-        return Ok((policy, findings));
+    let documents = match yaml::read(&source.text, Limits::DOCUMENT) {
+        _ if layout == Layout::Split => return Err(findings),
+        Ok(documents) => documents,
+        Err(error) => error.documents,
+    };
+    match documents.first().and_then(salvage) {
+        Some(policy) => Ok((policy, findings)),
+        None => Err(findings),
     }
-    Err(findings)
 }
 
 /// The least policy: its name, and its owners if they can be read.

@@ -86,23 +86,9 @@ impl<'a> Resolver<'a> {
         ingress: &Ingress,
         facts: &IngressFacts,
     ) -> Option<RouteFacts> {
-        let access = self.access(route, pointer, ingress)?;
-        let service = self.policy.services.iter().find(|service| service.name == route.service);
-        let port = match (&route.port, service) {
-            (Some(port), _) | (None, Some(Service { port: Some(port), .. })) => port.get(),
-            (None, Some(service)) => {
-                let message = format!("the service `{}` has no `port`, so nothing can be routed to it", service.name);
-                self.policy_finding(&rules::reference::UNKNOWN_REFERENCE, format!("{pointer}/service"), message);
-                return None;
-            }
-            (None, None) => {
-                let hint = nearest(&route.service, self.policy.services.iter().map(|service| &*service.name));
-                let message = format!("there is no service `{}`{hint}", route.service);
-                self.policy_finding(&rules::reference::UNKNOWN_REFERENCE, format!("{pointer}/service"), message).help =
-                    Some("a Service of the team's own manifests needs `port` here".into());
-                return None;
-            }
-        };
+        // Both are looked at, whatever is wrong with the first.
+        let (access, port) = (self.access(route, pointer, ingress), self.port(route, pointer));
+        let (access, port) = (access?, port?);
         let is_http_route = ingress.kind == RouteKind::HttpRoute;
         let traefik = ingress.implementation == Implementation::Traefik;
         let envoy = ingress.implementation == Implementation::Envoy;
@@ -134,6 +120,26 @@ impl<'a> Resolver<'a> {
             cidrs,
             middlewares,
         })
+    }
+
+    /// The port that a route leads to: its own, or its service's.
+    fn port(&mut self, route: &Route, pointer: &str) -> Option<u16> {
+        let service = self.policy.services.iter().find(|service| service.name == route.service);
+        let pointer = format!("{pointer}/service");
+        match (&route.port, service) {
+            (Some(port), _) | (None, Some(Service { port: Some(port), .. })) => return Some(port.get()),
+            (None, Some(service)) => {
+                let message = format!("the service `{}` has no `port`, so nothing can be routed to it", service.name);
+                self.policy_finding(&rules::reference::UNKNOWN_REFERENCE, pointer, message);
+            }
+            (None, None) => {
+                let hint = nearest(&route.service, self.policy.services.iter().map(|service| &*service.name));
+                let message = format!("there is no service `{}`{hint}", route.service);
+                self.policy_finding(&rules::reference::UNKNOWN_REFERENCE, pointer, message).help =
+                    Some("a Service of the team's own manifests needs `port` here".into());
+            }
+        }
+        None
     }
 
     /// A host is decided by the route and the namespace, and stands for no others: see [`names::host`].

@@ -29,7 +29,7 @@ pub struct Mistake {
 
 /// The code of a template.
 pub(super) fn compile(text: &str) -> Result<String, Mistake> {
-    let documents = read(text, Limits::MANIFESTS).map_err(|problems| match problems.into_iter().next() {
+    let documents = read(text, Limits::MANIFESTS).map_err(|error| match error.problems.into_iter().next() {
         Some(problem) => Mistake { mark: problem.mark, message: problem.message },
         None => mistake(Mark::default(), "unreadable"),
     })?;

@@ -380,7 +380,7 @@ fn all_mistakes_are_reported_at_once() {
         (POLICY, "      baseline: storefront\n", ""),
         (GUARDRAILS, "tls: wildcard", "tls: {clusterIsuer: letsencrypt}"),
         (GUARDRAILS, "fqdn: PublicInternet", "fqdn: publicInternet"),
-        (GUARDRAILS, "10.0.0.0/8", "10.0.0.0/33"),
+        (GUARDRAILS, "10.0.0.0/8, ", "10.0.0.0/33], cidrs: ["),
     ]);
     let run = scratch.run("check", &["--format", "json"]);
     let found = findings(&run);
@@ -390,6 +390,7 @@ fn all_mistakes_are_reported_at_once() {
         "invalid-value guardrails.yaml:47:10",
         "invalid-value guardrails.yaml:49:21",
         "invalid-value guardrails.yaml:52:11",
+        "duplicate-key guardrails.yaml:49:35",
         "invalid-value source/preview.yaml:9:8",
         "unknown-field source/preview.yaml:10:3",
         "wrong-type source/preview.yaml:17:13",
@@ -409,7 +410,7 @@ fn all_mistakes_are_reported_at_once() {
     // The text says the same: file, line and column, and the line itself with a mark below.
     let text = scratch.run("render", &[]).err;
     assert!(text.contains("source/preview.yaml:10:3") && text.contains("10 |   profil: small\n"), "{text}");
-    assert!(text.contains("\n7 errors\n") || text.ends_with("7 errors\n"), "{text}");
+    assert!(text.contains("\n8 errors\n") || text.ends_with("8 errors\n"), "{text}");
 }
 
 /// How a file is written makes no difference to what it says.

@@ -28,11 +28,27 @@ impl Limits {
     pub const MANIFESTS: Self = Self { nodes: 100_000, documents: 200, ..Self::DOCUMENT };
 }
 
+/// Why a file cannot be used.
+#[derive(Clone, Debug)]
+pub struct Unreadable<'a> {
+    pub problems: Vec<Problem>,
+    /// What stands before the first problem of another kind than a duplicate key, of which the first counts.
+    pub documents: Vec<Node<'a>>,
+}
+
+impl Unreadable<'_> {
+    /// Whether `documents` is all that the file says.
+    pub fn is_whole(&self) -> bool {
+        self.problems.iter().all(|problem| problem.kind == ProblemKind::DuplicateKey)
+    }
+}
+
 /// The documents of `text`, empty ones left out, or everything that is wrong with it.
-pub fn read(text: &str, limits: Limits) -> Result<Vec<Node<'_>>, Vec<Problem>> {
+pub fn read(text: &str, limits: Limits) -> Result<Vec<Node<'_>>, Unreadable<'_>> {
     if text.len() > limits.bytes {
         let message = format!("the file has {} bytes, allowed are {}", text.len(), limits.bytes);
-        return Err(vec![Problem { kind: ProblemKind::Limit, mark: Mark { line: 1, column: 1 }, message }]);
+        let problem = Problem { kind: ProblemKind::Limit, mark: Mark { line: 1, column: 1 }, message };
+        return Err(Unreadable { problems: vec![problem], documents: Vec::new() });
     }
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut builder = Builder { limits, bare_end: bare_end(text), ..Builder::default() };
@@ -51,7 +67,11 @@ pub fn read(text: &str, limits: Limits) -> Result<Vec<Node<'_>>, Vec<Problem>> {
             break;
         }
     }
-    if builder.problems.is_empty() { Ok(builder.documents) } else { Err(builder.problems) }
+    if builder.problems.is_empty() {
+        return Ok(builder.documents);
+    }
+    builder.close();
+    Err(Unreadable { problems: builder.problems, documents: builder.documents })
 }
 
 /// Where a file ends, in characters, if its last line is not ended. The parser ends it all the same, so that a block scalar
@@ -152,6 +172,16 @@ impl<'a> Builder<'a> {
         within(self.open.len() + 1, self.limits.depth, "levels of nesting", mark)?;
         self.open.push(Open { mark, anchor, data, key: None, index: Index::default() });
         Ok(())
+    }
+
+    /// Ends what is still open: its parts are there, as far as they were read.
+    fn close(&mut self) {
+        self.limits.nodes = usize::MAX; // none is new
+        while let Some(closed) = self.open.pop() {
+            if self.add(closed.mark, 0, closed.data).is_err() {
+                return;
+            }
+        }
     }
 
     fn alias(&mut self, mark: Mark, anchor: usize) -> Result<(), Problem> {

@@ -3,11 +3,14 @@
 //! Whoever opened the pull request chose most of them, so they are data: read leniently, judged by
 //! [`crate::resolve`], never a reason to stop without an answer.
 
+mod json;
+
 use anyhow::{Context as _, bail};
 
 use crate::{
-    finding::{Finding, Location, Owner},
-    value::{Value, pointer_segments},
+    finding::{Finding, InputFile, Location, Owner, Subject, visible},
+    rules::input::INVALID_PARAMETER,
+    value::{Value, pointer_segments, push_segment},
     yaml::{Data, Entry, Limits, Node, scalar},
 };
 
@@ -105,19 +108,18 @@ impl Parameters {
     /// From a YAML or JSON map. What is no map at all cannot be used.
     pub fn from_source(source: Source) -> anyhow::Result<Self> {
         let limits = Limits { bytes: LIMIT, ..Limits::DOCUMENT };
-        let mut entries = Vec::new();
-        match source.document(Owner::PullRequest, limits) {
-            Ok(node) => entries = map_entries(&node).with_context(|| format!("failed to use `{}`", source.name))?,
-            Err(problems) if problems.iter().all(|problem| problem.rule.code == "duplicate-key") => {
-                return Ok(Self { entries, source: Some(source), problems, ..Self::default() });
+        let (entries, problems) = match source.document(Owner::PullRequest, limits) {
+            Ok((node, duplicates)) => {
+                let entries = map_entries(&node).with_context(|| format!("failed to use `{}`", source.name))?;
+                (entries, duplicates)
             }
             Err(problems) => {
                 let location = problems.first().map(Finding::location).unwrap_or_default();
                 let message = problems.first().map(|problem| problem.message.clone()).unwrap_or_default();
                 bail!("`{}` cannot be read, line {}: {message}", source.name, location.line.unwrap_or(1));
             }
-        }
-        Ok(Self { entries, source: Some(source), ..Self::default() })
+        };
+        Ok(Self { entries, source: Some(source), problems, ..Self::default() })
     }
 
     /// From a line of JSON: a map of names and values, or Argo CD's list.
@@ -125,15 +127,13 @@ impl Parameters {
         if text.len() > LIMIT {
             bail!("a parameter set of {} bytes, allowed are {LIMIT}", text.len());
         }
-        match serde_json::from_str(text).context("parameters are a JSON map of names and values")? {
-            serde_json::Value::Object(map) => {
-                let entries = map.into_iter().map(|(name, value)| (name, Value::from(value))).collect();
-                Ok(Self { entries, ..Self::default() })
-            }
-            serde_json::Value::Array(list) => Ok(Self { entries: argo_entries(list), ..Self::default() }),
-            serde_json::Value::Null => Ok(Self::default()),
-            _ => bail!("parameters are a map of names and values, or Argo CD's list"),
-        }
+        let set: json::Set = serde_json::from_str(text).map_err(json::problem)?;
+        let entries: Vec<(String, Value)> = match set {
+            json::Set::Map(entries) => entries.into_iter().map(|(name, value)| (name, Value::from(value))).collect(),
+            json::Set::List(list) => argo_entries(list),
+        };
+        let problems = duplicates(&entries);
+        Ok(Self { entries, problems, ..Self::default() })
     }
 
     /// From `ARGOCD_APP_PARAMETERS`: a list of `{name, string | array | map}`, or `null` if there are none.
@@ -156,6 +156,25 @@ fn map_entries(node: &Node<'_>) -> anyhow::Result<Vec<(String, Value)>> {
     };
     Ok(entries.iter().map(entry).collect())
 }
+
+/// Of two values nobody knows which was meant.
+fn duplicates(entries: &[(String, Value)]) -> Vec<Finding> {
+    let mut names: Vec<&str> = entries.iter().map(|(name, _)| name.as_str()).collect();
+    names.sort_unstable();
+    let mut twice: Vec<&str> = names.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0]).collect();
+    twice.dedup();
+    let finding = |name: &str| {
+        let mut pointer = String::new();
+        push_segment(&mut pointer, name);
+        let subject = Subject::Input(InputFile::Parameters, pointer);
+        let message = format!("`{}` is given more than once", visible(name));
+        Finding::new(&INVALID_PARAMETER, Owner::PullRequest, subject, message)
+    };
+    twice.into_iter().take(MOST_DUPLICATES).map(finding).collect()
+}
+
+/// Most names given twice that are reported.
+const MOST_DUPLICATES: usize = 20;
 
 /// Entries that are no such thing are left out: Argo CD writes the list, its future may bring more fields.
 fn argo_entries(list: Vec<serde_json::Value>) -> Vec<(String, Value)> {
@@ -180,7 +199,25 @@ mod tests {
         assert_eq!(parameters.get("number"), Some(&Value::string("17")));
         assert_eq!(parameters.get("labels").map(Value::items).map(<[_]>::len), Some(2));
         assert!(Parameters::from_argocd("null").expect("none").get("number").is_none());
-        assert!(Parameters::from_argocd("garbage").is_err());
+        let error = Parameters::from_argocd("[7").expect_err("half a list");
+        assert_eq!(
+            format!("{error:#}"),
+            "failed to read ARGOCD_APP_PARAMETERS: parameters are a JSON map of names and values, and column 2 is wrong: EOF while parsing a list"
+        );
+        let error = Parameters::from_argocd("7").expect_err("a number");
+        assert!(format!("{error:#}").contains("a map of names and values"), "{error:#}");
+    }
+
+    #[test]
+    fn what_is_given_twice_is_a_problem_wherever_it_stands() {
+        for text in [
+            r#"{"number": 7, "title": "x", "number": 8}"#,
+            r#"[{"name": "number", "string": "7"}, {"name": "number", "string": "7"}]"#,
+        ] {
+            let parameters = Parameters::from_json(text).expect("JSON");
+            let messages: Vec<&str> = parameters.problems().iter().map(|problem| &*problem.message).collect();
+            assert_eq!(messages, ["`number` is given more than once"], "{text}");
+        }
     }
 
     #[test]

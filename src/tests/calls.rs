@@ -1,0 +1,60 @@
+//! Calls whose outcome no golden shows: a stream of pull requests, files that are there already.
+
+use std::fs;
+
+use crate::cli::ExitCode;
+
+use super::{
+    scratch::{GUARDRAILS, POLICY, Scratch},
+    support::dayfly,
+};
+
+/// A line is a pull request: what is wrong with one is nothing to the others.
+#[test]
+fn a_broken_line_of_each_is_its_own() {
+    let scratch = Scratch::new("storefront");
+    let line = |number: u32| format!(r#"{{"number": {number}, "head_sha": "{number:040x}", "fork": false}}"#);
+    let twice = line(3).replace("\"fork\"", "\"number\": 4, \"fork\"");
+    scratch.write("sets", format!("{}\nnot JSON\n\n[7\n{twice}\n{}\n", line(1), line(2)));
+    let path = |file: &str| scratch.path(file).display().to_string();
+    let run =
+        dayfly(&["render", &path(""), "--guardrails", &path(GUARDRAILS), "--each", &path("sets"), "-o", "ndjson"]);
+    assert_eq!(run.code, ExitCode::CannotRun, "{}", run.err);
+    let wrong = "parameters are a JSON map of names and values, and column";
+    for place in ["sets line 2: ", "sets line 4: "] {
+        assert!(run.err.contains(&format!("{place}{wrong}")), "{}", run.err);
+    }
+    assert!(run.err.contains("line 5:\nerror[invalid-parameter]: `number` is given more than once"), "{}", run.err);
+    let objects = |number: u32| run.out.matches(&format!("\"namespace\":\"storefront-pr-{number}\"")).count();
+    assert!(objects(1) > 20 && objects(1) == objects(2), "{}", run.out);
+    assert_eq!(
+        run.out.matches("\"name\":\"dayfly-findings\"").count(),
+        1,
+        "the fifth line's pull request is quarantined: {}",
+        run.out
+    );
+}
+
+#[test]
+fn init_overwrites_nothing() {
+    for file in ["preview.yaml", "preview.schema.json"] {
+        let scratch = Scratch::new("storefront");
+        let folder = scratch.path("new");
+        fs::create_dir(&folder).expect("a folder");
+        fs::write(folder.join(file), "mine").expect("a file");
+        let run = dayfly(&["init", &folder.display().to_string()]);
+        assert_eq!(run.code, ExitCode::CannotRun, "{}", run.out);
+        assert!(run.err.contains("is there already: nothing was written"), "{}", run.err);
+        let files: Vec<_> = fs::read_dir(&folder).expect("a folder").flatten().map(|entry| entry.file_name()).collect();
+        assert_eq!(files, [file]);
+        assert_eq!(fs::read_to_string(folder.join(file)).expect("a file"), "mine");
+    }
+}
+
+#[test]
+fn a_route_says_all_that_is_wrong_with_it() {
+    let scratch = Scratch::new("storefront");
+    scratch.replace(POLICY, "{name: web, service: web, access: staff}", "{name: web, service: wep, access: stuff}");
+    let run = scratch.run("check", &[]);
+    assert!(run.out.contains("`wep`") && run.out.contains("`stuff`"), "{}", run.out);
+}
