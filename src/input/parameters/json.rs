@@ -15,7 +15,7 @@ pub(super) enum Set {
 }
 
 /// Says where a text stops being JSON: it is one line, so the column is all there is to say.
-pub(super) fn problem(error: serde_json::Error) -> anyhow::Error {
+pub(super) fn problem(error: &serde_json::Error) -> anyhow::Error {
     let text = error.to_string();
     let what = text.rsplit_once(" at line ").map_or(&*text, |(what, _)| what);
     anyhow::anyhow!("parameters are a JSON map of names and values, and column {} is wrong: {what}", error.column())

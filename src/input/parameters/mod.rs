@@ -127,7 +127,7 @@ impl Parameters {
         if text.len() > LIMIT {
             bail!("a parameter set of {} bytes, allowed are {LIMIT}", text.len());
         }
-        let set: json::Set = serde_json::from_str(text).map_err(json::problem)?;
+        let set: json::Set = serde_json::from_str(text).map_err(|error| json::problem(&error))?;
         let entries: Vec<(String, Value)> = match set {
             json::Set::Map(entries) => entries.into_iter().map(|(name, value)| (name, Value::from(value))).collect(),
             json::Set::List(list) => argo_entries(list),
