@@ -16,7 +16,7 @@ use super::{
     failure::refuse,
     log::Log,
     provision::{CHECKED, provision},
-    session::{self, NoSession, Run, Session, State},
+    session::{self, NoSession, Run, State},
     spec::Spec,
 };
 use crate::{input::guardrails, resolve::names};
@@ -113,7 +113,8 @@ pub fn is_final(runs: &[Run], input: &str) -> bool {
 
 async fn attempt(run: &Run, spec: &Spec<'_>, url: &ConnectionUrl, log: &Log) -> Result<Attempt> {
     let mut session = session::open(url, log).await?;
-    lock(&mut *session, log).await?;
+    // Another Pod of the same Job may still be at it.
+    session::lock(&mut *session, "dayfly:steps", "waiting for another program that works on this branch", log).await?;
     session.prepare_records().await?;
     let runs = session.runs().await?;
     let failed = Run { state: State::Failed, ..run.clone() };
@@ -145,15 +146,6 @@ async fn attempt(run: &Run, spec: &Spec<'_>, url: &ConnectionUrl, log: &Log) -> 
             Ok(Attempt::Spoiled { why, runs })
         }
     }
-}
-
-/// Alone with the branch: another Pod of the same Job may still be at it.
-async fn lock(session: &mut dyn Session, log: &Log) -> Result<()> {
-    while !session.try_lock("dayfly:steps").await? {
-        log.doing("waiting for another program that works on this branch");
-        tokio::time::sleep(Duration::from_millis(500)).await;
-    }
-    Ok(())
 }
 
 /// Runs the program. `Some`: how it failed.

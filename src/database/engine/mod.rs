@@ -58,6 +58,12 @@ pub trait Engine {
     /// their own.
     async fn login(&self, spec: &Spec<'_>, branch: &Branch) -> Result<ConnectionUrl>;
 
+    /// Ends all that [`Self::login`] made but `kept`, where each call makes a login of its own. Only one Job at a time does so,
+    /// and `kept` owns then what they made.
+    async fn revoke_others(&self, _branch: &Branch, _spec: &Spec<'_>, _kept: &ConnectionUrl) -> Result<()> {
+        Ok(())
+    }
+
     /// The same login through the provider's pooler, if it has one.
     fn pooled(&self, _direct: &ConnectionUrl) -> Option<ConnectionUrl> {
         None
