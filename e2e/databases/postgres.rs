@@ -287,9 +287,14 @@ fn encryption_is_verified_where_it_is_asked_for() {
     let lab = |parameters: &str| {
         Lab::new("sealed", &server.entry(SYNTHETIC), &[("DAYFLY_DATABASE_ADMIN_URL", &format!("{base}?{parameters}"))])
     };
-    let good = lab(&format!("sslmode=verify-full&sslrootcert={authority}"));
+    let own = "sslkey=/admin.key&sslpassword=of-the-key&passfile=/admin.passwords";
+    let good = lab(&format!("{own}&sslmode=verify-full&sslrootcert={authority}"));
     good.spec(1, "shop", "");
-    good.db("provision", 1, &[]).fine();
+    for _ in 0..2 {
+        good.db("provision", 1, &[]).fine();
+        // The file is written beside the authority's; nothing of the administrator's own is in it.
+        assert!(good.url(1).ends_with(&format!("?sslmode=verify-full&sslrootcert={authority}")), "{}", good.url(1));
+    }
     assert_eq!(
         psql(&good.url(1), "SET ROLE NONE; SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()").unwrap(),
         "t"

@@ -180,8 +180,8 @@ fn environment(spec: &Spec<'_>, url: &ConnectionUrl) -> Vec<(String, String)> {
     if let (false, Some(mode)) = (url.is_mysql(), url.parameter("sslmode")) {
         variables.push(("PGSSLMODE".into(), mode));
     }
-    variables.push((spec.names.variable.to_string(), url.reveal().to_owned()));
-    variables.push(("DATABASE_URL".into(), url.reveal().to_owned()));
+    variables.push((spec.names.variable.to_string(), url.reveal_here()));
+    variables.push(("DATABASE_URL".into(), url.reveal_here()));
     variables
 }
 

@@ -171,6 +171,12 @@ fn admin_url(baseline: &str) -> Result<ConnectionUrl> {
         .with_context(|| format!("the baseline `{baseline}` needs its server's administrator"))
 }
 
+/// A login that was published, with the file of authorities that the administrator's URL names in this process.
+pub fn from_here(baseline: &BaselineSpec<'_>, url: ConnectionUrl) -> Result<ConnectionUrl> {
+    let has_admin = keys(baseline).contains(&admin_key(&baseline.name)) && has_key(baseline);
+    Ok(if has_admin { url.with_authorities_of(&admin_url(&baseline.name)?) } else { url })
+}
+
 /// A variable with something in it.
 pub fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.trim().is_empty())
