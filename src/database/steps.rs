@@ -12,14 +12,14 @@ use tokio::process::Command;
 use super::{
     connection::ConnectionUrl,
     credentials::Credentials,
-    engine::{self, Engine},
+    engine::{self, Engine, cnpg},
     failure::refuse,
     log::Log,
     provision::{CHECKED, provision},
     session::{self, NoSession, Run, State},
     spec::Spec,
 };
-use crate::{input::guardrails, resolve::names};
+use crate::resolve::names;
 
 /// The record that the branch was made anew for an input.
 pub const REBRANCHED: &str = "rebranched";
@@ -75,6 +75,7 @@ pub async fn run(
     let run = Run { step: step.name().into(), input: step.input(spec, &command), state: State::Running, command };
     let Attempt::Spoiled { why, runs } = attempt(&run, spec, &url, log).await? else { return Ok(()) };
     log.warn(format!("{why}: a branch that is half migrated is not repaired"));
+    let by_hand = cnpg::by_hand(spec);
     match provider {
         Some(provider) => {
             let branch = provider.engine.find(spec).await?.context("the branch is gone")?;
@@ -91,9 +92,7 @@ pub async fn run(
             }
         }
         None if is_final(&runs, &run.input) => refuse!("{why}, on a fresh branch too"),
-        None if spec.baseline.entry.provider == guardrails::Provider::Cnpg => {
-            refuse!("{why}: `kubectl -n {} delete cluster` it, then sync", spec.names.namespace)
-        }
+        None if by_hand.is_some() => refuse!("{why}: {}", by_hand.unwrap_or_default()),
         // The Pod's next attempt migrates again first.
         None if step == Step::Seed => {
             bail!("{why}: `dayfly db verify --wait` makes the branch anew, then both run again")

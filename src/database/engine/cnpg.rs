@@ -23,6 +23,7 @@ use crate::{
         session::{self, Session},
         spec::Spec,
     },
+    input::guardrails::Provider,
     resolve::names,
 };
 
@@ -64,6 +65,12 @@ fn branch(spec: &Spec<'_>, url: &ConnectionUrl) -> Branch {
     }
 }
 
+/// How a person makes a branch anew that no engine can.
+pub fn by_hand(spec: &Spec<'_>) -> Option<String> {
+    let server = spec.names.server.as_deref().filter(|_| spec.baseline.entry.provider == Provider::Cnpg)?;
+    Some(format!("`kubectl -n {} delete cluster {server}`, then sync", spec.names.namespace))
+}
+
 #[async_trait(?Send)]
 impl Engine for Cnpg {
     /// There is no place from which all previews' clusters could be seen.
@@ -92,11 +99,7 @@ impl Engine for Cnpg {
     }
 
     async fn reset(&self, spec: &Spec<'_>, _: &Branch) -> Result<Branch> {
-        let server = spec.names.server.as_deref().unwrap_or_default();
-        refuse!(
-            "a cluster from a snapshot is not made anew by itself: `kubectl -n {} delete cluster {server}`, then sync",
-            spec.names.namespace
-        )
+        refuse!("a cluster from a snapshot is not made anew by itself: {}", by_hand(spec).unwrap_or_default())
     }
 
     async fn renew(&self, _: &Branch, _: SystemTime) -> Result<()> {
