@@ -11,18 +11,9 @@ use std::time::SystemTime;
 use anyhow::{Context as _, Result};
 use async_trait::async_trait;
 
-use super::{Branch, Engine, admin_url};
+use super::{Branch, ConnectionUrl, Engine, Log, Mark, Pauses, Session, Spec, admin_url, refuse};
 use crate::{
-    database::{
-        connection::ConnectionUrl,
-        failure::refuse,
-        kubernetes::Kubernetes,
-        log::Log,
-        mark::Mark,
-        retry::Pauses,
-        session::{self, Session},
-        spec::Spec,
-    },
+    database::{kubernetes::Kubernetes, session},
     input::guardrails::Provider,
     resolve::names,
 };

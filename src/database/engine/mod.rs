@@ -16,14 +16,17 @@ use std::time::SystemTime;
 use anyhow::{Context as _, Result};
 use async_trait::async_trait;
 
+// What every engine is made of.
 use super::{
     connection::ConnectionUrl,
+    failure::refuse,
     log::Log,
     mark::Mark,
+    retry::Pauses,
     session::Session,
     spec::{BaselineSpec, Spec},
 };
-use crate::input::guardrails::Provider;
+use crate::input::guardrails::{Baseline, Provider};
 
 /// A branch that dayfly made, as its provider tells it.
 #[derive(Clone, Debug)]

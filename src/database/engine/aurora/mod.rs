@@ -20,20 +20,10 @@ use self::{
     api::{Rds, items, parse, text_of},
     cluster::{Cluster, EXPIRES, identifier, instance, new_tags, own, tags},
 };
-use super::{Branch, Engine, postgres::role};
-use crate::{
-    database::{
-        connection::ConnectionUrl,
-        failure::refuse,
-        http::{api_error, is_ambiguous},
-        log::Log,
-        mark::Mark,
-        retry::Pauses,
-        session::{self, Session},
-        spec::Spec,
-        time,
-    },
-    input::guardrails::Baseline,
+use super::{Baseline, Branch, ConnectionUrl, Engine, Log, Mark, Pauses, Session, Spec, postgres::role, refuse};
+use crate::database::{
+    http::{api_error, is_ambiguous},
+    session, time,
 };
 
 /// States of clusters and instances that do not pass.

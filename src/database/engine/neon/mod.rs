@@ -19,20 +19,10 @@ use reqwest::StatusCode;
 use serde_json::{Map, Value, json};
 
 use self::api::{Failed, Row};
-use super::{Branch, Engine};
-use crate::{
-    database::{
-        connection::ConnectionUrl,
-        failure::refuse,
-        http::{Api, api_error, is_ambiguous, status},
-        log::Log,
-        mark::Mark,
-        retry::Pauses,
-        session::Session,
-        spec::Spec,
-        time,
-    },
-    input::guardrails::Baseline,
+use super::{Baseline, Branch, ConnectionUrl, Engine, Log, Mark, Pauses, Session, Spec, refuse};
+use crate::database::{
+    http::{Api, api_error, is_ambiguous, status},
+    time,
 };
 
 const API: &str = "https://console.neon.tech/api/v2";

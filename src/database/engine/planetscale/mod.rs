@@ -20,20 +20,10 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 use self::credentials::{Credential, names};
-use super::{Branch, Engine};
-use crate::{
-    database::{
-        connection::ConnectionUrl,
-        failure::refuse,
-        http::{Api, api_error, is_ambiguous, status},
-        log::Log,
-        mark::Mark,
-        retry::Pauses,
-        session::{self, Session},
-        spec::Spec,
-        time,
-    },
-    input::guardrails::Baseline,
+use super::{Baseline, Branch, ConnectionUrl, Engine, Log, Mark, Pauses, Session, Spec, refuse};
+use crate::database::{
+    http::{Api, api_error, is_ambiguous, status},
+    session, time,
 };
 
 const API: &str = "https://api.planetscale.com/v1";

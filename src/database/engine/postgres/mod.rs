@@ -16,22 +16,13 @@ use serde_json::json;
 use tokio_postgres::{Client, error::SqlState};
 
 use self::catalogue::{Comment, Role, branches, database, parts, role};
-use super::{Branch, Engine};
-use crate::{
-    database::{
-        connection::ConnectionUrl,
-        failure::refuse,
-        log::Log,
-        mark::Mark,
-        random,
-        retry::Pauses,
-        session::{
-            self, Session,
-            postgres::{identifier, literal, plain},
-        },
-        spec::Spec,
+use super::{Baseline, Branch, ConnectionUrl, Engine, Log, Mark, Pauses, Session, Spec, refuse};
+use crate::database::{
+    random,
+    session::{
+        self,
+        postgres::{identifier, literal, plain},
     },
-    input::guardrails::Baseline,
 };
 
 pub struct Postgres {
