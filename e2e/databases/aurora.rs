@@ -16,12 +16,7 @@ static ALONE: Mutex<()> = Mutex::new(());
 const SEED: &str = "CREATE TABLE users (id bigint PRIMARY KEY, name text); INSERT INTO users VALUES (1, 'ada');
     CREATE TYPE mood AS ENUM ('good'); CREATE VIEW names AS SELECT name FROM users";
 
-struct Rds {
-    lab: Lab,
-    standin: StandIn,
-}
-
-fn rds(policy: &str, more: &[(&str, &str)]) -> Rds {
+fn rds(policy: &str, more: &[(&str, &str)]) -> Hosted {
     let standin = StandIn::new("AURORA", ("x-none", String::new()), &ALONE);
     standin.control(&json!({"source": SEED}));
     let baselines = format!(
@@ -38,48 +33,20 @@ fn rds(policy: &str, more: &[(&str, &str)]) -> Rds {
     }
     variables.extend(more);
     let lab = Lab::new(policy, &baselines, &variables);
-    lab.secret(&key);
-    lab.secret("baseline-master-password");
-    for number in [1, 2] {
-        lab.spec(number, "shop", "");
-    }
-    Rds { lab, standin }
-}
-
-impl Rds {
-    /// Names and ports of all clusters but the baseline.
-    fn clusters(&self) -> Vec<(String, u64)> {
-        let state = self.standin.state();
+    Hosted::new(lab, standin, &[&key, "baseline-master-password"], |state| {
         let clusters = state["clusters"].as_object().unwrap().iter();
-        clusters
-            .filter(|(name, _)| *name != "baseline")
-            .map(|(name, cluster)| (name.clone(), cluster["port"].as_u64().unwrap()))
-            .collect()
-    }
-
-    /// What the spec's branch is called in RDS.
-    fn name(&self, number: u32) -> String {
-        format!("dayfly-{}", self.lab.branch_name(number).replace('_', "-"))
-    }
-
-    /// As the administrator whose password clones inherit.
-    fn master(&self, port: u64) -> String {
-        format!("postgres://{}@127.0.0.1:{port}/postgres", service("DAYFLY_TEST_AURORA_MASTER"))
-    }
+        clusters.filter(|(name, _)| *name != "baseline").map(|(_, cluster)| cluster.clone()).collect()
+    })
 }
 
-impl Hosted for Rds {
-    fn lab(&self) -> &Lab {
-        &self.lab
-    }
+/// What the spec's branch is called in RDS.
+fn name(rds: &Hosted, number: u32) -> String {
+    format!("dayfly-{}", rds.lab.branch_name(number).replace('_', "-"))
+}
 
-    fn standin(&self) -> &StandIn {
-        &self.standin
-    }
-
-    fn count(&self) -> usize {
-        self.clusters().len()
-    }
+/// As the administrator whose password clones inherit.
+fn master(port: &Value) -> String {
+    format!("postgres://{}@127.0.0.1:{port}/postgres", service("DAYFLY_TEST_AURORA_MASTER"))
 }
 
 #[test]
@@ -139,7 +106,7 @@ fn a_pods_own_token_signs_in() {
 #[test]
 fn a_cluster_that_is_not_ours_is_never_touched() {
     let rds = rds("rds-foreign", &[]);
-    rds.standin.control(&json!({"foreign": rds.name(1)}));
+    rds.standin.control(&json!({"foreign": name(&rds, 1)}));
     rds.not_ours();
     for action in ["Delete", "Create", "Add", "Modify"] {
         assert_eq!(rds.standin.requests(action, ""), 0);
@@ -159,27 +126,27 @@ fn a_failed_migration_gets_a_clean_clone() {
 fn a_lease_is_renewed_in_the_server_and_a_revoked_login_has_no_session() {
     let rds = rds("rds-lease", &[]);
     rds.lab.db("provision", 1, &[]).fine();
-    let port = rds.clusters()[0].1;
+    let port = &rds.branches()[0]["port"];
     let until = "SELECT rolvaliduntil > now() + '47 hours' FROM pg_roles WHERE rolname LIKE 'rds_lease%'";
-    psql(&rds.master(port), "DO $$ BEGIN EXECUTE format('ALTER ROLE %I VALID UNTIL %L', (SELECT rolname FROM pg_roles WHERE rolname LIKE 'rds_lease%'), now()); END $$").unwrap();
-    assert_eq!(psql(&rds.master(port), until).unwrap(), "f");
+    psql(&master(port), "DO $$ BEGIN EXECUTE format('ALTER ROLE %I VALID UNTIL %L', (SELECT rolname FROM pg_roles WHERE rolname LIKE 'rds_lease%'), now()); END $$").unwrap();
+    assert_eq!(psql(&master(port), until).unwrap(), "f");
     rds.lab.db("renew", 1, &[]).fine();
-    assert_eq!(psql(&rds.master(port), until).unwrap(), "t");
+    assert_eq!(psql(&master(port), until).unwrap(), "t");
     // A session that is open when the branch goes ends before the cluster does.
     let session = rds.session();
     rds.standin.fault(&json!({"match": "POST DeleteDBInstance", "delay": 2}));
     let destroy = rds.lab.start("destroy", 1, &[]);
     assert!(session.join().unwrap().unwrap_err().contains("terminating connection due to administrator command"));
-    assert_eq!(rds.clusters().len(), 1, "the cluster outlives the login");
+    assert_eq!(rds.branches().len(), 1, "the cluster outlives the login");
     output(destroy.wait_with_output().unwrap()).fine();
-    assert!(rds.clusters().is_empty());
+    assert!(rds.branches().is_empty());
     rds.standin.held_to_the_document();
 }
 
 #[test]
 fn faults_on_the_way_leave_one_cluster() {
     let rds = rds("rds-faults", &[]);
-    let Rds { lab, standin } = &rds;
+    let Hosted { lab, standin, .. } = &rds;
     let fault = |action: &str, mut fault: Value| {
         fault["match"] = format!("POST {action}").into();
         standin.fault(&fault);
@@ -193,13 +160,13 @@ fn faults_on_the_way_leave_one_cluster() {
     fault("RestoreDBClusterToPointInTime", json!({"status": 400, "code": "DBClusterAlreadyExistsFault"}));
     fault("CreateDBInstance", json!({"status": 429, "code": "TooManyRequestsException"}));
     lab.db("provision", 2, &[]).fine();
-    assert_eq!(rds.clusters().len(), 2);
+    assert_eq!(rds.branches().len(), 2);
     fault("DeleteDBInstance", json!({"lose_answer": true}));
     fault("DeleteDBCluster", json!({"status": 400, "code": "InvalidDBClusterStateFault", "times": 2}));
     lab.db("destroy", 1, &[]).fine();
     fault("DeleteDBCluster", json!({"lose_answer": true}));
     lab.db("destroy", 2, &[]).fine();
-    assert!(rds.clusters().is_empty());
+    assert!(rds.branches().is_empty());
 
     fault(
         "RestoreDBClusterToPointInTime",

@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::{
     hosted::Hosted,
@@ -15,13 +15,7 @@ static ALONE: Mutex<()> = Mutex::new(());
 
 const SEED: &str = "CREATE TABLE users (id bigint PRIMARY KEY, name text); INSERT INTO users VALUES (1, 'ada')";
 
-struct Team {
-    lab: Lab,
-    standin: StandIn,
-    parent: String,
-}
-
-fn team(policy: &str) -> Team {
+fn team(policy: &str) -> Hosted {
     let key = service("DAYFLY_TEST_CRUNCHY_BRIDGE_KEY");
     let standin = StandIn::new("CRUNCHY_BRIDGE", ("Authorization", format!("Bearer {key}")), &ALONE);
     let state = standin.control(&json!({"source": SEED}));
@@ -32,38 +26,8 @@ fn team(policy: &str) -> Team {
         service("DAYFLY_TEST_CRUNCHY_BRIDGE_TEAM"),
     );
     let lab = Lab::new(policy, &baselines, &[("CRUNCHY_BRIDGE_API_KEY", &key)]);
-    lab.secret(&key);
-    for number in [1, 2] {
-        lab.spec(number, "shop", "");
-    }
-    Team { lab, standin, parent }
-}
-
-impl Team {
-    fn forks(&self) -> Vec<Value> {
-        let state = self.standin.state();
-        let clusters = state["clusters"].as_array().unwrap().iter();
-        clusters.filter(|cluster| cluster["id"] != self.parent.as_str()).cloned().collect()
-    }
-
-    fn name(&self, number: u32) -> String {
-        let environment = self.lab.environment(number);
-        format!("dayfly.{}.{environment}.main", environment.split_once("-pr-").unwrap().0)
-    }
-}
-
-impl Hosted for Team {
-    fn lab(&self) -> &Lab {
-        &self.lab
-    }
-
-    fn standin(&self) -> &StandIn {
-        &self.standin
-    }
-
-    fn count(&self) -> usize {
-        self.forks().len()
-    }
+    // The first one is the baseline.
+    Hosted::new(lab, standin, &[&key], |state| state["clusters"].as_array().unwrap()[1..].to_vec())
 }
 
 #[test]
@@ -91,16 +55,17 @@ fn a_failed_migration_gets_a_clean_fork() {
 #[test]
 fn clusters_without_the_mark_are_never_touched() {
     let team = team("bridge-foreign");
-    let Team { lab, standin, parent } = &team;
-    let forks = format!("/clusters/{parent}/forks");
-    for name in ["bridge-foreign-pr-1", "dayfly", &team.name(1).replace("dayfly.", "Dayfly.")] {
+    let Hosted { lab, standin, .. } = &team;
+    let state = standin.state();
+    let forks = format!("/clusters/{}/forks", state["clusters"][0]["id"].as_str().unwrap());
+    for name in ["bridge-foreign-pr-1", "dayfly", "Dayfly.bridge-foreign.bridge-foreign-pr-1.main"] {
         standin.call("POST", &forks, Some(&json!({"name": name})));
     }
     lab.db("provision", 1, &[]).fine();
-    assert_eq!(team.forks().len(), 4);
+    assert_eq!(team.branches().len(), 4);
     lab.db("destroy", 1, &[]).fine();
     lab.sweep(&[]).fine();
-    assert_eq!(team.forks().len(), 3);
+    assert_eq!(team.branches().len(), 3);
     assert_eq!(standin.requests("DELETE", ""), 1);
     standin.held_to_the_document();
 }
@@ -108,7 +73,7 @@ fn clusters_without_the_mark_are_never_touched() {
 #[test]
 fn faults_on_the_way_leave_one_fork() {
     let team = team("bridge-faults");
-    let Team { lab, standin, .. } = &team;
+    let Hosted { lab, standin, .. } = &team;
     standin.fault_at("POST */forks", json!({"lose_answer": true}));
     standin.fault_at("GET */status", json!({"status": 503, "times": 2}));
     standin.fault_at("GET /clusters", json!({"status": 429}));
@@ -116,7 +81,7 @@ fn faults_on_the_way_leave_one_fork() {
     standin.fault_at("POST */forks", json!({"status": 500}));
     standin.fault_at("POST */forks", json!({"status": 423}));
     lab.db("provision", 2, &[]).fine();
-    assert_eq!(team.forks().len(), 2);
+    assert_eq!(team.branches().len(), 2);
     standin.fault_at("DELETE /clusters/*", json!({"lose_answer": true}));
     lab.db("destroy", 1, &[]).fine();
     standin.fault_at("POST */forks", json!({"status": 400, "message": "the team's limit"}));

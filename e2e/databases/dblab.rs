@@ -2,7 +2,7 @@
 
 use std::{sync::Mutex, thread, time::Duration};
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::{
     hosted::Hosted,
@@ -15,11 +15,6 @@ static ALONE: Mutex<()> = Mutex::new(());
 
 const SEED: &str = "CREATE TABLE users (id bigint PRIMARY KEY, name text); INSERT INTO users VALUES (1, 'ada')";
 
-struct Engine {
-    lab: Lab,
-    standin: StandIn,
-}
-
 fn baselines(safe: &str) -> String {
     let api = service("DAYFLY_TEST_DBLAB");
     format!(
@@ -27,42 +22,18 @@ fn baselines(safe: &str) -> String {
     )
 }
 
-fn engine(policy: &str) -> Engine {
+fn engine(policy: &str) -> Hosted {
     let token = service("DAYFLY_TEST_DBLAB_TOKEN");
     let standin = StandIn::new("DBLAB", ("Verification-Token", token.clone()), &ALONE);
     standin.control(&json!({"source": SEED}));
     let lab = Lab::new(policy, &baselines("synthetic: {by: seeds}"), &[("DBLAB_VERIFICATION_TOKEN", &token)]);
-    lab.secret(&token);
-    for number in [1, 2] {
-        lab.spec(number, "shop", "");
-    }
-    Engine { lab, standin }
+    Hosted::new(lab, standin, &[&token], |state| state["clones"].as_array().unwrap().clone())
 }
 
-impl Engine {
-    fn clones(&self) -> Vec<Value> {
-        self.standin.state()["clones"].as_array().unwrap().clone()
-    }
-
-    fn id(&self, number: u32) -> String {
-        let environment = self.lab.environment(number);
-        let (policy, _) = environment.split_once("-pr-").unwrap();
-        format!("dayfly.{policy}.{environment}.main")
-    }
-}
-
-impl Hosted for Engine {
-    fn lab(&self) -> &Lab {
-        &self.lab
-    }
-
-    fn standin(&self) -> &StandIn {
-        &self.standin
-    }
-
-    fn count(&self) -> usize {
-        self.clones().len()
-    }
+fn id(engine: &Hosted, number: u32) -> String {
+    let environment = engine.lab.environment(number);
+    let (policy, _) = environment.split_once("-pr-").unwrap();
+    format!("dayfly.{policy}.{environment}.main")
 }
 
 #[test]
@@ -91,34 +62,34 @@ fn a_failed_migration_gets_a_clean_clone_with_the_same_login() {
 #[test]
 fn a_clone_that_is_not_ours_is_never_touched() {
     let engine = engine("dblab-foreign");
-    let foreign = json!({"id": engine.id(1), "protected": false, "db": {"username": "ada", "password": "correct horse battery staple", "db_name": "postgres"}});
+    let foreign = json!({"id": id(&engine, 1), "protected": false, "db": {"username": "ada", "password": "correct horse battery staple", "db_name": "postgres"}});
     engine.standin.call("POST", "/clone", Some(&foreign));
     engine.not_ours();
-    assert_eq!(engine.clones()[0]["db"]["username"], "ada");
+    assert_eq!(engine.branches()[0]["db"]["username"], "ada");
     assert_eq!(engine.standin.requests("DELETE", "") + engine.standin.requests("PATCH", ""), 0);
 }
 
 #[test]
 fn a_lease_is_renewed_and_a_clone_without_one_is_made_anew() {
     let engine = engine("dblab-lease");
-    let Engine { lab, standin } = &engine;
+    let Hosted { lab, standin, .. } = &engine;
     lab.db("provision", 1, &[]).fine();
-    assert_eq!(engine.clones()[0]["protected"], true);
-    standin.control(&json!({"unprotect": engine.id(1)}));
+    assert_eq!(engine.branches()[0]["protected"], true);
+    standin.control(&json!({"unprotect": id(&engine, 1)}));
     thread::sleep(Duration::from_millis(300));
-    assert_eq!(engine.clones()[0]["protected"], false);
+    assert_eq!(engine.branches()[0]["protected"], false);
     lab.db("renew", 1, &[]).fine();
-    standin.control(&json!({"idle": engine.id(1)}));
+    standin.control(&json!({"idle": id(&engine, 1)}));
     thread::sleep(Duration::from_millis(300));
-    assert_eq!(engine.clones()[0]["protected"], true);
+    assert_eq!(engine.branches()[0]["protected"], true);
     // The engine allows less than is asked for.
     standin.control(&json!({"set": {"protection_max_minutes": 60}}));
     assert!(lab.db("renew", 1, &[]).fine().err.contains("protectionMaxDurationMinutes"));
     // And one that went by itself.
     let before = lab.url(1);
-    standin.control(&json!({"unprotect": engine.id(1)}));
+    standin.control(&json!({"unprotect": id(&engine, 1)}));
     thread::sleep(Duration::from_millis(300));
-    assert!(engine.clones().is_empty());
+    assert!(engine.branches().is_empty());
     lab.db("provision", 1, &[]).fine();
     assert_ne!(lab.url(1), before);
     assert_eq!(psql(&lab.url(1), "SELECT * FROM users").unwrap(), "1|ada");
@@ -128,7 +99,7 @@ fn a_lease_is_renewed_and_a_clone_without_one_is_made_anew() {
 #[test]
 fn faults_on_the_way_leave_one_clone() {
     let engine = engine("dblab-faults");
-    let Engine { lab, standin } = &engine;
+    let Hosted { lab, standin, .. } = &engine;
     standin.fault(&json!({"match": "POST /clone", "lose_answer": true}));
     standin.fault(&json!({"match": "GET /clone/*", "status": 503, "times": 2}));
     standin.fault(&json!({"match": "GET /clone/*", "status": 429}));
@@ -136,13 +107,13 @@ fn faults_on_the_way_leave_one_clone() {
     standin.fault(&json!({"match": "POST /clone", "status": 500}));
     standin.fault(&json!({"match": "POST /clone", "status": 409, "message": "clone with such ID already exists"}));
     lab.db("provision", 2, &[]).fine();
-    assert_eq!(engine.clones().len(), 2);
+    assert_eq!(engine.branches().len(), 2);
     standin.fault(&json!({"match": "PATCH /clone/*", "lose_answer": true}));
     lab.db("renew", 1, &[]);
     standin.fault(&json!({"match": "DELETE /clone/*", "lose_answer": true}));
     lab.db("destroy", 1, &[]).fine();
     lab.db("destroy", 2, &[]).fine();
-    assert!(engine.clones().is_empty());
+    assert!(engine.branches().is_empty());
 
     // A refusal is passed on, in the engine's own words.
     standin.fault(&json!({"match": "POST /clone", "status": 400, "message": "branch not found"}));
@@ -155,7 +126,7 @@ fn faults_on_the_way_leave_one_clone() {
 #[test]
 fn full_engines_and_failing_clones_say_so() {
     let engine = engine("dblab-full");
-    let Engine { lab, standin } = &engine;
+    let Hosted { lab, standin, .. } = &engine;
     standin.control(&json!({"set": {"ports": 1}}));
     lab.db("provision", 1, &[]).fine();
     let said = lab.db("provision", 2, &[]);
@@ -167,7 +138,7 @@ fn full_engines_and_failing_clones_say_so() {
     let said = lab.db("provision", 1, &[]);
     assert_eq!(said.code, Some(2));
     assert!(said.err.contains("failed 4 times: Cloning failure."), "{}", said.err);
-    assert!(engine.clones().is_empty());
+    assert!(engine.branches().is_empty());
     standin.held_to_the_document();
 }
 
@@ -179,13 +150,13 @@ fn killed_and_raced_calls_end_the_same() {
 #[test]
 fn a_prepared_baseline_is_a_snapshot_and_only_that_is_cloned() {
     let engine = engine("dblab-baseline");
-    let Engine { lab, standin } = &engine;
+    let Hosted { lab, standin, .. } = &engine;
     lab.guardrails(&baselines("sanitized: {by: masking-job, maxAge: 2d}"), "");
     lab.spec(1, "shop", "");
     lab.db("provision", 1, &[]).refused("was never prepared");
-    assert!(engine.clones().is_empty(), "what may hold live data does not stay");
+    assert!(engine.branches().is_empty(), "what may hold live data does not stay");
     lab.dayfly(&["db", "prepare-baseline", "--guardrails", &lab.guardrails_path(), "shop"]).fine();
-    assert!(engine.clones().is_empty());
+    assert!(engine.branches().is_empty());
     lab.db("provision", 1, &[]).fine();
     assert_eq!(psql(&lab.url(1), "SELECT made_by FROM dayfly.baseline").unwrap(), "masking-job");
     standin.held_to_the_document();

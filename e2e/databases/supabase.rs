@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::{
     hosted::Hosted,
@@ -15,53 +15,24 @@ static ALONE: Mutex<()> = Mutex::new(());
 
 const LEDGER: &str = "CREATE TABLE users (id bigint PRIMARY KEY, name text); INSERT INTO users VALUES (1, 'ada')";
 
-struct Project {
-    lab: Lab,
-    standin: StandIn,
-}
-
 fn baselines(safe: &str) -> String {
     let (api, project) = (service("DAYFLY_TEST_SUPABASE"), service("DAYFLY_TEST_SUPABASE_PROJECT"));
     format!("shop: {{provider: supabase, api: '{api}', project: {project}, {safe}}}")
 }
 
-fn project(policy: &str) -> Project {
+fn project(policy: &str) -> Hosted {
     let token = service("DAYFLY_TEST_SUPABASE_TOKEN");
     let standin = StandIn::new("SUPABASE", ("Authorization", format!("Bearer {token}")), &ALONE);
     standin.set(&json!({"migrations": LEDGER}));
     let lab = Lab::new(policy, &baselines("synthetic: {by: seeds}"), &[("SUPABASE_ACCESS_TOKEN", &token)]);
-    lab.secret(&token);
-    for number in [1, 2] {
-        lab.spec(number, "shop", "");
-    }
-    Project { lab, standin }
-}
-
-impl Project {
-    /// All branches but the project's own.
-    fn branches(&self) -> Vec<Value> {
-        let state = self.standin.state();
+    Hosted::new(lab, standin, &[&token], |state| {
         let branches = state["branches"].as_array().unwrap().iter();
         branches.filter(|branch| branch["is_default"] == false).cloned().collect()
-    }
-
-    fn branches_path() -> String {
-        format!("/v1/projects/{}/branches", service("DAYFLY_TEST_SUPABASE_PROJECT"))
-    }
+    })
 }
 
-impl Hosted for Project {
-    fn lab(&self) -> &Lab {
-        &self.lab
-    }
-
-    fn standin(&self) -> &StandIn {
-        &self.standin
-    }
-
-    fn count(&self) -> usize {
-        self.branches().len()
-    }
+fn branches_path() -> String {
+    format!("/v1/projects/{}/branches", service("DAYFLY_TEST_SUPABASE_PROJECT"))
 }
 
 #[test]
@@ -87,10 +58,10 @@ fn a_failed_migration_is_replayed_with_the_same_login() {
 #[test]
 fn a_branch_that_is_not_ours_is_never_touched() {
     let project = project("supa-foreign");
-    let Project { lab, standin } = &project;
+    let Hosted { lab, standin, .. } = &project;
     standin.call(
         "POST",
-        &Project::branches_path(),
+        &branches_path(),
         Some(&json!({"branch_name": lab.branch_name(1), "git_branch": "feature/x"})),
     );
     project.not_ours();
@@ -101,7 +72,7 @@ fn a_branch_that_is_not_ours_is_never_touched() {
 #[test]
 fn data_is_copied_only_where_the_baseline_says_that_it_is_masked() {
     let project = project("supa-data");
-    let Project { lab, standin } = &project;
+    let Hosted { lab, standin, .. } = &project;
     standin.control(&json!({"project": "CREATE TABLE people (mail text); INSERT INTO people VALUES ('a@corp.test')"}));
     lab.db("provision", 1, &[]).fine();
     assert!(psql(&lab.url(1), "SELECT * FROM people").unwrap_err().contains("does not exist"));
@@ -123,7 +94,7 @@ fn data_is_copied_only_where_the_baseline_says_that_it_is_masked() {
 #[test]
 fn faults_on_the_way_leave_one_branch() {
     let project = project("supa-faults");
-    let Project { lab, standin } = &project;
+    let Hosted { lab, standin, .. } = &project;
     standin.fault_at("POST */branches", json!({"lose_answer": true}));
     standin.fault_at("GET */branches/*", json!({"status": 503, "times": 2}));
     standin.fault_at("GET */branches/*", json!({"status": 429}));
