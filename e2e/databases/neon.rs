@@ -10,7 +10,7 @@ use std::{
 use serde_json::{Value, json};
 
 use crate::{
-    lab::{Lab, Run, output, service},
+    lab::{Lab, output, service},
     psql::{password, psql, with_database},
     standin::StandIn,
 };
@@ -280,12 +280,7 @@ fn killed_anywhere_and_called_again_it_comes_to_the_same() {
     shop.neon.set(&json!({"operation_seconds": 0.2}));
     shop.spec(1);
     for command in ["provision", "destroy"] {
-        for milliseconds in [60, 150, 300, 500, 800, 1100, 1500] {
-            let mut child = shop.lab.start(command, 1, &[]);
-            thread::sleep(Duration::from_millis(milliseconds));
-            child.kill().unwrap();
-            child.wait().unwrap();
-        }
+        shop.lab.killed(command, 1, &[60, 150, 300, 500, 800, 1100, 1500]);
         if command == "provision" {
             shop.lab.db("provision", 1, &[]).fine();
             assert_eq!(psql(&shop.lab.url(1), "SELECT count(*) FROM users").unwrap(), "2");
@@ -299,11 +294,7 @@ fn killed_anywhere_and_called_again_it_comes_to_the_same() {
 fn two_jobs_at_once_make_one_branch() {
     let shop = project("neonrace", true, INVENTED);
     shop.spec(1);
-    let racers = [shop.lab.start("provision", 1, &[]), shop.lab.start("provision", 1, &[])];
-    let ends: Vec<Run> = racers.into_iter().map(|child| output(child.wait_with_output().unwrap())).collect();
-    assert!(ends.iter().any(|end| end.code == Some(0)), "{ends:?}");
-    // Whose password was published first may have been changed since: the next call sees to it.
-    shop.lab.db("provision", 1, &[]).fine();
+    shop.lab.raced("provision", 1, 2);
     assert_eq!(psql(&shop.lab.url(1), "SELECT count(*) FROM users").unwrap(), "2");
     let state = shop.neon.state();
     assert_eq!(state["branches"].as_array().unwrap().len(), 3);
