@@ -4,7 +4,14 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
+    sync::Mutex,
+    thread,
+    time::Duration,
 };
+
+use serde_json::Value;
+
+use crate::psql::password;
 
 /// A variable that `e2e/databases/services` prints. Without the service a test fails: it is never left out.
 pub(crate) fn service(name: &str) -> String {
@@ -20,6 +27,8 @@ pub(crate) struct Lab {
     policy: String,
     /// Set for every call of the program, and nothing else of dayfly's is.
     variables: Vec<(String, String)>,
+    /// What no call may say: the provider's key, and all passwords that were ever published.
+    secrets: Mutex<Vec<String>>,
 }
 
 /// How a call of the program ended.
@@ -58,6 +67,7 @@ impl Lab {
             folder,
             policy: policy.to_owned(),
             variables: variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+            secrets: Mutex::default(),
         };
         lab.guardrails(baselines, "");
         lab
@@ -157,7 +167,9 @@ spec:
 
     /// `dayfly db COMMAND --spec … --env-file … MORE` about a pull request's database.
     pub(crate) fn db(&self, command: &str, number: u32, more: &[&str]) -> Run {
-        output(self.db_command(command, number, more).output().unwrap())
+        let run = output(self.db_command(command, number, more).output().unwrap());
+        self.silent(&run);
+        run
     }
 
     /// The same, running.
@@ -174,7 +186,77 @@ spec:
 
     /// `dayfly ARGS`.
     pub(crate) fn dayfly(&self, args: &[&str]) -> Run {
-        output(self.command().args(args).output().unwrap())
+        let run = output(self.command().args(args).output().unwrap());
+        self.silent(&run);
+        run
+    }
+
+    /// From now on, no call may say this.
+    pub(crate) fn secret(&self, text: &str) {
+        self.secrets.lock().unwrap().push(text.to_owned());
+    }
+
+    /// Nothing that is secret is in what a call said.
+    #[track_caller]
+    pub(crate) fn silent(&self, run: &Run) {
+        let mut secrets = self.secrets.lock().unwrap();
+        for number in (1..9).filter(|number| self.env_file(*number).exists()) {
+            secrets.push(password(&self.url(number)).to_owned());
+        }
+        for secret in &*secrets {
+            assert!(!run.out.contains(secret) && !run.err.contains(secret), "a secret is in: {}{}", run.out, run.err);
+        }
+    }
+
+    /// All branches, as programs read them.
+    #[track_caller]
+    pub(crate) fn list(&self) -> Value {
+        let run = self.dayfly(&["db", "list", "--guardrails", &self.guardrails_path(), "-o", "json"]).fine();
+        serde_json::from_str(&run.out).unwrap()
+    }
+
+    /// A sweep, where the previews of these pull requests live.
+    pub(crate) fn sweep(&self, alive: &[u32]) -> Run {
+        let file = self.path("alive");
+        let lines: Vec<String> = alive.iter().map(|number| self.environment(*number)).collect();
+        fs::write(&file, lines.join("\n")).unwrap();
+        let (guardrails, file) = (self.guardrails_path(), file.display().to_string());
+        self.dayfly(&["db", "sweep", "--guardrails", &guardrails, "--alive", &file, "--apply"])
+    }
+
+    /// What the spec calls a branch.
+    pub(crate) fn branch_name(&self, number: u32) -> String {
+        let text = fs::read_to_string(self.path(&format!("pr-{number}")).join("spec.json")).unwrap();
+        let spec: Value = serde_json::from_str(&text).unwrap();
+        spec["names"]["branch"].as_str().unwrap().to_owned()
+    }
+
+    /// Calls that are killed, each after so many milliseconds.
+    pub(crate) fn killed(&self, command: &str, number: u32, milliseconds: &[u64]) {
+        for milliseconds in milliseconds {
+            let mut child = self.start(command, number, &[]);
+            thread::sleep(Duration::from_millis(*milliseconds));
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+    }
+
+    /// Several calls at once, all of which go well.
+    #[track_caller]
+    pub(crate) fn raced(&self, command: &str, number: u32, count: usize) {
+        self.raced_after(command, number, count, 0);
+    }
+
+    /// The same, where the first one has a start of so many milliseconds.
+    #[track_caller]
+    pub(crate) fn raced_after(&self, command: &str, number: u32, count: usize, milliseconds: u64) {
+        let mut racing = vec![self.start(command, number, &[])];
+        thread::sleep(Duration::from_millis(milliseconds));
+        racing.extend((1..count).map(|_| self.start(command, number, &[])));
+        for child in racing {
+            let run = output(child.wait_with_output().unwrap()).fine();
+            self.silent(&run);
+        }
     }
 
     fn command(&self) -> Command {

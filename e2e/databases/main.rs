@@ -11,6 +11,7 @@
 mod aurora;
 mod crunchy_bridge;
 mod dblab;
+mod hosted;
 mod lab;
 mod laptop;
 mod leaks;

@@ -10,8 +10,8 @@ use std::{
 use serde_json::{Value, json};
 
 use crate::{
-    lab::{Lab, Run, output, service},
-    psql::{psql, with_database},
+    lab::{Lab, output, service},
+    psql::{password, psql, with_database},
     standin::StandIn,
 };
 
@@ -24,8 +24,6 @@ struct Project {
     neon: StandIn,
     lab: Lab,
     parent: String,
-    /// Of the project's key, and all that was ever published: none of it may be said.
-    secrets: Vec<String>,
 }
 
 /// `claim`: what the baseline says of its data, and more of its fields.
@@ -41,7 +39,8 @@ fn project(policy: &str, is_protected: bool, claim: &str) -> Project {
     neon.control(&json!({"parent": {"name": "baseline", "template": template, "protected": is_protected}}));
     let parent = branch(&neon, "baseline")["id"].as_str().unwrap().to_owned();
     let lab = Lab::new(policy, &baseline(&neon, &parent, claim), &[("NEON_API_KEY", &key)]);
-    Project { neon, lab, parent, secrets: vec![key] }
+    lab.secret(&key);
+    Project { neon, lab, parent }
 }
 
 fn baseline(neon: &StandIn, parent: &str, claim: &str) -> String {
@@ -67,57 +66,14 @@ impl Project {
         self.lab.spec(number, "shop", "");
     }
 
-    /// The name that a preview's branch has.
-    fn name(&self, number: u32) -> String {
-        let text = fs::read_to_string(self.lab.path(&format!("pr-{number}/spec.json"))).unwrap();
-        let spec: Value = serde_json::from_str(&text).unwrap();
-        spec["names"]["branch"].as_str().unwrap().to_owned()
-    }
-
     fn branch(&self, number: u32) -> Value {
-        branch(&self.neon, &self.name(number))
-    }
-
-    /// A call, whose words hold no secret.
-    #[track_caller]
-    fn db(&mut self, command: &str, number: u32, more: &[&str]) -> Run {
-        let run = self.lab.db(command, number, more);
-        self.silent(&run);
-        run
-    }
-
-    #[track_caller]
-    fn silent(&mut self, run: &Run) {
-        let passwords: Vec<String> =
-            (1..9).filter(|number| self.lab.env_file(*number).exists()).map(|n| password(&self.lab.url(n))).collect();
-        self.secrets.extend(passwords);
-        for secret in &self.secrets {
-            assert!(!run.out.contains(secret) && !run.err.contains(secret), "a secret is in: {}{}", run.out, run.err);
-        }
+        branch(&self.neon, &self.lab.branch_name(number))
     }
 
     /// As the project's owner reaches a branch.
     fn uri(&self, branch: &str, role: &str) -> String {
         let path = self.path(&format!("/connection_uri?branch_id={branch}&database_name=neondb&role_name={role}"));
         self.neon.call("GET", &path, None)["uri"].as_str().unwrap().to_owned()
-    }
-
-    fn sweep(&mut self, alive: &[u32]) -> Run {
-        let file = self.lab.path("alive");
-        let lines: Vec<String> = alive.iter().map(|number| self.lab.environment(*number)).collect();
-        fs::write(&file, lines.join("\n")).unwrap();
-        let guardrails = self.lab.guardrails_path();
-        let run = self.lab.dayfly(&[
-            "db",
-            "sweep",
-            "--guardrails",
-            &guardrails,
-            "--alive",
-            &file.display().to_string(),
-            "--apply",
-        ]);
-        self.silent(&run);
-        run
     }
 
     /// Only what was there before any preview is left, at Neon and on the server behind it.
@@ -135,31 +91,26 @@ impl Project {
     }
 }
 
-fn password(url: &str) -> String {
-    let (login, _) = url.rsplit_once('@').unwrap();
-    login.rsplit_once(':').unwrap().1.to_owned()
-}
-
 /// The same place and user, with the password of another URL.
 fn with_password(url: &str, other: &str) -> String {
-    url.replace(&password(url), &password(other))
+    url.replace(password(url), password(other))
 }
 
 #[test]
 fn the_whole_way() {
-    let mut shop = project("neonway", true, INVENTED);
+    let shop = project("neonway", true, INVENTED);
     let psql_in_branch = |sql: &str| format!("psql \"$DATABASE_URL\" -v ON_ERROR_STOP=1 -qc '{sql}'");
     for number in [1, 2] {
         shop.spec(number);
-        shop.db("provision", number, &[]).fine();
+        shop.lab.db("provision", number, &[]).fine();
     }
     let (one, two) = (shop.lab.url(1), shop.lab.url(2));
     let migration = psql_in_branch("ALTER TABLE users ADD nick text; INSERT INTO users VALUES (3, $$new$$)");
     let migration = format!("test -z \"$NEON_API_KEY\" && {migration}");
-    shop.db("migrate", 1, &["--", "sh", "-c", &migration]).fine();
-    shop.db("migrate", 1, &["--", "sh", "-c", &migration]).fine();
-    shop.db("verify", 1, &[]).fine();
-    shop.db("provision", 1, &[]).fine();
+    shop.lab.db("migrate", 1, &["--", "sh", "-c", &migration]).fine();
+    shop.lab.db("migrate", 1, &["--", "sh", "-c", &migration]).fine();
+    shop.lab.db("verify", 1, &[]).fine();
+    shop.lab.db("provision", 1, &[]).fine();
     assert_eq!(shop.lab.url(1), one, "credentials that work are kept");
     assert_eq!(psql(&one, "SELECT count(*) FROM users").unwrap(), "3");
     assert_eq!(psql(&two, "SELECT count(*) FROM users").unwrap(), "2");
@@ -168,10 +119,7 @@ fn the_whole_way() {
     let parents = shop.uri(&shop.parent, "neondb_owner");
     assert!(psql(&with_password(&parents, &one), "SELECT 1").is_err(), "a preview's password opened the baseline");
 
-    let guardrails = shop.lab.guardrails_path();
-    let run = shop.lab.dayfly(&["db", "list", "--guardrails", &guardrails, "-o", "json"]).fine();
-    shop.silent(&run);
-    let listed: Value = serde_json::from_str(&run.out).unwrap();
+    let listed = shop.lab.list();
     assert_eq!(listed.as_array().unwrap().len(), 2, "{listed}");
     assert_eq!(listed[0]["environment"], shop.lab.environment(1), "{listed}");
     assert!(listed[0]["cost"].as_str().unwrap().contains("CU-h"), "{listed}");
@@ -180,11 +128,11 @@ fn the_whole_way() {
     let until = |shop: &Project| shop.branch(1)["expires_at"].as_str().unwrap().to_owned();
     let before = until(&shop);
     thread::sleep(Duration::from_millis(1100));
-    shop.db("renew", 1, &[]).fine();
+    shop.lab.db("renew", 1, &[]).fine();
     assert!(until(&shop) > before, "{before}");
 
     shop.neon.call("POST", &shop.path("/branches"), Some(&json!({"branch": {"name": "somebody-elses"}})));
-    shop.sweep(&[1]).fine();
+    shop.lab.sweep(&[1]).fine();
     assert!(psql(&two, "SELECT 1").is_err(), "a swept branch's login is gone");
     assert!(shop.branch(2).is_null() && !shop.branch(1).is_null());
     let other = branch(&shop.neon, "somebody-elses");
@@ -200,18 +148,18 @@ fn the_whole_way() {
     let session = thread::spawn(move || psql(&held, "SELECT pg_sleep(30)"));
     thread::sleep(Duration::from_millis(500));
     let started = Instant::now();
-    shop.db("destroy", 1, &[]).fine();
+    shop.lab.db("destroy", 1, &[]).fine();
     assert!(session.join().unwrap().is_err(), "a live session outlived its branch");
     assert!(started.elapsed() < Duration::from_secs(10));
     assert!(psql(&one, "SELECT 1").is_err());
-    shop.db("destroy", 1, &[]).fine();
+    shop.lab.db("destroy", 1, &[]).fine();
     assert!(!shop.lab.env_file(1).exists());
     shop.nothing_is_left();
 }
 
 #[test]
 fn the_passwords_of_an_unprotected_parent_open_no_branch_and_are_never_revealed() {
-    let mut shop = project("neonpass", false, INVENTED);
+    let shop = project("neonpass", false, INVENTED);
     let role = shop.neon.call(
         "POST",
         &shop.path(&format!("/branches/{}/roles", shop.parent)),
@@ -220,7 +168,7 @@ fn the_passwords_of_an_unprotected_parent_open_no_branch_and_are_never_revealed(
     assert!(role["role"]["password"].is_string());
     shop.neon.set(&json!({"store_passwords": false}));
     shop.spec(1);
-    shop.db("provision", 1, &[]).fine();
+    shop.lab.db("provision", 1, &[]).fine();
     let child = shop.branch(1)["id"].as_str().unwrap().to_owned();
     for name in ["neondb_owner", "analyst"] {
         let (of_parent, of_child) = (shop.uri(&shop.parent, name), shop.uri(&child, name));
@@ -231,13 +179,13 @@ fn the_passwords_of_an_unprotected_parent_open_no_branch_and_are_never_revealed(
         assert!(error.contains("password authentication failed"), "{error}");
     }
     assert_eq!(shop.neon.requests("GET", "/reveal_password"), 0);
-    shop.db("destroy", 1, &[]).fine();
+    shop.lab.db("destroy", 1, &[]).fine();
     shop.neon.held_to_the_document();
 }
 
 #[test]
 fn a_branch_that_is_not_ours_is_never_touched() {
-    let mut shop = project("neonforeign", true, INVENTED);
+    let shop = project("neonforeign", true, INVENTED);
     for (number, annotation) in [
         (1, json!({})),
         (
@@ -246,25 +194,24 @@ fn a_branch_that_is_not_ours_is_never_touched() {
         ),
     ] {
         shop.spec(number);
-        let body =
-            json!({"branch": {"name": shop.name(number), "parent_id": shop.parent}, "annotation_value": annotation});
+        let body = json!({"branch": {"name": shop.lab.branch_name(number), "parent_id": shop.parent}, "annotation_value": annotation});
         shop.neon.call("POST", &shop.path("/branches"), Some(&body));
         let before = shop.branch(number);
-        shop.db("provision", number, &[]).refused("nothing was changed");
-        shop.db("renew", number, &[]).refused("nothing was changed");
-        shop.db("destroy", number, &[]).refused("nothing was changed");
+        shop.lab.db("provision", number, &[]).refused("nothing was changed");
+        shop.lab.db("renew", number, &[]).refused("nothing was changed");
+        shop.lab.db("destroy", number, &[]).refused("nothing was changed");
         assert_eq!(shop.branch(number)["id"], before["id"]);
         assert!(!shop.lab.env_file(number).exists());
     }
     // Whatever lives or not: one of them has no mark, and the other's place lists it.
-    shop.sweep(&[2]).fine();
+    shop.lab.sweep(&[2]).fine();
     assert!(shop.branch(1).is_object(), "a branch without a mark was swept");
     shop.neon.held_to_the_document();
 }
 
 #[test]
 fn faults_on_the_way_change_nothing_at_the_end() {
-    let mut shop = project("neonfaults", true, INVENTED);
+    let shop = project("neonfaults", true, INVENTED);
     shop.spec(1);
     for fault in [
         json!({"match": "POST */branches", "lose_answer": true}),
@@ -279,94 +226,85 @@ fn faults_on_the_way_change_nothing_at_the_end() {
         json!({"match": "GET */branches", "lose_answer": true}),
     ] {
         shop.neon.fault(&fault);
-        shop.db("provision", 1, &[]).fine();
+        shop.lab.db("provision", 1, &[]).fine();
         assert_eq!(psql(&shop.lab.url(1), "SELECT count(*) FROM users").unwrap(), "2", "{fault}");
         shop.neon.fault(&json!({"match": "DELETE *", "lose_answer": true}));
-        shop.db("destroy", 1, &[]).fine();
+        shop.lab.db("destroy", 1, &[]).fine();
         shop.nothing_is_left();
     }
 }
 
 #[test]
 fn an_operation_that_fails_is_made_good_or_told() {
-    let mut shop = project("neonfailed", true, INVENTED);
+    let shop = project("neonfailed", true, INVENTED);
     shop.spec(1);
     shop.neon.set(&json!({"fail_operations": 1}));
-    let run = shop.db("provision", 1, &[]).fine();
+    let run = shop.lab.db("provision", 1, &[]).fine();
     assert!(run.err.contains("is removed"), "{}", run.err);
     assert_eq!(psql(&shop.lab.url(1), "SELECT count(*) FROM users").unwrap(), "2");
     // A branch half restored is made anew.
     shop.neon.set(&json!({"fail_operations": 1}));
     let broken = "psql \"$DATABASE_URL\" -qc 'DROP TABLE users' && exit 1";
-    shop.db("migrate", 1, &["--", "sh", "-c", broken]).refused("on a fresh branch too");
-    shop.db("destroy", 1, &[]).fine();
+    shop.lab.db("migrate", 1, &["--", "sh", "-c", broken]).refused("on a fresh branch too");
+    shop.lab.db("destroy", 1, &[]).fine();
     shop.neon.set(&json!({"fail_operations": 100}));
-    let run = shop.db("provision", 1, &[]);
+    let run = shop.lab.db("provision", 1, &[]);
     assert_eq!(run.code, Some(2), "{}", run.err);
     assert!(run.err.contains("failed"), "{}", run.err);
     shop.neon.set(&json!({"fail_operations": 0}));
-    shop.db("provision", 1, &[]).fine();
-    shop.db("destroy", 1, &[]).fine();
+    shop.lab.db("provision", 1, &[]).fine();
+    shop.lab.db("destroy", 1, &[]).fine();
     shop.neon.held_to_the_document();
 }
 
 #[test]
 fn a_full_project_says_what_would_make_room() {
-    let mut shop = project("neonquota", true, INVENTED);
+    let shop = project("neonquota", true, INVENTED);
     for number in [1, 2] {
         shop.spec(number);
-        shop.db("provision", number, &[]).fine();
+        shop.lab.db("provision", number, &[]).fine();
     }
     shop.neon.set(&json!({"branch_limit": 4}));
     shop.spec(3);
-    let run = shop.db("provision", 3, &[]).refused("it has 4, 2 of them dayfly's");
+    let run = shop.lab.db("provision", 3, &[]).refused("it has 4, 2 of them dayfly's");
     assert!(run.err.contains("dayfly db sweep --apply") && run.err.contains("neonquota-pr-1"), "{}", run.err);
-    shop.sweep(&[2, 3]).fine();
-    shop.db("provision", 3, &[]).fine();
-    shop.sweep(&[]).fine();
+    shop.lab.sweep(&[2, 3]).fine();
+    shop.lab.db("provision", 3, &[]).fine();
+    shop.lab.sweep(&[]).fine();
     shop.nothing_is_left();
 }
 
 #[test]
 fn killed_anywhere_and_called_again_it_comes_to_the_same() {
-    let mut shop = project("neonkill", false, INVENTED);
+    let shop = project("neonkill", false, INVENTED);
     shop.neon.set(&json!({"operation_seconds": 0.2}));
     shop.spec(1);
     for command in ["provision", "destroy"] {
-        for milliseconds in [60, 150, 300, 500, 800, 1100, 1500] {
-            let mut child = shop.lab.start(command, 1, &[]);
-            thread::sleep(Duration::from_millis(milliseconds));
-            child.kill().unwrap();
-            child.wait().unwrap();
-        }
+        shop.lab.killed(command, 1, &[60, 150, 300, 500, 800, 1100, 1500]);
         if command == "provision" {
-            shop.db("provision", 1, &[]).fine();
+            shop.lab.db("provision", 1, &[]).fine();
             assert_eq!(psql(&shop.lab.url(1), "SELECT count(*) FROM users").unwrap(), "2");
         }
     }
-    shop.db("destroy", 1, &[]).fine();
+    shop.lab.db("destroy", 1, &[]).fine();
     shop.nothing_is_left();
 }
 
 #[test]
 fn two_jobs_at_once_make_one_branch() {
-    let mut shop = project("neonrace", true, INVENTED);
+    let shop = project("neonrace", true, INVENTED);
     shop.spec(1);
-    let racers = [shop.lab.start("provision", 1, &[]), shop.lab.start("provision", 1, &[])];
-    let ends: Vec<Run> = racers.into_iter().map(|child| output(child.wait_with_output().unwrap())).collect();
-    assert!(ends.iter().any(|end| end.code == Some(0)), "{ends:?}");
-    // Whose password was published first may have been changed since: the next call sees to it.
-    shop.db("provision", 1, &[]).fine();
+    shop.lab.raced("provision", 1, 2);
     assert_eq!(psql(&shop.lab.url(1), "SELECT count(*) FROM users").unwrap(), "2");
     let state = shop.neon.state();
     assert_eq!(state["branches"].as_array().unwrap().len(), 3);
-    shop.db("destroy", 1, &[]).fine();
+    shop.lab.db("destroy", 1, &[]).fine();
     shop.nothing_is_left();
 }
 
 #[test]
 fn many_previews_at_once_wait_for_the_projects_lock() {
-    let mut shop = project("neonmany", true, INVENTED);
+    let shop = project("neonmany", true, INVENTED);
     let numbers = 1..=6;
     let started: Vec<_> = numbers
         .clone()
@@ -377,7 +315,7 @@ fn many_previews_at_once_wait_for_the_projects_lock() {
         .collect();
     for child in started {
         let run = output(child.wait_with_output().unwrap());
-        shop.silent(&run);
+        shop.lab.silent(&run);
         run.fine();
     }
     for number in numbers {
@@ -386,46 +324,46 @@ fn many_previews_at_once_wait_for_the_projects_lock() {
     let state = shop.neon.state();
     let requests = state["requests"].as_array().unwrap();
     assert!(requests.iter().any(|request| request["status"] == 423), "nobody met the lock: this proves nothing");
-    shop.sweep(&[]).fine();
+    shop.lab.sweep(&[]).fine();
     shop.nothing_is_left();
 }
 
 #[test]
 fn an_answer_that_leads_elsewhere_is_not_published() {
-    let mut shop = project("neonuri", true, INVENTED);
+    let shop = project("neonuri", true, INVENTED);
     shop.spec(1);
     let elsewhere = json!({"uri": "postgresql://neondb_owner:secret@ep-production-1.us-east-2.aws.neon.tech/neondb"});
     shop.neon.fault(&json!({"match": "GET */connection_uri", "status": 200, "body": elsewhere}));
-    let run = shop.db("provision", 1, &[]);
+    let run = shop.lab.db("provision", 1, &[]);
     assert_eq!(run.code, Some(2), "{}", run.err);
     assert!(run.err.contains("leads to ep-production-1.us-east-2.aws.neon.tech"), "{}", run.err);
     assert!(!shop.lab.env_file(1).exists() && !run.err.contains("secret"));
     // The same server, and another branch there: its password is not ours.
     shop.neon.set(&json!({"wrong_uri": true}));
-    let run = shop.db("provision", 1, &[]);
+    let run = shop.lab.db("provision", 1, &[]);
     assert_eq!(run.code, Some(2), "{}", run.err);
     assert!(run.err.contains("refuses the login"), "{}", run.err);
     assert!(!shop.lab.env_file(1).exists());
     shop.neon.set(&json!({"wrong_uri": false}));
-    shop.db("provision", 1, &[]).fine();
-    shop.db("destroy", 1, &[]).fine();
+    shop.lab.db("provision", 1, &[]).fine();
+    shop.lab.db("destroy", 1, &[]).fine();
     shop.nothing_is_left();
 }
 
 #[test]
 fn a_broken_migration_gets_the_parents_data_again_at_the_same_place() {
     for is_protected in [true, false] {
-        let mut shop = project("neonreset", is_protected, INVENTED);
+        let shop = project("neonreset", is_protected, INVENTED);
         shop.spec(1);
-        shop.db("provision", 1, &[]).fine();
+        shop.lab.db("provision", 1, &[]).fine();
         let (url, id) = (shop.lab.url(1), shop.branch(1)["id"].clone());
         let once = "psql \"$DATABASE_URL\" -v ON_ERROR_STOP=1 -qc 'DELETE FROM users WHERE id = 1' && if [ -e once ]; then exit 0; fi; touch once; exit 1";
-        shop.db("migrate", 1, &["--", "sh", "-c", once]).fine();
+        shop.lab.db("migrate", 1, &["--", "sh", "-c", once]).fine();
         assert_eq!((shop.lab.url(1), &shop.branch(1)["id"]), (url.clone(), &id));
         assert_eq!(psql(&url, "SELECT count(*) FROM users").unwrap(), "1", "the second run began with both rows");
         assert_eq!(shop.neon.requests("POST", "/restore"), 1);
         fs::remove_file(shop.lab.path("once")).unwrap();
-        shop.db("destroy", 1, &[]).fine();
+        shop.lab.db("destroy", 1, &[]).fine();
         shop.nothing_is_left();
     }
 }
@@ -433,7 +371,7 @@ fn a_broken_migration_gets_the_parents_data_again_at_the_same_place() {
 #[test]
 fn an_anonymized_branch_is_masked_before_anybody_has_its_password() {
     let claim = "anonymized: {mask: [{column: public.users.email, function: anon.fake_email()}]}";
-    let mut shop = project("neonanon", false, claim);
+    let shop = project("neonanon", false, claim);
     shop.neon.set(&json!({"anonymize_seconds": 1}));
     shop.spec(1);
     // Killed while Neon masks: the next call waits for the same masking.
@@ -441,17 +379,17 @@ fn an_anonymized_branch_is_masked_before_anybody_has_its_password() {
     thread::sleep(Duration::from_millis(700));
     child.kill().unwrap();
     child.wait().unwrap();
-    shop.db("provision", 1, &[]).fine();
+    shop.lab.db("provision", 1, &[]).fine();
     assert_eq!(psql(&shop.lab.url(1), "SELECT count(*) FROM users WHERE email LIKE 'masked-%'").unwrap(), "2");
     assert_eq!(psql(&shop.lab.url(1), "SELECT count(*) FROM users").unwrap(), "2");
     // To go back to the parent would be to go back to its live data.
     let broken = "psql \"$DATABASE_URL\" -qc 'DROP TABLE users' && exit 1";
-    shop.db("migrate", 1, &["--", "sh", "-c", broken]).refused("on a fresh branch too");
+    shop.lab.db("migrate", 1, &["--", "sh", "-c", broken]).refused("on a fresh branch too");
     assert_eq!(shop.neon.requests("POST", "/restore"), 0);
-    shop.db("destroy", 1, &[]).fine();
+    shop.lab.db("destroy", 1, &[]).fine();
 
     shop.neon.set(&json!({"anonymize_fails": true}));
-    let run = shop.db("provision", 1, &[]);
+    let run = shop.lab.db("provision", 1, &[]);
     assert_eq!(run.code, Some(2), "{}", run.err);
     assert!(!shop.lab.env_file(1).exists());
     shop.neon.set(&json!({"anonymize_fails": false}));
@@ -459,54 +397,54 @@ fn an_anonymized_branch_is_masked_before_anybody_has_its_password() {
     // A column that nobody thought of.
     psql(&shop.uri(&shop.parent, "neondb_owner"), "ALTER TABLE users ADD nick text; UPDATE users SET nick = 'ada'")
         .unwrap();
-    shop.db("provision", 1, &[]).refused("public.users.nick");
+    shop.lab.db("provision", 1, &[]).refused("public.users.nick");
     assert!(shop.branch(1).is_null(), "an unmasked branch stayed");
     let kept = claim.replace("]}", "], keep: [public.users.nick]}");
     shop.lab.guardrails(&baseline(&shop.neon, &shop.parent, &kept), "");
     shop.spec(1);
-    shop.db("provision", 1, &[]).fine();
+    shop.lab.db("provision", 1, &[]).fine();
 
     // Other rules make another branch.
     let id = shop.branch(1)["id"].clone();
     let other = kept.replace("function: anon.fake_email()", "value: \"'nobody'\"");
     shop.lab.guardrails(&baseline(&shop.neon, &shop.parent, &other), "");
     shop.spec(1);
-    shop.db("provision", 1, &[]).fine();
+    shop.lab.db("provision", 1, &[]).fine();
     assert_ne!(shop.branch(1)["id"], id);
     assert_eq!(psql(&shop.lab.url(1), "SELECT DISTINCT email FROM users").unwrap(), "nobody");
-    shop.db("destroy", 1, &[]).fine();
+    shop.lab.db("destroy", 1, &[]).fine();
     shop.nothing_is_left();
 }
 
 #[test]
 fn a_schema_only_branch_has_no_rows_and_its_own_limit() {
-    let mut shop = project("neonschema", false, "schemaOnly: true");
+    let shop = project("neonschema", false, "schemaOnly: true");
     shop.spec(1);
-    shop.db("provision", 1, &[]).fine();
+    shop.lab.db("provision", 1, &[]).fine();
     assert_eq!(psql(&shop.lab.url(1), "SELECT count(*) FROM users").unwrap(), "0");
     let error =
         psql(&with_password(&shop.lab.url(1), &shop.uri(&shop.parent, "neondb_owner")), "SELECT 1").unwrap_err();
     assert!(error.contains("password authentication failed"), "{error}");
     shop.neon.set(&json!({"root_branch_limit": 3}));
     shop.spec(2);
-    shop.db("provision", 2, &[]).refused("ROOT_BRANCHES_LIMIT_EXCEEDED): it has 3, 1 of them dayfly's");
-    shop.db("destroy", 1, &[]).fine();
+    shop.lab.db("provision", 2, &[]).refused("ROOT_BRANCHES_LIMIT_EXCEEDED): it has 3, 1 of them dayfly's");
+    shop.lab.db("destroy", 1, &[]).fine();
     shop.nothing_is_left();
 }
 
 #[test]
 fn a_prepared_baseline_is_protected_and_proves_itself() {
-    let mut shop = project("neonprepare", false, "sanitized: {by: masking-job, maxAge: 7d}");
+    let shop = project("neonprepare", false, "sanitized: {by: masking-job, maxAge: 7d}");
     shop.spec(1);
-    shop.db("provision", 1, &[]).refused("was never prepared");
+    shop.lab.db("provision", 1, &[]).refused("was never prepared");
     assert!(shop.branch(1).is_null());
     let guardrails = shop.lab.guardrails_path();
     let run = shop.lab.dayfly(&["db", "prepare-baseline", "--guardrails", &guardrails, "shop"]).fine();
-    shop.silent(&run);
+    shop.lab.silent(&run);
     assert_eq!(branch(&shop.neon, "baseline")["protected"], true);
-    shop.db("provision", 1, &[]).fine();
+    shop.lab.db("provision", 1, &[]).fine();
     assert_eq!(psql(&shop.lab.url(1), "SELECT count(*) FROM users").unwrap(), "2");
-    shop.db("destroy", 1, &[]).fine();
+    shop.lab.db("destroy", 1, &[]).fine();
     shop.neon.set(&json!({"store_passwords": false}));
     let run = shop.lab.dayfly(&["db", "prepare-baseline", "--guardrails", &guardrails, "shop"]);
     run.refused("stores no passwords");
@@ -515,7 +453,7 @@ fn a_prepared_baseline_is_protected_and_proves_itself() {
 
 #[test]
 fn an_expired_branch_is_made_again_and_a_lease_is_never_too_long() {
-    let mut shop = project("neonlease", true, INVENTED);
+    let shop = project("neonlease", true, INVENTED);
     let baselines = baseline(&shop.neon, &shop.parent, INVENTED);
     let guardrails = fs::read_to_string(shop.lab.path("guardrails.yaml")).unwrap();
     // More than Neon allows.
@@ -525,28 +463,28 @@ fn an_expired_branch_is_made_again_and_a_lease_is_never_too_long() {
     )
     .unwrap();
     shop.spec(1);
-    shop.db("provision", 1, &[]).fine();
-    shop.db("renew", 1, &[]).fine();
+    shop.lab.db("provision", 1, &[]).fine();
+    shop.lab.db("renew", 1, &[]).fine();
     shop.lab.guardrails(&baselines, "");
-    shop.neon.control(&json!({"expire": shop.name(1)}));
+    shop.neon.control(&json!({"expire": shop.lab.branch_name(1)}));
     let url = shop.lab.url(1);
     let deadline = Instant::now() + Duration::from_secs(10);
     while psql(&url, "SELECT 1").is_ok() {
         assert!(Instant::now() < deadline, "it never expired");
         thread::sleep(Duration::from_millis(100));
     }
-    shop.db("renew", 1, &[]).refused("has no branch");
-    shop.db("provision", 1, &[]).fine();
+    shop.lab.db("renew", 1, &[]).refused("has no branch");
+    shop.lab.db("provision", 1, &[]).fine();
     assert_ne!(shop.lab.url(1), url);
-    shop.db("destroy", 1, &[]).fine();
+    shop.lab.db("destroy", 1, &[]).fine();
     shop.neon.held_to_the_document();
 }
 
 #[test]
 fn a_branch_that_cannot_go_loses_its_passwords_all_the_same() {
-    let mut shop = project("neonchild", true, INVENTED);
+    let shop = project("neonchild", true, INVENTED);
     shop.spec(1);
-    shop.db("provision", 1, &[]).fine();
+    shop.lab.db("provision", 1, &[]).fine();
     // A branch that expires has no children.
     let own = shop.branch(1)["id"].as_str().unwrap().to_owned();
     shop.neon.call("PATCH", &shop.path(&format!("/branches/{own}")), Some(&json!({"branch": {"expires_at": null}})));
@@ -556,7 +494,7 @@ fn a_branch_that_cannot_go_loses_its_passwords_all_the_same() {
         Some(&json!({"branch": {"name": "of-a-developer", "parent_id": own}})),
     );
     let url = shop.lab.url(1);
-    let run = shop.db("destroy", 1, &[]);
+    let run = shop.lab.db("destroy", 1, &[]);
     assert_eq!(run.code, Some(2), "{}", run.err);
     assert!(run.err.contains("nobody has its passwords"), "{}", run.err);
     assert!(psql(&url, "SELECT 1").unwrap_err().contains("password authentication failed"));
@@ -565,6 +503,6 @@ fn a_branch_that_cannot_go_loses_its_passwords_all_the_same() {
         &shop.path(&format!("/branches/{}?hard_delete=true", child["branch"]["id"].as_str().unwrap())),
         None,
     );
-    shop.db("destroy", 1, &[]).fine();
+    shop.lab.db("destroy", 1, &[]).fine();
     shop.nothing_is_left();
 }

@@ -11,7 +11,7 @@ use std::{
 use serde_json::{Value, json};
 
 use crate::{
-    lab::{Lab, Run, output, service},
+    lab::{Lab, service},
     mysql::sql_on,
     psql::psql,
     standin::StandIn,
@@ -47,7 +47,6 @@ struct Shop {
     planetscale: StandIn,
     lab: Lab,
     database: &'static str,
-    secrets: Vec<String>,
 }
 
 fn shop(policy: &str, database: &'static str, claim: &str) -> Shop {
@@ -62,16 +61,12 @@ fn shop(policy: &str, database: &'static str, claim: &str) -> Shop {
     );
     let variables = [("PLANETSCALE_SERVICE_TOKEN_ID", id.as_str()), ("PLANETSCALE_SERVICE_TOKEN", token.as_str())];
     let lab = Lab::new(&format!("{policy}{}", database.len()), &baselines, &variables);
-    Shop { planetscale, lab, database, secrets: vec![token] }
+    lab.secret(&token);
+    Shop { planetscale, lab, database }
 }
 
 fn sql(url: &str, text: &str) -> Result<String, String> {
     if url.starts_with("mysql:") { sql_on(url, text) } else { psql(url, text) }
-}
-
-fn password(url: &str) -> String {
-    let (login, _) = url.rsplit_once('@').unwrap();
-    login.rsplit_once(':').unwrap().1.to_owned()
 }
 
 impl Shop {
@@ -99,6 +94,15 @@ impl Shop {
             .unwrap_or_default()
     }
 
+    #[track_caller]
+    fn until_ready(&self, name: &str) {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while self.planetscale.call("GET", &self.path(&format!("/{name}")), None)["ready"] != true {
+            assert!(Instant::now() < deadline);
+            thread::sleep(Duration::from_millis(50));
+        }
+    }
+
     /// A client's command of the team's own image.
     fn command(&self, text: &str) -> String {
         if self.database == "shop" {
@@ -108,34 +112,6 @@ impl Shop {
         } else {
             format!("psql \"$DATABASE_URL\" -v ON_ERROR_STOP=1 -qc \"{text}\"")
         }
-    }
-
-    /// A call, whose words hold no secret.
-    #[track_caller]
-    fn db(&mut self, command: &str, number: u32, more: &[&str]) -> Run {
-        let run = self.lab.db(command, number, more);
-        self.silent(&run);
-        run
-    }
-
-    #[track_caller]
-    fn silent(&mut self, run: &Run) {
-        let files = (1..5).filter(|number| self.lab.env_file(*number).exists());
-        let passwords: Vec<String> = files.map(|number| password(&self.lab.url(number))).collect();
-        self.secrets.extend(passwords);
-        for secret in &self.secrets {
-            assert!(!run.out.contains(secret) && !run.err.contains(secret), "a secret is in: {}{}", run.out, run.err);
-        }
-    }
-
-    fn sweep(&mut self, alive: &[u32]) -> Run {
-        let file = self.lab.path("alive");
-        let lines: Vec<String> = alive.iter().map(|number| self.lab.environment(*number)).collect();
-        fs::write(&file, lines.join("\n")).unwrap();
-        let (guardrails, file) = (self.lab.guardrails_path(), file.display().to_string());
-        let run = self.lab.dayfly(&["db", "sweep", "--guardrails", &guardrails, "--alive", &file, "--apply"]);
-        self.silent(&run);
-        run
     }
 
     #[track_caller]
@@ -150,18 +126,18 @@ impl Shop {
 }
 
 fn the_whole_way(database: &'static str) {
-    let mut shop = shop("psway", database, INVENTED);
+    let shop = shop("psway", database, INVENTED);
     for number in [1, 2] {
         shop.lab.spec(number, "shop", "");
-        shop.db("provision", number, &[]).fine();
+        shop.lab.db("provision", number, &[]).fine();
     }
     let (one, two) = (shop.lab.url(1), shop.lab.url(2));
     let migration = shop.command("ALTER TABLE users ADD nick TEXT; INSERT INTO users VALUES (3, 'new', NULL)");
     let migration = format!("test -z \"$PLANETSCALE_SERVICE_TOKEN$PLANETSCALE_SERVICE_TOKEN_ID\" && {migration}");
-    shop.db("migrate", 1, &["--", "sh", "-c", &migration]).fine();
-    shop.db("migrate", 1, &["--", "sh", "-c", &migration]).fine();
-    shop.db("verify", 1, &[]).fine();
-    shop.db("provision", 1, &[]).fine();
+    shop.lab.db("migrate", 1, &["--", "sh", "-c", &migration]).fine();
+    shop.lab.db("migrate", 1, &["--", "sh", "-c", &migration]).fine();
+    shop.lab.db("verify", 1, &[]).fine();
+    shop.lab.db("provision", 1, &[]).fine();
     assert_eq!(shop.lab.url(1), one, "credentials that work are kept");
     assert_eq!(sql(&one, "SELECT count(*) FROM users").unwrap(), "3");
     assert_eq!(sql(&two, "SELECT count(*) FROM users").unwrap(), "2");
@@ -173,21 +149,18 @@ fn the_whole_way(database: &'static str) {
         "one preview reached another's branch"
     );
 
-    let guardrails = shop.lab.guardrails_path();
-    let run = shop.lab.dayfly(&["db", "list", "--guardrails", &guardrails, "-o", "json"]).fine();
-    shop.silent(&run);
-    let listed: Value = serde_json::from_str(&run.out).unwrap();
+    let listed = shop.lab.list();
     assert_eq!(listed.as_array().unwrap().len(), 2, "{listed}");
     assert_eq!(listed[0]["environment"], shop.lab.environment(1), "{listed}");
 
     let until = |shop: &Shop| shop.branch(1)["credentials"][0]["expires_at"].as_str().unwrap().to_owned();
     let before = until(&shop);
     thread::sleep(Duration::from_millis(1100));
-    shop.db("renew", 1, &[]).fine();
+    shop.lab.db("renew", 1, &[]).fine();
     assert!(until(&shop) > before, "{before}");
 
     shop.planetscale.call("POST", &shop.path(""), Some(&json!({"name": "somebody-elses"})));
-    shop.sweep(&[1]).fine();
+    shop.lab.sweep(&[1]).fine();
     assert!(sql(&two, "SELECT 1").is_err(), "a swept branch's login is gone");
     assert!(shop.branch(2).is_null() && shop.branch(1).is_object());
     shop.planetscale.call("DELETE", &shop.path("/somebody-elses"), None);
@@ -197,39 +170,44 @@ fn the_whole_way(database: &'static str) {
     let sleep = if database == "shop" { "SELECT SLEEP(30)" } else { "SELECT pg_sleep(30)" };
     let session = thread::spawn(move || sql(&held, sleep));
     thread::sleep(Duration::from_millis(500));
-    shop.db("destroy", 1, &[]).fine();
+    shop.lab.db("destroy", 1, &[]).fine();
     assert!(session.join().unwrap().is_err(), "a live session outlived its branch");
     assert!(sql(&one, "SELECT 1").is_err());
-    shop.db("destroy", 1, &[]).fine();
+    shop.lab.db("destroy", 1, &[]).fine();
     shop.nothing_is_left();
 }
 
 fn a_branch_that_is_not_ours_is_never_touched(database: &'static str) {
-    let mut shop = shop("psforeign", database, INVENTED);
+    let shop = shop("psforeign", database, INVENTED);
     shop.lab.spec(1, "shop", "");
+    // Somebody's own of another parent, without a login.
+    shop.planetscale.call("POST", &shop.path(""), Some(&json!({"name": "somebody-elses"})));
+    shop.until_ready("somebody-elses");
+    let child = json!({"name": shop.name(1), "parent_branch": "somebody-elses"});
+    shop.planetscale.call("POST", &shop.path(""), Some(&child));
+    for command in ["provision", "renew", "destroy"] {
+        shop.lab.db(command, 1, &[]).refused("is no child of `main`: nothing was changed");
+    }
+    shop.planetscale.call("DELETE", &shop.path("/somebody-elses?delete_descendants=true"), None);
     // Somebody's own, with a login of theirs: by its name it could be ours.
     shop.planetscale.call("POST", &shop.path(""), Some(&json!({"name": shop.name(1)})));
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while shop.branch(1)["ready"] != true {
-        assert!(Instant::now() < deadline);
-        thread::sleep(Duration::from_millis(50));
-    }
+    shop.until_ready(&shop.name(1));
     let login = shop.path(&format!("/{}/{}", shop.name(1), shop.logins()));
     shop.planetscale.call("POST", &login, Some(&json!({"name": "a-developers"})));
     let before = shop.branch(1);
     for command in ["provision", "renew", "destroy"] {
-        shop.db(command, 1, &[]).refused("nothing was changed");
+        shop.lab.db(command, 1, &[]).refused("nothing was changed");
     }
-    shop.sweep(&[]).fine();
+    shop.lab.sweep(&[]).fine();
     assert_eq!(shop.branch(1), before);
     // One with the login of another policy's preview.
     shop.planetscale.call("POST", &login, Some(&json!({"name": "dayfly-otherone-baseline"})));
-    shop.db("provision", 1, &[]).refused("nothing was changed");
+    shop.lab.db("provision", 1, &[]).refused("nothing was changed");
     shop.planetscale.held_to_the_document();
 }
 
 fn faults_on_the_way_change_nothing_at_the_end(database: &'static str) {
-    let mut shop = shop("psfaults", database, INVENTED);
+    let shop = shop("psfaults", database, INVENTED);
     shop.lab.spec(1, "shop", "");
     let logins = format!("POST */{}", shop.logins());
     for fault in [
@@ -241,47 +219,43 @@ fn faults_on_the_way_change_nothing_at_the_end(database: &'static str) {
         json!({"match": logins, "status": 502}),
     ] {
         shop.planetscale.fault(&fault);
-        shop.db("provision", 1, &[]).fine();
+        shop.lab.db("provision", 1, &[]).fine();
         assert_eq!(sql(&shop.lab.url(1), "SELECT count(*) FROM users").unwrap(), "2", "{fault}");
         let kept = shop.branch(1)["credentials"].as_array().unwrap().len();
         assert_eq!(kept, 1, "a login that nobody knows is left: {fault}");
         shop.planetscale.fault(&json!({"match": "DELETE */branches/*", "lose_answer": true}));
-        shop.db("destroy", 1, &[]).fine();
+        shop.lab.db("destroy", 1, &[]).fine();
         shop.nothing_is_left();
     }
 }
 
 fn a_full_database_says_what_would_make_room(database: &'static str) {
-    let mut shop = shop("psquota", database, INVENTED);
+    let shop = shop("psquota", database, INVENTED);
     for number in [1, 2] {
         shop.lab.spec(number, "shop", "");
     }
-    shop.db("provision", 1, &[]).fine();
+    shop.lab.db("provision", 1, &[]).fine();
     shop.planetscale.set(&json!({"branch_limit": 3}));
-    let run = shop.db("provision", 2, &[]).refused("has 2 branches, 1 of them dayfly's");
+    let run = shop.lab.db("provision", 2, &[]).refused("has 2 branches, 1 of them dayfly's");
     assert!(run.err.contains("branch limit reached") && run.err.contains("dayfly db sweep --apply"), "{}", run.err);
-    shop.sweep(&[2]).fine();
-    shop.db("provision", 2, &[]).fine();
-    shop.db("destroy", 2, &[]).fine();
+    shop.lab.sweep(&[2]).fine();
+    shop.lab.db("provision", 2, &[]).fine();
+    shop.lab.db("destroy", 2, &[]).fine();
     shop.nothing_is_left();
 }
 
 fn killed_anywhere_and_called_again_it_comes_to_the_same(database: &'static str) {
-    let mut shop = shop("pskill", database, INVENTED);
+    let shop = shop("pskill", database, INVENTED);
     shop.lab.spec(1, "shop", "");
     for command in ["provision", "destroy"] {
-        for milliseconds in [40, 120, 300, 700, 1100] {
-            let mut child = shop.lab.start(command, 1, &[]);
-            thread::sleep(Duration::from_millis(milliseconds));
-            child.kill().unwrap();
-            child.wait().unwrap();
-        }
+        shop.lab.killed(command, 1, &[40, 120, 300, 700, 1100]);
         if command == "provision" {
-            shop.db("provision", 1, &[]).fine();
+            shop.lab.db("provision", 1, &[]).fine();
             assert_eq!(sql(&shop.lab.url(1), "SELECT count(*) FROM users").unwrap(), "2");
+            assert_eq!(shop.branch(1)["credentials"].as_array().unwrap().len(), 1);
         }
     }
-    shop.db("destroy", 1, &[]).fine();
+    shop.lab.db("destroy", 1, &[]).fine();
     // Half made, and its preview gone: no login says whose it is, its name does.
     shop.planetscale.set(&json!({"ready_seconds": 30}));
     let mut child = shop.lab.start("provision", 1, &[]);
@@ -290,32 +264,31 @@ fn killed_anywhere_and_called_again_it_comes_to_the_same(database: &'static str)
     }
     child.kill().unwrap();
     child.wait().unwrap();
-    shop.sweep(&[]).fine();
+    shop.lab.sweep(&[]).fine();
     shop.nothing_is_left();
 }
 
 fn two_jobs_at_once_make_one_branch(database: &'static str) {
-    let mut shop = shop("psrace", database, INVENTED);
+    let shop = shop("psrace", database, INVENTED);
     shop.lab.spec(1, "shop", "");
-    let racers = [shop.lab.start("provision", 1, &[]), shop.lab.start("provision", 1, &[])];
-    let ends = racers.map(|child| output(child.wait_with_output().unwrap()));
-    // A new login ends the other Job's, in the middle of its work perhaps: that Job is tried again.
-    assert!(ends.iter().any(|end| end.code == Some(0)), "{ends:?}");
-    assert!(ends.iter().all(|end| matches!(end.code, Some(0 | 2))), "{ends:?}");
-    shop.db("provision", 1, &[]).fine();
-    assert_eq!(sql(&shop.lab.url(1), "SELECT count(*) FROM users").unwrap(), "2");
-    assert_eq!(shop.branch(1)["credentials"].as_array().unwrap().len(), 1);
-    shop.db("destroy", 1, &[]).fine();
+    // On no branch, then on one whose login is lost, the second Job a bit later each time.
+    for milliseconds in [0, 150, 300, 450] {
+        let _ = fs::remove_file(shop.lab.env_file(1));
+        shop.lab.raced_after("provision", 1, 2, milliseconds);
+        assert_eq!(sql(&shop.lab.url(1), "SELECT count(*) FROM users").unwrap(), "2");
+        assert_eq!(shop.branch(1)["credentials"].as_array().unwrap().len(), 1);
+    }
+    shop.lab.db("destroy", 1, &[]).fine();
     shop.nothing_is_left();
 }
 
 fn a_login_that_expired_is_replaced(database: &'static str) {
-    let mut shop = shop("pslease", database, INVENTED);
+    let shop = shop("pslease", database, INVENTED);
     let guardrails = fs::read_to_string(shop.lab.path("guardrails.yaml")).unwrap();
     let short = guardrails.replace("    namespace: preview-ops\n", "    namespace: preview-ops\n    lease: 4s\n");
     fs::write(shop.lab.path("guardrails.yaml"), short).unwrap();
     shop.lab.spec(1, "shop", "");
-    shop.db("provision", 1, &[]).fine();
+    shop.lab.db("provision", 1, &[]).fine();
     let url = shop.lab.url(1);
     sql(&url, "CREATE TABLE mine (id INT)").unwrap();
     let deadline = Instant::now() + Duration::from_secs(20);
@@ -324,20 +297,20 @@ fn a_login_that_expired_is_replaced(database: &'static str) {
         thread::sleep(Duration::from_millis(200));
     }
     let id = shop.branch(1)["id"].clone();
-    shop.db("provision", 1, &[]).fine();
+    shop.lab.db("provision", 1, &[]).fine();
     assert_eq!(shop.branch(1)["id"], id, "the branch is the same");
     sql(&shop.lab.url(1), "ALTER TABLE mine ADD name TEXT").expect("what the old login made is the new one's too");
-    shop.db("destroy", 1, &[]).fine();
+    shop.lab.db("destroy", 1, &[]).fine();
     shop.nothing_is_left();
 }
 
 fn a_branch_that_cannot_go_loses_its_logins_all_the_same(database: &'static str) {
-    let mut shop = shop("psprotect", database, INVENTED);
+    let shop = shop("psprotect", database, INVENTED);
     shop.lab.spec(1, "shop", "");
-    shop.db("provision", 1, &[]).fine();
+    shop.lab.db("provision", 1, &[]).fine();
     shop.planetscale.control(&json!({"protect": {"database": database, "branch": shop.name(1)}}));
     let url = shop.lab.url(1);
-    let run = shop.db("destroy", 1, &[]);
+    let run = shop.lab.db("destroy", 1, &[]);
     assert_eq!(run.code, Some(2), "{}", run.err);
     assert!(run.err.contains("its logins are gone"), "{}", run.err);
     assert!(sql(&url, "SELECT 1").is_err());
@@ -345,24 +318,23 @@ fn a_branch_that_cannot_go_loses_its_logins_all_the_same(database: &'static str)
 }
 
 fn a_schema_only_branch_has_no_rows(database: &'static str) {
-    let mut shop = shop("psschema", database, "schemaOnly: true");
+    let shop = shop("psschema", database, "schemaOnly: true");
     shop.lab.spec(1, "shop", "");
-    shop.db("provision", 1, &[]).fine();
+    shop.lab.db("provision", 1, &[]).fine();
     assert_eq!(sql(&shop.lab.url(1), "SELECT count(*) FROM users").unwrap(), "0");
-    shop.db("destroy", 1, &[]).fine();
+    shop.lab.db("destroy", 1, &[]).fine();
     shop.nothing_is_left();
 }
 
 fn a_baseline_proves_itself_once_it_was_prepared(database: &'static str) {
-    let mut shop = shop("psprepare", database, "sanitized: {by: masking-job, maxAge: 7d}");
+    let shop = shop("psprepare", database, "sanitized: {by: masking-job, maxAge: 7d}");
     shop.lab.spec(1, "shop", "");
-    shop.db("provision", 1, &[]).refused("was never prepared");
+    shop.lab.db("provision", 1, &[]).refused("was never prepared");
     assert!(shop.branch(1).is_null());
     let guardrails = shop.lab.guardrails_path();
-    let run = shop.lab.dayfly(&["db", "prepare-baseline", "--guardrails", &guardrails, "shop"]).fine();
-    shop.silent(&run);
-    shop.db("provision", 1, &[]).fine();
+    shop.lab.dayfly(&["db", "prepare-baseline", "--guardrails", &guardrails, "shop"]).fine();
+    shop.lab.db("provision", 1, &[]).fine();
     assert_eq!(sql(&shop.lab.url(1), "SELECT count(*) FROM users").unwrap(), "2");
-    shop.db("destroy", 1, &[]).fine();
+    shop.lab.db("destroy", 1, &[]).fine();
     shop.nothing_is_left();
 }

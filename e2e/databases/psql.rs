@@ -36,3 +36,12 @@ pub(crate) fn with_login(url: &str, user: &str, password: &str) -> String {
     let host = rest.split_once('@').map_or(rest, |(_, host)| host);
     format!("{scheme}//{user}:{password}@{host}")
 }
+
+/// User and password, as a URL has them.
+pub(crate) fn login(url: &str) -> &str {
+    url.split_once("://").unwrap().1.rsplit_once('@').unwrap().0
+}
+
+pub(crate) fn password(url: &str) -> &str {
+    login(url).split_once(':').unwrap().1
+}

@@ -47,6 +47,12 @@ impl StandIn {
         self.control(&json!({"fault": fault}));
     }
 
+    /// A fault for the requests that fit.
+    pub(crate) fn fault_at(&self, requests: &str, mut fault: Value) {
+        fault["match"] = requests.into();
+        self.fault(&fault);
+    }
+
     pub(crate) fn state(&self) -> Value {
         http("GET", &self.control, None, None).1
     }

@@ -14,6 +14,7 @@ use serde_json::json;
 
 use super::{
     connection::ConnectionUrl,
+    engine,
     failure::refuse,
     kubernetes::{self, Kubernetes, Secret},
     log::Log,
@@ -67,6 +68,7 @@ impl Credentials {
                 is_ours(&secret, spec, name)?;
                 let Some((_, text)) = secret.data.iter().find(|(key, _)| key == variable) else { return Ok(None) };
                 let url = ConnectionUrl::parse(text, &format!("`{variable}` of the Secret `{name}`"))?;
+                let url = engine::from_here(&spec.baseline, url)?;
                 let branch = secret.annotations[BRANCH].as_str().unwrap_or_default().to_owned();
                 Ok(Some(Written { url, branch }))
             }
@@ -111,7 +113,7 @@ impl Credentials {
             Self::File(path) => {
                 let mut kept = without(lines(path)?, spec);
                 kept.push(format!("{}{}", file_mark(spec), written.branch));
-                kept.push(format!("{}={}", spec.names.variable, written.url.reveal()));
+                kept.push(format!("{}={}", spec.names.variable, written.url.reveal_here()));
                 replace(path, &kept)
             }
         }

@@ -43,26 +43,32 @@ pub async fn provision(spec: &Spec<'_>, engine: &dyn Engine, credentials: &Crede
         }
         _ => engine.create(spec).await?,
     };
-    let (mut written, mut session) = admitted(spec, engine, &mut branch, before, log).await?;
-    if !session.runs().await?.iter().any(|run| run.step == CHECKED) {
-        if let Err(error) = check::fresh_branch(&mut *session, &spec.baseline, log).await {
+    let Turn { mut written, session: mut alone, _lock } =
+        turn(spec, engine, credentials, &mut branch, before, log).await?;
+    if !alone.runs().await?.iter().any(|run| run.step == CHECKED) {
+        if let Err(error) = check::fresh_branch(&mut *alone, &spec.baseline, log).await {
             // What may hold live data does not stay.
-            drop(session);
+            drop(alone);
             engine.destroy(&branch).await?;
             credentials.remove(spec).await?;
             return Err(error);
         }
-        session.prepare_records().await?;
+        alone.prepare_records().await?;
         let run = Run { step: CHECKED.into(), input: branch.id.clone(), state: State::Done, command: Vec::new() };
-        session.record(&run).await?;
+        alone.record(&run).await?;
     }
     credentials.write(spec, Audience::Steps, &written).await?;
-    // Another Job may have given the login another password meanwhile: what is published in the end must work.
-    while session::open_if_accepted(&written.url, log).await?.is_none() {
+    // A Job whose turn has not come may have given the login another password: what is published in the end must work.
+    let session = loop {
+        if let Some(session) = session::open_if_accepted(&written.url, log).await? {
+            break session;
+        }
         let before = credentials.read(spec, Audience::Steps).await?;
-        (written, session) = admitted(spec, engine, &mut branch, before, log).await?;
+        (written, _) = admitted(spec, engine, &mut branch, before, log).await?;
         credentials.write(spec, Audience::Steps, &written).await?;
-    }
+    };
+    // Those of Jobs whose turn has not come, which take this one over.
+    engine.revoke_others(&branch, spec, &written.url).await?;
     log.facts(
         format!("the branch `{}` is ready, its credentials are published", branch.name),
         &[
@@ -72,6 +78,46 @@ pub async fn provision(spec: &Spec<'_>, engine: &dyn Engine, credentials: &Crede
         ],
     );
     Ok(Ready { branch, written, session })
+}
+
+/// What a Job has while no other provisions the same branch.
+struct Turn {
+    written: Written,
+    session: Box<dyn Session>,
+    /// Of the session that has the lock, if it is not the one above.
+    _lock: Option<Box<dyn Session>>,
+}
+
+/// Waits until no other Job provisions this branch: the one before publishes a login, and its is taken over.
+async fn turn(
+    spec: &Spec<'_>,
+    engine: &dyn Engine,
+    credentials: &Credentials,
+    branch: &mut Branch,
+    mut before: Option<Written>,
+    log: &Log,
+) -> Result<Turn> {
+    loop {
+        let (written, mut session) = admitted(spec, engine, branch, before, log).await?;
+        let what = "waiting for another Job that provisions this branch";
+        let waited = session::lock(&mut *session, "dayfly:provision", what, log).await;
+        before = credentials.read(spec, Audience::Steps).await?;
+        if let Err(error) = waited {
+            // The Job before ends all logins but the one that it published.
+            if session::open_if_accepted(&written.url, log).await?.is_none() {
+                continue;
+            }
+            return Err(error);
+        }
+        if let Some(published) = before.filter(|before| before.branch == branch.id && before.url != written.url)
+            && let Some(its) = session::open_if_accepted(&published.url, log).await?
+        {
+            return Ok(Turn { written: published, session: its, _lock: Some(session) });
+        }
+        // What a lost login made cannot be read before that login ends.
+        engine.revoke_others(branch, spec, &written.url).await?;
+        return Ok(Turn { written, session, _lock: None });
+    }
 }
 
 /// A session with the login that was published before, as long as it works, or else with a new one.

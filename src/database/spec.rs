@@ -119,6 +119,11 @@ impl Provider {
             Self::Cnpg => "cnpg",
         }
     }
+
+    /// Whether a branch has a server of its own in the preview's namespace: nobody's key is needed, and it goes with that.
+    pub fn is_own(self) -> bool {
+        matches!(self, Self::Embedded | Self::Cnpg)
+    }
 }
 
 /// What the owner of a branch outside any preview begins with.

@@ -12,14 +12,14 @@ use tokio::process::Command;
 use super::{
     connection::ConnectionUrl,
     credentials::Credentials,
-    engine::{self, Engine},
+    engine::{self, Engine, cnpg},
     failure::refuse,
     log::Log,
     provision::{CHECKED, provision},
-    session::{self, NoSession, Run, Session, State},
+    session::{self, NoSession, Run, State},
     spec::Spec,
 };
-use crate::{input::guardrails, resolve::names};
+use crate::resolve::names;
 
 /// The record that the branch was made anew for an input.
 pub const REBRANCHED: &str = "rebranched";
@@ -75,6 +75,7 @@ pub async fn run(
     let run = Run { step: step.name().into(), input: step.input(spec, &command), state: State::Running, command };
     let Attempt::Spoiled { why, runs } = attempt(&run, spec, &url, log).await? else { return Ok(()) };
     log.warn(format!("{why}: a branch that is half migrated is not repaired"));
+    let by_hand = cnpg::by_hand(spec);
     match provider {
         Some(provider) => {
             let branch = provider.engine.find(spec).await?.context("the branch is gone")?;
@@ -91,9 +92,7 @@ pub async fn run(
             }
         }
         None if is_final(&runs, &run.input) => refuse!("{why}, on a fresh branch too"),
-        None if spec.baseline.entry.provider == guardrails::Provider::Cnpg => {
-            refuse!("{why}: `kubectl -n {} delete cluster` it, then sync", spec.names.namespace)
-        }
+        None if by_hand.is_some() => refuse!("{why}: {}", by_hand.unwrap_or_default()),
         // The Pod's next attempt migrates again first.
         None if step == Step::Seed => {
             bail!("{why}: `dayfly db verify --wait` makes the branch anew, then both run again")
@@ -113,7 +112,8 @@ pub fn is_final(runs: &[Run], input: &str) -> bool {
 
 async fn attempt(run: &Run, spec: &Spec<'_>, url: &ConnectionUrl, log: &Log) -> Result<Attempt> {
     let mut session = session::open(url, log).await?;
-    lock(&mut *session, log).await?;
+    // Another Pod of the same Job may still be at it.
+    session::lock(&mut *session, "dayfly:steps", "waiting for another program that works on this branch", log).await?;
     session.prepare_records().await?;
     let runs = session.runs().await?;
     let failed = Run { state: State::Failed, ..run.clone() };
@@ -145,15 +145,6 @@ async fn attempt(run: &Run, spec: &Spec<'_>, url: &ConnectionUrl, log: &Log) -> 
             Ok(Attempt::Spoiled { why, runs })
         }
     }
-}
-
-/// Alone with the branch: another Pod of the same Job may still be at it.
-async fn lock(session: &mut dyn Session, log: &Log) -> Result<()> {
-    while !session.try_lock("dayfly:steps").await? {
-        log.doing("waiting for another program that works on this branch");
-        tokio::time::sleep(Duration::from_millis(500)).await;
-    }
-    Ok(())
 }
 
 /// Runs the program. `Some`: how it failed.
@@ -188,8 +179,8 @@ fn environment(spec: &Spec<'_>, url: &ConnectionUrl) -> Vec<(String, String)> {
     if let (false, Some(mode)) = (url.is_mysql(), url.parameter("sslmode")) {
         variables.push(("PGSSLMODE".into(), mode));
     }
-    variables.push((spec.names.variable.to_string(), url.reveal().to_owned()));
-    variables.push(("DATABASE_URL".into(), url.reveal().to_owned()));
+    variables.push((spec.names.variable.to_string(), url.reveal_here()));
+    variables.push(("DATABASE_URL".into(), url.reveal_here()));
     variables
 }
 

@@ -23,12 +23,12 @@ pub struct Place {
     pub engine: Box<dyn Engine>,
 }
 
-/// Every place where the guardrails' baselines are branched. Embedded databases and CloudNativePG's go with their objects.
+/// Every place where the guardrails' baselines are branched.
 pub fn places(guardrails: &Guardrails, log: &Log) -> Result<Vec<Place>> {
     let mut seen: BTreeSet<Vec<String>> = BTreeSet::new();
     let mut places = Vec::new();
     for (name, entry) in guardrails.spec.baselines.iter() {
-        if matches!(entry.provider, Provider::Embedded | Provider::Cnpg) {
+        if entry.provider.is_own() {
             continue;
         }
         let baseline = BaselineSpec { name: name.into(), entry: std::borrow::Cow::Borrowed(entry) };

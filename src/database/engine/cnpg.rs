@@ -11,18 +11,10 @@ use std::time::SystemTime;
 use anyhow::{Context as _, Result};
 use async_trait::async_trait;
 
-use super::{Branch, Engine, admin_url};
+use super::{Branch, ConnectionUrl, Engine, Log, Mark, Pauses, Session, Spec, admin_url, refuse};
 use crate::{
-    database::{
-        connection::ConnectionUrl,
-        failure::refuse,
-        kubernetes::Kubernetes,
-        log::Log,
-        mark::Mark,
-        retry::Pauses,
-        session::{self, Session},
-        spec::Spec,
-    },
+    database::{kubernetes::Kubernetes, session},
+    input::guardrails::Provider,
     resolve::names,
 };
 
@@ -64,6 +56,12 @@ fn branch(spec: &Spec<'_>, url: &ConnectionUrl) -> Branch {
     }
 }
 
+/// How a person makes a branch anew that no engine can.
+pub fn by_hand(spec: &Spec<'_>) -> Option<String> {
+    let server = spec.names.server.as_deref().filter(|_| spec.baseline.entry.provider == Provider::Cnpg)?;
+    Some(format!("`kubectl -n {} delete cluster {server}`, then sync", spec.names.namespace))
+}
+
 #[async_trait(?Send)]
 impl Engine for Cnpg {
     /// There is no place from which all previews' clusters could be seen.
@@ -92,11 +90,7 @@ impl Engine for Cnpg {
     }
 
     async fn reset(&self, spec: &Spec<'_>, _: &Branch) -> Result<Branch> {
-        let server = spec.names.server.as_deref().unwrap_or_default();
-        refuse!(
-            "a cluster from a snapshot is not made anew by itself: `kubectl -n {} delete cluster {server}`, then sync",
-            spec.names.namespace
-        )
+        refuse!("a cluster from a snapshot is not made anew by itself: {}", by_hand(spec).unwrap_or_default())
     }
 
     async fn renew(&self, _: &Branch, _: SystemTime) -> Result<()> {

@@ -14,19 +14,10 @@ use reqwest::StatusCode;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Branch, Engine, postgres::role};
-use crate::{
-    database::{
-        connection::ConnectionUrl,
-        failure::refuse,
-        http::{Api, is_ambiguous, status},
-        log::Log,
-        mark::Mark,
-        retry::Pauses,
-        session::{self, Session},
-        spec::Spec,
-    },
-    input::guardrails::Baseline,
+use super::{Baseline, Branch, ConnectionUrl, Engine, Log, Mark, Pauses, Session, Spec, postgres::role, refuse};
+use crate::database::{
+    http::{Api, is_ambiguous, status},
+    session,
 };
 
 /// The variable with an API key.

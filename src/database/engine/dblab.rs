@@ -17,21 +17,10 @@ use ring::hmac;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Branch, Engine};
-use crate::{
-    database::{
-        connection::ConnectionUrl,
-        failure::refuse,
-        http::{Api, is_ambiguous, status},
-        log::Log,
-        mark::Mark,
-        random,
-        retry::Pauses,
-        session::{self, Session},
-        spec::Spec,
-        time,
-    },
-    input::guardrails::Baseline,
+use super::{Baseline, Branch, ConnectionUrl, Engine, Log, Mark, Pauses, Session, Spec, refuse};
+use crate::database::{
+    http::{Api, is_ambiguous, status},
+    random, session, time,
 };
 
 /// The variable with the engine's token.

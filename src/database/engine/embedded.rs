@@ -12,15 +12,8 @@ use std::{cell::OnceCell, time::SystemTime};
 use anyhow::{Context as _, Result};
 use async_trait::async_trait;
 
-use super::{Branch, Engine, admin_url, postgres::Postgres};
-use crate::database::{
-    connection::ConnectionUrl,
-    credentials::Credentials,
-    failure::refuse,
-    log::Log,
-    session::{self, Session},
-    spec::Spec,
-};
+use super::{Branch, ConnectionUrl, Engine, Log, Session, Spec, admin_url, postgres::Postgres, refuse};
+use crate::database::{credentials::Credentials, session};
 
 /// The superuser, and the database with the image's data: the server's image gets both names (templates/database-embedded.yaml).
 const SEEDED: &str = "preview";

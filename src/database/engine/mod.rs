@@ -16,14 +16,17 @@ use std::time::SystemTime;
 use anyhow::{Context as _, Result};
 use async_trait::async_trait;
 
+// What every engine is made of.
 use super::{
     connection::ConnectionUrl,
+    failure::refuse,
     log::Log,
     mark::Mark,
+    retry::Pauses,
     session::Session,
     spec::{BaselineSpec, Spec},
 };
-use crate::input::guardrails::Provider;
+use crate::input::guardrails::{Baseline, Provider};
 
 /// A branch that dayfly made, as its provider tells it.
 #[derive(Clone, Debug)]
@@ -57,6 +60,12 @@ pub trait Engine {
     /// A login to the branch with a password that nobody had before, straight to the server: migrations need sessions of
     /// their own.
     async fn login(&self, spec: &Spec<'_>, branch: &Branch) -> Result<ConnectionUrl>;
+
+    /// Ends all that [`Self::login`] made but `kept`, where each call makes a login of its own. Only one Job at a time does so,
+    /// and `kept` owns then what they made.
+    async fn revoke_others(&self, _branch: &Branch, _spec: &Spec<'_>, _kept: &ConnectionUrl) -> Result<()> {
+        Ok(())
+    }
 
     /// The same login through the provider's pooler, if it has one.
     fn pooled(&self, _direct: &ConnectionUrl) -> Option<ConnectionUrl> {
@@ -163,6 +172,12 @@ fn admin_url(baseline: &str) -> Result<ConnectionUrl> {
     }
     Err(anyhow::anyhow!("neither {ADMIN_URL} nor {own} is set"))
         .with_context(|| format!("the baseline `{baseline}` needs its server's administrator"))
+}
+
+/// A login that was published, with the file of authorities that the administrator's URL names in this process.
+pub fn from_here(baseline: &BaselineSpec<'_>, url: ConnectionUrl) -> Result<ConnectionUrl> {
+    let has_admin = keys(baseline).contains(&admin_key(&baseline.name)) && has_key(baseline);
+    Ok(if has_admin { url.with_authorities_of(&admin_url(&baseline.name)?) } else { url })
 }
 
 /// A variable with something in it.

@@ -15,19 +15,10 @@ use reqwest::StatusCode;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Branch, Engine};
-use crate::{
-    database::{
-        connection::ConnectionUrl,
-        failure::refuse,
-        http::{Api, is_ambiguous, status},
-        log::Log,
-        mark::Mark,
-        retry::Pauses,
-        session::{self, Session},
-        spec::Spec,
-    },
-    input::guardrails::Baseline,
+use super::{Baseline, Branch, ConnectionUrl, Engine, Log, Mark, Pauses, Session, Spec, refuse};
+use crate::database::{
+    http::{Api, is_ambiguous, status},
+    session,
 };
 
 /// The variable with an access token.

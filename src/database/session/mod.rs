@@ -3,6 +3,8 @@
 pub mod mysql;
 pub mod postgres;
 
+use std::time::Duration;
+
 use anyhow::{Context as _, Result};
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -152,4 +154,13 @@ pub async fn open(url: &ConnectionUrl, log: &Log) -> Result<Box<dyn Session>> {
             }
         }
     }
+}
+
+/// Waits for a lock that ends with this session. `what`: for whom.
+pub async fn lock(session: &mut dyn Session, name: &str, what: &str, log: &Log) -> Result<()> {
+    while !session.try_lock(name).await? {
+        log.doing(what);
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    Ok(())
 }

@@ -1,6 +1,6 @@
 //! MySQL and MariaDB, and what speaks their protocol. It needs nothing but its own login's rights in its own database.
 
-use std::{path::PathBuf, time::Duration};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use async_trait::async_trait;
@@ -27,7 +27,7 @@ const SPREAD: f64 = 1_000_000.0;
 /// Connects once. The connection ends with the client.
 pub async fn connect(url: &ConnectionUrl) -> Result<Conn, NoSession> {
     let mode = url.parameter("ssl-mode").map(|mode| mode.to_ascii_uppercase().replace('-', "_"));
-    let more = url.parameter("ssl-ca").map(PathBuf::from);
+    let more = url.authorities();
     let roots = || tls::root_files(more.as_deref()).into_iter().map(Into::into);
     let verified = || SslOpts::default().with_root_certs(roots().collect());
     match mode.as_deref() {

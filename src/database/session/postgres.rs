@@ -1,6 +1,6 @@
 //! PostgreSQL.
 
-use std::{path::PathBuf, time::Duration};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use async_trait::async_trait;
@@ -40,7 +40,7 @@ pub async fn connect(url: &ConnectionUrl) -> Result<Client, NoSession> {
     if let Some(options) = url.parameter("options") {
         config.options(options);
     }
-    let more = url.parameter("sslrootcert").filter(|file| file != "system").map(PathBuf::from);
+    let more = url.authorities();
     let tls = match config.get_ssl_mode() {
         SslMode::Prefer if more.is_none() => tls::opportunistic(),
         _ => tls::verified(more.as_deref()),

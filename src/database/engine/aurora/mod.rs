@@ -7,41 +7,24 @@
 //! given away. AWS ends nothing by itself: the lease is the role's `VALID UNTIL`, and the sweep does the rest.
 
 mod api;
+mod cluster;
 mod sign;
 
-use std::{
-    collections::BTreeMap,
-    time::{Duration, SystemTime},
-};
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, Result, bail};
 use async_trait::async_trait;
-use roxmltree::Node;
-use serde_json::Value;
 
 pub(super) use self::api::keys;
-use self::api::{Rds, child, items, parse, text_of};
-use super::{Branch, Engine, postgres::role};
-use crate::{
-    database::{
-        connection::ConnectionUrl,
-        failure::refuse,
-        http::{api_error, is_ambiguous},
-        log::Log,
-        mark::Mark,
-        retry::Pauses,
-        session::{self, Session},
-        spec::Spec,
-        time,
-    },
-    input::guardrails::Baseline,
+use self::{
+    api::{Rds, items, parse, text_of},
+    cluster::{Cluster, EXPIRES, identifier, instance, new_tags, own, tags},
 };
-
-/// What begins the keys of dayfly's tags.
-const TAGS: &str = "dayfly:";
-
-/// The tag besides the mark: when the lease ends.
-const EXPIRES: &str = "expires";
+use super::{Baseline, Branch, ConnectionUrl, Engine, Log, Mark, Pauses, Session, Spec, postgres::role, refuse};
+use crate::database::{
+    http::{api_error, is_ambiguous},
+    session, time,
+};
 
 /// States of clusters and instances that do not pass.
 const FAILED: [&str; 8] = [
@@ -63,70 +46,6 @@ pub struct Aurora {
     database: String,
     size: String,
     log: Log,
-}
-
-struct Cluster {
-    name: String,
-    /// Never another cluster's.
-    resource: String,
-    arn: String,
-    status: String,
-    engine: String,
-    endpoint: String,
-    port: u16,
-    tags: BTreeMap<String, String>,
-    instances: usize,
-    security_groups: Vec<String>,
-    /// What a clone shares with its source only if it is told to.
-    inherited: Vec<(&'static str, String)>,
-}
-
-impl Cluster {
-    fn read(node: Node<'_, '_>) -> Self {
-        let text = |name: &str| text_of(node, name).unwrap_or_default().to_owned();
-        let tags = items(node, "TagList").filter_map(|tag| {
-            let key = text_of(tag, "Key")?.strip_prefix(TAGS)?;
-            Some((key.to_owned(), text_of(tag, "Value").unwrap_or_default().to_owned()))
-        });
-        let groups = items(node, "VpcSecurityGroups").filter_map(|group| text_of(group, "VpcSecurityGroupId"));
-        let capacity = child(node, "ServerlessV2ScalingConfiguration");
-        let capacity = |name| capacity.and_then(|node| text_of(node, name)).unwrap_or_default().to_owned();
-        let inherited = [
-            ("DBSubnetGroupName", text("DBSubnetGroup")),
-            ("DBClusterParameterGroupName", text("DBClusterParameterGroup")),
-            ("ServerlessV2ScalingConfiguration.MinCapacity", capacity("MinCapacity")),
-            ("ServerlessV2ScalingConfiguration.MaxCapacity", capacity("MaxCapacity")),
-        ];
-        Self {
-            name: text("DBClusterIdentifier"),
-            resource: text("DbClusterResourceId"),
-            arn: text("DBClusterArn"),
-            status: text("Status"),
-            engine: text("Engine"),
-            endpoint: text("Endpoint"),
-            port: text("Port").parse().unwrap_or(5432),
-            tags: tags.collect(),
-            instances: items(node, "DBClusterMembers").count(),
-            security_groups: groups.map(str::to_owned).collect(),
-            inherited: inherited.into_iter().filter(|(_, value)| !value.is_empty()).collect(),
-        }
-    }
-
-    /// A cluster that is dayfly's.
-    fn branch(&self) -> Option<Branch> {
-        let mut fields: serde_json::Map<String, Value> =
-            self.tags.iter().map(|(key, value)| (key.clone(), Value::from(value.as_str()))).collect();
-        // A tag takes no comma.
-        fields.insert("secrets".into(), self.tags.get("secrets")?.replace(' ', ",").into());
-        Some(Branch {
-            id: self.resource.clone(),
-            name: self.name.clone(),
-            mark: serde_json::from_value(Value::Object(fields)).ok()?,
-            expires: self.tags.get(EXPIRES).and_then(|at| time::parse(at).ok()),
-            cost: None,
-            is_complete: self.status == "available" && self.instances > 0,
-        })
-    }
 }
 
 impl Aurora {
@@ -393,52 +312,12 @@ fn passing(asked: Result<String>) -> Result<()> {
     }
 }
 
-fn own(cluster: &Cluster, spec: &Spec<'_>) -> Result<Branch> {
-    match cluster.branch() {
-        Some(branch) if branch.mark.is_of(spec) => Ok(branch),
-        _ => refuse!("the cluster `{}` is there and is not of {}: nothing was changed", cluster.name, spec.owner),
-    }
-}
-
 fn is_available(instances: &[(String, String)]) -> bool {
     instances.iter().any(|(_, status)| status == "available")
 }
 
-/// A cluster's name: letters, digits and single hyphens, a letter first, 63 at most. The end of a branch's name is a hash.
-fn identifier(branch: &str) -> String {
-    const MOST: usize = 61; // the instance's name is longer by two
-    let (stem, hash) = branch.rsplit_once('_').unwrap_or(("", branch));
-    let words: Vec<&str> = stem.split('_').filter(|word| !word.is_empty()).collect();
-    let stem = format!("dayfly-{}", words.join("-"));
-    format!("{}-{hash}", stem[..stem.len().min(MOST - hash.len() - 1)].trim_end_matches('-'))
-}
-
-/// The name of a clone's only instance.
-fn instance(cluster: &str) -> String {
-    format!("{cluster}-1")
-}
-
 fn pair(name: &str, value: &str) -> (String, String) {
     (name.to_owned(), value.to_owned())
-}
-
-/// The tags of a new clone.
-fn new_tags(spec: &Spec<'_>) -> Result<Vec<(String, String)>> {
-    let mark = serde_json::to_value(Mark::new(spec))?;
-    let fields = mark.as_object().context("a mark has fields")?.iter();
-    let mut tags: Vec<(String, String)> =
-        fields.map(|(key, value)| (key.clone(), value.as_str().unwrap_or_default().replace(',', " "))).collect();
-    tags.push(pair(EXPIRES, &time::text(time::after(spec.lease_seconds))));
-    Ok(tags)
-}
-
-/// Tags as RDS takes them.
-fn tags(tags: &[(String, String)]) -> Vec<(String, String)> {
-    let numbered = tags.iter().enumerate().flat_map(|(index, (key, value))| {
-        let tag = format!("Tags.Tag.{}", index + 1);
-        [(format!("{tag}.Key"), format!("{TAGS}{key}")), (format!("{tag}.Value"), value.clone())]
-    });
-    numbered.collect()
 }
 
 fn code(error: &anyhow::Error) -> &str {
@@ -447,19 +326,4 @@ fn code(error: &anyhow::Error) -> &str {
 
 fn has_code(error: &anyhow::Error, wanted: &str) -> bool {
     code(error) == wanted
-}
-
-#[cfg(test)]
-mod tests {
-    use super::identifier;
-
-    #[test]
-    fn a_clusters_name_is_one_that_rds_takes() {
-        assert_eq!(identifier("shop_pr_7_main_c808f996"), "dayfly-shop-pr-7-main-c808f996");
-        let long = identifier(&format!("{}__{}_c808f996", "a".repeat(40), "b".repeat(12)));
-        assert_eq!(long, format!("dayfly-{}-bbbb-c808f996", "a".repeat(40)));
-        for name in [&long, &identifier("1__2_c808f996")] {
-            assert!(name.len() <= 61 && !name.contains("--") && name.starts_with("dayfly-"), "{name}");
-        }
-    }
 }

@@ -16,22 +16,14 @@ use anyhow::{Context as _, Result, bail};
 use async_trait::async_trait;
 use mysql_async::{Conn, prelude::Queryable as _};
 
-use super::{Branch, Engine};
-use crate::{
-    database::{
-        connection::ConnectionUrl,
-        failure::refuse,
-        log::Log,
-        random,
-        retry::Pauses,
-        session::{
-            self, NoSession, Session,
-            mysql::{code, connect, identifier, plain},
-        },
-        spec::Spec,
-        time,
+use super::{Baseline, Branch, ConnectionUrl, Engine, Log, Pauses, Session, Spec, refuse};
+use crate::database::{
+    random,
+    session::{
+        self, NoSession,
+        mysql::{code, connect, identifier, plain},
     },
-    input::guardrails::Baseline,
+    time,
 };
 use account::Account;
 use registry::Entry;

@@ -7,7 +7,19 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Branch, DAYFLY, Failed, Mark, Neon, Pauses, time};
+use super::{Branch, DAYFLY, Mark, Neon, Pauses, time};
+
+/// What Neon began and could not do.
+#[derive(Debug)]
+pub(super) struct Failed(pub(super) String);
+
+impl std::fmt::Display for Failed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Failed {}
 
 /// A branch, as far as it matters here.
 #[derive(Clone, Debug, Deserialize)]

@@ -9,6 +9,7 @@
 
 mod api;
 mod login;
+mod masking;
 
 use std::time::{Duration, SystemTime};
 
@@ -17,22 +18,11 @@ use async_trait::async_trait;
 use reqwest::StatusCode;
 use serde_json::{Map, Value, json};
 
-use self::api::Row;
-use super::{Branch, Engine};
-use crate::{
-    database::{
-        connection::ConnectionUrl,
-        failure::refuse,
-        http::{Api, api_error, is_ambiguous, status},
-        log::Log,
-        mark::Mark,
-        retry::Pauses,
-        session::Session,
-        spec::Spec,
-        time,
-    },
-    input::guardrails::{Anonymized, Baseline},
-    rules::baseline::column_parts,
+use self::api::{Failed, Row};
+use super::{Baseline, Branch, ConnectionUrl, Engine, Log, Mark, Pauses, Session, Spec, refuse};
+use crate::database::{
+    http::{Api, api_error, is_ambiguous, status},
+    time,
 };
 
 const API: &str = "https://console.neon.tech/api/v2";
@@ -128,23 +118,6 @@ impl Neon {
         self.api.post(&path, &body).await
     }
 
-    async fn masking_rules(&self, anonymized: &Anonymized) -> Result<Vec<Value>> {
-        let (database, _) = self.database(&self.parent).await?;
-        let rules = anonymized.mask.iter().map(|mask| {
-            let [schema, table, column] = column_parts(&mask.column).context("a masked column has no schema")?;
-            let mut rule =
-                json!({"database_name": database, "schema_name": schema, "table_name": table, "column_name": column});
-            if let Some(function) = &mask.function {
-                rule["masking_function"] = json!(function);
-            }
-            if let Some(value) = &mask.value {
-                rule["masking_value"] = json!(value);
-            }
-            Ok(rule)
-        });
-        rules.collect()
-    }
-
     /// Waits until a branch that was found can be used. `None`: it never will be, and is gone.
     async fn complete(&self, spec: &Spec<'_>, row: Row, mark: Mark) -> Result<Option<Branch>> {
         let mut why = None;
@@ -169,26 +142,7 @@ impl Neon {
         for operation in self.unfinished_operations(branch).await? {
             self.finished(&operation).await?;
         }
-        if self.entry.anonymized.is_none() {
-            return Ok(());
-        }
-        let mut pauses = Pauses::new(Duration::from_millis(250), Duration::from_secs(5));
-        loop {
-            let answer = self.masking_state(branch).await?;
-            match answer["state"].as_str().unwrap_or_default() {
-                "anonymized" => return Ok(()),
-                state @ ("initialization_error" | "error") => {
-                    let message = answer["status_message"].as_str().unwrap_or("Neon does not say why");
-                    return Err(Failed(format!("masking ended with `{state}`: {message}")).into());
-                }
-                state => self.log.doing(format!("waiting for Neon to mask the branch (`{state}`)")),
-            }
-            pauses.wait().await;
-        }
-    }
-
-    async fn masking_state(&self, branch: &str) -> Result<Value> {
-        self.api.get(&self.branch_path(branch, "/anonymized_status")).await
+        self.masked(branch).await
     }
 
     /// A quota's error, with what there is and what would free some of it.
@@ -232,18 +186,6 @@ impl Neon {
         self.all_finished(&answer).await
     }
 }
-
-/// What Neon began and could not do.
-#[derive(Debug)]
-struct Failed(String);
-
-impl std::fmt::Display for Failed {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for Failed {}
 
 #[async_trait(?Send)]
 impl Engine for Neon {

@@ -27,8 +27,7 @@ pub(super) struct Credential {
     id: String,
     pub(super) name: String,
     pub(super) expires_at: Option<String>,
-    #[serde(default)]
-    expired: bool,
+    username: String,
 }
 
 impl Credential {
@@ -68,31 +67,20 @@ impl PlanetScale {
         }
     }
 
-    /// A secret that nobody had before, for `seconds` unless it is renewed.
-    pub(super) async fn new_login(&self, row: &Row, owner: &str, name: &str, seconds: u64) -> Result<ConnectionUrl> {
-        let before: Vec<Credential> =
-            self.credentials(row).await?.into_iter().filter(|credential| credential.name.starts_with(owner)).collect();
-        // What a role made belongs to it, so it is kept.
-        let reusable = before
-            .iter()
-            .find(|credential| row.kind == Kind::Postgresql && !credential.expired && credential.name == name);
-        let made = match reusable {
-            Some(role) => {
-                let path = self.credential_path(row, &format!("/{}/reset", part(&role.id)));
-                let made = self.api.post_again(&path, &Value::Null).await?;
-                self.renew_credential(row, role).await?;
-                made
-            }
-            None => self.make(row, name, seconds).await?,
-        };
-        let id = made["id"].as_str().context("PlanetScale's answer has no id")?;
-        // Those of another baseline, and those whose answer was lost.
+    /// A login that nobody had before, for `seconds` unless it is renewed. Those that are there stay.
+    pub(super) async fn new_login(&self, row: &Row, name: &str, seconds: u64) -> Result<ConnectionUrl> {
+        let made = self.make(row, name, seconds).await?;
+        self.url(row, &made)
+    }
+
+    /// Ends the logins of an owner but one: another Job's, those whose answer was lost, and those of another baseline.
+    pub(super) async fn revoke_but(&self, row: &Row, owner: &str, user: &str) -> Result<()> {
         for credential in self.credentials(row).await? {
-            if credential.name.starts_with(owner) && credential.id != id {
+            if credential.name.starts_with(owner) && credential.username != user {
                 self.revoke(row, &credential).await?;
             }
         }
-        self.url(row, &made)
+        Ok(())
     }
 
     async fn make(&self, row: &Row, name: &str, seconds: u64) -> Result<Value> {
@@ -152,8 +140,7 @@ impl PlanetScale {
 
     pub(super) async fn login_to_parent(&self, parent: &Row) -> Result<ConnectionUrl> {
         self.revoke_parents(parent).await?;
-        let made = self.make(parent, PREPARE.0, PREPARE.1).await?;
-        self.url(parent, &made)
+        self.new_login(parent, PREPARE.0, PREPARE.1).await
     }
 
     pub(super) async fn revoke_parents(&self, parent: &Row) -> Result<()> {

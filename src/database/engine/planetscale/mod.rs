@@ -3,7 +3,8 @@
 //! A branch has no field for a mark. Its name says that dayfly made it, for which environment and database: names have an
 //! underscore between their parts, which neither may hold. The name of its password or role says by whose policy and from
 //! which baseline. This proves that somebody chose these names, and that nobody did so by accident; it does not prove who.
-//! Between a branch's making and its first login the branch's name is the only mark.
+//! Between a branch's making and its first login, the branch's name and its parent's are the only marks: a branch has an
+//! `actor`, but nothing in PlanetScale's document says which one a service token is.
 //!
 //! The API knows branches by name: before one is deleted, the id behind its name must be the one that was found.
 
@@ -19,20 +20,10 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 use self::credentials::{Credential, names};
-use super::{Branch, Engine};
-use crate::{
-    database::{
-        connection::ConnectionUrl,
-        failure::refuse,
-        http::{Api, api_error, is_ambiguous, status},
-        log::Log,
-        mark::Mark,
-        retry::Pauses,
-        session::{self, Session},
-        spec::Spec,
-        time,
-    },
-    input::guardrails::Baseline,
+use super::{Baseline, Branch, ConnectionUrl, Engine, Log, Mark, Pauses, Session, Spec, refuse};
+use crate::database::{
+    http::{Api, api_error, is_ambiguous, status},
+    session, time,
 };
 
 const API: &str = "https://api.planetscale.com/v1";
@@ -63,6 +54,7 @@ struct Row {
     #[serde(default)]
     production: bool,
     cluster_name: Option<String>,
+    parent_branch: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
@@ -141,6 +133,13 @@ impl PlanetScale {
         let ours = credentials.iter().find(|credential| credential.name.starts_with(&owner));
         if ours.is_none() && !credentials.is_empty() {
             refuse!("the branch `{name}` ({}) is there and is not of {}: nothing was changed", row.id, spec.owner);
+        }
+        if ours.is_none() && row.parent_branch.as_deref() != Some(&self.parent) {
+            refuse!(
+                "the branch `{name}` ({}) is there without a login and is no child of `{}`: nothing was changed; remove it if it is nobody's",
+                row.id,
+                self.parent
+            );
         }
         let subject = self.entry.subject();
         let (_, here) = names(spec, &subject);
@@ -289,8 +288,14 @@ impl Engine for PlanetScale {
     async fn login(&self, spec: &Spec<'_>, branch: &Branch) -> Result<ConnectionUrl> {
         let row =
             self.row(&branch.name).await?.filter(|row| row.id == branch.id).context("the branch is gone already")?;
-        let (owner, name) = names(spec, &self.entry.subject());
-        self.new_login(&row, &owner, &name, spec.lease_seconds).await
+        let (_, name) = names(spec, &self.entry.subject());
+        self.new_login(&row, &name, spec.lease_seconds).await
+    }
+
+    async fn revoke_others(&self, branch: &Branch, spec: &Spec<'_>, kept: &ConnectionUrl) -> Result<()> {
+        let Some(row) = self.row(&branch.name).await?.filter(|row| row.id == branch.id) else { return Ok(()) };
+        let (owner, _) = names(spec, "");
+        self.revoke_but(&row, &owner, &kept.user()).await
     }
 
     async fn renew(&self, branch: &Branch, _: SystemTime) -> Result<()> {

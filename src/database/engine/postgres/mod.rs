@@ -4,6 +4,7 @@
 //! guess and that the mark records, set up, then marked and renamed in one transaction: a database with the branch's own
 //! name is complete and marked, whenever a Job was killed. An advisory lock keeps Jobs of one branch apart.
 
+mod catalogue;
 mod ownership;
 pub(super) mod role;
 
@@ -11,65 +12,23 @@ use std::time::SystemTime;
 
 use anyhow::{Context as _, Result};
 use async_trait::async_trait;
-use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio_postgres::{Client, error::SqlState};
 
-use super::{Branch, Engine};
-use crate::{
-    database::{
-        connection::ConnectionUrl,
-        failure::refuse,
-        log::Log,
-        mark::Mark,
-        random,
-        retry::Pauses,
-        session::{
-            self, Session,
-            postgres::{identifier, literal, plain},
-        },
-        spec::Spec,
+use self::catalogue::{Comment, Role, branches, database, parts, role};
+use super::{Baseline, Branch, ConnectionUrl, Engine, Log, Mark, Pauses, Session, Spec, refuse};
+use crate::database::{
+    random,
+    session::{
+        self,
+        postgres::{identifier, literal, plain},
     },
-    input::guardrails::Baseline,
 };
 
 pub struct Postgres {
     admin: ConnectionUrl,
     baseline: String,
     log: Log,
-}
-
-/// The comment on a role, and on a database.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-struct Comment {
-    /// The format's version, and what the comment is found by.
-    dayfly: u8,
-    #[serde(flatten)]
-    mark: Mark,
-    /// Of a role: its database, and the name under which that is being made.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    branch: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    making: Option<String>,
-}
-
-/// What begins a comment of dayfly's, as SQL's LIKE has it.
-const COMMENTS: &str = r#"{"dayfly":%"#;
-
-/// A branch is known by its role's OID, or, if that is gone, by its database's behind this.
-const DATABASE: &str = "database:";
-
-struct Role {
-    oid: u32,
-    name: String,
-    expires: Option<SystemTime>,
-    comment: Option<Comment>,
-}
-
-struct Database {
-    oid: u32,
-    name: String,
-    comment: Option<Comment>,
 }
 
 impl Postgres {
@@ -327,7 +286,7 @@ impl Engine for Postgres {
         }
         self.drop_database(&client, &database_name).await?;
         if let Some(role) = role_name {
-            if let Some(making) = self::role(&client, &role).await?.and_then(|role| role.comment?.making) {
+            if let Some(making) = catalogue::role(&client, &role).await?.and_then(|role| role.comment?.making) {
                 self.drop_database(&client, &making).await?;
             }
             client
@@ -362,85 +321,4 @@ impl Engine for Postgres {
 async fn version(client: &Client) -> Result<u32> {
     let row = client.query_one("SELECT current_setting('server_version_num')", &[]).await.map_err(plain)?;
     row.get::<_, String>(0).parse().context("the server's version is no number")
-}
-
-async fn role(client: &Client, name: &str) -> Result<Option<Role>> {
-    Ok(roles(client, "rolname = $1", name).await?.pop())
-}
-
-async fn roles(client: &Client, which: &str, parameter: &str) -> Result<Vec<Role>> {
-    let sql = format!(
-        "SELECT oid, rolname::text, rolvaliduntil, shobj_description(oid, 'pg_authid') FROM pg_roles WHERE {which}"
-    );
-    let rows = client.query(&sql, &[&parameter]).await.map_err(plain)?;
-    Ok(rows
-        .iter()
-        .map(|row| Role {
-            oid: row.get(0),
-            name: row.get(1),
-            expires: row.try_get(2).ok().flatten(),
-            comment: comment(row.get(3)),
-        })
-        .collect())
-}
-
-async fn database(client: &Client, name: &str) -> Result<Option<Database>> {
-    Ok(databases(client, "datname = $1", name).await?.pop())
-}
-
-async fn databases(client: &Client, which: &str, parameter: &str) -> Result<Vec<Database>> {
-    let sql =
-        format!("SELECT oid, datname::text, shobj_description(oid, 'pg_database') FROM pg_database WHERE {which}");
-    let rows = client.query(&sql, &[&parameter]).await.map_err(plain)?;
-    Ok(rows.iter().map(|row| Database { oid: row.get(0), name: row.get(1), comment: comment(row.get(2)) }).collect())
-}
-
-fn comment(text: Option<String>) -> Option<Comment> {
-    serde_json::from_str(&text?).ok()
-}
-
-/// Roles and databases with a mark, put together.
-async fn branches(client: &Client) -> Result<Vec<Branch>> {
-    let roles = roles(client, "shobj_description(oid, 'pg_authid') LIKE $1", COMMENTS).await?;
-    let mut databases = databases(client, "shobj_description(oid, 'pg_database') LIKE $1", COMMENTS).await?;
-    let mut branches = Vec::with_capacity(roles.len());
-    for role in roles {
-        let Some(comment) = role.comment else { continue };
-        let Some(name) = comment.branch else { continue };
-        let of_this_role = |database: &Database| {
-            database.name == name
-                && database.comment.as_ref().is_some_and(|other| other.mark.owner == comment.mark.owner)
-        };
-        let database = databases.iter().position(of_this_role).map(|index| databases.swap_remove(index));
-        branches.push(Branch {
-            id: role.oid.to_string(),
-            name,
-            mark: comment.mark,
-            expires: role.expires,
-            cost: None,
-            is_complete: database.is_some(),
-        });
-    }
-    // A database whose role somebody dropped is still a branch.
-    branches.extend(databases.into_iter().filter_map(|database| {
-        let mark = database.comment?.mark;
-        let id = format!("{DATABASE}{}", database.oid);
-        Some(Branch { id, name: database.name, mark, expires: None, cost: None, is_complete: false })
-    }));
-    Ok(branches)
-}
-
-/// The names that a branch's role and database have now; either may be missing. Nothing if both are, or carry another mark.
-async fn parts(client: &Client, branch: &Branch) -> Result<Option<(String, Option<String>)>> {
-    let is_same = |comment: Option<&Comment>| comment.is_some_and(|comment| comment.mark == branch.mark);
-    let (role, database) = match branch.id.strip_prefix(DATABASE) {
-        Some(oid) => (None, databases(client, "oid::text = $1", oid).await?.pop()),
-        None => (roles(client, "oid::text = $1", &branch.id).await?.pop(), database(client, &branch.name).await?),
-    };
-    let role = role.filter(|role| is_same(role.comment.as_ref()));
-    let database = database.filter(|database| is_same(database.comment.as_ref()));
-    if role.is_none() && database.is_none() {
-        return Ok(None);
-    }
-    Ok(Some((database.map_or_else(|| branch.name.clone(), |database| database.name), role.map(|role| role.name))))
 }

@@ -4,6 +4,8 @@
 //! holds a hash of its inputs, so it runs once for each of them: provision and verify once for an environment and
 //! baseline, migrate and seed once for a set of images and commands.
 
+mod reach;
+
 use std::borrow::Cow;
 
 use crate::{
@@ -17,11 +19,11 @@ use crate::{
     value::Value,
 };
 
+use self::reach::{endpoint, job_peers};
 use super::{
     Decision, Origin, PullRequest, Resolver,
-    environment::{Block, ClusterFacts, DatabaseFacts, DatabaseJob, Peers, StepFacts, WAVES},
+    environment::{ClusterFacts, DatabaseFacts, DatabaseJob, StepFacts, WAVES},
     names,
-    network::{peers, public_internet},
 };
 
 /// The variable that holds a database's URL, if the policy names no other.
@@ -68,7 +70,7 @@ impl<'a> Resolver<'a> {
         let (baseline_name, baseline) = self.baseline(database, pointer, grant)?;
         let embedded = baseline.provider == Provider::Embedded;
         // A server of the preview's own: nobody's key is needed, so its Jobs run beside it.
-        let own = is_own(baseline.provider);
+        let own = baseline.provider.is_own();
         let guardrails = self.guardrails;
         let single = guardrails.layout == Layout::Single;
         if single && !embedded {
@@ -148,7 +150,7 @@ impl<'a> Resolver<'a> {
         namespace: &str,
         steps: Steps,
     ) -> String {
-        let own = is_own(baseline.provider);
+        let own = baseline.provider.is_own();
         let spec = Spec {
             version: spec::VERSION,
             environment: namespace.into(),
@@ -187,7 +189,7 @@ impl<'a> Resolver<'a> {
         let mut places: Vec<(&str, &'a Baseline)> = Vec::with_capacity(2);
         for (name, baseline) in asked.into_iter().chain(restricted) {
             // A server of the preview's own goes with its namespace.
-            if !is_own(baseline.provider) && !places.iter().any(|(_, other)| place(other) == place(baseline)) {
+            if !baseline.provider.is_own() && !places.iter().any(|(_, other)| place(other) == place(baseline)) {
                 places.push((name, baseline));
             }
         }
@@ -349,75 +351,5 @@ fn server_secret(database: &Database, provider: Provider) -> String {
     match provider {
         Provider::Cnpg => format!("{}-app", server(database)),
         _ => names::shorten(&format!("{}-server", database.name), names::LABEL),
-    }
-}
-
-/// Whether a database has a server of its own, in the preview's namespace.
-fn is_own(provider: Provider) -> bool {
-    matches!(provider, Provider::Embedded | Provider::Cnpg)
-}
-
-/// Where a branch is reached. A hosted provider's addresses change: who wants them narrow says so.
-fn endpoint(name: &str, baseline: &Baseline) -> Option<Peers> {
-    match &baseline.endpoint {
-        Some(endpoint) => {
-            Some(Peers { end_port: baseline.last_port.map(std::num::NonZero::get), ..peers(name, endpoint) })
-        }
-        None if is_hosted(baseline.provider) => Some(Peers {
-            name: name.to_owned(),
-            pods: Vec::new(),
-            blocks: vec![public_internet()],
-            ports: hosted_ports(baseline.provider).to_vec(),
-            end_port: None,
-        }),
-        None => None,
-    }
-}
-
-/// Whether branches and API are the provider's, on the public internet.
-fn is_hosted(provider: Provider) -> bool {
-    matches!(provider, Provider::Neon | Provider::Planetscale | Provider::Supabase | Provider::CrunchyBridge)
-}
-
-/// Neon's pooler has its database's port; a database of `PlanetScale` is of either kind.
-fn hosted_ports(provider: Provider) -> &'static [u16] {
-    if provider == Provider::Planetscale { &[3306, 5432] } else { &[5432] }
-}
-
-/// What a Job reaches: the Kubernetes API, the provider's, and the branch itself.
-fn job_peers(operations: &Operations, baseline: &Baseline) -> Peers {
-    let api = &operations.api_server;
-    let mut blocks: Vec<Block> =
-        api.cidrs.iter().map(|cidr| Block { cidr: cidr.text.clone(), except: Vec::new() }).collect();
-    if blocks.is_empty() {
-        blocks.push(Block { cidr: "0.0.0.0/0".into(), except: Vec::new() });
-    }
-    let mut pods = Vec::new();
-    // An Aurora cluster is in a network of one's own, its API is not.
-    let is_public = is_hosted(baseline.provider) || baseline.provider == Provider::Aurora;
-    if is_public {
-        blocks.push(public_internet());
-    }
-    // The engine's API is where its clones are, and RDS may have an endpoint inside the network.
-    if let (Provider::Dblab | Provider::Aurora, Some(endpoint)) = (baseline.provider, &baseline.endpoint) {
-        let endpoint = peers("api", endpoint);
-        blocks.extend(endpoint.blocks);
-        pods.extend(endpoint.pods);
-    }
-    let mut ports: Vec<u16> = api.ports.iter().map(|port| port.get()).collect();
-    let api_port = baseline.api.as_deref().map_or_else(|| is_public.then_some(443), port);
-    if let Some(port) = api_port.filter(|port| !ports.contains(port)) {
-        ports.push(port);
-    }
-    Peers { name: "api".into(), pods, blocks, ports, end_port: None }
-}
-
-/// The port that a URL leads to.
-fn port(url: &str) -> Option<u16> {
-    let (scheme, rest) = url.split_once("://")?;
-    let authority = rest.split(['/', '?', '#']).next()?;
-    match authority.rsplit_once(':') {
-        Some((_, port)) if !port.ends_with(']') => port.parse().ok(),
-        _ => Some(if scheme == "http" { 80 } else { 443 }),
     }
 }

@@ -1,0 +1,175 @@
+//! The commands about one branch.
+
+use std::{
+    ffi::OsString,
+    io::{Read as _, Write},
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context as _, Result, bail};
+use clap::Args;
+
+use super::{Colour, DEADLINE, ExitCode, baseline, finish, read_guardrails, within};
+use crate::database::{
+    connection::ConnectionUrl,
+    credentials::{Audience, Credentials},
+    engine,
+    log::{Log, LogFormat},
+    provision, rotate,
+    spec::{self, Spec},
+    steps::{self, Step},
+    verify,
+};
+
+#[derive(Args, Debug)]
+pub(in crate::cli::database) struct BranchArgs {
+    /// What the Job is told: `dayfly db spec` prints it
+    #[arg(long, value_name = "FILE", required_unless_present = "baseline")]
+    spec: Option<PathBuf>,
+    /// Instead of a spec: a baseline of the guardrails, for a branch of your own
+    #[arg(long, value_name = "NAME", conflicts_with = "spec", requires = "guardrails")]
+    baseline: Option<String>,
+    /// With --baseline: the platform's guardrails
+    #[arg(long, value_name = "FILE")]
+    guardrails: Option<PathBuf>,
+    /// With --baseline: what the branch is for; else `local-` and your user's name
+    #[arg(long, value_name = "NAME", requires = "baseline")]
+    environment: Option<String>,
+    /// Where the credentials go, instead of Secrets
+    #[arg(long, value_name = "FILE")]
+    env_file: Option<PathBuf>,
+    /// How progress is printed on standard error
+    #[arg(long, value_enum, default_value = "text", value_name = "FORMAT")]
+    log: LogFormat,
+}
+
+#[derive(Args, Debug)]
+pub(in crate::cli::database) struct ProvisionArgs {
+    #[command(flatten)]
+    branch: BranchArgs,
+    /// Make the login's password anew, though it works: whoever has the old one is out
+    #[arg(long)]
+    rotate: bool,
+}
+
+#[derive(Args, Debug)]
+pub(in crate::cli::database) struct StepArgs {
+    #[command(flatten)]
+    branch: BranchArgs,
+    /// The program and its arguments
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    command: Vec<OsString>,
+}
+
+#[derive(Args, Debug)]
+pub(in crate::cli::database) struct VerifyArgs {
+    #[command(flatten)]
+    branch: BranchArgs,
+    /// Wait for migrate and seed, which run elsewhere, and make the branch anew once if they fail
+    #[arg(long)]
+    wait: bool,
+}
+
+pub(super) fn provision(args: &ProvisionArgs, colour: Colour, err: &mut dyn Write) -> Result<ExitCode> {
+    on_branch(&args.branch, "provision", colour, err, async |spec, log| {
+        let credentials = Credentials::open(args.branch.env_file.as_deref(), log)?;
+        let engine = engine::open(&spec.baseline, log)?;
+        if args.rotate {
+            rotate::rotate(spec, &*engine, &credentials, log).await?;
+        }
+        provision::provision(spec, &*engine, &credentials, log).await.map(drop)
+    })
+}
+
+pub(super) fn verify(args: &VerifyArgs, colour: Colour, err: &mut dyn Write) -> Result<ExitCode> {
+    on_branch(&args.branch, "verify", colour, err, async |spec, log| {
+        let credentials = Credentials::open(args.branch.env_file.as_deref(), log)?;
+        let engine = engine::open(&spec.baseline, log)?;
+        verify::verify(spec, &*engine, &credentials, args.wait, log).await
+    })
+}
+
+pub(super) fn renew(args: &BranchArgs, colour: Colour, err: &mut dyn Write) -> Result<ExitCode> {
+    on_branch(args, "renew", colour, err, async |spec, log| {
+        let engine = engine::open(&spec.baseline, log)?;
+        provision::renew(spec, &*engine, log).await
+    })
+}
+
+pub(super) fn destroy(args: &BranchArgs, colour: Colour, err: &mut dyn Write) -> Result<ExitCode> {
+    on_branch(args, "destroy", colour, err, async |spec, log| {
+        let credentials = Credentials::open(args.env_file.as_deref(), log).ok();
+        let engine = engine::open(&spec.baseline, log)?;
+        provision::destroy(spec, &*engine, credentials.as_ref(), log).await
+    })
+}
+
+/// Runs one command about one branch, within its deadline.
+fn on_branch(
+    args: &BranchArgs,
+    command: &'static str,
+    colour: Colour,
+    err: &mut dyn Write,
+    work: impl AsyncFnOnce(&Spec<'_>, &Log) -> Result<()>,
+) -> Result<ExitCode> {
+    let spec = match read_spec(args, colour, err)? {
+        Ok(spec) => spec,
+        Err(code) => return Ok(code),
+    };
+    let log = Log::new(args.log, command, &spec.environment);
+    let deadline = spec.deadline_seconds;
+    Ok(finish(within(deadline, &log, work(&spec, &log)), &log))
+}
+
+pub(super) fn step(step: Step, args: &StepArgs, colour: Colour, err: &mut dyn Write) -> Result<ExitCode> {
+    on_branch(&args.branch, step.name(), colour, err, async |spec, log| {
+        let file = args.branch.env_file.as_deref();
+        let credentials = file.map(|file| Credentials::open(Some(file), log)).transpose()?;
+        let url = if let Some(credentials) = &credentials {
+            let written = credentials.read(spec, Audience::Steps).await?;
+            written.context("the file has nothing of this branch: call `dayfly db provision` first")?.url
+        } else {
+            let text = engine::variable("DATABASE_URL")
+                .context("neither DATABASE_URL nor `--env-file` says where the branch is")?;
+            ConnectionUrl::parse(&text, "DATABASE_URL")?
+        };
+        // A Pod with the team's own program has no key, and waits for one that has.
+        let engine = match &credentials {
+            Some(credentials) if engine::has_key(&spec.baseline) => Some(engine::open(&spec.baseline, log)?),
+            _ => None,
+        };
+        let provider = engine.as_deref().zip(credentials.as_ref());
+        let provider = provider.map(|(engine, credentials)| steps::Provider { engine, credentials });
+        steps::run(step, &args.command, spec, url, provider, log).await
+    })
+}
+
+fn read_spec(args: &BranchArgs, colour: Colour, err: &mut dyn Write) -> Result<Result<Spec<'static>, ExitCode>> {
+    if let (Some(name), Some(path)) = (&args.baseline, &args.guardrails) {
+        let guardrails = match read_guardrails(path, colour, err)? {
+            Ok(guardrails) => guardrails,
+            Err(code) => return Ok(Err(code)),
+        };
+        let user = std::env::var("USER").unwrap_or_else(|_| "somebody".into());
+        let environment = args.environment.clone().unwrap_or_else(|| format!("local-{user}"));
+        return Ok(Ok(spec::local(&baseline(&guardrails, name)?, &environment, DEADLINE)));
+    }
+    let path = args.spec.as_deref().context("say with `--spec FILE` which branch")?;
+    let text = if path == Path::new("-") {
+        let mut text = String::new();
+        std::io::stdin().read_to_string(&mut text)?;
+        text
+    } else {
+        std::fs::read_to_string(path).with_context(|| format!("failed to read the spec `{}`", path.display()))?
+    };
+    let spec: Spec<'static> = serde_json::from_str(&text)
+        .with_context(|| format!("`{}` is no spec: `dayfly db spec DIR NAME` prints one", path.display()))?;
+    if spec.version != spec::VERSION {
+        bail!(
+            "the spec has version {}, and this dayfly reads version {}: use the same dayfly everywhere",
+            spec.version,
+            spec::VERSION
+        );
+    }
+    Ok(Ok(spec))
+}

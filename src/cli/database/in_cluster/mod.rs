@@ -1,0 +1,123 @@
+//! The commands that talk to a provider, a database and a cluster.
+
+mod branch;
+mod places;
+
+use std::{
+    borrow::Cow,
+    future::Future,
+    io::Write,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use anyhow::{Context as _, Result, bail};
+use clap::Subcommand;
+
+use self::{
+    branch::{BranchArgs, ProvisionArgs, StepArgs, VerifyArgs},
+    places::{ListArgs, PrepareArgs, SweepArgs},
+};
+use crate::{
+    cli::{
+        ExitCode,
+        terminal::{self, Colour, Stream},
+    },
+    database::{failure::Refused, log::Log, spec::BaselineSpec, steps::Step},
+    finding::{self, Owner, nearest},
+    input::{Guardrails, read_file, read_typed},
+    yaml::Limits,
+};
+
+/// Seconds for a command that has no spec to say so.
+const DEADLINE: u64 = 900;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum InClusterCommand {
+    /// Make the branch and its login, check its data, publish the credentials for migrate and seed
+    Provision(ProvisionArgs),
+    /// Run the team's migrations on the branch, once for each image and command
+    Migrate(StepArgs),
+    /// Run the team's seed program on the branch, once for each image and command
+    Seed(StepArgs),
+    /// Check that all steps ran, and publish the credentials for the workload
+    Verify(VerifyArgs),
+    /// Prolong the lease of branch and login
+    Renew(BranchArgs),
+    /// End sessions, revoke the login, remove the branch and its credentials
+    Destroy(BranchArgs),
+    /// List all branches that dayfly made
+    List(ListArgs),
+    /// Reclaim branches whose preview is gone, and renew those whose preview lives
+    Sweep(SweepArgs),
+    /// Freeze a masked database, record what it holds, and attest it
+    PrepareBaseline(PrepareArgs),
+    /// Copy this program into a folder
+    #[command(hide = true)]
+    Install { folder: PathBuf },
+}
+
+pub(super) fn run(
+    command: InClusterCommand,
+    colour: Colour,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> Result<ExitCode> {
+    match command {
+        InClusterCommand::Provision(args) => branch::provision(&args, colour, err),
+        InClusterCommand::Migrate(args) => branch::step(Step::Migrate, &args, colour, err),
+        InClusterCommand::Seed(args) => branch::step(Step::Seed, &args, colour, err),
+        InClusterCommand::Verify(args) => branch::verify(&args, colour, err),
+        InClusterCommand::Renew(args) => branch::renew(&args, colour, err),
+        InClusterCommand::Destroy(args) => branch::destroy(&args, colour, err),
+        InClusterCommand::List(args) => places::list(&args, colour, out, err),
+        InClusterCommand::Sweep(args) => places::sweep(&args, colour, err),
+        InClusterCommand::PrepareBaseline(args) => places::prepare_baseline(&args, colour, out, err),
+        InClusterCommand::Install { folder } => install(&folder),
+    }
+}
+
+/// Copies the running program, so that an image without it can run it.
+fn install(folder: &Path) -> Result<ExitCode> {
+    let program = std::env::current_exe().context("the path of this program is unknown")?;
+    let target = folder.join("dayfly");
+    std::fs::copy(&program, &target)
+        .with_context(|| format!("failed to copy the program to `{}`", target.display()))?;
+    Ok(ExitCode::Fine)
+}
+
+/// The guardrails alone.
+fn read_guardrails(path: &Path, colour: Colour, err: &mut dyn Write) -> Result<Result<Guardrails, ExitCode>> {
+    let source = read_file(path, Limits::DOCUMENT.bytes).context("failed to read the guardrails")?;
+    match read_typed(&source, Owner::Platform) {
+        Ok(guardrails) => Ok(Ok(guardrails)),
+        Err(findings) => {
+            err.write_all(finding::text(&findings, &terminal::style(colour, Stream::Err)).as_bytes())?;
+            Ok(Err(ExitCode::Findings))
+        }
+    }
+}
+
+fn baseline(guardrails: &Guardrails, name: &str) -> Result<BaselineSpec<'static>> {
+    let baselines = &guardrails.spec.baselines;
+    let Some(entry) = baselines.get(name) else {
+        bail!("the guardrails have no baseline `{name}`{}", nearest(name, baselines.names()));
+    };
+    Ok(BaselineSpec { name: Cow::Owned(name.to_owned()), entry: Cow::Owned(entry.clone()) })
+}
+
+/// One deadline for the whole command, which says what it was waiting for.
+fn within(seconds: u64, log: &Log, work: impl Future<Output = Result<()>>) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        tokio::time::timeout(Duration::from_secs(seconds), work)
+            .await
+            .unwrap_or_else(|_| bail!("the deadline of {seconds} s passed: {}", log.current()))
+    })
+}
+
+fn finish(result: Result<()>, log: &Log) -> ExitCode {
+    let Err(error) = result else { return ExitCode::Fine };
+    log.error(format!("{error:#}"));
+    if error.chain().any(<dyn std::error::Error>::is::<Refused>) { ExitCode::Findings } else { ExitCode::CannotRun }
+}
