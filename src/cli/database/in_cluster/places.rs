@@ -118,7 +118,7 @@ pub(super) fn sweep(args: &SweepArgs, colour: Colour, err: &mut dyn Write) -> Re
             branches,
             &alive,
             operations.lease.seconds,
-            operations.sweep_share,
+            operations.sweep_share.get(),
             args.apply,
             cluster.as_ref(),
             &log,
@@ -132,7 +132,8 @@ pub(super) fn sweep(args: &SweepArgs, colour: Colour, err: &mut dyn Write) -> Re
         if swept.left > 0 {
             log.warn(format!(
                 "{} more are left for the next sweep: one may take {} % of all branches, and ten always",
-                swept.left, operations.sweep_share
+                swept.left,
+                operations.sweep_share.get()
             ));
         }
         if swept.failed > 0 {
