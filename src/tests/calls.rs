@@ -111,3 +111,20 @@ fn explain_says_who_set_a_place() {
         assert!(text.contains(said) && !text.contains(unsaid), "{what}: {text}");
     }
 }
+
+/// In layout `single` whoever opens the pull request writes the policy: whatever is wrong with it is the pull request's.
+#[test]
+fn a_single_policy_that_cannot_be_read_is_quarantined() {
+    for (from, to, code) in [
+        ("spec:\n", "spec:\n  team: [payments\n", "not-yaml"),
+        ("spec:\n", "spec:\n  team: a\n  team: b\n", "duplicate-key"),
+        ("spec:\n", "spec:\n\tteam: a\n", "not-yaml"),
+    ] {
+        let scratch = Scratch::new("storefront-single");
+        scratch.replace(POLICY, from, to);
+        let run = scratch.run("render", &["-o", "ndjson"]);
+        assert_eq!(run.code, ExitCode::Findings, "{}", run.err);
+        assert!(run.err.contains(&format!("error[{code}]")), "{}", run.err);
+        assert!(run.out.contains("\"name\":\"dayfly-findings\"") && run.out.contains(code), "{to}: {}", run.out);
+    }
+}
