@@ -150,7 +150,10 @@ impl Hosted {
     pub(crate) fn session(&self) -> thread::JoinHandle<Result<String, String>> {
         let url = self.lab.url(1);
         let session = thread::spawn(move || psql(&url, "SELECT pg_sleep(30)"));
-        thread::sleep(Duration::from_millis(500));
+        let sleeps = "SELECT count(*) FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(30)' AND state = 'active'";
+        while psql(&self.lab.url(1), sleeps).unwrap() != "1" {
+            thread::sleep(Duration::from_millis(50));
+        }
         session
     }
 }

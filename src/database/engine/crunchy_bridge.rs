@@ -215,6 +215,15 @@ impl Engine for CrunchyBridge {
         role::make(&self.admin(&branch.id).await?, &spec.names.role, spec.lease_seconds, &self.log).await
     }
 
+    /// Later forks go: of a Job that was killed before it could remove its own. The first one is everybody's.
+    async fn revoke_others(&self, branch: &Branch, spec: &Spec<'_>, _url: &ConnectionUrl) -> Result<()> {
+        for (later, _) in self.forks(spec).await?.into_iter().skip_while(|(fork, _)| fork.id != branch.id).skip(1) {
+            self.log.info(format!("another fork of this environment came later: `{}` goes", later.id));
+            self.api.delete(&format!("/clusters/{}", later.id)).await?;
+        }
+        Ok(())
+    }
+
     async fn renew(&self, branch: &Branch, until: SystemTime) -> Result<()> {
         if self.state(&branch.id).await? != "ready" {
             return Ok(());
