@@ -5,6 +5,8 @@
 //!
 //! Sources: in-toto attestation framework v1 (statement), DSSE v1 (envelope, pre-authentication encoding).
 
+use std::time::{Duration, SystemTime};
+
 use ct_codecs::{Base64, Decoder as _, Encoder as _};
 use ed25519_compact::{PublicKey, Signature};
 use schemars::JsonSchema;
@@ -70,7 +72,16 @@ pub struct Predicate {
     pub at: String,
 }
 
+/// How far another machine's clock may be ahead of this one's.
+const CLOCK_SKEW: Duration = Duration::from_mins(5);
+
+/// How old what was made then is. `None`: it is dated in the future, so its age says nothing.
+pub fn age(made: SystemTime, now: SystemTime) -> Option<Duration> {
+    now.duration_since(made).or_else(|ahead| (ahead.duration() <= CLOCK_SKEW).then_some(Duration::ZERO).ok_or(ahead)).ok()
+}
+
 impl Statement {
+    /// A statement about the baseline `subject`.
     pub fn new(subject: String, schema_sha256: String, by: String, at: String) -> Self {
         Self {
             statement_type: STATEMENT_TYPE.to_owned(),
@@ -210,6 +221,18 @@ mod tests {
         let mut unsigned = envelope;
         unsigned.signatures.clear();
         assert!(unsigned.open(&[key], "postgres/shop").is_err());
+    }
+
+    #[test]
+    fn what_is_dated_in_the_future_has_no_age() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_hours(9);
+        let of = |ahead: i64| {
+            let by = Duration::from_secs(ahead.unsigned_abs());
+            age(if ahead < 0 { now - by } else { now + by }, now)
+        };
+        assert_eq!(of(-60), Some(Duration::from_mins(1)));
+        assert_eq!(of(300), Some(Duration::ZERO), "clocks differ");
+        assert_eq!(of(301), None);
     }
 
     #[test]

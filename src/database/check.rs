@@ -9,6 +9,7 @@ use anyhow::{Context as _, Result};
 use serde_json::json;
 
 use super::{
+    attestation::age,
     failure::refuse,
     log::Log,
     scan, schema,
@@ -117,7 +118,11 @@ async fn marked(session: &mut dyn Session, baseline: &str, sanitized: &Sanitized
     };
     let (at, attested_digest) = attested;
     let made = time::parse(&at)?;
-    let age = SystemTime::now().duration_since(made).unwrap_or_default();
+    let Some(age) = age(made, SystemTime::now()) else {
+        refuse!(
+            "the baseline `{baseline}` was sanitized at {at}, which is in the future: correct the clock of whoever prepares it, or of this machine; {next}"
+        );
+    };
     if age.as_secs() > sanitized.max_age.seconds {
         refuse!(
             "the baseline `{baseline}` was sanitized at {at}, {} ago, and the guardrails allow {}; {next}",

@@ -3,6 +3,7 @@
 use std::time::SystemTime;
 
 use crate::{
+    database::attestation::age,
     finding::{Finding, InputFile, Owner, Rule, Severity, Subject, visible},
     input::{GuardrailsSpec, PolicySpec, guardrails::Baseline},
 };
@@ -31,7 +32,8 @@ pub static ATTESTATION_TOO_OLD: Rule = Rule {
     code: "attestation-too-old",
     severity: Severity::Error,
     summary: "a baseline was sanitized lately",
-    explanation: "`sanitized.maxAge` counts from the time in the attestation. Rendering knows no time, so only `dayfly check --at TIME` \
+    explanation: "`sanitized.maxAge` counts from the time in the attestation, which lies not in the future (five minutes of difference between \
+                  clocks are none). Rendering knows no time, so only `dayfly check --at TIME` \
                   says this; inside the cluster `dayfly db provision` does.",
 };
 
@@ -46,10 +48,10 @@ pub(crate) fn check_age(policy: &PolicySpec, guardrails: &GuardrailsSpec, at: Sy
         let sanitized = baseline.sanitized.as_ref()?;
         // An attestation that cannot be read was reported already.
         let made = sanitized.attestation.as_ref()?.statement().ok()?.predicate.at;
-        let age = humantime::parse_rfc3339(&made).map(|made| at.duration_since(made).unwrap_or_default());
-        let message = match age {
-            Ok(age) if age.as_secs() <= sanitized.max_age.seconds => return None,
-            Ok(_) => format!("the baseline `{name}` was sanitized at {made}, longer ago than {}", sanitized.max_age),
+        let message = match humantime::parse_rfc3339(&made).map(|made| age(made, at)) {
+            Ok(Some(age)) if age.as_secs() <= sanitized.max_age.seconds => return None,
+            Ok(None) => format!("the attestation of the baseline `{name}` is dated in the future: {made}"),
+            Ok(Some(_)) => format!("the baseline `{name}` was sanitized at {made}, longer ago than {}", sanitized.max_age),
             Err(_) => format!("the attestation of the baseline `{name}` has no time, but `{}`", visible(&made)),
         };
         Some((&ATTESTATION_TOO_OLD, message))
