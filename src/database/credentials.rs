@@ -60,6 +60,7 @@ impl Credentials {
         }
     }
 
+    /// What was written for an audience, if anything was.
     pub async fn read(&self, spec: &Spec<'_>, audience: Audience) -> Result<Option<Written>> {
         match self {
             Self::Secrets(cluster) => {
@@ -88,6 +89,7 @@ impl Credentials {
         }
     }
 
+    /// Writes for an audience, in place of what was written before.
     pub async fn write(&self, spec: &Spec<'_>, audience: Audience, written: &Written) -> Result<()> {
         match self {
             Self::Secrets(cluster) => {

@@ -31,6 +31,7 @@ pub enum Step {
 }
 
 impl Step {
+    /// As the command and its records are called.
     pub fn name(self) -> &'static str {
         match self {
             Self::Migrate => "migrate",

@@ -47,7 +47,7 @@ pub(in crate::cli::database) struct BranchArgs {
 pub(in crate::cli::database) struct ProvisionArgs {
     #[command(flatten)]
     branch: BranchArgs,
-    /// Make the login's password anew, though it works: whoever has the old one is out
+    /// Make the login's password anew, though it works: the old one's sessions end with it
     #[arg(long)]
     rotate: bool,
 }
