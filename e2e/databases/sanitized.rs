@@ -69,8 +69,10 @@ fn an_attested_baseline_is_branched_and_a_changed_one_is_not() {
         lab.db("destroy", number, &[]).fine();
     }
 
-    // Prepared again, by whoever has no key: the old statement is not about this baseline's marker.
-    prepare(&lab, &[]).fine();
+    // Prepared again, by whoever has no key: the old statement is not about this baseline's marker, and there is no new one.
+    let run = prepare(&lab, &[]).fine();
+    assert_eq!(run.out, "");
+    assert!(run.err.contains("`--sign KEY` makes one. Until then nobody gets a branch"), "{}", run.err);
     lab.db("provision", 1, &[]).refused("is not the one that was attested");
     assert_eq!(server.left("attested"), "");
 }

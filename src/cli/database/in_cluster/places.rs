@@ -11,11 +11,14 @@ use anyhow::{Context as _, Result, bail};
 use clap::{Args, ValueEnum};
 
 use super::{Colour, DEADLINE, ExitCode, baseline, finish, read_guardrails, within};
-use crate::database::{
-    engine,
-    kubernetes::{self, Kubernetes},
-    log::{Log, LogFormat},
-    prepare, sweep,
+use crate::{
+    database::{
+        engine,
+        kubernetes::{self, Kubernetes},
+        log::{Log, LogFormat},
+        prepare, sweep,
+    },
+    input::guardrails::Sanitized,
 };
 
 #[derive(Args, Debug)]
@@ -61,7 +64,7 @@ pub(in crate::cli::database) struct PrepareArgs {
     guardrails: PathBuf,
     /// The baseline's name there
     name: String,
-    /// An ed25519 private key (PEM) to sign the attestation with
+    /// Attest it with this ed25519 private key (PEM)
     #[arg(long, value_name = "KEY")]
     sign: Option<PathBuf>,
     /// How progress is printed on standard error
@@ -157,17 +160,29 @@ pub(super) fn prepare_baseline(
     let log = Log::new(args.log, "prepare-baseline", "");
     let result = within(4 * 3600, &log, async {
         let engine = engine::open(&baseline, &log)?;
-        if let Some(envelope) = prepare::prepare(&baseline, &*engine, args.sign.as_deref(), &log).await? {
-            if envelope.signatures.is_empty() {
-                log.warn("the attestation is not signed: `--sign KEY` signs it");
+        let attestation = prepare::prepare(&baseline, &*engine, args.sign.as_deref(), &log).await?;
+        let Some(attestation) = attestation else {
+            if let Some(sanitized) = &baseline.entry.sanitized {
+                unattested(sanitized, !guardrails.spec.attestation_keys.is_empty(), &log);
             }
-            log.info("put this into the guardrails, as the baseline's `sanitized.attestation`:");
-            writeln!(out, "{}", serde_json::to_string(&envelope)?)?;
-            out.flush()?;
-        }
+            return Ok(());
+        };
+        log.info("put this into the guardrails, as the baseline's `sanitized.attestation`:");
+        writeln!(out, "{}", serde_json::to_string(&attestation)?)?;
+        out.flush()?;
         Ok(())
     });
     Ok(finish(result, &log))
+}
+
+/// What a sanitized baseline that was prepared without a key is good for.
+fn unattested(sanitized: &Sanitized, is_required: bool, log: &Log) {
+    let marked = "it carries the marker that says so, and no attestation was made: `--sign KEY` makes one";
+    if is_required || sanitized.attestation.is_some() {
+        log.warn(format!("{marked}. Until then nobody gets a branch of it: the guardrails want a signature"));
+    } else {
+        log.info(marked);
+    }
 }
 
 fn read_alive(file: &Path) -> Result<BTreeSet<String>> {
