@@ -29,6 +29,7 @@ pub struct Envelope {
     pub signatures: Vec<EnvelopeSignature>,
 }
 
+/// One key's signature.
 #[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Eq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct EnvelopeSignature {
@@ -50,6 +51,7 @@ pub struct Statement {
     pub predicate: Predicate,
 }
 
+/// What a statement is about.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub struct Subject {
     /// Which baseline ([`crate::input::guardrails::Baseline::subject`]).
@@ -57,12 +59,14 @@ pub struct Subject {
     pub digest: Digest,
 }
 
+/// A subject's digests.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub struct Digest {
     /// Of the schema: every column and its type, in hexadecimal.
     pub sha256: String,
 }
 
+/// What a statement says of its subject.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Predicate {
@@ -77,7 +81,9 @@ const CLOCK_SKEW: Duration = Duration::from_mins(5);
 
 /// How old what was made then is. `None`: it is dated in the future, so its age says nothing.
 pub fn age(made: SystemTime, now: SystemTime) -> Option<Duration> {
-    now.duration_since(made).or_else(|ahead| (ahead.duration() <= CLOCK_SKEW).then_some(Duration::ZERO).ok_or(ahead)).ok()
+    now.duration_since(made)
+        .or_else(|ahead| (ahead.duration() <= CLOCK_SKEW).then_some(Duration::ZERO).ok_or(ahead))
+        .ok()
 }
 
 impl Statement {

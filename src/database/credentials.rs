@@ -39,6 +39,7 @@ pub struct Written {
     pub branch: String,
 }
 
+/// Where they are kept.
 pub enum Credentials {
     /// Inside a cluster.
     Secrets(Kubernetes),

@@ -25,6 +25,7 @@ pub const KEY: &str = "CRUNCHY_BRIDGE_API_KEY";
 
 const API: &str = "https://api.crunchybridge.com";
 
+/// A team's clusters.
 pub struct CrunchyBridge {
     api: Api,
     team: String,
@@ -55,13 +56,14 @@ struct Page {
 }
 
 impl CrunchyBridge {
+    /// `key`: the account's API key.
     pub fn new(key: &str, baseline: &Baseline, log: &Log) -> Result<Self> {
         let api = baseline.api.as_deref().unwrap_or(API);
         Ok(Self {
             api: Api::new(api, ("Authorization", format!("Bearer {key}")), log)?,
-            team: baseline.project.clone().context("the baseline has no `project`")?,
-            parent: baseline.parent.clone().context("the baseline has no `parent`")?,
-            database: baseline.database.clone().context("the baseline has no `database`")?,
+            team: baseline.project.clone().context("it has no `project`")?,
+            parent: baseline.parent.clone().context("it has no `parent`")?,
+            database: baseline.database.clone().context("it has no `database`")?,
             plan: baseline.size.clone(),
             log: log.clone(),
         })

@@ -36,6 +36,7 @@ const ATTEMPTS: u32 = 4;
 /// How long the clone lives in which a baseline is prepared.
 const PREPARING: Duration = Duration::from_hours(4);
 
+/// One Database Lab Engine.
 pub struct Dblab {
     api: Api,
     place: String,
@@ -87,14 +88,15 @@ struct Server {
 }
 
 impl Dblab {
+    /// `token`: the engine's verification token.
     pub fn new(token: String, baseline: &Baseline, log: &Log) -> Result<Self> {
-        let place = baseline.api.clone().context("the baseline has no `api`")?.to_string();
+        let place = baseline.api.clone().context("it has no `api`")?.to_string();
         Ok(Self {
             api: Api::new(&place, ("Verification-Token", token.clone()), log)?,
             place,
             token,
-            parent: baseline.parent.clone().context("the baseline has no `parent`")?,
-            database: baseline.database.clone().context("the baseline has no `database`")?,
+            parent: baseline.parent.clone().context("it has no `parent`")?,
+            database: baseline.database.clone().context("it has no `database`")?,
             log: log.clone(),
         })
     }

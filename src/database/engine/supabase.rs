@@ -29,6 +29,7 @@ const API: &str = "https://api.supabase.com";
 /// How long a reset may take to begin.
 const BEGINNING: Duration = Duration::from_secs(20);
 
+/// One project.
 pub struct Supabase {
     api: Api,
     /// The project's reference.
@@ -71,11 +72,12 @@ struct Detail {
 }
 
 impl Supabase {
+    /// `token`: an access token; `admin`: the project's own login, which only `prepare-baseline` needs.
     pub fn new(token: &str, baseline: &Baseline, admin: Option<ConnectionUrl>, log: &Log) -> Result<Self> {
         let api = baseline.api.as_deref().unwrap_or(API);
         Ok(Self {
             api: Api::new(api, ("Authorization", format!("Bearer {token}")), log)?,
-            project: baseline.project.clone().context("the baseline has no `project`")?,
+            project: baseline.project.clone().context("it has no `project`")?,
             subject: baseline.subject(),
             size: baseline.size.clone(),
             with_data: baseline.sanitized.is_some(),

@@ -24,6 +24,7 @@ pub struct Marker {
     pub schema: String,
 }
 
+/// A column of a table.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Column {
     /// Empty where a database is its only schema (MySQL): a branch's name must not change the digest.
@@ -53,6 +54,7 @@ pub struct Run {
     pub command: Vec<String>,
 }
 
+/// How far a run came.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
@@ -62,6 +64,7 @@ pub enum State {
 }
 
 impl State {
+    /// As records have it.
     pub fn name(self) -> &'static str {
         match self {
             Self::Running => "running",
@@ -70,6 +73,7 @@ impl State {
         }
     }
 
+    /// What [`Self::name`] wrote.
     pub fn parse(text: &str) -> Option<Self> {
         [Self::Running, Self::Done, Self::Failed].into_iter().find(|state| state.name() == text)
     }
