@@ -12,6 +12,7 @@ use super::{log::Log, retry::Pauses, tls};
 
 const ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 
+/// A cluster's API, as the Pod's own account.
 pub struct Kubernetes {
     client: Client,
     base: String,
@@ -126,7 +127,7 @@ impl Kubernetes {
                 Ok(response)
                     if response.status().is_server_error() || response.status() == StatusCode::TOO_MANY_REQUESTS =>
                 {
-                    self.log.doing(format!("trying again: the Kubernetes API answers {}", response.status()));
+                    self.log.again(format!("the Kubernetes API answers {}", response.status()));
                 }
                 Ok(response) => {
                     let status = response.status();
@@ -136,7 +137,7 @@ impl Kubernetes {
                         answer["message"].as_str().unwrap_or("nothing more")
                     );
                 }
-                Err(error) => self.log.doing(format!("trying again: the Kubernetes API doesn't answer: {error}")),
+                Err(error) => self.log.again(format!("the Kubernetes API doesn't answer: {error}")),
             }
             pauses.wait().await;
         }

@@ -24,6 +24,7 @@ use crate::resolve::names;
 /// The record that the branch was made anew for an input.
 pub const REBRANCHED: &str = "rebranched";
 
+/// A program of the team's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
     Migrate,
@@ -152,7 +153,7 @@ async fn attempt(run: &Run, spec: &Spec<'_>, url: &ConnectionUrl, log: &Log) -> 
 async fn execute(run: &Run, spec: &Spec<'_>, url: &ConnectionUrl, log: &Log) -> Result<Option<String>> {
     let Some((program, arguments)) = run.command.split_first() else { bail!("there is no command to run") };
     log.info(format!("running `{}`", run.command.join(" ")));
-    log.doing(format!("running `{program}`"));
+    log.doing(format!("waiting for `{program}` to end"));
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::null()).kill_on_drop(true);
     for key in engine::keys(&spec.baseline) {

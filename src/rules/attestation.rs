@@ -51,7 +51,9 @@ pub(crate) fn check_age(policy: &PolicySpec, guardrails: &GuardrailsSpec, at: Sy
         let message = match humantime::parse_rfc3339(&made).map(|made| age(made, at)) {
             Ok(Some(age)) if age.as_secs() <= sanitized.max_age.seconds => return None,
             Ok(None) => format!("the attestation of the baseline `{name}` is dated in the future: {made}"),
-            Ok(Some(_)) => format!("the baseline `{name}` was sanitized at {made}, longer ago than {}", sanitized.max_age),
+            Ok(Some(_)) => {
+                format!("the baseline `{name}` was sanitized at {made}, longer ago than {}", sanitized.max_age)
+            }
             Err(_) => format!("the attestation of the baseline `{name}` has no time, but `{}`", visible(&made)),
         };
         Some((&ATTESTATION_TOO_OLD, message))

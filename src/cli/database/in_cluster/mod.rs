@@ -110,7 +110,7 @@ fn baseline(guardrails: &Guardrails, name: &str) -> Result<BaselineSpec<'static>
 fn within(seconds: u64, log: &Log, work: impl Future<Output = Result<()>>) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        tokio::time::timeout(Duration::from_secs(seconds), work)
+        tokio::time::timeout(Duration::from_secs(seconds), log.narrate(work))
             .await
             .unwrap_or_else(|_| bail!("the deadline of {seconds} s passed: {}", log.current()))
     })
