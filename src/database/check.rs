@@ -10,17 +10,26 @@ use serde_json::json;
 
 use super::{
     attestation::age,
-    failure::refuse,
+    failure::{Refused, refuse},
     log::Log,
     scan, schema,
     session::{Column, Session, table_name},
     spec::BaselineSpec,
     time,
 };
-use crate::input::guardrails::{Anonymized, Sanitized};
+use crate::{
+    input::guardrails::{Anonymized, Sanitized},
+    rules::baseline::is_safe,
+};
+
+/// Refuses a baseline that does not even claim to hold no live data: of that nothing is made.
+pub fn claim(baseline: &BaselineSpec<'_>) -> Result<()> {
+    is_safe(&baseline.name, &baseline.entry).map_err(|message| Refused(message).into())
+}
 
 /// Checks a new branch, before the pull request's programs see it.
 pub async fn fresh_branch(session: &mut dyn Session, baseline: &BaselineSpec<'_>, log: &Log) -> Result<()> {
+    claim(baseline)?;
     let entry = &*baseline.entry;
     log.doing("checking what is in the branch");
     let columns = session.columns().await?;

@@ -30,6 +30,7 @@ pub struct Ready {
 /// Makes sure of a branch with checked data and working credentials, and publishes these for migrate and seed.
 pub async fn provision(spec: &Spec<'_>, engine: &dyn Engine, credentials: &Credentials, log: &Log) -> Result<Ready> {
     let started = Instant::now();
+    check::claim(&spec.baseline)?;
     let before = credentials.read(spec, Audience::Steps).await?;
     let mut branch = match engine.find(spec).await? {
         Some(branch) if branch.is_complete && branch.mark.baseline == spec.baseline.entry.subject() => {

@@ -42,6 +42,12 @@ pub(crate) fn check(policy: &PolicySpec, guardrails: &GuardrailsSpec) -> Vec<Fin
     each(policy, guardrails, |name, baseline| problem(name, baseline, guardrails))
 }
 
+/// Checks one baseline, which no policy asks for.
+#[cfg(feature = "in-cluster")]
+pub(crate) fn check_baseline(name: &str, baseline: &Baseline, guardrails: &GuardrailsSpec) -> Option<Finding> {
+    problem(name, baseline, guardrails).map(|problem| finding(name, problem))
+}
+
 /// Checks how old their attestations are at a time.
 pub(crate) fn check_age(policy: &PolicySpec, guardrails: &GuardrailsSpec, at: SystemTime) -> Vec<Finding> {
     each(policy, guardrails, |name, baseline| {
@@ -75,12 +81,14 @@ fn each(
             }
         }
     }
-    let found = names.into_iter().filter_map(|name| {
-        let (rule, message) = problem(name, guardrails.baselines.get(name)?)?;
-        let subject = Subject::Input(InputFile::Guardrails, format!("/spec/baselines/{name}/sanitized"));
-        Some(Finding::new(rule, Owner::Platform, subject, message))
-    });
+    let found =
+        names.into_iter().filter_map(|name| Some(finding(name, problem(name, guardrails.baselines.get(name)?)?)));
     found.collect()
+}
+
+fn finding(name: &str, (rule, message): (&'static Rule, String)) -> Finding {
+    let subject = Subject::Input(InputFile::Guardrails, format!("/spec/baselines/{name}/sanitized"));
+    Finding::new(rule, Owner::Platform, subject, message)
 }
 
 fn problem(name: &str, baseline: &Baseline, guardrails: &GuardrailsSpec) -> Option<(&'static Rule, String)> {

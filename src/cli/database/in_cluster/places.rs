@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, ValueEnum};
 
-use super::{Colour, DEADLINE, ExitCode, baseline, finish, read_guardrails, within};
+use super::{Colour, DEADLINE, ExitCode, baseline, finish, read_guardrails, report, within};
 use crate::{
     database::{
         engine,
@@ -19,6 +19,7 @@ use crate::{
         prepare, sweep,
     },
     input::guardrails::Sanitized,
+    rules,
 };
 
 #[derive(Args, Debug)]
@@ -73,7 +74,7 @@ pub(in crate::cli::database) struct PrepareArgs {
 }
 
 pub(super) fn list(args: &ListArgs, colour: Colour, out: &mut dyn Write, err: &mut dyn Write) -> Result<ExitCode> {
-    let guardrails = match read_guardrails(&args.guardrails, colour, err)? {
+    let (guardrails, _) = match read_guardrails(&args.guardrails, colour, err)? {
         Ok(guardrails) => guardrails,
         Err(code) => return Ok(code),
     };
@@ -96,7 +97,7 @@ pub(super) fn list(args: &ListArgs, colour: Colour, out: &mut dyn Write, err: &m
 }
 
 pub(super) fn sweep(args: &SweepArgs, colour: Colour, err: &mut dyn Write) -> Result<ExitCode> {
-    let guardrails = match read_guardrails(&args.guardrails, colour, err)? {
+    let (guardrails, _) = match read_guardrails(&args.guardrails, colour, err)? {
         Ok(guardrails) => guardrails,
         Err(code) => return Ok(code),
     };
@@ -152,11 +153,17 @@ pub(super) fn prepare_baseline(
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> Result<ExitCode> {
-    let guardrails = match read_guardrails(&args.guardrails, colour, err)? {
+    let (guardrails, source) = match read_guardrails(&args.guardrails, colour, err)? {
         Ok(guardrails) => guardrails,
         Err(code) => return Ok(code),
     };
     let baseline = baseline(&guardrails, &args.name)?;
+    // A server of the preview's own is made from what this leaves: an image or a snapshot that is not there yet.
+    let found = rules::baseline::check(&args.name, &baseline.entry)
+        .filter(|finding| !baseline.entry.provider.is_own() || *finding.rule != rules::baseline::BASELINE_INCOMPLETE);
+    if let Some(code) = report(found, &source, colour, err)? {
+        return Ok(code);
+    }
     let log = Log::new(args.log, "prepare-baseline", "");
     let result = within(4 * 3600, &log, async {
         let engine = engine::open(&baseline, &log)?;
