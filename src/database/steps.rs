@@ -118,6 +118,10 @@ async fn attempt(run: &Run, spec: &Spec<'_>, url: &ConnectionUrl, log: &Log) -> 
     session::lock(&mut *session, "dayfly:steps", "waiting for another program that works on this branch", log).await?;
     session.prepare_records().await?;
     let runs = session.runs().await?;
+    if run.step == Step::Seed.name() && !is_migrated(spec, &runs) {
+        // Not refused for good: where a Pod runs both, its next attempt migrates first.
+        bail!("`migrate` is not through in this branch, so there is nothing to seed: call `dayfly db migrate` first");
+    }
     let failed = Run { state: State::Failed, ..run.clone() };
     if let Some(before) = runs.iter().find(|before| before.step == run.step) {
         match before.state {
@@ -146,6 +150,15 @@ async fn attempt(run: &Run, spec: &Spec<'_>, url: &ConnectionUrl, log: &Log) -> 
             session.record(&failed).await?;
             Ok(Attempt::Spoiled { why, runs })
         }
+    }
+}
+
+/// Whether the tables are there: `migrate` ran as the spec says or, where that says nothing, did not fail.
+fn is_migrated(spec: &Spec<'_>, runs: &[Run]) -> bool {
+    let mut migrated = runs.iter().filter(|run| run.step == Step::Migrate.name());
+    match &spec.steps.migrate {
+        Some(input) => migrated.any(|run| run.input == *input && run.state == State::Done),
+        None => migrated.all(|run| run.state == State::Done),
     }
 }
 
