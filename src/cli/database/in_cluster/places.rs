@@ -4,7 +4,7 @@ use std::{
     collections::BTreeSet,
     io::{Read as _, Write},
     path::{Path, PathBuf},
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use anyhow::{Context as _, Result, bail};
@@ -18,9 +18,16 @@ use crate::{
         log::{Log, LogFormat},
         prepare, sweep,
     },
-    input::guardrails::Sanitized,
+    finding::visible,
+    input::{guardrails::Sanitized, scalar::is_dns_label},
     rules,
 };
+
+/// How long a place may take to say what it has: longer than any server takes to wake.
+const LISTING: Duration = Duration::from_mins(2);
+
+/// How long a place may take to renew and reclaim, so that the command has its say before its deadline.
+const SWEEPING: Duration = Duration::from_mins(10);
 
 #[derive(Args, Debug)]
 pub(in crate::cli::database) struct ListArgs {
@@ -80,8 +87,10 @@ pub(super) fn list(args: &ListArgs, colour: Colour, out: &mut dyn Write, err: &m
     };
     let log = Log::new(args.log, "list", "");
     let result = within(DEADLINE, &log, async {
-        let places = sweep::places(&guardrails, &log)?;
-        let branches = sweep::branches(&places).await?;
+        let (places, mut failures) = sweep::places(&guardrails, &log);
+        log.doing("asking the providers for their branches");
+        let (branches, unanswered) = sweep::branches(&places, LISTING).await;
+        failures.extend(unanswered);
         let text = match args.output {
             ListFormat::Table => sweep::table(&branches, SystemTime::now()),
             ListFormat::Json => {
@@ -91,9 +100,14 @@ pub(super) fn list(args: &ListArgs, colour: Colour, out: &mut dyn Write, err: &m
         };
         out.write_all(text.as_bytes())?;
         out.flush()?;
-        Ok(())
+        whole("listed", &failures)
     });
     Ok(finish(result, &log))
+}
+
+/// Ends a command that went on after failures.
+fn whole(what: &str, failures: &[String]) -> Result<()> {
+    if failures.is_empty() { Ok(()) } else { bail!("not everything was {what}: {}", failures.join("; ")) }
 }
 
 pub(super) fn sweep(args: &SweepArgs, colour: Colour, err: &mut dyn Write) -> Result<ExitCode> {
@@ -105,29 +119,44 @@ pub(super) fn sweep(args: &SweepArgs, colour: Colour, err: &mut dyn Write) -> Re
         bail!("the guardrails have no `operations`: there is nothing to sweep")
     };
     let log = Log::new(args.log, "sweep", "");
+    // What is here comes first: nobody waits for a server to hear of a file.
+    let living = match &args.alive {
+        Some(file) => {
+            let (alive, listed) = read_alive(file)?;
+            Living::Listed(alive, listed)
+        }
+        None if kubernetes::is_inside() => Living::Asked(Kubernetes::inside(&log)?),
+        None => bail!("outside a cluster, say with `--alive FILE` which environments live"),
+    };
     let result = within(DEADLINE, &log, async {
-        let places = sweep::places(&guardrails, &log)?;
-        let branches = sweep::branches(&places).await?;
-        // After the branches: a preview is there before its branch is.
-        let (alive, cluster) = match &args.alive {
-            Some(file) => (read_alive(file)?, None),
-            None if kubernetes::is_inside() => {
-                let cluster = Kubernetes::inside(&log)?;
-                (cluster.environments().await?.into_iter().collect(), Some(cluster))
-            }
-            None => bail!("outside a cluster, say with `--alive FILE` which environments live"),
-        };
+        let (places, mut failures) = sweep::places(&guardrails, &log);
+        log.doing("asking the providers for their branches");
+        let (branches, unanswered) = sweep::branches(&places, LISTING).await;
+        failures.extend(unanswered);
         let total = branches.len();
-        let swept = sweep::sweep(
-            branches,
-            &alive,
-            operations.lease.seconds,
-            operations.sweep_share,
-            args.apply,
-            cluster.as_ref(),
-            &log,
-        )
-        .await;
+        let asked;
+        let (alive, listed, cluster) = match &living {
+            Living::Listed(alive, _) if alive.is_empty() && total > 0 => bail!(
+                "`--alive` names no environment, and {total} branches are there: a list that failed looks the same. If no preview lives, give it all namespaces, of which a cluster always has some (`kubectl get namespaces -o name`)"
+            ),
+            Living::Listed(alive, listed) => (alive, *listed, None),
+            // After the branches: a preview is there before its branch is.
+            Living::Asked(cluster) => {
+                asked = cluster.environments().await?.into_iter().collect();
+                (&asked, SystemTime::now(), Some(cluster))
+            }
+        };
+        log.doing("renewing and reclaiming branches");
+        let sweep = sweep::Sweep {
+            alive,
+            listed,
+            lease_seconds: operations.lease.seconds,
+            share: operations.sweep_share,
+            apply: args.apply,
+            cluster,
+            limit: SWEEPING,
+        };
+        let swept = sweep.run(branches, &log).await;
         let done = if args.apply { "reclaimed" } else { "to reclaim (a dry run: `--apply` does it)" };
         log.info(format!(
             "{total} branches: {} alive, {} {done}, {} failed",
@@ -140,11 +169,18 @@ pub(super) fn sweep(args: &SweepArgs, colour: Colour, err: &mut dyn Write) -> Re
             ));
         }
         if swept.failed > 0 {
-            bail!("{} branches could not be reclaimed or renewed", swept.failed);
+            failures.push(format!("{} branches could not be reclaimed or renewed", swept.failed));
         }
-        Ok(())
+        whole("swept", &failures)
     });
     Ok(finish(result, &log))
+}
+
+/// Who says which environments live.
+enum Living {
+    /// `--alive`, and when that was.
+    Listed(BTreeSet<String>, SystemTime),
+    Asked(Kubernetes),
 }
 
 pub(super) fn prepare_baseline(
@@ -192,12 +228,45 @@ fn unattested(sanitized: &Sanitized, is_required: bool, log: &Log) {
     }
 }
 
-fn read_alive(file: &Path) -> Result<BTreeSet<String>> {
+/// The environments of a list, one a line or as `kubectl get namespaces -o name` prints them, and how old the list is.
+fn read_alive(file: &Path) -> Result<(BTreeSet<String>, SystemTime)> {
+    // What comes through a pipe was begun with this command.
+    let mut listed = SystemTime::now();
     let mut text = String::new();
     if file == Path::new("-") {
-        std::io::stdin().read_to_string(&mut text)?;
+        std::io::stdin().read_to_string(&mut text).context("failed to read the standard input")?;
     } else {
-        text = std::fs::read_to_string(file).with_context(|| format!("failed to read `{}`", file.display()))?;
+        let what = || format!("failed to read `{}`", file.display());
+        text = std::fs::read_to_string(file).with_context(what)?;
+        listed = listed.min(std::fs::metadata(file).and_then(|metadata| metadata.modified()).with_context(what)?);
     }
-    Ok(text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect())
+    let mut alive = BTreeSet::new();
+    for (index, line) in text.lines().enumerate() {
+        let line = line.trim();
+        let name = line.strip_prefix("namespace/").unwrap_or(line);
+        if is_dns_label(name) {
+            alive.insert(name.to_owned());
+        } else if !name.is_empty() {
+            // Whoever is not recognised would not live.
+            bail!("line {} of `{}` is no environment's name: `{}`", index + 1, file.display(), visible(name));
+        }
+    }
+    Ok((alive, listed))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_is_read_as_kubectl_prints_it_or_not_at_all() {
+        let file = std::env::temp_dir().join(format!("dayfly-alive-{}", std::process::id()));
+        std::fs::write(&file, "namespace/shop-pr-7\n\n kube-system \r\n").unwrap();
+        let alive = read_alive(&file).unwrap().0;
+        assert_eq!(Vec::from_iter(alive), ["kube-system", "shop-pr-7"]);
+        std::fs::write(&file, "shop-pr-7\nNAME STATUS\n").unwrap();
+        let error = read_alive(&file).unwrap_err().to_string();
+        assert!(error.starts_with("line 2 of") && error.contains("`NAME STATUS`"), "{error}");
+        std::fs::remove_file(&file).unwrap();
+    }
 }
