@@ -18,10 +18,10 @@ fn guardrails() -> String {
     read(&format!("{}/dayfly-open/guardrails.yaml", setting("DAYFLY_E2E_PLUGINS")))
 }
 
-/// `deploy/operations`, with what its kustomization asks for: guardrails and image.
+/// `deploy/operations`, with what its sweeper needs: guardrails and image.
 pub(crate) fn install() {
     let image = text(&documents(&guardrails())[0], "/spec/operations/image").to_owned();
-    for file in ["namespace", "service-account", "network-policies", "sweeper"] {
+    for file in ["namespace", "service-account", "network-policies", "sweeper/sweeper"] {
         let mut objects = documents(&read(&repository(&format!("deploy/operations/{file}.yaml"))));
         for object in &mut objects {
             object["metadata"]["labels"][OWN] = "true".into();

@@ -253,6 +253,8 @@ pub struct DatabaseFacts {
     pub direct_secret: String,
     /// Where provision, verify and destroy run.
     pub jobs_namespace: String,
+    /// Seconds that each of its Jobs may take.
+    pub active_deadline_seconds: u64,
     pub image: String,
     pub service_account: String,
     /// What the Jobs are told, as JSON: no secret in it.

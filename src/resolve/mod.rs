@@ -113,7 +113,7 @@ impl Environment {
             image: guardrails
                 .operations
                 .as_ref()
-                .map_or_else(|| "dayfly".to_owned(), |operations| operations.image.clone()),
+                .map_or_else(|| "dayfly".to_owned(), |operations| operations.image.to_string()),
         };
         self
     }

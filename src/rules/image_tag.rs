@@ -7,6 +7,7 @@ use super::{
 };
 use crate::{
     finding::{Finding, Rule, Severity, visible},
+    input::scalar::is_digest,
     objects::Object,
 };
 
@@ -59,16 +60,6 @@ pub(crate) fn refusal(image: &str, head_sha: &str) -> String {
         "image `{}` has {found}; allowed: a digest, or a tag that holds the head's SHA (`{example}…`)",
         visible(image)
     )
-}
-
-/// Source: the OCI image specification, `descriptor.md`, registered algorithms.
-fn is_digest(digest: &str) -> bool {
-    let length = match digest.split_once(':') {
-        Some(("sha256", hex)) if hex.len() == 64 => 64,
-        Some(("sha512", hex)) if hex.len() == 128 => 128,
-        _ => return false,
-    };
-    digest.bytes().rev().take(length).all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 /// Whether a part of a tag abbreviates the SHA; `git describe` writes a `g` before it.

@@ -58,3 +58,15 @@ fn a_route_says_all_that_is_wrong_with_it() {
     let run = scratch.run("check", &[]);
     assert!(run.out.contains("`wep`") && run.out.contains("`stuff`"), "{}", run.out);
 }
+
+/// A restricted pull request's branch may be on another server, and trust changes while a preview lives.
+#[test]
+fn a_branch_is_removed_wherever_it_may_be() {
+    let scratch = Scratch::new("storefront");
+    let destroys =
+        || scratch.run("render", &["-o", "ndjson"]).out.matches("\"argocd.argoproj.io/hook\":\"PostDelete\"").count();
+    assert_eq!(destroys(), 1, "one server has both baselines");
+    let other = "database: storefront_synthetic\n      endpoint: {namespace: databases, podLabels: {app: ";
+    scratch.replace(GUARDRAILS, &format!("{other}postgres}}"), &format!("{other}postgres-two}}"));
+    assert_eq!(destroys(), 2);
+}

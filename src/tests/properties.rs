@@ -97,7 +97,7 @@ const NAMES: &str = "{apiVersion: dayfly.dev/v1alpha1, kind: PreviewGuardrails, 
     ttl: {default: 1h, max: 1h}, registries: [r.dev/], \
     profiles: {s: {quota: {requests.cpu: 2, requests.memory: 4Gi, limits.memory: 8Gi}, container: {default: {cpu: 1, memory: 1Gi}, request: {cpu: 1m, memory: 1Mi}}}}, \
     ingress: {gateway: a/b}, access: {public: {public: true}}, applications: {project: x, repository: \"https://r.dev/x\"}, \
-    operations: {namespace: ops, image: r.dev/dayfly}, baselines: {b: {provider: neon, project: p, parent: m, schemaOnly: true}}}}";
+    operations: {namespace: ops, image: 'r.dev/dayfly@sha256:4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945'}, baselines: {b: {provider: neon, project: p, parent: m, schemaOnly: true}}}}";
 
 /// Everything that a preview shares a space with others in: its namespace, hosts, branches, and what it has elsewhere.
 fn claims(template: &str, (policy, number, routes, databases): &Preview) -> BTreeSet<String> {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     database::attestation::Envelope,
-    input::scalar::{Cidr, DnsLabel, DnsName, Duration, Port, Quantity, Url},
+    input::scalar::{Cidr, DnsLabel, DnsName, Duration, ImageDigest, Percent, Port, Quantity, Url},
 };
 
 use super::{defaults, network::Destination, port};
@@ -61,10 +61,18 @@ pub struct Baseline {
     /// The image with server and data (`embedded`), or with the server that the data are of (`cnpg`), by digest. A new one
     /// is a new database: the Jobs run again.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub image: Option<String>,
+    pub image: Option<ImageDigest>,
     /// What a cluster of the preview's own is made from (`cnpg`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cluster: Option<ClusterSource>,
+}
+
+impl Baseline {
+    /// Whether the branches of both are in one place, where each is found whatever it was made from.
+    pub fn shares_place(&self, other: &Self) -> bool {
+        (self.provider, &self.project, &self.region, &self.api, &self.endpoint)
+            == (other.provider, &other.project, &other.region, &other.api, &other.endpoint)
+    }
 }
 
 /// A snapshot of a prepared baseline's volume, and the cluster that is made from it.
@@ -167,7 +175,7 @@ pub struct Operations {
     /// A namespace that outlives every preview.
     pub namespace: DnsLabel,
     /// dayfly's own image with the in-cluster commands, by digest.
-    pub image: String,
+    pub image: ImageDigest,
     /// The ServiceAccount of the database Jobs there. Left out, `dayfly-database`.
     #[serde(default = "default_operations_account")]
     pub service_account: DnsLabel,
@@ -183,8 +191,11 @@ pub struct Operations {
     pub lease: Duration,
     /// What part of all branches one sweep may reclaim, in percent; ten it always may. Left out, 50.
     #[serde(default = "default_sweep_share")]
-    #[schemars(range(min = 1, max = 100))]
-    pub sweep_share: u8,
+    pub sweep_share: Percent,
+    /// How long one step of a database may take, its retries included: make it longer if migrations or seeds are. Left
+    /// out, `15m`.
+    #[serde(default = "default_deadline")]
+    pub deadline: Duration,
 }
 
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -199,6 +210,8 @@ pub struct ApiServer {
 }
 
 defaults! {
+    default_sweep_share: Percent = "50";
+    default_deadline: Duration = "15m";
     default_lease: Duration = "48h";
     default_operations_account: DnsLabel = "dayfly-database";
     default_operations_credentials: DnsLabel = "dayfly-database-admin";
@@ -207,10 +220,6 @@ defaults! {
 
 fn default_cluster_owner() -> String {
     "app".to_owned()
-}
-
-fn default_sweep_share() -> u8 {
-    50
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]

@@ -129,7 +129,7 @@ pub struct Dns {
 }
 
 /// Something that previews may reach: a host name, addresses, or Pods of a namespace.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Destination {
     /// A host name; `network.fqdn` says what becomes of it.

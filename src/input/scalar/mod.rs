@@ -6,14 +6,16 @@
 mod cidr;
 mod duration;
 mod names;
+mod percent;
 mod quantity;
 
 pub use cidr::Cidr;
 pub use duration::Duration;
 pub use names::{
-    AbsolutePath, DnsLabel, DnsName, EnvName, ImagePrefix, LabelValue, RelativePath, SecretKey, Url, UrlPath,
-    is_dns_label, is_dns_name, is_label_value,
+    AbsolutePath, DnsLabel, DnsName, EnvName, ImageDigest, ImagePrefix, LabelValue, RelativePath, SecretKey, Url,
+    UrlPath, is_digest, is_dns_label, is_dns_name, is_label_value,
 };
+pub use percent::Percent;
 pub use quantity::Quantity;
 
 use crate::{database::attestation::AttestationKey, expression::Interpolated};
@@ -74,8 +76,10 @@ scalar_traits!(
     DnsLabel,
     DnsName,
     EnvName,
+    ImageDigest,
     ImagePrefix,
     LabelValue,
+    Percent,
     RelativePath,
     SecretKey,
     Url,
@@ -122,8 +126,10 @@ pub(crate) fn refusal(format: &str, text: &str) -> Option<(String, &'static str)
         DnsLabel::FORMAT => of::<DnsLabel>(text),
         DnsName::FORMAT => of::<DnsName>(text),
         EnvName::FORMAT => of::<EnvName>(text),
+        ImageDigest::FORMAT => of::<ImageDigest>(text),
         ImagePrefix::FORMAT => of::<ImagePrefix>(text),
         LabelValue::FORMAT => of::<LabelValue>(text),
+        Percent::FORMAT => of::<Percent>(text),
         RelativePath::FORMAT => of::<RelativePath>(text),
         SecretKey::FORMAT => of::<SecretKey>(text),
         Url::FORMAT => of::<Url>(text),

@@ -74,6 +74,13 @@ text_scalar!(
     |text| text.ends_with('/') && text.len() > 1 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"./-_:".contains(&b))
 );
 text_scalar!(
+    /// An image whose content is fixed.
+    ImageDigest,
+    "image-digest",
+    "an image by its digest: `REGISTRY/NAME@sha256:…`",
+    |text| text.split_once('@').is_some_and(|(name, digest)| !name.is_empty() && !text.contains(' ') && is_digest(digest))
+);
+text_scalar!(
     /// The value of a Kubernetes label, not empty.
     LabelValue,
     "label-value",
@@ -128,6 +135,16 @@ text_scalar!(
     "a folder such as `/var/cache`: not `/` itself, nothing at its end, no `//`, `.`, `..` or `:` in it",
     is_absolute_path
 );
+
+/// Source: the OCI image specification, `descriptor.md`, registered algorithms.
+pub fn is_digest(digest: &str) -> bool {
+    let length = match digest.split_once(':') {
+        Some(("sha256", hex)) if hex.len() == 64 => 64,
+        Some(("sha512", hex)) if hex.len() == 128 => 128,
+        _ => return false,
+    };
+    digest.bytes().rev().take(length).all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+}
 
 /// RFC 1123, as Kubernetes has it: at most 63 lower-case letters, digits and inner hyphens.
 pub fn is_dns_label(text: &str) -> bool {

@@ -29,9 +29,6 @@ use super::{
 /// The variable that holds a database's URL, if the policy names no other.
 pub(super) const VARIABLE: &str = "DATABASE_URL";
 
-/// Seconds that one command may take, its retries included.
-const DEADLINE: u64 = 900;
-
 /// A server's name: what a `StatefulSet` makes gets a suffix, and CloudNativePG takes no more for a `Cluster`.
 const SERVER: usize = 50;
 
@@ -95,14 +92,15 @@ impl<'a> Resolver<'a> {
             migrate: format!(
                 "{}-{}",
                 names::shorten(&stem, names::LABEL - 9),
-                names::hash(&[spec.as_str(), &operations.image])
+                names::hash(&[spec.as_str(), &*operations.image])
             ),
             last_step: steps.pop(),
             first_steps: steps,
             jobs_namespace: if own { namespace.to_owned() } else { operations.namespace.to_string() },
             name: database.name.to_string(),
             variable: database.env.as_deref().unwrap_or(VARIABLE).to_owned(),
-            image: operations.image.clone(),
+            image: operations.image.to_string(),
+            active_deadline_seconds: job_deadline(operations),
             service_account: operations.service_account.to_string(),
             network_policy: joined(&[namespace, &database.name], ""),
             server: server(database),
@@ -115,7 +113,7 @@ impl<'a> Resolver<'a> {
             .into_iter()
             .flatten()
             .collect(),
-            embedded_image: baseline.image.clone().unwrap_or_default(),
+            embedded_image: baseline.image.as_deref().unwrap_or_default().to_owned(),
             cluster: baseline.cluster.as_ref().filter(|_| baseline.provider == Provider::Cnpg).map(|source| {
                 ClusterFacts {
                     content: joined(&[namespace, &database.name], "snapshot"),
@@ -123,7 +121,7 @@ impl<'a> Resolver<'a> {
                     snapshot: source.snapshot.clone(),
                     size: source.size.to_string(),
                     storage_class: source.storage_class.as_ref().map(ToString::to_string),
-                    image: baseline.image.clone().unwrap_or_default(),
+                    image: baseline.image.as_deref().unwrap_or_default().to_owned(),
                     database: baseline.database.clone().unwrap_or_default(),
                     owner: source.owner.clone(),
                     operator: source.operator.to_string(),
@@ -169,7 +167,7 @@ impl<'a> Resolver<'a> {
             },
             steps,
             lease_seconds: operations.lease.seconds,
-            deadline_seconds: DEADLINE,
+            deadline_seconds: operations.deadline.seconds,
         };
         serde_json::to_string(&spec).unwrap_or_default()
     }
@@ -184,12 +182,10 @@ impl<'a> Resolver<'a> {
             let name = baseline.restricted.as_deref()?;
             guardrails.baselines.iter().find(|(other, _)| *other == name)
         });
-        // A server or a project removes its branch by name, whatever it was made from.
-        let place = |baseline: &'a Baseline| (baseline.provider, &baseline.project, &baseline.region, &baseline.api);
         let mut places: Vec<(&str, &'a Baseline)> = Vec::with_capacity(2);
         for (name, baseline) in asked.into_iter().chain(restricted) {
             // A server of the preview's own goes with its namespace.
-            if !baseline.provider.is_own() && !places.iter().any(|(_, other)| place(other) == place(baseline)) {
+            if !baseline.provider.is_own() && !places.iter().any(|(_, other)| baseline.shares_place(other)) {
                 places.push((name, baseline));
             }
         }
@@ -204,8 +200,8 @@ impl<'a> Resolver<'a> {
                 ("argocd.argoproj.io/hook", "PostDelete"),
                 ("argocd.argoproj.io/hook-delete-policy", "HookSucceeded,BeforeHookCreation"),
             ]),
-            active_deadline_seconds: 2 * DEADLINE,
-            image: operations.image.clone(),
+            active_deadline_seconds: job_deadline(operations),
+            image: operations.image.to_string(),
             service_account: operations.service_account.to_string(),
             credentials: operations.credentials.to_string(),
             spec: self.spec(database, name, baseline, operations, namespace, Steps::default()),
@@ -292,7 +288,7 @@ fn jobs(database: &DatabaseFacts, branch_spec: String, namespace: &str, credenti
             step,
             flags,
             annotations: annotations(&[("argocd.argoproj.io/sync-wave", wave)]),
-            active_deadline_seconds: 2 * DEADLINE,
+            active_deadline_seconds: database.active_deadline_seconds,
             image: database.image.clone(),
             service_account: database.service_account.clone(),
             credentials: if own { String::new() } else { credentials.to_owned() },
@@ -304,6 +300,11 @@ fn jobs(database: &DatabaseFacts, branch_spec: String, namespace: &str, credenti
         job("provision", Vec::new(), WAVES.guard, branch_spec),
         job("verify", vec!["--wait"], WAVES.migrate, database.spec.clone()),
     ]
+}
+
+/// Seconds that a Job may take: a command that was killed gets its time once more.
+fn job_deadline(operations: &Operations) -> u64 {
+    2 * operations.deadline.seconds
 }
 
 /// What tells one run of the team's programs from another: the image and the command of each.

@@ -151,7 +151,7 @@ pub(super) fn sweep(args: &SweepArgs, colour: Colour, err: &mut dyn Write) -> Re
             alive,
             listed,
             lease_seconds: operations.lease.seconds,
-            share: operations.sweep_share,
+            share: operations.sweep_share.get(),
             apply: args.apply,
             cluster,
             limit: SWEEPING,
@@ -165,7 +165,8 @@ pub(super) fn sweep(args: &SweepArgs, colour: Colour, err: &mut dyn Write) -> Re
         if swept.left > 0 {
             log.warn(format!(
                 "{} more are left for the next sweep: one may take {} % of all branches, and ten always",
-                swept.left, operations.sweep_share
+                swept.left,
+                operations.sweep_share.get()
             ));
         }
         if swept.failed > 0 {
