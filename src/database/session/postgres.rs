@@ -7,9 +7,9 @@ use async_trait::async_trait;
 use tokio_postgres::{Client, Config, config::SslMode, error::SqlState};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::{Column, Marker, NoSession, Run, Session, State};
+use super::{Column, Marker, NoSession, Run, Session, State, residue};
 use crate::{
-    database::{connection::ConnectionUrl, tls},
+    database::{connection::ConnectionUrl, log::Log, tls},
     finding::visible,
 };
 
@@ -168,7 +168,9 @@ impl Session for PostgresSession {
             )
             .await
             .map_err(plain)?;
-        transaction.commit().await.map_err(plain)
+        transaction.commit().await.map_err(plain)?;
+        // A branch of rows that are not final rewrites every page that it reads.
+        self.client.batch_execute("VACUUM (FREEZE, ANALYZE) dayfly.baseline").await.map_err(plain)
     }
 
     async fn columns(&mut self) -> Result<Vec<Column>> {
@@ -278,7 +280,14 @@ impl Session for PostgresSession {
         Ok(row.get(0))
     }
 
-    async fn vacuum(&mut self) -> Result<()> {
-        self.client.batch_execute("VACUUM (FREEZE, ANALYZE)").await.map_err(plain)
+    async fn end_others(&mut self) -> Result<()> {
+        // A preview's role works as the role that owns the baseline's objects, which may not end the preview's sessions.
+        let sql = "SET ROLE NONE; SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+             WHERE usename = session_user AND pid <> pg_backend_pid() AND backend_type = 'client backend'; RESET ROLE";
+        self.client.batch_execute(sql).await.map_err(plain)
+    }
+
+    async fn settle(&mut self, log: &Log) -> Result<()> {
+        residue::remove(&self.client, log).await
     }
 }
