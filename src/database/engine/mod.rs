@@ -129,7 +129,7 @@ fn engine(baseline: &BaselineSpec<'_>, log: &Log) -> Result<Box<dyn Engine>> {
         Provider::Neon => Box::new(neon::Neon::new(&key(neon::KEY)?, entry, log)?),
         Provider::Mysql | Provider::Mariadb => Box::new(mysql::Mysql::new(&admin_url(&baseline.name)?, entry, log)?),
         Provider::Planetscale => {
-            let [id, token] = planetscale::KEYS.map(|name| key(name));
+            let [id, token] = planetscale::KEYS.map(key);
             Box::new(planetscale::PlanetScale::new([&id?, &token?], entry, log)?)
         }
     })

@@ -160,12 +160,11 @@ enum Purpose {
 
 /// The environment of a branch of somebody's own.
 fn environment(asked: Option<&str>) -> Result<String> {
-    let (name, from) = match asked {
-        Some(name) => (name.to_owned(), "`--environment` is"),
-        None => {
-            let user = std::env::var("USER").unwrap_or_else(|_| "somebody".into());
-            (format!("local-{user}"), "without `--environment NAME` the branch is for")
-        }
+    let (name, from) = if let Some(name) = asked {
+        (name.to_owned(), "`--environment` is")
+    } else {
+        let user = std::env::var("USER").unwrap_or_else(|_| "somebody".into());
+        (format!("local-{user}"), "without `--environment NAME` the branch is for")
     };
     if DnsLabel::parse(&name).is_err() {
         bail!("{from} `{}`, which is no DNS label: write {}", visible(&name), DnsLabel::EXPECTED);
