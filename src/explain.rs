@@ -10,6 +10,7 @@ use crate::{
     render::{Rendered, Renderer},
     resolve::{Decision, Origin},
     rules,
+    value::{Value, is_below, pointer_segments, push_segment},
 };
 
 /// Where the inputs' places are looked up.
@@ -29,10 +30,21 @@ pub fn explain(renderer: &Renderer, rendered: &Rendered, sources: &Sources<'_>, 
     if starts_like_an_object && what.contains('/') {
         return object(renderer, rendered, sources, what);
     }
-    let decisions = rendered.decisions.about(what);
+    let decisions = rendered.decisions.within(what);
     if decisions.is_empty() {
         let fields = rendered.decisions.made.iter().map(|decision| decision.field.as_str());
-        return Err(format!("nothing is decided about `{}`{}", visible(what), nearest(what, fields)));
+        let hint = nearest(what, fields.clone());
+        if !hint.is_empty() {
+            return Err(format!("nothing is decided about `{}`{hint}", visible(what)));
+        }
+        let mut groups: Vec<&str> = fields.map(|field| field.split('.').next().unwrap_or(field)).collect();
+        groups.sort_unstable();
+        groups.dedup();
+        let groups = groups.join("`, `");
+        return Err(format!(
+            "nothing is decided about `{}`: there are `{groups}`, and objects such as `Deployment/web`",
+            visible(what)
+        ));
     }
     let mut text = String::new();
     for decision in decisions {
@@ -72,7 +84,7 @@ fn object(renderer: &Renderer, rendered: &Rendered, sources: &Sources<'_>, what:
             let _ = writeln!(text, "  laid out   templates/{template}");
         }
     }
-    let patches = renderer.patches_of(object);
+    let patches = renderer.patches_of(object, &pointer);
     for index in patches {
         let place = sources.guardrails.locate(&format!("/spec/patches/{index}"));
         let _ = writeln!(text, "  patched    {}", shown_place(&place));
@@ -83,14 +95,16 @@ fn object(renderer: &Renderer, rendered: &Rendered, sources: &Sources<'_>, what:
         .find(|trace| trace.id == object.id())
         .map(|trace| trace.places.as_slice())
         .unwrap_or_default();
-    let mut fields: Vec<&str> = Vec::new();
-    for place in
-        places.iter().filter(|place| is_inside(&place.pointer, &pointer) || is_inside(&pointer, &place.pointer))
+    let mut paths: Vec<&str> = Vec::new();
+    let mut fields: Vec<String> = Vec::new();
+    for place in places.iter().filter(|place| is_below(&place.pointer, &pointer) || is_below(&pointer, &place.pointer))
     {
         for path in &place.paths {
-            if !fields.contains(&path.as_str()) {
+            if !paths.contains(&path.as_str()) {
                 let _ = writeln!(text, "  from       ${{{{ {path} }}}}, line {} of the template", place.line);
-                fields.push(path);
+                paths.push(path);
+                let below = pointer.strip_prefix(&place.pointer).unwrap_or_default();
+                fields.push(format!("{}{}", qualified(path, object), names(&object.value, &place.pointer, below)));
             }
         }
     }
@@ -98,7 +112,7 @@ fn object(renderer: &Renderer, rendered: &Rendered, sources: &Sources<'_>, what:
         text.push_str("  from       labels: on every object, whoever wrote it\n");
     }
     for field in fields {
-        for decision in rendered.decisions.about(&qualified(field, object)) {
+        for decision in rendered.decisions.about(&field) {
             write_decision(&mut text, decision, sources);
         }
     }
@@ -121,8 +135,20 @@ fn qualified(field: &str, object: &Object) -> String {
     }
 }
 
-fn is_inside(inner: &str, outer: &str) -> bool {
-    inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+/// What a place below a filled-in one is called: `/3` of a container's `env` is `.DATABASE_URL`.
+fn names(value: &Value, pointer: &str, below: &str) -> String {
+    let mut here = value.pointer(pointer);
+    let mut names = String::new();
+    for segment in pointer_segments(below) {
+        let is_item = matches!(here, Some(Value::List(_)));
+        let mut place = String::new();
+        push_segment(&mut place, &segment);
+        here = here.and_then(|value| value.pointer(&place));
+        let name = here.filter(|_| is_item).and_then(|item| item.str_at(&["name"]));
+        names.push('.');
+        names.push_str(name.unwrap_or(&segment));
+    }
+    names
 }
 
 fn write_decision(text: &mut String, decision: &Decision, sources: &Sources<'_>) {
@@ -133,6 +159,9 @@ fn write_decision(text: &mut String, decision: &Decision, sources: &Sources<'_>)
     }
     let origin = match &decision.origin {
         Origin::BuiltIn => "dayfly".to_owned(),
+        Origin::Input(InputFile::Guardrails, pointer) if !sources.guardrails.places().has(pointer) => {
+            format!("dayfly: the guardrails have no {pointer}")
+        }
         Origin::Input(InputFile::Guardrails, pointer) => {
             format!("platform, {}", shown_place(&sources.guardrails.locate(pointer)))
         }

@@ -73,9 +73,9 @@ impl Renderer {
         rules::attestation::check_age(&self.policy.spec, &self.guardrails.spec, time)
     }
 
-    /// The platform's patches that change an object, by their index in the guardrails.
-    pub fn patches_of(&self, object: &Object) -> Vec<usize> {
-        self.patches.of(object)
+    /// The platform's patches that change an object at a JSON pointer, by their index in the guardrails.
+    pub fn patches_of(&self, object: &Object, pointer: &str) -> Vec<usize> {
+        self.patches.of(object, pointer)
     }
 
     /// Renders one pull request. `explain` also records where every value comes from.

@@ -163,7 +163,8 @@ fn the_whole_way(server: &Server) {
     // The first preview's Job never ran at its end; others' branches are alive.
     let alive = lab.path("alive");
     // Other tests make branches on this server meanwhile, and so may a preview that is listed nowhere here.
-    let others = ["all", "killed", "foreign", "revoked", "rights", "least", "masked", "failed", "whole", "tls"];
+    let others =
+        ["all", "killed", "foreign", "foreigner", "revoked", "rights", "least", "masked", "failed", "whole", "tls"];
     let environments: Vec<String> = others
         .iter()
         .flat_map(|test| (1..10).map(move |number| format!("{test}-{}-pr-{number}", server.provider)))

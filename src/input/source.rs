@@ -90,6 +90,17 @@ pub struct Places<'s> {
 }
 
 impl<'s> Places<'s> {
+    fn document(&self) -> Option<&Node<'s>> {
+        let text: &'s str = &self.source.text;
+        let read = || yaml::read(text, Limits { bytes: usize::MAX, ..Limits::DOCUMENT }).ok()?.into_iter().next();
+        self.document.get_or_init(read).as_ref()
+    }
+
+    /// Whether anything is written at a JSON pointer.
+    pub fn has(&self, pointer: &str) -> bool {
+        self.document().is_some_and(|node| node.has(pointer))
+    }
+
     pub fn location(&self, mark: Mark) -> Location {
         let lines = self.lines.get_or_init(|| self.source.text.lines().collect());
         let line = lines.get(mark.line.saturating_sub(1) as usize).copied().unwrap_or_default();
@@ -103,9 +114,7 @@ impl<'s> Places<'s> {
     }
 
     pub fn locate(&self, pointer: &str) -> Location {
-        let text: &'s str = &self.source.text;
-        let read = || yaml::read(text, Limits { bytes: usize::MAX, ..Limits::DOCUMENT }).ok()?.into_iter().next();
-        let mark = self.document.get_or_init(read).as_ref().map(|node| node.locate(pointer)).unwrap_or_default();
+        let mark = self.document().map(|node| node.locate(pointer)).unwrap_or_default();
         let location = if mark.line == 0 {
             Location { file: Some(self.source.name.clone()), ..Location::default() }
         } else {

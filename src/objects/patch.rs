@@ -6,7 +6,7 @@ use crate::{
     finding::{Finding, InputFile, Owner, Subject},
     input::guardrails::{Patch, Target},
     rules::patch::PATCH,
-    value::{Map, Value, json::keep_order},
+    value::{Map, Value, is_below, json::keep_order, pointer_segments},
 };
 
 use super::Object;
@@ -79,9 +79,36 @@ impl Patches {
         }
     }
 
-    /// The patches that change an object, by their index in the guardrails.
-    pub fn of(&self, object: &Object) -> Vec<usize> {
-        self.patches.iter().filter(|patch| fits(&patch.target, object)).map(|patch| patch.index).collect()
+    /// The patches that change an object at a JSON pointer, above it or below it, by their index in the guardrails.
+    pub fn of(&self, object: &Object, pointer: &str) -> Vec<usize> {
+        let changes = |patch: &Ready| {
+            patch.merge.as_ref().is_some_and(|merge| merges(merge, pointer))
+                || patch.json.iter().any(|operation| operates(operation, pointer))
+        };
+        let patches = self.patches.iter().filter(|patch| fits(&patch.target, object) && changes(patch));
+        patches.map(|patch| patch.index).collect()
+    }
+}
+
+/// Whether a merge patch says anything at a place, above it or below it.
+fn merges(patch: &Value, pointer: &str) -> bool {
+    let mut place = patch;
+    for segment in pointer_segments(pointer) {
+        let Value::Map(map) = place else { return true };
+        match map.get(&segment) {
+            Some(below) => place = below,
+            None => return false,
+        }
+    }
+    true
+}
+
+fn operates(operation: &PatchOperation, pointer: &str) -> bool {
+    let touches = |place: &str| is_below(place, pointer) || is_below(pointer, place);
+    match operation {
+        PatchOperation::Test(_) => false,
+        PatchOperation::Move(operation) => touches(operation.from.as_str()) || touches(operation.path.as_str()),
+        other => touches(other.path().as_str()),
     }
 }
 

@@ -50,16 +50,22 @@ impl Decisions {
         }
     }
 
+    /// The decisions about a field, and about what is in it.
+    pub fn within(&self, field: &str) -> Vec<&Decision> {
+        self.made.iter().filter(|decision| is_inside(field, &decision.field)).collect()
+    }
+
     /// The decisions about a field, about what is in it, or about what it is in.
     pub fn about(&self, field: &str) -> Vec<&Decision> {
-        let inside = |outer: &str, inner: &str| {
-            inner == outer || inner.strip_prefix(outer).is_some_and(|rest| rest.starts_with('.'))
-        };
-        let exact: Vec<&Decision> = self.made.iter().filter(|decision| inside(field, &decision.field)).collect();
+        let exact = self.within(field);
         if !exact.is_empty() {
             return exact;
         }
-        let around = self.made.iter().filter(|decision| inside(&decision.field, field));
+        let around = self.made.iter().filter(|decision| is_inside(&decision.field, field));
         around.max_by_key(|decision| decision.field.len()).into_iter().collect()
     }
+}
+
+fn is_inside(outer: &str, inner: &str) -> bool {
+    inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }

@@ -110,6 +110,16 @@ impl<'a> Resolver<'a> {
                 self.policy_finding(rule, format!("{pointer}/resources/{resource}"), message);
             }
         }
+        for (resource, amount) in service.resources.iter() {
+            self.decisions.record(|| Decision {
+                field: format!("services.{}.resources.requests.{resource}", service.name),
+                origin: Origin::Input(InputFile::Policy, format!("{pointer}/resources/{resource}")),
+                asked: None,
+                granted: amount.to_string(),
+                rule: None,
+                reason: "a request within the profile; limits, and what is not asked for, are the LimitRange's".into(),
+            });
+        }
         let words = |resolver: &mut Self, words: &'a [crate::expression::Interpolated], field: &str| {
             words
                 .iter()
@@ -201,6 +211,14 @@ impl<'a> Resolver<'a> {
             }
             names.push(name.to_owned());
             items.push(plain(name, &text));
+            self.decisions.record(|| Decision {
+                field: format!("services.{}.env.{name}", service.name),
+                origin: Origin::Input(InputFile::Policy, here()),
+                asked: (text != value.source).then(|| value.source.clone()),
+                granted: text.clone(),
+                rule: None,
+                reason: "the service's own variable".into(),
+            });
         }
         for (index, used) in service.uses.iter().enumerate() {
             let pointer = format!("{pointer}/uses/{index}");
@@ -229,6 +247,14 @@ impl<'a> Resolver<'a> {
                 if granted {
                     items.push(from_secret(key, used));
                 }
+                self.decisions.record(|| Decision {
+                    field: format!("services.{}.env.{key}", service.name),
+                    origin: Origin::Input(InputFile::Policy, pointer.clone()),
+                    asked: None,
+                    granted: if granted { format!("of the Secret `{used}`") } else { "nothing".to_owned() },
+                    rule: (!granted).then_some(rules::trust::WITHHELD.code),
+                    reason: format!("the service uses `{used}`"),
+                });
             }
         }
         Value::list(items)

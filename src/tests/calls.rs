@@ -70,3 +70,61 @@ fn a_branch_is_removed_wherever_it_may_be() {
     scratch.replace(GUARDRAILS, &format!("{other}postgres}}"), &format!("{other}postgres-two}}"));
     assert_eq!(destroys(), 2);
 }
+
+/// Who set a place of an object, and only the patches that changed it.
+#[test]
+fn explain_says_who_set_a_place() {
+    let scratch = Scratch::new("storefront");
+    for (what, code, said, unsaid) in [
+        (
+            "Deployment/web/spec/revisionHistoryLimit",
+            ExitCode::Fine,
+            "guardrails.yaml:94:7 (/spec/patches/0)",
+            "preview.yaml",
+        ),
+        ("Deployment/web/spec", ExitCode::Fine, "guardrails.yaml:94:7 (/spec/patches/0)", "worker"),
+        (
+            "Deployment/web/spec/template/spec/containers/0/env/1/value",
+            ExitCode::Fine,
+            "(/spec/services/0/env/PUBLIC_URL)",
+            "patches",
+        ),
+        (
+            "Deployment/worker/spec/template/spec/containers/0/resources/requests/cpu",
+            ExitCode::Fine,
+            "(/spec/services/1/resources/cpu)",
+            "memory",
+        ),
+        (
+            "Deployment/worker/spec/template/spec/containers/0/env/1",
+            ExitCode::Fine,
+            "the service uses `main`",
+            "patches",
+        ),
+        ("trust", ExitCode::Fine, "dayfly: the guardrails have no /spec/trust/trusted", "platform"),
+        ("ttl.x", ExitCode::CannotRun, "did you mean `ttl`?", "there are"),
+        ("egress", ExitCode::CannotRun, "there are `application`, `databases`, ", "did you mean"),
+    ] {
+        let run = scratch.run("explain", &[what]);
+        let text = format!("{}{}", run.out, run.err);
+        assert_eq!(run.code, code, "{what}: {text}");
+        assert!(text.contains(said) && !text.contains(unsaid), "{what}: {text}");
+    }
+}
+
+/// In layout `single` whoever opens the pull request writes the policy: whatever is wrong with it is the pull request's.
+#[test]
+fn a_single_policy_that_cannot_be_read_is_quarantined() {
+    for (from, to, code) in [
+        ("spec:\n", "spec:\n  team: [payments\n", "not-yaml"),
+        ("spec:\n", "spec:\n  team: a\n  team: b\n", "duplicate-key"),
+        ("spec:\n", "spec:\n\tteam: a\n", "not-yaml"),
+    ] {
+        let scratch = Scratch::new("storefront-single");
+        scratch.replace(POLICY, from, to);
+        let run = scratch.run("render", &["-o", "ndjson"]);
+        assert_eq!(run.code, ExitCode::Findings, "{}", run.err);
+        assert!(run.err.contains(&format!("error[{code}]")), "{}", run.err);
+        assert!(run.out.contains("\"name\":\"dayfly-findings\"") && run.out.contains(code), "{to}: {}", run.out);
+    }
+}

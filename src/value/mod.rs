@@ -278,6 +278,11 @@ pub fn pointer_segments(pointer: &str) -> impl Iterator<Item = String> {
     pointer.split('/').filter(move |_| !pointer.is_empty()).map(|segment| segment.replace("~1", "/").replace("~0", "~"))
 }
 
+/// Whether one JSON pointer leads to where another does, or below.
+pub fn is_below(inner: &str, outer: &str) -> bool {
+    inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
 /// Appends a segment to a JSON pointer, escaped.
 pub fn push_segment(pointer: &mut String, segment: &str) {
     pointer.push('/');

@@ -87,6 +87,16 @@ impl<'a> Node<'a> {
 
     /// Where a JSON pointer leads, or the nearest part above it that exists.
     pub fn locate(&self, pointer: &str) -> Mark {
+        self.descend(pointer).0.mark
+    }
+
+    /// Whether a JSON pointer leads anywhere.
+    pub fn has(&self, pointer: &str) -> bool {
+        self.descend(pointer).1
+    }
+
+    /// As far as a JSON pointer leads, and whether that is all of it.
+    fn descend(&self, pointer: &str) -> (&Self, bool) {
         let mut node = self;
         for segment in pointer.split('/').skip(1) {
             let segment = segment.replace("~1", "/").replace("~0", "~");
@@ -97,9 +107,9 @@ impl<'a> Node<'a> {
             };
             match below {
                 Some(below) => node = below,
-                None => break,
+                None => return (node, false),
             }
         }
-        node.mark
+        (node, true)
     }
 }
