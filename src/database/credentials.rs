@@ -180,8 +180,7 @@ fn labels(spec: &Spec<'_>) -> serde_json::Value {
 
 /// A Secret that somebody else made is not ours to read or to replace.
 fn is_ours(secret: &Secret, spec: &Spec<'_>, name: &str) -> Result<()> {
-    let is = |label: &str, value: &str| secret.labels[label] == value;
-    if is("app.kubernetes.io/managed-by", "dayfly") && is("dayfly.dev/environment", &spec.environment) {
+    if kubernetes::is_ours(&secret.labels, &spec.environment) {
         return Ok(());
     }
     refuse!("the Secret `{name}` is there and was not made by dayfly: remove it, or give the database another name")

@@ -34,6 +34,7 @@ pub async fn prepare(
     for ((column, shape), count) in &report.seen {
         log.warn(format!("{column}: {count} of the sampled values look like {}", shape.name()));
     }
+    session.settle(log).await.context("what masking left behind cannot be removed from the baseline")?;
     let mut envelope = None;
     if let Some(sanitized) = &baseline.entry.sanitized {
         let at = time::text(SystemTime::now());
@@ -50,9 +51,6 @@ pub async fn prepare(
         }
         envelope = Some(signed);
     }
-    log.doing("making the baseline's rows final");
-    // A branch of rows that are not final rewrites every page that it reads.
-    session.vacuum().await?;
     drop(session);
     engine.freeze_baseline().await?;
     log.info(format!("the baseline `{}` is prepared: branches may be made from it", baseline.name));

@@ -2,6 +2,7 @@
 
 pub mod mysql;
 pub mod postgres;
+mod residue;
 
 use std::time::Duration;
 
@@ -105,8 +106,8 @@ pub trait Session {
     /// Takes a lock that ends with this session. `false`: another session has it.
     async fn try_lock(&mut self, name: &str) -> Result<bool>;
 
-    /// Reclaims space and makes rows final, before a baseline is frozen.
-    async fn vacuum(&mut self) -> Result<()>;
+    /// Leaves nothing of rows that were changed or removed, and makes those that are there final, before a baseline is marked.
+    async fn settle(&mut self, log: &Log) -> Result<()>;
 }
 
 /// Why there is no session.

@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use tokio_postgres::{Client, Config, config::SslMode, error::SqlState};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::{Column, Marker, NoSession, Run, Session, State};
-use crate::database::{connection::ConnectionUrl, tls};
+use super::{Column, Marker, NoSession, Run, Session, State, residue};
+use crate::database::{connection::ConnectionUrl, log::Log, tls};
 
 /// One connection to a server.
 pub struct PostgresSession {
@@ -129,7 +129,9 @@ impl Session for PostgresSession {
             )
             .await
             .map_err(plain)?;
-        transaction.commit().await.map_err(plain)
+        transaction.commit().await.map_err(plain)?;
+        // A branch of rows that are not final rewrites every page that it reads.
+        self.client.batch_execute("VACUUM (FREEZE, ANALYZE) dayfly.baseline").await.map_err(plain)
     }
 
     async fn columns(&mut self) -> Result<Vec<Column>> {
@@ -239,7 +241,7 @@ impl Session for PostgresSession {
         Ok(row.get(0))
     }
 
-    async fn vacuum(&mut self) -> Result<()> {
-        self.client.batch_execute("VACUUM (FREEZE, ANALYZE)").await.map_err(plain)
+    async fn settle(&mut self, log: &Log) -> Result<()> {
+        residue::remove(&self.client, log).await
     }
 }
