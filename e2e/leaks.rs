@@ -100,7 +100,8 @@ impl Jobs {
     const POD: &str = "leaks";
 
     fn start() -> Self {
-        let dayfly = text(&get("cronjob", "dayfly-sweep", OPERATIONS).expect("the sweeper is installed"), IMAGE).to_owned();
+        let dayfly =
+            text(&get("cronjob", "dayfly-sweep", OPERATIONS).expect("the sweeper is installed"), IMAGE).to_owned();
         let mut pod = sleeper(OPERATIONS, Self::POD);
         // The step that may reach the database server and the API server without a preview's own policy.
         pod["metadata"]["labels"]["dayfly.dev/step"] = "destroy".into();
@@ -198,7 +199,9 @@ fn branches() -> BTreeSet<String> {
 /// Every Secret in these previews' namespaces, and which version of it.
 fn secrets() -> BTreeSet<String> {
     let found = parse(&kubectl(&["get", "secrets", "-A", "-o", "json"]));
-    let ours = array(&found, "/items").iter().filter(|secret| text(secret, "/metadata/namespace").starts_with("storefront-pr-1"));
+    let ours = array(&found, "/items")
+        .iter()
+        .filter(|secret| text(secret, "/metadata/namespace").starts_with("storefront-pr-1"));
     let described = ours.map(|secret| {
         let metadata = &secret["metadata"];
         format!("{}/{} {}", text(metadata, "/namespace"), text(metadata, "/name"), text(metadata, "/resourceVersion"))
@@ -218,7 +221,10 @@ fn two_hundred_previews_come_and_go_and_nothing_stays() {
     let started = Instant::now();
     let at = |what: &str| println!("{:>4} s: {what}", started.elapsed().as_secs());
     remove_namespaces();
-    until(300, || if namespaces().is_empty() { Ok(()) } else { Err("an earlier run's namespaces are there".to_owned()) });
+    until(
+        300,
+        || if namespaces().is_empty() { Ok(()) } else { Err("an earlier run's namespaces are there".to_owned()) },
+    );
     let previews = previews();
     assert_eq!(previews.len(), PREVIEWS as usize);
     let inside: Vec<Value> = previews.iter().flat_map(|preview| preview.inside.clone()).collect();
@@ -240,7 +246,9 @@ fn two_hundred_previews_come_and_go_and_nothing_stays() {
     let taken = &previews[10].environment;
     apply(&[secret(taken, "main-direct"), secret(&previews[20].environment, "theirs")]);
     let foreign_secrets = || {
-        let version = |(namespace, name)| get("secret", name, namespace).map(|found| found["metadata"]["resourceVersion"].clone());
+        let version = |(namespace, name)| {
+            get("secret", name, namespace).map(|found| found["metadata"]["resourceVersion"].clone())
+        };
         [(taken.as_str(), "main-direct"), (previews[20].environment.as_str(), "theirs")].map(version)
     };
     let versions = foreign_secrets();
@@ -267,7 +275,17 @@ fn two_hundred_previews_come_and_go_and_nothing_stays() {
         let job = name(&preview.provision);
         if index % 2 == 0 {
             let pods = format!("job-name={job}");
-            kubectl(&["delete", "pods", "-n", OPERATIONS, "-l", &pods, "--grace-period=0", "--force", "--ignore-not-found"]);
+            kubectl(&[
+                "delete",
+                "pods",
+                "-n",
+                OPERATIONS,
+                "-l",
+                &pods,
+                "--grace-period=0",
+                "--force",
+                "--ignore-not-found",
+            ]);
         }
         until(120, || match get("job", job, OPERATIONS) {
             Some(found) if found["status"]["succeeded"] == 1 => Ok(()),
@@ -279,8 +297,12 @@ fn two_hundred_previews_come_and_go_and_nothing_stays() {
         let end = &ended[&previews[number].environment];
         assert!(end["code"] == 1 && text(end, "/err").contains(why), "{end}");
     }
-    let alive: Vec<&Preview> =
-        previews.iter().enumerate().filter(|(number, _)| lives(*number) && *number != 10).map(|(_, preview)| preview).collect();
+    let alive: Vec<&Preview> = previews
+        .iter()
+        .enumerate()
+        .filter(|(number, _)| lives(*number) && *number != 10)
+        .map(|(_, preview)| preview)
+        .collect();
     for command in ["provision", "verify"] {
         jobs.all_fine(&alive.iter().map(|preview| step(command, preview, 0)).collect::<Vec<_>>());
     }
@@ -353,7 +375,10 @@ fn two_hundred_previews_come_and_go_and_nothing_stays() {
         .chain([role.clone()])
         .collect();
     let left = |found: BTreeSet<String>, end: char| -> BTreeSet<String> {
-        found.iter().map(|line| line.trim_matches(['[', ']', '"']).split(end).next().unwrap_or_default().to_owned()).collect()
+        found
+            .iter()
+            .map(|line| line.trim_matches(['[', ']', '"']).split(end).next().unwrap_or_default().to_owned())
+            .collect()
     };
     assert_eq!(left(branches(), ' '), expected);
     let of_alive = |preview: &&Preview| ["main", "main-direct"].map(|name| format!("{}/{name}", preview.environment));

@@ -22,6 +22,7 @@ mod page;
 mod planetscale;
 mod postgres;
 mod psql;
+mod residue;
 mod sanitized;
 mod standin;
 mod steps;

@@ -10,7 +10,7 @@ use std::{
 use crate::{
     lab::{Lab, service},
     page::{recipe, run_sql},
-    psql::{psql, with_database, with_login},
+    psql::{Idle, psql, with_database, with_login},
 };
 
 const USERS: &str = "CREATE TABLE users (id bigint PRIMARY KEY, name text); INSERT INTO users VALUES (1, 'ada');
@@ -152,7 +152,9 @@ fn credentials_stay_while_they_work_and_are_made_anew_when_they_do_not() {
     lab.db("provision", 1, &[]).fine();
     lab.db("verify", 1, &[]).fine();
     assert_eq!(lab.url(1), first);
+    let session = Idle::of(&first);
     lab.db("provision", 1, &["--rotate"]).fine();
+    session.is_ended();
     let rotated = lab.url(1);
     assert_ne!(rotated, first);
     assert!(psql(&first, "SELECT 1").is_err());

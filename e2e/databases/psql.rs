@@ -1,6 +1,10 @@
 //! PostgreSQL's own client.
 
-use std::process::Command;
+use std::{
+    process::{Child, Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
 
 /// Runs SQL, and gives its rows: fields with `|` between, a row a line. `Err`: what psql said.
 pub(crate) fn psql(url: &str, sql: &str) -> Result<String, String> {
@@ -44,4 +48,40 @@ pub(crate) fn login(url: &str) -> &str {
 
 pub(crate) fn password(url: &str) -> &str {
     login(url).split_once(':').unwrap().1
+}
+
+/// A session that does nothing for as long as it is let.
+pub(crate) struct Idle(Child);
+
+impl Idle {
+    pub(crate) fn of(url: &str) -> Self {
+        let command = ["--no-psqlrc", "--quiet", "--command", "SELECT pg_sleep(600)", url];
+        let child = Command::new("psql").args(command).stderr(Stdio::null()).spawn().expect("psql");
+        // A branch's role works as another, which is not told what its sessions do.
+        let there = "SET ROLE NONE; SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(600)%' AND wait_event = 'PgSleep' AND usename = session_user";
+        let end = Instant::now() + Duration::from_secs(20);
+        while psql(url, there).unwrap() == "0" {
+            assert!(Instant::now() < end, "the session does not begin");
+            thread::sleep(Duration::from_millis(20));
+        }
+        Self(child)
+    }
+
+    /// It ended, and not by itself.
+    #[track_caller]
+    pub(crate) fn is_ended(mut self) {
+        let end = Instant::now() + Duration::from_secs(5);
+        while self.0.try_wait().unwrap().is_none() {
+            assert!(Instant::now() < end, "the session goes on");
+            thread::sleep(Duration::from_millis(20));
+        }
+        assert!(!self.0.wait().unwrap().success());
+    }
+}
+
+impl Drop for Idle {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }

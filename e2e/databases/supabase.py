@@ -5,7 +5,7 @@ host, port, user and password of its own, which comes up after a while; without 
 replayed in it, with it it is a copy-on-write copy of the project's database; a migration that fails leaves a branch that says so.
 
 Not real: git integration, action runs, functions, secrets, storage and auth; the pooler; a paid add-on for `with_data`; a branch's user is the
-server's superuser. What the real API answers to a name that is taken or to an absent branch isn't in its document: 409 and 404 are guesses.
+server's superuser, and a reset gives it the password that its detail has. What the real API answers to a name that is taken or to an absent branch isn't in its document: 409 and 404 are guesses.
 """
 
 import random
@@ -24,6 +24,7 @@ class Supabase(Api):
     settings = {
         "create_seconds": 0.5,
         "branch_limit": 50,
+        "tells_password": False,  # whether a branch's detail has its password after a change, of which the document says nothing
         "migrations": "",  # the ledger that a branch replays, as SQL
     }
 
@@ -165,6 +166,17 @@ class Supabase(Api):
         found["public"].update(status="RUNNING_MIGRATIONS", preview_project_status="COMING_UP")
         found["detail"]["status"] = "COMING_UP"
         return 201, {"workflow_run_id": str(uuid.uuid4()), "message": "ok"}
+
+    @route("PATCH", "/v1/projects/{ref}/database/password")
+    def change_password(self, request, ref):
+        branch = self.find(ref)
+        if not branch["instance"]:
+            raise Refused(400, "", "The database is not there yet")
+        secret = request.body["password"].replace("'", "''")
+        branch["instance"].run(f"ALTER ROLE owner PASSWORD '{secret}'")
+        if self.set["tells_password"]:
+            branch["detail"]["db_pass"] = request.body["password"]
+        return 200, {"message": "Successfully updated database password"}
 
     @route("POST", "/v1/branches/{branch}/restore")
     def restore_branch(self, request, branch):

@@ -1,13 +1,13 @@
 //! Supabase: its Management API held to its document, and a real server behind each branch.
 
-use std::sync::Mutex;
+use std::{fs, sync::Mutex};
 
 use serde_json::json;
 
 use crate::{
     hosted::Hosted,
-    lab::{Lab, service},
-    psql::psql,
+    lab::{Lab, MIGRATE, service},
+    psql::{Idle, psql},
     standin::StandIn,
 };
 
@@ -53,6 +53,43 @@ fn a_failed_migration_is_replayed_with_the_same_login() {
     let (before, after) = project.failed_migration();
     assert_eq!(after, before);
     assert_eq!(project.standin.requests("DELETE", ""), 0);
+}
+
+#[test]
+fn a_password_is_changed_at_the_vendor_and_found_again() {
+    let project = project("supa-rotate");
+    let Hosted { lab, standin, .. } = &project;
+    lab.spec(1, "shop", MIGRATE);
+    lab.db("provision", 1, &[]).fine();
+    let first = lab.url(1);
+    let session = Idle::of(&first);
+    let said = lab.db("provision", 1, &["--rotate"]).fine().err;
+    let second = lab.url(1);
+    assert!(first != second && !said.contains(second.split([':', '@']).nth(2).unwrap()), "{said}");
+    assert!(psql(&first, "SELECT 1").unwrap_err().contains("authentication failed"));
+    session.is_ended();
+    lab.db("provision", 1, &[]).fine();
+    assert_eq!(lab.url(1), second);
+    // The vendor may go on telling the first one: a lost file, and a replay that brings it back, give another.
+    fs::remove_file(lab.env_file(1)).unwrap();
+    lab.db("provision", 1, &[]).fine();
+    let third = lab.url(1);
+    assert_eq!(psql(&third, "SELECT * FROM users").unwrap(), "1|ada");
+    let script = "psql \"$DATABASE_URL\" -qc 'CREATE TABLE half (id int)' && test -e ok || { touch ok; false; }";
+    lab.db("migrate", 1, &["--", "sh", "-c", script]).fine();
+    let fourth = lab.url(1);
+    assert!(![&first, &second, &third].contains(&&fourth));
+    assert!(psql(&first, "SELECT 1").unwrap_err().contains("authentication failed"));
+    // And where it tells the new one, that is as good.
+    standin.set(&json!({"tells_password": true}));
+    standin.fault(&json!({"match": "PATCH */database/password", "lose_answer": true}));
+    lab.db("provision", 1, &["--rotate"]).fine();
+    let fifth = lab.url(1);
+    fs::remove_file(lab.env_file(1)).unwrap();
+    lab.db("provision", 1, &[]).fine();
+    assert_eq!(lab.url(1), fifth);
+    lab.db("destroy", 1, &[]).fine();
+    standin.held_to_the_document();
 }
 
 #[test]

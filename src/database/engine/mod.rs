@@ -57,14 +57,25 @@ pub trait Engine {
     /// Makes the branch, or completes what was left half made. Returns once it can be used.
     async fn create(&self, spec: &Spec<'_>) -> Result<Branch>;
 
-    /// A login to the branch with a password that nobody had before, straight to the server: migrations need sessions of
-    /// their own.
+    /// A login to the branch, straight to the server: migrations need sessions of their own. Where the provider can, with a
+    /// password that nobody had before.
     async fn login(&self, spec: &Spec<'_>, branch: &Branch) -> Result<ConnectionUrl>;
 
     /// Ends all that [`Self::login`] made but `kept`, where each call makes a login of its own. Only one Job at a time does so,
     /// and `kept` owns then what they made.
     async fn revoke_others(&self, _branch: &Branch, _spec: &Spec<'_>, _kept: &ConnectionUrl) -> Result<()> {
         Ok(())
+    }
+
+    /// The same login with another password. `published` is what was given away before, if that is known: most providers do
+    /// not need it, since each call of [`Self::login`] makes another password.
+    async fn rotate(
+        &self,
+        spec: &Spec<'_>,
+        branch: &Branch,
+        _published: Option<&ConnectionUrl>,
+    ) -> Result<ConnectionUrl> {
+        self.login(spec, branch).await
     }
 
     /// The same login through the provider's pooler, if it has one.

@@ -5,7 +5,7 @@
 //! is called: that proves that somebody with access to the project wrote it there, and not that it was dayfly.
 //!
 //! A branch has a login that the vendor makes for it alone, and that is the one that is given away: what another role makes,
-//! Supabase's own API could not reach. There is no lease: the sweep is what ends a branch.
+//! Supabase's own API could not reach. The vendor tells it, and changes it. There is no lease: the sweep is what ends a branch.
 
 use std::time::{Duration, SystemTime};
 
@@ -18,7 +18,7 @@ use serde_json::json;
 use super::{Baseline, Branch, ConnectionUrl, Engine, Log, Mark, Pauses, Session, Spec, refuse};
 use crate::database::{
     http::{Api, is_ambiguous, status},
-    session,
+    random, session,
 };
 
 /// The variable with an access token.
@@ -26,7 +26,7 @@ pub const TOKEN: &str = "SUPABASE_ACCESS_TOKEN";
 
 const API: &str = "https://api.supabase.com";
 
-/// How long a reset may take to begin.
+/// How long a reset may take to begin, and a new password to be known.
 const BEGINNING: Duration = Duration::from_secs(20);
 
 pub struct Supabase {
@@ -61,6 +61,9 @@ struct Preview {
 /// Its server. The login is there once the server is.
 #[derive(Debug, Deserialize)]
 struct Detail {
+    /// Of the branch as a project.
+    #[serde(rename = "ref")]
+    reference: String,
     status: String,
     #[serde(default)]
     db_host: String,
@@ -218,6 +221,40 @@ impl Engine for Supabase {
         };
         let url = ConnectionUrl::parse(&format!("postgres://{db_host}:{db_port}/"), "the branch's address")?;
         Ok(url.with_login(&user, &password, "postgres"))
+    }
+
+    async fn rotate(
+        &self,
+        spec: &Spec<'_>,
+        branch: &Branch,
+        published: Option<&ConnectionUrl>,
+    ) -> Result<ConnectionUrl> {
+        let Detail { reference, .. } = self.detail(&branch.id).await?;
+        if reference == self.project {
+            refuse!("the branch `{}` is the project itself: its password was not changed", branch.name);
+        }
+        let password = random::password();
+        let path = format!("/v1/projects/{reference}/database/password");
+        self.api
+            .patch(&path, &json!({"password": password}))
+            .await
+            .context("the branch's password cannot be changed")?;
+        let url = match published {
+            Some(url) => url.clone(),
+            None => self.login(spec, branch).await?,
+        };
+        let url = url.with_login(&url.user(), &password, &url.database());
+        // Whether the answer comes before the server knows it, the vendor does not say.
+        let mut pauses = Pauses::short();
+        let known = async {
+            while session::open_if_accepted(&url, &self.log).await?.is_none() {
+                self.log.doing("waiting for the server to take the new password");
+                pauses.wait().await;
+            }
+            anyhow::Ok(())
+        };
+        tokio::time::timeout(BEGINNING, known).await.unwrap_or(Ok(()))?;
+        Ok(url)
     }
 
     async fn reset(&self, spec: &Spec<'_>, branch: &Branch) -> Result<Branch> {

@@ -106,6 +106,9 @@ pub trait Session {
     /// Takes a lock that ends with this session. `false`: another session has it.
     async fn try_lock(&mut self, name: &str) -> Result<bool>;
 
+    /// Ends all other sessions of this login.
+    async fn end_others(&mut self) -> Result<()>;
+
     /// Leaves nothing of rows that were changed or removed, and makes those that are there final, before a baseline is marked.
     async fn settle(&mut self, log: &Log) -> Result<()>;
 }

@@ -267,6 +267,20 @@ impl Session for MysqlSession {
         Ok(got.flatten() == Some(1))
     }
 
+    async fn end_others(&mut self) -> Result<()> {
+        let sql = "SELECT id FROM information_schema.processlist
+             WHERE user = substring_index(user(), '@', 1) AND id <> connection_id()";
+        let ids: Vec<u64> = self.conn.query(sql).await.map_err(plain)?;
+        for id in ids {
+            match self.conn.query_drop(format!("KILL {id}")).await {
+                // It ended by itself: there is no such thread.
+                Err(Error::Server(error)) if error.code == 1094 => {}
+                result => result.map_err(plain)?,
+            }
+        }
+        Ok(())
+    }
+
     async fn settle(&mut self, _: &Log) -> Result<()> {
         // dayfly's own copies are made of rows, and not of files: neither old versions of rows nor histograms are in them.
         Ok(())

@@ -241,6 +241,13 @@ impl Session for PostgresSession {
         Ok(row.get(0))
     }
 
+    async fn end_others(&mut self) -> Result<()> {
+        // A preview's role works as the role that owns the baseline's objects, which may not end the preview's sessions.
+        let sql = "SET ROLE NONE; SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+             WHERE usename = session_user AND pid <> pg_backend_pid() AND backend_type = 'client backend'; RESET ROLE";
+        self.client.batch_execute(sql).await.map_err(plain)
+    }
+
     async fn settle(&mut self, log: &Log) -> Result<()> {
         residue::remove(&self.client, log).await
     }

@@ -4,7 +4,7 @@
 //! `VACUUM` gives the space of dead rows back without overwriting it, and `ANALYZE` keeps the statistics of a table that is
 //! empty by now. So every table is written anew, and statistics that nobody renewed are removed.
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use tokio_postgres::Client;
 
 use super::postgres::{identifier, literal, plain};
@@ -13,7 +13,8 @@ use crate::database::{failure::refuse, log::Log, retry::Pauses};
 /// Tables with rows of somebody's, as `c` in schema `n`.
 const TABLES: &str = "pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE c.relkind IN ('r', 'm') AND c.relpersistence <> 't'
-      AND (n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' OR c.oid = 'pg_largeobject'::regclass)";
+      AND (n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+        OR c.oid = 'pg_largeobject'::regclass AND pg_relation_size(c.oid) > 0)";
 
 /// The catalogue's own tables with values from rows.
 const STATISTICS: &str = "pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -36,13 +37,19 @@ pub(super) async fn remove(client: &Client, log: &Log) -> Result<()> {
     // This also marks pages as visible to all, which a rewrite does not: else the first to read them in a branch would write.
     client.batch_execute("VACUUM (FREEZE, ANALYZE)").await.map_err(plain)?;
     forget_statistics(client).await?;
-    rewrite(client, STATISTICS, log).await
+    let refused = names(client, &format!("{STATISTICS} AND NOT {MAY}")).await?;
+    if !refused.is_empty() {
+        log.warn(format!(
+            "old statistics may still be in the files of {}, for whoever can read files: only the database's owner may write it anew",
+            refused.join(", ")
+        ));
+    }
+    rewrite(client, &format!("{STATISTICS} AND {MAY}"), log).await
 }
 
 /// Writes tables anew, without any row that was dead before this was called: again, while somebody could still see such a row.
 async fn rewrite(client: &Client, tables: &str, log: &Log) -> Result<()> {
-    let now: String =
-        client.query_one("SELECT (txid_current() % 4294967296)::text", &[]).await.map_err(plain)?.get(0);
+    let now: String = client.query_one("SELECT (txid_current() % 4294967296)::text", &[]).await.map_err(plain)?.get(0);
     let mut left = names(client, tables).await?;
     let mut pauses = Pauses::short();
     loop {
@@ -159,11 +166,17 @@ async fn forget_extended(client: &Client) -> Result<()> {
         if has_rows.get(0) {
             continue;
         }
-        let oid = format!("(SELECT oid FROM pg_statistic_ext WHERE format('%I.%I', stxnamespace::regnamespace, stxname) = {})", literal(&name));
+        let oid = format!(
+            "(SELECT oid FROM pg_statistic_ext WHERE format('%I.%I', stxnamespace::regnamespace, stxname) = {})",
+            literal(&name)
+        );
         let sql = format!("DELETE FROM pg_statistic_ext_data WHERE stxoid = {oid}");
-        client.batch_execute(&sql).await.map_err(plain).with_context(|| {
-            format!("the statistics {name} still hold values of rows that are gone: `DROP STATISTICS {name}` in the baseline, then call this again")
-        })?;
+        if let Err(error) = client.batch_execute(&sql).await {
+            refuse!(
+                "the statistics {name} still hold values of rows that are gone ({:#}): `DROP STATISTICS {name}` in the baseline, then call this again",
+                plain(error)
+            );
+        }
     }
     Ok(())
 }
