@@ -27,6 +27,12 @@ pub(crate) fn psql(url: &str, sql: &str) -> Result<String, String> {
     if output.status.success() { Ok(text(output.stdout)) } else { Err(text(output.stderr)) }
 }
 
+/// A baseline in which live rows were masked or removed after the planner had looked at them.
+pub(crate) const MASKED_IN_PLACE: &str =
+    "CREATE TABLE people AS SELECT n AS id, 'ada' || n % 7 || '@corp.test' AS mail FROM generate_series(1, 500) n;
+    CREATE TABLE logins AS SELECT * FROM people; ANALYZE people; ANALYZE logins;
+    UPDATE people SET mail = 'person' || id || '@example.com'; DELETE FROM logins";
+
 /// The same server and login, another database.
 pub(crate) fn with_database(url: &str, database: &str) -> String {
     let (head, query) = url.split_once('?').map_or((url, String::new()), |(head, query)| (head, format!("?{query}")));

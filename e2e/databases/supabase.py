@@ -41,7 +41,7 @@ class Supabase(Api):
         return {"message": message}
 
     def state(self):
-        return {"branches": [{**b["public"], "detail": {k: v for k, v in b["detail"].items() if k != "db_pass"}} for b in self.branches.values()]}
+        return {"project_port": self.project.port, "branches": [{**b["public"], "detail": {k: v for k, v in b["detail"].items() if k != "db_pass"}} for b in self.branches.values()]}
 
     def close(self):
         for instance in [b["instance"] for b in self.branches.values()] + [self.project]:
@@ -56,9 +56,14 @@ class Supabase(Api):
         self.branches[public["id"]] = {"public": public, "detail": {**detail, "status": "ACTIVE_HEALTHY"}, "instance": None, "ready_at": None}
 
     def control(self, action, argument):
-        """project: SQL   run in the project's own database, which branches with data copy"""
+        """
+        project: SQL   run in the project's own database, which branches with data copy, and which isn't running otherwise
+        up: BOOL       whether that database runs: only while it doesn't is it copied here
+        """
         if action == "project":
             self.project.filled(argument)
+        elif action == "up":
+            self.project.start() if argument else self.project.stop()
         else:
             super().control(action, argument)
 

@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::{
     hosted::Hosted,
     lab::{Lab, MIGRATE, service},
-    psql::{Idle, psql},
+    psql::{Idle, MASKED_IN_PLACE, psql},
     standin::StandIn,
 };
 
@@ -162,4 +162,37 @@ fn faults_on_the_way_leave_one_branch() {
 #[test]
 fn killed_and_raced_calls_end_the_same() {
     project("supa-killed").killed_and_raced(&[30, 150, 400, 800, 1300]);
+}
+
+#[test]
+fn a_prepared_project_is_marked_and_only_its_data_is_copied() {
+    let project = project("supa-baseline");
+    let Hosted { lab, standin, .. } = &project;
+    // Who owns the project's database is no superuser.
+    let owner =
+        "CREATE ROLE project_owner LOGIN PASSWORD 'of-the-project'; ALTER DATABASE postgres OWNER TO project_owner;
+        ALTER TABLE people OWNER TO project_owner; ALTER TABLE logins OWNER TO project_owner";
+    standin.control(&json!({"project": format!("{MASKED_IN_PLACE}; {owner}")}));
+    let sane = baselines("sanitized: {by: masking-job, maxAge: 2d}");
+    let prepare = |lab: &Lab| lab.dayfly(&["db", "prepare-baseline", "--guardrails", &lab.guardrails_path(), "shop"]);
+    prepare(lab).refused("nothing to prepare");
+    lab.guardrails(&sane, "");
+    let run = prepare(lab);
+    assert!(run.code == Some(2) && run.err.contains("only DAYFLY_DATABASE_ADMIN_URL can lead"), "{}", run.err);
+
+    let port = standin.control(&json!({"up": true}))["project_port"].clone();
+    let admin = format!("postgres://project_owner:of-the-project@127.0.0.1:{port}/postgres");
+    let token = service("DAYFLY_TEST_SUPABASE_TOKEN");
+    let keys = [("DAYFLY_DATABASE_ADMIN_URL", &*admin), ("SUPABASE_ACCESS_TOKEN", &token)];
+    let platform = Lab::new("supa-baseline-platform", &sane, &keys);
+    let said = prepare(&platform).fine().err;
+    assert!(said.contains("let nobody write live data") && !said.contains("of-the-project"), "{said}");
+    standin.control(&json!({"up": false}));
+    lab.spec(1, "shop", "");
+    lab.db("provision", 1, &[]).fine();
+    assert_eq!(psql(&lab.url(1), "SELECT made_by FROM dayfly.baseline").unwrap(), "masking-job");
+    let statistics = "SELECT count(*) FROM pg_stats WHERE most_common_vals::text LIKE '%corp.test%'";
+    assert_eq!(psql(&lab.url(1), statistics).unwrap(), "0");
+    lab.db("destroy", 1, &[]).fine();
+    standin.held_to_the_document();
 }

@@ -246,7 +246,9 @@ impl Engine for CrunchyBridge {
 
     async fn freeze_baseline(&self) -> Result<()> {
         // A fork has what the backup has: it must be made after this.
-        self.log.info("forks come from the cluster's backup: wait until one is newer than this, then branch");
+        self.log.info(
+            "nothing can be frozen there, and forks come from the cluster's backup: let nobody write to it any more, wait until a backup is newer than this, then branch",
+        );
         Ok(())
     }
 }

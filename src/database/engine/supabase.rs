@@ -285,6 +285,11 @@ impl Engine for Supabase {
     }
 
     async fn open_baseline(&self) -> Result<Box<dyn Session>> {
+        if !self.with_data {
+            refuse!(
+                "a branch of this baseline is made from the project's migrations, and has nothing of its data: there is nothing to prepare, unless it is `sanitized`"
+            );
+        }
         let Some(admin) = &self.admin else {
             bail!("only DAYFLY_DATABASE_ADMIN_URL can lead to the project's own server: set it for this command");
         };
@@ -292,7 +297,9 @@ impl Engine for Supabase {
     }
 
     async fn freeze_baseline(&self) -> Result<()> {
-        // A branch has what the project has in that moment.
+        self.log.info(
+            "a branch has what the project has in that moment, and nothing can be frozen there: let nobody write live data to it any more",
+        );
         Ok(())
     }
 }

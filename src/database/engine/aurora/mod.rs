@@ -292,7 +292,9 @@ impl Engine for Aurora {
     }
 
     async fn freeze_baseline(&self) -> Result<()> {
-        // A clone has what the cluster has in that moment: nothing is to be made of it beforehand.
+        self.log.info(
+            "a clone has what the cluster has in that moment, and nothing can be frozen there: let nobody write to it any more",
+        );
         Ok(())
     }
 }
