@@ -242,7 +242,7 @@ fn two_hundred_previews_come_and_go_and_nothing_stays() {
     sql("", &format!("COMMENT ON DATABASE {database} IS 'dayfly: somebody wrote this by hand'"));
     sql("", &format!("DROP ROLE IF EXISTS {role}"));
     sql("", &format!("CREATE ROLE {role}"));
-    let lives = |number: usize| number % 10 == 0;
+    let lives = |number: usize| number.is_multiple_of(10);
     let taken = &previews[10].environment;
     apply(&[secret(taken, "main-direct"), secret(&previews[20].environment, "theirs")]);
     let foreign_secrets = || {
@@ -273,7 +273,7 @@ fn two_hundred_previews_come_and_go_and_nothing_stays() {
     }
     for (index, preview) in rendered.iter().enumerate() {
         let job = name(&preview.provision);
-        if index % 2 == 0 {
+        if index.is_multiple_of(2) {
             let pods = format!("job-name={job}");
             kubectl(&[
                 "delete",
