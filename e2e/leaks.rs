@@ -126,6 +126,7 @@ impl Jobs {
     }
 
     /// Runs processes, and gives how each ended.
+    #[allow(clippy::unused_self, reason = "the Pod must be there")]
     fn run(&self, jobs: &[Value]) -> BTreeMap<String, Value> {
         let input: String = jobs.iter().fold(String::new(), |all, job| format!("{all}{job}\n"));
         let out = must("kubectl", &["exec", "-i", "-n", OPERATIONS, Self::POD, "--", "/standin", "jobs"], &input);
@@ -214,6 +215,7 @@ fn secret(namespace: &str, name: &str) -> Value {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, clippy::print_stdout, reason = "one story, told as it goes on")]
 fn two_hundred_previews_come_and_go_and_nothing_stays() {
     world::prepare();
     // Other tests' sweeps would take what this one counts.
