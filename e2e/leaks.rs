@@ -126,6 +126,7 @@ impl Jobs {
     }
 
     /// Runs processes, and gives how each ended.
+    #[allow(clippy::unused_self, reason = "the Pod must be there")]
     fn run(&self, jobs: &[Value]) -> BTreeMap<String, Value> {
         let input: String = jobs.iter().fold(String::new(), |all, job| format!("{all}{job}\n"));
         let out = must("kubectl", &["exec", "-i", "-n", OPERATIONS, Self::POD, "--", "/standin", "jobs"], &input);
@@ -214,6 +215,7 @@ fn secret(namespace: &str, name: &str) -> Value {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, clippy::print_stdout, reason = "one story, told as it goes on")]
 fn two_hundred_previews_come_and_go_and_nothing_stays() {
     world::prepare();
     // Other tests' sweeps would take what this one counts.
@@ -242,7 +244,7 @@ fn two_hundred_previews_come_and_go_and_nothing_stays() {
     sql("", &format!("COMMENT ON DATABASE {database} IS 'dayfly: somebody wrote this by hand'"));
     sql("", &format!("DROP ROLE IF EXISTS {role}"));
     sql("", &format!("CREATE ROLE {role}"));
-    let lives = |number: usize| number % 10 == 0;
+    let lives = |number: usize| number.is_multiple_of(10);
     let taken = &previews[10].environment;
     apply(&[secret(taken, "main-direct"), secret(&previews[20].environment, "theirs")]);
     let foreign_secrets = || {
@@ -273,7 +275,7 @@ fn two_hundred_previews_come_and_go_and_nothing_stays() {
     }
     for (index, preview) in rendered.iter().enumerate() {
         let job = name(&preview.provision);
-        if index % 2 == 0 {
+        if index.is_multiple_of(2) {
             let pods = format!("job-name={job}");
             kubectl(&[
                 "delete",

@@ -70,7 +70,7 @@ fn a_rotated_password_works_until_the_next_and_is_found_again() {
     let second = lab.url(1);
     assert!(first != second && !said.contains(second.split([':', '@']).nth(2).unwrap()), "{said}");
     assert!(psql(&first, "SELECT 1").unwrap_err().contains("authentication failed"));
-    session.is_ended();
+    session.ended();
     // Kept, and found again, also if the last call was killed before it wrote it down.
     lab.db("provision", 1, &[]).fine();
     assert_eq!(lab.url(1), second);

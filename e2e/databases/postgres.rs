@@ -154,7 +154,7 @@ fn credentials_stay_while_they_work_and_are_made_anew_when_they_do_not() {
     assert_eq!(lab.url(1), first);
     let session = Idle::of(&first);
     lab.db("provision", 1, &["--rotate"]).fine();
-    session.is_ended();
+    session.ended();
     let rotated = lab.url(1);
     assert_ne!(rotated, first);
     assert!(psql(&first, "SELECT 1").is_err());

@@ -75,7 +75,7 @@ impl Idle {
 
     /// It ended, and not by itself.
     #[track_caller]
-    pub(crate) fn is_ended(mut self) {
+    pub(crate) fn ended(mut self) {
         let end = Instant::now() + Duration::from_secs(5);
         while self.0.try_wait().unwrap().is_none() {
             assert!(Instant::now() < end, "the session goes on");

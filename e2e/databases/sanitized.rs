@@ -104,13 +104,13 @@ fn the_renderer_refuses_what_no_trusted_key_signed() {
 /// A branch of somebody's own comes from the same guardrails, and from no renderer.
 #[test]
 fn a_branch_of_ones_own_is_held_to_the_same_rules() {
-    let server = Server::new("DAYFLY_TEST_POSTGRES18", "held", CUSTOMERS);
-    let lab = server.lab("held", SANITIZED);
+    let server = Server::new("DAYFLY_TEST_POSTGRES18", "ruled", CUSTOMERS);
+    let lab = server.lab("ruled", SANITIZED);
     let (file, public) = key(&lab, "key.pem");
     let guardrails = lab.guardrails_path();
     let call = |command: &str| {
-        let own = ["--baseline", "shop", "--guardrails", &guardrails, "--environment", "held-pr-ada"];
-        lab.dayfly(&[&["db", command], &own[..], &["--env-file", "held.env"]].concat())
+        let own = ["--baseline", "shop", "--guardrails", &guardrails, "--environment", "ruled-pr-ada"];
+        lab.dayfly(&[&["db", command], &own[..], &["--env-file", "ruled.env"]].concat())
     };
     let envelope = prepare(&lab, &["--sign", &file]).fine().out;
     let attested = format!("sanitized: {{by: masking-job, maxAge: 1h, attestation: {}}}", envelope.trim());
@@ -121,7 +121,7 @@ fn a_branch_of_ones_own_is_held_to_the_same_rules() {
         (bare, "", "error[baseline-not-sanitized]"),
         (server.entry(SANITIZED), &*keys, "error[baseline-not-attested]"),
         (server.entry(&unsigned), &*keys, "error[baseline-not-attested]"),
-        (server.entry(SANITIZED).replace("database: held_baseline, ", ""), "", "error[baseline-incomplete]"),
+        (server.entry(SANITIZED).replace("database: ruled_baseline, ", ""), "", "error[baseline-incomplete]"),
     ];
     for (entry, keys, why) in refusals {
         lab.guardrails(&entry, keys);
@@ -130,7 +130,7 @@ fn a_branch_of_ones_own_is_held_to_the_same_rules() {
             assert!(run.err.contains("guardrails.yaml:"), "the place is not in: {}", run.err);
         }
     }
-    assert_eq!(server.left("held"), "");
+    assert_eq!(server.left("ruled"), "");
     lab.guardrails(&server.entry(&attested), &keys);
     call("provision").fine();
     // Whatever became of the baseline: what is there goes.
@@ -142,7 +142,7 @@ fn a_branch_of_ones_own_is_held_to_the_same_rules() {
     let run = call("provision").fine();
     assert!(run.err.contains("warning[attestation-unchecked]"), "{}", run.err);
     call("destroy").fine();
-    assert_eq!(server.left("held"), "");
+    assert_eq!(server.left("ruled"), "");
 }
 
 /// A spec comes from the renderer, and is checked nevertheless.

@@ -67,7 +67,7 @@ fn a_password_is_changed_at_the_vendor_and_found_again() {
     let second = lab.url(1);
     assert!(first != second && !said.contains(second.split([':', '@']).nth(2).unwrap()), "{said}");
     assert!(psql(&first, "SELECT 1").unwrap_err().contains("authentication failed"));
-    session.is_ended();
+    session.ended();
     lab.db("provision", 1, &[]).fine();
     assert_eq!(lab.url(1), second);
     // The vendor may go on telling the first one: a lost file, and a replay that brings it back, give another.
