@@ -214,6 +214,7 @@ fn spec_of(case: &Case) -> Value {
 #[test]
 fn the_sweeper_reclaims_what_no_preview_has() {
     let environment = OPEN.get();
+    let _alone = operations::sweeping();
     let gone = "storefront-pr-299";
     let foreign = "storefront_pr_298_main_aaaaaaaa";
     sql("", &format!("DROP DATABASE IF EXISTS {foreign}"));

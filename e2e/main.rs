@@ -7,6 +7,7 @@ mod argo; // an environment Application, and what Argo CD says of it
 mod case; // a folder of testdata
 mod database; // branches: whose rows are read, who is kept out, what fails and what converges
 mod kube; // objects in the cluster
+mod leaks; // two hundred previews killed and closed, and nothing stays
 mod lifecycle; // synced in order, no difference for ever, pushed to, deleted without a trace
 mod operations; // the platform's part in databases
 mod pods; // connections and Pods tried inside the environment

@@ -1,6 +1,8 @@
 //! The platform's part in databases: deploy/operations as it is, the shared server with its baselines, and dayfly's own commands
 //! beside them.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use serde_json::{Value, json};
 
 use crate::kube::{apply, delete, documents, get, kind, kubectl, name, text};
@@ -76,6 +78,12 @@ pub(crate) fn command_there(job: &str, command: &[&str]) -> String {
         "metadata": {"name": job, "namespace": OPERATIONS, "labels": {OWN: "true"}}, "spec": spec,
     })]);
     completed(job)
+}
+
+/// A test that sweeps has the server's orphans for itself until it is through.
+pub(crate) fn sweeping() -> MutexGuard<'static, ()> {
+    static ONE: Mutex<()> = Mutex::new(());
+    ONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Runs the sweeper as its schedule would.

@@ -100,10 +100,14 @@ class Aurora(Api):
     def control(self, action, argument):
         """
         source: SQL      run in the baseline cluster, which isn't running otherwise
+        up: BOOL         whether the baseline cluster runs: only while it doesn't can it be cloned here
         foreign: NAME    somebody else's clone of it, without an instance
         """
         if action == "source":
             self.clusters["baseline"]["instance"].filled(argument)
+        elif action == "up":
+            instance = self.clusters["baseline"]["instance"]
+            instance.start() if argument else instance.stop()
         elif action == "foreign":
             wanted = {"DBClusterIdentifier": argument, "SourceDBClusterIdentifier": "baseline"}
             self.rds().restore_db_cluster_to_point_in_time(**wanted, RestoreType="copy-on-write", UseLatestRestorableTime=True)

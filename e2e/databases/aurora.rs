@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::{
     hosted::Hosted,
     lab::{Lab, output, service},
-    psql::psql,
+    psql::{MASKED_IN_PLACE, psql},
     standin::StandIn,
 };
 
@@ -16,15 +16,19 @@ static ALONE: Mutex<()> = Mutex::new(());
 const SEED: &str = "CREATE TABLE users (id bigint PRIMARY KEY, name text); INSERT INTO users VALUES (1, 'ada');
     CREATE TYPE mood AS ENUM ('good'); CREATE VIEW names AS SELECT name FROM users";
 
-fn rds(policy: &str, more: &[(&str, &str)]) -> Hosted {
-    let standin = StandIn::new("AURORA", ("x-none", String::new()), &ALONE);
-    standin.control(&json!({"source": SEED}));
-    let baselines = format!(
-        "shop: {{provider: aurora, api: '{}', region: {}, parent: {}, database: postgres, size: db.t4g.medium, synthetic: {{by: seeds}}, endpoint: {{cidrs: [10.0.0.0/8], port: 5432}}}}",
+fn baselines(standin: &StandIn, safe: &str) -> String {
+    format!(
+        "shop: {{provider: aurora, api: '{}', region: {}, parent: {}, database: postgres, size: db.t4g.medium, {safe}, endpoint: {{cidrs: [10.0.0.0/8], port: 5432}}}}",
         standin.api,
         service("DAYFLY_TEST_AURORA_REGION"),
         service("DAYFLY_TEST_AURORA_CLUSTER"),
-    );
+    )
+}
+
+fn rds(policy: &str, more: &[(&str, &str)]) -> Hosted {
+    let standin = StandIn::new("AURORA", ("x-none", String::new()), &ALONE);
+    standin.control(&json!({"source": SEED}));
+    let baselines = baselines(&standin, "synthetic: {by: seeds}");
     let admin = format!("postgres://{}@127.0.0.1:1/postgres", service("DAYFLY_TEST_AURORA_MASTER"));
     let mut variables = vec![("DAYFLY_DATABASE_ADMIN_URL", admin.as_str())];
     let (id, key) = (service("DAYFLY_TEST_AURORA_KEY_ID"), service("DAYFLY_TEST_AURORA_KEY"));
@@ -191,4 +195,32 @@ fn faults_on_the_way_leave_one_cluster() {
 #[test]
 fn killed_and_raced_calls_end_the_same() {
     rds("rds-killed", &[]).killed_and_raced(&[40, 200, 500, 900, 1400, 2200]);
+}
+
+#[test]
+fn a_prepared_baseline_is_marked_and_only_that_is_cloned() {
+    let Hosted { lab, standin, .. } = rds("rds-baseline", &[]);
+    standin.control(&json!({"source": MASKED_IN_PLACE}));
+    let sane = baselines(&standin, "sanitized: {by: masking-job, maxAge: 2d}");
+    lab.guardrails(&sane, "");
+    lab.spec(1, "shop", "");
+    lab.db("provision", 1, &[]).refused("was never prepared");
+    standin.control(&json!({"up": true}));
+    let port = standin.state()["clusters"]["baseline"]["port"].as_u64().unwrap();
+    let admin = format!("postgres://{}@127.0.0.1:{port}/postgres", service("DAYFLY_TEST_AURORA_MASTER"));
+    let (id, key) = (service("DAYFLY_TEST_AURORA_KEY_ID"), service("DAYFLY_TEST_AURORA_KEY"));
+    let keys = [("DAYFLY_DATABASE_ADMIN_URL", &*admin), ("AWS_ACCESS_KEY_ID", &id), ("AWS_SECRET_ACCESS_KEY", &key)];
+    let platform = Lab::new("rds-baseline-platform", &sane, &keys);
+    let path = platform.guardrails_path();
+    let said = platform.dayfly(&["db", "prepare-baseline", "--guardrails", &path, "shop"]).fine().err;
+    assert!(said.contains("let nobody write to it") && !said.contains("baseline-master-password"), "{said}");
+    standin.control(&json!({"up": false}));
+    lab.db("provision", 1, &[]).fine();
+    assert_eq!(psql(&lab.url(1), "SELECT made_by FROM dayfly.baseline").unwrap(), "masking-job");
+    assert_eq!(
+        psql(&lab.url(1), "SELECT count(*) FROM pg_stats WHERE most_common_vals::text LIKE '%corp.test%'").unwrap(),
+        "0"
+    );
+    lab.db("destroy", 1, &[]).fine();
+    assert!(standin.state()["clusters"].as_object().unwrap().len() == 1);
 }

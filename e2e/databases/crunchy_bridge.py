@@ -49,10 +49,19 @@ class CrunchyBridge(Api):
         source["state"] = "ready"
 
     def control(self, action, argument):
-        """source: SQL   run in the cluster `baseline`, which isn't running otherwise"""
-        if action != "source":
+        """
+        source: SQL   run in the cluster `baseline`, which isn't running otherwise
+        up: BOOL      whether that cluster runs: only while it doesn't can it be forked here
+        """
+        baseline = next(c for c in self.clusters.values() if c["public"]["name"] == "baseline")
+        if action == "source":
+            baseline["instance"].filled(argument)
+        elif action == "up" and argument:
+            self.start(baseline)
+        elif action == "up":
+            baseline["instance"].stop()
+        else:
             super().control(action, argument)
-        next(c for c in self.clusters.values() if c["public"]["name"] == "baseline")["instance"].filled(argument)
 
     def tick(self):
         for cluster in self.clusters.values():
@@ -75,8 +84,11 @@ class CrunchyBridge(Api):
         instance = cluster["instance"].start()
         cluster["roles"] = {"postgres": password(), "application": password()}
         # The server's own superuser is the stand-in's; everybody here must show a password.
-        instance.run(f"CREATE ROLE application LOGIN PASSWORD '{cluster['roles']['application']}'", "GRANT ALL ON DATABASE postgres TO application")
-        instance.run(f"CREATE ROLE bridge_postgres LOGIN SUPERUSER PASSWORD '{cluster['roles']['postgres']}'")
+        for role, real, more in (("application", "application", ""), ("postgres", "bridge_postgres", "SUPERUSER")):
+            # A fork of a cluster that ran has them.
+            instance.run(f"DO $$ BEGIN CREATE ROLE {real} LOGIN {more}; EXCEPTION WHEN duplicate_object THEN NULL; END $$")
+            instance.run(f"ALTER ROLE {real} PASSWORD '{cluster['roles'][role]}'")
+        instance.run("GRANT ALL ON DATABASE postgres TO application")
         instance.run("GRANT ALL ON SCHEMA public TO application", own_all("application"))
         cluster["state"] = "ready"
 

@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::{
     hosted::Hosted,
     lab::{Lab, service},
-    psql::psql,
+    psql::{MASKED_IN_PLACE, psql},
     standin::StandIn,
 };
 
@@ -15,16 +15,20 @@ static ALONE: Mutex<()> = Mutex::new(());
 
 const SEED: &str = "CREATE TABLE users (id bigint PRIMARY KEY, name text); INSERT INTO users VALUES (1, 'ada')";
 
+fn baselines(standin: &StandIn, parent: &str, safe: &str) -> String {
+    format!(
+        "shop: {{provider: crunchy-bridge, api: '{}', project: {}, parent: {parent}, database: postgres, size: hobby-2, {safe}}}",
+        standin.api,
+        service("DAYFLY_TEST_CRUNCHY_BRIDGE_TEAM"),
+    )
+}
+
 fn team(policy: &str) -> Hosted {
     let key = service("DAYFLY_TEST_CRUNCHY_BRIDGE_KEY");
     let standin = StandIn::new("CRUNCHY_BRIDGE", ("Authorization", format!("Bearer {key}")), &ALONE);
     let state = standin.control(&json!({"source": SEED}));
     let parent = state["clusters"][0]["id"].as_str().unwrap().to_owned();
-    let baselines = format!(
-        "shop: {{provider: crunchy-bridge, api: '{}', project: {}, parent: {parent}, database: postgres, size: hobby-2, synthetic: {{by: seeds}}}}",
-        standin.api,
-        service("DAYFLY_TEST_CRUNCHY_BRIDGE_TEAM"),
-    );
+    let baselines = baselines(&standin, &parent, "synthetic: {by: seeds}");
     let lab = Lab::new(policy, &baselines, &[("CRUNCHY_BRIDGE_API_KEY", &key)]);
     // The first one is the baseline.
     Hosted::new(lab, standin, &[&key], |state| state["clusters"].as_array().unwrap()[1..].to_vec())
@@ -99,4 +103,28 @@ fn faults_on_the_way_leave_one_fork() {
 fn killed_and_raced_calls_end_the_same() {
     // Names need not be unique there: all but one of the forks that a race makes are removed again.
     team("bridge-killed").killed_and_raced(&[30, 150, 400, 800, 1400]);
+}
+
+#[test]
+fn a_prepared_baseline_is_marked_and_only_that_is_forked() {
+    let team = team("bridge-baseline");
+    let Hosted { lab, standin, .. } = &team;
+    let state = standin.state();
+    let parent = state["clusters"][0]["id"].as_str().unwrap();
+    standin.control(&json!({"source": MASKED_IN_PLACE}));
+    lab.guardrails(&baselines(standin, parent, "sanitized: {by: masking-job, maxAge: 2d}"), "");
+    lab.spec(1, "shop", "");
+    lab.db("provision", 1, &[]).refused("was never prepared");
+    assert!(team.branches().is_empty(), "what may hold live data does not stay");
+    standin.control(&json!({"up": true}));
+    let path = lab.guardrails_path();
+    let said = lab.dayfly(&["db", "prepare-baseline", "--guardrails", &path, "shop"]).fine().err;
+    assert!(said.contains("wait until a backup is newer"), "{said}");
+    standin.control(&json!({"up": false}));
+    lab.db("provision", 1, &[]).fine();
+    assert_eq!(psql(&lab.url(1), "SELECT made_by FROM dayfly.baseline").unwrap(), "masking-job");
+    let statistics = "SELECT count(*) FROM pg_stats WHERE most_common_vals::text LIKE '%corp.test%'";
+    assert_eq!(psql(&lab.url(1), statistics).unwrap(), "0");
+    lab.db("destroy", 1, &[]).fine();
+    standin.held_to_the_document();
 }

@@ -1,13 +1,13 @@
 //! The `DBLab` Engine: its API held to its document, and a real server behind each clone. One test at a time has the stand-in.
 
-use std::{sync::Mutex, thread, time::Duration};
+use std::{fs, sync::Mutex, thread, time::Duration};
 
 use serde_json::json;
 
 use crate::{
     hosted::Hosted,
-    lab::{Lab, service},
-    psql::psql,
+    lab::{Lab, MIGRATE, service},
+    psql::{Idle, psql},
     standin::StandIn,
 };
 
@@ -41,7 +41,6 @@ fn the_whole_way() {
     let hosted = engine("dblab-way");
     let (one, _) = hosted.two_previews("ALTER TABLE users ADD mail text", &["DBLAB_VERIFICATION_TOKEN"]);
     assert_eq!(psql(&one, "SELECT rolsuper FROM pg_roles WHERE rolname = current_user").unwrap(), "f");
-    hosted.lab.db("provision", 1, &["--rotate"]).refused("keeps a branch's password");
     hosted.lost_credentials();
     let list = hosted.listed_and_swept();
     assert_eq!(list[0]["owner"], "dayfly:dblab-way:dblab-way-pr-1");
@@ -57,6 +56,51 @@ fn a_failed_migration_gets_a_clean_clone_with_the_same_login() {
     assert_eq!(after, before);
     assert_eq!(engine.standin.requests("POST", "/reset"), 1);
     assert_eq!(engine.standin.requests("DELETE", ""), 0);
+}
+
+#[test]
+fn a_rotated_password_works_until_the_next_and_is_found_again() {
+    let engine = engine("dblab-rotate");
+    let Hosted { lab, standin, .. } = &engine;
+    lab.spec(1, "shop", MIGRATE);
+    lab.db("provision", 1, &[]).fine();
+    let first = lab.url(1);
+    let session = Idle::of(&first);
+    let said = lab.db("provision", 1, &["--rotate"]).fine().err;
+    let second = lab.url(1);
+    assert!(first != second && !said.contains(second.split([':', '@']).nth(2).unwrap()), "{said}");
+    assert!(psql(&first, "SELECT 1").unwrap_err().contains("authentication failed"));
+    session.ended();
+    // Kept, and found again, also if the last call was killed before it wrote it down.
+    lab.db("provision", 1, &[]).fine();
+    assert_eq!(lab.url(1), second);
+    let text = fs::read_to_string(lab.env_file(1)).unwrap();
+    fs::remove_file(lab.env_file(1)).unwrap();
+    lab.db("provision", 1, &[]).fine();
+    assert_eq!(lab.url(1), second);
+    lab.db("provision", 1, &["--rotate"]).fine();
+    let third = lab.url(1);
+    fs::write(lab.env_file(1), text).unwrap();
+    lab.db("provision", 1, &[]).fine();
+    let fourth = lab.url(1);
+    assert!(psql(&third, "SELECT 1").is_err() && psql(&fourth, "SELECT 1").is_ok());
+    // The engine resets a clone to its first password: whoever had that is out again.
+    let script = "psql \"$DATABASE_URL\" -qc 'CREATE TABLE half (id int)' && test -e ok || { touch ok; false; }";
+    lab.db("migrate", 1, &["--", "sh", "-c", script]).fine();
+    let fifth = lab.url(1);
+    assert!(![&first, &second, &third, &fourth].contains(&&fifth));
+    assert_eq!(psql(&fifth, "SELECT count(*) FROM half").unwrap(), "0");
+    assert!(psql(&first, "SELECT 1").unwrap_err().contains("authentication failed"));
+
+    // Changed by somebody, and nobody's to know.
+    let user = fifth.split("//").nth(1).unwrap().split(':').next().unwrap();
+    psql(&fifth, &format!("ALTER ROLE {user} PASSWORD 'mine'")).unwrap();
+    fs::remove_file(lab.env_file(1)).unwrap();
+    lab.db("provision", 1, &[]).refused("`dayfly db destroy`, then `provision`");
+    lab.db("destroy", 1, &[]).fine();
+    lab.db("provision", 1, &[]).fine();
+    assert_eq!(psql(&lab.url(1), "SELECT * FROM users").unwrap(), "1|ada");
+    standin.held_to_the_document();
 }
 
 #[test]

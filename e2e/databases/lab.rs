@@ -47,6 +47,14 @@ impl Run {
         self
     }
 
+    /// It could not run (exit code 2), and said why.
+    #[track_caller]
+    pub(crate) fn failed(self, why: &str) -> Self {
+        assert_eq!(self.code, Some(2), "{}", self.err);
+        assert!(self.err.contains(why), "{why:?} is not in: {}", self.err);
+        self
+    }
+
     /// It was refused (exit code 1), and said why.
     #[track_caller]
     pub(crate) fn refused(self, why: &str) -> Self {
@@ -218,7 +226,9 @@ spec:
     /// A sweep, where the previews of these pull requests live.
     pub(crate) fn sweep(&self, alive: &[u32]) -> Run {
         let file = self.path("alive");
-        let lines: Vec<String> = alive.iter().map(|number| self.environment(*number)).collect();
+        let mut lines: Vec<String> = alive.iter().map(|number| self.environment(*number)).collect();
+        // As every cluster has: an empty list is refused.
+        lines.push("kube-system".into());
         fs::write(&file, lines.join("\n")).unwrap();
         let (guardrails, file) = (self.guardrails_path(), file.display().to_string());
         self.dayfly(&["db", "sweep", "--guardrails", &guardrails, "--alive", &file, "--apply"])

@@ -15,9 +15,10 @@ impl Dice {
 }
 
 #[test]
-fn two_hundred_previews_come_and_go_and_nothing_stays() {
-    const PREVIEWS: u32 = 200;
-    let server = Server::new("DAYFLY_TEST_POSTGRES18", "leaks", "CREATE TABLE users (id bigint)");
+fn previews_come_and_go_and_nothing_stays() {
+    // Two hundred, with Secrets, do in e2e/leaks.rs.
+    const PREVIEWS: u32 = 40;
+    let server = Server::new("DAYFLY_TEST_POSTGRES_ALONE", "leaks", "CREATE TABLE users (id bigint)");
     let lab = server.lab("leaks", "synthetic: {by: seeds}");
     lab.guardrails(&server.entry("synthetic: {by: seeds}"), "    sweepShare: 40\n");
     for number in 1..=PREVIEWS {
@@ -50,7 +51,7 @@ fn two_hundred_previews_come_and_go_and_nothing_stays() {
         }
     }
     // Some previews live.
-    let alive: Vec<u32> = (1..=PREVIEWS).filter(|number| number % 20 == 0).collect();
+    let alive: Vec<u32> = (1..=PREVIEWS).filter(|number| number % 10 == 0).collect();
     let mut list = String::new();
     for number in &alive {
         lab.db("provision", *number, &[]).fine();
@@ -60,17 +61,11 @@ fn two_hundred_previews_come_and_go_and_nothing_stays() {
     fs::write(&file, &list).unwrap();
     let sweep = |more: &[&str]| {
         let (guardrails, alive) = (lab.guardrails_path(), file.display().to_string());
-        let run = lab.dayfly(&[&["db", "sweep", "--guardrails", &guardrails, "--alive", &alive], more].concat());
-        // Branches of tests that run beside this one on the same server are not its administrator's to remove.
-        let failed = run.err.lines().filter(|line| line.contains("cannot be"));
-        let ours: Vec<&str> = failed.clone().filter(|line| line.contains("of leaks-pr-")).collect();
-        assert!(ours.is_empty(), "{ours:?}");
-        assert_eq!(run.code, Some(if failed.count() == 0 { 0 } else { 2 }), "{}", run.err);
-        run
+        lab.dayfly(&[&["db", "sweep", "--guardrails", &guardrails, "--alive", &alive], more].concat()).fine()
     };
 
     let before = server.left("leaks");
-    assert!(before.lines().count() > 60, "the test should leave something: {before}");
+    assert!(before.lines().count() > 24, "the test should leave something: {before}");
     sweep(&[]);
     assert_eq!(server.left("leaks"), before, "a dry run changes nothing");
     let mut sweeps = 0;

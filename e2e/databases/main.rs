@@ -9,6 +9,7 @@
 )]
 
 mod aurora;
+mod commands;
 mod crunchy_bridge;
 mod dblab;
 mod hosted;
@@ -22,6 +23,7 @@ mod page;
 mod planetscale;
 mod postgres;
 mod psql;
+mod residue;
 mod sanitized;
 mod standin;
 mod steps;

@@ -445,13 +445,17 @@ fn the_documented_administrator_needs_nothing_more(server: &Server) {
     lab.db("provision", 1, &[]).fine();
     lab.db("renew", 1, &[]).fine();
     assert_eq!(sql_on(&lab.url(1), "SELECT name FROM users WHERE id = (SELECT MAX(x) FROM v) - 1").unwrap(), "X");
-    let hold = client(&lab.url(1))
-        .args(["-e", "SELECT SLEEP(60)"])
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    thread::sleep(Duration::from_millis(300));
+    let hold = || {
+        let mut client = client(&lab.url(1));
+        let held = client.args(["-e", "SELECT SLEEP(60)"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        thread::sleep(Duration::from_millis(300));
+        held
+    };
+    let (old, held) = (lab.url(1), hold());
+    lab.db("provision", 1, &["--rotate"]).fine();
+    assert!(!held.wait_with_output().unwrap().status.success());
+    assert!(lab.url(1) != old && sql_on(&old, "SELECT 1").is_err());
+    let hold = hold();
     lab.db("destroy", 1, &[]).fine();
     assert!(!hold.wait_with_output().unwrap().status.success());
     assert!(sql_on(&admin, "SELECT * FROM mysql.user").is_err());

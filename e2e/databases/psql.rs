@@ -1,6 +1,10 @@
 //! PostgreSQL's own client.
 
-use std::process::Command;
+use std::{
+    process::{Child, Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
 
 /// Runs SQL, and gives its rows: fields with `|` between, a row a line. `Err`: what psql said.
 pub(crate) fn psql(url: &str, sql: &str) -> Result<String, String> {
@@ -23,6 +27,12 @@ pub(crate) fn psql(url: &str, sql: &str) -> Result<String, String> {
     if output.status.success() { Ok(text(output.stdout)) } else { Err(text(output.stderr)) }
 }
 
+/// A baseline in which live rows were masked or removed after the planner had looked at them.
+pub(crate) const MASKED_IN_PLACE: &str =
+    "CREATE TABLE people AS SELECT n AS id, 'ada' || n % 7 || '@corp.test' AS mail FROM generate_series(1, 500) n;
+    CREATE TABLE logins AS SELECT * FROM people; ANALYZE people; ANALYZE logins;
+    UPDATE people SET mail = 'person' || id || '@example.com'; DELETE FROM logins";
+
 /// The same server and login, another database.
 pub(crate) fn with_database(url: &str, database: &str) -> String {
     let (head, query) = url.split_once('?').map_or((url, String::new()), |(head, query)| (head, format!("?{query}")));
@@ -44,4 +54,40 @@ pub(crate) fn login(url: &str) -> &str {
 
 pub(crate) fn password(url: &str) -> &str {
     login(url).split_once(':').unwrap().1
+}
+
+/// A session that does nothing for as long as it is let.
+pub(crate) struct Idle(Child);
+
+impl Idle {
+    pub(crate) fn of(url: &str) -> Self {
+        let command = ["--no-psqlrc", "--quiet", "--command", "SELECT pg_sleep(600)", url];
+        let child = Command::new("psql").args(command).stderr(Stdio::null()).spawn().expect("psql");
+        // A branch's role works as another, which is not told what its sessions do.
+        let there = "SET ROLE NONE; SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(600)%' AND wait_event = 'PgSleep' AND usename = session_user";
+        let end = Instant::now() + Duration::from_secs(20);
+        while psql(url, there).unwrap() == "0" {
+            assert!(Instant::now() < end, "the session does not begin");
+            thread::sleep(Duration::from_millis(20));
+        }
+        Self(child)
+    }
+
+    /// It ended, and not by itself.
+    #[track_caller]
+    pub(crate) fn ended(mut self) {
+        let end = Instant::now() + Duration::from_secs(5);
+        while self.0.try_wait().unwrap().is_none() {
+            assert!(Instant::now() < end, "the session goes on");
+            thread::sleep(Duration::from_millis(20));
+        }
+        assert!(!self.0.wait().unwrap().success());
+    }
+}
+
+impl Drop for Idle {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }

@@ -69,8 +69,10 @@ fn an_attested_baseline_is_branched_and_a_changed_one_is_not() {
         lab.db("destroy", number, &[]).fine();
     }
 
-    // Prepared again, by whoever has no key: the old statement is not about this baseline's marker.
-    prepare(&lab, &[]).fine();
+    // Prepared again, by whoever has no key: the old statement is not about this baseline's marker, and there is no new one.
+    let run = prepare(&lab, &[]).fine();
+    assert_eq!(run.out, "");
+    assert!(run.err.contains("`--sign KEY` makes one. Until then nobody gets a branch"), "{}", run.err);
     lab.db("provision", 1, &[]).refused("is not the one that was attested");
     assert_eq!(server.left("attested"), "");
 }
@@ -97,6 +99,76 @@ fn the_renderer_refuses_what_no_trusted_key_signed() {
         lab.dayfly(&["check", &folder, "--guardrails", &guardrails, "--parameters", &parameters]);
         lab.dayfly(&["render", &folder, "--guardrails", &guardrails, "--parameters", &parameters]).refused(why);
     }
+}
+
+/// A branch of somebody's own comes from the same guardrails, and from no renderer.
+#[test]
+fn a_branch_of_ones_own_is_held_to_the_same_rules() {
+    let server = Server::new("DAYFLY_TEST_POSTGRES18", "ruled", CUSTOMERS);
+    let lab = server.lab("ruled", SANITIZED);
+    let (file, public) = key(&lab, "key.pem");
+    let guardrails = lab.guardrails_path();
+    let call = |command: &str| {
+        let own = ["--baseline", "shop", "--guardrails", &guardrails, "--environment", "ruled-pr-ada"];
+        lab.dayfly(&[&["db", command], &own[..], &["--env-file", "ruled.env"]].concat())
+    };
+    let envelope = prepare(&lab, &["--sign", &file]).fine().out;
+    let attested = format!("sanitized: {{by: masking-job, maxAge: 1h, attestation: {}}}", envelope.trim());
+    let unsigned = format!("{}\"signatures\":[]}}}}", attested.split_once("\"signatures\"").unwrap().0);
+    let bare = server.entry(SANITIZED).replace(&format!("{SANITIZED}, "), "");
+    let keys = format!("  attestationKeys: [{public}]\n");
+    let refusals = [
+        (bare, "", "error[baseline-not-sanitized]"),
+        (server.entry(SANITIZED), &*keys, "error[baseline-not-attested]"),
+        (server.entry(&unsigned), &*keys, "error[baseline-not-attested]"),
+        (server.entry(SANITIZED).replace("database: ruled_baseline, ", ""), "", "error[baseline-incomplete]"),
+    ];
+    for (entry, keys, why) in refusals {
+        lab.guardrails(&entry, keys);
+        for command in ["provision", "verify"] {
+            let run = call(command).refused(why);
+            assert!(run.err.contains("guardrails.yaml:"), "the place is not in: {}", run.err);
+        }
+    }
+    assert_eq!(server.left("ruled"), "");
+    lab.guardrails(&server.entry(&attested), &keys);
+    call("provision").fine();
+    // Whatever became of the baseline: what is there goes.
+    lab.guardrails(&server.entry(SANITIZED), &keys);
+    call("renew").fine();
+    call("destroy").fine();
+    // Without keys it is only said.
+    lab.guardrails(&server.entry(SANITIZED), "");
+    let run = call("provision").fine();
+    assert!(run.err.contains("warning[attestation-unchecked]"), "{}", run.err);
+    call("destroy").fine();
+    assert_eq!(server.left("ruled"), "");
+}
+
+/// A spec comes from the renderer, and is checked nevertheless.
+#[test]
+fn a_spec_whose_baseline_claims_nothing_is_refused() {
+    let server = Server::new("DAYFLY_TEST_POSTGRES18", "claimless", CUSTOMERS);
+    let lab = server.lab("claimless", "synthetic: {by: seeds}");
+    let path = lab.spec(1, "shop", "");
+    let spec = std::fs::read_to_string(&path).unwrap();
+    let claim = r#""synthetic":{"by":"seeds"}"#;
+    assert!(spec.contains(claim), "{spec}");
+    std::fs::write(&path, spec.replace(claim, r#""schemaOnly":false"#)).unwrap();
+    lab.db("provision", 1, &[]).refused("so it may hold live data");
+    assert_eq!(server.left("claimless"), "");
+}
+
+/// A clock that is wrong must not keep a baseline young for ever.
+#[test]
+fn a_baseline_of_the_future_is_refused() {
+    let server = Server::new("DAYFLY_TEST_POSTGRES18", "future", CUSTOMERS);
+    let lab = server.lab("future", SANITIZED);
+    prepare(&lab, &[]).fine();
+    unfreeze(&server, "UPDATE dayfly.baseline SET made_at = '2999-01-01T00:00:00Z'");
+    lab.spec(1, "shop", "");
+    lab.db("provision", 1, &[]).refused("which is in the future");
+    assert_eq!(server.left("future"), "");
 }
 
 #[test]

@@ -83,6 +83,23 @@ fn a_migration_killed_half_way_starts_from_a_fresh_branch() {
     lab.db("destroy", 1, &[]).fine();
 }
 
+#[test]
+fn nothing_is_seeded_before_it_is_migrated() {
+    let (_, lab) = prepared("early");
+    let (runs, script) = program(&lab, "true");
+    let seed = || lab.db("seed", 1, &["--", "sh", "-c", &script]);
+    // Exit code 2: the next attempt of a Pod that runs both migrates first.
+    seed().failed("call `dayfly db migrate` first");
+    lab.db("migrate", 1, &["--", "false"]).refused("on a fresh branch too");
+    seed().failed("call `dayfly db migrate` first");
+    assert_eq!(count(&runs), 0);
+    lab.db("verify", 1, &[]).refused("`migrate` failed");
+    lab.db("migrate", 1, &["--", "true"]).fine();
+    seed().fine();
+    assert_eq!(count(&runs), 1);
+    lab.db("destroy", 1, &[]).fine();
+}
+
 /// The seed fails once: the migrations run again before it.
 #[test]
 fn a_failed_seed_migrates_the_fresh_branch_first() {

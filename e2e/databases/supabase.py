@@ -5,7 +5,7 @@ host, port, user and password of its own, which comes up after a while; without 
 replayed in it, with it it is a copy-on-write copy of the project's database; a migration that fails leaves a branch that says so.
 
 Not real: git integration, action runs, functions, secrets, storage and auth; the pooler; a paid add-on for `with_data`; a branch's user is the
-server's superuser. What the real API answers to a name that is taken or to an absent branch isn't in its document: 409 and 404 are guesses.
+server's superuser, and a reset gives it the password that its detail has. What the real API answers to a name that is taken or to an absent branch isn't in its document: 409 and 404 are guesses.
 """
 
 import random
@@ -24,6 +24,7 @@ class Supabase(Api):
     settings = {
         "create_seconds": 0.5,
         "branch_limit": 50,
+        "tells_password": False,  # whether a branch's detail has its password after a change, of which the document says nothing
         "migrations": "",  # the ledger that a branch replays, as SQL
     }
 
@@ -40,7 +41,7 @@ class Supabase(Api):
         return {"message": message}
 
     def state(self):
-        return {"branches": [{**b["public"], "detail": {k: v for k, v in b["detail"].items() if k != "db_pass"}} for b in self.branches.values()]}
+        return {"project_port": self.project.port, "branches": [{**b["public"], "detail": {k: v for k, v in b["detail"].items() if k != "db_pass"}} for b in self.branches.values()]}
 
     def close(self):
         for instance in [b["instance"] for b in self.branches.values()] + [self.project]:
@@ -55,9 +56,14 @@ class Supabase(Api):
         self.branches[public["id"]] = {"public": public, "detail": {**detail, "status": "ACTIVE_HEALTHY"}, "instance": None, "ready_at": None}
 
     def control(self, action, argument):
-        """project: SQL   run in the project's own database, which branches with data copy"""
+        """
+        project: SQL   run in the project's own database, which branches with data copy, and which isn't running otherwise
+        up: BOOL       whether that database runs: only while it doesn't is it copied here
+        """
         if action == "project":
             self.project.filled(argument)
+        elif action == "up":
+            self.project.start() if argument else self.project.stop()
         else:
             super().control(action, argument)
 
@@ -165,6 +171,17 @@ class Supabase(Api):
         found["public"].update(status="RUNNING_MIGRATIONS", preview_project_status="COMING_UP")
         found["detail"]["status"] = "COMING_UP"
         return 201, {"workflow_run_id": str(uuid.uuid4()), "message": "ok"}
+
+    @route("PATCH", "/v1/projects/{ref}/database/password")
+    def change_password(self, request, ref):
+        branch = self.find(ref)
+        if not branch["instance"]:
+            raise Refused(400, "", "The database is not there yet")
+        secret = request.body["password"].replace("'", "''")
+        branch["instance"].run(f"ALTER ROLE owner PASSWORD '{secret}'")
+        if self.set["tells_password"]:
+            branch["detail"]["db_pass"] = request.body["password"]
+        return 200, {"message": "Successfully updated database password"}
 
     @route("POST", "/v1/branches/{branch}/restore")
     def restore_branch(self, request, branch):

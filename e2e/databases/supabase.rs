@@ -1,13 +1,13 @@
 //! Supabase: its Management API held to its document, and a real server behind each branch.
 
-use std::sync::Mutex;
+use std::{fs, sync::Mutex};
 
 use serde_json::json;
 
 use crate::{
     hosted::Hosted,
-    lab::{Lab, service},
-    psql::psql,
+    lab::{Lab, MIGRATE, service},
+    psql::{Idle, MASKED_IN_PLACE, psql},
     standin::StandIn,
 };
 
@@ -53,6 +53,43 @@ fn a_failed_migration_is_replayed_with_the_same_login() {
     let (before, after) = project.failed_migration();
     assert_eq!(after, before);
     assert_eq!(project.standin.requests("DELETE", ""), 0);
+}
+
+#[test]
+fn a_password_is_changed_at_the_vendor_and_found_again() {
+    let project = project("supa-rotate");
+    let Hosted { lab, standin, .. } = &project;
+    lab.spec(1, "shop", MIGRATE);
+    lab.db("provision", 1, &[]).fine();
+    let first = lab.url(1);
+    let session = Idle::of(&first);
+    let said = lab.db("provision", 1, &["--rotate"]).fine().err;
+    let second = lab.url(1);
+    assert!(first != second && !said.contains(second.split([':', '@']).nth(2).unwrap()), "{said}");
+    assert!(psql(&first, "SELECT 1").unwrap_err().contains("authentication failed"));
+    session.ended();
+    lab.db("provision", 1, &[]).fine();
+    assert_eq!(lab.url(1), second);
+    // The vendor may go on telling the first one: a lost file, and a replay that brings it back, give another.
+    fs::remove_file(lab.env_file(1)).unwrap();
+    lab.db("provision", 1, &[]).fine();
+    let third = lab.url(1);
+    assert_eq!(psql(&third, "SELECT * FROM users").unwrap(), "1|ada");
+    let script = "psql \"$DATABASE_URL\" -qc 'CREATE TABLE half (id int)' && test -e ok || { touch ok; false; }";
+    lab.db("migrate", 1, &["--", "sh", "-c", script]).fine();
+    let fourth = lab.url(1);
+    assert!(![&first, &second, &third].contains(&&fourth));
+    assert!(psql(&first, "SELECT 1").unwrap_err().contains("authentication failed"));
+    // And where it tells the new one, that is as good.
+    standin.set(&json!({"tells_password": true}));
+    standin.fault(&json!({"match": "PATCH */database/password", "lose_answer": true}));
+    lab.db("provision", 1, &["--rotate"]).fine();
+    let fifth = lab.url(1);
+    fs::remove_file(lab.env_file(1)).unwrap();
+    lab.db("provision", 1, &[]).fine();
+    assert_eq!(lab.url(1), fifth);
+    lab.db("destroy", 1, &[]).fine();
+    standin.held_to_the_document();
 }
 
 #[test]
@@ -125,4 +162,37 @@ fn faults_on_the_way_leave_one_branch() {
 #[test]
 fn killed_and_raced_calls_end_the_same() {
     project("supa-killed").killed_and_raced(&[30, 150, 400, 800, 1300]);
+}
+
+#[test]
+fn a_prepared_project_is_marked_and_only_its_data_is_copied() {
+    let project = project("supa-baseline");
+    let Hosted { lab, standin, .. } = &project;
+    // Who owns the project's database is no superuser.
+    let owner =
+        "CREATE ROLE project_owner LOGIN PASSWORD 'of-the-project'; ALTER DATABASE postgres OWNER TO project_owner;
+        ALTER TABLE people OWNER TO project_owner; ALTER TABLE logins OWNER TO project_owner";
+    standin.control(&json!({"project": format!("{MASKED_IN_PLACE}; {owner}")}));
+    let sane = baselines("sanitized: {by: masking-job, maxAge: 2d}");
+    let prepare = |lab: &Lab| lab.dayfly(&["db", "prepare-baseline", "--guardrails", &lab.guardrails_path(), "shop"]);
+    prepare(lab).refused("nothing to prepare");
+    lab.guardrails(&sane, "");
+    let run = prepare(lab);
+    assert!(run.code == Some(2) && run.err.contains("only DAYFLY_DATABASE_ADMIN_URL can lead"), "{}", run.err);
+
+    let port = standin.control(&json!({"up": true}))["project_port"].clone();
+    let admin = format!("postgres://project_owner:of-the-project@127.0.0.1:{port}/postgres");
+    let token = service("DAYFLY_TEST_SUPABASE_TOKEN");
+    let keys = [("DAYFLY_DATABASE_ADMIN_URL", &*admin), ("SUPABASE_ACCESS_TOKEN", &token)];
+    let platform = Lab::new("supa-baseline-platform", &sane, &keys);
+    let said = prepare(&platform).fine().err;
+    assert!(said.contains("let nobody write live data") && !said.contains("of-the-project"), "{said}");
+    standin.control(&json!({"up": false}));
+    lab.spec(1, "shop", "");
+    lab.db("provision", 1, &[]).fine();
+    assert_eq!(psql(&lab.url(1), "SELECT made_by FROM dayfly.baseline").unwrap(), "masking-job");
+    let statistics = "SELECT count(*) FROM pg_stats WHERE most_common_vals::text LIKE '%corp.test%'";
+    assert_eq!(psql(&lab.url(1), statistics).unwrap(), "0");
+    lab.db("destroy", 1, &[]).fine();
+    standin.held_to_the_document();
 }

@@ -11,6 +11,7 @@
 //	get URL              print what answers there, or exit 1
 //	dial HOST:PORT       connect within 3 s, or exit 1
 //	resolve NAME         print the addresses of NAME within 3 s, or exit 1
+//	jobs                 run the processes that standard input lists, and kill each after its time (jobs.go)
 //	listen :PORT         accept connections for ever
 //	sleep                wait for SIGTERM
 package main
@@ -72,6 +73,8 @@ func main() {
 		addresses, err := net.DefaultResolver.LookupHost(ctx, argument(arguments))
 		check(err)
 		fmt.Println(strings.Join(addresses, " "))
+	case "jobs":
+		check(jobs())
 	case "listen":
 		listen(argument(arguments))
 	case "sleep":

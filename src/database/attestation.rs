@@ -5,6 +5,8 @@
 //!
 //! Sources: in-toto attestation framework v1 (statement), DSSE v1 (envelope, pre-authentication encoding).
 
+use std::time::{Duration, SystemTime};
+
 use ct_codecs::{Base64, Decoder as _, Encoder as _};
 use ed25519_compact::{PublicKey, Signature};
 use schemars::JsonSchema;
@@ -27,6 +29,7 @@ pub struct Envelope {
     pub signatures: Vec<EnvelopeSignature>,
 }
 
+/// One key's signature.
 #[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Eq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct EnvelopeSignature {
@@ -48,6 +51,7 @@ pub struct Statement {
     pub predicate: Predicate,
 }
 
+/// What a statement is about.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub struct Subject {
     /// Which baseline ([`crate::input::guardrails::Baseline::subject`]).
@@ -55,12 +59,14 @@ pub struct Subject {
     pub digest: Digest,
 }
 
+/// A subject's digests.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub struct Digest {
     /// Of the schema: every column and its type, in hexadecimal.
     pub sha256: String,
 }
 
+/// What a statement says of its subject.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Predicate {
@@ -70,7 +76,18 @@ pub struct Predicate {
     pub at: String,
 }
 
+/// How far another machine's clock may be ahead of this one's.
+const CLOCK_SKEW: Duration = Duration::from_mins(5);
+
+/// How old what was made then is. `None`: it is dated in the future, so its age says nothing.
+pub fn age(made: SystemTime, now: SystemTime) -> Option<Duration> {
+    now.duration_since(made)
+        .or_else(|ahead| (ahead.duration() <= CLOCK_SKEW).then_some(Duration::ZERO).ok_or(ahead))
+        .ok()
+}
+
 impl Statement {
+    /// A statement about the baseline `subject`.
     pub fn new(subject: String, schema_sha256: String, by: String, at: String) -> Self {
         Self {
             statement_type: STATEMENT_TYPE.to_owned(),
@@ -210,6 +227,18 @@ mod tests {
         let mut unsigned = envelope;
         unsigned.signatures.clear();
         assert!(unsigned.open(&[key], "postgres/shop").is_err());
+    }
+
+    #[test]
+    fn what_is_dated_in_the_future_has_no_age() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_hours(9);
+        let of = |ahead: i64| {
+            let by = Duration::from_secs(ahead.unsigned_abs());
+            age(if ahead < 0 { now - by } else { now + by }, now)
+        };
+        assert_eq!(of(-60), Some(Duration::from_mins(1)));
+        assert_eq!(of(300), Some(Duration::ZERO), "clocks differ");
+        assert_eq!(of(301), None);
     }
 
     #[test]

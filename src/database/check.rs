@@ -9,17 +9,27 @@ use anyhow::{Context as _, Result};
 use serde_json::json;
 
 use super::{
-    failure::refuse,
+    attestation::age,
+    failure::{Refused, refuse},
     log::Log,
     scan, schema,
     session::{Column, Session, table_name},
     spec::BaselineSpec,
     time,
 };
-use crate::input::guardrails::{Anonymized, Sanitized};
+use crate::{
+    input::guardrails::{Anonymized, Sanitized},
+    rules::baseline::is_safe,
+};
+
+/// Refuses a baseline that does not even claim to hold no live data: of that nothing is made.
+pub fn claim(baseline: &BaselineSpec<'_>) -> Result<()> {
+    is_safe(&baseline.name, &baseline.entry).map_err(|message| Refused(message).into())
+}
 
 /// Checks a new branch, before the pull request's programs see it.
 pub async fn fresh_branch(session: &mut dyn Session, baseline: &BaselineSpec<'_>, log: &Log) -> Result<()> {
+    claim(baseline)?;
     let entry = &*baseline.entry;
     log.doing("checking what is in the branch");
     let columns = session.columns().await?;
@@ -117,7 +127,11 @@ async fn marked(session: &mut dyn Session, baseline: &str, sanitized: &Sanitized
     };
     let (at, attested_digest) = attested;
     let made = time::parse(&at)?;
-    let age = SystemTime::now().duration_since(made).unwrap_or_default();
+    let Some(age) = age(made, SystemTime::now()) else {
+        refuse!(
+            "the baseline `{baseline}` was sanitized at {at}, which is in the future: correct the clock of whoever prepares it, or of this machine; {next}"
+        );
+    };
     if age.as_secs() > sanitized.max_age.seconds {
         refuse!(
             "the baseline `{baseline}` was sanitized at {at}, {} ago, and the guardrails allow {}; {next}",

@@ -119,26 +119,32 @@ impl ConnectionUrl {
         url.into()
     }
 
+    /// Whether the server speaks MySQL's protocol; else PostgreSQL's.
     pub fn is_mysql(&self) -> bool {
         matches!(self.url.scheme(), "mysql" | "mariadb")
     }
 
+    /// The host, an IPv6 address in brackets.
     pub fn host(&self) -> &str {
         self.url.host_str().unwrap_or_default()
     }
 
+    /// The port, or the usual one.
     pub fn port(&self) -> u16 {
         self.url.port().unwrap_or(if self.is_mysql() { 3306 } else { 5432 })
     }
 
+    /// The login's name.
     pub fn user(&self) -> String {
         decoded(self.url.username())
     }
 
+    /// The login's password. Never for a message.
     pub fn password(&self) -> String {
         decoded(self.url.password().unwrap_or_default())
     }
 
+    /// The database's name; empty if the URL names none.
     pub fn database(&self) -> String {
         decoded(self.url.path().trim_start_matches('/'))
     }

@@ -39,6 +39,7 @@ pub struct Written {
     pub branch: String,
 }
 
+/// Where they are kept.
 pub enum Credentials {
     /// Inside a cluster.
     Secrets(Kubernetes),
@@ -48,18 +49,34 @@ pub enum Credentials {
 
 /// The variable in the Secret of migrate and seed, whatever the workload's is called.
 const DIRECT: &str = "DATABASE_URL";
+const EXPORT: &str = "export ";
 const BRANCH: &str = "dayfly.dev/branch";
 
 impl Credentials {
     /// The file, if one is given, else the cluster that this process runs in.
     pub fn open(env_file: Option<&Path>, log: &Log) -> Result<Self> {
         match env_file {
-            Some(file) => Ok(Self::File(file.to_owned())),
+            Some(file) => Ok(Self::File(target(file)?)),
             None if kubernetes::is_inside() => Ok(Self::Secrets(Kubernetes::inside(log)?)),
             None => bail!("outside a cluster, say with `--env-file FILE` where the credentials go"),
         }
     }
 
+    /// The same, for what ends with writing them: nothing is made whose login could not be kept.
+    pub fn open_to_write(env_file: Option<&Path>, log: &Log) -> Result<Self> {
+        let opened = Self::open(env_file, log)?;
+        if let Self::File(path) = &opened {
+            if path.exists() && !path.is_file() {
+                bail!("`{}` is no file: name one with `--env-file`", path.display());
+            }
+            let beside = beside(path);
+            let written = new_file(&beside).and_then(|_| fs::remove_file(&beside));
+            written.with_context(|| format!("`{}` cannot be written, so nothing was done", path.display()))?;
+        }
+        Ok(opened)
+    }
+
+    /// What was written for an audience, if anything was.
     pub async fn read(&self, spec: &Spec<'_>, audience: Audience) -> Result<Option<Written>> {
         match self {
             Self::Secrets(cluster) => {
@@ -88,6 +105,7 @@ impl Credentials {
         }
     }
 
+    /// Writes for an audience, in place of what was written before.
     pub async fn write(&self, spec: &Spec<'_>, audience: Audience, written: &Written) -> Result<()> {
         match self {
             Self::Secrets(cluster) => {
@@ -111,9 +129,13 @@ impl Credentials {
                 cluster.write_secret(&spec.names.namespace, name, &secret).await
             }
             Self::File(path) => {
-                let mut kept = without(lines(path)?, spec);
+                let before = lines(path)?;
+                let variable = &*spec.names.variable;
+                let is_exported = before.iter().any(|line| value(line, variable).is_some() && exported(line).is_some());
+                let mut kept = without(before, spec);
                 kept.push(format!("{}{}", file_mark(spec), written.branch));
-                kept.push(format!("{}={}", spec.names.variable, written.url.reveal_here()));
+                let export = if is_exported { EXPORT } else { "" };
+                kept.push(format!("{export}{variable}={}", written.url.reveal_here()));
                 replace(path, &kept)
             }
         }
@@ -180,8 +202,7 @@ fn labels(spec: &Spec<'_>) -> serde_json::Value {
 
 /// A Secret that somebody else made is not ours to read or to replace.
 fn is_ours(secret: &Secret, spec: &Spec<'_>, name: &str) -> Result<()> {
-    let is = |label: &str, value: &str| secret.labels[label] == value;
-    if is("app.kubernetes.io/managed-by", "dayfly") && is("dayfly.dev/environment", &spec.environment) {
+    if kubernetes::is_ours(&secret.labels, &spec.environment) {
         return Ok(());
     }
     refuse!("the Secret `{name}` is there and was not made by dayfly: remove it, or give the database another name")
@@ -192,8 +213,24 @@ fn file_mark(spec: &Spec<'_>) -> String {
     format!("# dayfly: {} of {}, branch ", spec.database, spec.environment)
 }
 
+/// The value of a variable, if a line sets it as shells and `.env` files do.
 fn value<'l>(line: &'l str, variable: &str) -> Option<&'l str> {
-    line.strip_prefix(variable)?.strip_prefix('=')
+    exported(line).unwrap_or(line).trim_start().strip_prefix(variable)?.strip_prefix('=')
+}
+
+/// What a line exports.
+fn exported(line: &str) -> Option<&str> {
+    line.trim_start().strip_prefix(EXPORT)
+}
+
+/// The file that a symbolic link leads to: it stays a link.
+fn target(path: &Path) -> Result<PathBuf> {
+    if !path.is_symlink() {
+        return Ok(path.to_owned());
+    }
+    fs::canonicalize(path).with_context(|| {
+        format!("`{}` is a symbolic link that leads to no file: make that, or remove the link", path.display())
+    })
 }
 
 fn lines(path: &Path) -> Result<Vec<String>> {
@@ -213,12 +250,21 @@ fn without(mut lines: Vec<String>, spec: &Spec<'_>) -> Vec<String> {
     lines
 }
 
-/// All or nothing, and for its owner's eyes only.
+/// What becomes the file at once.
+fn beside(path: &Path) -> PathBuf {
+    path.with_file_name(format!(".{}.{}", path.file_name().unwrap_or_default().to_string_lossy(), random::nonce()))
+}
+
+/// A file for its owner's eyes only.
+fn new_file(path: &Path) -> std::io::Result<fs::File> {
+    fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
+}
+
+/// All or nothing.
 fn replace(path: &Path, lines: &[String]) -> Result<()> {
-    let beside =
-        path.with_file_name(format!(".{}.{}", path.file_name().unwrap_or_default().to_string_lossy(), random::nonce()));
+    let beside = beside(path);
     let write = || -> std::io::Result<()> {
-        let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside)?;
+        let mut file = new_file(&beside)?;
         for line in lines {
             writeln!(file, "{line}")?;
         }
@@ -266,6 +312,58 @@ mod tests {
         assert!(error.to_string().contains("somebody else's"), "{error}");
         runtime.block_on(credentials.remove(&spec)).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "DATABASE_URL=postgres://mine/mine\n");
+        fs::remove_dir_all(&folder).unwrap();
+    }
+
+    fn folder() -> PathBuf {
+        let folder = std::env::temp_dir().join(format!("dayfly-credentials-{}", random::nonce()));
+        fs::create_dir(&folder).unwrap();
+        folder
+    }
+
+    fn log() -> Log {
+        Log::new(crate::database::log::LogFormat::Text, "test", "")
+    }
+
+    fn runs<T>(work: impl Future<Output = T>) -> T {
+        tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(work)
+    }
+
+    #[test]
+    fn an_exported_variable_is_one() {
+        let (folder, spec) = (folder(), crate::database::spec::example());
+        let path = folder.join(".env");
+        let credentials = Credentials::open_to_write(Some(&path), &log()).unwrap();
+        fs::write(&path, "export DATABASE_URL=postgres://mine/mine\n").unwrap();
+        let error = runs(credentials.read(&spec, Audience::Steps)).unwrap_err();
+        assert!(error.to_string().contains("somebody else's"), "{error}");
+        let mark = "# dayfly: main of shop-pr-7, branch 1";
+        fs::write(&path, format!("{mark}\nexport DATABASE_URL=postgres://u:p@h:5432/d\n")).unwrap();
+        let written = runs(credentials.read(&spec, Audience::Steps)).unwrap().unwrap();
+        assert_eq!(written.url.host(), "h");
+        let url = ConnectionUrl::parse("postgres://u:q@h:5432/d", "test").unwrap();
+        runs(credentials.write(&spec, Audience::Steps, &Written { url, ..written })).unwrap();
+        let text = fs::read_to_string(&path).unwrap();
+        assert_eq!(text, format!("{mark}\nexport DATABASE_URL=postgres://u:q@h:5432/d\n"));
+        fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn a_symbolic_link_stays_one() {
+        let (folder, spec) = (folder(), crate::database::spec::example());
+        let link = folder.join(".env");
+        std::os::unix::fs::symlink("shared", &link).unwrap();
+        let refused = |path: &Path| format!("{:#}", Credentials::open_to_write(Some(path), &log()).err().unwrap());
+        assert!(refused(&link).contains("a symbolic link that leads to no file"), "{}", refused(&link));
+        fs::write(folder.join("shared"), "A=1\n").unwrap();
+        let credentials = Credentials::open_to_write(Some(&link), &log()).unwrap();
+        let url = ConnectionUrl::parse("postgres://u:p@h:5432/d", "test").unwrap();
+        runs(credentials.write(&spec, Audience::Steps, &Written { url, branch: "1".into() })).unwrap();
+        assert!(link.is_symlink());
+        assert!(fs::read_to_string(folder.join("shared")).unwrap().contains("DATABASE_URL=postgres://u:p@h:5432/d"));
+        assert!(refused(&folder).contains("is no file"));
+        assert!(refused(&folder.join("none/.env")).contains("so nothing was done: No such file"));
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 2, "the file and the link");
         fs::remove_dir_all(&folder).unwrap();
     }
 }

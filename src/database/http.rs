@@ -81,6 +81,7 @@ impl Api {
         Ok(Self { client: client()?, base: base.trim_end_matches('/').to_owned(), authorization, log: log.clone() })
     }
 
+    /// Reads.
     pub async fn get(&self, path: &str) -> Result<Value> {
         self.call(Method::GET, path, None).await
     }
@@ -100,7 +101,7 @@ impl Api {
         let mut pauses = Pauses::long();
         loop {
             match self.post(path, body).await {
-                Err(error) if is_ambiguous(&error) => self.log.doing(format!("trying again: {error:#}")),
+                Err(error) if is_ambiguous(&error) => self.log.again(error),
                 answer => return answer,
             }
             pauses.wait().await;
@@ -137,7 +138,7 @@ impl Api {
             if !again {
                 return Err(error);
             }
-            self.log.doing(format!("trying again: {error:#}"));
+            self.log.again(error);
             pauses.wait().await;
         }
     }

@@ -1,7 +1,7 @@
 //! The few calls to the Kubernetes API: Secrets of a preview, and which previews exist. Only from inside a cluster, as the
 //! Pod's own ServiceAccount.
 
-use std::path::Path;
+use std::{fmt, path::Path};
 
 use anyhow::{Context as _, Result};
 use ct_codecs::{Base64, Decoder as _, Encoder as _};
@@ -12,6 +12,7 @@ use super::{log::Log, retry::Pauses, tls};
 
 const ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 
+/// A cluster's API, as the Pod's own account.
 pub struct Kubernetes {
     client: Client,
     base: String,
@@ -19,11 +20,16 @@ pub struct Kubernetes {
     log: Log,
 }
 
-/// A Secret's data and annotations.
+/// A Secret's data, annotations and labels.
 pub struct Secret {
     pub data: Vec<(String, String)>,
     pub annotations: Value,
     pub labels: Value,
+}
+
+/// Whether a Secret with these labels is one that dayfly wrote for this environment, which is its namespace.
+pub fn is_ours(labels: &Value, environment: &str) -> bool {
+    labels["app.kubernetes.io/managed-by"] == "dayfly" && labels["dayfly.dev/environment"] == environment
 }
 
 /// Whether this process runs in a Pod.
@@ -79,10 +85,18 @@ impl Kubernetes {
         Ok(())
     }
 
-    /// Removes a Secret. What is gone is fine; so is a namespace that is gone with the right to look into it.
+    /// Removes a Secret that dayfly wrote for the environment in this namespace, and no other. What is gone is fine; so is a
+    /// namespace that is gone with the right to look into it.
     pub async fn delete_secret(&self, namespace: &str, name: &str) -> Result<()> {
-        self.call(Method::DELETE, &format!("/api/v1/namespaces/{namespace}/secrets/{name}"), None).await?;
-        Ok(())
+        let path = format!("/api/v1/namespaces/{namespace}/secrets/{name}");
+        let found = or_none(StatusCode::FORBIDDEN, self.call(Method::GET, &path, None).await)?;
+        let Some(found) = found.filter(|found| is_ours(&found["metadata"]["labels"], namespace)) else {
+            return Ok(());
+        };
+        // This very one: another of its name may have come since.
+        let this = json!({"preconditions": {"uid": found["metadata"]["uid"]}});
+        let gone = or_none(StatusCode::CONFLICT, self.call(Method::DELETE, &path, Some(&this)).await);
+        or_none(StatusCode::FORBIDDEN, gone).map(drop)
     }
 
     /// Namespaces of previews, also those that are being deleted: what is in them is still theirs.
@@ -113,32 +127,51 @@ impl Kubernetes {
             let mut request =
                 self.client.request(method.clone(), format!("{}{path}", self.base)).bearer_auth(&self.token);
             if let Some(body) = body {
-                request = request.header(header::CONTENT_TYPE, "application/apply-patch+yaml").body(body.to_string());
+                let kind = if method == Method::PATCH { "application/apply-patch+yaml" } else { "application/json" };
+                request = request.header(header::CONTENT_TYPE, kind).body(body.to_string());
             }
             match request.send().await {
                 Ok(response) if response.status().is_success() => {
                     return Ok(Some(response.json().await.context("the Kubernetes API's answer is no JSON")?));
                 }
                 Ok(response) if response.status() == StatusCode::NOT_FOUND => return Ok(None),
-                Ok(response) if response.status() == StatusCode::FORBIDDEN && method == Method::DELETE => {
-                    return Ok(None);
-                }
                 Ok(response)
                     if response.status().is_server_error() || response.status() == StatusCode::TOO_MANY_REQUESTS =>
                 {
-                    self.log.doing(format!("trying again: the Kubernetes API answers {}", response.status()));
+                    self.log.again(format!("the Kubernetes API answers {}", response.status()));
                 }
                 Ok(response) => {
                     let status = response.status();
                     let answer: Value = response.json().await.unwrap_or_default();
-                    anyhow::bail!(
-                        "the Kubernetes API answers {status}: {}",
-                        answer["message"].as_str().unwrap_or("nothing more")
-                    );
+                    let message = answer["message"].as_str().unwrap_or("nothing more").to_owned();
+                    return Err(Refusal { status, message }.into());
                 }
-                Err(error) => self.log.doing(format!("trying again: the Kubernetes API doesn't answer: {error}")),
+                Err(error) => self.log.again(format!("the Kubernetes API doesn't answer: {error}")),
             }
             pauses.wait().await;
         }
+    }
+}
+
+/// What the API server answers if it does not do what it was asked for.
+#[derive(Debug)]
+struct Refusal {
+    status: StatusCode,
+    message: String,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the Kubernetes API answers {}: {}", self.status, self.message)
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+/// The answer; nothing if it is this refusal.
+fn or_none(status: StatusCode, answer: Result<Option<Value>>) -> Result<Option<Value>> {
+    match answer {
+        Err(error) if error.downcast_ref::<Refusal>().is_some_and(|refusal| refusal.status == status) => Ok(None),
+        answer => answer,
     }
 }

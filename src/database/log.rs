@@ -2,14 +2,17 @@
 
 use std::{
     cell::RefCell,
+    collections::BTreeSet,
     io::Write,
+    pin::pin,
     rc::Rc,
-    time::{Instant, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use clap::ValueEnum;
 use serde_json::{Map, Value, json};
 
+/// How progress is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
     Text,
@@ -29,8 +32,41 @@ pub struct Log {
     format: LogFormat,
     command: &'static str,
     environment: String,
+    /// What begins each message, where several things are waited for at once.
+    part: String,
     started: Instant,
-    doing: Rc<RefCell<String>>,
+    wait: Rc<RefCell<Wait>>,
+}
+
+/// After a silence of this length somebody is told what is waited for.
+const SILENCE: Duration = Duration::from_secs(3);
+
+/// What is waited for.
+struct Wait {
+    what: String,
+    /// How the last attempt at it failed.
+    failure: Option<String>,
+    /// The last line of the log, and what was said of this wait since something was done.
+    spoken: Instant,
+    said: BTreeSet<String>,
+}
+
+impl Wait {
+    fn new() -> Rc<RefCell<Self>> {
+        let (what, spoken) = ("beginning".to_owned(), Instant::now());
+        Rc::new(RefCell::new(Self { what, failure: None, spoken, said: BTreeSet::new() }))
+    }
+
+    fn current(&self) -> &str {
+        self.failure.as_ref().unwrap_or(&self.what)
+    }
+
+    /// What there is to say by now, each thing once: what is asked for again and again alternates.
+    fn news(&mut self, now: Instant) -> Option<String> {
+        let current = self.current().to_owned();
+        let is_time = now.duration_since(self.spoken) >= SILENCE;
+        (is_time && self.said.insert(current.clone())).then_some(current)
+    }
 }
 
 impl Log {
@@ -40,9 +76,15 @@ impl Log {
             format,
             command,
             environment: environment.to_owned(),
+            part: String::new(),
             started: Instant::now(),
-            doing: Rc::new(RefCell::new("beginning".to_owned())),
+            wait: Wait::new(),
         }
+    }
+
+    /// A log of one of several things that are waited for at once.
+    pub fn part(&self, name: &str) -> Self {
+        Self { part: format!("{name}: "), wait: Wait::new(), ..self.clone() }
     }
 
     /// Something was done.
@@ -65,17 +107,47 @@ impl Log {
         self.write(Level::Error, message.as_ref(), &[]);
     }
 
-    /// What is waited for from now on, which a passed deadline names.
+    /// What is waited for from now on. Somebody is told once it takes long, and a passed deadline names it.
     pub fn doing(&self, what: impl Into<String>) {
-        *self.doing.borrow_mut() = what.into();
+        let (what, mut wait) = (what.into(), self.wait.borrow_mut());
+        if wait.what != what {
+            (wait.what, wait.failure) = (what, None);
+        }
+    }
+
+    /// An attempt at it failed, and is repeated.
+    pub fn again(&self, failure: impl std::fmt::Display) {
+        self.wait.borrow_mut().failure = Some(format!("trying again: {failure:#}"));
     }
 
     /// What was last waited for.
     pub fn current(&self) -> String {
-        self.doing.borrow().clone()
+        self.wait.borrow().current().to_owned()
     }
 
+    /// Says what is waited for while some work takes long.
+    pub async fn narrate<T>(&self, work: impl Future<Output = T>) -> T {
+        let mut work = pin!(work);
+        loop {
+            if let Ok(result) = tokio::time::timeout(SILENCE / 6, &mut work).await {
+                return result;
+            }
+            let news = self.wait.borrow_mut().news(Instant::now());
+            if let Some(news) = news {
+                self.print(Level::Info, &news, &[("waiting", json!(true))]);
+            }
+        }
+    }
+
+    /// Something happened, so what is waited for next is another wait.
     fn write(&self, level: Level, message: &str, facts: &[(&str, Value)]) {
+        self.wait.borrow_mut().said.clear();
+        self.print(level, message, facts);
+    }
+
+    fn print(&self, level: Level, message: &str, facts: &[(&str, Value)]) {
+        self.wait.borrow_mut().spoken = Instant::now();
+        let message = format!("{}{message}", self.part);
         let mut err = std::io::stderr().lock();
         let seconds = self.started.elapsed().as_secs_f64();
         // A log that nobody reads any more is no reason to stop.
@@ -107,5 +179,30 @@ impl Log {
                 writeln!(err, "{}", Value::Object(line))
             }
         };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_is_told_once_it_takes_long_and_when_it_changes() {
+        let log = Log::new(LogFormat::Text, "test", "");
+        let begun = log.wait.borrow().spoken;
+        let news = |seconds| log.wait.borrow_mut().news(begun + Duration::from_secs(seconds));
+        log.doing("waiting for GET /branches");
+        assert_eq!(news(2), None);
+        assert_eq!(news(3).as_deref(), Some("waiting for GET /branches"));
+        log.again(anyhow::anyhow!("busy").context("503"));
+        // The next attempt at the same.
+        log.doing("waiting for GET /branches");
+        assert_eq!(log.current(), "trying again: 503: busy");
+        assert_eq!(news(4).as_deref(), Some("trying again: 503: busy"));
+        assert_eq!(news(5), None);
+        log.doing("waiting for the branch");
+        assert_eq!(log.current(), "waiting for the branch");
+        log.info("done");
+        assert_eq!(news(2), None, "not before it takes long again");
     }
 }

@@ -17,7 +17,7 @@ use super::{
     time,
 };
 
-/// Prepares the baseline. A sanitized one comes with an envelope, signed if there is a key.
+/// Prepares the baseline. With a key, a sanitized one gets an attestation.
 pub async fn prepare(
     baseline: &BaselineSpec<'_>,
     engine: &dyn Engine,
@@ -34,6 +34,7 @@ pub async fn prepare(
     for ((column, shape), count) in &report.seen {
         log.warn(format!("{column}: {count} of the sampled values look like {}", shape.name()));
     }
+    session.settle(log).await.context("what masking left behind cannot be removed from the baseline")?;
     let mut envelope = None;
     if let Some(sanitized) = &baseline.entry.sanitized {
         let at = time::text(SystemTime::now());
@@ -41,18 +42,15 @@ pub async fn prepare(
         let payload = serde_json::to_vec(&statement)?;
         let marker = Marker { statement: schema::sha256(&payload), by: sanitized.by.clone(), at, schema: digest };
         session.set_marker(&marker).await.context("the marker cannot be written into the baseline")?;
-        let mut signed = Envelope::new(&payload);
         if let Some(key) = key {
+            let mut signed = Envelope::new(&payload);
             let bytes = signed.signed_bytes().map_err(anyhow::Error::msg)?;
             let sig = Base64::encode_to_string(key.sign(&bytes).as_ref())?;
             let keyid = Some(schema::sha256(key.public_key().as_ref()));
             signed.signatures.push(EnvelopeSignature { keyid, sig });
+            envelope = Some(signed);
         }
-        envelope = Some(signed);
     }
-    log.doing("making the baseline's rows final");
-    // A branch of rows that are not final rewrites every page that it reads.
-    session.vacuum().await?;
     drop(session);
     engine.freeze_baseline().await?;
     log.info(format!("the baseline `{}` is prepared: branches may be made from it", baseline.name));

@@ -30,6 +30,7 @@ pub struct Ready {
 /// Makes sure of a branch with checked data and working credentials, and publishes these for migrate and seed.
 pub async fn provision(spec: &Spec<'_>, engine: &dyn Engine, credentials: &Credentials, log: &Log) -> Result<Ready> {
     let started = Instant::now();
+    check::claim(&spec.baseline)?;
     let before = credentials.read(spec, Audience::Steps).await?;
     let mut branch = match engine.find(spec).await? {
         Some(branch) if branch.is_complete && branch.mark.baseline == spec.baseline.entry.subject() => {
@@ -128,21 +129,26 @@ async fn admitted(
     before: Option<Written>,
     log: &Log,
 ) -> Result<(Written, Box<dyn Session>)> {
-    if let Some(before) = before.filter(|before| before.branch == branch.id)
+    if let Some(before) = before.as_ref().filter(|before| before.branch == branch.id)
         && let Some(session) = session::open_if_accepted(&before.url, log).await?
     {
         let until = time::after(spec.lease_seconds);
         engine.renew(branch, until).await?;
         branch.expires = Some(until);
-        return Ok((before, session));
+        return Ok((before.clone(), session));
     }
-    let mut url = engine.login(spec, branch).await?;
+    let published = before.as_ref().filter(|before| before.branch == branch.id).map(|before| &before.url);
+    let mut url = match published {
+        // Its password was changed: what the provider tells may be the one that it had first, and that somebody rotated.
+        Some(_) => engine.rotate(spec, branch, published).await?,
+        None => engine.login(spec, branch).await?,
+    };
     for _ in 0..4 {
         if let Some(session) = session::open_if_accepted(&url, log).await? {
             return Ok((Written { url, branch: branch.id.clone() }, session));
         }
         // Another Job made a login between these two steps.
-        url = engine.login(spec, branch).await?;
+        url = engine.rotate(spec, branch, published).await?;
     }
     let session = session::open(&url, log).await?;
     Ok((Written { url, branch: branch.id.clone() }, session))

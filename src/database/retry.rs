@@ -12,6 +12,7 @@ pub struct Pauses {
 }
 
 impl Pauses {
+    /// The first pause, and the longest.
     pub fn new(first: Duration, most: Duration) -> Self {
         Self { next: first, most }
     }

@@ -17,6 +17,7 @@ const ROWS: u32 = 500;
 /// Looking ends after this time; what is left is reported.
 const TIME: Duration = Duration::from_secs(10);
 
+/// What a value may look like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Shape {
     Email,
@@ -26,6 +27,7 @@ pub enum Shape {
 }
 
 impl Shape {
+    /// As reports call it.
     pub fn name(self) -> &'static str {
         match self {
             Self::Email => "e-mail",

@@ -10,6 +10,7 @@ pub fn sha256(bytes: &[u8]) -> String {
     hexadecimal(hash(&SHA256, bytes).as_ref())
 }
 
+/// Bytes as lower-case hexadecimal digits.
 pub fn hexadecimal(bytes: &[u8]) -> String {
     Hex::encode_to_string(bytes).unwrap_or_default()
 }

@@ -12,6 +12,7 @@ use crate::{
 /// The version of this format.
 pub const VERSION: u8 = 1;
 
+/// What a database's Jobs are told.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Spec<'a> {
@@ -40,6 +41,7 @@ pub struct BaselineSpec<'a> {
     pub entry: Cow<'a, Baseline>,
 }
 
+/// What everything of a database is called.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Names<'a> {

@@ -24,6 +24,7 @@ use crate::resolve::names;
 /// The record that the branch was made anew for an input.
 pub const REBRANCHED: &str = "rebranched";
 
+/// A program of the team's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
     Migrate,
@@ -31,6 +32,7 @@ pub enum Step {
 }
 
 impl Step {
+    /// As the command and its records are called.
     pub fn name(self) -> &'static str {
         match self {
             Self::Migrate => "migrate",
@@ -116,6 +118,10 @@ async fn attempt(run: &Run, spec: &Spec<'_>, url: &ConnectionUrl, log: &Log) -> 
     session::lock(&mut *session, "dayfly:steps", "waiting for another program that works on this branch", log).await?;
     session.prepare_records().await?;
     let runs = session.runs().await?;
+    if run.step == Step::Seed.name() && !is_migrated(spec, &runs) {
+        // Not refused for good: where a Pod runs both, its next attempt migrates first.
+        bail!("`migrate` is not through in this branch, so there is nothing to seed: call `dayfly db migrate` first");
+    }
     let failed = Run { state: State::Failed, ..run.clone() };
     if let Some(before) = runs.iter().find(|before| before.step == run.step) {
         match before.state {
@@ -147,11 +153,20 @@ async fn attempt(run: &Run, spec: &Spec<'_>, url: &ConnectionUrl, log: &Log) -> 
     }
 }
 
+/// Whether the tables are there: `migrate` ran as the spec says or, where that says nothing, did not fail.
+fn is_migrated(spec: &Spec<'_>, runs: &[Run]) -> bool {
+    let mut migrated = runs.iter().filter(|run| run.step == Step::Migrate.name());
+    match &spec.steps.migrate {
+        Some(input) => migrated.any(|run| run.input == *input && run.state == State::Done),
+        None => migrated.all(|run| run.state == State::Done),
+    }
+}
+
 /// Runs the program. `Some`: how it failed.
 async fn execute(run: &Run, spec: &Spec<'_>, url: &ConnectionUrl, log: &Log) -> Result<Option<String>> {
     let Some((program, arguments)) = run.command.split_first() else { bail!("there is no command to run") };
     log.info(format!("running `{}`", run.command.join(" ")));
-    log.doing(format!("running `{program}`"));
+    log.doing(format!("waiting for `{program}` to end"));
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::null()).kill_on_drop(true);
     for key in engine::keys(&spec.baseline) {

@@ -3,6 +3,7 @@
 use std::time::SystemTime;
 
 use crate::{
+    database::attestation::age,
     finding::{Finding, InputFile, Owner, Rule, Severity, Subject, visible},
     input::{GuardrailsSpec, PolicySpec, guardrails::Baseline},
 };
@@ -31,7 +32,8 @@ pub static ATTESTATION_TOO_OLD: Rule = Rule {
     code: "attestation-too-old",
     severity: Severity::Error,
     summary: "a baseline was sanitized lately",
-    explanation: "`sanitized.maxAge` counts from the time in the attestation. Rendering knows no time, so only `dayfly check --at TIME` \
+    explanation: "`sanitized.maxAge` counts from the time in the attestation, which lies not in the future (five minutes of difference between \
+                  clocks are none). Rendering knows no time, so only `dayfly check --at TIME` \
                   says this; inside the cluster `dayfly db provision` does.",
 };
 
@@ -40,16 +42,24 @@ pub(crate) fn check(policy: &PolicySpec, guardrails: &GuardrailsSpec) -> Vec<Fin
     each(policy, guardrails, |name, baseline| problem(name, baseline, guardrails))
 }
 
+/// Checks one baseline, which no policy asks for.
+#[cfg(feature = "in-cluster")]
+pub(crate) fn check_baseline(name: &str, baseline: &Baseline, guardrails: &GuardrailsSpec) -> Option<Finding> {
+    problem(name, baseline, guardrails).map(|problem| finding(name, problem))
+}
+
 /// Checks how old their attestations are at a time.
 pub(crate) fn check_age(policy: &PolicySpec, guardrails: &GuardrailsSpec, at: SystemTime) -> Vec<Finding> {
     each(policy, guardrails, |name, baseline| {
         let sanitized = baseline.sanitized.as_ref()?;
         // An attestation that cannot be read was reported already.
         let made = sanitized.attestation.as_ref()?.statement().ok()?.predicate.at;
-        let age = humantime::parse_rfc3339(&made).map(|made| at.duration_since(made).unwrap_or_default());
-        let message = match age {
-            Ok(age) if age.as_secs() <= sanitized.max_age.seconds => return None,
-            Ok(_) => format!("the baseline `{name}` was sanitized at {made}, longer ago than {}", sanitized.max_age),
+        let message = match humantime::parse_rfc3339(&made).map(|made| age(made, at)) {
+            Ok(Some(age)) if age.as_secs() <= sanitized.max_age.seconds => return None,
+            Ok(None) => format!("the attestation of the baseline `{name}` is dated in the future: {made}"),
+            Ok(Some(_)) => {
+                format!("the baseline `{name}` was sanitized at {made}, longer ago than {}", sanitized.max_age)
+            }
             Err(_) => format!("the attestation of the baseline `{name}` has no time, but `{}`", visible(&made)),
         };
         Some((&ATTESTATION_TOO_OLD, message))
@@ -71,12 +81,14 @@ fn each(
             }
         }
     }
-    let found = names.into_iter().filter_map(|name| {
-        let (rule, message) = problem(name, guardrails.baselines.get(name)?)?;
-        let subject = Subject::Input(InputFile::Guardrails, format!("/spec/baselines/{name}/sanitized"));
-        Some(Finding::new(rule, Owner::Platform, subject, message))
-    });
+    let found =
+        names.into_iter().filter_map(|name| Some(finding(name, problem(name, guardrails.baselines.get(name)?)?)));
     found.collect()
+}
+
+fn finding(name: &str, (rule, message): (&'static Rule, String)) -> Finding {
+    let subject = Subject::Input(InputFile::Guardrails, format!("/spec/baselines/{name}/sanitized"));
+    Finding::new(rule, Owner::Platform, subject, message)
 }
 
 fn problem(name: &str, baseline: &Baseline, guardrails: &GuardrailsSpec) -> Option<(&'static Rule, String)> {

@@ -1,7 +1,7 @@
 //! Previews get no live personal data.
 
 use crate::{
-    finding::{Rule, Severity},
+    finding::{Finding, InputFile, Owner, Rule, Severity, Subject},
     input::guardrails::{Anonymized, Baseline, Provider},
 };
 
@@ -34,6 +34,16 @@ pub static BASELINE_INCOMPLETE: Rule = Rule {
                   a `value`.",
 };
 
+/// Why a baseline cannot be branched.
+pub(crate) fn check(name: &str, baseline: &Baseline) -> Option<Finding> {
+    let safe = is_safe(name, baseline).map_err(|message| (&BASELINE_NOT_SANITIZED, message));
+    let complete = |()| is_complete(name, baseline).map_err(|message| (&BASELINE_INCOMPLETE, message));
+    let (rule, message) = safe.and_then(complete).err()?;
+    let subject = Subject::Input(InputFile::Guardrails, format!("/spec/baselines/{name}"));
+    Some(Finding::new(rule, Owner::Platform, subject, message))
+}
+
+/// Whether it claims, in one way, to hold no live data.
 pub(crate) fn is_safe(name: &str, baseline: &Baseline) -> Result<(), String> {
     let claims = [
         baseline.sanitized.is_some(),
@@ -63,6 +73,7 @@ pub(crate) fn why_safe(baseline: &Baseline) -> &'static str {
     }
 }
 
+/// Whether it has what its provider needs.
 pub(crate) fn is_complete(name: &str, baseline: &Baseline) -> Result<(), String> {
     let needed: &[(&str, bool)] = match baseline.provider {
         Provider::Postgres | Provider::Mysql | Provider::Mariadb => {

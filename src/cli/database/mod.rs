@@ -87,9 +87,8 @@ fn spec(args: &SpecArgs, colour: Colour, out: &mut dyn Write, err: &mut dyn Writ
     }
     let databases = rendered.environment.map(|environment| environment.databases).unwrap_or_default();
     let Some(database) = databases.iter().find(|database| database.name == args.name) else {
-        let names: Vec<&str> = databases.iter().map(|database| database.name.as_str()).collect();
-        let hint = finding::nearest(&args.name, names.iter().copied());
-        bail!("this environment has no database `{}`{hint}; it has: {}", args.name, names.join(", "));
+        let hint = finding::nearest(&args.name, databases.iter().map(|database| database.name.as_str()));
+        bail!("this environment has no database `{}`{hint}", args.name);
     };
     writeln!(out, "{}", database.spec)?;
     out.flush()?;

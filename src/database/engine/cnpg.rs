@@ -18,6 +18,7 @@ use crate::{
     resolve::names,
 };
 
+/// A `Cluster` of the preview's own.
 pub struct Cnpg {
     baseline: String,
     database: String,
@@ -25,8 +26,9 @@ pub struct Cnpg {
 }
 
 impl Cnpg {
+    /// `database`: where the baseline's data are in it.
     pub fn new(baseline: &str, database: Option<&str>, log: &Log) -> Result<Self> {
-        let database = database.context("the baseline has no `database`")?.to_owned();
+        let database = database.context("it has no `database`")?.to_owned();
         Ok(Self { baseline: baseline.to_owned(), database, log: log.clone() })
     }
 

@@ -25,6 +25,7 @@ pub const KEY: &str = "CRUNCHY_BRIDGE_API_KEY";
 
 const API: &str = "https://api.crunchybridge.com";
 
+/// A team's clusters.
 pub struct CrunchyBridge {
     api: Api,
     team: String,
@@ -55,13 +56,14 @@ struct Page {
 }
 
 impl CrunchyBridge {
+    /// `key`: the account's API key.
     pub fn new(key: &str, baseline: &Baseline, log: &Log) -> Result<Self> {
         let api = baseline.api.as_deref().unwrap_or(API);
         Ok(Self {
             api: Api::new(api, ("Authorization", format!("Bearer {key}")), log)?,
-            team: baseline.project.clone().context("the baseline has no `project`")?,
-            parent: baseline.parent.clone().context("the baseline has no `parent`")?,
-            database: baseline.database.clone().context("the baseline has no `database`")?,
+            team: baseline.project.clone().context("it has no `project`")?,
+            parent: baseline.parent.clone().context("it has no `parent`")?,
+            database: baseline.database.clone().context("it has no `database`")?,
             plan: baseline.size.clone(),
             log: log.clone(),
         })
@@ -255,7 +257,9 @@ impl Engine for CrunchyBridge {
 
     async fn freeze_baseline(&self) -> Result<()> {
         // A fork has what the backup has: it must be made after this.
-        self.log.info("forks come from the cluster's backup: wait until one is newer than this, then branch");
+        self.log.info(
+            "nothing can be frozen there, and forks come from the cluster's backup: let nobody write to it any more, wait until a backup is newer than this, then branch",
+        );
         Ok(())
     }
 }

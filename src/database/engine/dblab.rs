@@ -6,9 +6,15 @@
 //! engine's token, since the engine takes a password once, and never tells or changes it. So a clone whose Secret was lost
 //! gives the same login again, and no two clones share one.
 //!
+//! The user can change its own password, and that is how it is rotated: to the next of a row of such hashes, so that the one
+//! that works can be found again.
+//!
 //! The lease is the clone's protection; without it the engine removes a clone that was idle for a while.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    fmt::Write as _,
+    time::{Duration, SystemTime},
+};
 
 use anyhow::{Context as _, Result, bail};
 use async_trait::async_trait;
@@ -17,7 +23,7 @@ use ring::hmac;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Baseline, Branch, ConnectionUrl, Engine, Log, Mark, Pauses, Session, Spec, refuse};
+use super::{Baseline, Branch, ConnectionUrl, Engine, Log, Mark, Pauses, Session, Spec, postgres::role, refuse};
 use crate::database::{
     http::{Api, is_ambiguous, status},
     random, session, time,
@@ -33,9 +39,13 @@ const USERS: &str = "dayfly_";
 /// from the API.
 const ATTEMPTS: u32 = 4;
 
+/// So often can the password of a clone be rotated.
+const PASSWORDS: u32 = 50;
+
 /// How long the clone lives in which a baseline is prepared.
 const PREPARING: Duration = Duration::from_hours(4);
 
+/// One Database Lab Engine.
 pub struct Dblab {
     api: Api,
     place: String,
@@ -87,14 +97,15 @@ struct Server {
 }
 
 impl Dblab {
+    /// `token`: the engine's verification token.
     pub fn new(token: String, baseline: &Baseline, log: &Log) -> Result<Self> {
-        let place = baseline.api.clone().context("the baseline has no `api`")?.to_string();
+        let place = baseline.api.clone().context("it has no `api`")?.to_string();
         Ok(Self {
             api: Api::new(&place, ("Verification-Token", token.clone()), log)?,
             place,
             token,
-            parent: baseline.parent.clone().context("the baseline has no `parent`")?,
-            database: baseline.database.clone().context("the baseline has no `database`")?,
+            parent: baseline.parent.clone().context("it has no `parent`")?,
+            database: baseline.database.clone().context("it has no `database`")?,
             log: log.clone(),
         })
     }
@@ -137,18 +148,44 @@ impl Dblab {
         })
     }
 
-    /// The password of a clone's user.
-    fn password(&self, id: &str, user: &str) -> String {
+    /// The password of a clone's user, after so many rotations.
+    fn password(&self, id: &str, user: &str, rotations: u32) -> String {
         let key = hmac::Key::new(hmac::HMAC_SHA256, self.token.as_bytes());
-        random::letters(hmac::sign(&key, format!("dayfly clone {id} {user}").as_bytes()).as_ref())
+        let mut text = format!("dayfly clone {id} {user}");
+        if rotations > 0 {
+            let _ = write!(text, " {rotations}");
+        }
+        random::letters(hmac::sign(&key, text.as_bytes()).as_ref())
     }
 
-    fn url(&self, clone: &Clone) -> Result<ConnectionUrl> {
+    /// This environment's clone, as long as it is `branch`.
+    async fn same(&self, spec: &Spec<'_>, branch: &Branch) -> Result<Clone> {
+        match self.own(spec).await? {
+            Some((clone, own)) if own.id == branch.id => Ok(clone),
+            _ => bail!("the clone `{}` is gone: call this again", branch.name),
+        }
+    }
+
+    /// The login that works, and how often its password was rotated.
+    async fn working(&self, clone: &Clone) -> Result<(ConnectionUrl, u32)> {
+        for rotations in 0..PASSWORDS {
+            let url = self.url(clone, rotations)?;
+            if session::open_if_accepted(&url, &self.log).await?.is_some() {
+                return Ok((url, rotations));
+            }
+        }
+        refuse!(
+            "the clone `{}` takes no password that dayfly gave it: somebody changed it, or the engine's token. `dayfly db destroy`, then `provision` make clone and login anew",
+            clone.id
+        )
+    }
+
+    fn url(&self, clone: &Clone, rotations: u32) -> Result<ConnectionUrl> {
         let url = format!("postgres://{}:{}/", clone.db.host, clone.db.port);
         let url = ConnectionUrl::parse(&url, "the clone's address (`accessHost` in the engine's configuration)")?;
         let user = &clone.db.username;
         let database = if clone.db.db_name.is_empty() { &self.database } else { &clone.db.db_name };
-        Ok(url.with_login(user, &self.password(&clone.id, user), database))
+        Ok(url.with_login(user, &self.password(&clone.id, user, rotations), database))
     }
 
     /// Asks for a clone. Whether it is made, only a look can tell.
@@ -160,7 +197,7 @@ impl Dblab {
             "protected": true,
             "protectionDurationMinutes": minutes(lease),
             // Restricted: the owner of everything in the clone, and no superuser.
-            "db": {"username": user, "password": self.password(id, &user), "restricted": true, "db_name": self.database},
+            "db": {"username": user, "password": self.password(id, &user, 0), "restricted": true, "db_name": self.database},
         });
         self.log.doing(format!("asking for the clone `{id}`"));
         match self.api.post("/clone", &body).await {
@@ -268,10 +305,40 @@ impl Engine for Dblab {
     }
 
     async fn login(&self, spec: &Spec<'_>, branch: &Branch) -> Result<ConnectionUrl> {
-        match self.own(spec).await? {
-            Some((clone, own)) if own.id == branch.id => self.url(&clone),
-            _ => bail!("the clone `{}` is gone: call this again", branch.name),
+        let clone = self.same(spec, branch).await?;
+        Ok(self.working(&clone).await?.0)
+    }
+
+    async fn rotate(
+        &self,
+        spec: &Spec<'_>,
+        branch: &Branch,
+        published: Option<&ConnectionUrl>,
+    ) -> Result<ConnectionUrl> {
+        let clone = self.same(spec, branch).await?;
+        let user = &clone.db.username;
+        // A reset clone has its first password again: the next is the one after what was published, too.
+        let known = published.and_then(|url| {
+            (0..PASSWORDS).find(|rotations| self.password(&clone.id, user, *rotations) == url.password())
+        });
+        let works = match published {
+            Some(url) => session::open_if_accepted(url, &self.log).await?.is_some(),
+            None => false,
+        };
+        let (url, rotations) = match (published, known) {
+            // Of an engine whose token was another one.
+            (Some(url), None) if works => (url.clone(), 0),
+            (Some(url), Some(rotations)) if works => (url.clone(), rotations),
+            _ => self.working(&clone).await?,
+        };
+        let next = rotations.max(known.unwrap_or(0)) + 1;
+        if next == PASSWORDS {
+            refuse!(
+                "the password of the clone `{}` was rotated {rotations} times, and cannot be again: `dayfly db destroy`, then `provision` make clone and login anew",
+                clone.id
+            );
         }
+        role::change_own(&url, &self.password(&clone.id, user, next), &self.log).await
     }
 
     async fn reset(&self, spec: &Spec<'_>, branch: &Branch) -> Result<Branch> {
@@ -326,7 +393,7 @@ impl Engine for Dblab {
             self.remove(&id, &before.db.username).await?;
         }
         let clone = self.usable(&id, PREPARING, is_ours).await?;
-        session::open(&self.url(&clone)?, &self.log).await
+        session::open(&self.url(&clone, 0)?, &self.log).await
     }
 
     async fn freeze_baseline(&self) -> Result<()> {

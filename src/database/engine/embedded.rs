@@ -21,6 +21,7 @@ const SEEDED: &str = "preview";
 /// Longer than any preview.
 const FOR_EVER: u64 = 100 * 365 * 86_400;
 
+/// A server of the preview's own.
 pub struct Embedded {
     baseline: String,
     log: Log,
@@ -28,6 +29,7 @@ pub struct Embedded {
 }
 
 impl Embedded {
+    /// The baseline by its name: its data are in the server's image.
     pub fn new(baseline: &str, log: &Log) -> Self {
         Self { baseline: baseline.to_owned(), log: log.clone(), server: OnceCell::new() }
     }

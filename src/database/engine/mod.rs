@@ -57,14 +57,25 @@ pub trait Engine {
     /// Makes the branch, or completes what was left half made. Returns once it can be used.
     async fn create(&self, spec: &Spec<'_>) -> Result<Branch>;
 
-    /// A login to the branch with a password that nobody had before, straight to the server: migrations need sessions of
-    /// their own.
+    /// A login to the branch, straight to the server: migrations need sessions of their own. Where the provider can, with a
+    /// password that nobody had before.
     async fn login(&self, spec: &Spec<'_>, branch: &Branch) -> Result<ConnectionUrl>;
 
     /// Ends all that [`Self::login`] made but `kept`, where each call makes a login of its own. Only one Job at a time does so,
     /// and `kept` owns then what they made.
     async fn revoke_others(&self, _branch: &Branch, _spec: &Spec<'_>, _kept: &ConnectionUrl) -> Result<()> {
         Ok(())
+    }
+
+    /// The same login with another password. `published` is what was given away before, if that is known: most providers do
+    /// not need it, since each call of [`Self::login`] makes another password.
+    async fn rotate(
+        &self,
+        spec: &Spec<'_>,
+        branch: &Branch,
+        _published: Option<&ConnectionUrl>,
+    ) -> Result<ConnectionUrl> {
+        self.login(spec, branch).await
     }
 
     /// The same login through the provider's pooler, if it has one.
@@ -97,6 +108,10 @@ pub trait Engine {
 ///
 /// The key is missing, or the baseline's entry is incomplete.
 pub fn open(baseline: &BaselineSpec<'_>, log: &Log) -> Result<Box<dyn Engine>> {
+    engine(baseline, log).with_context(|| format!("the baseline `{}` cannot be used", baseline.name))
+}
+
+fn engine(baseline: &BaselineSpec<'_>, log: &Log) -> Result<Box<dyn Engine>> {
     let entry = &*baseline.entry;
     Ok(match entry.provider {
         Provider::Postgres => Box::new(postgres::Postgres::new(admin_url(&baseline.name)?, entry, log)?),
@@ -104,17 +119,17 @@ pub fn open(baseline: &BaselineSpec<'_>, log: &Log) -> Result<Box<dyn Engine>> {
         Provider::Embedded => Box::new(embedded::Embedded::new(&baseline.name, log)),
         Provider::Aurora => Box::new(aurora::Aurora::new(admin_url(&baseline.name)?, entry, log)?),
         Provider::CrunchyBridge => {
-            Box::new(crunchy_bridge::CrunchyBridge::new(&key(&baseline.name, crunchy_bridge::KEY)?, entry, log)?)
+            Box::new(crunchy_bridge::CrunchyBridge::new(&key(crunchy_bridge::KEY)?, entry, log)?)
         }
         Provider::Supabase => {
             let admin = admin_url(&baseline.name).ok();
-            Box::new(supabase::Supabase::new(&key(&baseline.name, supabase::TOKEN)?, entry, admin, log)?)
+            Box::new(supabase::Supabase::new(&key(supabase::TOKEN)?, entry, admin, log)?)
         }
-        Provider::Dblab => Box::new(dblab::Dblab::new(key(&baseline.name, dblab::TOKEN)?, entry, log)?),
-        Provider::Neon => Box::new(neon::Neon::new(&key(&baseline.name, neon::KEY)?, entry, log)?),
+        Provider::Dblab => Box::new(dblab::Dblab::new(key(dblab::TOKEN)?, entry, log)?),
+        Provider::Neon => Box::new(neon::Neon::new(&key(neon::KEY)?, entry, log)?),
         Provider::Mysql | Provider::Mariadb => Box::new(mysql::Mysql::new(&admin_url(&baseline.name)?, entry, log)?),
         Provider::Planetscale => {
-            let [id, token] = planetscale::KEYS.map(|name| key(&baseline.name, name));
+            let [id, token] = planetscale::KEYS.map(key);
             Box::new(planetscale::PlanetScale::new([&id?, &token?], entry, log)?)
         }
     })
@@ -156,10 +171,8 @@ fn admin_key(baseline: &str) -> String {
 }
 
 /// A provider's key.
-fn key(baseline: &str, name: &str) -> Result<String> {
-    variable(name)
-        .map(|key| key.trim().to_owned())
-        .with_context(|| format!("{name} is not set: the baseline `{baseline}` needs its provider's key"))
+fn key(name: &str) -> Result<String> {
+    variable(name).map(|key| key.trim().to_owned()).with_context(|| format!("{name} is not set, its provider's key"))
 }
 
 /// The administrator's URL of a baseline's server.
@@ -170,8 +183,7 @@ fn admin_url(baseline: &str) -> Result<ConnectionUrl> {
             return ConnectionUrl::parse(&text, name);
         }
     }
-    Err(anyhow::anyhow!("neither {ADMIN_URL} nor {own} is set"))
-        .with_context(|| format!("the baseline `{baseline}` needs its server's administrator"))
+    anyhow::bail!("neither {ADMIN_URL} nor {own} is set, the URL of its server's administrator")
 }
 
 /// A login that was published, with the file of authorities that the administrator's URL names in this process.
@@ -183,4 +195,18 @@ pub fn from_here(baseline: &BaselineSpec<'_>, url: ConnectionUrl) -> Result<Conn
 /// A variable with something in it.
 pub fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.trim().is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::database::log::LogFormat;
+
+    #[test]
+    fn what_a_baseline_lacks_names_it() {
+        let json = r#"{"name":"shop","provider":"cnpg","synthetic":{"by":"seeds"}}"#;
+        let baseline: BaselineSpec<'_> = serde_json::from_str(json).unwrap();
+        let error = open(&baseline, &Log::new(LogFormat::Text, "test", "")).err().unwrap();
+        assert_eq!(format!("{error:#}"), "the baseline `shop` cannot be used: it has no `database`");
+    }
 }

@@ -5,7 +5,7 @@
 //! is called: that proves that somebody with access to the project wrote it there, and not that it was dayfly.
 //!
 //! A branch has a login that the vendor makes for it alone, and that is the one that is given away: what another role makes,
-//! Supabase's own API could not reach. There is no lease: the sweep is what ends a branch.
+//! Supabase's own API could not reach. The vendor tells it, and changes it. There is no lease: the sweep is what ends a branch.
 
 use std::time::{Duration, SystemTime};
 
@@ -18,7 +18,7 @@ use serde_json::json;
 use super::{Baseline, Branch, ConnectionUrl, Engine, Log, Mark, Pauses, Session, Spec, refuse};
 use crate::database::{
     http::{Api, is_ambiguous, status},
-    session,
+    random, session,
 };
 
 /// The variable with an access token.
@@ -26,9 +26,10 @@ pub const TOKEN: &str = "SUPABASE_ACCESS_TOKEN";
 
 const API: &str = "https://api.supabase.com";
 
-/// How long a reset may take to begin.
+/// How long a reset may take to begin, and a new password to be known.
 const BEGINNING: Duration = Duration::from_secs(20);
 
+/// One project.
 pub struct Supabase {
     api: Api,
     /// The project's reference.
@@ -61,6 +62,9 @@ struct Preview {
 /// Its server. The login is there once the server is.
 #[derive(Debug, Deserialize)]
 struct Detail {
+    /// Of the branch as a project.
+    #[serde(rename = "ref")]
+    reference: String,
     status: String,
     #[serde(default)]
     db_host: String,
@@ -71,11 +75,12 @@ struct Detail {
 }
 
 impl Supabase {
+    /// `token`: an access token; `admin`: the project's own login, which only `prepare-baseline` needs.
     pub fn new(token: &str, baseline: &Baseline, admin: Option<ConnectionUrl>, log: &Log) -> Result<Self> {
         let api = baseline.api.as_deref().unwrap_or(API);
         Ok(Self {
             api: Api::new(api, ("Authorization", format!("Bearer {token}")), log)?,
-            project: baseline.project.clone().context("the baseline has no `project`")?,
+            project: baseline.project.clone().context("it has no `project`")?,
             subject: baseline.subject(),
             size: baseline.size.clone(),
             with_data: baseline.sanitized.is_some(),
@@ -220,6 +225,40 @@ impl Engine for Supabase {
         Ok(url.with_login(&user, &password, "postgres"))
     }
 
+    async fn rotate(
+        &self,
+        spec: &Spec<'_>,
+        branch: &Branch,
+        published: Option<&ConnectionUrl>,
+    ) -> Result<ConnectionUrl> {
+        let Detail { reference, .. } = self.detail(&branch.id).await?;
+        if reference == self.project {
+            refuse!("the branch `{}` is the project itself: its password was not changed", branch.name);
+        }
+        let password = random::password();
+        let path = format!("/v1/projects/{reference}/database/password");
+        self.api
+            .patch(&path, &json!({"password": password}))
+            .await
+            .context("the branch's password cannot be changed")?;
+        let url = match published {
+            Some(url) => url.clone(),
+            None => self.login(spec, branch).await?,
+        };
+        let url = url.with_login(&url.user(), &password, &url.database());
+        // Whether the answer comes before the server knows it, the vendor does not say.
+        let mut pauses = Pauses::short();
+        let known = async {
+            while session::open_if_accepted(&url, &self.log).await?.is_none() {
+                self.log.doing("waiting for the server to take the new password");
+                pauses.wait().await;
+            }
+            anyhow::Ok(())
+        };
+        tokio::time::timeout(BEGINNING, known).await.unwrap_or(Ok(()))?;
+        Ok(url)
+    }
+
     async fn reset(&self, spec: &Spec<'_>, branch: &Branch) -> Result<Branch> {
         // What failed there is replayed; address and login stay.
         self.api.post_again(&format!("/v1/branches/{}/reset", branch.id), &json!({})).await?;
@@ -248,6 +287,11 @@ impl Engine for Supabase {
     }
 
     async fn open_baseline(&self) -> Result<Box<dyn Session>> {
+        if !self.with_data {
+            refuse!(
+                "a branch of this baseline is made from the project's migrations, and has nothing of its data: there is nothing to prepare, unless it is `sanitized`"
+            );
+        }
         let Some(admin) = &self.admin else {
             bail!("only DAYFLY_DATABASE_ADMIN_URL can lead to the project's own server: set it for this command");
         };
@@ -255,7 +299,9 @@ impl Engine for Supabase {
     }
 
     async fn freeze_baseline(&self) -> Result<()> {
-        // A branch has what the project has in that moment.
+        self.log.info(
+            "a branch has what the project has in that moment, and nothing can be frozen there: let nobody write live data to it any more",
+        );
         Ok(())
     }
 }

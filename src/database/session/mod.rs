@@ -2,6 +2,7 @@
 
 pub mod mysql;
 pub mod postgres;
+mod residue;
 
 use std::time::Duration;
 
@@ -24,6 +25,7 @@ pub struct Marker {
     pub schema: String,
 }
 
+/// A column of a table.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Column {
     /// Empty where a database is its only schema (MySQL): a branch's name must not change the digest.
@@ -53,6 +55,7 @@ pub struct Run {
     pub command: Vec<String>,
 }
 
+/// How far a run came.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
@@ -62,6 +65,7 @@ pub enum State {
 }
 
 impl State {
+    /// As records have it.
     pub fn name(self) -> &'static str {
         match self {
             Self::Running => "running",
@@ -70,6 +74,7 @@ impl State {
         }
     }
 
+    /// What [`Self::name`] wrote.
     pub fn parse(text: &str) -> Option<Self> {
         [Self::Running, Self::Done, Self::Failed].into_iter().find(|state| state.name() == text)
     }
@@ -105,8 +110,11 @@ pub trait Session {
     /// Takes a lock that ends with this session. `false`: another session has it.
     async fn try_lock(&mut self, name: &str) -> Result<bool>;
 
-    /// Reclaims space and makes rows final, before a baseline is frozen.
-    async fn vacuum(&mut self) -> Result<()>;
+    /// Ends all other sessions of this login.
+    async fn end_others(&mut self) -> Result<()>;
+
+    /// Leaves nothing of rows that were changed or removed, and makes those that are there final, before a baseline is marked.
+    async fn settle(&mut self, log: &Log) -> Result<()>;
 }
 
 /// Why there is no session.

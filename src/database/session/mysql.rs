@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use mysql_async::{Conn, DriverError, Error, IoError, OptsBuilder, Row, SslOpts, Value, prelude::Queryable as _};
 
 use super::{Column, Marker, NoSession, Run, Session, State};
-use crate::database::{connection::ConnectionUrl, schema, tls};
+use crate::database::{connection::ConnectionUrl, log::Log, schema, tls};
 
 /// One connection to a server.
 pub struct MysqlSession {
@@ -267,8 +267,22 @@ impl Session for MysqlSession {
         Ok(got.flatten() == Some(1))
     }
 
-    async fn vacuum(&mut self) -> Result<()> {
-        // InnoDB purges old rows by itself, and a copy has none of them.
+    async fn end_others(&mut self) -> Result<()> {
+        let sql = "SELECT id FROM information_schema.processlist
+             WHERE user = substring_index(user(), '@', 1) AND id <> connection_id()";
+        let ids: Vec<u64> = self.conn.query(sql).await.map_err(plain)?;
+        for id in ids {
+            match self.conn.query_drop(format!("KILL {id}")).await {
+                // It ended by itself: there is no such thread.
+                Err(Error::Server(error)) if error.code == 1094 => {}
+                result => result.map_err(plain)?,
+            }
+        }
+        Ok(())
+    }
+
+    async fn settle(&mut self, _: &Log) -> Result<()> {
+        // dayfly's own copies are made of rows, and not of files: neither old versions of rows nor histograms are in them.
         Ok(())
     }
 }

@@ -1,14 +1,17 @@
 //! PostgreSQL.
 
-use std::time::Duration;
+use std::{error::Error as _, time::Duration};
 
 use anyhow::{Context as _, Result};
 use async_trait::async_trait;
 use tokio_postgres::{Client, Config, config::SslMode, error::SqlState};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::{Column, Marker, NoSession, Run, Session, State};
-use crate::database::{connection::ConnectionUrl, tls};
+use super::{Column, Marker, NoSession, Run, Session, State, residue};
+use crate::{
+    database::{connection::ConnectionUrl, log::Log, tls},
+    finding::visible,
+};
 
 /// One connection to a server.
 pub struct PostgresSession {
@@ -35,7 +38,14 @@ pub async fn connect(url: &ConnectionUrl) -> Result<Client, NoSession> {
         Some("disable") => SslMode::Disable,
         None | Some("allow" | "prefer") => SslMode::Prefer,
         // Whoever asks for encryption gets a verified server: an unverified one may be anybody's.
-        Some(_) => SslMode::Require,
+        Some("require" | "verify-ca" | "verify-full") => SslMode::Require,
+        Some(other) => {
+            let allowed = "disable, allow, prefer, require, verify-ca, verify-full";
+            return Err(NoSession::Rejected(anyhow::anyhow!(
+                "`sslmode={}` of {url} is none of {allowed}",
+                visible(other)
+            )));
+        }
     });
     if let Some(options) = url.parameter("options") {
         config.options(options);
@@ -46,21 +56,50 @@ pub async fn connect(url: &ConnectionUrl) -> Result<Client, NoSession> {
         _ => tls::verified(more.as_deref()),
     };
     let tls = tls.map_err(NoSession::Rejected)?;
-    let (client, connection) = config.connect(MakeRustlsConnect::new(tls)).await.map_err(no_session)?;
+    let (client, connection) = match config.connect(MakeRustlsConnect::new(tls)).await {
+        Err(error) if lacks_tls(&error) => {
+            return Err(NoSession::Rejected(anyhow::anyhow!(
+                "the server of {url} has no TLS, and `sslmode={}` asks for it: give it a certificate, or allow `sslmode=prefer`",
+                mode.unwrap_or_default()
+            )));
+        }
+        result => result.map_err(no_session)?,
+    };
     tokio::spawn(connection);
     Ok(client)
 }
 
+/// Whether the server answered that it has no TLS. The driver says so in words only.
+fn lacks_tls(error: &tokio_postgres::Error) -> bool {
+    error.source().is_some_and(|source| source.to_string() == "server does not support TLS")
+}
+
+/// Whether a certificate that is not to be trusted is at the bottom of it.
+fn is_untrusted(error: &tokio_postgres::Error) -> bool {
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        // What is inside an I/O error is not its source.
+        let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        let error = inner.map_or(error, |inner| inner as _);
+        if let Some(rustls::Error::InvalidCertificate(_)) = error.downcast_ref() {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
+
 fn no_session(error: tokio_postgres::Error) -> NoSession {
-    let is_final = error.code().is_some_and(|code| {
-        [
-            SqlState::INVALID_PASSWORD,
-            SqlState::INVALID_AUTHORIZATION_SPECIFICATION,
-            SqlState::INVALID_CATALOG_NAME,
-            SqlState::INSUFFICIENT_PRIVILEGE,
-        ]
-        .contains(code)
-    });
+    let is_final = is_untrusted(&error)
+        || error.code().is_some_and(|code| {
+            [
+                SqlState::INVALID_PASSWORD,
+                SqlState::INVALID_AUTHORIZATION_SPECIFICATION,
+                SqlState::INVALID_CATALOG_NAME,
+                SqlState::INSUFFICIENT_PRIVILEGE,
+            ]
+            .contains(code)
+        });
     let error = plain(error);
     if is_final { NoSession::Rejected(error) } else { NoSession::Unreachable(error) }
 }
@@ -129,7 +168,9 @@ impl Session for PostgresSession {
             )
             .await
             .map_err(plain)?;
-        transaction.commit().await.map_err(plain)
+        transaction.commit().await.map_err(plain)?;
+        // A branch of rows that are not final rewrites every page that it reads.
+        self.client.batch_execute("VACUUM (FREEZE, ANALYZE) dayfly.baseline").await.map_err(plain)
     }
 
     async fn columns(&mut self) -> Result<Vec<Column>> {
@@ -239,7 +280,14 @@ impl Session for PostgresSession {
         Ok(row.get(0))
     }
 
-    async fn vacuum(&mut self) -> Result<()> {
-        self.client.batch_execute("VACUUM (FREEZE, ANALYZE)").await.map_err(plain)
+    async fn end_others(&mut self) -> Result<()> {
+        // A preview's role works as the role that owns the baseline's objects, which may not end the preview's sessions.
+        let sql = "SET ROLE NONE; SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+             WHERE usename = session_user AND pid <> pg_backend_pid() AND backend_type = 'client backend'; RESET ROLE";
+        self.client.batch_execute(sql).await.map_err(plain)
+    }
+
+    async fn settle(&mut self, log: &Log) -> Result<()> {
+        residue::remove(&self.client, log).await
     }
 }

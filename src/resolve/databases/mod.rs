@@ -239,22 +239,8 @@ impl<'a> Resolver<'a> {
             }
         }
         let (name, baseline) = granted;
-        if let Err(message) = rules::baseline::is_safe(name, baseline) {
-            self.report(
-                &rules::baseline::BASELINE_NOT_SANITIZED,
-                InputFile::Guardrails,
-                format!("/spec/baselines/{name}"),
-                message,
-            );
-            return None;
-        }
-        if let Err(message) = rules::baseline::is_complete(name, baseline) {
-            self.report(
-                &rules::baseline::BASELINE_INCOMPLETE,
-                InputFile::Guardrails,
-                format!("/spec/baselines/{name}"),
-                message,
-            );
+        if let Some(finding) = rules::baseline::check(name, baseline) {
+            self.findings.push(finding);
             return None;
         }
         self.decisions.record(|| Decision {

@@ -9,16 +9,21 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
 
-use super::{Colour, DEADLINE, ExitCode, baseline, finish, read_guardrails, within};
-use crate::database::{
-    connection::ConnectionUrl,
-    credentials::{Audience, Credentials},
-    engine,
-    log::{Log, LogFormat},
-    provision, rotate,
-    spec::{self, Spec},
-    steps::{self, Step},
-    verify,
+use super::{Colour, DEADLINE, ExitCode, baseline, finish, read_guardrails, report, within};
+use crate::{
+    database::{
+        connection::ConnectionUrl,
+        credentials::{Audience, Credentials},
+        engine,
+        log::{Log, LogFormat},
+        provision, rotate,
+        spec::{self, Spec},
+        steps::{self, Step},
+        verify,
+    },
+    finding::visible,
+    input::scalar::{DnsLabel, Scalar as _},
+    rules,
 };
 
 #[derive(Args, Debug)]
@@ -47,7 +52,7 @@ pub(in crate::cli::database) struct BranchArgs {
 pub(in crate::cli::database) struct ProvisionArgs {
     #[command(flatten)]
     branch: BranchArgs,
-    /// Make the login's password anew, though it works: whoever has the old one is out
+    /// Make the login's password anew, though it works: the old one's sessions end with it
     #[arg(long)]
     rotate: bool,
 }
@@ -71,8 +76,8 @@ pub(in crate::cli::database) struct VerifyArgs {
 }
 
 pub(super) fn provision(args: &ProvisionArgs, colour: Colour, err: &mut dyn Write) -> Result<ExitCode> {
-    on_branch(&args.branch, "provision", colour, err, async |spec, log| {
-        let credentials = Credentials::open(args.branch.env_file.as_deref(), log)?;
+    on_branch(&args.branch, ("provision", Purpose::Use), colour, err, async |spec, log| {
+        let credentials = Credentials::open_to_write(args.branch.env_file.as_deref(), log)?;
         let engine = engine::open(&spec.baseline, log)?;
         if args.rotate {
             rotate::rotate(spec, &*engine, &credentials, log).await?;
@@ -82,22 +87,22 @@ pub(super) fn provision(args: &ProvisionArgs, colour: Colour, err: &mut dyn Writ
 }
 
 pub(super) fn verify(args: &VerifyArgs, colour: Colour, err: &mut dyn Write) -> Result<ExitCode> {
-    on_branch(&args.branch, "verify", colour, err, async |spec, log| {
-        let credentials = Credentials::open(args.branch.env_file.as_deref(), log)?;
+    on_branch(&args.branch, ("verify", Purpose::Use), colour, err, async |spec, log| {
+        let credentials = Credentials::open_to_write(args.branch.env_file.as_deref(), log)?;
         let engine = engine::open(&spec.baseline, log)?;
         verify::verify(spec, &*engine, &credentials, args.wait, log).await
     })
 }
 
 pub(super) fn renew(args: &BranchArgs, colour: Colour, err: &mut dyn Write) -> Result<ExitCode> {
-    on_branch(args, "renew", colour, err, async |spec, log| {
+    on_branch(args, ("renew", Purpose::Keep), colour, err, async |spec, log| {
         let engine = engine::open(&spec.baseline, log)?;
         provision::renew(spec, &*engine, log).await
     })
 }
 
 pub(super) fn destroy(args: &BranchArgs, colour: Colour, err: &mut dyn Write) -> Result<ExitCode> {
-    on_branch(args, "destroy", colour, err, async |spec, log| {
+    on_branch(args, ("destroy", Purpose::Keep), colour, err, async |spec, log| {
         let credentials = Credentials::open(args.env_file.as_deref(), log).ok();
         let engine = engine::open(&spec.baseline, log)?;
         provision::destroy(spec, &*engine, credentials.as_ref(), log).await
@@ -107,12 +112,12 @@ pub(super) fn destroy(args: &BranchArgs, colour: Colour, err: &mut dyn Write) ->
 /// Runs one command about one branch, within its deadline.
 fn on_branch(
     args: &BranchArgs,
-    command: &'static str,
+    (command, purpose): (&'static str, Purpose),
     colour: Colour,
     err: &mut dyn Write,
     work: impl AsyncFnOnce(&Spec<'_>, &Log) -> Result<()>,
 ) -> Result<ExitCode> {
-    let spec = match read_spec(args, colour, err)? {
+    let spec = match read_spec(args, purpose, colour, err)? {
         Ok(spec) => spec,
         Err(code) => return Ok(code),
     };
@@ -122,9 +127,9 @@ fn on_branch(
 }
 
 pub(super) fn step(step: Step, args: &StepArgs, colour: Colour, err: &mut dyn Write) -> Result<ExitCode> {
-    on_branch(&args.branch, step.name(), colour, err, async |spec, log| {
+    on_branch(&args.branch, (step.name(), Purpose::Use), colour, err, async |spec, log| {
         let file = args.branch.env_file.as_deref();
-        let credentials = file.map(|file| Credentials::open(Some(file), log)).transpose()?;
+        let credentials = file.map(|file| Credentials::open_to_write(Some(file), log)).transpose()?;
         let url = if let Some(credentials) = &credentials {
             let written = credentials.read(spec, Audience::Steps).await?;
             written.context("the file has nothing of this branch: call `dayfly db provision` first")?.url
@@ -144,15 +149,49 @@ pub(super) fn step(step: Step, args: &StepArgs, colour: Colour, err: &mut dyn Wr
     })
 }
 
-fn read_spec(args: &BranchArgs, colour: Colour, err: &mut dyn Write) -> Result<Result<Spec<'static>, ExitCode>> {
+/// What a command is called for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    /// A branch that somebody uses: its baseline must keep the rules.
+    Use,
+    /// Its end, or that of its lease: whatever became of the baseline since.
+    Keep,
+}
+
+/// The environment of a branch of somebody's own.
+fn environment(asked: Option<&str>) -> Result<String> {
+    let (name, from) = if let Some(name) = asked {
+        (name.to_owned(), "`--environment` is")
+    } else {
+        let user = std::env::var("USER").unwrap_or_else(|_| "somebody".into());
+        (format!("local-{user}"), "without `--environment NAME` the branch is for")
+    };
+    if DnsLabel::parse(&name).is_err() {
+        bail!("{from} `{}`, which is no DNS label: write {}", visible(&name), DnsLabel::EXPECTED);
+    }
+    Ok(name)
+}
+
+fn read_spec(
+    args: &BranchArgs,
+    purpose: Purpose,
+    colour: Colour,
+    err: &mut dyn Write,
+) -> Result<Result<Spec<'static>, ExitCode>> {
     if let (Some(name), Some(path)) = (&args.baseline, &args.guardrails) {
-        let guardrails = match read_guardrails(path, colour, err)? {
+        let (guardrails, source) = match read_guardrails(path, colour, err)? {
             Ok(guardrails) => guardrails,
             Err(code) => return Ok(Err(code)),
         };
-        let user = std::env::var("USER").unwrap_or_else(|_| "somebody".into());
-        let environment = args.environment.clone().unwrap_or_else(|| format!("local-{user}"));
-        return Ok(Ok(spec::local(&baseline(&guardrails, name)?, &environment, DEADLINE)));
+        let baseline = baseline(&guardrails, name)?;
+        if purpose == Purpose::Use {
+            let found = rules::baseline::check(name, &baseline.entry)
+                .or_else(|| rules::attestation::check_baseline(name, &baseline.entry, &guardrails.spec));
+            if let Some(code) = report(found, &source, colour, err)? {
+                return Ok(Err(code));
+            }
+        }
+        return Ok(Ok(spec::local(&baseline, &environment(args.environment.as_deref())?, DEADLINE)));
     }
     let path = args.spec.as_deref().context("say with `--spec FILE` which branch")?;
     let text = if path == Path::new("-") {

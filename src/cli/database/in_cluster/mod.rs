@@ -21,11 +21,12 @@ use self::{
 use crate::{
     cli::{
         ExitCode,
+        load::locate,
         terminal::{self, Colour, Stream},
     },
     database::{failure::Refused, log::Log, spec::BaselineSpec, steps::Step},
-    finding::{self, Owner, nearest},
-    input::{Guardrails, read_file, read_typed},
+    finding::{self, Finding, Owner, nearest},
+    input::{Guardrails, Source, read_file, read_typed},
     yaml::Limits,
 };
 
@@ -86,11 +87,11 @@ fn install(folder: &Path) -> Result<ExitCode> {
     Ok(ExitCode::Fine)
 }
 
-/// The guardrails alone.
-fn read_guardrails(path: &Path, colour: Colour, err: &mut dyn Write) -> Result<Result<Guardrails, ExitCode>> {
+/// The guardrails alone, and the file that findings stand in.
+fn read_guardrails(path: &Path, colour: Colour, err: &mut dyn Write) -> Result<Result<(Guardrails, Source), ExitCode>> {
     let source = read_file(path, Limits::DOCUMENT.bytes).context("failed to read the guardrails")?;
     match read_typed(&source, Owner::Platform) {
-        Ok(guardrails) => Ok(Ok(guardrails)),
+        Ok(guardrails) => Ok(Ok((guardrails, source))),
         Err(findings) => {
             err.write_all(finding::text(&findings, &terminal::style(colour, Stream::Err)).as_bytes())?;
             Ok(Err(ExitCode::Findings))
@@ -98,6 +99,22 @@ fn read_guardrails(path: &Path, colour: Colour, err: &mut dyn Write) -> Result<R
     }
 }
 
+/// Prints what there is to say about a baseline, as `dayfly check` does. An error among it ends the command.
+fn report(
+    found: impl IntoIterator<Item = Finding>,
+    guardrails: &Source,
+    colour: Colour,
+    err: &mut dyn Write,
+) -> Result<Option<ExitCode>> {
+    let mut findings: Vec<Finding> = found.into_iter().collect();
+    if !findings.is_empty() {
+        locate(&mut findings, guardrails, guardrails, None);
+        err.write_all(finding::text(&findings, &terminal::style(colour, Stream::Err)).as_bytes())?;
+    }
+    Ok(findings.iter().any(Finding::is_error).then_some(ExitCode::Findings))
+}
+
+/// A baseline by its name.
 fn baseline(guardrails: &Guardrails, name: &str) -> Result<BaselineSpec<'static>> {
     let baselines = &guardrails.spec.baselines;
     let Some(entry) = baselines.get(name) else {
@@ -110,7 +127,7 @@ fn baseline(guardrails: &Guardrails, name: &str) -> Result<BaselineSpec<'static>
 fn within(seconds: u64, log: &Log, work: impl Future<Output = Result<()>>) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        tokio::time::timeout(Duration::from_secs(seconds), work)
+        tokio::time::timeout(Duration::from_secs(seconds), log.narrate(work))
             .await
             .unwrap_or_else(|_| bail!("the deadline of {seconds} s passed: {}", log.current()))
     })

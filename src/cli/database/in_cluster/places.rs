@@ -4,19 +4,30 @@ use std::{
     collections::BTreeSet,
     io::{Read as _, Write},
     path::{Path, PathBuf},
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, ValueEnum};
 
-use super::{Colour, DEADLINE, ExitCode, baseline, finish, read_guardrails, within};
-use crate::database::{
-    engine,
-    kubernetes::{self, Kubernetes},
-    log::{Log, LogFormat},
-    prepare, sweep,
+use super::{Colour, DEADLINE, ExitCode, baseline, finish, read_guardrails, report, within};
+use crate::{
+    database::{
+        engine,
+        kubernetes::{self, Kubernetes},
+        log::{Log, LogFormat},
+        prepare, sweep,
+    },
+    finding::visible,
+    input::{guardrails::Sanitized, scalar::is_dns_label},
+    rules,
 };
+
+/// How long a place may take to say what it has: longer than any server takes to wake.
+const LISTING: Duration = Duration::from_mins(2);
+
+/// How long a place may take to renew and reclaim, so that the command has its say before its deadline.
+const SWEEPING: Duration = Duration::from_mins(10);
 
 #[derive(Args, Debug)]
 pub(in crate::cli::database) struct ListArgs {
@@ -61,7 +72,7 @@ pub(in crate::cli::database) struct PrepareArgs {
     guardrails: PathBuf,
     /// The baseline's name there
     name: String,
-    /// An ed25519 private key (PEM) to sign the attestation with
+    /// Attest it with this ed25519 private key (PEM)
     #[arg(long, value_name = "KEY")]
     sign: Option<PathBuf>,
     /// How progress is printed on standard error
@@ -70,14 +81,16 @@ pub(in crate::cli::database) struct PrepareArgs {
 }
 
 pub(super) fn list(args: &ListArgs, colour: Colour, out: &mut dyn Write, err: &mut dyn Write) -> Result<ExitCode> {
-    let guardrails = match read_guardrails(&args.guardrails, colour, err)? {
+    let (guardrails, _) = match read_guardrails(&args.guardrails, colour, err)? {
         Ok(guardrails) => guardrails,
         Err(code) => return Ok(code),
     };
     let log = Log::new(args.log, "list", "");
     let result = within(DEADLINE, &log, async {
-        let places = sweep::places(&guardrails, &log)?;
-        let branches = sweep::branches(&places).await?;
+        let (places, mut failures) = sweep::places(&guardrails, &log);
+        log.doing("asking the providers for their branches");
+        let (branches, unanswered) = sweep::branches(&places, LISTING).await;
+        failures.extend(unanswered);
         let text = match args.output {
             ListFormat::Table => sweep::table(&branches, SystemTime::now()),
             ListFormat::Json => {
@@ -87,13 +100,18 @@ pub(super) fn list(args: &ListArgs, colour: Colour, out: &mut dyn Write, err: &m
         };
         out.write_all(text.as_bytes())?;
         out.flush()?;
-        Ok(())
+        whole("listed", &failures)
     });
     Ok(finish(result, &log))
 }
 
+/// Ends a command that went on after failures.
+fn whole(what: &str, failures: &[String]) -> Result<()> {
+    if failures.is_empty() { Ok(()) } else { bail!("not everything was {what}: {}", failures.join("; ")) }
+}
+
 pub(super) fn sweep(args: &SweepArgs, colour: Colour, err: &mut dyn Write) -> Result<ExitCode> {
-    let guardrails = match read_guardrails(&args.guardrails, colour, err)? {
+    let (guardrails, _) = match read_guardrails(&args.guardrails, colour, err)? {
         Ok(guardrails) => guardrails,
         Err(code) => return Ok(code),
     };
@@ -101,29 +119,44 @@ pub(super) fn sweep(args: &SweepArgs, colour: Colour, err: &mut dyn Write) -> Re
         bail!("the guardrails have no `operations`: there is nothing to sweep")
     };
     let log = Log::new(args.log, "sweep", "");
+    // What is here comes first: nobody waits for a server to hear of a file.
+    let living = match &args.alive {
+        Some(file) => {
+            let (alive, listed) = read_alive(file)?;
+            Living::Listed(alive, listed)
+        }
+        None if kubernetes::is_inside() => Living::Asked(Kubernetes::inside(&log)?),
+        None => bail!("outside a cluster, say with `--alive FILE` which environments live"),
+    };
     let result = within(DEADLINE, &log, async {
-        let places = sweep::places(&guardrails, &log)?;
-        let branches = sweep::branches(&places).await?;
-        // After the branches: a preview is there before its branch is.
-        let (alive, cluster) = match &args.alive {
-            Some(file) => (read_alive(file)?, None),
-            None if kubernetes::is_inside() => {
-                let cluster = Kubernetes::inside(&log)?;
-                (cluster.environments().await?.into_iter().collect(), Some(cluster))
-            }
-            None => bail!("outside a cluster, say with `--alive FILE` which environments live"),
-        };
+        let (places, mut failures) = sweep::places(&guardrails, &log);
+        log.doing("asking the providers for their branches");
+        let (branches, unanswered) = sweep::branches(&places, LISTING).await;
+        failures.extend(unanswered);
         let total = branches.len();
-        let swept = sweep::sweep(
-            branches,
-            &alive,
-            operations.lease.seconds,
-            operations.sweep_share.get(),
-            args.apply,
-            cluster.as_ref(),
-            &log,
-        )
-        .await;
+        let asked;
+        let (alive, listed, cluster) = match &living {
+            Living::Listed(alive, _) if alive.is_empty() && total > 0 => bail!(
+                "`--alive` names no environment, and {total} branches are there: a list that failed looks the same. If no preview lives, give it all namespaces, of which a cluster always has some (`kubectl get namespaces -o name`)"
+            ),
+            Living::Listed(alive, listed) => (alive, *listed, None),
+            // After the branches: a preview is there before its branch is.
+            Living::Asked(cluster) => {
+                asked = cluster.environments().await?.into_iter().collect();
+                (&asked, SystemTime::now(), Some(cluster))
+            }
+        };
+        log.doing("renewing and reclaiming branches");
+        let sweep = sweep::Sweep {
+            alive,
+            listed,
+            lease_seconds: operations.lease.seconds,
+            share: operations.sweep_share.get(),
+            apply: args.apply,
+            cluster,
+            limit: SWEEPING,
+        };
+        let swept = sweep.run(branches, &log).await;
         let done = if args.apply { "reclaimed" } else { "to reclaim (a dry run: `--apply` does it)" };
         log.info(format!(
             "{total} branches: {} alive, {} {done}, {} failed",
@@ -137,11 +170,18 @@ pub(super) fn sweep(args: &SweepArgs, colour: Colour, err: &mut dyn Write) -> Re
             ));
         }
         if swept.failed > 0 {
-            bail!("{} branches could not be reclaimed or renewed", swept.failed);
+            failures.push(format!("{} branches could not be reclaimed or renewed", swept.failed));
         }
-        Ok(())
+        whole("swept", &failures)
     });
     Ok(finish(result, &log))
+}
+
+/// Who says which environments live.
+enum Living {
+    /// `--alive`, and when that was.
+    Listed(BTreeSet<String>, SystemTime),
+    Asked(Kubernetes),
 }
 
 pub(super) fn prepare_baseline(
@@ -150,33 +190,84 @@ pub(super) fn prepare_baseline(
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> Result<ExitCode> {
-    let guardrails = match read_guardrails(&args.guardrails, colour, err)? {
+    let (guardrails, source) = match read_guardrails(&args.guardrails, colour, err)? {
         Ok(guardrails) => guardrails,
         Err(code) => return Ok(code),
     };
     let baseline = baseline(&guardrails, &args.name)?;
+    // A server of the preview's own is made from what this leaves: an image or a snapshot that is not there yet.
+    let found = rules::baseline::check(&args.name, &baseline.entry)
+        .filter(|finding| !baseline.entry.provider.is_own() || *finding.rule != rules::baseline::BASELINE_INCOMPLETE);
+    if let Some(code) = report(found, &source, colour, err)? {
+        return Ok(code);
+    }
     let log = Log::new(args.log, "prepare-baseline", "");
     let result = within(4 * 3600, &log, async {
         let engine = engine::open(&baseline, &log)?;
-        if let Some(envelope) = prepare::prepare(&baseline, &*engine, args.sign.as_deref(), &log).await? {
-            if envelope.signatures.is_empty() {
-                log.warn("the attestation is not signed: `--sign KEY` signs it");
+        let attestation = prepare::prepare(&baseline, &*engine, args.sign.as_deref(), &log).await?;
+        let Some(attestation) = attestation else {
+            if let Some(sanitized) = &baseline.entry.sanitized {
+                unattested(sanitized, !guardrails.spec.attestation_keys.is_empty(), &log);
             }
-            log.info("put this into the guardrails, as the baseline's `sanitized.attestation`:");
-            writeln!(out, "{}", serde_json::to_string(&envelope)?)?;
-            out.flush()?;
-        }
+            return Ok(());
+        };
+        log.info("put this into the guardrails, as the baseline's `sanitized.attestation`:");
+        writeln!(out, "{}", serde_json::to_string(&attestation)?)?;
+        out.flush()?;
         Ok(())
     });
     Ok(finish(result, &log))
 }
 
-fn read_alive(file: &Path) -> Result<BTreeSet<String>> {
+/// What a sanitized baseline that was prepared without a key is good for.
+fn unattested(sanitized: &Sanitized, is_required: bool, log: &Log) {
+    let marked = "it carries the marker that says so, and no attestation was made: `--sign KEY` makes one";
+    if is_required || sanitized.attestation.is_some() {
+        log.warn(format!("{marked}. Until then nobody gets a branch of it: the guardrails want a signature"));
+    } else {
+        log.info(marked);
+    }
+}
+
+/// The environments of a list, one a line or as `kubectl get namespaces -o name` prints them, and how old the list is.
+fn read_alive(file: &Path) -> Result<(BTreeSet<String>, SystemTime)> {
+    // What comes through a pipe was begun with this command.
+    let mut listed = SystemTime::now();
     let mut text = String::new();
     if file == Path::new("-") {
-        std::io::stdin().read_to_string(&mut text)?;
+        std::io::stdin().read_to_string(&mut text).context("failed to read the standard input")?;
     } else {
-        text = std::fs::read_to_string(file).with_context(|| format!("failed to read `{}`", file.display()))?;
+        let what = || format!("failed to read `{}`", file.display());
+        text = std::fs::read_to_string(file).with_context(what)?;
+        listed = listed.min(std::fs::metadata(file).and_then(|metadata| metadata.modified()).with_context(what)?);
     }
-    Ok(text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect())
+    let mut alive = BTreeSet::new();
+    for (index, line) in text.lines().enumerate() {
+        let line = line.trim();
+        let name = line.strip_prefix("namespace/").unwrap_or(line);
+        if is_dns_label(name) {
+            alive.insert(name.to_owned());
+        } else if !name.is_empty() {
+            // Whoever is not recognised would not live.
+            bail!("line {} of `{}` is no environment's name: `{}`", index + 1, file.display(), visible(name));
+        }
+    }
+    Ok((alive, listed))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_is_read_as_kubectl_prints_it_or_not_at_all() {
+        let file = std::env::temp_dir().join(format!("dayfly-alive-{}", std::process::id()));
+        std::fs::write(&file, "namespace/shop-pr-7\n\n kube-system \r\n").unwrap();
+        let alive = read_alive(&file).unwrap().0;
+        assert_eq!(Vec::from_iter(alive), ["kube-system", "shop-pr-7"]);
+        std::fs::write(&file, "shop-pr-7\nNAME STATUS\n").unwrap();
+        let error = read_alive(&file).unwrap_err().to_string();
+        assert!(error.starts_with("line 2 of") && error.contains("`NAME STATUS`"), "{error}");
+        std::fs::remove_file(&file).unwrap();
+    }
 }

@@ -74,7 +74,7 @@ impl Rds {
             if !again {
                 return Err(error);
             }
-            self.log.doing(format!("trying again: {error:#}"));
+            self.log.again(error);
             pauses.wait().await;
         }
     }
@@ -159,7 +159,7 @@ async fn sign_in(client: &Client, region: &str, log: &Log) -> Result<Credentials
             Err(error)
                 if http::is_ambiguous(&error) || http::status(&error) == Some(StatusCode::SERVICE_UNAVAILABLE) =>
             {
-                log.doing(format!("trying again: {error:#}"));
+                log.again(error);
             }
             Err(error) => return Err(error).with_context(|| format!("AWS does not let this Pod be {role}")),
         }

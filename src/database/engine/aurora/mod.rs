@@ -38,6 +38,7 @@ const FAILED: [&str; 8] = [
     "storage-full",
 ];
 
+/// Clusters of one AWS account and region.
 pub struct Aurora {
     rds: Rds,
     admin: ConnectionUrl,
@@ -49,15 +50,16 @@ pub struct Aurora {
 }
 
 impl Aurora {
+    /// `admin`: the login of the baseline's cluster, which its clones have too.
     pub fn new(admin: ConnectionUrl, baseline: &Baseline, log: &Log) -> Result<Self> {
-        let region = baseline.region.clone().context("the baseline has no `region`")?;
+        let region = baseline.region.clone().context("it has no `region`")?;
         Ok(Self {
             rds: Rds::new(baseline.api.as_deref(), &region, log)?,
             admin,
             region,
-            parent: baseline.parent.clone().context("the baseline has no `parent`")?,
-            database: baseline.database.clone().context("the baseline has no `database`")?,
-            size: baseline.size.clone().context("the baseline has no `size`")?,
+            parent: baseline.parent.clone().context("it has no `parent`")?,
+            database: baseline.database.clone().context("it has no `database`")?,
+            size: baseline.size.clone().context("it has no `size`")?,
             log: log.clone(),
         })
     }
@@ -292,7 +294,9 @@ impl Engine for Aurora {
     }
 
     async fn freeze_baseline(&self) -> Result<()> {
-        // A clone has what the cluster has in that moment: nothing is to be made of it beforehand.
+        self.log.info(
+            "a clone has what the cluster has in that moment, and nothing can be frozen there: let nobody write to it any more",
+        );
         Ok(())
     }
 }

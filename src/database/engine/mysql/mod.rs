@@ -28,6 +28,7 @@ use crate::database::{
 use account::Account;
 use registry::Entry;
 
+/// One server.
 pub struct Mysql {
     admin: ConnectionUrl,
     baseline: String,
@@ -39,11 +40,12 @@ const LOCK_WAIT_TIMEOUT: u16 = 1205;
 const PARSE_ERROR: u16 = 1064;
 
 impl Mysql {
+    /// `admin`: a login that may make databases and users, as docs/databases/mysql.md makes one.
     pub fn new(admin: &ConnectionUrl, baseline: &Baseline, log: &Log) -> Result<Self> {
         if !admin.is_mysql() {
             bail!("the administrator's URL is of another kind of server: write `mysql://USER:PASSWORD@HOST:PORT/`");
         }
-        let baseline = baseline.database.clone().context("the baseline has no `database`")?;
+        let baseline = baseline.database.clone().context("it has no `database`")?;
         Ok(Self { admin: admin.with_database(""), baseline, log: log.clone() })
     }
 

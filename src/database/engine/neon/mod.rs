@@ -39,6 +39,7 @@ const DAYFLY: (&str, &str) = ("dayfly", "1");
 /// How often a taken name may belong to nothing that can be seen.
 const CONFLICTS: u32 = 5;
 
+/// One project.
 pub struct Neon {
     api: Api,
     project: String,
@@ -48,12 +49,13 @@ pub struct Neon {
 }
 
 impl Neon {
+    /// `key`: an API key that may change the project.
     pub fn new(key: &str, entry: &Baseline, log: &Log) -> Result<Self> {
         let base = entry.api.as_deref().unwrap_or(API);
         Ok(Self {
             api: Api::new(base, ("Authorization", format!("Bearer {key}")), log)?,
-            project: entry.project.clone().context("the baseline has no `project`")?,
-            parent: entry.parent.clone().context("the baseline has no `parent`")?,
+            project: entry.project.clone().context("it has no `project`")?,
+            parent: entry.parent.clone().context("it has no `parent`")?,
             entry: entry.clone(),
             log: log.clone(),
         })

@@ -92,7 +92,7 @@ impl PlanetScale {
         let mut pauses = Pauses::long();
         loop {
             match self.api.post(&self.credential_path(row, ""), &body).await {
-                Err(error) if is_ambiguous(&error) => self.log.doing(format!("trying again: {error:#}")),
+                Err(error) if is_ambiguous(&error) => self.log.again(error),
                 answer => return answer,
             }
             pauses.wait().await;

@@ -34,6 +34,7 @@ pub(super) const KEYS: [&str; 2] = ["PLANETSCALE_SERVICE_TOKEN_ID", "PLANETSCALE
 /// What a branch's name begins with.
 const PREFIX: &str = "dayfly_";
 
+/// One database of an organization.
 pub struct PlanetScale {
     api: Api,
     organization: String,
@@ -65,8 +66,9 @@ enum Kind {
 }
 
 impl PlanetScale {
+    /// A service token: its id, and itself.
     pub fn new([id, token]: [&str; 2], entry: &Baseline, log: &Log) -> Result<Self> {
-        let project = entry.project.as_deref().context("the baseline has no `project`")?;
+        let project = entry.project.as_deref().context("it has no `project`")?;
         let (organization, database) =
             project.split_once('/').context("the baseline's `project` is not `ORGANIZATION/DATABASE`")?;
         let base = entry.api.as_deref().unwrap_or(API);
@@ -75,7 +77,7 @@ impl PlanetScale {
             api: Api::new(base, ("Authorization", format!("{id}:{token}")), log)?,
             organization: organization.to_owned(),
             database: database.to_owned(),
-            parent: entry.parent.clone().context("the baseline has no `parent`")?,
+            parent: entry.parent.clone().context("it has no `parent`")?,
             entry: entry.clone(),
             log: log.clone(),
         })

@@ -25,6 +25,7 @@ use crate::database::{
     },
 };
 
+/// One server.
 pub struct Postgres {
     admin: ConnectionUrl,
     baseline: String,
@@ -32,8 +33,9 @@ pub struct Postgres {
 }
 
 impl Postgres {
+    /// `admin`: a login that may make databases and roles, as docs/databases/postgres.md makes one.
     pub fn new(admin: ConnectionUrl, baseline: &Baseline, log: &Log) -> Result<Self> {
-        let baseline = baseline.database.clone().context("the baseline has no `database`")?;
+        let baseline = baseline.database.clone().context("it has no `database`")?;
         Ok(Self::at(admin, baseline, log))
     }
 

@@ -76,6 +76,19 @@ pub(super) async fn set_password(client: &Client, role: &str, lease_seconds: u64
     Ok(password)
 }
 
+/// Gives a login another password, with the one that it has.
+pub(in crate::database::engine) async fn change_own(
+    url: &ConnectionUrl,
+    password: &str,
+    log: &Log,
+) -> Result<ConnectionUrl> {
+    let client = enter(url, log).await?;
+    let verifier = literal(&scram_sha_256(password.as_bytes()));
+    let sql = format!("ALTER ROLE {} PASSWORD {verifier}", identifier(&url.user()));
+    client.batch_execute(&sql).await.map_err(plain).context("the login cannot be given another password")?;
+    Ok(url.with_login(&url.user(), password, &url.database()))
+}
+
 /// Prolongs the login.
 pub(in crate::database::engine) async fn renew(client: &Client, role: &str, until: SystemTime) -> Result<()> {
     let sql = format!("ALTER ROLE {} VALID UNTIL {}", identifier(role), literal(&time::text(until)));
