@@ -67,8 +67,16 @@ pub struct Baseline {
     pub cluster: Option<ClusterSource>,
 }
 
+impl super::GuardrailsSpec {
+    /// Seconds that one command of `dayfly db` may take: `operations.deadline`.
+    pub fn deadline_seconds(&self) -> u64 {
+        self.operations.as_ref().map_or_else(default_deadline, |operations| operations.deadline).seconds
+    }
+}
+
 impl Baseline {
-    /// Whether the branches of both are in one place, where each is found whatever it was made from.
+    /// Whether the branches of both are in one place, where each is found whatever it was made from. A server of one's own
+    /// is told by where it is reached; inside the cluster its key tells it.
     pub fn shares_place(&self, other: &Self) -> bool {
         (self.provider, &self.project, &self.region, &self.api, &self.endpoint)
             == (other.provider, &other.project, &other.region, &other.api, &other.endpoint)

@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
 
-use super::{Colour, DEADLINE, ExitCode, baseline, finish, read_guardrails, report, within};
+use super::{Colour, ExitCode, baseline, finish, read_guardrails, report, within};
 use crate::{
     database::{
         connection::ConnectionUrl,
@@ -191,7 +191,11 @@ fn read_spec(
                 return Ok(Err(code));
             }
         }
-        return Ok(Ok(spec::local(&baseline, &environment(args.environment.as_deref())?, DEADLINE)));
+        return Ok(Ok(spec::local(
+            &baseline,
+            &environment(args.environment.as_deref())?,
+            guardrails.spec.deadline_seconds(),
+        )));
     }
     let path = args.spec.as_deref().context("say with `--spec FILE` which branch")?;
     let text = if path == Path::new("-") {

@@ -30,9 +30,6 @@ use crate::{
     yaml::Limits,
 };
 
-/// Seconds for a command that has no spec to say so.
-const DEADLINE: u64 = 900;
-
 #[derive(Debug, Subcommand)]
 pub(super) enum InClusterCommand {
     /// Make the branch and its login, check its data, publish the credentials for migrate and seed

@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, ValueEnum};
 
-use super::{Colour, DEADLINE, ExitCode, baseline, finish, read_guardrails, report, within};
+use super::{Colour, ExitCode, baseline, finish, read_guardrails, report, within};
 use crate::{
     database::{
         engine,
@@ -86,7 +86,7 @@ pub(super) fn list(args: &ListArgs, colour: Colour, out: &mut dyn Write, err: &m
         Err(code) => return Ok(code),
     };
     let log = Log::new(args.log, "list", "");
-    let result = within(DEADLINE, &log, async {
+    let result = within(guardrails.spec.deadline_seconds(), &log, async {
         let (places, mut failures) = sweep::places(&guardrails, &log);
         log.doing("asking the providers for their branches");
         let (branches, unanswered) = sweep::branches(&places, LISTING).await;
@@ -128,7 +128,7 @@ pub(super) fn sweep(args: &SweepArgs, colour: Colour, err: &mut dyn Write) -> Re
         None if kubernetes::is_inside() => Living::Asked(Kubernetes::inside(&log)?),
         None => bail!("outside a cluster, say with `--alive FILE` which environments live"),
     };
-    let result = within(DEADLINE, &log, async {
+    let result = within(guardrails.spec.deadline_seconds(), &log, async {
         let (places, mut failures) = sweep::places(&guardrails, &log);
         log.doing("asking the providers for their branches");
         let (branches, unanswered) = sweep::branches(&places, LISTING).await;
