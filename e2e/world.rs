@@ -29,6 +29,7 @@ fn make() {
     clean();
     health_checks();
     apply_asset("projects.yaml");
+    apply(&documents(&read(&repository("deploy/projects/admission-policy.yaml"))));
     operations::install();
     apply_asset("platform.yaml");
     certificate();

@@ -171,6 +171,14 @@ impl Renderer {
         }
         objects.extend(manifests.iter().cloned());
         let hosts: Vec<String> = environment.routes.iter().map(|route| route.host.clone()).collect();
+        // Of the policy, not of what was granted: what is withheld is another finding, and the Pod waits for it.
+        let policy = &self.policy.spec;
+        let secrets: Vec<&str> = policy
+            .secrets
+            .iter()
+            .map(|secret| &*secret.name)
+            .chain(policy.databases.iter().map(|database| &*database.name))
+            .collect();
         let bounds = rules::Bounds {
             namespace: &environment.namespace,
             hosts: &hosts,
@@ -178,6 +186,7 @@ impl Renderer {
             registries: &self.guardrails.spec.registries,
             head_sha: &environment.pr.head_sha,
             service_accounts: &[objects::SERVICE_ACCOUNT, "default"],
+            secrets: &secrets,
         };
         // The firewall sees the team's manifests as they were written, before anything is added to them.
         rules::check_manifests(&objects, &bounds, self.manifest_owner(), findings);

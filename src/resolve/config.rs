@@ -8,9 +8,14 @@ use crate::{
 
 use super::{
     PullRequest, Resolver,
-    environment::{PolicyFacts, RouteFacts, TrustFacts},
+    environment::{ApplicationFacts, PolicyFacts, RouteFacts, TrustFacts},
     names,
 };
+
+/// On the Namespace, for the admission policy (`deploy/projects/admission-policy.yaml`): the child Application that may write
+/// there, as `NAMESPACE/NAME`, and what it may not use.
+pub(super) const CHILD: &str = "dayfly.dev/application";
+pub(super) const RESERVED: &str = "dayfly.dev/reserved";
 
 impl Resolver<'_> {
     /// On every object: who owns it, who pays for it, which pull request it is of.
@@ -33,18 +38,23 @@ impl Resolver<'_> {
         ttl: &str,
         expires_at: &str,
         trust: TrustFacts,
+        reserved: &str,
+        application: Option<&ApplicationFacts>,
     ) -> Value {
-        let mut annotations = Map::with_capacity(12);
+        let child = application.map(|child| format!("{}/{}", child.namespace, child.name)).unwrap_or_default();
+        let mut annotations = Map::with_capacity(14);
         annotations.push("argocd.argoproj.io/sync-wave", Value::from(super::environment::WAVES.guard));
         let mut push = |key: &'static str, text: &str| {
             if !text.is_empty() {
                 annotations.push(key, Value::string(text));
             }
         };
+        push(CHILD, &child);
         push("dayfly.dev/author", &pr.author);
         push("dayfly.dev/branch", &pr.branch);
         push("dayfly.dev/expires-at", expires_at);
         push("dayfly.dev/head-sha", &pr.head_sha);
+        push(RESERVED, reserved);
         push("dayfly.dev/title", &pr.title);
         push("dayfly.dev/trust", trust.tier);
         push("dayfly.dev/ttl", ttl);

@@ -103,6 +103,10 @@ impl Environment {
         self.secret_store = None;
         self.secrets.clear();
         self.application = None;
+        if let Some(annotations) = self.namespace_annotations.as_map_mut() {
+            annotations.remove(config::CHILD);
+            annotations.remove(config::RESERVED);
+        }
         // Only what removes a database stays: nothing runs, but nothing is forgotten either.
         self.databases.clear();
         self.database_jobs.retain(|job| job.step == "destroy");
@@ -149,6 +153,7 @@ impl Resolver<'_> {
 
         let trust = self.trust(&pr);
         let (profile, limits) = self.profile(&pr);
+        let quota = self.quota(profile);
         let (ttl, expires_at) = self.ttl(&pr);
         let (routes, ingress) = self.routes(&namespace);
         self.see_services();
@@ -159,12 +164,20 @@ impl Resolver<'_> {
         let network = self.network(&services, &routes);
         let application = self.application(&namespace, &pr);
         let labels = Self::labels(&policy, &pr, &namespace);
-        let namespace_annotations = Self::annotations(&pr, &routes, &ttl, &expires_at, trust);
+        let namespace_annotations = Self::annotations(
+            &pr,
+            &routes,
+            &ttl,
+            &expires_at,
+            trust,
+            &databases::reserved(&databases),
+            application.as_ref(),
+        );
         Environment {
             domain: self.guardrails.domain.to_string(),
             layout: self.guardrails.layout,
             pod_security: self.guardrails.pod_security.to_string(),
-            quota: size::quota(profile),
+            quota,
             profile: profile.map(|(name, _)| name.to_owned()).unwrap_or_default(),
             waves: WAVES,
             quarantine: QuarantineFacts::default(),

@@ -69,6 +69,26 @@ impl<'a> Resolver<'a> {
         (Some((name, profile)), limits(profile))
     }
 
+    /// `spec.hard` of the `ResourceQuota`: the profile's, and no Service that leads past the routes unless the profile says so.
+    pub(super) fn quota(&mut self, profile: Option<(&str, &Profile)>) -> Value {
+        let Some((name, profile)) = profile else { return Value::Null };
+        let mut hard = quantities(&profile.quota);
+        for resource in ["services.loadbalancers", "services.nodeports"] {
+            if let Some(hard) = hard.as_map_mut().filter(|hard| hard.get(resource).is_none()) {
+                hard.push(resource, Value::from("0"));
+                self.decisions.record(|| Decision {
+                    field: format!("quota.{resource}"),
+                    origin: Origin::BuiltIn,
+                    asked: None,
+                    granted: "0".into(),
+                    rule: None,
+                    reason: format!("the profile `{name}` does not say: requests come through `routes` only"),
+                });
+            }
+        }
+        hard
+    }
+
     /// How long it lives, and when that ends, if it is known since when.
     pub(super) fn ttl(&mut self, pr: &PullRequest) -> (String, String) {
         let bounds = &self.guardrails.ttl;
@@ -147,11 +167,6 @@ impl<'a> Resolver<'a> {
         }
         asked
     }
-}
-
-/// `spec.hard` of the `ResourceQuota`.
-pub(super) fn quota(profile: Option<(&str, &Profile)>) -> Value {
-    profile.map_or(Value::Null, |(_, profile)| quantities(&profile.quota))
 }
 
 fn quantities(amounts: &Ordered<Quantity>) -> Value {

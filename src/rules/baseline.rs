@@ -2,7 +2,7 @@
 
 use crate::{
     finding::{Finding, InputFile, Owner, Rule, Severity, Subject},
-    input::guardrails::{Anonymized, Baseline, Provider},
+    input::guardrails::{Anonymized, Baseline, Operations, Provider},
 };
 
 pub static UNKNOWN_BASELINE: Rule = Rule {
@@ -29,7 +29,8 @@ pub static BASELINE_INCOMPLETE: Rule = Rule {
                   `project` (`ORGANIZATION/DATABASE`) and `parent`. `supabase`: `project`. `crunchy-bridge`: `project` (a team's \
                   id), `parent` (a cluster's id) and `database`. `aurora`: `region`, `parent` (a cluster), `database`, `size` (an \
                   instance class) and `endpoint`. `dblab`: `api`, `parent` (a branch of the engine's), `database` and `endpoint`. \
-                  `embedded`: `image`. `cnpg`: `database`, `image` and `cluster`. `anonymized` \
+                  `embedded`: `image`. `cnpg`: `database`, `image` and `cluster`; both also \
+                  `operations.apiServer.cidrs`, since their Jobs run beside the pull request's Pods. `anonymized` \
                   is for `neon`; its columns are `SCHEMA.TABLE.COLUMN`, each with a `function` or \
                   a `value`.",
 };
@@ -60,6 +61,19 @@ pub(crate) fn is_safe(name: &str, baseline: &Baseline) -> Result<(), String> {
             "the baseline `{name}` must be exactly one of `sanitized`, `schemaOnly`, `synthetic` and `anonymized`"
         )),
     }
+}
+
+/// The Jobs of a server in the preview's namespace reach the Kubernetes API from there, beside the pull request's Pods: what is
+/// opened for them is never everything.
+pub(crate) fn api_server_is_known(name: &str, baseline: &Baseline, operations: &Operations) -> Result<(), String> {
+    if !baseline.provider.is_own() || !operations.api_server.cidrs.is_empty() {
+        return Ok(());
+    }
+    Err(format!(
+        "the baseline `{name}` (`{}`) has its Jobs in the preview's namespace, and `operations.apiServer.cidrs` does not say where \
+         the Kubernetes API is: write the API server's own addresses (`kubectl -n default get endpointslices`)",
+        baseline.provider.name()
+    ))
 }
 
 /// Why a baseline is safe, in words.

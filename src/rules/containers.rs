@@ -137,6 +137,7 @@ pub(crate) mod test {
             registries: &registries,
             head_sha: SHA,
             service_accounts: &["preview"],
+            secrets: &["stripe", "main"],
         })
     }
 

@@ -19,6 +19,8 @@ pub static MANIFEST_ANNOTATION: Rule = Rule {
         changes what is deployed, in which order, and what is left over. dayfly decides these.\n\
         - Ingress controllers: snippets, authentication and aliases are code, or another way around the access rules \
         (CVE-2021-25742, CVE-2025-1974). On an Ingress, a route or a Service, only a few harmless annotations are taken.\n\
+        - dayfly's and CloudNativePG's own labels: network policies of a preview's databases select Pods by them, and open \
+        the Kubernetes API to those.\n\
         - Whatever copies, injects or exempts: replicators, Vault and cloud identities, additional networks, Kyverno's \
         clean-up, `kube-score/ignore`, exceptions of linters and policies, autoscalers' vetoes.\n\n\
         Finalizers and owner references keep a preview from being deleted, or delete something else with it. `status` and \
@@ -30,7 +32,9 @@ pub static MANIFEST_ANNOTATION: Rule = Rule {
 const METADATA: [&str; 5] = ["name", "namespace", "labels", "annotations", "generateName"];
 
 /// Domains, with all that is below them, whose annotations and labels are orders.
-const REFUSED_DOMAINS: [&str; 34] = [
+const REFUSED_DOMAINS: [&str; 36] = [
+    "dayfly.dev",
+    "cnpg.io",
     "argoproj.io",
     "helm.sh",
     "kyverno.io",
@@ -188,6 +192,8 @@ fn reason(key: &str, route: bool) -> &'static str {
     let domain = key.split_once('/').map_or("", |(domain, _)| domain);
     if is_below(domain, "argoproj.io") || is_below(domain, "helm.sh") {
         "hooks, waves and pruning are dayfly's"
+    } else if is_below(domain, "dayfly.dev") || is_below(domain, "cnpg.io") {
+        "network policies select Pods by it"
     } else if domain == "pod-security.kubernetes.io" {
         "the namespace says how strict it is"
     } else if domain.starts_with("cleanup.") || domain.starts_with("kube-score") {
@@ -260,6 +266,8 @@ mod tests {
             ("argocd.argoproj.io/instance", false),
             ("azure.workload.identity/use", false),
             ("sidecar.istio.io/inject", false),
+            ("dayfly.dev/database-job", false),
+            ("cnpg.io/cluster", false),
         ];
         for (key, allowed) in cases {
             let json = json!({"kind": "Deployment", "spec": {"template": {"metadata": {"labels": {key: "x"}}}}});

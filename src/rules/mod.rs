@@ -24,6 +24,7 @@ pub mod manifest_annotation;
 pub mod manifest_file;
 pub mod manifest_kind;
 pub mod manifest_namespace;
+pub mod manifest_secret;
 pub mod manifest_service;
 pub mod namespace;
 pub mod patch;
@@ -60,6 +61,8 @@ pub struct Bounds<'a> {
     pub head_sha: &'a str,
     /// `ServiceAccounts` that Pods may use.
     pub service_accounts: &'a [&'a str],
+    /// Secrets that Pods may read.
+    pub secrets: &'a [&'a str],
 }
 
 /// All rules, in alphabetical order of their codes: what the documentation lists.
@@ -93,6 +96,7 @@ pub static ALL: &[&Rule] = &[
     &manifest_file::MANIFEST_FILE,
     &manifest_kind::MANIFEST_KIND,
     &manifest_namespace::MANIFEST_NAMESPACE,
+    &manifest_secret::MANIFEST_SECRET,
     &manifest_service::MANIFEST_SERVICE,
     &input::MISSING_FIELD,
     &namespace::NAMESPACE_INVALID,
@@ -129,6 +133,7 @@ pub(crate) fn check_manifests(objects: &[Object], bounds: &Bounds<'_>, owner: Ow
         manifest_kind::check(object, bounds, findings);
         manifest_namespace::check(object, bounds, findings);
         manifest_annotation::check(object, bounds, findings);
+        manifest_secret::check(object, bounds, findings);
         manifest_service::check(object, bounds, findings);
         image_registry::check(object, bounds, findings);
         image_tag::check(object, bounds, findings);

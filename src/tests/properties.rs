@@ -443,7 +443,9 @@ proptest! {
             if is(&object, "ResourceQuota") && !rendered.quarantined {
                 let hard = object.pointer("/spec/hard").and_then(Json::as_object).expect("hard");
                 let quota = |(_, profile): (&str, &crate::input::guardrails::Profile)| {
-                    profile.quota.iter().map(|(name, amount)| (name.to_owned(), json!(amount.as_str()))).collect::<Map<_, _>>() == *hard
+                    let stated = profile.quota.iter().map(|(name, amount)| (name.to_owned(), json!(amount.as_str())));
+                    let closed = ["services.loadbalancers", "services.nodeports"].map(|name| (name.to_owned(), json!("0")));
+                    closed.into_iter().chain(stated).collect::<Map<_, _>>() == *hard
                 };
                 prop_assert!(profiles.iter().any(quota), "{}", object);
             }

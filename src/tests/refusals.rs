@@ -29,6 +29,8 @@ struct Row {
 
 const FREE_HOST: &str = "{name: web, service: web, access: staff}";
 const APPLICATION: &str = "  application:\n    path: deploy/overlays/preview\n    kustomize:\n      images: [\"acme/search=ghcr.io/acme/search:${{ pr.headSha }}\"]\n";
+const SYNTHETIC: &str = "      provider: postgres\n      database: storefront_synthetic\n      endpoint: {namespace: databases, podLabels: {app: postgres}, port: 5432}\n";
+const EMBEDDED: &str = "      provider: embedded\n      image: ghcr.io/acme/baseline@sha256:4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945\n";
 const MANIFEST: Edit = (POLICY, APPLICATION, "  manifests: [extra.yaml]\n");
 const WEB_IMAGE: &str = "ghcr.io/acme/storefront:${{ pr.headSha }}";
 
@@ -71,6 +73,10 @@ const TABLE: &[Row] = &[
     Row { code: "baseline-incomplete", owner: "platform", place: "guardrails.yaml:67:7",
         bad: &[(GUARDRAILS, "      database: storefront_baseline\n", "")],
         good: &[(GUARDRAILS, "      database: storefront_baseline\n", "      database: \"storefront_baseline\"\n")] },
+    Row { code: "baseline-incomplete", owner: "platform", place: "guardrails.yaml:83:5",
+        bad: &[(POLICY, "baseline: storefront\n", "baseline: storefront-synthetic\n"), (GUARDRAILS, SYNTHETIC, EMBEDDED)],
+        good: &[(POLICY, "baseline: storefront\n", "baseline: storefront-synthetic\n"), (GUARDRAILS, SYNTHETIC, EMBEDDED),
+            (GUARDRAILS, "    credentials: dayfly-database-admin\n", "    apiServer: {cidrs: [192.0.2.1/32]}\n")] },
     Row { code: "attestation-unchecked", owner: "platform", place: "",
         bad: &[(POLICY, "baseline: storefront\n", "baseline: storefront-synthetic\n"), (GUARDRAILS, KEYS, ""),
             (GUARDRAILS, "      synthetic: {by: seed-scripts}\n", "      sanitized: {by: masking-job, maxAge: 7d}\n")],
@@ -185,6 +191,12 @@ const TABLE: &[Row] = &[
     Row { code: "manifest-namespace", owner: "team", place: "",
         bad: &[MANIFEST, ("extra.yaml", "", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x, namespace: storefront-pr-129}\n")],
         good: &[MANIFEST, ("extra.yaml", "", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x, namespace: storefront-pr-128}\n")] },
+    Row { code: "manifest-annotation", owner: "team", place: "",
+        bad: &[MANIFEST, ("extra.yaml", "", "apiVersion: v1\nkind: Service\nmetadata: {name: x, labels: {dayfly.dev/database-job: \"true\"}}\nspec: {ports: [{port: 80}]}\n")],
+        good: &[MANIFEST, ("extra.yaml", "", "apiVersion: v1\nkind: Service\nmetadata: {name: x, labels: {database-job: \"true\"}}\nspec: {ports: [{port: 80}]}\n")] },
+    Row { code: "manifest-secret", owner: "team", place: "",
+        bad: &[MANIFEST, ("extra.yaml", "", deployment!("      volumes: [{name: a, secret: {secretName: main-direct}}]\n"))],
+        good: &[MANIFEST, ("extra.yaml", "", deployment!("      volumes: [{name: a, secret: {secretName: main}}]\n"))] },
     Row { code: "manifest-service", owner: "team", place: "",
         bad: &[MANIFEST, ("extra.yaml", "", "apiVersion: v1\nkind: Service\nmetadata: {name: x}\nspec: {type: LoadBalancer, ports: [{port: 80}]}\n")],
         good: &[MANIFEST, ("extra.yaml", "", "apiVersion: v1\nkind: Service\nmetadata: {name: x}\nspec: {type: ClusterIP, ports: [{port: 80}]}\n")] },

@@ -155,7 +155,8 @@ pub struct Labels {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Profile {
-    /// The namespace's `ResourceQuota`: `requests.cpu`, `limits.memory`, `pods` and so on.
+    /// The namespace's `ResourceQuota`: `requests.cpu`, `limits.memory`, `pods` and so on. `services.loadbalancers` and
+    /// `services.nodeports` are 0 where it does not say otherwise: such a Service would be a way in that no `access` holds.
     pub quota: Ordered<Quantity>,
     /// The namespace's `LimitRange`: what a container gets if it asks for nothing, and at most.
     pub container: ContainerLimits,

@@ -82,6 +82,11 @@ impl<'a> Resolver<'a> {
             self.policy_finding(&rules::provided::NOT_PROVIDED, format!("{pointer}/baseline"), message);
             return None;
         };
+        if let Err(message) = rules::baseline::api_server_is_known(baseline_name, baseline, operations) {
+            let pointer = "/spec/operations/apiServer";
+            self.report(&rules::baseline::BASELINE_INCOMPLETE, InputFile::Guardrails, pointer, message);
+            return None;
+        }
         let direct_secret = names::direct_secret(&database.name);
         let mut steps = self.steps(database, pointer, pr);
         let spec = |steps| self.spec(database, baseline_name, baseline, operations, namespace, steps);
@@ -305,6 +310,24 @@ fn jobs(database: &DatabaseFacts, branch_spec: String, namespace: &str, credenti
 /// Seconds that a Job may take: a command that was killed gets its time once more.
 fn job_deadline(operations: &Operations) -> u64 {
     2 * operations.deadline.seconds
+}
+
+/// What in the preview's namespace is for the databases' Jobs alone, as the admission policy reads it: `KIND/NAME`, with commas between.
+pub(super) fn reserved(databases: &[DatabaseFacts]) -> String {
+    let mut names = Vec::new();
+    for database in databases {
+        names.extend(
+            database.secrets.iter().filter(|name| **name != database.name).map(|name| format!("Secret/{name}")),
+        );
+        if database.cluster.is_some() {
+            // CloudNativePG's own; who has its authority's key has every login.
+            names.extend(["ca", "server", "replication"].map(|end| format!("Secret/{}-{end}", database.server)));
+        }
+        if database.own_account {
+            names.push(format!("ServiceAccount/{}", database.service_account));
+        }
+    }
+    names.join(",")
 }
 
 /// What tells one run of the team's programs from another: the image and the command of each.
