@@ -110,6 +110,8 @@ fn a_pull_request_cannot_put_anything_into_another_one_s_preview() {
     neighbour.wait("Synced", "Healthy");
 }
 
+const ARGO_CD: &str = "--as=system:serviceaccount:argocd:argocd-application-controller";
+
 /// Argo CD's application controller creates an object, of which it says that it is an Application's.
 fn by(application: &str, mut object: Value) -> Result<(), String> {
     let group = text(&object, "/apiVersion").rsplit_once('/').map_or("", |(group, _)| group);
@@ -118,82 +120,79 @@ fn by(application: &str, mut object: Value) -> Result<(), String> {
     if !application.is_empty() {
         object["metadata"]["annotations"] = json!({"argocd.argoproj.io/tracking-id": id});
     }
-    let argo_cd = "--as=system:serviceaccount:argocd:argocd-application-controller";
-    let done = run("kubectl", &["create", "--dry-run=server", argo_cd, "-f", "-"], &object.to_string());
+    let done = run("kubectl", &["create", "--dry-run=server", ARGO_CD, "-f", "-"], &object.to_string());
     if done.ok { Ok(()) } else { Err(done.err) }
 }
 
+fn config(namespace: &str) -> Value {
+    json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x", "namespace": namespace}})
+}
+
+/// A Job with these labels on its Pods, with more fields in their spec and in their container.
+fn job(namespace: &str, labels: &Value, pod: &Value, container: &Value) -> Value {
+    let mut spec = sleeper(namespace, "x")["spec"].take();
+    for (target, more) in [("", pod), ("/containers/0", container)] {
+        let target = spec.pointer_mut(target).and_then(Value::as_object_mut).expect("a Pod's spec with a container");
+        target.extend(more.as_object().cloned().unwrap_or_default());
+    }
+    json!({
+        "apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "x", "namespace": namespace},
+        "spec": {"template": {"metadata": {"labels": labels}, "spec": spec}},
+    })
+}
+
 #[test]
-fn a_child_application_may_use_what_is_its_own_and_nothing_that_is_the_databases() {
+fn a_preview_takes_what_its_own_applications_write_and_loses_only_that() {
     let space = OPEN.get().name.clone();
     let child = format!("{space}-app");
-    let pod = |extra: Value| {
-        let mut spec = sleeper(&space, "x")["spec"].take();
-        spec.as_object_mut().expect("a Pod's spec is a map").extend(extra.as_object().cloned().unwrap_or_default());
-        spec
-    };
-    let job = |labels: Value, extra: Value| {
-        json!({
-            "apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "x", "namespace": space},
-            "spec": {"template": {"metadata": {"labels": labels}, "spec": pod(extra)}},
-        })
-    };
-    let reads = |environment: Value| {
-        let mut job = job(json!({}), json!({}));
-        let container = &mut job["spec"]["template"]["spec"]["containers"][0];
-        container
-            .as_object_mut()
-            .expect("a container is a map")
-            .extend(environment.as_object().cloned().unwrap_or_default());
-        job
-    };
-    let plain = || job(json!({"app": "x"}), json!({}));
-    let config = || json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x", "namespace": space}});
-
     for application in [child.clone(), space.clone(), format!("argocd_{child}")] {
-        for object in [plain(), config()] {
-            by(&application, object).unwrap_or_else(|error| panic!("{application}: {error}"));
-        }
+        by(&application, config(&space)).unwrap_or_else(|error| panic!("{application}: {error}"));
     }
-    let strangers = [
-        "storefront-pr-1-app".to_owned(),
-        "storefront-pr-1".to_owned(),
-        format!("elsewhere_{child}"),
-        format!("x{space}"),
-    ];
-    for application in strangers {
-        let error = by(&application, config()).expect_err(&application);
-        assert!(error.contains(&format!("Application {application} may not write into namespace {space}")), "{error}");
+    for application in ["storefront-pr-1-app", "storefront-pr-1", &format!("elsewhere_{child}"), &format!("x{space}")] {
+        let error = by(application, config(&space)).expect_err(application);
+        let expected = format!("Application {application} may not write into namespace {space}");
+        assert!(error.contains(&expected), "{error}");
     }
-    let error = by("", config()).expect_err("without a tracking id");
+    let error = by("", config(&space)).expect_err("an object without a tracking id was accepted");
     assert!(error.contains("must track by annotation"), "{error}");
     // Nobody else is asked for one.
-    create(&config()).expect("a person may create what they like");
-    crate::kube::delete("configmap", "x", &space, 30);
+    create(&config(&space)).expect("a person may create what they like");
+    let delete = |name: &str, more: &[&str]| {
+        run("kubectl", &[&["delete", "configmap", name, "-n", &space, "--wait=false"], more].concat(), "")
+    };
+    let as_argo_cd = ["--dry-run=server", ARGO_CD];
+    let done = delete("x", &as_argo_cd);
+    assert!(done.err.contains("may not remove from a preview what it does not track"), "{}{}", done.out, done.err);
+    for done in [delete("x", &[]), delete("preview", &as_argo_cd)] {
+        assert!(done.ok, "{}", done.err);
+    }
+}
 
-    by(&child, reads(json!({"envFrom": [{"secretRef": {"name": "main"}}]})))
+#[test]
+fn a_child_application_s_pods_are_not_taken_for_the_database_s() {
+    let space = OPEN.get().name.clone();
+    let child = format!("{space}-app");
+    let (none, secret) = (json!({}), "main-direct");
+    by(&child, job(&space, &json!({"app": "x"}), &none, &json!({"envFrom": [{"secretRef": {"name": "main"}}]})))
         .expect("the database's own Secret is for the workload");
-    let secret = "main-direct";
-    let cron = json!({
-        "apiVersion": "batch/v1", "kind": "CronJob", "metadata": {"name": "x", "namespace": space},
-        "spec": {"schedule": "0 3 * * *", "jobTemplate": {"spec": {"template": {
-            "metadata": {"labels": {"dayfly.dev/database-job": "true"}}, "spec": pod(json!({}))}}}},
-    });
+    let labelled = |key: &str| job(&space, &json!({key: "x"}), &none, &none);
+    let reads = |container: Value| job(&space, &none, &none, &container);
+    let mounts = |volume: Value| job(&space, &none, &json!({"volumes": [volume]}), &none);
+    let mut cron = json!({"apiVersion": "batch/v1", "kind": "CronJob", "metadata": {"name": "x", "namespace": space}});
+    cron["spec"] =
+        json!({"schedule": "0 3 * * *", "jobTemplate": {"spec": labelled("dayfly.dev/database-job")["spec"].take()}});
     let refused = [
-        (job(json!({"dayfly.dev/database-job": "true"}), json!({})), "labels of dayfly.dev"),
-        (job(json!({"cnpg.io/cluster": "database-main"}), json!({})), "labels of dayfly.dev and cnpg.io"),
+        (labelled("dayfly.dev/database-job"), "labels of dayfly.dev"),
+        (labelled("cnpg.io/cluster"), "labels of dayfly.dev and cnpg.io"),
         (cron, "labels of dayfly.dev"),
         (reads(json!({"envFrom": [{"secretRef": {"name": secret}}]})), "a container reads a Secret"),
         (
             reads(json!({"env": [{"name": "A", "valueFrom": {"secretKeyRef": {"name": secret, "key": "x"}}}]})),
             "a container reads a Secret",
         ),
-        (job(json!({}), json!({"volumes": [{"name": "a", "secret": {"secretName": secret}}]})), "a volume is a Secret"),
+        (mounts(json!({"name": "a", "secret": {"secretName": secret}})), "a volume is a Secret"),
         (
-            job(
-                json!({}),
-                json!({"volumes": [{"name": "a", "projected": {"sources": [{"secret": {"name": secret}}]}}]}),
-            ),
+            mounts(json!({"name": "a", "projected": {"sources": [{"secret": {"name": secret}}]}})),
             "a volume is a Secret",
         ),
     ];

@@ -209,7 +209,8 @@ pub struct Operations {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ApiServer {
-    /// Its own addresses, not its Service's. Left out, all addresses.
+    /// Its own addresses, not its Service's. Left out, all addresses; baselines of `embedded` and `cnpg`, whose Jobs run beside the
+    /// pull request's Pods, need them.
     #[serde(default)]
     pub cidrs: Vec<Cidr>,
     /// Its ports.
