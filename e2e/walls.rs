@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::argo::{CLOSED, Environment, OPEN, SPLIT, story};
 use crate::case::Case;
-use crate::kube::{create, get, kind, name, text};
+use crate::kube::{apply, create, get, kind, name, text};
 use crate::pods::{Inside, resources, service, sleeper};
 use crate::process::{run, until};
 use crate::world::OWN;
@@ -201,4 +201,17 @@ fn a_child_application_s_pods_are_not_taken_for_the_database_s() {
         let error = by(&child, object).expect_err(because);
         assert!(error.contains(because), "refused, but not because of {because:?}: {error}");
     }
+
+    // A server of the preview's own brings the Jobs' account with it; storefront has none.
+    let (space, child) = ("storefront-pr-222", "storefront-pr-222-app");
+    apply(&[json!({
+        "apiVersion": "v1", "kind": "Namespace",
+        "metadata": {"name": space, "labels": {OWN: "true", "dayfly.dev/environment": space}, "annotations": {
+            "dayfly.dev/application": format!("argocd/{child}"), "dayfly.dev/reserved": "Secret/x,ServiceAccount/dayfly-database"}},
+    })]);
+    let under = |account: &str| by(child, job(space, &none, &json!({"serviceAccountName": account}), &none));
+    until(30, || under("default"));
+    let error = under("dayfly-database").expect_err("the Jobs' account");
+    assert!(error.contains("this ServiceAccount is for the Jobs"), "{error}");
+    crate::kube::delete("namespace", space, "", 60);
 }
