@@ -88,7 +88,7 @@ fn network_policies_open_exactly_what_was_asked_for() {
     crate::kube::kubectl(&["delete", "pod", "-n", "traefik", "-l", OWN, "--ignore-not-found"]);
 }
 
-/// The AppProject allows every preview's namespace, and Argo CD asks for no more.
+/// The `AppProject` allows every preview's namespace, and Argo CD asks for no more.
 #[test]
 fn a_pull_request_cannot_put_anything_into_another_one_s_preview() {
     let neighbour = Environment::sync(Case::new("storefront", 221), &SPLIT);
