@@ -143,7 +143,8 @@ fn job(namespace: &str, labels: &Value, pod: &Value, container: &Value) -> Value
 
 #[test]
 fn a_preview_takes_what_its_own_applications_write_and_loses_only_that() {
-    let space = OPEN.get().name.clone();
+    let environment = OPEN.get();
+    let space = environment.name.clone();
     let child = format!("{space}-app");
     for application in [child.clone(), space.clone(), format!("argocd_{child}")] {
         by(&application, config(&space)).unwrap_or_else(|error| panic!("{application}: {error}"));
@@ -170,7 +171,8 @@ fn a_preview_takes_what_its_own_applications_write_and_loses_only_that() {
 
 #[test]
 fn a_child_application_s_pods_are_not_taken_for_the_database_s() {
-    let space = OPEN.get().name.clone();
+    let environment = OPEN.get();
+    let space = environment.name.clone();
     let child = format!("{space}-app");
     let (none, secret) = (json!({}), "main-direct");
     by(&child, job(&space, &json!({"app": "x"}), &none, &json!({"envFrom": [{"secretRef": {"name": "main"}}]})))
