@@ -1,6 +1,9 @@
 //! What every provider's API has to come to, whatever makes the branches: `users (id, name)` with `(1, 'ada')` is the baseline.
 
-use std::{fs, thread, time::Duration};
+use std::{
+    fs, thread,
+    time::{Duration, Instant},
+};
 
 use serde_json::Value;
 
@@ -150,8 +153,11 @@ impl Hosted {
     pub(crate) fn session(&self) -> thread::JoinHandle<Result<String, String>> {
         let url = self.lab.url(1);
         let session = thread::spawn(move || psql(&url, "SELECT pg_sleep(30)"));
-        let sleeps = "SELECT count(*) FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(30)' AND state = 'active'";
-        while psql(&self.lab.url(1), sleeps).unwrap() != "1" {
+        // Not by its query: what a session runs is told to its own role only, and this one acts as another.
+        let others = "SELECT count(*) FROM pg_stat_activity WHERE usename = session_user AND pid <> pg_backend_pid()";
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while psql(&self.lab.url(1), others).unwrap() != "1" {
+            assert!(Instant::now() < deadline, "the session never came");
             thread::sleep(Duration::from_millis(50));
         }
         session
