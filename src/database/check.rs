@@ -5,7 +5,7 @@
 
 use std::time::SystemTime;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use serde_json::json;
 
 use super::{
@@ -113,14 +113,16 @@ async fn marked(session: &mut dyn Session, baseline: &str, sanitized: &Sanitized
     }
     let attested = match &sanitized.attestation {
         Some(envelope) => {
-            let payload = envelope.payload().map_err(anyhow::Error::msg)?;
+            let unreadable = |problem: String| {
+                Refused(format!("the attestation of the baseline `{baseline}` cannot be read: {problem}"))
+            };
+            let payload = envelope.payload().map_err(unreadable)?;
             if marker.statement != schema::sha256(&payload) {
                 refuse!(
                     "the baseline `{baseline}` is not the one that was attested: its marker is of another statement; {next}"
                 );
             }
-            let statement =
-                envelope.statement().map_err(anyhow::Error::msg).context("the attestation cannot be read")?;
+            let statement = envelope.statement().map_err(unreadable)?;
             (statement.predicate.at.clone(), statement.schema_sha256().to_owned())
         }
         None => (marker.at.clone(), marker.schema.clone()),

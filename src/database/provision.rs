@@ -9,7 +9,7 @@ use super::{
     check,
     credentials::{Audience, Credentials, Written},
     engine::{Branch, Engine},
-    failure::refuse,
+    failure::{Refused, refuse},
     log::Log,
     session::{self, Run, Session, State},
     spec::Spec,
@@ -31,7 +31,7 @@ pub struct Ready {
 pub async fn provision(spec: &Spec<'_>, engine: &dyn Engine, credentials: &Credentials, log: &Log) -> Result<Ready> {
     let started = Instant::now();
     check::claim(&spec.baseline)?;
-    let before = credentials.read(spec, Audience::Steps).await?;
+    let mut before = credentials.read(spec, Audience::Steps).await?;
     let mut branch = match engine.find(spec).await? {
         Some(branch) if branch.is_complete && branch.mark.baseline == spec.baseline.entry.subject() => {
             log.info(format!("the branch `{}` is there", branch.name));
@@ -44,20 +44,22 @@ pub async fn provision(spec: &Spec<'_>, engine: &dyn Engine, credentials: &Crede
         }
         _ => engine.create(spec).await?,
     };
-    let Turn { mut written, session: mut alone, _lock } =
-        turn(spec, engine, credentials, &mut branch, before, log).await?;
-    if !alone.runs().await?.iter().any(|run| run.step == CHECKED) {
-        if let Err(error) = check::fresh_branch(&mut *alone, &spec.baseline, log).await {
+    let Turn { mut written, session: _alone, _lock } = loop {
+        let mut turn = turn(spec, engine, credentials, &mut branch, before, log).await?;
+        let Err(error) = checked(&mut *turn.session, spec, &branch, log).await else { break turn };
+        if error.is::<Refused>() {
             // What may hold live data does not stay.
-            drop(alone);
+            drop(turn);
             engine.destroy(&branch).await?;
             credentials.remove(spec).await?;
             return Err(error);
         }
-        alone.prepare_records().await?;
-        let run = Run { step: CHECKED.into(), input: branch.id.clone(), state: State::Done, command: Vec::new() };
-        alone.record(&run).await?;
-    }
+        // Another Job may have made the login anew, and ended this session: then the next turn is this one's.
+        if session::open_if_accepted(&turn.written.url, log).await?.is_some() {
+            return Err(error);
+        }
+        before = credentials.read(spec, Audience::Steps).await?;
+    };
     credentials.write(spec, Audience::Steps, &written).await?;
     // A Job whose turn has not come may have given the login another password: what is published in the end must work.
     let session = loop {
@@ -79,6 +81,17 @@ pub async fn provision(spec: &Spec<'_>, engine: &dyn Engine, credentials: &Crede
         ],
     );
     Ok(Ready { branch, written, session })
+}
+
+/// Makes sure that the branch was looked at before anybody gets its credentials.
+async fn checked(session: &mut dyn Session, spec: &Spec<'_>, branch: &Branch, log: &Log) -> Result<()> {
+    if session.runs().await?.iter().any(|run| run.step == CHECKED) {
+        return Ok(());
+    }
+    check::fresh_branch(session, &spec.baseline, log).await?;
+    session.prepare_records().await?;
+    let run = Run { step: CHECKED.into(), input: branch.id.clone(), state: State::Done, command: Vec::new() };
+    session.record(&run).await
 }
 
 /// What a Job has while no other provisions the same branch.
