@@ -25,6 +25,7 @@ from urllib.parse import parse_qsl
 
 import boto3
 import postgres
+from ports import free_port
 from standin import Api, Handler, Refused, Server, stamp
 
 MASTER, SECRET = "postgres_master", "baseline-master-password"
@@ -198,9 +199,7 @@ def main():
     parser.add_argument("--database", required=True, help="PostgreSQL 18's URL: clusters live beside it")
     parser.add_argument("--key-file", required=True, help="where the access key is written")
     arguments = parser.parse_args()
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        moto_port = free.getsockname()[1]
+    moto_port = free_port()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     environment = {**os.environ, "INITIAL_NO_AUTH_ACTION_COUNT": "7"}
     moto = subprocess.Popen([os.path.join(os.path.dirname(sys.executable), "moto_server"), "-H", "127.0.0.1", "-p", str(moto_port)], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -3,12 +3,12 @@
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
 from pathlib import Path
 
+from ports import free_port
 from sql import MariaDb, password
 
 
@@ -17,19 +17,18 @@ class Instance(MariaDb):
 
     def __init__(self, home):
         if Instance.installed is None:
-            Instance.installed = Path(home) / "installed"
-            install = ["mariadb-install-db", "--no-defaults", f"--datadir={Instance.installed}", "--skip-test-db", "--auth-root-authentication-method=normal"]
+            installed = Path(home) / "installed"
+            install = ["mariadb-install-db", "--no-defaults", f"--datadir={installed}", "--skip-test-db", "--auth-root-authentication-method=normal"]
             subprocess.run([*install, "--skip-name-resolve", "--innodb-log-file-size=4M"], check=True, capture_output=True)
             subprocess.run(["chown", "-R", "nobody", home], check=True)
+            Instance.installed = installed
         self.folder = Path(tempfile.mkdtemp(dir=home))
         data, secret = self.folder / "data", password()
         subprocess.run(["cp", "-a", "--reflink=auto", Instance.installed, data], check=True)
         start = f"CREATE USER admin@'%' IDENTIFIED BY '{secret}'; GRANT ALL ON *.* TO admin@'%' WITH GRANT OPTION; DELETE FROM mysql.global_priv WHERE User IN ('', 'root'); FLUSH PRIVILEGES;"
         (self.folder / "init.sql").write_text(start.replace("; ", ";\n"))
         shutil.chown(self.folder, "nobody")
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+        port = free_port()
         options = [f"--datadir={data}", f"--port={port}", f"--socket={self.folder}/socket", f"--init-file={self.folder}/init.sql", "--innodb-buffer-pool-size=8M"]
         options += ["--bind-address=127.0.0.1", "--skip-name-resolve", "--skip-log-bin", "--innodb-log-file-size=4M", "--innodb-flush-log-at-trx-commit=0", "--key-buffer-size=1M"]
         with open(self.folder / "log", "w", encoding="utf-8") as log:

@@ -46,13 +46,14 @@ class PlanetScale(Api):
         return {"branches": shown}
 
     def close(self):
-        for branch in self.branches.values():
+        # Whatever happens to one, it is not ended twice.
+        while self.branches:
+            _, branch = self.branches.popitem()
             if "server" in branch:
                 branch["server"].end()
 
     def reset(self):
         self.close()
-        self.branches = {}
         self.server.drop_all("ps-")
         for database in self.kinds:
             branch = self.new_branch(database, {"name": "main"}, None)

@@ -4,12 +4,12 @@ per branch. Works where the test server's own data directory is: an XFS with ref
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
 from pathlib import Path
 
+from ports import free_port
 from sql import Postgres
 
 
@@ -26,10 +26,7 @@ class Instance(Postgres):
             self.as_pg18([self.bin / "initdb", "-D", self.data, "-U", "postgres", "-A", "trust", "--no-sync"])
             lines = ["host all postgres samehost trust", "host all all samehost scram-sha-256"]
             (self.data / "pg_hba.conf").write_text("\n".join(lines) + "\n", encoding="utf-8")
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        super().__init__(f"postgres://postgres@127.0.0.1:{port}/postgres")
+        super().__init__(f"postgres://postgres@127.0.0.1:{free_port()}/postgres")
 
     @staticmethod
     def as_pg18(command):

@@ -24,6 +24,8 @@ from datetime import datetime, timezone
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from ports import free_port
+
 
 def stamp(seconds=None):
     """RFC 3339 in UTC; now if nothing is given."""
@@ -262,9 +264,7 @@ def main(make):
     api.reset()
     behind = Server(("127.0.0.1", 0), provider(api))
     threading.Thread(target=behind.serve_forever, daemon=True).start()
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        prism_port = free.getsockname()[1]
+    prism_port = free_port()
     upstream = f"http://127.0.0.1:{behind.server_address[1]}"
     command = ["node", arguments.prism, "proxy", "--errors", "--host", "127.0.0.1", "--port", str(prism_port), arguments.spec, upstream]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as prism:
@@ -281,7 +281,7 @@ def main(make):
         Server.allow_reuse_address = True
         edge = Server(("127.0.0.1", arguments.port), front(api, prism_port))
         threading.Thread(target=edge.serve_forever, daemon=True).start()
-        threading.Thread(target=lambda: [None for _ in prism.stdout], daemon=True).start()
+        threading.Thread(target=lambda: log.extend(prism.stdout), daemon=True).start()
         while prism.poll() is None:
             with api.lock:
                 try:
@@ -289,3 +289,4 @@ def main(make):
                 except Exception:
                     traceback.print_exc()
             time.sleep(0.05)
+        print(f"Prism ended with {prism.returncode}: {''.join(log)}", flush=True)

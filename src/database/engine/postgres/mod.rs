@@ -49,15 +49,9 @@ impl Postgres {
         role::enter(&self.admin, &self.log).await
     }
 
-    /// The same, alone with one branch: other Jobs wait.
+    /// The same, alone with one branch.
     async fn connect_for(&self, branch: &str) -> Result<Client> {
-        let client = self.connect().await?;
-        self.log.doing(format!("waiting for another Job that works on `{branch}`"));
-        client
-            .execute("SELECT pg_advisory_lock(hashtextextended($1, 0))", &[&format!("dayfly:{branch}")])
-            .await
-            .map_err(plain)?;
-        Ok(client)
+        role::enter_alone(&self.admin, branch, &self.log).await
     }
 
     /// Makes what is missing of a branch, whose lock `client` has.

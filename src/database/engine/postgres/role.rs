@@ -30,7 +30,7 @@ pub(in crate::database::engine) async fn make(
     lease_seconds: u64,
     log: &Log,
 ) -> Result<ConnectionUrl> {
-    let client = enter(admin, log).await?;
+    let client = enter_alone(admin, role, log).await?;
     let sql = format!("CREATE ROLE {} NOLOGIN CONNECTION LIMIT {CONNECTIONS}", identifier(role));
     match client.batch_execute(&sql).await {
         Err(error) if error.code() != Some(&SqlState::DUPLICATE_OBJECT) => {
@@ -60,6 +60,18 @@ pub(in crate::database::engine) async fn enter(admin: &ConnectionUrl, log: &Log)
             }
         }
     }
+}
+
+/// The same, alone with one branch: other Jobs wait. Two that set its privileges at once, PostgreSQL would refuse.
+pub(super) async fn enter_alone(admin: &ConnectionUrl, branch: &str, log: &Log) -> Result<Client> {
+    let client = enter(admin, log).await?;
+    log.doing(format!("waiting for another Job that works on `{branch}`"));
+    // It ends with the session.
+    client
+        .execute("SELECT pg_advisory_lock(hashtextextended($1, 0))", &[&format!("dayfly:{branch}")])
+        .await
+        .map_err(plain)?;
+    Ok(client)
 }
 
 /// Lets the role in, with a password that nobody had before.
