@@ -9,111 +9,211 @@ use crate::value::Value;
 
 /// Appends a value on one line, without spaces and without a line break at its end.
 pub(crate) fn compact(value: &Value, out: &mut Vec<u8>) {
-    node::<false>(value, 0, out);
+    let mut writer = Writer::<false>::new(out);
+    writer.node(value, 0);
+    writer.end();
 }
 
 /// Appends one array, laid out for people.
 pub(crate) fn array<'a>(items: impl ExactSizeIterator<Item = &'a Value>, out: &mut Vec<u8>) {
-    list::<true>(items, 0, out);
+    let mut writer = Writer::<true>::new(out);
+    writer.list(items, 0);
+    writer.end();
     out.push(b'\n');
 }
 
-fn node<const PRETTY: bool>(value: &Value, depth: usize, out: &mut Vec<u8>) {
-    match value {
-        Value::Null => out.extend_from_slice(b"null"),
-        Value::Bool(true) => out.extend_from_slice(b"true"),
-        Value::Bool(false) => out.extend_from_slice(b"false"),
-        Value::Int(value) => integer(*value, out),
-        Value::Float(value) => out.extend_from_slice(decimal(*value).as_bytes()),
-        Value::String(text) => string(text, out),
-        Value::List(items) => list::<PRETTY>(items.iter(), depth, out),
-        Value::Map(map) => {
-            out.push(b'{');
-            for (index, (key, value)) in map.iter().enumerate() {
-                separate::<PRETTY>(index, depth + 1, out);
-                string(key, out);
-                out.extend_from_slice(if PRETTY { b": " } else { b":" });
-                node::<PRETTY>(value, depth + 1, out);
+/// How far ahead of what is written room is made, in bytes.
+const AHEAD: usize = 4096;
+
+/// Writes into room that is made ahead, once for all of a string with its punctuation: to ask a vector for room with each piece
+/// took longer than writing.
+struct Writer<'a, const PRETTY: bool> {
+    out: &'a mut Vec<u8>,
+    /// The end of what is written; behind it are zeros.
+    at: usize,
+}
+
+/// Every node ends with its comma; what stands around it takes the last one back.
+impl<'a, const PRETTY: bool> Writer<'a, PRETTY> {
+    fn new(out: &'a mut Vec<u8>) -> Self {
+        let at = out.len();
+        Self { out, at }
+    }
+
+    fn end(self) {
+        self.out.truncate(self.at - 1);
+    }
+
+    fn room(&mut self, size: usize) -> &mut [u8] {
+        if self.out.len() < self.at + size {
+            self.out.resize(self.at + size + AHEAD, 0);
+        }
+        &mut self.out[self.at..]
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) {
+        self.room(bytes.len())[..bytes.len()].copy_from_slice(bytes);
+        self.at += bytes.len();
+    }
+
+    fn node(&mut self, value: &Value, depth: usize) {
+        match value {
+            Value::Null => self.bytes(b"null,"),
+            Value::Bool(true) => self.bytes(b"true,"),
+            Value::Bool(false) => self.bytes(b"false,"),
+            Value::Int(value) => self.integer(*value),
+            Value::Float(value) => {
+                self.bytes(decimal(*value).as_bytes());
+                self.bytes(b",");
             }
-            close::<PRETTY>(map.len(), depth, b'}', out);
+            Value::String(text) => self.string(text, *b"\","),
+            Value::List(items) => self.list(items.iter(), depth),
+            Value::Map(map) => {
+                self.open(b'{');
+                for (key, value) in map.iter() {
+                    self.new_line(depth + 1);
+                    self.string(key, *b"\":");
+                    if PRETTY {
+                        self.bytes(b" ");
+                    }
+                    self.node(value, depth + 1);
+                }
+                self.close(map.is_empty(), depth, *b"},");
+            }
         }
     }
-}
 
-fn list<'a, const PRETTY: bool>(items: impl ExactSizeIterator<Item = &'a Value>, depth: usize, out: &mut Vec<u8>) {
-    let length = items.len();
-    out.push(b'[');
-    for (index, item) in items.enumerate() {
-        separate::<PRETTY>(index, depth + 1, out);
-        node::<PRETTY>(item, depth + 1, out);
+    fn list<'v>(&mut self, items: impl ExactSizeIterator<Item = &'v Value>, depth: usize) {
+        let is_empty = items.len() == 0;
+        self.open(b'[');
+        for item in items {
+            self.new_line(depth + 1);
+            self.node(item, depth + 1);
+        }
+        self.close(is_empty, depth, *b"],");
     }
-    close::<PRETTY>(length, depth, b']', out);
-}
 
-fn separate<const PRETTY: bool>(index: usize, depth: usize, out: &mut Vec<u8>) {
-    if index > 0 {
-        out.push(b',');
+    fn open(&mut self, bracket: u8) {
+        self.room(1)[0] = bracket;
+        self.at += 1;
     }
-    if PRETTY {
-        new_line(depth, out);
+
+    fn close(&mut self, is_empty: bool, depth: usize, bracket: [u8; 2]) {
+        if !is_empty {
+            self.at -= 1;
+            self.new_line(depth);
+        }
+        self.bytes(&bracket);
     }
-}
 
-fn close<const PRETTY: bool>(length: usize, depth: usize, bracket: u8, out: &mut Vec<u8>) {
-    if PRETTY && length > 0 {
-        new_line(depth, out);
+    fn new_line(&mut self, depth: usize) {
+        if PRETTY {
+            let line = &mut self.room(1 + 2 * depth)[..=2 * depth];
+            line.fill(b' ');
+            line[0] = b'\n';
+            self.at += 1 + 2 * depth;
+        }
     }
-    out.push(bracket);
-}
 
-fn new_line(depth: usize, out: &mut Vec<u8>) {
-    out.push(b'\n');
-    out.resize(out.len() + 2 * depth, b' ');
-}
-
-fn string(text: &str, out: &mut Vec<u8>) {
-    out.reserve(text.len() + 2);
-    out.push(b'"');
-    let mut rest = &text[copy_plain(text.as_bytes(), out)..];
-    while let Some(c) = rest.chars().next() {
-        if is_escaped(c) {
-            escape(c, out);
+    /// A string; `then` is its last quote and what follows it.
+    fn string(&mut self, text: &str, then: [u8; 2]) {
+        let size = text.len();
+        let room = &mut self.room(size + 3)[..size + 3];
+        room[0] = b'"';
+        let plain = copy_plain(text.as_bytes(), &mut room[1..]);
+        if plain == size {
+            room[size + 1..].copy_from_slice(&then);
+            self.at += size + 3;
         } else {
-            out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+            self.at += 1 + plain;
+            self.escaped(&text[plain..]);
+            self.bytes(&then);
         }
-        rest = &rest[c.len_utf8()..];
-        rest = &rest[copy_plain(rest.as_bytes(), out)..];
     }
-    out.push(b'"');
+
+    /// The inside of a string, from the first character on that is not plain.
+    #[cold]
+    fn escaped(&mut self, mut text: &str) {
+        while let Some(c) = text.chars().next() {
+            if is_escaped(c) {
+                self.escape(c);
+            } else {
+                self.bytes(c.encode_utf8(&mut [0; 4]).as_bytes());
+            }
+            text = &text[c.len_utf8()..];
+            let plain = copy_plain(text.as_bytes(), self.room(text.len()));
+            self.at += plain;
+            text = &text[plain..];
+        }
+    }
+
+    /// All that [`is_escaped`] has at most four hexadecimal digits.
+    fn escape(&mut self, c: char) {
+        match c {
+            '"' => self.bytes(b"\\\""),
+            '\\' => self.bytes(b"\\\\"),
+            '\n' => self.bytes(b"\\n"),
+            '\r' => self.bytes(b"\\r"),
+            '\t' => self.bytes(b"\\t"),
+            _ => {
+                let digit = |shift: u32| b"0123456789abcdef"[(u32::from(c) >> shift) as usize & 15];
+                self.bytes(&[b'\\', b'u', digit(12), digit(8), digit(4), digit(0)]);
+            }
+        }
+    }
+
+    fn integer(&mut self, value: i64) {
+        let mut digits = [b','; 21];
+        let mut first = digits.len() - 1;
+        let mut rest = value.unsigned_abs();
+        loop {
+            first -= 1;
+            digits[first] = b"0123456789"[(rest % 10) as usize];
+            rest /= 10;
+            if rest == 0 {
+                break;
+            }
+        }
+        if value < 0 {
+            self.bytes(b"-");
+        }
+        self.bytes(&digits[first..]);
+    }
 }
 
-/// Copies ASCII that needs no escape, up to where it ends, and says how far that is. Eight bytes are copied and looked at
-/// at once, the last eight perhaps in part a second time: most texts are short, and a call to copy each would cost more than
-/// the copy.
-fn copy_plain(bytes: &[u8], out: &mut Vec<u8>) -> usize {
-    let (eights, rest) = bytes.as_chunks::<8>();
-    for (index, eight) in eights.iter().enumerate() {
-        out.extend_from_slice(eight);
-        let plain = plain(u64::from_le_bytes(*eight));
-        if plain < 8 {
-            out.truncate(out.len() + plain - 8);
-            return 8 * index + plain;
+/// Copies ASCII that needs no escape to where there is room for all of it, up to where it ends, and says how far that is. Four or
+/// eight bytes are copied and looked at at once, the last ones perhaps in part a second time: most texts are short, and a call to
+/// copy each would cost more than the copy.
+fn copy_plain(from: &[u8], to: &mut [u8]) -> usize {
+    let size = from.len();
+    let to = &mut to[..size];
+    if let (Some(last), Some(place)) = (from.last_chunk::<8>(), to.last_chunk_mut::<8>()) {
+        *place = *last;
+        for (index, (eight, place)) in from.as_chunks::<8>().0.iter().zip(to.as_chunks_mut::<8>().0).enumerate() {
+            *place = *eight;
+            let plain = plain(u64::from_le_bytes(*eight));
+            if plain < 8 {
+                return 8 * index + plain;
+            }
         }
+        return size - 8 + plain(u64::from_le_bytes(*last));
     }
-    if let Some(last) = bytes.last_chunk::<8>() {
-        let plain = plain(u64::from_le_bytes(*last));
-        out.truncate(out.len() + rest.len() - 8);
-        out.extend_from_slice(last);
-        out.truncate(out.len() + plain - 8);
-        return bytes.len() + plain - 8;
+    if let (Some(first), Some(last)) = (from.first_chunk::<4>(), from.last_chunk::<4>()) {
+        to[..4].copy_from_slice(first);
+        to[size - 4..].copy_from_slice(last);
+        let both = u64::from(u32::from_le_bytes(*last)) << 32 | u64::from(u32::from_le_bytes(*first));
+        return match plain(both) {
+            plain @ 0..4 => plain,
+            plain => size - 8 + plain,
+        };
     }
-    for (index, byte) in rest.iter().enumerate() {
+    for (index, (byte, place)) in from.iter().zip(to).enumerate() {
         if plain(u64::from(*byte)) == 0 {
             return index;
         }
-        out.push(*byte);
+        *place = *byte;
     }
-    bytes.len()
+    size
 }
 
 /// How many of eight bytes come before the first control character, quote, backslash, or anything from 0x7f on. What is
@@ -130,41 +230,6 @@ fn plain(word: u64) -> usize {
 
 fn is_escaped(c: char) -> bool {
     matches!(c, '"' | '\\' | '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}') || c.is_control()
-}
-
-/// All that [`is_escaped`] has at most four hexadecimal digits.
-fn escape(c: char, out: &mut Vec<u8>) {
-    match c {
-        '"' => out.extend_from_slice(b"\\\""),
-        '\\' => out.extend_from_slice(b"\\\\"),
-        '\n' => out.extend_from_slice(b"\\n"),
-        '\r' => out.extend_from_slice(b"\\r"),
-        '\t' => out.extend_from_slice(b"\\t"),
-        _ => {
-            out.extend_from_slice(b"\\u");
-            for shift in [12, 8, 4, 0] {
-                out.push(b"0123456789abcdef"[(u32::from(c) >> shift) as usize & 15]);
-            }
-        }
-    }
-}
-
-fn integer(value: i64, out: &mut Vec<u8>) {
-    let mut digits = [0; 20];
-    let mut first = digits.len();
-    let mut rest = value.unsigned_abs();
-    loop {
-        first -= 1;
-        digits[first] = b"0123456789"[(rest % 10) as usize];
-        rest /= 10;
-        if rest == 0 {
-            break;
-        }
-    }
-    if value < 0 {
-        out.push(b'-');
-    }
-    out.extend_from_slice(&digits[first..]);
 }
 
 /// A float without an exponent (`1e21` is text to readers of YAML 1.1), and still a float when read again.
