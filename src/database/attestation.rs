@@ -7,8 +7,8 @@
 
 use std::time::{Duration, SystemTime};
 
-use ct_codecs::{Base64, Decoder as _, Encoder as _};
-use ed25519_compact::{PublicKey, Signature};
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use ed25519_dalek::{Signature, Verifier as _, VerifyingKey};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -106,11 +106,7 @@ impl Statement {
 impl Envelope {
     /// An envelope without signatures around a statement.
     pub fn new(payload: &[u8]) -> Self {
-        Self {
-            payload_type: PAYLOAD_TYPE.to_owned(),
-            payload: Base64::encode_to_string(payload).unwrap_or_default(),
-            signatures: Vec::new(),
-        }
+        Self { payload_type: PAYLOAD_TYPE.to_owned(), payload: BASE64_STANDARD.encode(payload), signatures: Vec::new() }
     }
 
     /// What is signed (DSSE's pre-authentication encoding).
@@ -125,7 +121,7 @@ impl Envelope {
 
     /// The statement's bytes.
     pub fn payload(&self) -> Result<Vec<u8>, String> {
-        Base64::decode_to_vec(&self.payload, None).map_err(|_| "its payload is not base64".to_owned())
+        BASE64_STANDARD.decode(&self.payload).map_err(|_| "its payload is not base64".to_owned())
     }
 
     /// The statement, whoever signed it.
@@ -153,7 +149,7 @@ impl Envelope {
         let payload = self.payload()?;
         let bytes = self.pre_authentication(&payload);
         let is_signed = self.signatures.iter().any(|signature| {
-            let Ok(signature) = Base64::decode_to_vec(&signature.sig, None) else { return false };
+            let Ok(signature) = BASE64_STANDARD.decode(&signature.sig) else { return false };
             let Ok(signature) = Signature::from_slice(&signature) else { return false };
             keys.iter().any(|key| key.0.verify(&bytes, &signature).is_ok())
         });
@@ -173,7 +169,7 @@ impl Envelope {
 
 /// An ed25519 public key, as `openssl pkey -pubout` prints it, without its first and last line.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AttestationKey(PublicKey);
+pub struct AttestationKey(VerifyingKey);
 
 /// A `SubjectPublicKeyInfo` of ed25519 is this and 32 bytes (RFC 8410).
 const KEY_HEADER: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
@@ -184,9 +180,11 @@ impl crate::input::scalar::Scalar for AttestationKey {
 
     fn parse(text: &str) -> Result<Self, String> {
         let expected = || Self::EXPECTED.to_owned();
-        let bytes = Base64::decode_to_vec(text, None).map_err(|_| expected())?;
+        let bytes = BASE64_STANDARD.decode(text).map_err(|_| expected())?;
         let key = bytes.strip_prefix(&KEY_HEADER).ok_or_else(expected)?;
-        PublicKey::from_slice(key).map(Self).map_err(|_| expected())
+        let key = VerifyingKey::try_from(key).map_err(|_| expected())?;
+        // Of small order: everything would be signed by it.
+        if key.is_weak() { Err(expected()) } else { Ok(Self(key)) }
     }
 }
 
@@ -194,19 +192,18 @@ crate::input::scalar::scalar_traits!(AttestationKey);
 
 #[cfg(test)]
 mod tests {
-    use ed25519_compact::{KeyPair, Seed};
+    use ed25519_dalek::{Signer as _, SigningKey};
 
     use super::*;
 
     fn signed(subject: &str) -> (Envelope, AttestationKey) {
-        let pair = KeyPair::from_seed(Seed::new([7; 32]));
+        let pair = SigningKey::from_bytes(&[7; 32]);
         let statement =
             Statement::new(subject.into(), "ab".repeat(32), "masking-job".into(), "2026-11-20T00:00:00Z".into());
         let mut envelope = Envelope::new(&serde_json::to_vec(&statement).unwrap());
-        let signature = pair.sk.sign(envelope.signed_bytes().unwrap(), None);
-        let sig = Base64::encode_to_string(signature.as_ref()).unwrap();
+        let sig = BASE64_STANDARD.encode(pair.sign(&envelope.signed_bytes().unwrap()).to_bytes());
         envelope.signatures.push(EnvelopeSignature { keyid: None, sig });
-        (envelope, AttestationKey(pair.pk))
+        (envelope, AttestationKey(pair.verifying_key()))
     }
 
     #[test]
@@ -218,7 +215,7 @@ mod tests {
     #[test]
     fn refuses_another_key_another_baseline_and_another_payload() {
         let (envelope, key) = signed("postgres/shop");
-        let other = AttestationKey(KeyPair::from_seed(Seed::new([8; 32])).pk);
+        let other = AttestationKey(SigningKey::from_bytes(&[8; 32]).verifying_key());
         assert!(envelope.open(&[other], "postgres/shop").unwrap_err().contains("none of"));
         assert!(envelope.open(std::slice::from_ref(&key), "postgres/crm").unwrap_err().contains("`postgres/shop`"));
         let mut changed = envelope.clone();
@@ -247,5 +244,7 @@ mod tests {
         assert!(AttestationKey::parse("MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=").is_ok());
         assert!(AttestationKey::parse("MCowBQYDK2VuAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=").is_err());
         assert!(AttestationKey::parse("not a key").is_err());
+        let neutral = BASE64_STANDARD.encode([&KEY_HEADER[..], &[1], &[0; 31]].concat());
+        assert!(AttestationKey::parse(&neutral).is_err(), "a weak key");
     }
 }

@@ -4,7 +4,7 @@
 use std::{fmt, path::Path};
 
 use anyhow::{Context as _, Result};
-use ct_codecs::{Base64, Decoder as _, Encoder as _};
+use base64::{Engine as _, prelude::BASE64_STANDARD};
 use reqwest::{Client, Method, StatusCode, header};
 use serde_json::{Value, json};
 
@@ -59,7 +59,7 @@ impl Kubernetes {
         let Some(mut answer) = self.call(Method::GET, &path, None).await? else { return Ok(None) };
         let mut data = Vec::new();
         for (key, value) in answer["data"].as_object().into_iter().flatten() {
-            let bytes = Base64::decode_to_vec(value.as_str().unwrap_or_default(), None).unwrap_or_default();
+            let bytes = BASE64_STANDARD.decode(value.as_str().unwrap_or_default()).unwrap_or_default();
             data.push((key.clone(), String::from_utf8_lossy(&bytes).into_owned()));
         }
         let metadata = answer["metadata"].take();
@@ -70,7 +70,7 @@ impl Kubernetes {
     pub async fn write_secret(&self, namespace: &str, name: &str, secret: &Secret) -> Result<()> {
         let mut data = serde_json::Map::new();
         for (key, value) in &secret.data {
-            data.insert(key.clone(), json!(Base64::encode_to_string(value).unwrap_or_default()));
+            data.insert(key.clone(), json!(BASE64_STANDARD.encode(value)));
         }
         let object = json!({
             "apiVersion": "v1", "kind": "Secret", "type": "Opaque",

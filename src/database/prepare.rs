@@ -3,7 +3,7 @@
 use std::{path::Path, time::SystemTime};
 
 use anyhow::{Context as _, Result};
-use ct_codecs::{Base64, Encoder as _};
+use base64::{Engine as _, prelude::BASE64_STANDARD};
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
 use rustls::pki_types::{PrivateKeyDer, pem::PemObject as _};
 
@@ -45,7 +45,7 @@ pub async fn prepare(
         if let Some(key) = key {
             let mut signed = Envelope::new(&payload);
             let bytes = signed.signed_bytes().map_err(anyhow::Error::msg)?;
-            let sig = Base64::encode_to_string(key.sign(&bytes).as_ref())?;
+            let sig = BASE64_STANDARD.encode(key.sign(&bytes));
             let keyid = Some(schema::sha256(key.public_key().as_ref()));
             signed.signatures.push(EnvelopeSignature { keyid, sig });
             envelope = Some(signed);
