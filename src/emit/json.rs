@@ -196,7 +196,7 @@ fn copy_plain(from: &[u8], to: &mut [u8]) -> usize {
                 return 8 * index + plain;
             }
         }
-        return size - 8 + plain(u64::from_le_bytes(*last));
+        return size + plain(u64::from_le_bytes(*last)) - 8;
     }
     if let (Some(first), Some(last)) = (from.first_chunk::<4>(), from.last_chunk::<4>()) {
         to[..4].copy_from_slice(first);
@@ -204,7 +204,7 @@ fn copy_plain(from: &[u8], to: &mut [u8]) -> usize {
         let both = u64::from(u32::from_le_bytes(*last)) << 32 | u64::from(u32::from_le_bytes(*first));
         return match plain(both) {
             plain @ 0..4 => plain,
-            plain => size - 8 + plain,
+            plain => size + plain - 8,
         };
     }
     for (index, (byte, place)) in from.iter().zip(to).enumerate() {
