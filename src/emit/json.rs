@@ -51,30 +51,35 @@ impl<'a, const PRETTY: bool> Writer<'a, PRETTY> {
         &mut self.out[self.at..]
     }
 
-    fn bytes(&mut self, bytes: &[u8]) {
-        self.room(bytes.len())[..bytes.len()].copy_from_slice(bytes);
-        self.at += bytes.len();
+    fn bytes<const N: usize>(&mut self, bytes: [u8; N]) {
+        self.room(N)[..N].copy_from_slice(&bytes);
+        self.at += N;
+    }
+
+    fn text(&mut self, text: &[u8]) {
+        self.room(text.len())[..text.len()].copy_from_slice(text);
+        self.at += text.len();
     }
 
     fn node(&mut self, value: &Value, depth: usize) {
         match value {
-            Value::Null => self.bytes(b"null,"),
-            Value::Bool(true) => self.bytes(b"true,"),
-            Value::Bool(false) => self.bytes(b"false,"),
+            Value::Null => self.bytes(*b"null,"),
+            Value::Bool(true) => self.bytes(*b"true,"),
+            Value::Bool(false) => self.bytes(*b"false,"),
             Value::Int(value) => self.integer(*value),
             Value::Float(value) => {
-                self.bytes(decimal(*value).as_bytes());
-                self.bytes(b",");
+                self.text(decimal(*value).as_bytes());
+                self.bytes(*b",");
             }
             Value::String(text) => self.string(text, *b"\","),
             Value::List(items) => self.list(items.iter(), depth),
             Value::Map(map) => {
-                self.open(b'{');
+                self.bytes([b'{']);
                 for (key, value) in map.iter() {
                     self.new_line(depth + 1);
                     self.string(key, *b"\":");
                     if PRETTY {
-                        self.bytes(b" ");
+                        self.bytes(*b" ");
                     }
                     self.node(value, depth + 1);
                 }
@@ -85,7 +90,7 @@ impl<'a, const PRETTY: bool> Writer<'a, PRETTY> {
 
     fn list<'v>(&mut self, items: impl ExactSizeIterator<Item = &'v Value>, depth: usize) {
         let is_empty = items.len() == 0;
-        self.open(b'[');
+        self.bytes([b'[']);
         for item in items {
             self.new_line(depth + 1);
             self.node(item, depth + 1);
@@ -93,17 +98,12 @@ impl<'a, const PRETTY: bool> Writer<'a, PRETTY> {
         self.close(is_empty, depth, *b"],");
     }
 
-    fn open(&mut self, bracket: u8) {
-        self.room(1)[0] = bracket;
-        self.at += 1;
-    }
-
     fn close(&mut self, is_empty: bool, depth: usize, bracket: [u8; 2]) {
         if !is_empty {
             self.at -= 1;
             self.new_line(depth);
         }
-        self.bytes(&bracket);
+        self.bytes(bracket);
     }
 
     fn new_line(&mut self, depth: usize) {
@@ -127,7 +127,7 @@ impl<'a, const PRETTY: bool> Writer<'a, PRETTY> {
         } else {
             self.at += 1 + plain;
             self.escaped(&text[plain..]);
-            self.bytes(&then);
+            self.bytes(then);
         }
     }
 
@@ -138,7 +138,7 @@ impl<'a, const PRETTY: bool> Writer<'a, PRETTY> {
             if is_escaped(c) {
                 self.escape(c);
             } else {
-                self.bytes(c.encode_utf8(&mut [0; 4]).as_bytes());
+                self.text(c.encode_utf8(&mut [0; 4]).as_bytes());
             }
             text = &text[c.len_utf8()..];
             let plain = copy_plain(text.as_bytes(), self.room(text.len()));
@@ -150,14 +150,14 @@ impl<'a, const PRETTY: bool> Writer<'a, PRETTY> {
     /// All that [`is_escaped`] has at most four hexadecimal digits.
     fn escape(&mut self, c: char) {
         match c {
-            '"' => self.bytes(b"\\\""),
-            '\\' => self.bytes(b"\\\\"),
-            '\n' => self.bytes(b"\\n"),
-            '\r' => self.bytes(b"\\r"),
-            '\t' => self.bytes(b"\\t"),
+            '"' => self.bytes(*b"\\\""),
+            '\\' => self.bytes(*b"\\\\"),
+            '\n' => self.bytes(*b"\\n"),
+            '\r' => self.bytes(*b"\\r"),
+            '\t' => self.bytes(*b"\\t"),
             _ => {
                 let digit = |shift: u32| b"0123456789abcdef"[(u32::from(c) >> shift) as usize & 15];
-                self.bytes(&[b'\\', b'u', digit(12), digit(8), digit(4), digit(0)]);
+                self.bytes([b'\\', b'u', digit(12), digit(8), digit(4), digit(0)]);
             }
         }
     }
@@ -175,9 +175,9 @@ impl<'a, const PRETTY: bool> Writer<'a, PRETTY> {
             }
         }
         if value < 0 {
-            self.bytes(b"-");
+            self.bytes(*b"-");
         }
-        self.bytes(&digits[first..]);
+        self.text(&digits[first..]);
     }
 }
 
