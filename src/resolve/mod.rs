@@ -18,14 +18,14 @@ pub use environment::Environment;
 pub use pull_request::PullRequest;
 
 use crate::{
-    expression::{Interpolated, Scope},
+    expression::{Bound, Interpolated, Scope},
     finding::{Finding, InputFile, Owner, Rule, Subject},
     input::{
         Guardrails, GuardrailsSpec, Parameters, Policy, PolicySpec,
         guardrails::{Grant, Layout},
     },
     rules::{self, input::BAD_EXPRESSION},
-    value::{Map, Value, to_value},
+    value::{Map, Text, Value, to_value},
 };
 
 use environment::{IngressFacts, PolicyFacts, QuarantineFacts, TrustFacts, WAVES};
@@ -55,8 +55,8 @@ pub fn resolve(inputs: Inputs<'_>, record: bool) -> Resolution {
         guardrails: &inputs.guardrails.spec,
         policy: &inputs.policy.spec,
         policy_name: &inputs.policy.metadata.name,
-        strict: Value::Null,
-        free: Value::Null,
+        facts: Value::Null,
+        pr: Value::Null,
         findings,
         decisions: Decisions::recording(record),
     };
@@ -128,9 +128,9 @@ pub(crate) struct Resolver<'a> {
     policy: &'a PolicySpec,
     policy_name: &'a str,
     /// What expressions see.
-    strict: Value,
-    /// The same with the pull request's free text, for what is data in any case.
-    free: Value,
+    facts: Value,
+    /// The pull request with its free text, for what is data in any case.
+    pr: Value,
     findings: Vec<Finding>,
     decisions: Decisions,
 }
@@ -239,41 +239,37 @@ impl Resolver<'_> {
     }
 
     fn set_context(&mut self, policy: &PolicyFacts, pr: &PullRequest) {
-        let mut facts = Map::with_capacity(6);
+        self.pr = to_value(pr);
+        let is_strict = |(name, _): &&(Text, Value)| !pull_request::FREE_TEXT.contains(&name.as_str());
+        let strict: Map = self.pr.as_map().map(Map::entries).into_iter().flatten().filter(is_strict).cloned().collect();
+        let mut facts = Map::with_capacity(8);
         facts.push("policy", to_value(policy));
-        facts.push("pr", to_value(pr));
-        self.free = Value::Map(facts);
-        self.strict = self.free.clone();
-        if let Some(pr) = self.strict.as_map_mut().and_then(|facts| facts.get_mut("pr")).and_then(Value::as_map_mut) {
-            for field in pull_request::FREE_TEXT {
-                pr.remove(field);
-            }
-        }
+        facts.push("pr", Value::Map(strict));
+        self.facts = Value::Map(facts);
     }
 
     /// Lets expressions see something from here on.
     fn see<const N: usize>(&mut self, name: &'static str, facts: [(&'static str, Value); N]) {
         let map: Map = facts.into_iter().map(|(key, value)| (key.into(), value)).collect();
-        self.see_value(name, &Value::Map(map));
+        self.see_value(name, Value::Map(map));
     }
 
-    fn see_value(&mut self, name: &'static str, value: &Value) {
-        for context in [&mut self.strict, &mut self.free] {
-            if let Some(facts) = context.as_map_mut() {
-                facts.insert(name, value.clone());
-            }
+    fn see_value(&mut self, name: &'static str, value: Value) {
+        if let Some(facts) = self.facts.as_map_mut() {
+            facts.insert(name, value);
         }
     }
 
     /// What a string of an input file comes to, where free text of the pull request could do harm.
     fn text(&mut self, text: &Interpolated, file: InputFile, pointer: impl FnOnce() -> String) -> String {
-        let result = text.text(Scope::new(&self.strict));
+        let result = text.text(Scope::new(&self.facts));
         self.evaluated(result, text, file, pointer)
     }
 
     /// The same where any text is only data.
     fn free_text(&mut self, text: &Interpolated, file: InputFile, pointer: impl FnOnce() -> String) -> String {
-        let result = text.text(Scope::new(&self.free));
+        let pr = Bound { name: "pr", value: &self.pr, outer: None };
+        let result = text.text(Scope::new(&self.facts).with(&pr));
         self.evaluated(result, text, file, pointer)
     }
 

@@ -1,5 +1,7 @@
 //! The policy's services: what their Pods run, get and may use.
 
+use std::borrow::Cow;
+
 use crate::{
     finding::{InputFile, nearest, visible},
     input::{
@@ -36,7 +38,7 @@ impl<'a> Resolver<'a> {
                 (service.name.to_string().into(), Value::Map(facts))
             })
             .collect();
-        self.see_value("services", &Value::Map(seen));
+        self.see_value("services", Value::Map(seen));
     }
 
     pub(super) fn services(
@@ -64,8 +66,8 @@ impl<'a> Resolver<'a> {
     /// A Secret, a database and a service each have a name of their own kind; Secrets of both kinds share one.
     fn names_once(&mut self) {
         let policy = self.policy;
-        let places = |list: &str, names: &mut dyn Iterator<Item = &DnsLabel>| -> Vec<(String, String)> {
-            names.enumerate().map(|(index, name)| (name.to_string(), format!("/spec/{list}/{index}/name"))).collect()
+        let places = |list: &'static str, names: &mut dyn Iterator<Item = &'a DnsLabel>| -> Vec<_> {
+            names.enumerate().map(|(index, name)| (Cow::Borrowed(&**name), (list, index))).collect()
         };
         let services = places("services", &mut policy.services.iter().map(|service| &service.name));
         let routes = places("routes", &mut policy.routes.iter().map(|route| &route.name));
@@ -73,15 +75,16 @@ impl<'a> Resolver<'a> {
         let mut secrets = places("secrets", &mut policy.secrets.iter().map(|secret| &secret.name));
         // What is made for a database or a certificate is a Secret too.
         for (name, place) in &databases {
-            secrets.extend(["direct", "server"].map(|what| (format!("{name}-{what}"), place.clone())));
+            secrets.extend(["direct", "server"].map(|what| (Cow::Owned(format!("{name}-{what}")), *place)));
         }
         if self.guardrails.ingress.as_ref().is_some_and(|ingress| ingress.tls != Tls::Wildcard) {
-            secrets.extend(routes.iter().map(|(name, place)| (format!("{name}-tls"), place.clone())));
+            secrets.extend(routes.iter().map(|(name, place)| (Cow::Owned(format!("{name}-tls")), *place)));
         }
         secrets.extend(databases);
         for (what, names) in [("service", services), ("route", routes), ("secret or database", secrets)] {
-            for (name, place) in rules::reference::repeated(names) {
+            for (name, (list, index)) in rules::reference::repeated(names) {
                 let message = format!("more than one {what} is called `{name}`");
+                let place = format!("/spec/{list}/{index}/name");
                 self.policy_finding(&rules::reference::DUPLICATE_NAME, place, message);
             }
         }
@@ -179,9 +182,10 @@ impl<'a> Resolver<'a> {
     /// Folders that are written to. A volume is mounted once at a place.
     fn writable(&mut self, service: &Service, pointer: &str) -> Vec<Writable> {
         let places = service.writable.iter().enumerate();
-        let places = places.map(|(index, path)| (path.to_string(), format!("{pointer}/writable/{index}"))).collect();
-        for (path, place) in rules::reference::repeated(places) {
-            let message = format!("the folder `{}` stands twice", visible(&path));
+        let places = places.map(|(index, path)| (&**path, index)).collect();
+        for (path, index) in rules::reference::repeated(places) {
+            let message = format!("the folder `{}` stands twice", visible(path));
+            let place = format!("{pointer}/writable/{index}");
             self.policy_finding(&rules::reference::DUPLICATE_NAME, place, message);
         }
         std::iter::once("/tmp")

@@ -68,12 +68,22 @@ const MEASURED: [&str; 10] = [
 /// One item of a `LimitRange`, as far as it can be read.
 struct Item<'a> {
     object: &'a Object,
-    pointer: String,
+    index: usize,
     kind: &'a str,
     default: Amounts<'a>,
     request: Amounts<'a>,
     max: Amounts<'a>,
     min: Amounts<'a>,
+}
+
+impl Item<'_> {
+    fn pointer(&self, field: &str, resource: &str) -> String {
+        child(&limit_pointer(self.index, field), resource)
+    }
+}
+
+fn limit_pointer(index: usize, field: &str) -> String {
+    format!("/spec/limits/{index}/{field}")
 }
 
 /// The quantities of a map that are some.
@@ -117,7 +127,7 @@ fn quantity(value: &Value) -> Option<Quantity> {
 fn amounts<'a>(
     rule: &'static Rule,
     object: &Object,
-    pointer: &str,
+    pointer: &dyn Fn() -> String,
     map: Option<&'a Value>,
     findings: &mut Vec<Finding>,
 ) -> Amounts<'a> {
@@ -131,7 +141,7 @@ fn amounts<'a>(
                     None => findings.push(finding(
                         rule,
                         object,
-                        child(pointer, resource),
+                        child(&pointer(), resource),
                         format!("`{}` is {}; allowed: {}", visible(resource), shown(value), Quantity::EXPECTED),
                     )),
                 }
@@ -139,7 +149,7 @@ fn amounts<'a>(
         }
         Some(other) => {
             let message = format!("a map of quantities is needed here, not {}", other.kind_name());
-            findings.push(finding(rule, object, pointer, message));
+            findings.push(finding(rule, object, pointer(), message));
         }
     }
     found
@@ -148,21 +158,20 @@ fn amounts<'a>(
 fn read_range<'a>(object: &'a Object, ranges: &mut Vec<Item<'a>>, findings: &mut Vec<Finding>) {
     let mut seen: Vec<&str> = Vec::new();
     for (index, value) in object.value.at(&["spec", "limits"]).map_or(&[][..], Value::items).iter().enumerate() {
-        let pointer = format!("/spec/limits/{index}");
         let kind = value.str_at(&["type"]).unwrap_or_default();
         if !TYPES.contains(&kind) && !kind.contains('/') {
             let message = format!("`{}` is no type of a limit; allowed: {}", visible(kind), TYPES.join(", "));
-            findings.push(finding(&LIMIT_RANGE, object, format!("{pointer}/type"), message));
+            findings.push(finding(&LIMIT_RANGE, object, limit_pointer(index, "type"), message));
         } else if seen.contains(&kind) {
             let message = format!("type `{}` is there twice", visible(kind));
-            findings.push(finding(&LIMIT_RANGE, object, format!("{pointer}/type"), message));
+            findings.push(finding(&LIMIT_RANGE, object, limit_pointer(index, "type"), message));
         }
         seen.push(kind);
         let mut read =
-            |field: &str| amounts(&LIMIT_RANGE, object, &format!("{pointer}/{field}"), value.get(field), findings);
+            |field: &str| amounts(&LIMIT_RANGE, object, &|| limit_pointer(index, field), value.get(field), findings);
         let (default, request, max, min) = (read("default"), read("defaultRequest"), read("max"), read("min"));
         let ratio = read("maxLimitRequestRatio");
-        let item = Item { object, pointer, kind, default, request, max, min };
+        let item = Item { object, index, kind, default, request, max, min };
         agrees(&item, &ratio, findings);
         ranges.push(item);
     }
@@ -171,7 +180,7 @@ fn read_range<'a>(object: &'a Object, ranges: &mut Vec<Item<'a>>, findings: &mut
 /// What the API server demands of one item.
 fn agrees(item: &Item<'_>, ratio: &Amounts<'_>, findings: &mut Vec<Finding>) {
     let mut refuse = |field: &str, resource: &str, message: String| {
-        let pointer = child(&format!("{}/{field}", item.pointer), resource);
+        let pointer = item.pointer(field, resource);
         findings.push(finding(&LIMIT_RANGE, item.object, pointer.trim_end_matches('/'), message));
     };
     if item.kind == "Pod" {
@@ -243,7 +252,7 @@ fn ordered(
 
 fn read_quota<'a>(object: &'a Object, findings: &mut Vec<Finding>) -> Amounts<'a> {
     let pointer = "/spec/hard";
-    let hard = amounts(&RESOURCE_QUOTA, object, pointer, object.value.at(&["spec", "hard"]), findings);
+    let hard = amounts(&RESOURCE_QUOTA, object, &|| pointer.to_owned(), object.value.at(&["spec", "hard"]), findings);
     for (key, quantity) in &hard {
         if let Err(message) = countable(key) {
             findings.push(finding(&RESOURCE_QUOTA, object, child(pointer, key), message));
@@ -380,8 +389,7 @@ fn fits(item: &Item<'_>, quota: &Object, hard: &Amounts<'_>, findings: &mut Vec<
                 let id = quota.id();
                 let message =
                     format!("`{field}` of {resource} is {one}, more than `{}` has for all, {all}", visible(&id));
-                let pointer = child(&format!("{}/{field}", item.pointer), resource);
-                findings.push(finding(&LIMIT_RANGE, item.object, pointer, message));
+                findings.push(finding(&LIMIT_RANGE, item.object, item.pointer(field, resource), message));
             }
         }
     }

@@ -18,7 +18,7 @@ pub static DUPLICATE_NAME: Rule = Rule {
 };
 
 /// Those of some names and their places that stood before.
-pub(crate) fn repeated(mut names: Vec<(String, String)>) -> Vec<(String, String)> {
+pub(crate) fn repeated<N: Ord + Clone, P: Clone>(mut names: Vec<(N, P)>) -> Vec<(N, P)> {
     // Stable: of two equal names, the first stays the first.
     names.sort_by(|(a, _), (b, _)| a.cmp(b));
     names.windows(2).filter(|pair| pair[0].0 == pair[1].0).map(|pair| pair[1].clone()).collect()
