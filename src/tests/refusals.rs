@@ -31,6 +31,7 @@ const FREE_HOST: &str = "{name: web, service: web, access: staff}";
 const APPLICATION: &str = "  application:\n    path: deploy/overlays/preview\n    kustomize:\n      images: [\"acme/search=ghcr.io/acme/search:${{ pr.headSha }}\"]\n";
 const SYNTHETIC: &str = "      provider: postgres\n      database: storefront_synthetic\n      endpoint: {namespace: databases, podLabels: {app: postgres}, port: 5432}\n";
 const EMBEDDED: &str = "      provider: embedded\n      image: ghcr.io/acme/baseline@sha256:4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945\n";
+const DUMPED: &str = "      provider: embedded\n      image: ghcr.io/acme/baseline@sha256:4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945\n      dump: ghcr.io/acme/dump@sha256:4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945\n";
 const MANIFEST: Edit = (POLICY, APPLICATION, "  manifests: [extra.yaml]\n");
 const WEB_IMAGE: &str = "ghcr.io/acme/storefront:${{ pr.headSha }}";
 
@@ -76,6 +77,10 @@ const TABLE: &[Row] = &[
     Row { code: "baseline-incomplete", owner: "platform", place: "guardrails.yaml:83:5",
         bad: &[(POLICY, "baseline: storefront\n", "baseline: storefront-synthetic\n"), (GUARDRAILS, SYNTHETIC, EMBEDDED)],
         good: &[(POLICY, "baseline: storefront\n", "baseline: storefront-synthetic\n"), (GUARDRAILS, SYNTHETIC, EMBEDDED),
+            (GUARDRAILS, "    credentials: dayfly-database-admin\n", "    apiServer: {cidrs: [192.0.2.1/32]}\n")] },
+    Row { code: "baseline-incomplete", owner: "platform", place: "guardrails.yaml:67:7",
+        bad: &[(GUARDRAILS, "      database: storefront_baseline\n", "      database: storefront_baseline\n      dump: ghcr.io/acme/dump@sha256:4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945\n")],
+        good: &[(POLICY, "baseline: storefront\n", "baseline: storefront-synthetic\n"), (GUARDRAILS, SYNTHETIC, DUMPED),
             (GUARDRAILS, "    credentials: dayfly-database-admin\n", "    apiServer: {cidrs: [192.0.2.1/32]}\n")] },
     Row { code: "attestation-unchecked", owner: "platform", place: "",
         bad: &[(POLICY, "baseline: storefront\n", "baseline: storefront-synthetic\n"), (GUARDRAILS, KEYS, ""),
