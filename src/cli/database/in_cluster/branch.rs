@@ -164,7 +164,7 @@ fn environment(asked: Option<&str>) -> Result<String> {
         (name.to_owned(), "`--environment` is")
     } else {
         let user = std::env::var("USER").unwrap_or_else(|_| "somebody".into());
-        (format!("local-{user}"), "without `--environment NAME` the branch is for")
+        (format!("{}{user}", spec::LOCAL_ENVIRONMENT), "without `--environment NAME` the branch is for")
     };
     if DnsLabel::parse(&name).is_err() {
         bail!("{from} `{}`, which is no DNS label: write {}", visible(&name), DnsLabel::EXPECTED);

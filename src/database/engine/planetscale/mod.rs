@@ -19,7 +19,7 @@ use reqwest::StatusCode;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
-use self::credentials::{Credential, names};
+use self::credentials::{Credential, names, owner};
 use super::{Baseline, Branch, ConnectionUrl, Engine, Log, Mark, Pauses, Session, Spec, refuse};
 use crate::database::{
     http::{Api, api_error, is_ambiguous, status},
@@ -239,11 +239,12 @@ impl Engine for PlanetScale {
             let Some((environment, database)) = parts(&row.name) else { continue };
             let credentials = self.credentials(&row).await?;
             let ours = credentials.iter().find(|credential| credential.is_ours());
-            if ours.is_none() && !credentials.is_empty() {
+            // Half made: as `lookup` takes it, or anybody's.
+            if ours.is_none() && (!credentials.is_empty() || row.parent_branch.as_deref() != Some(&self.parent)) {
                 continue;
             }
             let mark = Mark {
-                owner: format!("dayfly:?:{environment}"),
+                owner: owner(environment, database, ours),
                 environment: environment.to_owned(),
                 database: database.to_owned(),
                 baseline: format!("planetscale/{}/{}", self.organization, self.database),
