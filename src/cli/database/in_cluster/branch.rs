@@ -123,7 +123,8 @@ fn on_branch(
     };
     let log = Log::new(args.log, command, &spec.environment);
     let deadline = spec.deadline_seconds;
-    Ok(finish(within(deadline, &log, work(&spec, &log)), &log))
+    let result = within(deadline, &log, work(&spec, &log));
+    Ok(finish(result.map_err(|error| engine::with_key(&spec.baseline, error)), &log))
 }
 
 pub(super) fn step(step: Step, args: &StepArgs, colour: Colour, err: &mut dyn Write) -> Result<ExitCode> {
