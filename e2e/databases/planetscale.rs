@@ -11,7 +11,7 @@ use std::{
 use serde_json::{Value, json};
 
 use crate::{
-    lab::{Lab, service},
+    lab::{Lab, output, service},
     mysql::sql_on,
     psql::psql,
     standin::StandIn,
@@ -31,6 +31,7 @@ on_both! {
     the_whole_way
     a_branch_that_is_not_ours_is_never_touched
     a_developers_own_branch_outlives_a_sweep
+    a_key_that_is_refused_is_named
     faults_on_the_way_change_nothing_at_the_end
     a_full_database_says_what_would_make_room
     killed_anywhere_and_called_again_it_comes_to_the_same
@@ -224,6 +225,16 @@ fn a_developers_own_branch_outlives_a_sweep(database: &'static str) {
     assert_eq!(shop.lab.list().as_array().unwrap().len(), 1);
     call("destroy");
     shop.nothing_is_left();
+}
+
+fn a_key_that_is_refused_is_named(database: &'static str) {
+    let shop = shop("pskey", database, INVENTED);
+    shop.lab.spec(1, "shop", "");
+    let mut provision = shop.lab.db_command("provision", 1, &[]);
+    let run = output(provision.env("PLANETSCALE_SERVICE_TOKEN", "not-this-one").output().unwrap());
+    let why =
+        "does not take what PLANETSCALE_SERVICE_TOKEN_ID and PLANETSCALE_SERVICE_TOKEN has for the baseline `shop`";
+    assert!(run.failed(why).err.contains("docs/databases/planetscale.md"));
 }
 
 fn faults_on_the_way_change_nothing_at_the_end(database: &'static str) {

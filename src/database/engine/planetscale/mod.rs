@@ -187,7 +187,8 @@ impl PlanetScale {
         let ours: Vec<&str> = rows.iter().filter_map(|row| Some(parts(&row.name)?.0)).collect();
         let some =
             if ours.is_empty() { String::new() } else { format!(" ({}, …)", ours[..ours.len().min(3)].join(", ")) };
-        crate::database::failure::Refused(format!(
+        // When there is room, the same call goes well.
+        anyhow::anyhow!(
             "PlanetScale makes no branch of `{}` ({}): the database `{}/{}` has {} branches, {} of them dayfly's{some}. If that is too many, `dayfly db sweep --apply` removes those whose preview is gone; others, or a larger plan, are for the organization's owner",
             self.parent,
             answer.message,
@@ -195,8 +196,7 @@ impl PlanetScale {
             self.database,
             rows.len(),
             ours.len(),
-        ))
-        .into()
+        )
     }
 }
 
