@@ -190,6 +190,7 @@ fn a_branch_that_is_not_ours_is_never_touched(database: &'static str) {
     for command in ["provision", "renew", "destroy"] {
         shop.lab.db(command, 1, &[]).refused("is no child of `main`: nothing was changed");
     }
+    shop.until_ready(&shop.name(1));
     let before = shop.branch(1);
     shop.lab.sweep(&[]).fine();
     assert!(before.is_object());

@@ -84,7 +84,8 @@ fn a_record_of_another_branch_spares_no_check() {
     let lab = server.lab("copied", SANITIZED);
     unfreeze(
         &server,
-        "CREATE SCHEMA dayfly_branch;
+        "CREATE SCHEMA dayfly_branch AUTHORIZATION copied_owner;
+         SET ROLE copied_owner;
          CREATE TABLE dayfly_branch.runs (
            step text PRIMARY KEY, input text NOT NULL, state text NOT NULL, command text NOT NULL, at timestamptz NOT NULL DEFAULT now());
          INSERT INTO dayfly_branch.runs VALUES ('checked', '16384', 'done', '[]')",
