@@ -1,5 +1,6 @@
 //! The only place that decides: three inputs in, one [`Environment`] out, and why each value is what it is.
 
+mod addresses;
 mod application;
 mod config;
 mod databases;

@@ -127,7 +127,12 @@ impl<'a> Resolver<'a> {
             words
                 .iter()
                 .enumerate()
-                .map(|(index, word)| resolver.text(word, InputFile::Policy, || format!("{pointer}/{field}/{index}")))
+                .map(|(index, word)| {
+                    let here = || format!("{pointer}/{field}/{index}");
+                    let text = resolver.text(word, InputFile::Policy, here);
+                    resolver.judge_address(word, &text, || format!("a word of `{field}`"), here);
+                    text
+                })
                 .collect()
         };
         let http_check =
@@ -210,9 +215,7 @@ impl<'a> Resolver<'a> {
         for (name, value) in service.env.iter() {
             let here = || format!("{pointer}/env/{name}");
             let text = self.free_text(value, InputFile::Policy, here);
-            if let Err(message) = rules::shared_database::not_a_database(name, &value.source) {
-                self.policy_finding(&rules::shared_database::SHARED_DATABASE, here(), message);
-            }
+            self.judge_address(value, &text, || format!("the variable `{name}`"), here);
             names.push(name.to_owned());
             items.push(plain(name, &text));
             self.decisions.record(|| Decision {
