@@ -274,6 +274,13 @@ impl Resolver<'_> {
         self.evaluated(result, text, file, pointer)
     }
 
+    /// The same as a container's variable.
+    fn variable(&mut self, text: &Interpolated, file: InputFile, pointer: impl FnOnce() -> String) -> String {
+        let pr = Bound { name: "pr", value: &self.pr, outer: None };
+        let result = text.variable(Scope::new(&self.facts).with(&pr));
+        self.evaluated(result, text, file, pointer)
+    }
+
     fn evaluated(
         &mut self,
         result: Result<String, String>,

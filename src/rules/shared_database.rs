@@ -70,9 +70,7 @@ impl Hosts<'_> {
 pub(crate) fn not_a_database(what: &str, text: &str, hosts: Hosts<'_>) -> Result<(), String> {
     match shared(text, hosts) {
         // The text may hold a password, so it is not shown.
-        Some(scheme) => {
-            Err(format!("{what} is the address of a database (`{scheme}…`) that all previews would share"))
-        }
+        Some(scheme) => Err(format!("{what} is the address of a database (`{scheme}…`) that all previews would share")),
         None => Ok(()),
     }
 }
@@ -109,7 +107,8 @@ fn is_own(address: &str, hosts: Hosts<'_>) -> bool {
     };
     let (user, names) = authority.rsplit_once('@').unwrap_or(("", authority));
     // Some clients take a host from the query, or from a second `@`.
-    let query = rest.split(|c: char| c.is_whitespace() || "\"'`".contains(c)).next().and_then(|rest| rest.split_once('?'));
+    let query =
+        rest.split(|c: char| c.is_whitespace() || "\"'`".contains(c)).next().and_then(|rest| rest.split_once('?'));
     authority.chars().all(plain)
         && !user.contains('@')
         && names.split(',').all(host)
@@ -181,7 +180,9 @@ mod tests {
         ] {
             assert_eq!(shared(text, hosts(&["db".into()])).as_deref(), Some(scheme), "{text}");
         }
-        for text in ["https://example.com", "see postgres: //x", "notpostgres://x", "a://b", "redis://cache", "jdbc", ":"] {
+        for text in
+            ["https://example.com", "see postgres: //x", "notpostgres://x", "a://b", "redis://cache", "jdbc", ":"]
+        {
             assert_eq!(shared(text, hosts(&[])), None, "{text}");
         }
     }
@@ -200,7 +201,11 @@ mod tests {
             "db-0.db,db-1.db.shop-pr-7.svc",
             "localhost:5432",
         ] {
-            for text in [format!("postgres://{host}"), format!("jdbc:mysql://{host}/app?ssl=1"), format!("x mysql://{host}/a b")] {
+            for text in [
+                format!("postgres://{host}"),
+                format!("jdbc:mysql://{host}/app?ssl=1"),
+                format!("x mysql://{host}/a b"),
+            ] {
                 assert_eq!(shared(&text, hosts(&own)), None, "{text}");
             }
         }
@@ -244,14 +249,15 @@ mod tests {
             "initContainers": [{"env": [{"name": "A", "value": "mysql://staging"}, {"name": "B", "value": "mysql://db"}]}],
             "containers": [{"command": ["migrate", "mysql://staging"], "args": ["--dsn=mysql://staging", "x"]}],
         });
-        let expected = [
-            "/initContainers/0/env/0/value",
-            "/containers/0/command/1",
-            "/containers/0/args/0",
-        ];
+        let expected = ["/initContainers/0/env/0/value", "/containers/0/command/1", "/containers/0/args/0"];
         for (version, kind, spec, base) in [
             ("apps/v1", "Deployment", json!({"template": {"spec": pod}}), "/spec/template/spec"),
-            ("batch/v1", "CronJob", json!({"jobTemplate": {"spec": {"template": {"spec": pod}}}}), "/spec/jobTemplate/spec/template/spec"),
+            (
+                "batch/v1",
+                "CronJob",
+                json!({"jobTemplate": {"spec": {"template": {"spec": pod}}}}),
+                "/spec/jobTemplate/spec/template/spec",
+            ),
         ] {
             let expected: Vec<String> = expected.iter().map(|place| format!("shared-database {base}{place}")).collect();
             assert_eq!(check(&json!({"apiVersion": version, "kind": kind, "spec": spec})), expected);
