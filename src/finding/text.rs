@@ -220,7 +220,7 @@ warning[ttl-clamped]: nowhere
 
     #[test]
     fn the_caret_stands_below_what_is_meant() {
-        let flow: String = (0..500).map(|n| format!("k{n:03}: x, ")).collect();
+        let flow: String = (0..4_500).map(|n| char::from(b"k: abcdxyz, "[n % 11])).collect();
         for column in [1, 2, 81, 116, 1_000, 4_491] {
             for width in [usize::MAX, 60, 0, 150] {
                 let expected: String = flow.chars().nth(column as usize - 1).into_iter().collect();

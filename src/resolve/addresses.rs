@@ -17,17 +17,18 @@ impl Resolver<'_> {
         what: impl FnOnce() -> String,
         pointer: impl FnOnce() -> String,
     ) {
-        if !evaluated.contains(':') {
+        let is_plain = |text: &str, hosts| not_a_database(String::new, text, hosts).is_ok();
+        if is_plain(evaluated, Hosts::default()) {
             return;
         }
         let services = self.policy.services.iter().map(|service| service.name.to_string());
         let services: Vec<String> = services.chain(self.policy.databases.iter().map(server)).collect();
         let namespace = self.facts.str_at(&["preview", "namespace"]).unwrap_or_default();
         let hosts = Hosts { services: &services, namespace };
-        let Err(message) = not_a_database(&what(), evaluated, hosts) else { return };
+        let Err(message) = not_a_database(what, evaluated, hosts) else { return };
         // A title that talks of an address is only data.
         let pr = Bound { name: "pr", value: &without_addresses(&self.pr), outer: None };
-        if text.text(Scope::new(&self.facts).with(&pr)).is_ok_and(|text| not_a_database("", &text, hosts).is_ok()) {
+        if text.text(Scope::new(&self.facts).with(&pr)).is_ok_and(|text| is_plain(&text, hosts)) {
             return;
         }
         self.policy_finding(&SHARED_DATABASE, pointer(), message);

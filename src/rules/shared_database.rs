@@ -46,7 +46,7 @@ const SCHEMES: [&str; 22] = [
 ];
 
 /// The hosts of a preview: its Services.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub(crate) struct Hosts<'a> {
     pub(crate) services: &'a [String],
     pub(crate) namespace: &'a str,
@@ -67,10 +67,12 @@ impl Hosts<'_> {
 }
 
 /// Says so if a text holds the address of a database that is not the preview's.
-pub(crate) fn not_a_database(what: &str, text: &str, hosts: Hosts<'_>) -> Result<(), String> {
+pub(crate) fn not_a_database(what: impl FnOnce() -> String, text: &str, hosts: Hosts<'_>) -> Result<(), String> {
     match shared(text, hosts) {
         // The text may hold a password, so it is not shown.
-        Some(scheme) => Err(format!("{what} is the address of a database (`{scheme}…`) that all previews would share")),
+        Some(scheme) => {
+            Err(format!("{} is the address of a database (`{scheme}…`) that all previews would share", what()))
+        }
         None => Ok(()),
     }
 }
@@ -115,14 +117,14 @@ fn is_own(address: &str, hosts: Hosts<'_>) -> bool {
         && query.is_none_or(|(_, query)| !["host", "serv", "%"].iter().any(|word| query.contains(word)))
 }
 
-/// The firewall's part: what a manifest's containers are told, and its ConfigMaps.
+/// The firewall's part: what a manifest's containers are told, and its `ConfigMap`s.
 pub(crate) fn check(object: &Object, services: &[String], bounds: &Bounds<'_>, findings: &mut Vec<Finding>) {
     if !is_manifest(object) {
         return;
     }
     let hosts = Hosts { services, namespace: bounds.namespace };
     let mut judge = |what: &dyn Fn() -> String, value: &Value, pointer: &dyn Fn() -> String| {
-        if let Some(Err(message)) = value.as_str().map(|text| not_a_database(&what(), text, hosts)) {
+        if let Some(Err(message)) = value.as_str().map(|text| not_a_database(what, text, hosts)) {
             findings.push(finding(&SHARED_DATABASE, object, pointer(), message));
         }
     };
@@ -165,7 +167,7 @@ mod tests {
     #[test]
     fn addresses_of_databases_are_refused_without_being_shown() {
         let text = "postgres://admin:hunter2@staging/app";
-        let message = not_a_database("the variable `X`", text, hosts(&[])).expect_err("an address");
+        let message = not_a_database(|| "the variable `X`".into(), text, hosts(&[])).expect_err("an address");
         assert!(!message.contains("hunter2") && message.contains("`postgres://…`"), "{message}");
         for (text, scheme) in [
             ("postgresql+psycopg2://u:p@staging/app", "postgresql+psycopg2://"),
