@@ -34,7 +34,7 @@ pub fn explain(renderer: &Renderer, rendered: &Rendered, sources: &Sources<'_>, 
     if decisions.is_empty() {
         let fields = rendered.decisions.made.iter().map(|decision| decision.field.as_str());
         let hint = nearest(what, fields.clone());
-        if !hint.is_empty() {
+        if hint.contains("did you mean") {
             return Err(format!("nothing is decided about `{}`{hint}", visible(what)));
         }
         let mut groups: Vec<&str> = fields.map(|field| field.split('.').next().unwrap_or(field)).collect();

@@ -122,7 +122,11 @@ fn overrides(folder: &Path, owner: Owner) -> anyhow::Result<Vec<Finding>> {
         }
     }
     names.sort();
-    Ok(names.iter().map(|name| rules::argocd_source::found(name, owner)).collect())
+    let found = |name: &String| {
+        let file = folder.join(name).display().to_string();
+        rules::argocd_source::found(file.strip_prefix("./").unwrap_or(&file), owner)
+    };
+    Ok(names.iter().map(found).collect())
 }
 
 /// The platform's own templates, beside the guardrails.

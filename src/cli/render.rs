@@ -137,10 +137,18 @@ fn each(
             break;
         }
         number += 1;
-        if line.iter().all(u8::is_ascii_whitespace) {
+        let is_too_long = line.len() as u64 == limit && line.last() != Some(&b'\n');
+        if !is_too_long && line.iter().all(u8::is_ascii_whitespace) {
             continue;
         }
-        let mut findings = match one(&loaded.renderer, &line, &mut bytes) {
+        let rendered = if is_too_long {
+            // Its rest is no line of its own.
+            input.skip_until(b'\n')?;
+            Err(anyhow::anyhow!("a parameter set of more than {} bytes", parameters::LIMIT))
+        } else {
+            one(&loaded.renderer, &line, &mut bytes)
+        };
+        let mut findings = match rendered {
             Ok(findings) => findings,
             // The other lines are other pull requests.
             Err(error) => {
@@ -168,7 +176,7 @@ fn each(
 }
 
 fn one(renderer: &Renderer, line: &[u8], bytes: &mut Vec<u8>) -> anyhow::Result<Vec<Finding>> {
-    let text = std::str::from_utf8(line).context("not UTF-8")?;
+    let text = std::str::from_utf8(line.trim_ascii_end()).context("not UTF-8")?;
     let parameters = Parameters::from_json(text)?;
     let rendered = renderer.render(&parameters, false);
     emit::ndjson(&rendered.objects, bytes);

@@ -1,6 +1,6 @@
 //! What the terminal can do.
 
-use std::io::IsTerminal as _;
+use std::{ffi::OsString, io::IsTerminal as _};
 
 use crate::finding::Style;
 
@@ -27,12 +27,13 @@ pub(super) fn is_coloured(colour: Colour, stream: Stream) -> bool {
     match colour {
         Colour::Always => true,
         Colour::Never => false,
-        Colour::Auto => {
-            let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
-                || std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-            !refused && is_terminal()
-        }
+        Colour::Auto => !is_refused(|name| std::env::var_os(name)) && is_terminal(),
     }
+}
+
+/// Whether the variables ask for no colour. Source: <https://no-color.org>
+fn is_refused(variable: impl Fn(&str) -> Option<OsString>) -> bool {
+    variable("NO_COLOR").is_some_and(|value| !value.is_empty()) || variable("TERM").is_some_and(|term| term == "dumb")
 }
 
 /// Colour and width for findings. What is no terminal is not wrapped: it would hide words from whoever searches.
@@ -42,4 +43,22 @@ pub(super) fn style(colour: Colour, stream: Stream) -> Style {
         Stream::Err => terminal_size::terminal_size_of(std::io::stderr()),
     };
     Style { colour: is_coloured(colour, stream), width: size.map_or(usize::MAX, |(width, _)| usize::from(width.0)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_refused;
+
+    #[test]
+    fn variables_that_refuse_colour() {
+        for (name, value, refused) in [
+            ("NO_COLOR", "1", true),
+            ("NO_COLOR", "", false),
+            ("TERM", "dumb", true),
+            ("TERM", "xterm", false),
+            ("X", "1", false),
+        ] {
+            assert_eq!(is_refused(|asked| (asked == name).then(|| value.into())), refused, "{name}={value}");
+        }
+    }
 }

@@ -109,12 +109,39 @@ pub fn push_text(joined: &mut String, value: &Value) -> Result<(), String> {
 impl Interpolated {
     /// The text that it comes to.
     pub fn text(&self, scope: Scope<'_>) -> Result<String, String> {
+        self.joined(scope, push_text)
+    }
+
+    /// The same for a container's `env`, in which Kubernetes replaces `$(NAME)` and `$$`: what expressions come to is only
+    /// data. Source: Kubernetes, `third_party/forked/golang/expansion/expand.go`.
+    pub fn variable(&self, scope: Scope<'_>) -> Result<String, String> {
+        self.joined(scope, |joined, value| {
+            let first = joined.len();
+            push_text(joined, value)?;
+            if joined[first..].contains('$') {
+                let doubled = joined[first..].replace('$', "$$");
+                joined.replace_range(first.., &doubled);
+            }
+            Ok(())
+        })
+    }
+
+    fn joined(
+        &self,
+        scope: Scope<'_>,
+        push: impl Fn(&mut String, &Value) -> Result<(), String>,
+    ) -> Result<String, String> {
         let mut joined = String::with_capacity(self.source.len());
         for part in &self.parts {
             match part {
                 Part::Text(text) => joined.push_str(text),
-                Part::Path(names) => push_text(&mut joined, scope.look_up(names.iter().map(String::as_str))?)?,
-                Part::Expression(source) => push_text(&mut joined, &compute(source, scope)?)?,
+                Part::Path(names) => push(&mut joined, scope.look_up(names.iter().map(String::as_str))?)?,
+                Part::Expression(source) => {
+                    push(&mut joined, &compute(source, scope)?)?;
+                    if joined.contains('\0') {
+                        return Err("no text may hold a NUL character".to_owned());
+                    }
+                }
             }
         }
         Ok(joined)
@@ -160,6 +187,10 @@ impl Scalar for Interpolated {
     const EXPECTED: &'static str = "text, in which `${{ … }}` stands for a value; `$${{` for the characters themselves";
 
     fn parse(text: &str) -> Result<Self, String> {
+        // No program takes it, neither as an argument nor in its environment.
+        if text.contains('\0') {
+            return Err("no text may hold a NUL character".to_owned());
+        }
         let parts: Vec<Part> = parse::pieces(text)?.into_iter().map(Part::from).collect();
         for part in &parts {
             if let Part::Expression(source) = part {

@@ -6,6 +6,7 @@ mod nearest;
 mod sarif;
 mod text;
 mod visible;
+mod window;
 
 pub use github::github;
 pub use json::json;
@@ -14,6 +15,7 @@ pub use sarif::sarif;
 pub use text::{Style, text};
 pub(crate) use visible::is_deceptive;
 pub use visible::{printable, visible};
+pub(crate) use window::window;
 
 use serde::Serialize;
 
@@ -91,9 +93,12 @@ pub struct Location {
     pub line: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub column: Option<u32>,
-    /// The line itself.
+    /// The line itself, or of a long one the part around the column.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
+    /// How many characters of `source` stand before the column, if it is not all of the line before it.
+    #[serde(skip)]
+    pub before: Option<usize>,
     /// `Kind/name` of a rendered object.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub object: Option<String>,

@@ -1,13 +1,23 @@
+/// Most names that are listed; of more, the nearest few.
+const MOST_LISTED: usize = 20;
+const NEAREST: usize = 3;
+
 /// `: did you mean `x`?`, or what else there is to choose from; nothing if there is nothing.
 pub fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> String {
     let candidates: Vec<&str> = candidates.collect();
-    let best = candidates.iter().map(|candidate| (distance(name, candidate), *candidate)).min();
-    match best {
-        Some((distance, candidate)) if distance <= 1 + candidate.chars().count() / 3 => {
+    let mut near: Vec<(usize, &str)> =
+        candidates.iter().map(|candidate| (distance(name, candidate), *candidate)).collect();
+    near.sort_unstable();
+    match near.first() {
+        Some((distance, candidate)) if *distance <= 1 + candidate.chars().count() / 3 => {
             format!(": did you mean `{candidate}`?")
         }
-        Some(_) if candidates.len() <= 12 => format!("; there is `{}`", candidates.join("`, `")),
-        _ => String::new(),
+        Some(_) if candidates.len() <= MOST_LISTED => format!("; there is `{}`", candidates.join("`, `")),
+        Some(_) => {
+            let near: Vec<&str> = near.iter().take(NEAREST).map(|(_, candidate)| *candidate).collect();
+            format!("; nearest of {} are `{}`", candidates.len(), near.join("`, `"))
+        }
+        None => String::new(),
     }
 }
 
@@ -44,5 +54,12 @@ mod tests {
         assert_eq!(nearest("TTL", fields.into_iter()), ": did you mean `ttl`?");
         assert_eq!(nearest("zzz", fields.into_iter()), "; there is `services`, `secrets`, `routes`, `ttl`");
         assert_eq!(nearest("zzz", [].into_iter()), "");
+        let many: Vec<String> = (100..121).map(|n| format!("name-{n}")).collect();
+        let all = nearest("zzz", many[1..].iter().map(String::as_str));
+        assert!(all.starts_with("; there is `name-101`, ") && all.ends_with(", `name-120`"), "{all}");
+        assert_eq!(
+            nearest("zzz-1x0", many.iter().map(String::as_str)),
+            "; nearest of 21 are `name-100`, `name-110`, `name-120`"
+        );
     }
 }

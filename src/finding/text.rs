@@ -2,7 +2,10 @@
 
 use std::fmt::Write;
 
-use super::{Finding, Location, Severity, count, printable};
+use super::{
+    Finding, Location, Severity, count, printable,
+    window::{columns, window},
+};
 
 /// What the terminal can do.
 #[derive(Clone, Copy, Debug)]
@@ -14,6 +17,9 @@ pub struct Style {
 
 /// Below this, wrapping would leave a word a line.
 const NARROWEST: usize = 40;
+
+/// Columns of a source line, where nobody knows how many there are.
+const USUAL: usize = 80;
 
 const RED: &str = "\x1b[1;31m";
 const YELLOW: &str = "\x1b[1;33m";
@@ -59,10 +65,18 @@ fn one(finding: &Finding, style: Style, out: &mut String) {
     }
     if let Some(source) = location.source.as_deref().filter(|source| !source.is_empty() && !number.is_empty()) {
         let source = printable(source, usize::MAX);
+        let caret = before_caret(&location, &source);
+        let at = caret.and_then(|before| source.char_indices().nth(before)).map_or(source.len(), |(at, _)| at);
+        let room =
+            if style.width == usize::MAX { USUAL } else { style.width.max(NARROWEST) - gutter.len() - " | ".len() };
+        let (left, right) = match caret {
+            Some(_) => window(&source[..at], &source[at..], room),
+            None => window("", &source, room),
+        };
         let _ = writeln!(out, "{gutter} {blue}|{reset}");
-        let _ = writeln!(out, "{blue}{number} |{reset} {source}");
-        if let Some(before) = before_caret(&location, &source) {
-            let _ = writeln!(out, "{gutter} {blue}|{reset} {}{colour}^{reset}", " ".repeat(before));
+        let _ = writeln!(out, "{blue}{number} |{reset} {left}{right}");
+        if caret.is_some() {
+            let _ = writeln!(out, "{gutter} {blue}|{reset} {}{colour}^{reset}", " ".repeat(columns(&left)));
         }
     }
     if let Some(help) = &finding.help {
@@ -94,9 +108,10 @@ pub(super) fn place(location: &Location) -> String {
     printable(&place, usize::MAX).into_owned()
 }
 
-/// How far in the caret stands; a shortened line may not reach that far.
+/// How many characters stand before the caret; a shortened line may not reach that far.
 fn before_caret(location: &Location, source: &str) -> Option<usize> {
-    let before = location.column?.checked_sub(1)? as usize;
+    let whole = location.column?.checked_sub(1)? as usize;
+    let before = location.before.unwrap_or(whole);
     (before <= source.chars().count()).then_some(before)
 }
 
@@ -184,6 +199,52 @@ warning[ttl-clamped]: nowhere
 ";
         assert_eq!(text(&examples(), &Style { colour: false, width: 60 }), expected);
         assert_eq!(text(&[], &Style { colour: true, width: 60 }), "");
+    }
+
+    /// What is shown of a line, and what stands above the caret.
+    fn looked_at(line: &str, column: u32, width: usize) -> (String, String) {
+        let source = crate::input::Source { name: "p.yaml".into(), text: format!("\u{feff}{line}\n") };
+        let place = source.location(crate::yaml::Mark { line: 1, column });
+        let finding = Finding::new(&UNKNOWN, Owner::Team, Subject::Place(place), "x");
+        let text = text(&[finding], &Style { colour: false, width });
+        let shown = text.lines().nth(3).and_then(|line| line.strip_prefix("1 | ")).expect("a line").to_owned();
+        let caret = text.lines().nth(4).and_then(|line| line.strip_prefix("  | ")).expect("a caret");
+        let mut column = 0;
+        let found = shown.chars().find(|c| {
+            let here = column == caret.len() - 1;
+            column += super::columns(c.encode_utf8(&mut [0; 4]));
+            here
+        });
+        (shown, found.map(String::from).unwrap_or_default())
+    }
+
+    #[test]
+    fn the_caret_stands_below_what_is_meant() {
+        let flow: String = (0..4_500).map(|n| char::from(b"k: abcdxyz, "[n % 11])).collect();
+        for column in [1, 2, 81, 116, 1_000, 4_491] {
+            for width in [usize::MAX, 60, 0, 150] {
+                let expected: String = flow.chars().nth(column as usize - 1).into_iter().collect();
+                let (shown, found) = looked_at(&flow, column, width);
+                assert_eq!(found, expected, "{column} {width}: {shown}");
+                let room = match width {
+                    usize::MAX => 80,
+                    0 => 36,
+                    width => width - 4,
+                };
+                assert_eq!(super::columns(&shown), room, "{column} {width}: {shown}");
+            }
+        }
+        for column in [1, 3, 50, 299, 300] {
+            let wide = format!("{}x{}", "日本".repeat(column as usize / 2), "語é".repeat(80));
+            let expected: String = wide.chars().nth(column as usize - 1).into_iter().collect();
+            for width in [usize::MAX, 60] {
+                let (shown, found) = looked_at(&wide, column, width);
+                assert_eq!(found, expected, "{column}: {shown}");
+                assert!(super::columns(&shown) <= 80);
+            }
+        }
+        assert_eq!(looked_at("a: \t\u{1b}b", 6, 80), ("a:  \\u{1b}b".into(), "b".into()));
+        assert_eq!(looked_at("a: {", 5, 80), ("a: {".into(), String::new()), "the end of a line");
     }
 
     #[test]

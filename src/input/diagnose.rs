@@ -81,7 +81,26 @@ impl Walk<'_> {
         if kinds.is_empty() {
             return;
         }
+        let least = |word: &str| schema.get(word).and_then(Json::as_u64).unwrap_or_default();
         match &node.data {
+            Data::Map(entries) if kinds.contains(&"object") && (entries.len() as u64) < least("minProperties") => {
+                self.report(
+                    &INVALID_VALUE,
+                    node.mark,
+                    pointer,
+                    "an empty map, expected at least one entry".into(),
+                    None,
+                );
+            }
+            Data::List(items) if kinds.contains(&"array") && (items.len() as u64) < least("minItems") => {
+                self.report(
+                    &INVALID_VALUE,
+                    node.mark,
+                    pointer,
+                    "an empty list, expected at least one item".into(),
+                    None,
+                );
+            }
             Data::Map(entries) if kinds.contains(&"object") => self.object(&schema, node, entries, pointer),
             Data::List(items) if kinds.contains(&"array") => {
                 let item_schema = schema.get("items").cloned().unwrap_or(Json::Bool(true));

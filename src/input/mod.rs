@@ -6,6 +6,7 @@
 mod decode;
 mod diagnose;
 mod files;
+mod filled;
 pub mod guardrails;
 mod ordered;
 pub mod parameters;
@@ -14,6 +15,7 @@ pub mod scalar;
 mod source;
 
 pub use files::{open_below, read_file};
+pub use filled::Filled;
 pub use guardrails::{Guardrails, GuardrailsSpec};
 pub use ordered::Ordered;
 pub use parameters::Parameters;

@@ -4,9 +4,10 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{
-    Ordered,
+    Filled, Ordered,
     scalar::{
-        AbsolutePath, DnsLabel, Duration, EnvName, LabelValue, Port, Quantity, RelativePath, SecretKey, Url, UrlPath,
+        AbsolutePath, DnsLabel, Duration, EnvName, InterpolatedPath, LabelValue, Port, Quantity, RelativePath,
+        SecretKey, Url, UrlPath, UserId,
     },
 };
 use crate::expression::Interpolated;
@@ -95,7 +96,7 @@ pub struct Service {
     /// Where the workload listens; its Service has the same port.
     pub port: Option<Port>,
     /// A path that answers 2xx or 3xx when the workload is ready. Without it, an open port is enough.
-    pub health: Option<Interpolated>,
+    pub health: Option<InterpolatedPath>,
     /// Environment variables. Those of the ConfigMap `preview` are there as well.
     #[serde(default)]
     pub env: Ordered<Interpolated, EnvName>,
@@ -111,7 +112,7 @@ pub struct Service {
     #[serde(default)]
     pub writable: Vec<AbsolutePath>,
     /// The number of the user that runs it; 0, root, is refused. Left out, 65532.
-    pub run_as_user: Option<u32>,
+    pub run_as_user: Option<UserId>,
 }
 
 /// Where the team's own manifests are. At most one of `kustomize`, `helm` and `directory`.
@@ -185,7 +186,7 @@ pub struct Secret {
     /// The name of the Secret, and what `uses` refers to.
     pub name: DnsLabel,
     /// Environment variables, and where their values are in the platform's store.
-    pub keys: Ordered<SecretKey, EnvName>,
+    pub keys: Filled<Ordered<SecretKey, EnvName>>,
 }
 
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -211,5 +212,5 @@ pub struct Step {
     /// The image, by digest or by a tag that holds the head's SHA.
     pub image: Interpolated,
     /// The program and its arguments.
-    pub command: Vec<Interpolated>,
+    pub command: Filled<Vec<Interpolated>>,
 }

@@ -1,12 +1,12 @@
 //! A file that was read, and how its places are shown.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::{
-    finding::{Finding, Location, Owner, Subject, visible},
+    finding::{Finding, Location, Owner, Subject, visible, window},
     rules::input::{DUPLICATE_KEY, INPUT_LIMIT, NOT_YAML, WRONG_TYPE},
     value::{Map, Value},
     yaml::{self, Data, Limits, Mark, Node, ProblemKind, scalar},
@@ -40,7 +40,7 @@ impl Source {
 
     /// For many places: a file with a thousand mistakes is not read a thousand times.
     pub fn places(&self) -> Places<'_> {
-        Places { source: self, lines: OnceCell::new(), document: OnceCell::new() }
+        Places { source: self, lines: OnceCell::new(), document: OnceCell::new(), last: Cell::default() }
     }
 
     pub(super) fn problems(&self, owner: Owner, problems: Vec<yaml::Problem>) -> Vec<Finding> {
@@ -87,12 +87,19 @@ pub struct Places<'s> {
     source: &'s Source,
     lines: OnceCell<Vec<&'s str>>,
     document: OnceCell<Option<Node<'s>>>,
+    /// A mark that was shown, and where in its line that is.
+    last: Cell<(Mark, usize)>,
 }
 
 impl<'s> Places<'s> {
     fn document(&self) -> Option<&Node<'s>> {
         let text: &'s str = &self.source.text;
-        let read = || yaml::read(text, Limits { bytes: usize::MAX, ..Limits::DOCUMENT }).ok()?.into_iter().next();
+        let read = || match yaml::read(text, Limits { bytes: usize::MAX, ..Limits::DOCUMENT }) {
+            Ok(documents) => documents.into_iter().next(),
+            // A key that is there twice leaves the others where they are.
+            Err(error) if error.is_whole() => error.documents.into_iter().next(),
+            Err(_) => None,
+        };
         self.document.get_or_init(read).as_ref()
     }
 
@@ -102,15 +109,38 @@ impl<'s> Places<'s> {
     }
 
     pub fn location(&self, mark: Mark) -> Location {
-        let lines = self.lines.get_or_init(|| self.source.text.lines().collect());
+        let text = self.source.text.strip_prefix('\u{feff}').unwrap_or(&self.source.text);
+        let lines = self.lines.get_or_init(|| text.lines().collect());
         let line = lines.get(mark.line.saturating_sub(1) as usize).copied().unwrap_or_default();
+        let (left, right) = self.around(line, mark);
+        let (left, right) = window(left, right.trim_end(), LONGEST_LINE);
         Location {
             file: Some(self.source.name.clone()),
             line: Some(mark.line),
             column: Some(mark.column),
-            source: Some(shown(line)),
+            before: Some(left.chars().count()),
+            source: Some(left + &right),
             ..Location::default()
         }
+    }
+
+    /// A line, parted at a mark. A file may be one line with thousands of findings: each is looked for from the last one on.
+    fn around<'t>(&self, line: &'t str, mark: Mark) -> (&'t str, &'t str) {
+        let (last, mut at) = self.last.get();
+        let column = mark.column.saturating_sub(1) as usize;
+        let mut from = if last.line == mark.line { last.column.saturating_sub(1) as usize } else { 0 };
+        if from == 0 || column < from / 2 {
+            (from, at) = (0, 0);
+        }
+        at = if column < from {
+            line[..at].char_indices().nth_back(from - column - 1).map_or(0, |(at, _)| at)
+        } else {
+            line[at..].char_indices().nth(column - from).map_or(line.len(), |(more, _)| at + more)
+        };
+        if at < line.len() {
+            self.last.set((mark, at));
+        }
+        line.split_at(at)
     }
 
     pub fn locate(&self, pointer: &str) -> Location {
@@ -124,13 +154,7 @@ impl<'s> Places<'s> {
     }
 }
 
-/// A line for people. A file may be one line: only its beginning is looked at, for each finding in it.
-fn shown(line: &str) -> String {
-    let line = line.char_indices().nth(LONGEST_LINE).map_or(line, |(end, _)| &line[..end]);
-    visible(&line.trim_end().replace('\t', " ")).into_owned()
-}
-
-/// More characters of a line than are ever shown.
+/// Most columns of a line that are ever shown.
 const LONGEST_LINE: usize = 200;
 
 /// A file as its type, or everything that is wrong with it.

@@ -89,6 +89,7 @@ impl Resolver<'_> {
             let mut pointer = "/spec/flags".to_owned();
             push_segment(&mut pointer, name);
             let text = self.free_text(value, InputFile::Policy, || pointer.clone());
+            self.judge_address(value, &text, || format!("the flag `{}`", visible(name)), || pointer.clone());
             let variable = format!("FLAG_{}", variable(name));
             if data.contains_key(&variable) {
                 let message = format!("the variable `{variable}` of the flag `{}` is set already", visible(name));

@@ -1,5 +1,6 @@
 //! The only place that decides: three inputs in, one [`Environment`] out, and why each value is what it is.
 
+mod addresses;
 mod application;
 mod config;
 mod databases;
@@ -285,6 +286,13 @@ impl Resolver<'_> {
         } else {
             self.owner(file)
         }
+    }
+
+    /// The same as a container's variable.
+    fn variable(&mut self, text: &Interpolated, file: InputFile, pointer: impl FnOnce() -> String) -> String {
+        let pr = Bound { name: "pr", value: &self.pr, outer: None };
+        let result = text.variable(Scope::new(&self.facts).with(&pr));
+        self.evaluated(result, text, file, pointer)
     }
 
     fn evaluated(

@@ -7,7 +7,7 @@ use crate::{
     input::{
         guardrails::{Profile, Tls},
         policy::Service,
-        scalar::{DnsLabel, Port},
+        scalar::{DnsLabel, InterpolatedPath, Port, Scalar as _, UserId},
     },
     rules,
     value::{Map, Value},
@@ -130,11 +130,15 @@ impl<'a> Resolver<'a> {
             words
                 .iter()
                 .enumerate()
-                .map(|(index, word)| resolver.text(word, InputFile::Policy, || format!("{pointer}/{field}/{index}")))
+                .map(|(index, word)| {
+                    let here = || format!("{pointer}/{field}/{index}");
+                    let text = resolver.text(word, InputFile::Policy, here);
+                    resolver.judge_address(word, &text, || format!("a word of `{field}`"), here);
+                    text
+                })
                 .collect()
         };
-        let http_check =
-            service.health.as_ref().map(|path| self.text(path, InputFile::Policy, || format!("{pointer}/health")));
+        let http_check = service.health.as_ref().map(|path| self.health(path, &format!("{pointer}/health")));
         let command = words(self, &service.command, "command");
         let args = words(self, &service.args, "args");
         ServiceFacts {
@@ -144,7 +148,7 @@ impl<'a> Resolver<'a> {
             replicas: service.replicas.unwrap_or(1),
             resources: resources(service),
             writable: self.writable(service, pointer),
-            run_as_user: service.run_as_user.unwrap_or(NOBODY),
+            run_as_user: service.run_as_user.map_or(NOBODY, UserId::get),
             name: service.name.to_string(),
             ports: ports(service),
             port: service.port.map(Port::get),
@@ -152,6 +156,19 @@ impl<'a> Resolver<'a> {
             command: Some(command).filter(|words: &Vec<String>| !words.is_empty()),
             args: Some(args).filter(|words: &Vec<String>| !words.is_empty()),
         }
+    }
+
+    /// Where a probe asks: a path, whatever its expressions come to.
+    fn health(&mut self, path: &InterpolatedPath, pointer: &str) -> String {
+        let known = self.findings.len();
+        let text = self.text(path, InputFile::Policy, || pointer.to_owned());
+        if self.findings.len() == known
+            && let Err(message) = InterpolatedPath::check(&text)
+        {
+            let message = format!("{message}: expected {}", InterpolatedPath::EXPECTED);
+            self.policy_finding(&rules::input::INVALID_VALUE, pointer, message);
+        }
+        text
     }
 
     /// An image that comes to a registry of the guardrails and to one content only.
@@ -217,10 +234,8 @@ impl<'a> Resolver<'a> {
         }
         for (name, value) in service.env.iter() {
             let here = || format!("{pointer}/env/{name}");
-            let text = self.free_text(value, InputFile::Policy, here);
-            if let Err(message) = rules::shared_database::not_a_database(name, &value.source) {
-                self.policy_finding(&rules::shared_database::SHARED_DATABASE, here(), message);
-            }
+            let text = self.variable(value, InputFile::Policy, here);
+            self.judge_address(value, &text, || format!("the variable `{name}`"), here);
             names.push(name.to_owned());
             items.push(plain(name, &text));
             self.decisions.record(|| Decision {

@@ -1,7 +1,7 @@
 //! The child Application's source is clear, and from a repository that the platform allows.
 
 use crate::{
-    finding::{Rule, Severity},
+    finding::{Rule, Severity, visible},
     input::scalar::Url,
 };
 
@@ -10,18 +10,31 @@ pub static APPLICATION_SOURCE: Rule = Rule {
     severity: Severity::Error,
     summary: "a child Application has one source, in an allowed repository",
     explanation: "The repository is the guardrails' (`spec.applications.repository`), or the policy's own if it begins with one of \
-                  `spec.applications.repositories`. At most one of `kustomize`, `helm` and `directory`. Only in layout `split`.",
+                  `spec.applications.repositories` and leads straight below it. At most one of `kustomize`, `helm` and `directory`. Only in layout `split`.",
 };
 
 pub(crate) fn repository_allowed(repository: &str, allowed: &[Url]) -> Result<(), String> {
-    if allowed.iter().any(|prefix| {
-        repository
-            .strip_prefix(&**prefix)
-            .is_some_and(|rest| prefix.ends_with('/') || rest.is_empty() || rest.starts_with('/'))
-    }) {
-        return Ok(());
+    let mut below = allowed.iter().filter_map(|prefix| {
+        let rest = repository.strip_prefix(&**prefix)?;
+        (prefix.ends_with('/') || rest.is_empty() || rest.starts_with('/')).then_some((prefix.ends_with('/'), rest))
+    });
+    let repository = visible(repository);
+    match below.next() {
+        Some((_, "")) => Ok(()),
+        Some((is_open, rest)) if leads_straight(if is_open { rest } else { &rest[1..] }) => Ok(()),
+        Some(_) => {
+            Err(format!("the repository `{repository}` is no plain address: no `.`, `..`, `//`, `%`, `?`, `#` or `@`"))
+        }
+        None => {
+            let allowed: Vec<String> = allowed.iter().map(|prefix| format!("`{prefix}`")).collect();
+            let allowed = if allowed.is_empty() { "none".to_owned() } else { allowed.join(", ") };
+            Err(format!("the repository `{repository}` is not below an allowed one: {allowed}"))
+        }
     }
-    let allowed: Vec<String> = allowed.iter().map(|prefix| format!("`{prefix}`")).collect();
-    let allowed = if allowed.is_empty() { "none".to_owned() } else { allowed.join(", ") };
-    Err(format!("the repository `{repository}` is not below an allowed one: {allowed}"))
+}
+
+/// Whether Git, and every server on the way, reads a path below an address as one below it.
+fn leads_straight(path: &str) -> bool {
+    let path = path.strip_suffix('/').unwrap_or(path);
+    !path.contains(['%', '?', '#', '@', '\\']) && path.split('/').all(|segment| !matches!(segment, "" | "." | ".."))
 }

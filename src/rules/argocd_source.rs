@@ -11,8 +11,9 @@ pub static ARGOCD_SOURCE: Rule = Rule {
                   beside one. What it cannot do is notice one that replaces dayfly itself: that wall is the AppProject.",
 };
 
-pub(crate) fn found(name: &str, owner: Owner) -> Finding {
-    let place = Location { file: Some(name.to_owned()), ..Location::default() };
+pub(crate) fn found(file: &str, owner: Owner) -> Finding {
+    let place = Location { file: Some(file.to_owned()), ..Location::default() };
+    let name = file.rsplit('/').next().unwrap_or(file);
     let message = format!("`{}` would let a source tree rewrite the Application", crate::finding::visible(name));
     Finding::new(&ARGOCD_SOURCE, owner, Subject::Place(place), message).help("remove the file")
 }

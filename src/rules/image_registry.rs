@@ -55,8 +55,9 @@ pub(crate) fn image_allowed(image: &str, registries: &[ImagePrefix]) -> bool {
 
 /// What is wrong with an image that is not allowed.
 pub(crate) fn refusal(image: &str, registries: &[ImagePrefix]) -> String {
+    let is_name = repository(image).is_some();
     let image = visible(image);
-    if repository(&image).is_none() {
+    if !is_name {
         return format!("`{image}` is no name of an image");
     }
     if registries.is_empty() {
@@ -152,6 +153,14 @@ mod tests {
     use super::super::containers::test::{manifest, places, template, with_bounds};
     use super::image_allowed;
     use crate::input::scalar::{ImagePrefix, Scalar};
+
+    #[test]
+    fn a_long_name_is_still_a_name() {
+        let long = format!("registry.example/{}/app:1", "team".repeat(30));
+        let message = super::refusal(&long, &[]);
+        assert!(message.contains("is not allowed") && message.contains('…') && message.len() < 200, "{message}");
+        assert!(super::refusal("ghcr.io/Acme\u{1b}", &[]).ends_with("is no name of an image"));
+    }
 
     #[test]
     fn names_are_read_as_a_runtime_reads_them() {

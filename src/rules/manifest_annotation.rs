@@ -2,7 +2,7 @@
 
 use super::{
     Bounds,
-    containers::{below, child, finding, is_manifest, stated},
+    containers::{below, child, finding, is_manifest, pod_spec, stated},
 };
 use crate::{
     finding::{Finding, Rule, Severity, visible},
@@ -122,6 +122,13 @@ pub(crate) fn check(object: &Object, _: &Bounds<'_>, findings: &mut Vec<Finding>
     for (index, claim) in claims.iter().enumerate() {
         if let Some(value) = claim.get("metadata") {
             metadata(object, &format!("/spec/volumeClaimTemplates/{index}/metadata"), value, false, findings);
+        }
+    }
+    let Some((base, pod)) = pod_spec(object) else { return };
+    for (index, volume) in pod.get("volumes").map_or(&[][..], Value::items).iter().enumerate() {
+        if let Some(value) = volume.at(&["ephemeral", "volumeClaimTemplate", "metadata"]) {
+            let pointer = format!("{base}/volumes/{index}/ephemeral/volumeClaimTemplate/metadata");
+            metadata(object, &pointer, value, false, findings);
         }
     }
 }
@@ -298,6 +305,14 @@ mod tests {
             (
                 json!({"kind": "StatefulSet", "spec": {"volumeClaimTemplates": [{"metadata": {"finalizers": ["x/y"]}}]}}),
                 vec!["/spec/volumeClaimTemplates/0/metadata/finalizers"],
+            ),
+            (
+                json!({"apiVersion": "batch/v1", "kind": "Job", "spec": {"template": {"spec": {"volumes": [{"name": "a"}, {"ephemeral":
+                    {"volumeClaimTemplate": {"metadata": {"labels": {"dayfly.dev/x": "y"}, "annotations": {"argocd.argoproj.io/hook": "x"}}}}}]}}}}),
+                vec![
+                    "/spec/template/spec/volumes/1/ephemeral/volumeClaimTemplate/metadata/annotations/argocd.argoproj.io~1hook",
+                    "/spec/template/spec/volumes/1/ephemeral/volumeClaimTemplate/metadata/labels/dayfly.dev~1x",
+                ],
             ),
         ];
         for (json, expected) in cases {

@@ -129,7 +129,12 @@ pub static ALL: &[&Rule] = &[
 /// The firewall: the team's own manifests, as they were written.
 pub(crate) fn check_manifests(objects: &[Object], bounds: &Bounds<'_>, owner: Owner, findings: &mut Vec<Finding>) {
     let first = findings.len();
+    let is_service = |object: &&Object| object.kind() == "Service";
+    let mut services: Option<Vec<String>> = None;
     for object in objects.iter().filter(|object| containers::is_manifest(object)) {
+        let services = services
+            .get_or_insert_with(|| objects.iter().filter(is_service).map(|object| object.name().to_owned()).collect());
+        shared_database::check(object, services, bounds, findings);
         manifest_kind::check(object, bounds, findings);
         manifest_namespace::check(object, bounds, findings);
         manifest_annotation::check(object, bounds, findings);

@@ -1,47 +1,270 @@
 //! Previews do not share a database.
 
-use crate::finding::{Rule, Severity};
+use super::{
+    Bounds,
+    containers::{child, containers, finding, is_manifest, pod_spec},
+};
+use crate::{
+    finding::{Finding, Rule, Severity, visible},
+    objects::Object,
+    value::{Map, Value},
+};
 
 pub static SHARED_DATABASE: Rule = Rule {
     code: "shared-database",
     severity: Severity::Error,
     summary: "no database is named by a constant",
-    explanation: "A database's address in `env` is the same for every pull request: one preview's migration breaks all others, and \
-                  its password stands in a file. `databases` gives each preview a branch of its own, and `uses` its address.",
+    explanation: "A database's address in `env`, a flag, a command or an argument, or in a manifest's ConfigMap, is the same for every \
+                  pull request: one preview's migration breaks all others, and its password stands in a file. `databases` gives each \
+                  preview a branch of its own, and `uses` its address. The address of a Service of the preview itself is its own.",
 };
 
-const SCHEMES: [&str; 9] = [
-    "postgres://",
-    "postgresql://",
-    "mysql://",
-    "mariadb://",
-    "mongodb://",
-    "mongodb+srv://",
-    "sqlserver://",
-    "jdbc:",
-    "oracle://",
+/// What addresses of databases begin with, whatever driver follows a `+`.
+const SCHEMES: [&str; 22] = [
+    "cockroach",
+    "cockroachdb",
+    "db2",
+    "mariadb",
+    "mongodb",
+    "mssql",
+    "mysql",
+    "mysql2",
+    "mysqlx",
+    "oracle",
+    "pgsql",
+    "pgx",
+    "postgis",
+    "postgres",
+    "postgresql",
+    "psql",
+    "redshift",
+    "singlestore",
+    "sqlserver",
+    "tidb",
+    "trilogy",
+    "yugabytedb",
 ];
 
-/// Whether an environment variable's value is the address of a database.
-pub(crate) fn not_a_database(name: &str, value: &str) -> Result<(), String> {
-    let lower = value.trim_start().to_ascii_lowercase();
-    match SCHEMES.iter().find(|scheme| lower.starts_with(**scheme)) {
-        // The value may hold a password, so it is not shown.
-        Some(scheme) => Err(format!(
-            "the variable `{name}` is the address of a database (`{scheme}…`) that all previews would share"
-        )),
+/// The hosts of a preview: its Services.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Hosts<'a> {
+    pub(crate) services: &'a [String],
+    pub(crate) namespace: &'a str,
+}
+
+impl Hosts<'_> {
+    fn has(&self, host: &str) -> bool {
+        let service = |host: &str| {
+            let (name, rest) = host.split_once('.').unwrap_or((host, ""));
+            let domain = rest.strip_suffix(".cluster.local").unwrap_or(rest);
+            let here = rest.is_empty() || domain.strip_suffix(".svc").unwrap_or(rest) == self.namespace;
+            here && self.services.iter().any(|known| known == name)
+        };
+        // A StatefulSet's Pods have names of their own, below their Service's.
+        let pod = || host.split_once('.').is_some_and(|(_, below)| service(below));
+        matches!(host, "localhost" | "127.0.0.1") || service(host) || pod()
+    }
+}
+
+/// Says so if a text holds the address of a database that is not the preview's.
+pub(crate) fn not_a_database(what: impl FnOnce() -> String, text: &str, hosts: Hosts<'_>) -> Result<(), String> {
+    match shared(text, hosts) {
+        // The text may hold a password, so it is not shown.
+        Some(scheme) => {
+            Err(format!("{} is the address of a database (`{scheme}…`) that all previews would share", what()))
+        }
         None => Ok(()),
+    }
+}
+
+/// How the first address of a database that is not the preview's begins.
+fn shared(text: &str, hosts: Hosts<'_>) -> Option<String> {
+    if !text.contains(':') {
+        return None;
+    }
+    let text = text.to_ascii_lowercase();
+    for (at, _) in text.match_indices("://") {
+        let word = text[..at].rsplit(|c: char| !(c.is_ascii_alphanumeric() || "+-.".contains(c))).next()?;
+        let name = word.split('+').next()?.rsplit(['-', '.']).next()?;
+        if SCHEMES.contains(&name) && !is_own(&text[at + "://".len()..], hosts) {
+            return Some(format!("{}://", visible(&word[word.find(name)?..])));
+        }
+    }
+    // What Java calls `jdbc:oracle:thin:@…`; with two slashes it was seen above.
+    let mut java = text.match_indices("jdbc:");
+    java.find(|(at, word)| {
+        let inner = text[at + word.len()..].split("://").next().unwrap_or_default();
+        !text[..*at].ends_with(|c: char| c.is_ascii_alphanumeric()) && !SCHEMES.contains(&inner)
+    })
+    .map(|(_, word)| word.to_owned())
+}
+
+/// Whether what follows a scheme leads to a host of the preview, as every client would read it.
+fn is_own(address: &str, hosts: Hosts<'_>) -> bool {
+    let (authority, rest) = address.split_once('/').unwrap_or((address, ""));
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-._~:@,$()%!*+;=&".contains(c);
+    let host = |host: &str| {
+        let (name, port) = host.split_once(':').unwrap_or((host, "0"));
+        port.bytes().all(|b| b.is_ascii_digit()) && hosts.has(name)
+    };
+    let (user, names) = authority.rsplit_once('@').unwrap_or(("", authority));
+    // Some clients take a host from the query, or from a second `@`.
+    let query =
+        rest.split(|c: char| c.is_whitespace() || "\"'`".contains(c)).next().and_then(|rest| rest.split_once('?'));
+    authority.chars().all(plain)
+        && !user.contains('@')
+        && names.split(',').all(host)
+        && query.is_none_or(|(_, query)| !["host", "serv", "%"].iter().any(|word| query.contains(word)))
+}
+
+/// The firewall's part: what a manifest's containers are told, and its `ConfigMap`s.
+pub(crate) fn check(object: &Object, services: &[String], bounds: &Bounds<'_>, findings: &mut Vec<Finding>) {
+    if !is_manifest(object) {
+        return;
+    }
+    let hosts = Hosts { services, namespace: bounds.namespace };
+    let mut judge = |what: &dyn Fn() -> String, value: &Value, pointer: &dyn Fn() -> String| {
+        if let Some(Err(message)) = value.as_str().map(|text| not_a_database(what, text, hosts)) {
+            findings.push(finding(&SHARED_DATABASE, object, pointer(), message));
+        }
+    };
+    if object.kind() == "ConfigMap" {
+        for (key, value) in object.value.get("data").and_then(Value::as_map).into_iter().flat_map(Map::iter) {
+            judge(&|| format!("what the ConfigMap has at `{}`", visible(key)), value, &|| child("/data", key));
+        }
+    }
+    let Some((base, pod)) = pod_spec(object) else { return };
+    for container in containers(pod) {
+        let items = |list| container.value.get(list).map_or(&[][..], Value::items).iter().enumerate();
+        for (index, item) in items("env") {
+            let name = || format!("the variable `{}`", visible(item.str_at(&["name"]).unwrap_or("?")));
+            if let Some(value) = item.get("value") {
+                judge(&name, value, &|| container.pointer(base, &format!("/env/{index}/value")));
+            }
+        }
+        for list in ["command", "args"] {
+            for (index, value) in items(list) {
+                let what = || format!("a word of `{list}`");
+                judge(&what, value, &|| container.pointer(base, &format!("/{list}/{index}")));
+            }
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::not_a_database;
+    use serde_json::{Value as Json, json};
+
+    use super::{
+        super::containers::test::{manifest, places, template, with_bounds},
+        Hosts, not_a_database, shared,
+    };
+
+    fn hosts(services: &[String]) -> Hosts<'_> {
+        Hosts { services, namespace: "shop-pr-7" }
+    }
 
     #[test]
     fn addresses_of_databases_are_refused_without_being_shown() {
-        let message = not_a_database("DATABASE_URL", "postgres://admin:hunter2@staging/app").expect_err("an address");
-        assert!(!message.contains("hunter2"));
-        assert!(not_a_database("URL", "https://example.com").is_ok());
+        let text = "postgres://admin:hunter2@staging/app";
+        let message = not_a_database(|| "the variable `X`".into(), text, hosts(&[])).expect_err("an address");
+        assert!(!message.contains("hunter2") && message.contains("`postgres://…`"), "{message}");
+        for (text, scheme) in [
+            ("postgresql+psycopg2://u:p@staging/app", "postgresql+psycopg2://"),
+            ("mongodb+srv://staging", "mongodb+srv://"),
+            ("CockroachDB://staging", "cockroachdb://"),
+            ("--dsn=mysql2://staging", "mysql2://"),
+            ("psql 'postgres://staging/app' -c x", "postgres://"),
+            ("spring.datasource.url=jdbc:postgresql://staging/app", "postgresql://"),
+            ("jdbc:oracle:thin:@staging:1521/app", "jdbc:"),
+            ("jdbc:mysql:loadbalance://staging/app", "jdbc:"),
+            ("postgres://db/app postgres://staging/app", "postgres://"),
+        ] {
+            assert_eq!(shared(text, hosts(&["db".into()])).as_deref(), Some(scheme), "{text}");
+        }
+        for text in
+            ["https://example.com", "see postgres: //x", "notpostgres://x", "a://b", "redis://cache", "jdbc", ":"]
+        {
+            assert_eq!(shared(text, hosts(&[])), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_previews_own_service_is_no_shared_database() {
+        let own = ["db".to_owned(), "database-main".to_owned()];
+        for host in [
+            "db",
+            "u:p@db:5432",
+            "u:$(PASSWORD)@database-main",
+            "db.shop-pr-7",
+            "db.shop-pr-7.svc",
+            "db.shop-pr-7.svc.cluster.local:5432",
+            "db:1,database-main:2",
+            "db-0.db,db-1.db.shop-pr-7.svc",
+            "localhost:5432",
+        ] {
+            for text in [
+                format!("postgres://{host}"),
+                format!("jdbc:mysql://{host}/app?ssl=1"),
+                format!("x mysql://{host}/a b"),
+            ] {
+                assert_eq!(shared(&text, hosts(&own)), None, "{text}");
+            }
+        }
+        for host in [
+            "",
+            "/app",
+            "db2",
+            "db.shop-pr-8.svc",
+            "db.svc",
+            "db.acme.dev",
+            "db,staging",
+            "db@staging",
+            "u@staging/@db",
+            "u@staging@db",
+            "db?x@staging/app",
+            "db#@staging/app",
+            "staging\\@db",
+            "db @staging/app",
+            "$(HOST)",
+            "db:$(PORT)",
+            "db/app?host=staging",
+            "db/app?ho%73t=staging",
+        ] {
+            let text = format!("postgres://{host}");
+            assert_eq!(shared(&text, hosts(&own)).as_deref(), Some("postgres://"), "{text}");
+        }
+    }
+
+    fn check(json: &Json) -> Vec<String> {
+        let mut findings = Vec::new();
+        let services = ["db".to_owned()];
+        with_bounds(|bounds| super::check(&template(json), &services, bounds, &mut findings));
+        assert!(findings.is_empty(), "templates are the platform's");
+        with_bounds(|bounds| super::check(&manifest(json), &services, bounds, &mut findings));
+        places(&findings)
+    }
+
+    #[test]
+    fn manifests() {
+        let pod = json!({
+            "initContainers": [{"env": [{"name": "A", "value": "mysql://staging"}, {"name": "B", "value": "mysql://db"}]}],
+            "containers": [{"command": ["migrate", "mysql://staging"], "args": ["--dsn=mysql://staging", "x"]}],
+        });
+        let expected = ["/initContainers/0/env/0/value", "/containers/0/command/1", "/containers/0/args/0"];
+        for (version, kind, spec, base) in [
+            ("apps/v1", "Deployment", json!({"template": {"spec": pod}}), "/spec/template/spec"),
+            (
+                "batch/v1",
+                "CronJob",
+                json!({"jobTemplate": {"spec": {"template": {"spec": pod}}}}),
+                "/spec/jobTemplate/spec/template/spec",
+            ),
+        ] {
+            let expected: Vec<String> = expected.iter().map(|place| format!("shared-database {base}{place}")).collect();
+            assert_eq!(check(&json!({"apiVersion": version, "kind": kind, "spec": spec})), expected);
+        }
+        let data = json!({"a/b": "x = \"postgres://staging\"", "c": "postgres://db/app"});
+        assert_eq!(check(&json!({"kind": "ConfigMap", "data": data})), ["shared-database /data/a~1b"]);
     }
 }

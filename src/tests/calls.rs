@@ -1,11 +1,11 @@
 //! Calls whose outcome no golden shows: a stream of pull requests, files that are there already.
 
-use std::fs;
+use std::{fs, path::Path, process::Command};
 
-use crate::cli::ExitCode;
+use crate::{cli::ExitCode, input::parameters};
 
 use super::{
-    scratch::{GUARDRAILS, POLICY, Scratch},
+    scratch::{GUARDRAILS, PARAMETERS, POLICY, Scratch},
     support::dayfly,
 };
 
@@ -33,6 +33,180 @@ fn a_broken_line_of_each_is_its_own() {
         "the fifth line's pull request is quarantined: {}",
         run.out
     );
+}
+
+/// What is too long is one line, and what is wrong is said by its column, whatever ends it.
+#[test]
+fn a_long_line_of_each_is_one_line() {
+    let scratch = Scratch::new("storefront");
+    let good = format!(r#"{{"number": 1, "head_sha": "{:040x}", "fork": false}}"#, 1);
+    // If its rest were a line, it would be a pull request.
+    let long = format!("{}{good}", " ".repeat(parameters::LIMIT + 1));
+    let exact = format!("{good}{}", " ".repeat(parameters::LIMIT - good.len()));
+    scratch.write("sets", format!("{long}\n{exact}\n{{\"number\":\r\n"));
+    let path = |file: &str| scratch.path(file).display().to_string();
+    let run =
+        dayfly(&["render", &path(""), "--guardrails", &path(GUARDRAILS), "--each", &path("sets"), "-o", "ndjson"]);
+    assert_eq!(run.code, ExitCode::CannotRun, "{}", run.err);
+    let lines: Vec<&str> = run.err.lines().collect();
+    assert_eq!(lines.len(), 2, "{}", run.err);
+    assert!(lines[0].contains("sets line 1: a parameter set of more than "), "{}", run.err);
+    assert!(lines[1].contains("sets line 3: ") && lines[1].contains("column 10 is wrong"), "{}", run.err);
+    assert_eq!(run.out.matches("\"kind\":\"Namespace\"").count(), 1, "{}", run.out);
+}
+
+/// Kubernetes replaces `$(NAME)` in a container's `env`: what somebody typed stays what it is, and the team's own is replaced.
+#[test]
+fn free_text_in_env_is_not_expanded() {
+    let scratch = Scratch::new("storefront");
+    scratch.replace(PARAMETERS, "Cart: keep items when the session ends", "$(OTEL_SERVICE_NAME) costs $$(5)");
+    scratch.replace(POLICY, "Preview of ${{ pr.title }}", "$(PUBLIC_URL) $$ ${{ pr.title }} ${{ pr.title | upper }}");
+    scratch.replace(POLICY, "price-engine: v2", "price-engine: ${{ pr.title }}");
+    let run = scratch.run("render", &["-o", "ndjson"]);
+    assert_eq!(run.err, "");
+    let banner = "$(PUBLIC_URL) $$ $$(OTEL_SERVICE_NAME) costs $$$$(5) $$(OTEL_SERVICE_NAME) COSTS $$$$(5)";
+    assert!(run.out.contains(&format!("{{\"name\":\"BANNER\",\"value\":\"{banner}\"}}")), "{}", run.out);
+    // What a ConfigMap holds is not replaced.
+    assert!(run.out.contains("\"FLAG_PRICE_ENGINE\":\"$(OTEL_SERVICE_NAME) costs $$(5)\""), "{}", run.out);
+}
+
+/// One key that is there twice leaves all other findings their places.
+#[test]
+fn findings_about_ambiguous_parameters_have_places() {
+    let scratch = Scratch::new("storefront");
+    scratch.replace(PARAMETERS, "fork: false\n", "fork: false\nfork: false\n");
+    scratch.replace(PARAMETERS, "preview/ttl=72h", "preview/ttl=73h");
+    let run = scratch.run("check", &[]);
+    for place in ["(parameters.yaml:10:9)", "(parameters.yaml:12:1)"] {
+        assert!(run.out.contains(place), "{place}: {}", run.out);
+    }
+    scratch.write(PARAMETERS, "number: 128\nlabels: [a\n");
+    let run = scratch.run("check", &[]);
+    assert_eq!(run.code, ExitCode::CannotRun);
+    assert!(run.err.starts_with("error: parameters.yaml:3:1 cannot be read: "), "{}", run.err);
+    scratch.write(PARAMETERS, "number: 128\nlabels: \t\"a\\z\"\n");
+    let run = scratch.run("check", &[]);
+    assert!(run.err.contains("parameters.yaml:2:") && run.err.contains("(`labels:  \"a\\z\"`)"), "{}", run.err);
+}
+
+/// The file that Argo CD would read is named by its folder, too.
+#[test]
+fn an_override_is_named_where_it_lies() {
+    let scratch = Scratch::new("storefront");
+    scratch.write(".argocd-source.yaml", "plugin: {name: evil}");
+    for (format, name) in [
+        ("text", "--> source/.argocd-source.yaml\n"),
+        ("github", "file=source/.argocd-source.yaml,"),
+        ("sarif", "source/.argocd-source.yaml\""),
+    ] {
+        let run = scratch.run("check", &["--format", format]);
+        assert!(run.out.contains(name), "{}", run.out);
+    }
+}
+
+#[test]
+fn the_announcement_and_the_completions() {
+    let run = dayfly(&["parameters"]);
+    let announced: Vec<serde_json::Value> = serde_json::from_str(&run.out).expect("a list");
+    let names: Vec<_> = announced.iter().filter_map(|known| known["name"].as_str()).collect();
+    assert_eq!(names, parameters::KNOWN.iter().map(|known| known.name).collect::<Vec<_>>());
+    assert_eq!(announced[0]["required"], true);
+    assert!(announced.iter().any(|known| known["name"] == "labels" && known["collectionType"] == "array"));
+    for (shell, word) in [("bash", "complete -F _dayfly"), ("zsh", "#compdef dayfly"), ("fish", "complete -c dayfly")] {
+        let run = dayfly(&["completions", shell]);
+        assert_eq!((run.code, run.err.as_str()), (ExitCode::Fine, ""), "{shell}");
+        assert!(run.out.contains(word) && run.out.contains("completions"), "{shell}: {}", run.out);
+    }
+}
+
+/// What [`answer`] is told, and where it writes what came of it.
+const CALL: &str = "DAYFLY_TESTS_CALL";
+
+/// Runs `dayfly ARGS` in a process of its own, because variables are a process's. It has these and no others of dayfly's.
+fn with_variables(scratch: &Scratch, args: &[&str], variables: &[(&str, &str)]) -> (String, String, String) {
+    let file = scratch.path("call.json");
+    fs::write(&file, serde_json::json!(args).to_string()).expect("a file");
+    let program = std::env::current_exe().expect("a program");
+    let mut command = Command::new(program);
+    command.args(["--exact", "tests::calls::answer", "--ignored", "--test-threads=1"]).env(CALL, &file);
+    for name in ["DAYFLY_GUARDRAILS", "ARGOCD_APP_PARAMETERS", "NO_COLOR"] {
+        command.env_remove(name);
+    }
+    let done = command.envs(variables.iter().copied()).output().expect("a call");
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stdout));
+    let answer = fs::read_to_string(&file).expect("an answer");
+    let _ = fs::remove_file(&file);
+    serde_json::from_str(&answer).expect("three strings")
+}
+
+#[test]
+#[ignore = "the other end of `with_variables`"]
+fn answer() {
+    let Some(file) = std::env::var_os(CALL) else { return };
+    let args: Vec<String> =
+        serde_json::from_str(&fs::read_to_string(Path::new(&file)).expect("a file")).expect("strings");
+    let run = dayfly(&args.iter().map(String::as_str).collect::<Vec<_>>());
+    let answer = serde_json::json!([format!("{:?}", run.code), run.out, run.err]);
+    fs::write(file, answer.to_string()).expect("a file");
+}
+
+/// In the plugin the parameters are in a variable, a quarantine is an answer, and guardrails never come from the source tree.
+#[test]
+fn the_plugins_variables() {
+    let scratch = Scratch::new("storefront");
+    let path = |file: &str| scratch.path(file).display().to_string();
+    let (folder, guardrails) = (path(""), path(GUARDRAILS));
+    let args = ["render", &folder, "-o", "ndjson"];
+    let pull_request = |fork: &str| {
+        serde_json::json!([
+            {"name": "number", "string": "128"},
+            {"name": "head_sha", "string": "3f9c1e7ab2d4c6588e0fd17a9b3c5d7e9f102938"},
+            {"name": "fork", "string": fork},
+        ])
+        .to_string()
+    };
+    for (fork, quarantined) in [("false", false), ("true", true)] {
+        let parameters = pull_request(fork);
+        let (code, out, err) = with_variables(
+            &scratch,
+            &args,
+            &[("DAYFLY_GUARDRAILS", &guardrails), ("ARGOCD_APP_PARAMETERS", &parameters)],
+        );
+        assert_eq!(code, "Fine", "{err}");
+        assert_eq!(out.contains("\"name\":\"dayfly-findings\""), quarantined, "{out}");
+        assert_eq!(err.contains("error[untrusted-pull-request]"), quarantined, "{err}");
+    }
+    // For people a quarantine is a finding.
+    let run = scratch.run("render", &["-o", "ndjson", "--set", "fork=true"]);
+    assert_eq!(run.code, ExitCode::Findings, "{}", run.err);
+    let parameters = pull_request("false");
+    let relative = "../guardrails.yaml";
+    let (code, out, err) =
+        with_variables(&scratch, &args, &[("DAYFLY_GUARDRAILS", relative), ("ARGOCD_APP_PARAMETERS", &parameters)]);
+    assert_eq!((code.as_str(), out.as_str()), ("CannotRun", ""), "{err}");
+    assert!(err.contains("`../guardrails.yaml`") && err.contains("must be an absolute path"), "{err}");
+}
+
+#[test]
+fn colour_when_it_is_asked_for() {
+    let scratch = Scratch::new("storefront");
+    scratch.replace(POLICY, "ttl: 48h", "ttl: soon");
+    let (guardrails, folder) = (scratch.path(GUARDRAILS).display().to_string(), scratch.path("").display().to_string());
+    let check = |when: &str, variables: &[(&str, &str)]| {
+        let args = ["check", &folder, "--guardrails", &guardrails, "--set", "number=1", "--color", when];
+        let (code, out, _) = with_variables(&scratch, &args, variables);
+        assert_eq!(code, "Findings");
+        assert!(out.contains("invalid-value"), "{out}");
+        out.contains('\u{1b}')
+    };
+    assert!(check("always", &[]) && check("always", &[("NO_COLOR", "1")]));
+    assert!(!check("never", &[]) && !check("auto", &[]));
+    // An argument that is wrong is coloured as well.
+    let missing = ["check", "/nowhere", "--guardrails", &guardrails, "--color"];
+    for (when, coloured) in [("always", true), ("never", false)] {
+        let run = dayfly(&[&missing[..], &[when]].concat());
+        assert_eq!(run.err.starts_with("\u{1b}[1;31merror\u{1b}[0m: "), coloured, "{}", run.err);
+    }
 }
 
 #[test]

@@ -35,8 +35,8 @@ use crate::{
     input::{
         Guardrails, Policy, Source, read_typed,
         scalar::{
-            Cidr, DnsLabel, DnsName, Duration, EnvName, ImagePrefix, LabelValue, Quantity, RelativePath, Scalar,
-            SecretKey, Url,
+            Cidr, DnsLabel, DnsName, Duration, EnvName, ImagePrefix, InterpolatedPath, LabelValue, Quantity,
+            RelativePath, Scalar, SecretKey, Url,
         },
     },
     rules,
@@ -377,6 +377,7 @@ fn format(format: &str) -> Option<(&'static str, &'static str)> {
         .or_else(|| of::<SecretKey>(format, "secret key"))
         .or_else(|| of::<Url>(format, "URL"))
         .or_else(|| of::<Interpolated>(format, "text with expressions"))
+        .or_else(|| of::<InterpolatedPath>(format, "path with expressions"))
 }
 
 fn code(text: &str) -> String {

@@ -116,7 +116,10 @@ impl Parameters {
             Err(problems) => {
                 let location = problems.first().map(Finding::location).unwrap_or_default();
                 let message = problems.first().map(|problem| problem.message.clone()).unwrap_or_default();
-                bail!("`{}` cannot be read, line {}: {message}", source.name, location.line.unwrap_or(1));
+                let place: Vec<String> =
+                    [location.line, location.column].iter().flatten().map(|n| format!(":{n}")).collect();
+                let line = location.source.filter(|line| !line.is_empty()).map(|line| format!(" (`{line}`)"));
+                bail!("{}{} cannot be read: {message}{}", source.name, place.concat(), line.unwrap_or_default());
             }
         };
         Ok(Self { entries, source: Some(source), problems, ..Self::default() })

@@ -5,18 +5,22 @@
 
 mod cidr;
 mod duration;
+mod interpolated_path;
 mod names;
 mod percent;
 mod quantity;
+mod user;
 
 pub use cidr::Cidr;
 pub use duration::Duration;
+pub use interpolated_path::InterpolatedPath;
 pub use names::{
     AbsolutePath, DnsLabel, DnsName, EnvName, ImageDigest, ImagePrefix, LabelValue, RelativePath, SecretKey, Url,
     UrlPath, is_digest, is_dns_label, is_dns_name, is_label_value,
 };
 pub use percent::Percent;
 pub use quantity::Quantity;
+pub use user::UserId;
 
 use crate::{database::attestation::AttestationKey, expression::Interpolated};
 
@@ -78,6 +82,7 @@ scalar_traits!(
     EnvName,
     ImageDigest,
     ImagePrefix,
+    InterpolatedPath,
     LabelValue,
     Percent,
     RelativePath,
@@ -136,6 +141,7 @@ pub(crate) fn refusal(format: &str, text: &str) -> Option<(String, &'static str)
         AttestationKey::FORMAT => of::<AttestationKey>(text),
         UrlPath::FORMAT => of::<UrlPath>(text),
         Interpolated::FORMAT => of::<Interpolated>(text),
+        InterpolatedPath::FORMAT => of::<InterpolatedPath>(text),
         _ => None,
     }
 }

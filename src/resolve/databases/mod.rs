@@ -353,7 +353,7 @@ fn joined(parts: &[&str], step: &str) -> String {
 }
 
 /// The `StatefulSet` and Service of an embedded database, or the `Cluster`.
-fn server(database: &Database) -> String {
+pub(super) fn server(database: &Database) -> String {
     names::shorten(&format!("database-{}", database.name), SERVER)
 }
 

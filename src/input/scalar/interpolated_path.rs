@@ -1,0 +1,44 @@
+//! A path of a web address that may hold expressions.
+
+use std::ops::Deref;
+
+use super::{Scalar, UrlPath};
+use crate::{expression::Interpolated, finding::visible};
+
+/// The path of a request, and perhaps a query; expressions may stand in it, and what they come to is looked at too.
+#[derive(Clone, Debug, PartialEq)]
+pub struct InterpolatedPath(Interpolated);
+
+impl InterpolatedPath {
+    /// Says so if a path is none.
+    pub fn check(text: &str) -> Result<(), String> {
+        let (path, query) = text.split_once('?').unwrap_or((text, ""));
+        let plain = |b: u8| b.is_ascii_graphic() && b != b'#';
+        if UrlPath::parse(path).is_ok() && query.len() <= 1024 && query.bytes().all(plain) {
+            Ok(())
+        } else {
+            Err(format!("`{}` is not allowed here", visible(text)))
+        }
+    }
+}
+
+impl Deref for InterpolatedPath {
+    type Target = Interpolated;
+
+    fn deref(&self) -> &Interpolated {
+        &self.0
+    }
+}
+
+impl Scalar for InterpolatedPath {
+    const FORMAT: &'static str = "interpolated-path";
+    const EXPECTED: &'static str = "a path such as `/healthz`: characters of a web address, no `//`, `.`, `..` or `%2F` in it; `${{ … }}` stands for a value";
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let path = Interpolated::parse(text)?;
+        if path.is_constant() {
+            Self::check(text)?;
+        }
+        Ok(Self(path))
+    }
+}

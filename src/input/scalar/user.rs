@@ -1,0 +1,40 @@
+//! The number of a user in a container.
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, de::Error as _};
+
+/// Source: Kubernetes, `IsValidUserID` in `apimachinery/pkg/util/validation/validation.go`.
+const MOST: u32 = i32::MAX.cast_unsigned();
+
+/// The number of a user, as Kubernetes takes it. 0, root, is refused by a rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UserId(u32);
+
+impl UserId {
+    pub fn get(self) -> u32 {
+        self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for UserId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match u32::deserialize(deserializer)? {
+            number if number <= MOST => Ok(Self(number)),
+            number => Err(D::Error::custom(format_args!("the number {number}"))),
+        }
+    }
+}
+
+impl JsonSchema for UserId {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "UserId".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "integer", "minimum": 0, "maximum": MOST})
+    }
+}

@@ -1,0 +1,53 @@
+//! No text of the policy is the address of a database that previews would share.
+
+use crate::{
+    expression::{Bound, Interpolated, Scope},
+    rules::shared_database::{Hosts, SHARED_DATABASE, not_a_database},
+    value::{Map, Value},
+};
+
+use super::{Resolver, databases::server, pull_request::FREE_TEXT};
+
+impl Resolver<'_> {
+    /// Reports a text, of which `evaluated` came, that is such an address.
+    pub(super) fn judge_address(
+        &mut self,
+        text: &Interpolated,
+        evaluated: &str,
+        what: impl FnOnce() -> String,
+        pointer: impl FnOnce() -> String,
+    ) {
+        let is_plain = |text: &str, hosts| not_a_database(String::new, text, hosts).is_ok();
+        if is_plain(evaluated, Hosts::default()) {
+            return;
+        }
+        let services = self.policy.services.iter().map(|service| service.name.to_string());
+        let services: Vec<String> = services.chain(self.policy.databases.iter().map(server)).collect();
+        let namespace = self.facts.str_at(&["preview", "namespace"]).unwrap_or_default();
+        let hosts = Hosts { services: &services, namespace };
+        let Err(message) = not_a_database(what, evaluated, hosts) else { return };
+        // A title that talks of an address is only data.
+        let pr = Bound { name: "pr", value: &without_addresses(&self.pr), outer: None };
+        if text.text(Scope::new(&self.facts).with(&pr)).is_ok_and(|text| is_plain(&text, hosts)) {
+            return;
+        }
+        self.policy_finding(&SHARED_DATABASE, pointer(), message);
+    }
+}
+
+/// The pull request, in whose free text no colon is left.
+fn without_addresses(pr: &Value) -> Value {
+    let plain = |value: &Value| match value {
+        Value::String(text) => Value::string(text.replace(':', " ")),
+        other => other.clone(),
+    };
+    let entries = pr.as_map().map(Map::entries).into_iter().flatten().map(|(name, value)| {
+        let value = match value {
+            value if !FREE_TEXT.contains(&name.as_str()) => value.clone(),
+            Value::List(items) => Value::list(items.iter().map(plain)),
+            value => plain(value),
+        };
+        (name.clone(), value)
+    });
+    Value::Map(entries.collect())
+}
