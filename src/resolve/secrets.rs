@@ -51,7 +51,7 @@ impl Resolver<'_> {
                 match rules::secret_prefix::below(&prefix, path) {
                     Ok(key) => {
                         self.decisions.record(|| Decision {
-                            field: format!("secrets.{}.{variable}", secret.name),
+                            field: format!("secrets.{}.data.{variable}", secret.name),
                             origin: Origin::Input(InputFile::Policy, pointer),
                             asked: Some(path.to_owned()),
                             granted: key.clone(),
