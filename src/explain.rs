@@ -55,6 +55,9 @@ pub fn explain(renderer: &Renderer, rendered: &Rendered, sources: &Sources<'_>, 
     for decision in found {
         write_decision(&mut text, decision, rendered, sources);
     }
+    if rendered.objects.is_empty() && rendered.has_errors() {
+        let _ = writeln!(text, "{}", refusal(rendered));
+    }
     Ok(text)
 }
 
@@ -130,14 +133,19 @@ fn object(
 
 /// Why there is no such object: nobody asked for it, or nothing is rendered of what was.
 fn missing(rendered: &Rendered, id: &str) -> String {
-    let errors = rendered.findings.iter().filter(|finding| finding.is_error()).count();
     let id = visible(id);
-    if errors > 0 {
-        let what = if rendered.quarantined { "the pull request is quarantined" } else { "nothing is rendered" };
-        return format!("there is no object `{id}`: {what}, with {}, see `dayfly check`", count(errors, "error"));
+    if rendered.has_errors() {
+        return format!("there is no object `{id}`: {}", refusal(rendered));
     }
     let ids: Vec<String> = rendered.objects.iter().map(Object::id).collect();
     format!("there is no object `{id}`{}", nearest(&id, ids.iter().map(String::as_str)))
+}
+
+/// `nothing is rendered: 2 errors, see …`.
+fn refusal(rendered: &Rendered) -> String {
+    let errors = rendered.findings.iter().filter(|finding| finding.is_error()).count();
+    let what = if rendered.quarantined { "the pull request is quarantined" } else { "nothing is rendered" };
+    format!("{what}: {}, see `dayfly check`", count(errors, "error"))
 }
 
 /// The fields that a template has filled in at a place, around it or below it.

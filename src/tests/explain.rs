@@ -134,18 +134,16 @@ fn what_was_refused_is_not_granted() {
                 &["granted    nothing", "asked      huge", "rule       unknown-profile: "],
                 "because    a size",
             ),
+            ("ttl", &["granted    72h", "\nnothing is rendered: ", " errors, see `dayfly check`\n"], ""),
             ("routes.api.access", &["granted    nothing", "asked      everyone"], "defined in"),
             (
                 "Deployment/web",
-                &["there is no object `Deployment/web`: nothing is rendered, with ", " errors, see `dayfly check`"],
+                &["there is no object `Deployment/web`: nothing is rendered: ", " errors, see `dayfly check`"],
                 "",
             ),
         ],
     );
-    check(
-        "single-broken-policy",
-        &[("Deployment/web", &["the pull request is quarantined, with "], "nothing is rendered")],
-    );
+    check("single-broken-policy", &[("Deployment/web", &["the pull request is quarantined: "], "nothing is rendered")]);
     let run = dayfly_on("explain", "refused-decisions", &["Deployment/web"]);
     assert_eq!(run.code, ExitCode::CannotRun);
 }
@@ -161,6 +159,12 @@ fn a_quarantine_says_what_it_has() {
             "small",
         )],
     );
+    let fields: &[(&str, &[&str], &str)] = &[
+        ("services.web.image", &["granted    nothing", "asked      ghcr.io/acme/storefront:"], "pinned"),
+        ("ttl", &["granted    "], "nothing"),
+        ("network.dns.ports", &["granted    [53]"], "nothing"),
+    ];
+    check("quarantine-fork", fields);
     let scratch = Scratch::new("storefront");
     scratch.replace(PARAMETERS, "fork: false", "fork: true");
     let run = scratch.run("explain", &["ConfigMap/dayfly-findings/data/findings"]);

@@ -192,15 +192,33 @@ impl Resolver<'_> {
     }
 }
 
+/// What a quarantine has nothing of.
+const EMPTIED: [&str; 8] =
+    ["application", "databases", "flags", "ingress", "routes", "secretStore", "secrets", "services"];
+
 impl Decisions {
-    /// What a quarantine has instead of what was decided.
+    /// A quarantine has nothing of what was asked for, and little of its own.
     pub fn quarantined(&mut self, environment: &Environment) {
         if !self.is_recording() {
             return;
         }
-        self.made.retain(|decision| !["quota", "config"].contains(&group(&decision.field)));
         let facts = to_value(environment);
+        let annotation = |field: &str| {
+            let annotation = field.strip_prefix("namespaceAnnotations.");
+            annotation.is_some_and(|key| environment.namespace_annotations.get(key).is_none())
+        };
         let reason = "a quarantine: nothing runs, and what was found is said";
+        self.made.retain(|decision| !["quota", "config"].contains(&group(&decision.field)));
+        for decision in &mut self.made {
+            let field = decision.field.as_str();
+            let walls = field.starts_with("network.") && !field.starts_with("network.dns");
+            if EMPTIED.contains(&group(field)) || walls || annotation(field) {
+                let asked = std::mem::replace(&mut decision.granted, "nothing".into());
+                decision.asked.get_or_insert(asked);
+                decision.rule = None;
+                decision.reason = reason.into();
+            }
+        }
         for group in ["quota", "config", "quarantine"] {
             for (key, value) in facts.get(group).and_then(Value::as_map).into_iter().flat_map(Map::iter) {
                 self.made.push(Decision::new(format!("{group}.{key}"), Origin::BuiltIn, shown(value), reason));
