@@ -8,7 +8,10 @@ use crate::{
     input::{Parameters, Source},
     objects::{Object, Origin as ObjectOrigin},
     render::{Rendered, Renderer},
-    resolve::{Decision, Decisions, Origin, decision::shown},
+    resolve::{
+        Decision, Decisions, Origin,
+        decision::{refuses, shown},
+    },
     rules,
     value::{Value, is_below, pointer_segments, push_segment},
 };
@@ -61,10 +64,10 @@ pub fn explain(renderer: &Renderer, rendered: &Rendered, sources: &Sources<'_>, 
     Ok(text)
 }
 
-/// What was refused before anything was decided about it: the policy's fields where errors stand.
+/// What was refused before anything was decided about it: the policy's fields that findings stand at.
 fn refused(rendered: &Rendered, sources: &Sources<'_>) -> Vec<Decision> {
     let errors = rendered.findings.iter().filter(|finding| {
-        finding.is_error() && !rendered.decisions.made.iter().any(|decision| decision.is_refused_by(finding))
+        refuses(finding) && !rendered.decisions.made.iter().any(|decision| decision.is_refused_by(finding))
     });
     let mut refused: Vec<Decision> = Vec::new();
     let mut policy = None;

@@ -3,6 +3,7 @@
 use crate::{
     emit,
     finding::{Finding, InputFile, Subject},
+    rules::trust::WITHHELD,
     value::{Value, is_below},
 };
 
@@ -47,16 +48,21 @@ impl Decision {
         Self { field, origin, asked: None, granted, rule: None, reason }
     }
 
-    /// Whether an error stands where this was asked for, or below.
+    /// Whether this was refused where it was asked for, or below.
     pub fn is_refused_by(&self, finding: &Finding) -> bool {
         let Subject::Input(file, pointer) = &finding.subject else { return false };
-        finding.is_error()
+        refuses(finding)
             && match &self.origin {
                 Origin::Input(own, asked) => own == file && is_below(pointer, asked),
                 Origin::Parameter(name) => *file == InputFile::Parameters && pointer.strip_prefix('/') == Some(*name),
                 Origin::BuiltIn | Origin::Label(_) => false,
             }
     }
+}
+
+/// Whether what a finding is about is not granted at all.
+pub fn refuses(finding: &Finding) -> bool {
+    finding.is_error() || *finding.rule == WITHHELD
 }
 
 /// All decisions, in the order in which they were made; nobody records any unless somebody asks.

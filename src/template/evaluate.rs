@@ -292,7 +292,7 @@ impl Evaluator<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Template, evaluate};
+    use super::{Template, Trace, evaluate};
     use crate::{emit::json::compact, input::to_value, value::Value, yaml};
 
     fn value(text: &str) -> Value {
@@ -342,6 +342,25 @@ mod tests {
         ] {
             assert_eq!(shown(template, context), result, "{template}");
         }
+    }
+
+    #[test]
+    fn a_trace_knows_what_names_stand_for() {
+        let template = "$for: s in services\na: ${{ s.port }}\nb:\n  - {$for: s in s.folders, c: \"${{ s.path }}\"}\nd: ${{ s.name }}";
+        let template = Template::compile("test.yaml", template).expect("a template");
+        let context = value("services: [{name: web, port: 1, folders: [{path: /a}, {path: /b}]}]");
+        let mut trace = Trace::default();
+        evaluate(&template, &context, Some(&mut trace)).expect("objects");
+        let fields = |place: &super::Place| format!("{} {}", place.pointer, place.paths[0].1);
+        assert_eq!(
+            trace.objects[0].iter().map(fields).collect::<Vec<_>>(),
+            [
+                "/a services.web.port",
+                "/b/0/c services.web.folders.0.path",
+                "/b/1/c services.web.folders.1.path",
+                "/d services.web.name",
+            ]
+        );
     }
 
     #[test]

@@ -148,6 +148,28 @@ fn what_was_refused_is_not_granted() {
     assert_eq!(run.code, ExitCode::CannotRun);
 }
 
+/// A warning is enough to get nothing.
+#[test]
+fn what_is_withheld_is_not_granted() {
+    check(
+        "trust-unknown",
+        &[("secrets", &["granted    nothing", "rule       withheld: "], "below the guardrails' prefix")],
+    );
+    check(
+        "egress-closed",
+        &[(
+            "network.egress.stripe",
+            &["granted    nothing", "asked      api.stripe.com", "egress-closed: "],
+            "granted    api",
+        )],
+    );
+    let scratch = Scratch::new("storefront");
+    scratch.replace(GUARDRAILS, "      restricted: storefront-synthetic\n", "");
+    scratch.replace(PARAMETERS, "fork: false\n", "");
+    let run = scratch.run("explain", &["databases.main.baseline"]);
+    assert!(run.out.contains("granted    nothing\n  asked      storefront\n"), "{}{}", run.out, run.err);
+}
+
 /// In a quarantine nothing is asked for by anybody.
 #[test]
 fn a_quarantine_says_what_it_has() {
