@@ -5,7 +5,7 @@ use std::thread;
 
 use serde_json::Value;
 
-use crate::argo::{CLOSED, Environment, OPEN, SINGLE, SPLIT, story};
+use crate::argo::{Ask, CLOSED, Environment, OPEN, SINGLE, SPLIT, story};
 use crate::case::Case;
 use crate::kube::{array, get, json, kubectl, list, name, text};
 use crate::operations::{self, OPERATIONS, PASSWORD, command_there, logs, pods, sql, sweep};
@@ -43,6 +43,35 @@ fn an_embedded_server_is_its_own_previews_alone() {
         .tell(&["sql"], "SELECT rolsuper, rolvaliduntil IS NULL OR rolvaliduntil > now() + '10 years' FROM pg_roles WHERE rolname = session_user")
         .unwrap();
     assert_eq!(rights.trim(), "[false,true]", "a preview is no superuser, and nobody renews its login");
+}
+
+/// As with the official image: nobody built a server for this baseline, an empty one loads what an image volume holds.
+#[test]
+fn an_embedded_server_fills_itself_from_a_dump() {
+    let case = Case::new("storefront-single", 205).of("database-dump");
+    let environment = Environment::sync(case, &Ask { plugin: "dayfly-dump", ..SINGLE });
+    let rows = Inside::of(&environment.name, "worker").rows();
+    // The server's own image has three customers; the dump, one more.
+    let customers: Vec<&str> = array(&rows, "/customers").iter().map(|customer| text(customer, "/name")).collect();
+    assert_eq!(customers, ["Ada", "Grace", "Edsger", "Barbara"], "{rows}");
+    assert_eq!(
+        array(&rows, "/customers").iter().filter(|customer| customer["greeting"] == "hello").count(),
+        4,
+        "{rows}"
+    );
+    assert_eq!(text(&rows, "/orders/3/item"), "order of Barbara", "{rows}");
+
+    let pod = get("pod", "database-main-0", &environment.name).expect("the server's Pod");
+    let dump = array(&pod, "/spec/volumes").iter().find(|volume| text(volume, "/name") == "dump").expect("a volume");
+    let mounts = array(&pod, "/spec/containers/0/volumeMounts");
+    let mount = mounts.iter().find(|mount| text(mount, "/name") == "dump").expect("a mount");
+    assert!(text(dump, "/image/reference").contains("storefront-dump@sha256:"), "{dump}");
+    assert_eq!((text(mount, "/mountPath"), &mount["readOnly"]), ("/docker-entrypoint-initdb.d", &true.into()));
+    // What the API server wrote out of it is what was rendered.
+    for how in ["normal", "hard"] {
+        let application = environment.refresh(how);
+        assert_eq!(text(&application, "/status/sync/status"), "Synced", "{how}: {}", story(&application));
+    }
 }
 
 #[test]

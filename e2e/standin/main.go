@@ -5,7 +5,7 @@
 //	                     serve HTTP on $PORT (8080): /healthz, /rows, /set/NAME says whether variable NAME is set
 //	npx … , npm …        migrate and seed the database at $DATABASE_URL
 //	node …               log the command line and go on sleeping, as a worker would
-//	postgres             start the server that is in the image
+//	postgres             start the server that is in the image, on a dump if there is one
 //	sql [DATABASE]       run standard input at $DATABASE_URL, in another of its databases, and print the rows
 //	variable NAME        print what it was given
 //	get URL              print what answers there, or exit 1

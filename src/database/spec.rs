@@ -77,8 +77,9 @@ impl Baseline {
     /// What an attestation is about: `postgres/storefront_baseline`, `neon/late-frost-1234/br-sanitized`,
     /// `embedded/ghcr.io/acme/storefront-baseline`.
     pub fn subject(&self) -> String {
-        // The attested data are in the image, so its digest comes later; a volume's snapshot comes later, too.
-        let image = self.image.as_deref().filter(|_| self.provider == Provider::Embedded);
+        // The attested data are in the image, or in the dump beside it, so its digest comes later; a volume's snapshot comes
+        // later, too.
+        let image = self.dump.as_deref().or(self.image.as_deref()).filter(|_| self.provider == Provider::Embedded);
         let image = image.and_then(|image| image.split('@').next());
         let parts = [self.project.as_deref(), self.parent.as_deref(), self.database.as_deref(), image];
         let mut subject = self.provider.name().to_owned();
@@ -172,4 +173,23 @@ pub(crate) fn example() -> Spec<'static> {
                  "branch":"shop_pr_7_main_aaaaaaaa","role":"shop_pr_7_main_user_bbbbbbbb"},
         "steps":{},"leaseSeconds":172800,"deadlineSeconds":900}"#;
     serde_json::from_str(json).expect("a spec")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Baseline;
+
+    #[test]
+    fn an_embedded_baseline_is_attested_where_its_data_are() {
+        let subject = |provider: &str, images: &str| {
+            let json = format!(r#"{{"provider": "{provider}", "schemaOnly": true{images}}}"#);
+            serde_json::from_str::<Baseline>(&json).unwrap().subject()
+        };
+        let digest = "a".repeat(64);
+        let image = format!(r#", "image": "ghcr.io/acme/postgres@sha256:{digest}""#);
+        let both = format!(r#"{image}, "dump": "ghcr.io/acme/shop-dump@sha256:{digest}""#);
+        assert_eq!(subject("embedded", &image), "embedded/ghcr.io/acme/postgres");
+        assert_eq!(subject("embedded", &both), "embedded/ghcr.io/acme/shop-dump");
+        assert_eq!(subject("cnpg", &both), "cnpg", "a snapshot comes later");
+    }
 }

@@ -134,6 +134,14 @@ impl Interpolated {
         self.parts.iter().any(|part| matches!(part, Part::Expression(source) if source.contains(name)))
     }
 
+    /// The paths below `name` of which it is made, where they are all that an expression says.
+    pub fn paths_below<'s>(&'s self, name: &'s str) -> impl Iterator<Item = &'s [String]> {
+        self.parts.iter().filter_map(move |part| match part {
+            Part::Path(names) if names.len() > 1 && names[0] == name => Some(names.as_slice()),
+            _ => None,
+        })
+    }
+
     /// Whether a path that begins so is used, on its own or inside of a larger expression.
     pub fn mentions(&self, path: &str) -> bool {
         self.parts.iter().any(|part| match part {

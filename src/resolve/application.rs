@@ -82,7 +82,7 @@ impl Resolver<'_> {
                 let text = self.text(image, InputFile::Policy, || pointer.clone());
                 let new = text.rsplit_once('=').map_or(text.as_str(), |(_, new)| new);
                 if !text.is_empty() && !pr.head_sha.is_empty() {
-                    self.judge_image(new, pointer, pr);
+                    self.judge_image(new, pointer, pr, self.owner_of(image, InputFile::Policy));
                 }
                 images.push(Value::string(text));
             }

@@ -16,6 +16,9 @@ use super::{
 /// there, as `NAMESPACE/NAME`, and what it may not use.
 pub(super) const CHILD: &str = "dayfly.dev/application";
 pub(super) const RESERVED: &str = "dayfly.dev/reserved";
+/// Argo CD shows what begins so as a link.
+pub(super) const LINK: &str = "link.argocd.argoproj.io/";
+pub(super) const PULL_REQUEST: &str = "link.argocd.argoproj.io/pull-request";
 
 impl Resolver<'_> {
     /// On every object: who owns it, who pays for it, which pull request it is of.
@@ -60,9 +63,11 @@ impl Resolver<'_> {
         push("dayfly.dev/ttl", ttl);
         push("dayfly.dev/updated-at", &pr.updated_at);
         push("dayfly.dev/version", env!("CARGO_PKG_VERSION"));
-        push("link.argocd.argoproj.io/pull-request", &pr.url);
+        push(PULL_REQUEST, &pr.url);
         for route in routes {
-            annotations.push(format!("link.argocd.argoproj.io/{}", route.name), Value::string(&*route.url));
+            // A route may be called as the link before is.
+            let name = if route.name == "pull-request" { "route-pull-request" } else { route.name.as_str() };
+            annotations.insert(format!("{LINK}{name}"), Value::string(&*route.url));
         }
         Value::Map(annotations)
     }

@@ -273,6 +273,8 @@ pub struct DatabaseFacts {
     /// Whether it brings the ServiceAccount of the Jobs that run in the preview's namespace: the first one does, for all.
     pub own_account: bool,
     pub embedded_image: String,
+    /// The image of the dump that fills it; nothing if `embeddedImage` has the data.
+    pub embedded_dump: Option<String>,
     /// A `Cluster` of CloudNativePG's, which is made from a snapshot.
     pub cluster: Option<ClusterFacts>,
     /// The preview's own server: `StatefulSet` and Service, or `Cluster`, and the Secret with its password.

@@ -108,6 +108,7 @@ impl Environment {
         if let Some(annotations) = self.namespace_annotations.as_map_mut() {
             annotations.remove(config::CHILD);
             annotations.remove(config::RESERVED);
+            annotations.retain(|key| !key.starts_with(config::LINK) || key == config::PULL_REQUEST);
         }
         // Only what removes a database stays: nothing runs, but nothing is forgotten either.
         self.databases.clear();
@@ -265,14 +266,27 @@ impl Resolver<'_> {
     /// What a string of an input file comes to, where free text of the pull request could do harm.
     fn text(&mut self, text: &Interpolated, file: InputFile, pointer: impl FnOnce() -> String) -> String {
         let result = text.text(Scope::new(&self.facts));
-        self.evaluated(result, text, file, pointer)
+        self.evaluated(result, text, file, pointer, true)
     }
 
     /// The same where any text is only data.
     fn free_text(&mut self, text: &Interpolated, file: InputFile, pointer: impl FnOnce() -> String) -> String {
         let pr = Bound { name: "pr", value: &self.pr, outer: None };
         let result = text.text(Scope::new(&self.facts).with(&pr));
-        self.evaluated(result, text, file, pointer)
+        self.evaluated(result, text, file, pointer, false)
+    }
+
+    /// Who answers for what a text comes to: the pull request, if one of its fields that are not the same kind of thing for
+    /// every pull request (number and SHA are) has a say in it.
+    fn owner_of(&self, text: &Interpolated, file: InputFile) -> Owner {
+        let varies =
+            |names: &[String]| !matches!(names[1].as_str(), "number" | "headSha" | "headShortSha" | "headShortSha7");
+        let known = |names: &[String]| self.pr.get(&names[1]).is_some();
+        if text.computes_with("pr.") || text.paths_below("pr").any(|names| known(names) && varies(names)) {
+            Owner::PullRequest
+        } else {
+            self.owner(file)
+        }
     }
 
     fn evaluated(
@@ -281,16 +295,16 @@ impl Resolver<'_> {
         text: &Interpolated,
         file: InputFile,
         pointer: impl FnOnce() -> String,
+        is_strict: bool,
     ) -> String {
         result.unwrap_or_else(|error| {
-            let free = pull_request::FREE_TEXT.iter().find(|field| text.mentions(&format!("pr.{field}")));
+            let free = pull_request::FREE_TEXT.iter().find(|field| is_strict && text.mentions(&format!("pr.{field}")));
             let message = match free {
                 Some(field) => format!("`pr.{field}` is free text of whoever opened the pull request: it may stand in `env` and `flags`, not here"),
                 None => format!("`{}`: {error}", crate::finding::visible(&text.source)),
             };
-            // What is computed from the pull request may fail for this one only: then it is quarantined, and the policy stands.
-            let depends = free.is_none() && text.computes_with("pr.");
-            let owner = if depends { Owner::PullRequest } else { self.owner(file) };
+            // What the pull request has a say in may fail for this one only: then it is quarantined, and the policy stands.
+            let owner = if free.is_some() { self.owner(file) } else { self.owner_of(text, file) };
             self.findings.push(Finding::new(&BAD_EXPRESSION, owner, Subject::Input(file, pointer()), message));
             String::new()
         })

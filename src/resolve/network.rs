@@ -38,6 +38,11 @@ impl Resolver<'_> {
         let mut names = Vec::new();
         for (index, name) in self.policy.egress.iter().enumerate() {
             let pointer = format!("/spec/egress/{index}");
+            if self.policy.egress[..index].contains(name) {
+                let message = format!("the egress `{name}` is there twice");
+                self.policy_finding(&rules::reference::DUPLICATE_NAME, pointer, message);
+                continue;
+            }
             let Some(destination) = guardrails.egress.get(name) else {
                 let hint = crate::finding::nearest(name, guardrails.egress.names());
                 let message = format!("the guardrails have no egress `{name}`{hint}");

@@ -53,7 +53,18 @@ impl<'a> Resolver<'a> {
         for (index, (route, host)) in policy.routes.iter().zip(hosts).enumerate() {
             routes.extend(self.route(route, host, &format!("/spec/routes/{index}"), namespace, ingress, &facts));
         }
+        self.places_once(&routes);
         (routes, facts)
+    }
+
+    /// Two routes at one place: which of them answers, and so who is let in, would be the controller's to say.
+    fn places_once(&mut self, routes: &[RouteFacts]) {
+        let places = routes.iter().map(|route| ((&route.host, &route.path), &route.name)).collect();
+        for ((host, path), name) in rules::reference::repeated(places) {
+            let index = self.policy.routes.iter().position(|route| *route.name == **name).unwrap_or_default();
+            let message = format!("the route `{name}` is at `{host}{path}`, where another one is");
+            self.policy_finding(&rules::reference::DUPLICATE_NAME, format!("/spec/routes/{index}"), message);
+        }
     }
 
     fn ingress(&mut self, ingress: &Ingress) -> IngressFacts {
@@ -125,10 +136,17 @@ impl<'a> Resolver<'a> {
     /// The port that a route leads to: its own, or its service's.
     fn port(&mut self, route: &Route, pointer: &str) -> Option<u16> {
         let service = self.policy.services.iter().find(|service| service.name == route.service);
+        if let (Some(asked), Some(Service { port: Some(port), name, .. })) = (&route.port, service)
+            && asked != port
+        {
+            let message = format!("the service `{name}` listens on port {}, not on {}", port.get(), asked.get());
+            self.policy_finding(&rules::reference::UNKNOWN_REFERENCE, format!("{pointer}/port"), message);
+            return None;
+        }
         let pointer = format!("{pointer}/service");
         match (&route.port, service) {
-            (Some(port), _) | (None, Some(Service { port: Some(port), .. })) => return Some(port.get()),
-            (None, Some(service)) => {
+            (Some(port), None) | (_, Some(Service { port: Some(port), .. })) => return Some(port.get()),
+            (_, Some(service)) => {
                 let message = format!("the service `{}` has no `port`, so nothing can be routed to it", service.name);
                 self.policy_finding(&rules::reference::UNKNOWN_REFERENCE, pointer, message);
             }
@@ -147,9 +165,13 @@ impl<'a> Resolver<'a> {
         let domain = &self.guardrails.domain;
         let pointer = format!("{pointer}/host");
         let (host, origin) = if let Some(host) = &route.host {
+            let owner = self.owner_of(host, InputFile::Policy);
             let host = self.text(host, InputFile::Policy, || pointer.clone());
-            if let Err((rule, message)) = rules::host::check_host(&host, namespace, domain) {
-                self.policy_finding(rule, pointer.clone(), message);
+            // What could not be computed was reported.
+            if !host.is_empty()
+                && let Err((rule, message)) = rules::host::check_host(&host, namespace, domain)
+            {
+                self.policy_finding(rule, pointer.clone(), message).owner = owner;
             }
             (host, Origin::Input(InputFile::Policy, pointer))
         } else {

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::{
-    finding::{InputFile, nearest, visible},
+    finding::{InputFile, Owner, nearest, visible},
     input::{
         guardrails::{Profile, Tls},
         policy::Service,
@@ -20,6 +20,9 @@ use super::{
 
 /// A user without a name or a home in any image: the one of distroless' `nonroot`.
 const NOBODY: u32 = 65_532;
+
+/// What OpenTelemetry calls the service, unless the team calls it otherwise.
+const SERVICE_NAME: &str = "OTEL_SERVICE_NAME";
 
 impl<'a> Resolver<'a> {
     /// Lets expressions see the services' addresses inside of the namespace.
@@ -163,19 +166,21 @@ impl<'a> Resolver<'a> {
         if text.is_empty() || pr.head_sha.is_empty() {
             return text;
         }
-        self.judge_image(&text, pointer, pr);
+        let owner = self.owner_of(image, InputFile::Policy);
+        self.judge_image(&text, pointer, pr, owner);
         text
     }
 
     /// Reports an image that comes from elsewhere, or may become another.
-    pub(super) fn judge_image(&mut self, image: &str, pointer: String, pr: &PullRequest) {
+    pub(super) fn judge_image(&mut self, image: &str, pointer: String, pr: &PullRequest, owner: Owner) {
         if !rules::image_registry::image_allowed(image, &self.guardrails.registries) {
             let message = rules::image_registry::refusal(image, &self.guardrails.registries);
-            self.policy_finding(&rules::image_registry::IMAGE_OUTSIDE_REGISTRIES, pointer.clone(), message);
+            self.policy_finding(&rules::image_registry::IMAGE_OUTSIDE_REGISTRIES, pointer.clone(), message).owner =
+                owner;
         }
         if !rules::image_tag::is_pinned(image, &pr.head_sha) {
             let message = rules::image_tag::refusal(image, &pr.head_sha);
-            self.policy_finding(&rules::image_tag::IMAGE_MUTABLE_TAG, pointer, message);
+            self.policy_finding(&rules::image_tag::IMAGE_MUTABLE_TAG, pointer, message).owner = owner;
         }
     }
 
@@ -205,8 +210,11 @@ impl<'a> Resolver<'a> {
     ) -> Value {
         let policy = self.policy;
         let mut items: Vec<Value> = Vec::new();
-        let mut names: Vec<String> = vec!["OTEL_SERVICE_NAME".into()];
-        items.push(plain("OTEL_SERVICE_NAME", &service.name));
+        let mut names: Vec<String> = Vec::new();
+        if service.env.get(SERVICE_NAME).is_none() {
+            names.push(SERVICE_NAME.into());
+            items.push(plain(SERVICE_NAME, &service.name));
+        }
         for (name, value) in service.env.iter() {
             let here = || format!("{pointer}/env/{name}");
             let text = self.free_text(value, InputFile::Policy, here);

@@ -30,7 +30,8 @@ pub static BASELINE_INCOMPLETE: Rule = Rule {
                   id), `parent` (a cluster's id) and `database`. `aurora`: `region`, `parent` (a cluster), `database`, `size` (an \
                   instance class) and `endpoint`. `dblab`: `api`, `parent` (a branch of the engine's), `database` and `endpoint`. \
                   `embedded`: `image`. `cnpg`: `database`, `image` and `cluster`; both also \
-                  `operations.apiServer.cidrs`, since their Jobs run beside the pull request's Pods. `anonymized` \
+                  `operations.apiServer.cidrs`, since their Jobs run beside the pull request's Pods. `dump` is for `embedded`: \
+                  no other provider would load it. `anonymized` \
                   is for `neon`; its columns are `SCHEMA.TABLE.COLUMN`, each with a `function` or \
                   a `value`.",
 };
@@ -132,6 +133,12 @@ pub(crate) fn is_complete(name: &str, baseline: &Baseline) -> Result<(), String>
     {
         return Err(format!("the baseline `{name}` has the project `{project}`: write `ORGANIZATION/DATABASE`"));
     }
+    if baseline.dump.is_some() && baseline.provider != Provider::Embedded {
+        return Err(format!(
+            "the baseline `{name}` has a `dump`, which `{}` does not load: `embedded` does",
+            baseline.provider.name()
+        ));
+    }
     baseline.anonymized.as_ref().map_or(Ok(()), |anonymized| is_maskable(name, baseline, anonymized))
 }
 
@@ -188,6 +195,10 @@ mod tests {
         for wrong in ["shop", "acme/", "acme/shop/main"] {
             assert!(planetscale(wrong).contains("ORGANIZATION/DATABASE"), "{wrong}");
         }
+        let dump = r#", "dump": "ghcr.io/acme/shop-dump@sha256:"#;
+        let dump = format!("{dump}{}\"", "a".repeat(64));
+        assert!(said(&format!("{neon}{dump}")).contains("which `neon` does not load"));
+        assert!(said(&format!(r#""provider": "embedded"{dump}"#)).contains("no `image`"), "a dump is no server");
         let elsewhere = mask("public.users.email", function).replace("neon", "postgres");
         let elsewhere = format!(r#"{elsewhere}, "database": "d", "endpoint": {{"port": 5432}}"#);
         assert!(said(&elsewhere).contains("which `postgres` does not do"), "{}", said(&elsewhere));

@@ -8,9 +8,9 @@ use crate::{
 pub static UNBOUNDED_REQUEST: Rule = Rule {
     code: "unbounded-request",
     severity: Severity::Error,
-    summary: "a container asks for no more than its profile lets one have",
-    explanation: "`resources` are requests; the limit is the profile's default, and no request may be above it. Only resources that \
-                  the profile bounds can be asked for.",
+    summary: "a container asks for what its profile lets one have",
+    explanation: "`resources` are requests; the limit is the profile's default, and no request may be above it, nor below the \
+                  profile's `min`. Only resources that the profile bounds can be asked for.",
 };
 
 pub static OVER_QUOTA: Rule = Rule {
@@ -20,7 +20,7 @@ pub static OVER_QUOTA: Rule = Rule {
     explanation: "Otherwise the last Pods would wait for ever for a place that cannot come. Choose a larger profile or fewer replicas.",
 };
 
-/// Single requests beyond what a container may have: the rule, the resource, the message.
+/// Single requests that a container may not have: the rule, the resource, the message.
 pub(crate) fn beyond(name: &str, profile: &Profile, service: &Service) -> Vec<(&'static Rule, String, String)> {
     let mut found = Vec::new();
     for (resource, amount) in service.resources.iter() {
@@ -32,11 +32,22 @@ pub(crate) fn beyond(name: &str, profile: &Profile, service: &Service) -> Vec<(&
                     service.name
                 )
             }
-            Some(_) => continue,
+            Some(_) => match profile.container.min.get(resource) {
+                Some(least) if amount < least => format!(
+                    "`{}` asks for {amount} of `{resource}`, a container of profile `{name}` has at least {least}",
+                    service.name
+                ),
+                _ => continue,
+            },
         };
         found.push((&UNBOUNDED_REQUEST, resource.to_owned(), message));
     }
     found
+}
+
+/// A sum that stays at the most there is instead of beginning anew.
+fn total(amounts: impl Iterator<Item = i128>) -> i128 {
+    amounts.fold(0, i128::saturating_add)
 }
 
 /// Sums beyond the quota.
@@ -53,11 +64,11 @@ pub(crate) fn too_much(name: &str, profile: &Profile, services: &[Service]) -> V
                         .or(profile.container.request.get(resource))
                         .map_or(0, |amount| amount.nano)
                 };
-                services.iter().map(|service| replicas(service) * request(service)).sum()
+                total(services.iter().map(|service| replicas(service).saturating_mul(request(service))))
             }
             Some(("limits", resource)) => {
                 let limit = profile.container.default.get(resource).map_or(0, |amount| amount.nano);
-                services.iter().map(|service| replicas(service) * limit).sum()
+                total(services.iter().map(|service| replicas(service).saturating_mul(limit)))
             }
             None if counted == "pods" => services.iter().map(replicas).sum::<i128>() * 1_000_000_000,
             _ => 0,

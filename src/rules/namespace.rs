@@ -9,8 +9,9 @@ pub static NAMESPACE_NOT_UNIQUE: Rule = Rule {
     code: "namespace-not-unique",
     severity: Severity::Error,
     summary: "the guardrails' namespace tells apart every policy and every pull request",
-    explanation: "`spec.namespace` must hold `${{ policy.name }}` and `${{ pr.number }}`, the number set off from what stands \
-                  around it by something that is no digit. Otherwise two previews would share a namespace, and delete each other.",
+    explanation: "`spec.namespace` must hold `${{ policy.name }}` and `${{ pr.number }}`, once each and nothing else that differs, the \
+                  number set off from what stands around it by something that is no digit. Otherwise two previews would share a \
+                  namespace, and delete each other.",
 };
 
 pub static NAMESPACE_INVALID: Rule = Rule {
@@ -32,6 +33,13 @@ pub(crate) fn tells_apart(template: &Interpolated) -> Result<(), String> {
             template.source
         ));
     };
+    // With a third one, hyphens could belong to either: `a` and `b-c` with 7, `a-b` and `c` with 7.
+    if parts.iter().filter(|part| !matches!(part, Part::Text(_))).count() > 2 {
+        return Err(format!(
+            "`{}` holds more than `${{{{ policy.name }}}}` and `${{{{ pr.number }}}}`, once each: what else differs can make two namespaces one",
+            template.source
+        ));
+    }
     // A policy's name may end or begin with a digit.
     let set_off = |part: Option<&Part>, edge: fn(&str) -> Option<char>| match part {
         None => true,
@@ -61,6 +69,9 @@ mod tests {
             ("${{ policy.name }}${{ pr.number }}", false),
             ("${{ policy.name }}-1${{ pr.number }}", false),
             ("${{ policy.name }}-pr", false),
+            ("${{ pr.branchSlug }}-${{ policy.name }}-${{ pr.number }}", false),
+            ("${{ policy.name }}-${{ pr.number }}-${{ 'x' }}", false),
+            ("${{ policy.name }}-${{ policy.name }}-${{ pr.number }}", false),
             ("pr-${{ pr.number }}", false),
             ("previews", false),
         ] {

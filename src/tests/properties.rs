@@ -69,8 +69,26 @@ static RENDERERS: LazyLock<Vec<(&str, Renderer)>> = LazyLock::new(|| {
             let guardrails = of_case(if own { case } else { "storefront" }, GUARDRAILS);
             (case, renderer(&guardrails, &of_case(case, POLICY)))
         })
+        .chain([("of the pull request", renderer(&storefront(GUARDRAILS), &of_the_pull_request()))])
         .collect()
 });
+
+/// The storefront, where the pull request has a say in a variable, an image and a host.
+fn of_the_pull_request() -> String {
+    let mut policy = storefront(POLICY);
+    for (from, to) in [
+        ("        BANNER:", "        LABEL: ${{ pr.labels[0] }}\n        FORK: ${{ pr.fork }}\n        BANNER:"),
+        ("storefront:${{ pr.headSha }}", "storefront:${{ pr.branchSlug }}-${{ pr.headShortSha7 }}"),
+        (
+            "access: staff}",
+            "access: staff, host: \"${{ pr.branchSlug }}-${{ preview.namespace }}.${{ guardrails.domain }}\"}",
+        ),
+    ] {
+        assert!(policy.contains(from), "{from}");
+        policy = policy.replacen(from, to, 1);
+    }
+    policy
+}
 
 /// Names that are likely to run into each other: few words, and hyphens between them.
 fn name() -> impl Strategy<Value = String> {
@@ -402,7 +420,7 @@ proptest! {
                 teardown(&renderer.render(&super::scratch::parameters(&Json::Object(parameters)), false))
             };
             prop_assert_eq!(teardown(before.clone()), teardown(after.clone()), "{}", case);
-            prop_assert_eq!(teardown(before.clone()).is_empty(), !matches!(*case, "storefront" | "trust-unknown" | "database-neon"));
+            prop_assert_eq!(teardown(before.clone()).is_empty(), !matches!(*case, "storefront" | "trust-unknown" | "database-neon" | "of the pull request"));
         }
     }
 
@@ -412,7 +430,7 @@ proptest! {
         profile in prop_oneof![Just("small"), Just("large"), Just("huge")],
         label in prop_oneof![Just("preview/ttl=24h"), Just("preview/ttl=9999h"), Just("preview/profile=large"), Just("preview/profile=huge"), Just("x")],
         offered in prop_oneof![Just("[]"), Just("[9999h]")],
-        cpu in prop_oneof![Just("1m"), Just("500m"), Just("501m"), Just("1"), Just("1e3"), Just("9999999")],
+        cpu in prop_oneof![Just("1m"), Just("500m"), Just("501m"), Just("1"), Just("1e3"), Just("9999999"), Just("99999999999E")],
         replicas in prop_oneof![3 => 0..3_u8, 1 => any::<u8>()],
         image in prop_oneof![
             4 => Just("ghcr.io/acme/storefront:${{ pr.headSha }}"), 1 => Just("ghcr.io/acme/../evil/x:${{ pr.headSha }}"), 1 => Just("ghcr.io/acmeevil/x:${{ pr.headSha }}"),

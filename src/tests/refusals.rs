@@ -31,6 +31,7 @@ const FREE_HOST: &str = "{name: web, service: web, access: staff}";
 const APPLICATION: &str = "  application:\n    path: deploy/overlays/preview\n    kustomize:\n      images: [\"acme/search=ghcr.io/acme/search:${{ pr.headSha }}\"]\n";
 const SYNTHETIC: &str = "      provider: postgres\n      database: storefront_synthetic\n      endpoint: {namespace: databases, podLabels: {app: postgres}, port: 5432}\n";
 const EMBEDDED: &str = "      provider: embedded\n      image: ghcr.io/acme/baseline@sha256:4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945\n";
+const DUMPED: &str = "      provider: embedded\n      image: ghcr.io/acme/baseline@sha256:4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945\n      dump: ghcr.io/acme/dump@sha256:4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945\n";
 const MANIFEST: Edit = (POLICY, APPLICATION, "  manifests: [extra.yaml]\n");
 const WEB_IMAGE: &str = "ghcr.io/acme/storefront:${{ pr.headSha }}";
 
@@ -77,6 +78,10 @@ const TABLE: &[Row] = &[
         bad: &[(POLICY, "baseline: storefront\n", "baseline: storefront-synthetic\n"), (GUARDRAILS, SYNTHETIC, EMBEDDED)],
         good: &[(POLICY, "baseline: storefront\n", "baseline: storefront-synthetic\n"), (GUARDRAILS, SYNTHETIC, EMBEDDED),
             (GUARDRAILS, "    credentials: dayfly-database-admin\n", "    apiServer: {cidrs: [192.0.2.1/32]}\n")] },
+    Row { code: "baseline-incomplete", owner: "platform", place: "guardrails.yaml:67:7",
+        bad: &[(GUARDRAILS, "      database: storefront_baseline\n", "      database: storefront_baseline\n      dump: ghcr.io/acme/dump@sha256:4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945\n")],
+        good: &[(POLICY, "baseline: storefront\n", "baseline: storefront-synthetic\n"), (GUARDRAILS, SYNTHETIC, DUMPED),
+            (GUARDRAILS, "    credentials: dayfly-database-admin\n", "    apiServer: {cidrs: [192.0.2.1/32]}\n")] },
     Row { code: "attestation-unchecked", owner: "platform", place: "",
         bad: &[(POLICY, "baseline: storefront\n", "baseline: storefront-synthetic\n"), (GUARDRAILS, KEYS, ""),
             (GUARDRAILS, "      synthetic: {by: seed-scripts}\n", "      sanitized: {by: masking-job, maxAge: 7d}\n")],
@@ -113,6 +118,12 @@ const TABLE: &[Row] = &[
     Row { code: "duplicate-name", owner: "team", place: "source/preview.yaml:25:28",
         bad: &[(POLICY, "command: [node, dist/worker.js]", "writable: [/a, /tmp, /a]")],
         good: &[(POLICY, "command: [node, dist/worker.js]", "writable: [/a, /tmp, /a/b]")] },
+    Row { code: "duplicate-name", owner: "team", place: "source/preview.yaml:34:28",
+        bad: &[(POLICY, "egress: [stripe-sandbox, mail]", "egress: [stripe-sandbox, stripe-sandbox]")],
+        good: &[(POLICY, "egress: [stripe-sandbox, mail]", "egress: [stripe-sandbox]")] },
+    Row { code: "duplicate-name", owner: "team", place: "source/preview.yaml:34:7",
+        bad: &[(POLICY, FREE_HOST, "{name: web, service: web, access: staff, host: x-storefront-pr-128.preview.acme.dev}\n    - {name: x, service: web, access: partners}")],
+        good: &[(POLICY, FREE_HOST, "{name: web, service: web, access: staff}\n    - {name: x, service: web, access: partners}")] },
     Row { code: "duplicate-object", owner: "team", place: "",
         bad: &[MANIFEST, ("extra.yaml", "", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: preview}\n")],
         good: &[MANIFEST, ("extra.yaml", "", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: preview2}\n")] },
@@ -209,6 +220,9 @@ const TABLE: &[Row] = &[
     Row { code: "namespace-not-unique", owner: "platform", place: "guardrails.yaml:8:14",
         bad: &[(GUARDRAILS, "${{ policy.name }}-pr-${{ pr.number }}", "${{ policy.name }}${{ pr.number }}")],
         good: &[(GUARDRAILS, "${{ policy.name }}-pr-${{ pr.number }}", "${{ policy.name }}-${{ pr.number }}")] },
+    Row { code: "namespace-not-unique", owner: "platform", place: "guardrails.yaml:8:14",
+        bad: &[(GUARDRAILS, "${{ policy.name }}-pr-${{ pr.number }}", "${{ pr.branchSlug }}-${{ policy.name }}-pr-${{ pr.number }}")],
+        good: &[(GUARDRAILS, "${{ policy.name }}-pr-${{ pr.number }}", "x-${{ policy.name }}-pr-${{ pr.number }}")] },
     Row { code: "not-provided", owner: "team", place: "",
         bad: &[(GUARDRAILS, "  secrets:\n    store: ClusterSecretStore/previews\n    prefix: preview/\n    refresh: 1h\n", "")],
         good: &[(GUARDRAILS, "    refresh: 1h\n", "")] },
@@ -266,6 +280,9 @@ const TABLE: &[Row] = &[
     Row { code: "unbounded-request", owner: "team", place: "source/preview.yaml:26:24",
         bad: &[(POLICY, "cpu: 200m", "cpu: 501m")],
         good: &[(POLICY, "cpu: 200m", "cpu: \"0.5\"")] },
+    Row { code: "unbounded-request", owner: "team", place: "source/preview.yaml:26:38",
+        bad: &[(GUARDRAILS, "        max: {", "        min: {memory: 100Mi}\n        max: {"), (POLICY, "memory: 256Mi", "memory: 99Mi")],
+        good: &[(GUARDRAILS, "        max: {", "        min: {memory: 100Mi}\n        max: {"), (POLICY, "memory: 256Mi", "memory: 100Mi")] },
     Row { code: "unknown-baseline", owner: "team", place: "",
         bad: &[(POLICY, "baseline: storefront", "baseline: storefrnt")],
         good: &[(POLICY, "baseline: storefront", "baseline: storefront-synthetic")] },
@@ -281,6 +298,9 @@ const TABLE: &[Row] = &[
     Row { code: "unknown-reference", owner: "team", place: "source/preview.yaml:34:12",
         bad: &[(POLICY, "egress: [stripe-sandbox, mail]", "egress: [stripe, mail]")],
         good: &[(POLICY, "egress: [stripe-sandbox, mail]", "egress: [mail]")] },
+    Row { code: "unknown-reference", owner: "team", place: "source/preview.yaml:33:54",
+        bad: &[(POLICY, FREE_HOST, "{name: web, service: web, access: staff, port: 80}")],
+        good: &[(POLICY, FREE_HOST, "{name: web, service: web, access: staff, port: 8080}")] },
     Row { code: "untrusted-pull-request", owner: "pull-request", place: "parameters.yaml:11:7",
         bad: &[(PARAMETERS, "fork: false", "fork: \"true\"")],
         good: &[(PARAMETERS, "fork: false", "fork: \"false\"")] },

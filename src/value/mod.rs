@@ -218,6 +218,11 @@ impl Map {
         Some(self.0.remove(index).1)
     }
 
+    /// Keeps the entries whose keys are wanted.
+    pub fn retain(&mut self, mut is_wanted: impl FnMut(&str) -> bool) {
+        self.0.retain(|(key, _)| is_wanted(key));
+    }
+
     /// The map below a key, made if it is not there (or is something else).
     pub fn map_at(&mut self, key: &'static str) -> &mut Map {
         if !matches!(self.get(key), Some(Value::Map(_))) {

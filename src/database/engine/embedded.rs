@@ -1,4 +1,4 @@
-//! A small PostgreSQL in the preview's own namespace, which the renderer emits: its image brings the data.
+//! A small PostgreSQL in the preview's own namespace, which the renderer emits: its image brings the data, or loads a dump.
 //!
 //! On that server a branch is made as on any other: a database of its own beside the seeded one, and a role that is no
 //! superuser. So a failed migration finds the baseline's data again. The server's password is made here, before the server
@@ -15,7 +15,7 @@ use async_trait::async_trait;
 use super::{Branch, ConnectionUrl, Engine, Log, Session, Spec, admin_url, postgres::Postgres, refuse};
 use crate::database::{credentials::Credentials, session};
 
-/// The superuser, and the database with the image's data: the server's image gets both names (templates/database-embedded.yaml).
+/// The superuser, and the database with the baseline's data: the server's image gets both names (templates/database-embedded.yaml).
 const SEEDED: &str = "preview";
 
 /// Longer than any preview.
@@ -29,7 +29,7 @@ pub struct Embedded {
 }
 
 impl Embedded {
-    /// The baseline by its name: its data are in the server's image.
+    /// The baseline by its name: its data come with the server.
     pub fn new(baseline: &str, log: &Log) -> Self {
         Self { baseline: baseline.to_owned(), log: log.clone(), server: OnceCell::new() }
     }
@@ -89,7 +89,7 @@ impl Engine for Embedded {
         self.known()?.destroy(branch).await
     }
 
-    /// The database on a server of one's own that the image is made from.
+    /// The database on a server of one's own that the image or the dump is made from.
     async fn open_baseline(&self) -> Result<Box<dyn Session>> {
         session::open(&admin_url(&self.baseline)?.with_database(SEEDED), &self.log).await
     }

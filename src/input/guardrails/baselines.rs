@@ -58,10 +58,15 @@ pub struct Baseline {
     /// The last port, where each branch has one of its own (`dblab`); `endpoint` has the first.
     #[serde(skip_serializing)]
     pub last_port: Option<Port>,
-    /// The image with server and data (`embedded`), or with the server that the data are of (`cnpg`), by digest. A new one
-    /// is a new database: the Jobs run again.
+    /// The image of the server, by digest: with the data in it, unless there is a `dump` (`embedded`), or of the server that the
+    /// data are of (`cnpg`). A new one is a new database: the Jobs run again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub image: Option<ImageDigest>,
+    /// An image that holds nothing but a dump of the data, `*.sql` or `*.sql.gz`, by digest: `image` fills itself from it
+    /// (`embedded`; Kubernetes 1.35 with containerd 2.1, or another with image volumes). A new one is a new database, too.
+    // Sources: KEP-4639 (image volumes); the official image's `docker-entrypoint.sh` (`/docker-entrypoint-initdb.d`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dump: Option<ImageDigest>,
     /// What a cluster of the preview's own is made from (`cnpg`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cluster: Option<ClusterSource>,

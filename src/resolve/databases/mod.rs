@@ -119,6 +119,7 @@ impl<'a> Resolver<'a> {
             .flatten()
             .collect(),
             embedded_image: baseline.image.as_deref().unwrap_or_default().to_owned(),
+            embedded_dump: baseline.dump.as_deref().map(str::to_owned),
             cluster: baseline.cluster.as_ref().filter(|_| baseline.provider == Provider::Cnpg).map(|source| {
                 ClusterFacts {
                     content: joined(&[namespace, &database.name], "snapshot"),

@@ -9,6 +9,7 @@ mod account;
 mod copy;
 mod definition;
 mod registry;
+mod vitess;
 
 use std::time::{Duration, SystemTime};
 
@@ -64,6 +65,7 @@ impl Mysql {
                 }
             }
         };
+        vitess::refuse_it(&mut conn, &self.baseline).await?;
         // A statement that waits for hours would hide why; one that gives up is tried again, and says so.
         conn.query_drop("SET SESSION lock_wait_timeout = 10").await.map_err(plain)?;
         Ok(conn)
