@@ -277,6 +277,13 @@ impl Resolver<'_> {
         self.evaluated(result, text, file, pointer, false)
     }
 
+    /// The same as a container's variable.
+    fn variable(&mut self, text: &Interpolated, file: InputFile, pointer: impl FnOnce() -> String) -> String {
+        let pr = Bound { name: "pr", value: &self.pr, outer: None };
+        let result = text.variable(Scope::new(&self.facts).with(&pr));
+        self.evaluated(result, text, file, pointer, false)
+    }
+
     /// Who answers for what a text comes to: the pull request, if one of its fields that are not the same kind of thing for
     /// every pull request (number and SHA are) has a say in it.
     fn owner_of(&self, text: &Interpolated, file: InputFile) -> Owner {
@@ -288,13 +295,6 @@ impl Resolver<'_> {
         } else {
             self.owner(file)
         }
-    }
-
-    /// The same as a container's variable.
-    fn variable(&mut self, text: &Interpolated, file: InputFile, pointer: impl FnOnce() -> String) -> String {
-        let pr = Bound { name: "pr", value: &self.pr, outer: None };
-        let result = text.variable(Scope::new(&self.facts).with(&pr));
-        self.evaluated(result, text, file, pointer)
     }
 
     fn evaluated(
