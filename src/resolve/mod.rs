@@ -292,7 +292,7 @@ impl Resolver<'_> {
     fn variable(&mut self, text: &Interpolated, file: InputFile, pointer: impl FnOnce() -> String) -> String {
         let pr = Bound { name: "pr", value: &self.pr, outer: None };
         let result = text.variable(Scope::new(&self.facts).with(&pr));
-        self.evaluated(result, text, file, pointer)
+        self.evaluated(result, text, file, pointer, false)
     }
 
     fn evaluated(
