@@ -4,11 +4,14 @@ use std::fmt::Write as _;
 
 use crate::{
     emit,
-    finding::{InputFile, Location, nearest, visible},
+    finding::{Finding, InputFile, Location, Subject, count, nearest, visible},
     input::{Parameters, Source},
     objects::{Object, Origin as ObjectOrigin},
     render::{Rendered, Renderer},
-    resolve::{Decision, Origin},
+    resolve::{
+        Decision, Decisions, Origin,
+        decision::{refuses, shown},
+    },
     rules,
     value::{Value, is_below, pointer_segments, push_segment},
 };
@@ -26,13 +29,18 @@ pub struct Sources<'a> {
 /// # Errors
 /// Nothing is called so; with the nearest name.
 pub fn explain(renderer: &Renderer, rendered: &Rendered, sources: &Sources<'_>, what: &str) -> Result<String, String> {
+    let decisions = rendered.decisions.with(refused(rendered, sources));
     let starts_like_an_object = what.chars().next().is_some_and(char::is_uppercase);
     if starts_like_an_object && what.contains('/') {
-        return object(renderer, rendered, sources, what);
+        return object(renderer, rendered, &decisions, sources, what);
     }
-    let decisions = rendered.decisions.within(what);
-    if decisions.is_empty() {
-        let fields = rendered.decisions.made.iter().map(|decision| decision.field.as_str());
+    let mut found = decisions.within(what);
+    if found.is_empty() {
+        // `team` of the policy is `policy.team` of the Environment.
+        found = decisions.within(&format!("policy.{what}"));
+    }
+    if found.is_empty() {
+        let fields = decisions.made.iter().map(|decision| decision.field.as_str());
         let hint = nearest(what, fields.clone());
         if hint.contains("did you mean") {
             return Err(format!("nothing is decided about `{}`{hint}", visible(what)));
@@ -47,35 +55,57 @@ pub fn explain(renderer: &Renderer, rendered: &Rendered, sources: &Sources<'_>, 
         ));
     }
     let mut text = String::new();
-    for decision in decisions {
-        write_decision(&mut text, decision, sources);
+    for decision in found {
+        write_decision(&mut text, decision, rendered, sources);
+    }
+    if rendered.objects.is_empty() && rendered.has_errors() {
+        let _ = writeln!(text, "{}", refusal(rendered));
     }
     Ok(text)
 }
 
-fn object(renderer: &Renderer, rendered: &Rendered, sources: &Sources<'_>, what: &str) -> Result<String, String> {
+/// What was refused before anything was decided about it: the policy's fields that findings stand at.
+fn refused(rendered: &Rendered, sources: &Sources<'_>) -> Vec<Decision> {
+    let errors = rendered.findings.iter().filter(|finding| {
+        refuses(finding) && !rendered.decisions.made.iter().any(|decision| decision.is_refused_by(finding))
+    });
+    let mut refused: Vec<Decision> = Vec::new();
+    let mut policy = None;
+    for finding in errors {
+        let Subject::Input(InputFile::Policy, pointer) = &finding.subject else { continue };
+        let policy = policy.get_or_insert_with(|| sources.policy.value());
+        let field = names(policy, "/spec", pointer.strip_prefix("/spec").unwrap_or(pointer));
+        let asked = policy.pointer(pointer).map(shown).unwrap_or_default();
+        let origin = Origin::Input(InputFile::Policy, pointer.clone());
+        if !field.is_empty() && !refused.iter().any(|other| other.origin == origin) {
+            refused.push(Decision::new(field.trim_start_matches('.'), origin, asked, ""));
+        }
+    }
+    refused
+}
+
+fn object(
+    renderer: &Renderer,
+    rendered: &Rendered,
+    decisions: &Decisions,
+    sources: &Sources<'_>,
+    what: &str,
+) -> Result<String, String> {
     let (kind, rest) = what.split_once('/').unwrap_or((what, ""));
     let (name, pointer) =
         rest.split_once('/').map_or((rest, String::new()), |(name, pointer)| (name, format!("/{pointer}")));
     let found =
         rendered.objects.iter().find(|object| object.kind().eq_ignore_ascii_case(kind) && object.name() == name);
-    let Some(object) = found else {
-        let ids: Vec<String> = rendered.objects.iter().map(Object::id).collect();
-        return Err(format!(
-            "there is no object `{}`{}",
-            visible(&format!("{kind}/{name}")),
-            nearest(&format!("{kind}/{name}"), ids.iter().map(String::as_str))
-        ));
-    };
+    let Some(object) = found else { return Err(missing(rendered, &format!("{kind}/{name}"))) };
     let value = object
         .value
         .pointer(&pointer)
         .ok_or_else(|| format!("{} has nothing at `{}`", object.id(), visible(&pointer)))?;
     let mut text = String::new();
     let _ = writeln!(text, "{}{pointer}", object.id());
-    let mut shown = Vec::new();
-    emit::json::compact(value, &mut shown);
-    let _ = writeln!(text, "  value      {}", String::from_utf8_lossy(&shown));
+    let mut compact = Vec::new();
+    emit::json::compact(value, &mut compact);
+    let _ = writeln!(text, "  value      {}", String::from_utf8_lossy(&compact));
     match &object.origin {
         ObjectOrigin::Manifest { file, line } => {
             let _ = writeln!(text, "  written    {file}, the document in line {line}");
@@ -85,54 +115,85 @@ fn object(renderer: &Renderer, rendered: &Rendered, sources: &Sources<'_>, what:
         }
     }
     let patches = renderer.patches_of(object, &pointer);
-    for index in patches {
+    for index in &patches {
         let place = sources.guardrails.locate(&format!("/spec/patches/{index}"));
         let _ = writeln!(text, "  patched    {}", shown_place(&place));
     }
-    let places = rendered
-        .traces
-        .iter()
-        .find(|trace| trace.id == object.id())
-        .map(|trace| trace.places.as_slice())
-        .unwrap_or_default();
-    let mut paths: Vec<&str> = Vec::new();
-    let mut fields: Vec<String> = Vec::new();
-    for place in places.iter().filter(|place| is_below(&place.pointer, &pointer) || is_below(&pointer, &place.pointer))
-    {
-        for path in &place.paths {
-            if !paths.contains(&path.as_str()) {
-                let _ = writeln!(text, "  from       ${{{{ {path} }}}}, line {} of the template", place.line);
-                paths.push(path);
-                let below = pointer.strip_prefix(&place.pointer).unwrap_or_default();
-                fields.push(format!("{}{}", qualified(path, object), names(&object.value, &place.pointer, below)));
-            }
-        }
+    let mut fields = filled_in(&mut text, rendered, object, &pointer);
+    fields.extend(stamped(&mut text, rendered, object, &pointer));
+    if fields.is_empty() && patches.is_empty() && matches!(object.origin, ObjectOrigin::Template(_)) {
+        text.push_str("  from       the template: the same in every preview\n");
     }
-    if pointer.starts_with("/metadata/labels/") && fields.is_empty() {
-        text.push_str("  from       labels: on every object, whoever wrote it\n");
-    }
-    for field in fields {
-        for decision in rendered.decisions.about(&field) {
-            write_decision(&mut text, decision, sources);
+    let mut said: Vec<&Decision> = Vec::new();
+    for decision in fields.iter().flat_map(|field| decisions.about(field)) {
+        if !said.iter().any(|other| std::ptr::eq(*other, decision)) {
+            said.push(decision);
+            write_decision(&mut text, decision, rendered, sources);
         }
     }
     Ok(text)
 }
 
-/// A field of `$for: service in services` is one of the object's own: `service.image` is `services.web.image`.
-fn qualified(field: &str, object: &Object) -> String {
-    let own = object.name();
-    match field.split_once('.') {
-        Some(("service", rest)) => format!("services.{own}.{rest}"),
-        Some(("route", rest)) => format!("routes.{own}.{rest}"),
-        Some(("secret", _)) => format!("secrets.{own}"),
-        Some(("datum", _)) => format!("secrets.{own}"),
-        Some(("rule", _)) => format!("network.egress.{}", own.trim_start_matches("allow-egress-")),
-        Some(("database" | "job", _)) => {
-            format!("databases.{}", object.value.str_at(&["metadata", "labels", "dayfly.dev/database"]).unwrap_or(own))
-        }
-        _ => field.to_owned(),
+/// Why there is no such object: nobody asked for it, or nothing is rendered of what was.
+fn missing(rendered: &Rendered, id: &str) -> String {
+    let id = visible(id);
+    if rendered.has_errors() {
+        return format!("there is no object `{id}`: {}", refusal(rendered));
     }
+    let ids: Vec<String> = rendered.objects.iter().map(Object::id).collect();
+    format!("there is no object `{id}`{}", nearest(&id, ids.iter().map(String::as_str)))
+}
+
+/// `nothing is rendered: 2 errors, see …`.
+fn refusal(rendered: &Rendered) -> String {
+    let errors = rendered.findings.iter().filter(|finding| finding.is_error()).count();
+    let what = if rendered.quarantined { "the pull request is quarantined" } else { "nothing is rendered" };
+    format!("{what}: {}, see `dayfly check`", count(errors, "error"))
+}
+
+/// The fields that a template has filled in at a place, around it or below it.
+fn filled_in(text: &mut String, rendered: &Rendered, object: &Object, pointer: &str) -> Vec<String> {
+    let id = object.id();
+    let trace = rendered.traces.iter().find(|trace| trace.id == id);
+    let mut said: Vec<&str> = Vec::new();
+    let mut fields: Vec<String> = Vec::new();
+    for place in trace.map(|trace| trace.places.as_slice()).unwrap_or_default() {
+        if !is_below(&place.pointer, pointer) && !is_below(pointer, &place.pointer) {
+            continue;
+        }
+        for (path, field) in &place.paths {
+            if !said.contains(&path.as_str()) {
+                let _ = writeln!(text, "  from       ${{{{ {path} }}}}, line {} of the template", place.line);
+                said.push(path);
+            }
+            let below = pointer.strip_prefix(&place.pointer).unwrap_or_default();
+            let field = format!("{field}{}", names(&object.value, &place.pointer, below));
+            if !fields.contains(&field) {
+                fields.push(field);
+            }
+        }
+    }
+    fields
+}
+
+/// What every object gets, whoever wrote it: the environment's labels, and a team's manifest its namespace.
+fn stamped(text: &mut String, rendered: &Rendered, object: &Object, pointer: &str) -> Vec<String> {
+    let mut fields = Vec::new();
+    let label = pointer.rsplit_once('/').filter(|(place, _)| place.ends_with("/metadata/labels"));
+    if let (Some((_, key)), Some(environment)) = (label, &rendered.environment) {
+        let key = pointer_segments(key).next().unwrap_or_default();
+        let pods = object.pod_spec_pointer().and_then(|spec| spec.strip_suffix("/spec")).unwrap_or_default();
+        let is_stamped = pointer.starts_with("/metadata/") || is_below(pointer, &format!("{pods}/metadata"));
+        if is_stamped && environment.labels.get(&key).is_some() {
+            text.push_str("  from       labels: on every object, whoever wrote it\n");
+            fields.push(format!("labels.{key}"));
+        }
+    }
+    if pointer == "/metadata/namespace" && matches!(object.origin, ObjectOrigin::Manifest { .. }) {
+        text.push_str("  from       namespace: of every manifest, whatever it says\n");
+        fields.push("namespace".into());
+    }
+    fields
 }
 
 /// What a place below a filled-in one is called: `/3` of a container's `env` is `.DATABASE_URL`.
@@ -151,10 +212,16 @@ fn names(value: &Value, pointer: &str, below: &str) -> String {
     names
 }
 
-fn write_decision(text: &mut String, decision: &Decision, sources: &Sources<'_>) {
+fn write_decision(text: &mut String, decision: &Decision, rendered: &Rendered, sources: &Sources<'_>) {
+    let refusals: Vec<&Finding> = rendered.findings.iter().filter(|finding| decision.is_refused_by(finding)).collect();
     let _ = writeln!(text, "{}", decision.field);
-    let _ = writeln!(text, "  granted    {}", visible(&decision.granted));
-    if let Some(asked) = &decision.asked {
+    let (granted, asked) = match &decision.asked {
+        _ if refusals.is_empty() => (decision.granted.as_str(), decision.asked.as_deref()),
+        Some(asked) => ("nothing", Some(asked.as_str())),
+        None => ("nothing", Some(decision.granted.as_str())),
+    };
+    let _ = writeln!(text, "  granted    {}", visible(granted));
+    if let Some(asked) = asked.filter(|asked| !asked.is_empty()) {
         let _ = writeln!(text, "  asked      {}", visible(asked));
     }
     let origin = match &decision.origin {
@@ -176,6 +243,13 @@ fn write_decision(text: &mut String, decision: &Decision, sources: &Sources<'_>)
         }
     };
     let _ = writeln!(text, "  set by     {origin}");
+    for finding in &refusals {
+        let _ = writeln!(text, "  rule       {}: {}", finding.rule.code, finding.rule.summary);
+        let _ = writeln!(text, "  because    {}", finding.message);
+    }
+    if !refusals.is_empty() {
+        return;
+    }
     if let Some(code) = decision.rule {
         let summary = rules::ALL.iter().find(|rule| rule.code == code).map_or("", |rule| rule.summary);
         let _ = writeln!(text, "  rule       {code}: {summary}");

@@ -124,6 +124,7 @@ impl Renderer {
             return rendered;
         }
         let environment = environment.quarantined(&self.guardrails.spec, &rendered.findings);
+        rendered.decisions.quarantined(&environment);
         let mut findings = Vec::new();
         rendered.objects = self.objects(&environment, &[], &mut findings, explain.then_some(&mut rendered.traces));
         // What is wrong even with the quarantine is the platform's: its templates or patches.

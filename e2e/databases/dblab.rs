@@ -153,7 +153,7 @@ fn faults_on_the_way_leave_one_clone() {
     lab.db("provision", 2, &[]).fine();
     assert_eq!(engine.branches().len(), 2);
     standin.fault(&json!({"match": "PATCH /clone/*", "lose_answer": true}));
-    lab.db("renew", 1, &[]);
+    lab.db("renew", 1, &[]).fine();
     standin.fault(&json!({"match": "DELETE /clone/*", "lose_answer": true}));
     lab.db("destroy", 1, &[]).fine();
     lab.db("destroy", 2, &[]).fine();
@@ -204,4 +204,16 @@ fn a_prepared_baseline_is_a_snapshot_and_only_that_is_cloned() {
     lab.db("provision", 1, &[]).fine();
     assert_eq!(psql(&lab.url(1), "SELECT made_by FROM dayfly.baseline").unwrap(), "masking-job");
     standin.held_to_the_document();
+}
+
+#[test]
+fn a_key_that_is_refused_is_named() {
+    let _alone = engine("dblab-key");
+    let lab =
+        Lab::new("dblab-key2", &baselines("synthetic: {by: seeds}"), &[("DBLAB_VERIFICATION_TOKEN", "not-this-one")]);
+    lab.spec(1, "shop", "");
+    let run = lab
+        .db("provision", 1, &[])
+        .failed("dblab does not take what DBLAB_VERIFICATION_TOKEN has for the baseline `shop`");
+    assert!(run.err.contains("docs/databases/dblab.md"), "{}", run.err);
 }

@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    io::Write as _,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
     sync::Mutex,
@@ -185,7 +186,7 @@ spec:
         self.db_command(command, number, more).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     }
 
-    fn db_command(&self, command: &str, number: u32, more: &[&str]) -> Command {
+    pub(crate) fn db_command(&self, command: &str, number: u32, more: &[&str]) -> Command {
         let spec = self.path(&format!("pr-{number}")).join("spec.json");
         let mut call = self.command();
         call.args(["db", command, "--spec"]).arg(spec).arg("--env-file").arg(self.env_file(number)).args(more);
@@ -195,6 +196,17 @@ spec:
     /// `dayfly ARGS`.
     pub(crate) fn dayfly(&self, args: &[&str]) -> Run {
         let run = output(self.command().args(args).output().unwrap());
+        self.silent(&run);
+        run
+    }
+
+    /// `dayfly ARGS`, with something on its standard input.
+    pub(crate) fn dayfly_reads(&self, args: &[&str], input: &str) -> Run {
+        let mut call = self.command();
+        call.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = call.spawn().unwrap();
+        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        let run = output(child.wait_with_output().unwrap());
         self.silent(&run);
         run
     }

@@ -84,6 +84,16 @@ fn the_sweep_leaves_it_until_its_lease_ends() {
     psql(&server.superuser, &format!("ALTER ROLE {role} VALID UNTIL '2020-01-01'")).unwrap();
     let said = dry_run();
     assert!(said.contains(would), "{said}");
+    // As `kubectl get namespaces -o name | dayfly db sweep --alive -` has it.
+    let piped = |alive: &str| {
+        let args = ["db", "sweep", "--guardrails", &guardrails, "--alive", "-"];
+        lab.dayfly_reads(&args, &format!("namespace/{}\n{alive}", others.join("\nnamespace/")))
+    };
+    let said = piped("").fine().err;
+    assert!(said.contains(would), "{said}");
+    let said = piped("namespace/leased-pr-ada\n").fine().err;
+    assert!(!said.contains(would), "{said}");
+    piped("NAME STATUS\n").failed("is no environment's name: `NAME STATUS`");
     call(&lab, "destroy", "leased-pr-ada", &[]).fine();
     assert_eq!(server.left("leased"), "");
 }

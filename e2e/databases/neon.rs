@@ -266,7 +266,7 @@ fn a_full_project_says_what_would_make_room() {
     }
     shop.neon.set(&json!({"branch_limit": 4}));
     shop.spec(3);
-    let run = shop.lab.db("provision", 3, &[]).refused("it has 4, 2 of them dayfly's");
+    let run = shop.lab.db("provision", 3, &[]).failed("it has 4, 2 of them dayfly's");
     assert!(run.err.contains("dayfly db sweep --apply") && run.err.contains("neonquota-pr-1"), "{}", run.err);
     shop.lab.sweep(&[2, 3]).fine();
     shop.lab.db("provision", 3, &[]).fine();
@@ -399,7 +399,18 @@ fn an_anonymized_branch_is_masked_before_anybody_has_its_password() {
         .unwrap();
     shop.lab.db("provision", 1, &[]).refused("public.users.nick");
     assert!(shop.branch(1).is_null(), "an unmasked branch stayed");
-    let kept = claim.replace("]}", "], keep: [public.users.nick]}");
+    // An array holds text all the same, and what a type lists does not.
+    psql(
+        &shop.uri(&shop.parent, "neondb_owner"),
+        "CREATE TYPE size AS ENUM ('s', 'm'); ALTER TABLE users ADD nicks text[], ADD photo bytea, ADD size size, ADD key uuid, ADD born date",
+    )
+    .unwrap();
+    let run = shop
+        .lab
+        .db("provision", 1, &[])
+        .refused("not masked: public.users.nick, public.users.nicks, public.users.photo;");
+    assert!(shop.branch(1).is_null(), "an unmasked branch stayed: {}", run.err);
+    let kept = claim.replace("]}", "], keep: [public.users.nick, public.users.nicks, public.users.photo]}");
     shop.lab.guardrails(&baseline(&shop.neon, &shop.parent, &kept), "");
     shop.spec(1);
     shop.lab.db("provision", 1, &[]).fine();
@@ -427,7 +438,7 @@ fn a_schema_only_branch_has_no_rows_and_its_own_limit() {
     assert!(error.contains("password authentication failed"), "{error}");
     shop.neon.set(&json!({"root_branch_limit": 3}));
     shop.spec(2);
-    shop.lab.db("provision", 2, &[]).refused("ROOT_BRANCHES_LIMIT_EXCEEDED): it has 3, 1 of them dayfly's");
+    shop.lab.db("provision", 2, &[]).failed("ROOT_BRANCHES_LIMIT_EXCEEDED): it has 3, 1 of them dayfly's");
     shop.lab.db("destroy", 1, &[]).fine();
     shop.nothing_is_left();
 }
@@ -505,4 +516,13 @@ fn a_branch_that_cannot_go_loses_its_passwords_all_the_same() {
     );
     shop.lab.db("destroy", 1, &[]).fine();
     shop.nothing_is_left();
+}
+
+#[test]
+fn a_key_that_is_refused_is_named() {
+    let shop = project("neonkey", true, INVENTED);
+    let lab = Lab::new("neonkey2", &baseline(&shop.neon, &shop.parent, INVENTED), &[("NEON_API_KEY", "not-this-one")]);
+    lab.spec(1, "shop", "");
+    let run = lab.db("provision", 1, &[]).failed("neon does not take what NEON_API_KEY has for the baseline `shop`");
+    assert!(run.err.contains("docs/databases/neon.md"), "{}", run.err);
 }

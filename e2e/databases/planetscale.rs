@@ -11,7 +11,7 @@ use std::{
 use serde_json::{Value, json};
 
 use crate::{
-    lab::{Lab, service},
+    lab::{Lab, output, service},
     mysql::sql_on,
     psql::psql,
     standin::StandIn,
@@ -30,6 +30,8 @@ macro_rules! on_both {
 on_both! {
     the_whole_way
     a_branch_that_is_not_ours_is_never_touched
+    a_developers_own_branch_outlives_a_sweep
+    a_key_that_is_refused_is_named
     faults_on_the_way_change_nothing_at_the_end
     a_full_database_says_what_would_make_room
     killed_anywhere_and_called_again_it_comes_to_the_same
@@ -188,6 +190,11 @@ fn a_branch_that_is_not_ours_is_never_touched(database: &'static str) {
     for command in ["provision", "renew", "destroy"] {
         shop.lab.db(command, 1, &[]).refused("is no child of `main`: nothing was changed");
     }
+    shop.until_ready(&shop.name(1));
+    let before = shop.branch(1);
+    shop.lab.sweep(&[]).fine();
+    assert!(before.is_object());
+    assert_eq!(shop.branch(1), before);
     shop.planetscale.call("DELETE", &shop.path("/somebody-elses?delete_descendants=true"), None);
     // Somebody's own, with a login of theirs: by its name it could be ours.
     shop.planetscale.call("POST", &shop.path(""), Some(&json!({"name": shop.name(1)})));
@@ -204,6 +211,31 @@ fn a_branch_that_is_not_ours_is_never_touched(database: &'static str) {
     shop.planetscale.call("POST", &login, Some(&json!({"name": "dayfly-otherone-baseline"})));
     shop.lab.db("provision", 1, &[]).refused("nothing was changed");
     shop.planetscale.held_to_the_document();
+}
+
+fn a_developers_own_branch_outlives_a_sweep(database: &'static str) {
+    let shop = shop("pslocal", database, INVENTED);
+    let guardrails = shop.lab.guardrails_path();
+    let call = |command: &str| {
+        let own = ["--baseline", "shop", "--guardrails", &guardrails, "--environment", "local-ada"];
+        shop.lab.dayfly(&[&["db", command], &own[..], &["--env-file", ".env"]].concat()).fine()
+    };
+    call("provision");
+    assert_eq!(shop.lab.list()[0]["owner"], "dayfly:local:local-ada");
+    shop.lab.sweep(&[]).fine();
+    assert_eq!(shop.lab.list().as_array().unwrap().len(), 1);
+    call("destroy");
+    shop.nothing_is_left();
+}
+
+fn a_key_that_is_refused_is_named(database: &'static str) {
+    let shop = shop("pskey", database, INVENTED);
+    shop.lab.spec(1, "shop", "");
+    let mut provision = shop.lab.db_command("provision", 1, &[]);
+    let run = output(provision.env("PLANETSCALE_SERVICE_TOKEN", "not-this-one").output().unwrap());
+    let why =
+        "does not take what PLANETSCALE_SERVICE_TOKEN_ID and PLANETSCALE_SERVICE_TOKEN has for the baseline `shop`";
+    assert!(run.failed(why).err.contains("docs/databases/planetscale.md"));
 }
 
 fn faults_on_the_way_change_nothing_at_the_end(database: &'static str) {
@@ -236,7 +268,7 @@ fn a_full_database_says_what_would_make_room(database: &'static str) {
     }
     shop.lab.db("provision", 1, &[]).fine();
     shop.planetscale.set(&json!({"branch_limit": 3}));
-    let run = shop.lab.db("provision", 2, &[]).refused("has 2 branches, 1 of them dayfly's");
+    let run = shop.lab.db("provision", 2, &[]).failed("has 2 branches, 1 of them dayfly's");
     assert!(run.err.contains("branch limit reached") && run.err.contains("dayfly db sweep --apply"), "{}", run.err);
     shop.lab.sweep(&[2]).fine();
     shop.lab.db("provision", 2, &[]).fine();

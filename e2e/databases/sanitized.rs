@@ -77,6 +77,30 @@ fn an_attested_baseline_is_branched_and_a_changed_one_is_not() {
     assert_eq!(server.left("attested"), "");
 }
 
+/// A baseline that was a branch once has that one's records.
+#[test]
+fn a_record_of_another_branch_spares_no_check() {
+    let server = Server::new("DAYFLY_TEST_POSTGRES18", "copied", CUSTOMERS);
+    let lab = server.lab("copied", SANITIZED);
+    unfreeze(
+        &server,
+        "CREATE SCHEMA dayfly_branch AUTHORIZATION copied_owner;
+         SET ROLE copied_owner;
+         CREATE TABLE dayfly_branch.runs (
+           step text PRIMARY KEY, input text NOT NULL, state text NOT NULL, command text NOT NULL, at timestamptz NOT NULL DEFAULT now());
+         INSERT INTO dayfly_branch.runs VALUES ('checked', '16384', 'done', '[]')",
+    );
+    lab.spec(1, "shop", "");
+    lab.db("provision", 1, &[]).refused("was never prepared");
+    assert_eq!(server.left("copied"), "");
+    prepare(&lab, &[]).refused("`DROP SCHEMA dayfly_branch CASCADE`");
+    unfreeze(&server, "DROP SCHEMA dayfly_branch CASCADE");
+    prepare(&lab, &[]).fine();
+    lab.db("provision", 1, &[]).fine();
+    lab.db("destroy", 1, &[]).fine();
+    assert_eq!(server.left("copied"), "");
+}
+
 #[test]
 fn the_renderer_refuses_what_no_trusted_key_signed() {
     let server = Server::new("DAYFLY_TEST_POSTGRES18", "signed", CUSTOMERS);
@@ -96,7 +120,9 @@ fn the_renderer_refuses_what_no_trusted_key_signed() {
         let folder = lab.path("pr-1").display().to_string();
         let parameters = format!("{folder}/parameters.json");
         let guardrails = lab.guardrails_path();
-        lab.dayfly(&["check", &folder, "--guardrails", &guardrails, "--parameters", &parameters]);
+        let run = lab.dayfly(&["check", &folder, "--guardrails", &guardrails, "--parameters", &parameters]);
+        assert_eq!(run.code, Some(1), "{}{}", run.out, run.err);
+        assert!(run.out.contains(why), "{why:?} is not in: {}", run.out);
         lab.dayfly(&["render", &folder, "--guardrails", &guardrails, "--parameters", &parameters]).refused(why);
     }
 }

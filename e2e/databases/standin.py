@@ -167,6 +167,8 @@ class Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         try:
             self.serve(body)
+        except ConnectionError:  # tests kill those who ask
+            self.close_connection = True
         except Exception:  # a mistake in a stand-in must be seen, not wait for a time-out
             traceback.print_exc()
             self.reply(599, {"message": "the stand-in failed: see its log"})

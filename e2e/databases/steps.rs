@@ -141,8 +141,17 @@ fn without_a_key_verify_makes_the_branch_anew() {
 #[test]
 fn a_program_gets_no_key() {
     let (server, lab) = prepared("keyless");
-    lab.db("migrate", 1, &["--", "sh", "-c", "env > seen"]).fine();
+    // A shell may have other baselines' keys too.
+    let other = [
+        ("DAYFLY_DATABASE_ADMIN_URL_CRM", "a-secret-url"),
+        ("NEON_API_KEY", "a-secret-of-neon"),
+        ("PLANETSCALE_SERVICE_TOKEN", "a-secret-of-planetscale"),
+        ("SUPABASE_ACCESS_TOKEN", "a-secret-of-supabase"),
+    ];
+    let mut migrate = lab.db_command("migrate", 1, &["--", "sh", "-c", "env > seen"]);
+    crate::lab::output(migrate.envs(other).output().unwrap()).fine();
     let seen = fs::read_to_string(lab.path("seen")).unwrap();
+    assert!(!seen.contains("a-secret"), "{seen}");
     assert!(seen.contains(&format!("DATABASE_URL={}", lab.url(1))), "{seen}");
     assert!(seen.contains("PGPASSWORD=") && !seen.contains("secret-of-the-admin"), "{seen}");
     assert!(psql(&with_login(&lab.url(1), "keyless_admin", "guess"), "SELECT 1").is_err());

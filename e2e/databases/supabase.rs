@@ -196,3 +196,14 @@ fn a_prepared_project_is_marked_and_only_its_data_is_copied() {
     lab.db("destroy", 1, &[]).fine();
     standin.held_to_the_document();
 }
+
+#[test]
+fn a_key_that_is_refused_is_named() {
+    let _alone = project("supa-key");
+    let lab = Lab::new("supa-key2", &baselines("synthetic: {by: seeds}"), &[("SUPABASE_ACCESS_TOKEN", "not-this-one")]);
+    lab.spec(1, "shop", "");
+    let run = lab
+        .db("provision", 1, &[])
+        .failed("supabase does not take what SUPABASE_ACCESS_TOKEN has for the baseline `shop`");
+    assert!(run.err.contains("docs/databases/supabase.md"), "{}", run.err);
+}

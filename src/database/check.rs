@@ -83,15 +83,16 @@ pub async fn fresh_branch(session: &mut dyn Session, baseline: &BaselineSpec<'_>
     Ok(())
 }
 
-/// Every column of text of an anonymized branch was masked, or the guardrails say that it holds nobody's data.
+/// Every column of an anonymized branch that may hold more than numbers and moments was masked, or the guardrails say that it
+/// holds nobody's data.
 fn masked(columns: &[Column], baseline: &str, anonymized: &Anonymized) -> Result<()> {
     let named = |column: &Column| format!("{}.{}.{}", column.schema, column.table, column.name);
-    let mut open: Vec<String> = columns.iter().filter(|column| column.is_text).map(named).collect();
+    let mut open: Vec<String> = columns.iter().filter(|column| !column.is_plain).map(named).collect();
     open.retain(|name| !anonymized.keep.contains(name) && !anonymized.mask.iter().any(|mask| mask.column == *name));
     open.sort_unstable();
     if !open.is_empty() {
         refuse!(
-            "the baseline `{baseline}` is `anonymized`, and these columns of text were not masked: {}; add each to its `mask` or, if it holds nobody's data, to its `keep`",
+            "the baseline `{baseline}` is `anonymized`, and these columns were not masked: {}; add each to its `mask` or, if it holds nobody's data, to its `keep`",
             open.join(", ")
         );
     }
@@ -147,4 +148,34 @@ async fn marked(session: &mut dyn Session, baseline: &str, sanitized: &Sanitized
         );
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_number_is_masked_or_kept() {
+        let anonymized: Anonymized = serde_json::from_str(
+            r#"{"mask":[{"column":"public.users.email","value":"'-'"}],"keep":["public.users.flags"]}"#,
+        )
+        .unwrap();
+        let column = |name: &str, kind: &str, is_text, is_plain| Column {
+            schema: "public".into(),
+            table: "users".into(),
+            name: name.into(),
+            kind: kind.into(),
+            is_text,
+            is_plain,
+        };
+        let mut columns = vec![
+            column("id", "bigint", false, true),
+            column("email", "text", true, false),
+            column("flags", "text[]", false, false),
+        ];
+        masked(&columns, "shop", &anonymized).unwrap();
+        columns.extend([column("names", "text[]", false, false), column("photo", "bytea", false, false)]);
+        let error = masked(&columns, "shop", &anonymized).unwrap_err().to_string();
+        assert!(error.contains("not masked: public.users.names, public.users.photo;"), "{error}");
+    }
 }

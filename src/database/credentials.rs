@@ -115,6 +115,7 @@ impl Credentials {
                 }
                 let url = &written.url;
                 let secret = Secret {
+                    owner: None,
                     data: vec![
                         (variable.to_owned(), url.reveal().to_owned()),
                         ("host".into(), url.host().to_owned()),
@@ -177,8 +178,12 @@ impl Credentials {
             }
         }
         let password = random::password();
-        let secret =
-            Secret { data: vec![("password".into(), password.clone())], annotations: json!({}), labels: labels(spec) };
+        let secret = Secret {
+            owner: None,
+            data: vec![("password".into(), password.clone())],
+            annotations: json!({}),
+            labels: labels(spec),
+        };
         cluster.write_secret(namespace, name, &secret).await?;
         Ok(password)
     }

@@ -11,6 +11,9 @@ use super::{log::Log, retry::Pauses, tls};
 /// One request may take this long.
 const TIMEOUT: Duration = Duration::from_mins(1);
 
+/// So often is a request tried again that conflicts with something else that is being done.
+const CONFLICTS: u32 = 5;
+
 /// An API, and how to sign in to it.
 pub struct Api {
     client: Client,
@@ -117,10 +120,11 @@ impl Api {
     }
 
     /// One call. Locked (423), too many (429) and unavailable (503) are always tried again; other failures of the server's
-    /// and of the network only where a second call does nothing new.
+    /// and of the network only where a second call does nothing new; a conflict (409) only there, and a few times: it may stay.
     async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value> {
-        let is_repeatable = [Method::GET, Method::PATCH, Method::DELETE].contains(&method);
+        let is_repeatable = [Method::GET, Method::PUT, Method::PATCH, Method::DELETE].contains(&method);
         let mut pauses = Pauses::long();
+        let mut conflicts = 0;
         loop {
             self.log.doing(format!("waiting for {method} {path}"));
             let error = match self.attempt(&method, path, body).await {
@@ -130,6 +134,10 @@ impl Api {
             let again = match api_error(&error) {
                 Some(error) => match error.status.as_u16() {
                     423 | 429 | 503 => true,
+                    409 => {
+                        conflicts += 1;
+                        is_repeatable && conflicts <= CONFLICTS
+                    }
                     500..=599 => is_repeatable,
                     _ => false,
                 },
@@ -169,5 +177,70 @@ impl Api {
         let path = path.split('?').next().unwrap_or_default().to_owned();
         let message = field(&["message", "error", "detail", "hint"]);
         Err(ApiError { method: method.clone(), path, status, code: field(&["code"]), message }.into())
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use std::{
+        io::{BufRead as _, BufReader, Read as _, Write as _},
+        net::TcpListener,
+        thread::{self, JoinHandle},
+    };
+
+    use super::*;
+    use crate::database::log::LogFormat;
+
+    /// A server that answers so, one request after the other, and what it was asked for.
+    pub(in crate::database) fn answering(answers: &[(u16, &'static str)]) -> (String, JoinHandle<Vec<String>>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let base = format!("http://{}", listener.local_addr().unwrap());
+        let answers = answers.to_vec();
+        let asked = thread::spawn(move || {
+            let answer = |(status, body): (u16, &str)| {
+                let mut reader = BufReader::new(listener.accept().unwrap().0);
+                let head: Vec<String> =
+                    reader.by_ref().lines().map_while(Result::ok).take_while(|line| !line.is_empty()).collect();
+                let length = head
+                    .iter()
+                    .find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length: ")?.parse().ok());
+                reader.read_exact(&mut vec![0; length.unwrap_or(0)]).unwrap();
+                let length = body.len();
+                write!(
+                    reader.into_inner(),
+                    "HTTP/1.1 {status} So\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}"
+                )
+                .unwrap();
+                head[0].clone()
+            };
+            answers.into_iter().map(answer).collect()
+        });
+        (base, asked)
+    }
+
+    pub(in crate::database) fn runs<T>(work: impl Future<Output = T>) -> T {
+        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
+    }
+
+    fn api(base: &str) -> Api {
+        Api::new(base, ("Authorization", "a".into()), &Log::new(LogFormat::Text, "test", "")).unwrap()
+    }
+
+    #[test]
+    fn a_conflict_is_tried_again_where_that_does_nothing_new() {
+        let (base, asked) = answering(&[(409, "{}"), (409, "{}"), (200, "{}")]);
+        runs(api(&base).patch("/it", &Value::Null)).unwrap();
+        assert_eq!(asked.join().unwrap(), ["PATCH /it HTTP/1.1"; 3]);
+        let (base, asked) = answering(&[(409, "{}")]);
+        let error = runs(api(&base).post("/it", &Value::Null)).unwrap_err();
+        assert_eq!((status(&error), asked.join().unwrap().len()), (Some(StatusCode::CONFLICT), 1));
+    }
+
+    #[test]
+    fn a_conflict_that_stays_is_an_error() {
+        let (base, asked) = answering(&[(409, r#"{"message":"it has children"}"#); 6]);
+        let error = runs(api(&base).delete("/it")).unwrap_err();
+        assert!(error.to_string().contains("it has children"), "{error}");
+        assert_eq!(asked.join().unwrap().len(), 6);
     }
 }

@@ -22,6 +22,8 @@ pub struct Kubernetes {
 
 /// A Secret's data, annotations and labels.
 pub struct Secret {
+    /// The uid of what it belongs to, as the API server tells it.
+    pub owner: Option<String>,
     pub data: Vec<(String, String)>,
     pub annotations: Value,
     pub labels: Value,
@@ -63,7 +65,13 @@ impl Kubernetes {
             data.push((key.clone(), String::from_utf8_lossy(&bytes).into_owned()));
         }
         let metadata = answer["metadata"].take();
-        Ok(Some(Secret { data, annotations: metadata["annotations"].clone(), labels: metadata["labels"].clone() }))
+        let owner = metadata["ownerReferences"][0]["uid"].as_str().map(str::to_owned);
+        Ok(Some(Secret {
+            owner,
+            data,
+            annotations: metadata["annotations"].clone(),
+            labels: metadata["labels"].clone(),
+        }))
     }
 
     /// Writes a Secret, in place of an older one.
@@ -135,8 +143,11 @@ impl Kubernetes {
                     return Ok(Some(response.json().await.context("the Kubernetes API's answer is no JSON")?));
                 }
                 Ok(response) if response.status() == StatusCode::NOT_FOUND => return Ok(None),
+                // Of two that apply the same at once, one has a conflict.
                 Ok(response)
-                    if response.status().is_server_error() || response.status() == StatusCode::TOO_MANY_REQUESTS =>
+                    if response.status().is_server_error()
+                        || response.status() == StatusCode::TOO_MANY_REQUESTS
+                        || (response.status() == StatusCode::CONFLICT && method == Method::PATCH) =>
                 {
                     self.log.again(format!("the Kubernetes API answers {}", response.status()));
                 }
@@ -173,5 +184,35 @@ fn or_none(status: StatusCode, answer: Result<Option<Value>>) -> Result<Option<V
     match answer {
         Err(error) if error.downcast_ref::<Refusal>().is_some_and(|refusal| refusal.status == status) => Ok(None),
         answer => answer,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::database::{
+        http::tests::{answering, runs},
+        log::LogFormat,
+    };
+
+    fn cluster(base: String) -> Kubernetes {
+        let log = Log::new(LogFormat::Text, "test", "");
+        let client = super::super::http::client().unwrap();
+        Kubernetes { client, base, token: "t".into(), log }
+    }
+
+    #[test]
+    fn a_conflict_is_no_end_of_writing_a_secret() {
+        let (base, asked) = answering(&[(409, "{}"), (201, "{}")]);
+        let secret = Secret { owner: None, data: Vec::new(), annotations: json!({}), labels: json!({}) };
+        runs(cluster(base).write_secret("shop-pr-7", "main", &secret)).unwrap();
+        assert_eq!(asked.join().unwrap().len(), 2);
+    }
+
+    #[test]
+    fn a_secret_says_what_it_belongs_to() {
+        let (base, _) = answering(&[(200, r#"{"metadata":{"ownerReferences":[{"uid":"u-1"}]}}"#)]);
+        let secret = runs(cluster(base).secret("shop-pr-7", "main-app")).unwrap().unwrap();
+        assert_eq!(secret.owner.as_deref(), Some("u-1"));
     }
 }

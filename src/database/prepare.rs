@@ -10,6 +10,7 @@ use rustls::pki_types::{PrivateKeyDer, pem::PemObject as _};
 use super::{
     attestation::{Envelope, EnvelopeSignature, Statement},
     engine::Engine,
+    failure::refuse,
     log::Log,
     scan, schema,
     session::Marker,
@@ -27,6 +28,12 @@ pub async fn prepare(
     // A key that cannot be read should not leave a half prepared baseline.
     let key = key.map(read_key).transpose()?;
     let mut session = engine.open_baseline().await?;
+    if !session.runs().await?.is_empty() {
+        refuse!(
+            "the baseline `{}` has the records of a branch that it was made from: in it, `DROP SCHEMA dayfly_branch CASCADE` (MySQL: `DROP TABLE _dayfly_runs`), then call this again",
+            baseline.name
+        );
+    }
     let columns = session.columns().await?;
     let digest = schema::digest(&columns);
     log.info(format!("{} columns, schema digest sha256:{digest}", columns.len()));

@@ -33,14 +33,15 @@ pub async fn provision(spec: &Spec<'_>, engine: &dyn Engine, credentials: &Crede
     check::claim(&spec.baseline)?;
     let mut before = credentials.read(spec, Audience::Steps).await?;
     let mut branch = match engine.find(spec).await? {
-        Some(branch) if branch.is_complete && branch.mark.baseline == spec.baseline.entry.subject() => {
-            log.info(format!("the branch `{}` is there", branch.name));
-            branch
-        }
-        Some(branch) if branch.is_complete => {
+        // A half made one too: to complete it would be to take the other baseline's data.
+        Some(branch) if branch.mark.baseline != spec.baseline.entry.subject() => {
             log.info(format!("the branch `{}` was made from {}: it is made anew", branch.name, branch.mark.baseline));
             engine.destroy(&branch).await?;
             engine.create(spec).await?
+        }
+        Some(branch) if branch.is_complete => {
+            log.info(format!("the branch `{}` is there", branch.name));
+            branch
         }
         _ => engine.create(spec).await?,
     };
@@ -85,7 +86,8 @@ pub async fn provision(spec: &Spec<'_>, engine: &dyn Engine, credentials: &Crede
 
 /// Makes sure that the branch was looked at before anybody gets its credentials.
 async fn checked(session: &mut dyn Session, spec: &Spec<'_>, branch: &Branch, log: &Log) -> Result<()> {
-    if session.runs().await?.iter().any(|run| run.step == CHECKED) {
+    // Another branch's record is one that came with the data.
+    if session.runs().await?.iter().any(|run| run.step == CHECKED && run.input == branch.id) {
         return Ok(());
     }
     check::fresh_branch(session, &spec.baseline, log).await?;
@@ -199,4 +201,159 @@ pub async fn destroy(spec: &Spec<'_>, engine: &dyn Engine, credentials: Option<&
         credentials.remove(spec).await?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{cell::RefCell, time::SystemTime};
+
+    use anyhow::bail;
+    use async_trait::async_trait;
+
+    use super::*;
+    use crate::database::{
+        connection::ConnectionUrl,
+        log::LogFormat,
+        mark::Mark,
+        session::{Column, Marker},
+        spec,
+    };
+
+    fn log() -> Log {
+        Log::new(LogFormat::Text, "test", "")
+    }
+
+    fn branch(baseline: &str, is_complete: bool) -> Branch {
+        let mark = Mark { baseline: baseline.into(), ..Mark::new(&spec::example()) };
+        Branch { id: "7".into(), name: "main".into(), mark, expires: None, cost: None, is_complete }
+    }
+
+    /// A provider that has one branch, makes no other, and writes down what it is asked for.
+    struct Noted {
+        branch: Branch,
+        asked: RefCell<Vec<&'static str>>,
+    }
+
+    #[async_trait(?Send)]
+    impl Engine for Noted {
+        async fn list(&self) -> Result<Vec<Branch>> {
+            Ok(vec![self.branch.clone()])
+        }
+
+        async fn create(&self, _: &Spec<'_>) -> Result<Branch> {
+            self.asked.borrow_mut().push("create");
+            bail!("no")
+        }
+
+        async fn login(&self, _: &Spec<'_>, _: &Branch) -> Result<ConnectionUrl> {
+            self.asked.borrow_mut().push("login");
+            bail!("no")
+        }
+
+        async fn renew(&self, _: &Branch, _: SystemTime) -> Result<()> {
+            bail!("no")
+        }
+
+        async fn destroy(&self, _: &Branch) -> Result<()> {
+            self.asked.borrow_mut().push("destroy");
+            Ok(())
+        }
+
+        async fn open_baseline(&self) -> Result<Box<dyn Session>> {
+            bail!("no")
+        }
+
+        async fn freeze_baseline(&self) -> Result<()> {
+            bail!("no")
+        }
+    }
+
+    #[test]
+    fn a_branch_of_another_baseline_is_never_completed() {
+        let file = std::env::temp_dir().join(format!("dayfly-provision-{}.env", std::process::id()));
+        let credentials = Credentials::open_to_write(Some(&file), &log()).unwrap();
+        let spec = spec::example();
+        let here = spec.baseline.entry.subject();
+        for (baseline, is_complete, expected) in [
+            (&*here, true, &["login"][..]),
+            (&*here, false, &["create"]),
+            ("postgres/other", true, &["destroy", "create"]),
+            ("postgres/other", false, &["destroy", "create"]),
+        ] {
+            let engine = Noted { branch: branch(baseline, is_complete), asked: RefCell::default() };
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+            assert!(runtime.block_on(provision(&spec, &engine, &credentials, &log())).is_err());
+            assert_eq!(*engine.asked.borrow(), expected, "{baseline} {is_complete}");
+        }
+    }
+
+    /// A database without columns, and its records.
+    #[derive(Default)]
+    struct Noting {
+        runs: Vec<Run>,
+        looked: usize,
+    }
+
+    #[async_trait(?Send)]
+    impl Session for Noting {
+        async fn marker(&mut self) -> Result<Option<Marker>> {
+            bail!("no")
+        }
+
+        async fn set_marker(&mut self, _: &Marker) -> Result<()> {
+            bail!("no")
+        }
+
+        async fn columns(&mut self) -> Result<Vec<Column>> {
+            self.looked += 1;
+            Ok(Vec::new())
+        }
+
+        async fn has_rows(&mut self, _: &str, _: &str) -> Result<bool> {
+            bail!("no")
+        }
+
+        async fn sample(&mut self, _: &[&Column], _: u32) -> Result<Vec<Vec<Option<String>>>> {
+            bail!("no")
+        }
+
+        async fn prepare_records(&mut self) -> Result<()> {
+            Ok(())
+        }
+
+        async fn runs(&mut self) -> Result<Vec<Run>> {
+            Ok(self.runs.clone())
+        }
+
+        async fn record(&mut self, run: &Run) -> Result<()> {
+            self.runs.retain(|other| other.step != run.step);
+            self.runs.push(run.clone());
+            Ok(())
+        }
+
+        async fn try_lock(&mut self, _: &str) -> Result<bool> {
+            bail!("no")
+        }
+
+        async fn end_others(&mut self) -> Result<()> {
+            bail!("no")
+        }
+
+        async fn settle(&mut self, _: &Log) -> Result<()> {
+            bail!("no")
+        }
+    }
+
+    #[test]
+    fn a_record_that_came_with_the_data_is_not_this_branchs() {
+        let spec = spec::example();
+        let branch = branch("postgres/shop_baseline", true);
+        let run = Run { step: CHECKED.into(), input: "6".into(), state: State::Done, command: Vec::new() };
+        let mut session = Noting { runs: vec![run], looked: 0 };
+        for _ in 0..2 {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+            runtime.block_on(checked(&mut session, &spec, &branch, &log())).unwrap();
+            assert_eq!((session.looked, &*session.runs[0].input), (1, "7"));
+        }
+    }
 }

@@ -4,7 +4,8 @@ use anyhow::{Context as _, Result};
 
 use super::{
     credentials::{Audience, Credentials, Written},
-    engine::Engine,
+    engine::{Engine, cnpg},
+    failure::refuse,
     log::Log,
     session,
     spec::Spec,
@@ -14,6 +15,11 @@ use super::{
 /// Makes the login's password anew, replaces it wherever it was published, and ends the sessions of the old one. Pods that run
 /// have the old password until they start again.
 pub async fn rotate(spec: &Spec<'_>, engine: &dyn Engine, credentials: &Credentials, log: &Log) -> Result<()> {
+    if let Some(by_hand) = cnpg::by_hand(spec) {
+        refuse!(
+            "the operator made this login, and dayfly gives it no other password. Cluster and login anew: {by_hand}"
+        );
+    }
     let Some(branch) = engine.find(spec).await?.filter(|branch| branch.is_complete) else { return Ok(()) };
     let is_published = credentials.read(spec, Audience::Workload).await?.is_some();
     let before = credentials.read(spec, Audience::Steps).await?.filter(|before| before.branch == branch.id);
@@ -26,4 +32,26 @@ pub async fn rotate(spec: &Spec<'_>, engine: &dyn Engine, credentials: &Credenti
     log.info("the login has a new password");
     let mut session = session::open(&url, log).await?;
     session.end_others().await.context("the old password is of no use any more, but its sessions are still open")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::database::{failure::Refused, log::LogFormat, spec};
+
+    #[test]
+    fn a_login_of_the_operators_is_not_said_to_be_rotated() {
+        let mut spec = spec::example();
+        let json = r#"{"provider":"cnpg","database":"shop","synthetic":{"by":"seeds"}}"#;
+        spec.baseline.entry = std::borrow::Cow::Owned(serde_json::from_str(json).unwrap());
+        spec.names.server = Some("main".into());
+        let log = Log::new(LogFormat::Text, "test", "");
+        let engine = cnpg::Cnpg::new("shop", Some("shop"), &log).unwrap();
+        let file = std::env::temp_dir().join(format!("dayfly-rotate-{}.env", std::process::id()));
+        let credentials = Credentials::open_to_write(Some(&file), &log).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let error = runtime.block_on(rotate(&spec, &engine, &credentials, &log)).unwrap_err();
+        assert!(error.is::<Refused>(), "{error:#}");
+        assert!(error.to_string().contains("`kubectl -n shop-pr-7 delete cluster main`"), "{error:#}");
+    }
 }

@@ -29,7 +29,14 @@ mod tests {
     use super::*;
 
     fn column(table: &str, name: &str, kind: &str) -> Column {
-        Column { schema: "public".into(), table: table.into(), name: name.into(), kind: kind.into(), is_text: true }
+        Column {
+            schema: "public".into(),
+            table: table.into(),
+            name: name.into(),
+            kind: kind.into(),
+            is_text: true,
+            is_plain: false,
+        }
     }
 
     #[test]

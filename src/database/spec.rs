@@ -133,6 +133,10 @@ impl Provider {
 #[cfg(feature = "in-cluster")]
 pub const LOCAL: &str = "dayfly:local:"; // no policy is called so: rules::policy_name
 
+/// What its environment begins with, unless somebody says another.
+#[cfg(feature = "in-cluster")]
+pub const LOCAL_ENVIRONMENT: &str = "local-";
+
 /// Seconds that such a branch lives unless somebody renews it.
 #[cfg(feature = "in-cluster")]
 pub const LOCAL_LEASE: u64 = 7 * 86_400;

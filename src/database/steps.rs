@@ -172,6 +172,10 @@ async fn execute(run: &Run, spec: &Spec<'_>, url: &ConnectionUrl, log: &Log) -> 
     for key in engine::keys(&spec.baseline) {
         command.env_remove(key);
     }
+    // A shell may have those of other baselines too.
+    for (name, _) in std::env::vars_os().filter(|(name, _)| engine::is_key(&name.to_string_lossy())) {
+        command.env_remove(name);
+    }
     command.envs(environment(spec, url));
     let status = match command.status().await {
         Ok(status) => status,

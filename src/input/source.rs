@@ -38,6 +38,11 @@ impl Source {
         self.places().locate(pointer)
     }
 
+    /// What it says, whether or not that is right; nothing if it cannot be read.
+    pub fn value(&self) -> Value {
+        self.places().document().map(|node| to_value(node, scalar::core)).unwrap_or_default()
+    }
+
     /// For many places: a file with a thousand mistakes is not read a thousand times.
     pub fn places(&self) -> Places<'_> {
         Places { source: self, lines: OnceCell::new(), document: OnceCell::new(), last: Cell::default() }

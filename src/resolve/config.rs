@@ -124,6 +124,6 @@ pub(super) fn hash(config: &Value) -> String {
 }
 
 /// A name as an environment variable has it.
-fn variable(name: &str) -> String {
+pub(super) fn variable(name: &str) -> String {
     name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect()
 }

@@ -1,6 +1,11 @@
 //! Who set what: the record behind `explain`.
 
-use crate::finding::InputFile;
+use crate::{
+    emit,
+    finding::{Finding, InputFile, Subject},
+    rules::trust::WITHHELD,
+    value::{Value, is_below},
+};
 
 /// Where a value came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +36,35 @@ pub struct Decision {
     pub reason: String,
 }
 
+impl Decision {
+    /// One that was granted as it was asked for, or that nobody was asked about.
+    pub fn new(
+        field: impl Into<String>,
+        origin: Origin,
+        granted: impl Into<String>,
+        reason: impl Into<String>,
+    ) -> Self {
+        let (field, granted, reason) = (field.into(), granted.into(), reason.into());
+        Self { field, origin, asked: None, granted, rule: None, reason }
+    }
+
+    /// Whether this was refused where it was asked for, or below.
+    pub fn is_refused_by(&self, finding: &Finding) -> bool {
+        let Subject::Input(file, pointer) = &finding.subject else { return false };
+        refuses(finding)
+            && match &self.origin {
+                Origin::Input(own, asked) => own == file && is_below(pointer, asked),
+                Origin::Parameter(name) => *file == InputFile::Parameters && pointer.strip_prefix('/') == Some(*name),
+                Origin::BuiltIn | Origin::Label(_) => false,
+            }
+    }
+}
+
+/// Whether what a finding is about is not granted at all.
+pub fn refuses(finding: &Finding) -> bool {
+    finding.is_error() || *finding.rule == WITHHELD
+}
+
 /// All decisions, in the order in which they were made; nobody records any unless somebody asks.
 #[derive(Debug, Default)]
 pub struct Decisions {
@@ -43,11 +77,22 @@ impl Decisions {
         Self { made: Vec::new(), recording }
     }
 
+    /// Whether anybody will ask.
+    pub fn is_recording(&self) -> bool {
+        self.recording
+    }
+
     /// Records what `decide` says, if anybody will ask.
     pub fn record(&mut self, decide: impl FnOnce() -> Decision) {
         if self.recording {
             self.made.push(decide());
         }
+    }
+
+    /// These and more.
+    #[must_use]
+    pub fn with(&self, more: Vec<Decision>) -> Self {
+        Self { made: [self.made.clone(), more].concat(), recording: self.recording }
     }
 
     /// The decisions about a field, and about what is in it.
@@ -68,4 +113,17 @@ impl Decisions {
 
 fn is_inside(outer: &str, inner: &str) -> bool {
     inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
+/// A value as `explain` shows it.
+pub fn shown(value: &Value) -> String {
+    match value {
+        Value::Null => "nothing".into(),
+        Value::String(text) => text.to_string(),
+        other => {
+            let mut compact = Vec::new();
+            emit::json::compact(other, &mut compact);
+            String::from_utf8_lossy(&compact).into_owned()
+        }
+    }
 }

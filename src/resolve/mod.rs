@@ -8,6 +8,7 @@ pub mod decision;
 pub mod environment;
 pub mod names;
 mod network;
+mod origins;
 mod pull_request;
 mod routes;
 mod secrets;
@@ -62,6 +63,7 @@ pub fn resolve(inputs: Inputs<'_>, record: bool) -> Resolution {
         decisions: Decisions::recording(record),
     };
     let environment = resolver.environment(pr);
+    resolver.origins(&environment);
     let Resolver { findings, decisions, .. } = resolver;
     let trusted_side_is_broken =
         findings.iter().any(|finding| finding.is_error() && finding.owner != Owner::PullRequest);

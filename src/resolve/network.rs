@@ -49,13 +49,16 @@ impl Resolver<'_> {
                 self.policy_finding(&rules::reference::UNKNOWN_REFERENCE, pointer, message);
                 continue;
             };
-            self.decisions.record(|| Decision {
-                field: format!("network.egress.{name}"),
-                origin: Origin::Input(InputFile::Policy, pointer),
-                asked: None,
-                granted: describe(destination),
-                rule: None,
-                reason: format!("defined in the guardrails, /spec/egress/{name}"),
+            self.decisions.record(|| {
+                let closed = is_only_a_name(destination) && guardrails.network.fqdn == Fqdn::Closed;
+                Decision {
+                    field: format!("network.egress.{name}"),
+                    origin: Origin::Input(InputFile::Policy, pointer),
+                    asked: closed.then(|| describe(destination)),
+                    granted: if closed { "nothing".into() } else { describe(destination) },
+                    rule: closed.then_some(rules::egress::EGRESS_CLOSED.code),
+                    reason: format!("defined in the guardrails, /spec/egress/{name}"),
+                }
             });
             self.destination(name, destination, &mut egress, &mut names);
         }
@@ -94,7 +97,7 @@ impl Resolver<'_> {
             self.report(&rules::egress::EGRESS_INCOMPLETE, InputFile::Guardrails, pointer, message);
             return;
         }
-        let only_a_name = destination.cidrs.is_empty() && destination.namespace.is_none();
+        let only_a_name = is_only_a_name(destination);
         match (&destination.fqdn, self.guardrails.network.fqdn) {
             (Some(_), Fqdn::Closed) if only_a_name => {
                 self.findings.push(rules::egress::closed(name, pointer));
@@ -145,6 +148,10 @@ impl Resolver<'_> {
         }
         peers
     }
+}
+
+fn is_only_a_name(destination: &Destination) -> bool {
+    destination.fqdn.is_some() && destination.cidrs.is_empty() && destination.namespace.is_none()
 }
 
 /// What a destination comes to in a `NetworkPolicy`.

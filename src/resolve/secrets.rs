@@ -3,7 +3,7 @@
 use crate::{
     finding::InputFile,
     input::guardrails::{Grant, Secrets, StoreProvider},
-    rules,
+    rules::{self, secret_prefix::SECRET_OUTSIDE_PREFIX, trust::WITHHELD},
     value::{Value, to_value},
 };
 
@@ -41,6 +41,7 @@ impl Resolver<'_> {
                 return (None, Vec::new());
             }
         };
+        let is_granted = grant == Grant::Full;
         let mut facts = Vec::with_capacity(policy.secrets.len());
         for (index, secret) in policy.secrets.iter().enumerate() {
             let mut data = Vec::with_capacity(secret.keys.len());
@@ -51,12 +52,17 @@ impl Resolver<'_> {
                 match rules::secret_prefix::below(&prefix, path) {
                     Ok(key) => {
                         self.decisions.record(|| Decision {
-                            field: format!("secrets.{}.{variable}", secret.name),
+                            field: format!("secrets.{}.data.{variable}", secret.name),
                             origin: Origin::Input(InputFile::Policy, pointer),
                             asked: Some(path.to_owned()),
-                            granted: key.clone(),
-                            rule: Some(rules::secret_prefix::SECRET_OUTSIDE_PREFIX.code),
-                            reason: "below the guardrails' prefix".into(),
+                            granted: if is_granted { key.clone() } else { "nothing".into() },
+                            rule: Some(if is_granted { &SECRET_OUTSIDE_PREFIX } else { &WITHHELD }.code),
+                            reason: if is_granted {
+                                "below the guardrails' prefix"
+                            } else {
+                                "trust decides who gets secrets"
+                            }
+                            .into(),
                         });
                         data.push(SecretDatum {
                             variable: variable.to_owned(),
@@ -65,7 +71,7 @@ impl Resolver<'_> {
                         });
                     }
                     Err(message) => {
-                        self.policy_finding(&rules::secret_prefix::SECRET_OUTSIDE_PREFIX, pointer, message);
+                        self.policy_finding(&SECRET_OUTSIDE_PREFIX, pointer, message);
                     }
                 }
             }
@@ -77,7 +83,7 @@ impl Resolver<'_> {
                 data,
             });
         }
-        if grant != Grant::Full {
+        if !is_granted {
             // A quarantined pull request gets nothing at all, and another finding says so.
             if grant == Grant::Restricted {
                 self.findings.push(rules::trust::withheld("secrets", "/spec/secrets"));

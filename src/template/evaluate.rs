@@ -14,6 +14,22 @@ pub struct Trace {
     pub objects: Vec<Vec<Place>>,
     current: Vec<Place>,
     pointer: String,
+    /// What each `$for` around this place has bound, and which field that is: `service` is `services.web`.
+    bound: Vec<(&'static str, String)>,
+}
+
+impl Trace {
+    /// The field of the Environment that a path leads to.
+    fn field(&self, mut names: impl Iterator<Item = &'static str>) -> String {
+        let first = names.next().unwrap_or_default();
+        let bound = self.bound.iter().rev().find(|(name, _)| *name == first);
+        let mut field = bound.map_or_else(|| first.to_owned(), |(_, field)| field.clone());
+        for name in names {
+            field.push('.');
+            field.push_str(name);
+        }
+        field
+    }
 }
 
 /// A filled-in scalar.
@@ -23,8 +39,8 @@ pub struct Place {
     pub pointer: String,
     /// The line of the template.
     pub line: u32,
-    /// What was looked up.
-    pub paths: Vec<String>,
+    /// What was looked up, as the template says it and as the Environment does: `service.image` is `services.web.image`.
+    pub paths: Vec<(String, String)>,
 }
 
 /// The objects that a template yields.
@@ -103,11 +119,15 @@ impl Evaluator<'_> {
             let Value::List(items) = scope.look_up(path.clone())? else {
                 return Err(format!("`{}` is no list", path.collect::<Vec<_>>().join(".")));
             };
-            for value in items {
+            for (index, value) in items.iter().enumerate() {
                 self.code.at = start;
+                self.bind(name, path.clone(), index, value);
                 let bound = Bound { name, value, outer: scope.bound() };
                 if let Some(value) = self.map(scope.with(&bound))? {
                     put(self, value);
+                }
+                if let Some(trace) = &mut self.trace {
+                    trace.bound.pop();
                 }
             }
         }
@@ -227,13 +247,28 @@ impl Evaluator<'_> {
         for _ in 0..code.number() {
             match code.character() {
                 b's' => drop(code.text()),
-                b'p' => paths.push(code.names().collect::<Vec<_>>().join(".")),
-                _ => paths.push(code.text().to_owned()),
+                b'p' => {
+                    let names = code.names();
+                    let field = self.trace.as_ref().map(|trace| trace.field(names.clone())).unwrap_or_default();
+                    paths.push((names.collect::<Vec<_>>().join("."), field));
+                }
+                _ => {
+                    let text = code.text().to_owned();
+                    paths.push((text.clone(), text));
+                }
             }
         }
         if let Some(trace) = &mut self.trace {
             trace.current.push(Place { pointer: trace.pointer.clone(), line, paths });
         }
+    }
+
+    /// Says which field the name of a `$for` stands for. Items are called as they call themselves.
+    fn bind(&mut self, name: &'static str, list: impl Iterator<Item = &'static str>, index: usize, item: &Value) {
+        let Some(trace) = &mut self.trace else { return };
+        let own = ["name", "variable"].into_iter().find_map(|key| item.str_at(&[key]));
+        let field = format!("{}.{}", trace.field(list), own.map_or_else(|| index.to_string(), str::to_owned));
+        trace.bound.push((name, field));
     }
 
     /// Goes down to a key; gives back what [`Self::leave`] needs.
@@ -257,7 +292,7 @@ impl Evaluator<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Template, evaluate};
+    use super::{Template, Trace, evaluate};
     use crate::{emit::json::compact, input::to_value, value::Value, yaml};
 
     fn value(text: &str) -> Value {
@@ -307,6 +342,25 @@ mod tests {
         ] {
             assert_eq!(shown(template, context), result, "{template}");
         }
+    }
+
+    #[test]
+    fn a_trace_knows_what_names_stand_for() {
+        let template = "$for: s in services\na: ${{ s.port }}\nb:\n  - {$for: s in s.folders, c: \"${{ s.path }}\"}\nd: ${{ s.name }}";
+        let template = Template::compile("test.yaml", template).expect("a template");
+        let context = value("services: [{name: web, port: 1, folders: [{path: /a}, {path: /b}]}]");
+        let mut trace = Trace::default();
+        evaluate(&template, &context, Some(&mut trace)).expect("objects");
+        let fields = |place: &super::Place| format!("{} {}", place.pointer, place.paths[0].1);
+        assert_eq!(
+            trace.objects[0].iter().map(fields).collect::<Vec<_>>(),
+            [
+                "/a services.web.port",
+                "/b/0/c services.web.folders.0.path",
+                "/b/1/c services.web.folders.1.path",
+                "/d services.web.name",
+            ]
+        );
     }
 
     #[test]

@@ -277,7 +277,12 @@ fn explain_says_who_set_a_place() {
         ),
         ("trust", ExitCode::Fine, "dayfly: the guardrails have no /spec/trust/trusted", "platform"),
         ("ttl.x", ExitCode::CannotRun, "did you mean `ttl`?", "there are"),
-        ("egress", ExitCode::CannotRun, "there are `application`, `databases`, ", "did you mean"),
+        (
+            "egress",
+            ExitCode::CannotRun,
+            "there are `application`, `config`, `configHash`, `databaseJobs`, `databases`, ",
+            "did you mean",
+        ),
     ] {
         let run = scratch.run("explain", &[what]);
         let text = format!("{}{}", run.out, run.err);

@@ -10,7 +10,7 @@ use insta::{assert_binary_snapshot, assert_snapshot, with_settings};
 use super::support::{dayfly_on, root};
 use crate::cli::{self, ExitCode};
 
-fn cases() -> Vec<String> {
+pub(super) fn cases() -> Vec<String> {
     let folders = fs::read_dir(root().join("testdata")).expect("testdata/");
     let mut cases: Vec<String> = folders
         .map(|entry| entry.expect("a folder").path())

@@ -2,6 +2,7 @@
 
 mod calls;
 mod docs;
+mod explain;
 mod golden;
 mod hostile;
 mod properties;

@@ -32,8 +32,9 @@ impl Cnpg {
         Ok(Self { baseline: baseline.to_owned(), database, log: log.clone() })
     }
 
-    /// The operator's own credentials of the application, once it has made them.
-    async fn url(&self, spec: &Spec<'_>) -> Result<Option<ConnectionUrl>> {
+    /// The operator's own credentials of the application, once it has made them, and whose they are: the cluster's, whatever
+    /// becomes of its password.
+    async fn found(&self, spec: &Spec<'_>) -> Result<Option<(ConnectionUrl, String)>> {
         let Some(name) = &spec.names.server_secret else {
             refuse!("the spec names no cluster: this database is one of a rendered preview");
         };
@@ -42,14 +43,16 @@ impl Cnpg {
         };
         let uri = secret.data.iter().find(|(key, _)| key == "uri");
         let (_, uri) = uri.with_context(|| format!("the Secret `{name}` has no `uri`"))?;
-        ConnectionUrl::parse(uri, &format!("`uri` of the Secret `{name}`")).map(Some)
+        let url = ConnectionUrl::parse(uri, &format!("`uri` of the Secret `{name}`"))?;
+        let cluster = secret.owner.unwrap_or_else(|| names::hash(&[url.reveal()]));
+        Ok(Some((url, cluster)))
     }
 }
 
-/// A cluster that was made anew has another password, and so is another branch.
-fn branch(spec: &Spec<'_>, url: &ConnectionUrl) -> Branch {
+/// A cluster that was made anew is another branch.
+fn branch(spec: &Spec<'_>, (url, cluster): (ConnectionUrl, String)) -> Branch {
     Branch {
-        id: names::hash(&[url.reveal()]),
+        id: cluster,
         name: url.host().to_owned(),
         mark: Mark::new(spec),
         expires: None,
@@ -72,14 +75,14 @@ impl Engine for Cnpg {
     }
 
     async fn find(&self, spec: &Spec<'_>) -> Result<Option<Branch>> {
-        Ok(self.url(spec).await?.map(|url| branch(spec, &url)))
+        Ok(self.found(spec).await?.map(|found| branch(spec, found)))
     }
 
     async fn create(&self, spec: &Spec<'_>) -> Result<Branch> {
         let mut pauses = Pauses::long();
         loop {
-            if let Some(url) = self.url(spec).await? {
-                return Ok(branch(spec, &url));
+            if let Some(found) = self.found(spec).await? {
+                return Ok(branch(spec, found));
             }
             let server = spec.names.server.as_deref().unwrap_or_default();
             self.log.doing(format!("waiting for the operator to make the Cluster `{server}`: `kubectl describe` it"));
@@ -88,7 +91,7 @@ impl Engine for Cnpg {
     }
 
     async fn login(&self, spec: &Spec<'_>, _: &Branch) -> Result<ConnectionUrl> {
-        self.url(spec).await?.context("the cluster's Secret is gone")
+        Ok(self.found(spec).await?.context("the cluster's Secret is gone")?.0)
     }
 
     async fn reset(&self, spec: &Spec<'_>, _: &Branch) -> Result<Branch> {

@@ -15,11 +15,13 @@ use std::time::SystemTime;
 
 use anyhow::{Context as _, Result};
 use async_trait::async_trait;
+use reqwest::StatusCode;
 
 // What every engine is made of.
 use super::{
     connection::ConnectionUrl,
     failure::refuse,
+    http,
     log::Log,
     mark::Mark,
     retry::Pauses,
@@ -157,6 +159,29 @@ pub fn keys(baseline: &BaselineSpec<'_>) -> Vec<String> {
     }
 }
 
+/// Whether a variable is some baseline's key, and nobody else's: AWS's are for all that a team does there, so they are
+/// [`keys`] of a cluster at Aurora only.
+pub fn is_key(name: &str) -> bool {
+    let single = [crunchy_bridge::KEY, supabase::TOKEN, dblab::TOKEN, neon::KEY];
+    single.contains(&name) || planetscale::KEYS.contains(&name) || name.starts_with(ADMIN_URL)
+}
+
+/// An error, with what to do about it where a provider refuses the baseline's key.
+pub fn with_key(baseline: &BaselineSpec<'_>, error: anyhow::Error) -> anyhow::Error {
+    let refused = [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN];
+    if !http::status(&error).is_some_and(|status| refused.contains(&status)) {
+        return error;
+    }
+    let mut keys = keys(baseline);
+    keys.retain(|name| !name.starts_with(ADMIN_URL));
+    let provider = baseline.entry.provider.name();
+    error.context(format!(
+        "{provider} does not take what {} has for the baseline `{}`: set a key with the rights that docs/databases/{provider}.md lists",
+        keys.join(" and "),
+        baseline.name
+    ))
+}
+
 const ADMIN_URL: &str = "DAYFLY_DATABASE_ADMIN_URL";
 
 /// A baseline on a second server has a variable of its own: `DAYFLY_DATABASE_ADMIN_URL_STOREFRONT`.
@@ -201,6 +226,36 @@ pub fn variable(name: &str) -> Option<String> {
 mod tests {
     use super::*;
     use crate::database::log::LogFormat;
+
+    #[test]
+    fn a_shells_keys_are_known_by_their_names() {
+        for name in
+            ["DAYFLY_DATABASE_ADMIN_URL", "DAYFLY_DATABASE_ADMIN_URL_CRM", "NEON_API_KEY", "SUPABASE_ACCESS_TOKEN"]
+        {
+            assert!(is_key(name), "{name}");
+        }
+        assert!(planetscale::KEYS.iter().chain(&[crunchy_bridge::KEY, dblab::TOKEN]).all(|name| is_key(name)));
+        for name in ["DATABASE_URL", "PATH", "AWS_ACCESS_KEY_ID"] {
+            assert!(!is_key(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_refused_key_is_named() {
+        let json = r#"{"name":"shop","provider":"neon","project":"p","parent":"br-1","synthetic":{"by":"seeds"}}"#;
+        let baseline: BaselineSpec<'_> = serde_json::from_str(json).unwrap();
+        let answer = |status| {
+            let (method, path) = (reqwest::Method::GET, "/projects/p".to_owned());
+            http::ApiError { method, path, status, code: String::new(), message: String::new() }.into()
+        };
+        let said = |status| format!("{:#}", with_key(&baseline, answer(status)));
+        for status in [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN] {
+            let said = said(status);
+            assert!(said.starts_with("neon does not take what NEON_API_KEY has for the baseline `shop`: "), "{said}");
+            assert!(said.contains("docs/databases/neon.md") && said.contains("GET /projects/p answers"), "{said}");
+        }
+        assert!(said(StatusCode::NOT_FOUND).starts_with("GET "));
+    }
 
     #[test]
     fn what_a_baseline_lacks_names_it() {

@@ -36,6 +36,8 @@ pub struct Column {
     pub kind: String,
     /// Whether it holds text that people read.
     pub is_text: bool,
+    /// Whether it can hold nothing else than numbers, moments, yes or no, UUIDs, or one of a few words that its type lists.
+    pub is_plain: bool,
 }
 
 /// A table's name for people.

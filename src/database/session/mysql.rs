@@ -21,6 +21,10 @@ const BASELINE: &str = "_dayfly_baseline";
 const RUNS: &str = "_dayfly_runs";
 const OURS: &str = "_dayfly_";
 
+/// Types of numbers and moments, and of words that the type lists; `…int` too.
+const PLAIN: [&str; 10] =
+    ["decimal", "float", "double", "date", "datetime", "timestamp", "time", "year", "enum", "uuid"];
+
 /// Rows among which a sample is spread: all of a smaller table, the first of a larger one.
 const SPREAD: f64 = 1_000_000.0;
 
@@ -192,6 +196,7 @@ impl Session for MysqlSession {
                 name: name.clone(),
                 kind: kind.clone(),
                 is_text,
+                is_plain: base.ends_with("int") || PLAIN.contains(&&*base),
             });
         }
         Ok(columns)

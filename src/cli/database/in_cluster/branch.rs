@@ -123,7 +123,8 @@ fn on_branch(
     };
     let log = Log::new(args.log, command, &spec.environment);
     let deadline = spec.deadline_seconds;
-    Ok(finish(within(deadline, &log, work(&spec, &log)), &log))
+    let result = within(deadline, &log, work(&spec, &log));
+    Ok(finish(result.map_err(|error| engine::with_key(&spec.baseline, error)), &log))
 }
 
 pub(super) fn step(step: Step, args: &StepArgs, colour: Colour, err: &mut dyn Write) -> Result<ExitCode> {
@@ -164,7 +165,7 @@ fn environment(asked: Option<&str>) -> Result<String> {
         (name.to_owned(), "`--environment` is")
     } else {
         let user = std::env::var("USER").unwrap_or_else(|_| "somebody".into());
-        (format!("local-{user}"), "without `--environment NAME` the branch is for")
+        (format!("{}{user}", spec::LOCAL_ENVIRONMENT), "without `--environment NAME` the branch is for")
     };
     if DnsLabel::parse(&name).is_err() {
         bail!("{from} `{}`, which is no DNS label: write {}", visible(&name), DnsLabel::EXPECTED);

@@ -216,7 +216,7 @@ pub(super) fn prepare_baseline(
         out.flush()?;
         Ok(())
     });
-    Ok(finish(result, &log))
+    Ok(finish(result.map_err(|error| engine::with_key(&baseline, error)), &log))
 }
 
 /// What a sanitized baseline that was prepared without a key is good for.

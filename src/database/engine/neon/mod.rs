@@ -173,13 +173,13 @@ impl Neon {
         } else {
             ("branches", "")
         };
-        crate::database::failure::Refused(format!(
+        // When there is room, the same call goes well.
+        anyhow::anyhow!(
             "the Neon project `{}` takes no more {which} ({code}): it has {}, {} of them dayfly's{oldest}. `dayfly db sweep --apply` removes those whose preview is gone; others, or a larger plan, are for the project's owner{more}",
             self.project,
             rows.len(),
             ours.len(),
-        ))
-        .into()
+        )
     }
 
     /// Removes a branch for good, with its endpoint and every session.

@@ -11,7 +11,7 @@ use crate::{
         connection::ConnectionUrl,
         http::{is_ambiguous, status},
         retry::Pauses,
-        spec::Spec,
+        spec::{LOCAL, LOCAL_ENVIRONMENT, Spec},
     },
     resolve,
 };
@@ -39,10 +39,24 @@ impl Credential {
 /// The beginning of a credential's name, by its owner, and all of it: hashes, since nothing says which characters a name may
 /// have.
 pub(super) fn names(spec: &Spec<'_>, subject: &str) -> (String, String) {
-    let owner = resolve::names::hash(&[&spec.owner, &spec.environment, &spec.database]);
-    let beginning = format!("{PREFIX}{owner}-");
+    let beginning = beginning(&spec.owner, &spec.environment, &spec.database);
     let name = format!("{beginning}{}", resolve::names::hash(&[subject]));
     (beginning, name)
+}
+
+fn beginning(owner: &str, environment: &str, database: &str) -> String {
+    format!("{PREFIX}{}-", resolve::names::hash(&[owner, environment, database]))
+}
+
+/// Whose a branch is. A hash tells no policy, but whether it is one that is known: that of a branch of somebody's own. Before
+/// there is a login, the environment's name is all there is.
+pub(super) fn owner(environment: &str, database: &str, credential: Option<&Credential>) -> String {
+    let local = format!("{LOCAL}{environment}");
+    let is_local = match credential {
+        Some(credential) => credential.name.starts_with(&beginning(&local, environment, database)),
+        None => environment.starts_with(LOCAL_ENVIRONMENT),
+    };
+    if is_local { local } else { format!("dayfly:?:{environment}") }
 }
 
 impl Kind {
@@ -150,5 +164,36 @@ impl PlanetScale {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::database::spec::{self, BaselineSpec};
+
+    #[test]
+    fn a_branch_of_somebodys_own_is_known_by_its_login_or_its_environment() {
+        let json = r#"{"provider":"planetscale","synthetic":{"by":"seeds"}}"#;
+        let entry = std::borrow::Cow::Owned(serde_json::from_str(json).unwrap());
+        let baseline = BaselineSpec { name: "shop".into(), entry };
+        let credential = |spec: &Spec<'_>| Credential {
+            id: "1".into(),
+            name: names(spec, "planetscale/acme/shop/main").1,
+            expires_at: None,
+            username: "u".into(),
+        };
+        for environment in ["local-ada", "ada"] {
+            let spec = spec::local(&baseline, environment, 9);
+            assert_eq!(owner(environment, "shop", Some(&credential(&spec))), spec.owner);
+        }
+        assert_eq!(owner("local-ada", "shop", None), "dayfly:local:local-ada");
+        // A policy's, whatever it is called.
+        for environment in ["shop-pr-7", "local-shop-pr-7"] {
+            let owned = format!("dayfly:shop:{environment}");
+            let spec = Spec { owner: owned.into(), ..spec::local(&baseline, environment, 9) };
+            assert_eq!(owner(environment, "shop", Some(&credential(&spec))), format!("dayfly:?:{environment}"));
+        }
+        assert_eq!(owner("shop-pr-7", "shop", None), "dayfly:?:shop-pr-7");
     }
 }

@@ -19,7 +19,7 @@ use reqwest::StatusCode;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
-use self::credentials::{Credential, names};
+use self::credentials::{Credential, names, owner};
 use super::{Baseline, Branch, ConnectionUrl, Engine, Log, Mark, Pauses, Session, Spec, refuse};
 use crate::database::{
     http::{Api, api_error, is_ambiguous, status},
@@ -187,7 +187,8 @@ impl PlanetScale {
         let ours: Vec<&str> = rows.iter().filter_map(|row| Some(parts(&row.name)?.0)).collect();
         let some =
             if ours.is_empty() { String::new() } else { format!(" ({}, …)", ours[..ours.len().min(3)].join(", ")) };
-        crate::database::failure::Refused(format!(
+        // When there is room, the same call goes well.
+        anyhow::anyhow!(
             "PlanetScale makes no branch of `{}` ({}): the database `{}/{}` has {} branches, {} of them dayfly's{some}. If that is too many, `dayfly db sweep --apply` removes those whose preview is gone; others, or a larger plan, are for the organization's owner",
             self.parent,
             answer.message,
@@ -195,8 +196,7 @@ impl PlanetScale {
             self.database,
             rows.len(),
             ours.len(),
-        ))
-        .into()
+        )
     }
 }
 
@@ -239,11 +239,12 @@ impl Engine for PlanetScale {
             let Some((environment, database)) = parts(&row.name) else { continue };
             let credentials = self.credentials(&row).await?;
             let ours = credentials.iter().find(|credential| credential.is_ours());
-            if ours.is_none() && !credentials.is_empty() {
+            // Half made: as `lookup` takes it, or anybody's.
+            if ours.is_none() && (!credentials.is_empty() || row.parent_branch.as_deref() != Some(&self.parent)) {
                 continue;
             }
             let mark = Mark {
-                owner: format!("dayfly:?:{environment}"),
+                owner: owner(environment, database, ours),
                 environment: environment.to_owned(),
                 database: database.to_owned(),
                 baseline: format!("planetscale/{}/{}", self.organization, self.database),

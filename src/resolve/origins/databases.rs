@@ -1,0 +1,88 @@
+//! Who set what databases and their Jobs are.
+
+use crate::{resolve::Environment, value::Value};
+
+use super::{Origin, Resolver, Why, guardrails, policy};
+
+impl Resolver<'_> {
+    pub(super) fn databases_origins(&mut self, facts: &Value, environment: &Environment) {
+        let policy_spec = self.policy;
+        for (index, database) in policy_spec.databases.iter().enumerate() {
+            let index = index.to_string();
+            let field = format!("databases.{}", database.name);
+            let asked = self.origin_of(&format!("{field}.baseline"));
+            let granted = self.decisions.made.iter().find(|decision| decision.field == format!("{field}.baseline"));
+            let baseline = granted.map(|decision| decision.granted.clone()).unwrap_or_default();
+            let of = |key: &str| guardrails(&["baselines", &baseline, key]);
+            let own = environment
+                .databases
+                .iter()
+                .any(|facts| facts.name == *database.name && facts.jobs_namespace == environment.namespace);
+            let shared = |key: &str| job(key, own, &asked, &index);
+            self.below(&field, facts, |key| match key {
+                "name" => Some((policy(&["databases", &index, "name"]), "the Secret that the workload reads")),
+                "variable" if database.env.is_some() => {
+                    Some((policy(&["databases", &index, "env"]), "the variable with the URL"))
+                }
+                "variable" => Some((Origin::BuiltIn, "the variable with the URL, if the policy does not say")),
+                "migrate" => {
+                    Some((Origin::BuiltIn, "the Job of migrate and seed: its name holds a hash of what it runs"))
+                }
+                "directSecret" | "secrets" | "networkPolicy" | "server" | "serverSecret" => {
+                    Some((Origin::BuiltIn, "named after the database"))
+                }
+                "jobsNamespace" => shared("namespace"),
+                "embedded" => Some((of("provider"), "what kind of server the baseline has")),
+                "embeddedImage" => Some((of("image"), "the preview's own server")),
+                "endpoint" => Some((of("endpoint"), "where the branch is reached")),
+                "jobPeers" => Some((guardrails(&["operations", "apiServer"]), "what the Jobs reach")),
+                "ownAccount" => Some((Origin::BuiltIn, "the first database's Jobs bring it")),
+                _ => shared(key),
+            });
+            self.below(&format!("{field}.cluster"), facts, |key| match key {
+                "content" => Some((Origin::BuiltIn, "named after the preview and the database")),
+                "image" | "database" => Some((of(key), "the baseline's")),
+                _ => Some((guardrails(&["baselines", &baseline, "cluster", key]), "the baseline's")),
+            });
+            let steps = environment.databases.iter().filter(|facts| facts.name == *database.name);
+            for (step, place) in steps.flat_map(|facts| {
+                let first = facts.first_steps.iter().map(|step| (step, format!("firstSteps.{}", step.name)));
+                first.chain(facts.last_step.iter().map(|step| (step, "lastStep".to_owned())))
+            }) {
+                let of = |key: &str| policy(&["databases", &index, step.name, key]);
+                let its_name = policy(&["databases", &index, step.name]);
+                let program = "the team's own program";
+                self.say(format!("{field}.{place}.name"), its_name, step.name, program);
+                for place in [place.as_str(), step.name] {
+                    self.say(format!("{field}.{place}.image"), of("image"), &*step.image, program);
+                    self.say(format!("{field}.{place}.command"), of("command"), step.command.join(" "), program);
+                }
+            }
+            for found in environment.database_jobs.iter().filter(|job| job.database == *database.name) {
+                let own = found.namespace == environment.namespace;
+                self.below(&format!("databaseJobs.{}", found.name), facts, |key| job(key, own, &asked, &index));
+            }
+        }
+    }
+}
+
+/// What a database's Jobs have in common.
+fn job(key: &str, own: bool, asked: &Origin, index: &str) -> Option<Why> {
+    let operations = |key: &str| guardrails(&["operations", key]);
+    Some(match key {
+        "name" => (Origin::BuiltIn, "named after the preview, the database and the step, with a hash of its inputs"),
+        "namespace" if own => (guardrails(&["namespace"]), "the preview's: nobody else's key is needed"),
+        "database" => (policy(&["databases", index, "name"]), "whose Job it is"),
+        "namespace" | "image" | "serviceAccount" | "credentials" => {
+            (operations(key), "the operations', where all database Jobs are alike")
+        }
+        "activeDeadlineSeconds" => {
+            (operations("deadline"), "a command's deadline, twice: one that was killed runs again")
+        }
+        "spec" => (asked.clone(), "what the Jobs are told: the baseline, names and steps"),
+        "step" | "flags" | "annotations" | "ttlSeconds" => {
+            (Origin::BuiltIn, "which of the steps it is, and when it runs")
+        }
+        _ => return None,
+    })
+}

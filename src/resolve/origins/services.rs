@@ -1,0 +1,105 @@
+//! Who set what services and routes are.
+
+use crate::value::Value;
+
+use super::{Origin, Resolver, guardrails, policy};
+
+impl Resolver<'_> {
+    pub(super) fn services_origins(&mut self, facts: &Value, profile: &str) {
+        let policy_spec = self.policy;
+        for (index, service) in policy_spec.services.iter().enumerate() {
+            let index = index.to_string();
+            let of = |key: &str| policy(&["services", &index, key]);
+            let field = format!("services.{}", service.name);
+            let or_built_in = |is_said: bool, key: &str, said, unsaid| {
+                Some(if is_said { (of(key), said) } else { (Origin::BuiltIn, unsaid) })
+            };
+            self.below(&field, facts, |key| match key {
+                "name" => Some((of("name"), "what the service is called")),
+                "command" => {
+                    or_built_in(!service.command.is_empty(), key, "instead of the image's own", "the image has its own")
+                }
+                "args" => {
+                    or_built_in(!service.args.is_empty(), key, "instead of the image's own", "the image has its own")
+                }
+                "port" | "ports" => {
+                    or_built_in(service.port.is_some(), "port", "where it listens", "it has no port: nothing listens")
+                }
+                "httpCheck" | "tcpCheck" => or_built_in(
+                    service.health.is_some(),
+                    "health",
+                    "what probes ask for",
+                    "no `health`: that the port is open is enough",
+                ),
+                "replicas" => {
+                    or_built_in(service.replicas.is_some(), key, "as many Pods", "one Pod, if the policy does not say")
+                }
+                "resources" if service.resources.is_empty() => Some((
+                    guardrails(&["profiles", profile, "container"]),
+                    "not asked for: the LimitRange's, as limits always are",
+                )),
+                "runAsUser" => or_built_in(
+                    service.run_as_user.is_some(),
+                    key,
+                    "not root",
+                    "a user of no image, if the policy does not say",
+                ),
+                _ => None,
+            });
+            self.say(
+                format!("{field}.env.OTEL_SERVICE_NAME"),
+                of("name"),
+                &*service.name,
+                "what OpenTelemetry calls the service",
+            );
+            let folders = facts.get("services").map(Value::items).unwrap_or_default();
+            let folders = folders.iter().find(|facts| facts.str_at(&["name"]) == Some(&service.name));
+            let folders = folders.and_then(|facts| facts.get("writable")).map(Value::items).unwrap_or_default();
+            for folder in folders {
+                let text = |key| folder.str_at(&[key]).unwrap_or_default();
+                let asked = service.writable.iter().position(|path| **path == *text("path"));
+                let (origin, reason) = match asked {
+                    Some(at) => {
+                        (policy(&["services", &index, "writable", &at.to_string()]), "a folder that is written to")
+                    }
+                    None => (Origin::BuiltIn, "every service may write to `/tmp`"),
+                };
+                self.say(format!("{field}.writable.{}", text("name")), origin, text("path"), reason);
+            }
+        }
+    }
+
+    pub(super) fn routes_origins(&mut self, facts: &Value) {
+        let policy_spec = self.policy;
+        for (index, route) in policy_spec.routes.iter().enumerate() {
+            let index = index.to_string();
+            let of = |key: &str| policy(&["routes", &index, key]);
+            let host = self.origin_of(&format!("routes.{}.host", route.name));
+            let ingress = |key: &str| guardrails(&["ingress", key]);
+            let service = policy_spec.services.iter().position(|service| service.name == route.service);
+            self.below(&format!("routes.{}", route.name), facts, |key| {
+                Some(match key {
+                    "name" => (of("name"), "what the route is called"),
+                    "url" => (host.clone(), "the host and the path, by https"),
+                    "path" if route.path.is_some() => (of("path"), "the paths below it"),
+                    "path" => (Origin::BuiltIn, "all paths, if the policy does not say"),
+                    "service" => (of("service"), "where requests go"),
+                    "port" => match service.filter(|_| route.port.is_none()) {
+                        Some(at) => (policy(&["services", &at.to_string(), "port"]), "the service's"),
+                        None => (of("port"), "where requests go"),
+                    },
+                    "cidrs" | "oauth2Proxy" => {
+                        (guardrails(&["access", &route.access, key]), "what that access comes to")
+                    }
+                    "middlewares" | "annotations" | "traefikCidrs" | "traefikSso" | "envoyCidrs" => {
+                        (ingress("implementation"), "the access in this implementation's words")
+                    }
+                    "isHttpRoute" | "isIngress" => (ingress("kind"), "how a route is written"),
+                    "parents" => (ingress("gateway"), "where the route hangs"),
+                    "ownCertificate" | "certificate" => (ingress("tls"), "whose certificate it is"),
+                    _ => return None,
+                })
+            });
+        }
+    }
+}

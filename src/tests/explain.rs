@@ -1,0 +1,194 @@
+//! `explain`: who set what, also of what was refused.
+
+use std::collections::BTreeSet;
+
+use super::{
+    golden::cases,
+    scratch::{GUARDRAILS, PARAMETERS, POLICY, Scratch, of_case, parameters, renderer},
+    support::{dayfly_on, root},
+};
+use crate::{
+    cli::ExitCode,
+    finding::Owner,
+    input::{Policy, Source, read_typed},
+};
+
+/// Whatever the built-in templates fill in, somebody set: a field that nobody is named for has no record.
+#[test]
+fn every_field_has_somebody_who_set_it() {
+    let (mut known, mut unknown) = (BTreeSet::new(), BTreeSet::new());
+    for case in cases() {
+        let file = |name: &str| {
+            let own = root().join("testdata").join(&case).join(name).exists();
+            of_case(if own { &case } else { "storefront" }, name)
+        };
+        let policy = Source { name: POLICY.into(), text: of_case(&case, POLICY) };
+        if read_typed::<Policy>(&policy, Owner::Team).is_err() {
+            continue;
+        }
+        let set: serde_json::Value = serde_yaml::from_str(&file(PARAMETERS)).expect("YAML");
+        let rendered = renderer(&file(GUARDRAILS), &policy.text).render(&parameters(&set), true);
+        for trace in &rendered.traces {
+            for (path, field) in trace.places.iter().flat_map(|place| &place.paths) {
+                let is_known = !rendered.decisions.about(field).is_empty();
+                let to = if is_known { &mut known } else { &mut unknown };
+                to.insert(format!("${{{{ {path} }}}} ({field})"));
+            }
+        }
+    }
+    assert!(unknown.is_empty(), "nobody set: {unknown:#?}");
+    assert!(known.len() > 200, "{known:#?}");
+}
+
+fn check(case: &str, rows: &[(&str, &[&str], &str)]) {
+    for (what, said, unsaid) in rows {
+        let run = dayfly_on("explain", case, &[what]);
+        let text = format!("{}{}", run.out, run.err);
+        for said in *said {
+            assert!(text.contains(said), "{case}, {what}: not `{said}`:\n{text}");
+        }
+        assert!(unsaid.is_empty() || !text.contains(unsaid), "{case}, {what}: `{unsaid}`:\n{text}");
+    }
+}
+
+#[test]
+fn places_and_fields_know_who_set_them() {
+    check(
+        "storefront",
+        &[
+            (
+                "Deployment/web/spec/replicas",
+                &["services.web.replicas\n  granted    1", "set by     dayfly\n"],
+                "worker",
+            ),
+            ("Deployment/web/spec/template/spec/containers/0/ports", &["(/spec/services/0/port)"], "databases"),
+            ("ResourceQuota/preview/spec/hard/pods", &["(/spec/profiles/small/quota/pods)"], "requests.cpu"),
+            ("ResourceQuota/preview/spec/hard/services.nodeports", &["set by     dayfly\n"], "loadbalancers"),
+            (
+                "LimitRange/preview/spec/limits/0/default/cpu",
+                &["(/spec/profiles/small/container/default/cpu)"],
+                "memory",
+            ),
+            ("ConfigMap/preview/data/FLAG_NEW_CART", &["(/spec/flags/new-cart)"], "PREVIEW_URL"),
+            ("ConfigMap/preview/data/PREVIEW_HEAD_SHA", &["pull request, ", "(/head_sha)"], "team"),
+            ("Application/storefront-pr-128-app/spec/project", &["(/spec/applications/project)"], "repository"),
+            ("Application/storefront-pr-128-app/spec/source/repoURL", &["(/spec/applications/repository)"], "head_sha"),
+            ("NetworkPolicy/allow-egress-mail/spec/egress/0/ports/0/port", &["(/spec/egress/mail/port)"], "stripe"),
+            ("NetworkPolicy/allow-egress-mail", &["team, ", "(/spec/egress/1)"], "stripe"),
+            ("Middleware/web-access/spec/ipAllowList/sourceRange", &["(/spec/access/staff/cidrs)"], "proxy"),
+            (
+                "Namespace/storefront-pr-128/metadata/annotations/dayfly.dev~1ttl",
+                &["label `preview/ttl=72h`"],
+                "author",
+            ),
+            (
+                "Namespace/storefront-pr-128/metadata/labels/pod-security.kubernetes.io~1enforce",
+                &["from       the template: the same in every preview"],
+                "whoever wrote it",
+            ),
+            (
+                "Namespace/storefront-pr-128/metadata/labels/dayfly.dev~1team",
+                &["whoever wrote it", "labels.dayfly.dev/team\n  granted    payments", "(/spec/team)"],
+                "cost",
+            ),
+            ("ExternalSecret/stripe/spec/data/0/remoteRef/key", &["(/spec/secrets/0/keys/STRIPE_KEY)"], "refresh"),
+            ("team", &["policy.team\n  granted    payments", "(/spec/team)"], "costCenter"),
+            ("costCenter", &["(/spec/costCenter)"], "team "),
+            ("limits", &["limits.max.memory\n  granted    2Gi"], "quota"),
+            ("flags.new-cart", &["granted    on", "FLAG_NEW_CART"], "price"),
+            ("services.web.port", &["granted    8080"], "dayfly"),
+            ("services.worker.replicas", &["granted    1"], "team"),
+            ("databases.main.migrate", &["(/spec/databases/0/migrate/image)", "npx prisma migrate deploy"], "baseline"),
+            ("routes.web.url", &["granted    https://"], "access"),
+        ],
+    );
+    check(
+        "storefront-single",
+        &[("team", &["(/spec/team)"], ""), ("NetworkPolicy/allow-dns", &["network.dns.pods"], "")],
+    );
+}
+
+/// What was refused is not granted, and an object that is not rendered is not merely unknown.
+#[test]
+fn what_was_refused_is_not_granted() {
+    check(
+        "refused-decisions",
+        &[
+            (
+                "services.web.image",
+                &[
+                    "granted    nothing",
+                    "asked      docker.io/acme/storefront:latest",
+                    "rule       image-outside-registries: ",
+                    "image-mutable-tag",
+                ],
+                "granted    docker.io",
+            ),
+            (
+                "routes.api.host",
+                &["granted    nothing", "asked      api.acme.dev", "(/spec/routes/1/host)"],
+                "nobody else's",
+            ),
+            (
+                "profile",
+                &["granted    nothing", "asked      huge", "rule       unknown-profile: "],
+                "because    a size",
+            ),
+            ("ttl", &["granted    72h", "\nnothing is rendered: ", " errors, see `dayfly check`\n"], ""),
+            ("routes.api.access", &["granted    nothing", "asked      everyone"], "defined in"),
+            (
+                "Deployment/web",
+                &["there is no object `Deployment/web`: nothing is rendered: ", " errors, see `dayfly check`"],
+                "",
+            ),
+        ],
+    );
+    check("single-broken-policy", &[("Deployment/web", &["the pull request is quarantined: "], "nothing is rendered")]);
+    let run = dayfly_on("explain", "refused-decisions", &["Deployment/web"]);
+    assert_eq!(run.code, ExitCode::CannotRun);
+}
+
+/// A warning is enough to get nothing.
+#[test]
+fn what_is_withheld_is_not_granted() {
+    check(
+        "trust-unknown",
+        &[("secrets", &["granted    nothing", "rule       withheld: "], "below the guardrails' prefix")],
+    );
+    check(
+        "egress-closed",
+        &[(
+            "network.egress.stripe",
+            &["granted    nothing", "asked      api.stripe.com", "egress-closed: "],
+            "granted    api",
+        )],
+    );
+    let scratch = Scratch::new("storefront");
+    scratch.replace(GUARDRAILS, "      restricted: storefront-synthetic\n", "");
+    scratch.replace(PARAMETERS, "fork: false\n", "");
+    let run = scratch.run("explain", &["databases.main.baseline"]);
+    assert!(run.out.contains("granted    nothing\n  asked      storefront\n"), "{}{}", run.out, run.err);
+}
+
+/// In a quarantine nothing is asked for by anybody.
+#[test]
+fn a_quarantine_says_what_it_has() {
+    check(
+        "quarantine-fork",
+        &[(
+            "ResourceQuota/preview/spec/hard/pods",
+            &["value      \"0\"", "granted    0", "set by     dayfly\n"],
+            "small",
+        )],
+    );
+    let fields: &[(&str, &[&str], &str)] = &[
+        ("services.web.image", &["granted    nothing", "asked      ghcr.io/acme/storefront:"], "pinned"),
+        ("ttl", &["granted    "], "nothing"),
+        ("network.dns.ports", &["granted    [53]"], "nothing"),
+    ];
+    check("quarantine-fork", fields);
+    let scratch = Scratch::new("storefront");
+    scratch.replace(PARAMETERS, "fork: false", "fork: true");
+    let run = scratch.run("explain", &["ConfigMap/dayfly-findings/data/findings"]);
+    assert!(run.out.contains("quarantine.findings"), "{}{}", run.out, run.err);
+}
