@@ -36,6 +36,9 @@ pub fn printable(text: &str, longest: usize) -> Cow<'_, str> {
 /// characters, line and paragraph separators, byte-order marks, tags, non-characters.
 /// Source: Unicode TR 36 and CVE-2021-42574 ("Trojan Source").
 pub(crate) fn is_deceptive(c: char) -> bool {
+    if c.is_ascii() {
+        return c.is_ascii_control();
+    }
     c.is_control()
         || matches!(c,
             '\u{ad}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'

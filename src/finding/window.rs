@@ -5,21 +5,23 @@ use super::is_deceptive;
 /// What is left and right of a place, harmless for people's eyes, in at most `room` columns together; `…` stands where
 /// something was cut.
 pub(crate) fn window(left: &str, right: &str, room: usize) -> (String, String) {
-    let (before, after) = (needed(left, true, room), needed(right, false, room));
+    let (before, after) = (Side::of(left, true, room), Side::of(right, false, room));
     let half = room / 2;
-    let before = if before + after <= room || before <= half {
-        before
-    } else if after <= half {
-        room - after
+    let room_before = if before.columns + after.columns <= room || before.columns <= half {
+        before.columns
+    } else if after.columns <= half {
+        room - after.columns
     } else {
         half
     };
-    let (kept, is_whole) = fitting(left, true, before);
-    let mut start = String::from(if is_whole { "" } else { "…" });
-    push_harmless(&mut start, &left[left.len() - kept..]);
-    let (kept, is_whole) = fitting(right, false, room - before);
-    let mut end = String::new();
-    push_harmless(&mut end, &right[..kept]);
+    let (mut start, mut end) = (String::new(), String::new());
+    let (kept, is_whole) = before.fitting(room_before);
+    if !is_whole {
+        start.push('…');
+    }
+    before.push(&left[left.len() - kept..], &mut start);
+    let (kept, is_whole) = after.fitting(room - room_before);
+    after.push(&right[..kept], &mut end);
     if !is_whole {
         end.push('…');
     }
@@ -31,56 +33,68 @@ pub(crate) fn columns(text: &str) -> usize {
     text.chars().map(width).sum()
 }
 
-/// Columns that text takes, as far as it matters: no more than one beyond the room.
-fn needed(text: &str, from_end: bool, room: usize) -> usize {
-    plain(text, from_end, room).unwrap_or_else(|| {
-        let mut sum = 0;
-        each(text, from_end, |c| {
+/// What is on one side of the place.
+struct Side<'t> {
+    text: &'t str,
+    from_end: bool,
+    /// Columns that it takes, as far as it matters: no more than one beyond the room.
+    columns: usize,
+    /// Whether each of its characters is one byte and one column, as they nearly always are.
+    is_plain: bool,
+}
+
+impl<'t> Side<'t> {
+    fn of(text: &'t str, from_end: bool, room: usize) -> Self {
+        let bytes = text.as_bytes();
+        let length = bytes.len().min(room + 1);
+        let bytes = if from_end { &bytes[bytes.len() - length..] } else { &bytes[..length] };
+        let is_plain = bytes.iter().all(|byte| matches!(byte, b' '..=b'~'));
+        let mut side = Self { text, from_end, columns: length, is_plain };
+        if !is_plain {
+            let mut sum = 0;
+            side.each(|c| {
+                sum += width_shown(c);
+                sum <= room
+            });
+            side.columns = sum.min(room + 1);
+        }
+        side
+    }
+
+    /// How many bytes fit, with `…` if that is not all of it.
+    fn fitting(&self, room: usize) -> (usize, bool) {
+        if self.is_plain {
+            return if self.columns <= room { (self.columns, true) } else { (room.saturating_sub(1), false) };
+        }
+        let (mut sum, mut bytes, mut with_mark) = (0, 0, 0);
+        self.each(|c| {
             sum += width_shown(c);
+            if sum <= room {
+                bytes += c.len_utf8();
+            }
+            if sum < room {
+                with_mark = bytes;
+            }
             sum <= room
         });
-        sum.min(room + 1)
-    })
-}
-
-/// How many bytes of a text fit, with `…` if that is not all of it.
-fn fitting(text: &str, from_end: bool, room: usize) -> (usize, bool) {
-    if let Some(length) = plain(text, from_end, room) {
-        return if length <= room { (length, true) } else { (room.saturating_sub(1), false) };
+        if sum <= room { (bytes, true) } else { (with_mark, false) }
     }
-    let (mut sum, mut bytes, mut with_mark) = (0, 0, 0);
-    each(text, from_end, |c| {
-        sum += width_shown(c);
-        if sum <= room {
-            bytes += c.len_utf8();
+
+    /// Goes away from the place for as long as it is asked to.
+    fn each(&self, mut more: impl FnMut(char) -> bool) {
+        let _ = if self.from_end { self.text.chars().rev().all(&mut more) } else { self.text.chars().all(&mut more) };
+    }
+
+    fn push(&self, text: &str, out: &mut String) {
+        if self.is_plain {
+            return out.push_str(text);
         }
-        if sum < room {
-            with_mark = bytes;
-        }
-        sum <= room
-    });
-    if sum <= room { (bytes, true) } else { (with_mark, false) }
-}
-
-/// The length of what matters of a text, if all of it is one byte and one column a character: nearly always.
-fn plain(text: &str, from_end: bool, room: usize) -> Option<usize> {
-    let bytes = text.as_bytes();
-    let length = bytes.len().min(room + 1);
-    let bytes = if from_end { &bytes[bytes.len() - length..] } else { &bytes[..length] };
-    bytes.iter().all(|byte| matches!(byte, b' '..=b'~')).then_some(length)
-}
-
-/// Goes through a text for as long as it is asked to.
-fn each(text: &str, from_end: bool, mut more: impl FnMut(char) -> bool) {
-    let _ = if from_end { text.chars().rev().all(&mut more) } else { text.chars().all(&mut more) };
-}
-
-fn push_harmless(out: &mut String, text: &str) {
-    for c in text.chars() {
-        match c {
-            '\t' => out.push(' '),
-            c if is_deceptive(c) => out.extend(c.escape_unicode()),
-            c => out.push(c),
+        for c in text.chars() {
+            match c {
+                '\t' => out.push(' '),
+                c if is_deceptive(c) => out.extend(c.escape_unicode()),
+                c => out.push(c),
+            }
         }
     }
 }

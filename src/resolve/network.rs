@@ -36,19 +36,22 @@ impl Resolver<'_> {
         let dns = &guardrails.network.dns;
         let mut egress = Vec::new();
         let mut names = Vec::new();
+        let mut seen = Vec::new();
         for (index, name) in self.policy.egress.iter().enumerate() {
             let pointer = format!("/spec/egress/{index}");
-            if self.policy.egress[..index].contains(name) {
-                let message = format!("the egress `{name}` is there twice");
-                self.policy_finding(&rules::reference::DUPLICATE_NAME, pointer, message);
-                continue;
-            }
             let Some(destination) = guardrails.egress.get(name) else {
                 let hint = crate::finding::nearest(name, guardrails.egress.names());
                 let message = format!("the guardrails have no egress `{name}`{hint}");
                 self.policy_finding(&rules::reference::UNKNOWN_REFERENCE, pointer, message);
                 continue;
             };
+            // Only among those that there are: a policy may name thousands that there are not.
+            if seen.contains(&name) {
+                let message = format!("the egress `{name}` is there twice");
+                self.policy_finding(&rules::reference::DUPLICATE_NAME, pointer, message);
+                continue;
+            }
+            seen.push(name);
             self.decisions.record(|| {
                 let closed = is_only_a_name(destination) && guardrails.network.fqdn == Fqdn::Closed;
                 Decision {

@@ -166,7 +166,8 @@ impl<'a> Resolver<'a> {
             && let Err(message) = InterpolatedPath::check(&text)
         {
             let message = format!("{message}: expected {}", InterpolatedPath::EXPECTED);
-            self.policy_finding(&rules::input::INVALID_VALUE, pointer, message);
+            let owner = self.owner_of(path, InputFile::Policy);
+            self.policy_finding(&rules::input::INVALID_VALUE, pointer, message).owner = owner;
         }
         text
     }
