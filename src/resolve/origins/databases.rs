@@ -34,7 +34,7 @@ impl Resolver<'_> {
                 "jobsNamespace" => shared("namespace"),
                 "embedded" => Some((of("provider"), "what kind of server the baseline has")),
                 "embeddedImage" => Some((of("image"), "the preview's own server")),
-                "embeddedDump" => Some((of("dump"), "what fills the preview's own server")),
+                "embeddedDump" => Some((of("dump"), "the data that fills the preview's own server")),
                 "endpoint" => Some((of("endpoint"), "where the branch is reached")),
                 "jobPeers" => Some((guardrails(&["operations", "apiServer"]), "what the Jobs reach")),
                 "ownAccount" => Some((Origin::BuiltIn, "the first database's Jobs bring it")),

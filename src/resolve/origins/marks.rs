@@ -2,13 +2,14 @@
 
 use crate::{
     finding::InputFile,
+    resolve::config::{CHILD, LINK, PULL_REQUEST, RESERVED, variable},
     value::{Map, Value, push_segment},
 };
 
 use super::{Origin, Resolver, guardrails, policy, shown};
 
 /// The pull request's fields, and the parameters that they come from.
-const PULL_REQUEST: [(&str, &str); 15] = [
+const FIELDS: [(&str, &str); 15] = [
     ("number", "number"),
     ("headSha", "head_sha"),
     ("headShortSha", "head_sha"),
@@ -36,7 +37,7 @@ impl Resolver<'_> {
             _ => None,
         });
         self.below("pr", facts, |key| {
-            let (_, parameter) = PULL_REQUEST.iter().find(|(field, _)| *field == key)?;
+            let (_, parameter) = FIELDS.iter().find(|(field, _)| *field == key)?;
             Some((Origin::Parameter(parameter), "of the pull request"))
         });
         let namespace = self.origin_of("namespace");
@@ -58,7 +59,10 @@ impl Resolver<'_> {
 
     fn annotation_origins(&mut self, facts: &Value) {
         let [ttl, expires_at, trust] = ["ttl", "expiresAt", "trust"].map(|field| self.origin_of(field));
-        let urls: Vec<(String, Origin)> = self.urls(|name| format!("link.argocd.argoproj.io/{name}"));
+        let urls: Vec<(String, Origin)> = self.urls(|name| {
+            let name = if name == "pull-request" { "route-pull-request" } else { name };
+            format!("{LINK}{name}")
+        });
         self.below("namespaceAnnotations", facts, |key| {
             let route = urls.iter().find(|(annotation, _)| annotation == key);
             let origin = match key {
@@ -70,9 +74,9 @@ impl Resolver<'_> {
                 "dayfly.dev/head-sha" => Origin::Parameter("head_sha"),
                 "dayfly.dev/title" => Origin::Parameter("title"),
                 "dayfly.dev/updated-at" => Origin::Parameter("updated_at"),
-                "link.argocd.argoproj.io/pull-request" if route.is_none() => Origin::Parameter("url"),
-                crate::resolve::config::CHILD => policy(&["application"]),
-                crate::resolve::config::RESERVED => policy(&["databases"]),
+                PULL_REQUEST => Origin::Parameter("url"),
+                CHILD => policy(&["application"]),
+                RESERVED => policy(&["databases"]),
                 "argocd.argoproj.io/sync-wave" | "dayfly.dev/version" => Origin::BuiltIn,
                 _ => route?.1.clone(),
             };
@@ -86,7 +90,7 @@ impl Resolver<'_> {
         for (name, _) in policy_spec.flags.iter() {
             let mut pointer = "/spec/flags".to_owned();
             push_segment(&mut pointer, name);
-            let variable = format!("FLAG_{}", crate::resolve::config::variable(name));
+            let variable = format!("FLAG_{}", variable(name));
             let granted = data.and_then(|data| data.get(&variable)).map(shown).unwrap_or_default();
             for field in [format!("flags.{name}"), format!("config.{variable}")] {
                 let origin = Origin::Input(InputFile::Policy, pointer.clone());
@@ -94,7 +98,7 @@ impl Resolver<'_> {
             }
         }
         let namespace = self.origin_of("namespace");
-        let mut urls = self.urls(|name| format!("PREVIEW_URL_{}", crate::resolve::config::variable(name)));
+        let mut urls = self.urls(|name| format!("PREVIEW_URL_{}", variable(name)));
         if let Some((_, first)) = urls.first().cloned() {
             urls.push(("PREVIEW_URL".into(), first));
         }
