@@ -157,6 +157,15 @@ pub fn keys(baseline: &BaselineSpec<'_>) -> Vec<String> {
     }
 }
 
+/// Those that lead to what has all branches: a server, or else an account, where an administrator is one baseline's.
+pub fn account_keys(baseline: &BaselineSpec<'_>) -> Vec<String> {
+    let mut keys = keys(baseline);
+    if !matches!(baseline.entry.provider, Provider::Postgres | Provider::Mysql | Provider::Mariadb) {
+        keys.retain(|key| !key.starts_with(ADMIN_URL));
+    }
+    keys
+}
+
 const ADMIN_URL: &str = "DAYFLY_DATABASE_ADMIN_URL";
 
 /// A baseline on a second server has a variable of its own: `DAYFLY_DATABASE_ADMIN_URL_STOREFRONT`.
