@@ -147,6 +147,42 @@ fn a_lease_is_renewed_in_the_server_and_a_revoked_login_has_no_session() {
     rds.standin.held_to_the_document();
 }
 
+/// Baselines of one account are one place, and each has its own administrator and database.
+#[test]
+fn a_branch_is_swept_as_its_own_baseline_says() {
+    // Whichever comes first among the baselines.
+    let nobody = "postgres://nobody:not-of-this-cluster@127.0.0.1:1/postgres";
+    let others = [("DAYFLY_DATABASE_ADMIN_URL_AAA", nobody), ("DAYFLY_DATABASE_ADMIN_URL_ZZZ", nobody)];
+    let (id, key) = (service("DAYFLY_TEST_AURORA_KEY_ID"), service("DAYFLY_TEST_AURORA_KEY"));
+    let mut variables = vec![("AWS_ACCESS_KEY_ID", id.as_str()), ("AWS_SECRET_ACCESS_KEY", key.as_str())];
+    variables.extend(others);
+    let rds = rds("rds-several", &variables);
+    let Hosted { lab, standin, .. } = &rds;
+    let shop = baselines(standin, "synthetic: {by: seeds}");
+    let another = |name: &str| {
+        shop.replacen("shop:", &format!("{name}:"), 1).replacen(
+            "database: postgres",
+            &format!("database: of_{name}"),
+            1,
+        )
+    };
+    lab.guardrails(&[another("aaa"), shop.clone(), another("zzz")].join("\n"), "");
+    for number in [1, 2] {
+        lab.spec(number, "shop", "");
+        lab.db("provision", number, &[]).fine();
+    }
+    assert_eq!(lab.list().as_array().unwrap().len(), 2, "each is listed once");
+    let (one, two) = (lab.url(1), lab.url(2));
+    let until = "SELECT rolvaliduntil > now() + '47 hours' FROM pg_roles WHERE rolname = session_user";
+    psql(&master(&rds.branches()[0]["port"]), "DO $$ BEGIN EXECUTE format('ALTER ROLE %I VALID UNTIL %L', (SELECT rolname FROM pg_roles WHERE rolname LIKE 'rds_several%'), now() + '1 hour'); END $$").unwrap();
+    let said = lab.sweep(&[1]).fine().err;
+    assert!(said.contains("2 branches: 1 alive, 1 reclaimed, 0 failed") && !said.contains("warning"), "{said}");
+    assert_eq!(psql(&one, until).unwrap(), "t");
+    assert!(psql(&two, "SELECT 1").is_err());
+    lab.db("destroy", 1, &[]).fine();
+    standin.held_to_the_document();
+}
+
 #[test]
 fn faults_on_the_way_leave_one_cluster() {
     let rds = rds("rds-faults", &[]);

@@ -3,6 +3,7 @@
 use std::{
     fs,
     io::{BufRead as _, BufReader},
+    net::TcpListener,
     time::{Duration, Instant},
 };
 
@@ -52,6 +53,38 @@ fn a_wait_is_told() {
         child.wait().unwrap();
         assert!(line.contains(said) && line.contains("refused"), "{line}");
         assert!((2..15).contains(&started.elapsed().as_secs()), "{:?}", started.elapsed());
+    }
+}
+
+#[test]
+fn one_deadline_ends_every_command_and_says_what_was_waited_for() {
+    // The kernel takes the connection, and nobody says a word.
+    let mute = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = mute.local_addr().unwrap().port();
+    for (port, why) in [(1, ": error connecting to server"), (port, "")] {
+        let entry = format!(
+            "shop: {{provider: postgres, database: shop, {SYNTHETIC}, endpoint: {{cidrs: [10.0.0.0/8], port: 1}}}}"
+        );
+        let url = NOWHERE.replace(":1/", &format!(":{port}/"));
+        let lab = Lab::new("deadline", &entry, &[("DAYFLY_DATABASE_ADMIN_URL", &url)]);
+        lab.guardrails(&entry, "    deadline: 3s\n");
+        lab.spec(1, "shop", "");
+        fs::write(lab.path("alive"), "kube-system\n").unwrap();
+        let guardrails = lab.guardrails_path();
+        let said = format!(
+            "the deadline of 3 s passed: waiting for the server of postgres://admin@127.0.0.1:{port}/postgres{why}"
+        );
+        for command in ["provision", "renew", "verify", "destroy"] {
+            let started = Instant::now();
+            let run = lab.db(command, 1, &[]).failed(&said);
+            assert!((2..8).contains(&started.elapsed().as_secs()), "{:?}: {}", started.elapsed(), run.err);
+        }
+        for more in [&["list"][..], &["sweep", "--alive", "alive"]] {
+            let started = Instant::now();
+            let run = lab.dayfly(&[&["db"], more, &["--guardrails", &guardrails]].concat());
+            run.failed("the deadline of 3 s passed: asking the providers for their branches");
+            assert!((2..8).contains(&started.elapsed().as_secs()), "{:?}", started.elapsed());
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Crunchy Bridge: what the vendor's own clients send and read, and a real server behind each fork.
 
-use std::sync::Mutex;
+use std::{fs, sync::Mutex, thread, time::Duration};
 
 use serde_json::json;
 
@@ -71,6 +71,55 @@ fn clusters_without_the_mark_are_never_touched() {
     lab.sweep(&[]).fine();
     assert_eq!(team.branches().len(), 3);
     assert_eq!(standin.requests("DELETE", ""), 1);
+    standin.held_to_the_document();
+}
+
+#[test]
+fn what_goes_was_found_and_what_came_since_stays() {
+    let team = team("bridge-later");
+    let Hosted { lab, standin, .. } = &team;
+    let state = standin.state();
+    let forks = format!("/clusters/{}/forks", state["clusters"][0]["id"].as_str().unwrap());
+    let again = || standin.call("POST", &forks, Some(&json!({"name": "dayfly.bridge-later.bridge-later-pr-1.main"})));
+    lab.db("provision", 1, &[]).fine();
+    // Its preview is opened again after somebody looked which ones live.
+    fs::write(lab.path("alive"), "kube-system\n").unwrap();
+    thread::sleep(Duration::from_secs(2));
+    let later = again()["id"].clone();
+    let guardrails = lab.guardrails_path();
+    lab.dayfly(&["db", "sweep", "--guardrails", &guardrails, "--alive", "alive", "--apply"]).fine();
+    let left = team.branches();
+    assert!(left.len() == 1 && left[0]["id"] == later, "{left:?}");
+    // A teardown finds all of its environment.
+    again();
+    assert_eq!(team.branches().len(), 2);
+    lab.db("destroy", 1, &[]).fine();
+    assert!(team.branches().is_empty());
+    assert_eq!(standin.requests("DELETE", ""), 3);
+    standin.held_to_the_document();
+}
+
+#[test]
+fn a_lease_is_renewed_whatever_the_first_baselines_database_is() {
+    let team = team("bridge-several");
+    let Hosted { lab, standin, .. } = &team;
+    let state = standin.state();
+    let shop = baselines(standin, state["clusters"][0]["id"].as_str().unwrap(), "synthetic: {by: seeds}");
+    let another = |name: &str| {
+        shop.replacen("shop:", &format!("{name}:"), 1).replacen(
+            "database: postgres",
+            &format!("database: of_{name}"),
+            1,
+        )
+    };
+    lab.guardrails(&[another("aaa"), shop.clone(), another("zzz")].join("\n"), "");
+    for number in [1, 2] {
+        lab.spec(number, "shop", "");
+        lab.db("provision", number, &[]).fine();
+    }
+    let said = lab.sweep(&[1]).fine().err;
+    assert!(said.contains("2 branches: 1 alive, 1 reclaimed, 0 failed") && !said.contains("warning"), "{said}");
+    lab.db("destroy", 1, &[]).fine();
     standin.held_to_the_document();
 }
 

@@ -61,8 +61,15 @@ pub(crate) struct Idle(Child);
 
 impl Idle {
     pub(crate) fn of(url: &str) -> Self {
-        let command = ["--no-psqlrc", "--quiet", "--command", "SELECT pg_sleep(600)", url];
-        let child = Command::new("psql").args(command).stderr(Stdio::null()).spawn().expect("psql");
+        Self::after(url, &[])
+    }
+
+    /// The same, after some statements.
+    pub(crate) fn after(url: &str, statements: &[&str]) -> Self {
+        let commands = statements.iter().chain(&["SELECT pg_sleep(600)"]).flat_map(|sql| ["--command", sql]);
+        let mut call = Command::new("psql");
+        call.args(["--no-psqlrc", "--quiet", "--set", "ON_ERROR_STOP=1"]).args(commands).arg(url);
+        let child = call.stderr(Stdio::null()).spawn().expect("psql");
         // A branch's role works as another, which is not told what its sessions do.
         let there = "SET ROLE NONE; SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(600)%' AND wait_event = 'PgSleep' AND usename = session_user";
         let end = Instant::now() + Duration::from_secs(20);

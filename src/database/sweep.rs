@@ -1,139 +1,29 @@
 //! `dayfly db list` and `dayfly db sweep`: all branches with dayfly's mark, and those whose preview is gone.
 
+mod place;
+mod text;
+
 use std::{
     cell::{Cell, RefCell},
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     time::{Duration, SystemTime},
 };
 
 use anyhow::{Result, bail};
 use futures_util::future::join_all;
-use serde_json::{Value, json};
+use serde_json::json;
 
+pub use self::{
+    place::{Place, branches, places},
+    text::{json, table},
+};
 use super::{
-    engine::{self, Branch, Engine},
+    engine::Branch,
     kubernetes::Kubernetes,
     log::Log,
-    spec::{BaselineSpec, LOCAL, LOCAL_LEASE},
+    spec::{LOCAL, LOCAL_LEASE},
     time,
 };
-use crate::input::{Guardrails, guardrails::Provider};
-
-/// A provider's account or server, seen once however many baselines it has.
-pub struct Place {
-    pub provider: Provider,
-    pub engine: Box<dyn Engine>,
-    /// What people know it by: the provider, and one of its baselines.
-    name: String,
-    log: Log,
-}
-
-/// Every place where the guardrails' baselines are branched; and of each that cannot be asked, why.
-pub fn places(guardrails: &Guardrails, log: &Log) -> (Vec<Place>, Vec<String>) {
-    let mut seen: BTreeMap<Vec<String>, Result<Place>> = BTreeMap::new();
-    for (name, entry) in guardrails.spec.baselines.iter() {
-        if entry.provider.is_own() {
-            continue;
-        }
-        let baseline = BaselineSpec { name: name.into(), entry: std::borrow::Cow::Borrowed(entry) };
-        let within = [&entry.project, &entry.region].map(|part| part.clone().unwrap_or_default());
-        let mut place = vec![entry.provider.name().to_owned()];
-        place.extend(within);
-        place.extend(entry.api.as_deref().map(str::to_owned));
-        place.extend(engine::keys(&baseline));
-        // What one baseline lacks another of the same place may have.
-        if seen.get(&place).is_none_or(Result::is_err) {
-            let name = format!("{} of `{name}`", entry.provider.name());
-            let log = log.part(&name);
-            let engine = engine::open(&baseline, &log);
-            seen.insert(place, engine.map(|engine| Place { provider: entry.provider, engine, name, log }));
-        }
-    }
-    let (mut places, mut failures) = (Vec::new(), Vec::new());
-    for place in seen.into_values() {
-        match place {
-            Ok(place) => places.push(place),
-            Err(error) => failures.push(format!("{error:#}")),
-        }
-    }
-    (places, failures)
-}
-
-/// All branches of the places, which are asked at once: one that does not answer within `limit` keeps none of the others from
-/// it. And of each that failed, why.
-pub async fn branches(places: &[Place], limit: Duration) -> (Vec<(&Place, Branch)>, Vec<String>) {
-    let (mut all, mut failures) = (Vec::new(), Vec::new());
-    let asked = join_all(places.iter().map(|place| place.within(limit, place.engine.list()))).await;
-    for (place, answer) in places.iter().zip(asked) {
-        match answer {
-            Ok(branches) => all.extend(branches.into_iter().map(|branch| (place, branch))),
-            Err(error) => failures.push(format!("{}: {error:#}", place.name)),
-        }
-    }
-    all.sort_by(|(_, a), (_, b)| {
-        (&a.mark.environment, &a.mark.database, &a.id).cmp(&(&b.mark.environment, &b.mark.database, &b.id))
-    });
-    (all, failures)
-}
-
-impl Place {
-    /// Work at this place, which says itself what it waits for.
-    async fn within<T>(&self, limit: Duration, work: impl Future<Output = Result<T>>) -> Result<T> {
-        let work = tokio::time::timeout(limit, self.log.narrate(work)).await;
-        work.unwrap_or_else(|_| bail!("no answer within {} s: {}", limit.as_secs(), self.log.current()))
-    }
-}
-
-/// One branch as programs read it.
-pub fn json(place: &Place, branch: &Branch) -> Value {
-    json!({
-        "provider": place.provider.name(),
-        "id": branch.id,
-        "name": branch.name,
-        "environment": branch.mark.environment,
-        "database": branch.mark.database,
-        "owner": branch.mark.owner,
-        "baseline": branch.mark.baseline,
-        "created": branch.mark.created,
-        "expires": branch.expires.map(time::text),
-        "cost": branch.cost,
-        "complete": branch.is_complete,
-    })
-}
-
-/// Branches as a table for people.
-pub fn table(branches: &[(&Place, Branch)], now: SystemTime) -> String {
-    let header = ["ENVIRONMENT", "DATABASE", "BRANCH", "BASELINE", "OWNER", "AGE", "EXPIRES", "COST"];
-    let mut rows: Vec<Vec<String>> = vec![header.iter().map(|word| (*word).to_owned()).collect()];
-    for (_, branch) in branches {
-        let age = time::parse(&branch.mark.created).map_or_else(|_| "?".to_owned(), |created| time::age(created, now));
-        let expires = match branch.expires {
-            Some(expires) if expires > now => format!("in {}", time::age(now, expires)),
-            Some(_) => "expired".to_owned(),
-            None => "-".to_owned(),
-        };
-        let name = if branch.is_complete { branch.name.clone() } else { format!("{} (half made)", branch.name) };
-        rows.push(vec![
-            branch.mark.environment.clone(),
-            branch.mark.database.clone(),
-            name,
-            branch.mark.baseline.clone(),
-            branch.mark.owner.clone(),
-            age,
-            expires,
-            branch.cost.clone().unwrap_or_else(|| "-".to_owned()),
-        ]);
-    }
-    let widths: Vec<usize> =
-        (0..header.len()).map(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0)).collect();
-    let mut text = String::new();
-    for row in rows {
-        let cells: Vec<String> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
-        text.push_str(cells.join("  ").trim_end());
-        text.push('\n');
-    }
-    text
-}
 
 /// What a sweep did.
 #[derive(Debug, Default)]
@@ -145,8 +35,8 @@ pub struct Swept {
     pub failed: usize,
 }
 
-/// Fewer than this may always go in one sweep.
-const ALWAYS: usize = 10;
+/// So many may always go in one sweep: of a few branches, any is a large part.
+pub const ALWAYS: usize = 3;
 
 /// What a sweep goes by.
 pub struct Sweep<'a> {
@@ -164,6 +54,8 @@ pub struct Sweep<'a> {
     pub cluster: Option<&'a Kubernetes>,
     /// How long one place may take. All are worked on at once.
     pub limit: Duration,
+    /// How long one branch may take: what its preview holds must not keep the others of its place.
+    pub branch_limit: Duration,
 }
 
 impl Sweep<'_> {
@@ -215,7 +107,8 @@ impl Sweep<'_> {
         if self.alive.contains(&branch.mark.environment) {
             swept.borrow_mut().alive += 1;
             if self.apply
-                && let Err(error) = place.engine.renew(branch, time::after(self.lease_seconds)).await
+                && let Err(error) =
+                    self.in_time(place, place.engine(branch).renew(branch, time::after(self.lease_seconds))).await
             {
                 swept.borrow_mut().failed += 1;
                 log.warn(format!("the lease of {what} cannot be renewed: {error:#}"));
@@ -237,7 +130,7 @@ impl Sweep<'_> {
             log.info(format!("would reclaim {what}: its preview is gone"));
             return;
         }
-        match self.reclaim(place, branch).await {
+        match self.in_time(place, self.reclaim(place, branch)).await {
             Ok(()) => {
                 swept.borrow_mut().reclaimed += 1;
                 log.facts(
@@ -254,8 +147,15 @@ impl Sweep<'_> {
         }
     }
 
+    /// Work on one branch.
+    async fn in_time(&self, place: &Place, work: impl Future<Output = Result<()>>) -> Result<()> {
+        let limit = self.branch_limit;
+        let work = tokio::time::timeout(limit, work).await;
+        work.unwrap_or_else(|_| bail!("not done within {} s: {}", limit.as_secs(), place.log.current()))
+    }
+
     async fn reclaim(&self, place: &Place, branch: &Branch) -> Result<()> {
-        place.engine.destroy(branch).await?;
+        place.engine(branch).destroy(branch).await?;
         if let Some(cluster) = self.cluster {
             for secret in branch.mark.secrets.split(',').filter(|name| !name.is_empty()) {
                 cluster.delete_secret(&branch.mark.environment, secret).await?;
@@ -273,10 +173,17 @@ fn is_leased(branch: &Branch, now: SystemTime) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::rc::Rc;
+
     use async_trait::async_trait;
 
     use super::*;
-    use crate::database::{connection::ConnectionUrl, log::LogFormat, mark::Mark, session::Session, spec::Spec};
+    use crate::{
+        database::{
+            connection::ConnectionUrl, engine::Engine, log::LogFormat, mark::Mark, session::Session, spec::Spec,
+        },
+        input::guardrails::Provider,
+    };
 
     /// A provider with three branches, which has its moods.
     #[derive(Default)]
@@ -284,6 +191,10 @@ mod tests {
         /// Calls that are never answered.
         hangs: bool,
         hangs_at_destroy: bool,
+        /// Of these alone, whether they're renewed or removed.
+        held: Vec<&'static str>,
+        /// What it did, where somebody asks.
+        done: Rc<RefCell<Vec<String>>>,
         environments: Vec<&'static str>,
     }
 
@@ -326,14 +237,15 @@ mod tests {
             no()
         }
 
-        async fn renew(&self, _: &Branch, _: SystemTime) -> Result<()> {
-            Ok(())
+        async fn renew(&self, branch: &Branch, _: SystemTime) -> Result<()> {
+            self.destroy(branch).await
         }
 
-        async fn destroy(&self, _: &Branch) -> Result<()> {
-            if self.hangs_at_destroy {
+        async fn destroy(&self, branch: &Branch) -> Result<()> {
+            if self.hangs_at_destroy || self.held.contains(&&*branch.name) {
                 std::future::pending::<()>().await;
             }
+            self.done.borrow_mut().push(branch.name.clone());
             Ok(())
         }
 
@@ -348,7 +260,8 @@ mod tests {
 
     fn place(name: &str, engine: Moody) -> Place {
         let log = Log::new(LogFormat::Text, "test", "").part(name);
-        Place { provider: Provider::Neon, engine: Box::new(engine), name: name.to_owned(), log }
+        let engines: Vec<(String, Box<dyn Engine>)> = vec![("postgres/shop".to_owned(), Box::new(engine))];
+        Place { provider: Provider::Neon, engines, name: name.to_owned(), log }
     }
 
     fn runs<T>(work: impl Future<Output = T>) -> T {
@@ -383,6 +296,7 @@ mod tests {
             apply: true,
             cluster: None,
             limit: Duration::from_secs(1),
+            branch_limit: Duration::from_secs(9),
         };
         let run = |sweep: &Sweep<'_>| runs(async { sweep.run(branches(&places, sweep.limit).await.0, &log).await });
         let swept = run(&sweep);
@@ -391,5 +305,52 @@ mod tests {
         sweep.listed = time::parse("2026-11-22T17:59:00Z").unwrap();
         let swept = run(&sweep);
         assert_eq!((swept.alive, swept.reclaimed, swept.left, swept.failed), (5, 0, 0, 0));
+    }
+    /// A sweep at one place, of which these live.
+    fn swept(place: Place, alive: &[&str], share: u8) -> (usize, usize, usize, usize) {
+        let places = [place];
+        let alive: BTreeSet<String> = alive.iter().map(|name| (*name).to_owned()).collect();
+        let sweep = Sweep {
+            alive: &alive,
+            listed: SystemTime::now(),
+            lease_seconds: 9,
+            share,
+            apply: true,
+            cluster: None,
+            limit: Duration::from_secs(9),
+            branch_limit: Duration::from_millis(100),
+        };
+        let log = Log::new(LogFormat::Text, "test", "");
+        let swept = runs(async { sweep.run(branches(&places, sweep.limit).await.0, &log).await });
+        (swept.alive, swept.reclaimed, swept.left, swept.failed)
+    }
+
+    #[test]
+    fn a_branch_that_somebody_holds_keeps_no_other_from_being_swept() {
+        let environments = vec!["a", "b", "c", "d"];
+        let engine = Moody { held: vec!["a", "b"], environments, ..Moody::default() };
+        let done = engine.done.clone();
+        assert_eq!(swept(place("held", engine), &["a", "c"], 100), (2, 1, 0, 2));
+        assert_eq!(*done.borrow(), ["c", "d"]);
+    }
+
+    #[test]
+    fn a_sweep_takes_its_share_and_always_a_few() {
+        let eight = || Moody { environments: vec!["a", "b", "c", "d", "e", "f", "g", "h"], ..Moody::default() };
+        for (share, (reclaimed, left)) in [(1, (3, 5)), (50, (4, 4)), (100, (8, 0))] {
+            assert_eq!(swept(place("fine", eight()), &[], share), (0, reclaimed, left, 0));
+        }
+    }
+
+    #[test]
+    fn a_branch_is_renewed_and_reclaimed_as_its_own_baseline_says() {
+        let first = Moody { environments: vec!["a", "b"], ..Moody::default() };
+        let own = Moody::default();
+        let done = own.done.clone();
+        let mut place = place("two", first);
+        place.engines[0].0 = "postgres/crm".to_owned();
+        place.engines.push(("postgres/shop".to_owned(), Box::new(own)));
+        assert_eq!(swept(place, &["a"], 100), (1, 1, 0, 0));
+        assert_eq!(*done.borrow(), ["a", "b"]);
     }
 }

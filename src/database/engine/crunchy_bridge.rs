@@ -6,7 +6,10 @@
 //! A cluster has nothing but a name for a mark ([`Mark::name`]): that proves that somebody in the team called it so, and not
 //! that it was dayfly. Names need not be unique, so of two Jobs that fork at once the one with the later fork removes its own.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    cell::RefCell,
+    time::{Duration, SystemTime},
+};
 
 use anyhow::{Context as _, Result, bail};
 use async_trait::async_trait;
@@ -33,6 +36,8 @@ pub struct CrunchyBridge {
     parent: String,
     database: String,
     plan: Option<String>,
+    /// The forks that were last found of one environment, by their ids.
+    found: RefCell<Vec<String>>,
     log: Log,
 }
 
@@ -65,6 +70,7 @@ impl CrunchyBridge {
             parent: baseline.parent.clone().context("it has no `parent`")?,
             database: baseline.database.clone().context("it has no `database`")?,
             plan: baseline.size.clone(),
+            found: RefCell::default(),
             log: log.clone(),
         })
     }
@@ -155,16 +161,12 @@ impl CrunchyBridge {
         let url = role["uri"]
             .as_str()
             .context("Crunchy Bridge tells no login of the cluster: its key must be an administrator's")?;
-        Ok(ConnectionUrl::parse(url, "the cluster's address")?.with_database(&self.database))
+        ConnectionUrl::parse(url, "the cluster's address")
     }
 
-    async fn revoke(&self, branch: &Branch) -> Result<()> {
-        let admin = self.admin(&branch.id).await?;
-        let client = match session::postgres::connect(&admin).await {
-            Ok(client) => client,
-            Err(session::NoSession::Rejected(error) | session::NoSession::Unreachable(error)) => return Err(error),
-        };
-        role::revoke(&client, &branch.mark.role()).await
+    /// The same, in the database that is branched.
+    async fn inside(&self, id: &str) -> Result<ConnectionUrl> {
+        Ok(self.admin(id).await?.with_database(&self.database))
     }
 }
 
@@ -175,7 +177,9 @@ impl Engine for CrunchyBridge {
     }
 
     async fn find(&self, spec: &Spec<'_>) -> Result<Option<Branch>> {
-        let first = self.forks(spec).await?.into_iter().next();
+        let forks = self.forks(spec).await?;
+        *self.found.borrow_mut() = forks.iter().map(|(fork, _)| fork.id.clone()).collect();
+        let first = forks.into_iter().next();
         Ok(first.map(|(branch, state)| Branch { is_complete: state == "ready", ..branch }))
     }
 
@@ -214,7 +218,7 @@ impl Engine for CrunchyBridge {
     }
 
     async fn login(&self, spec: &Spec<'_>, branch: &Branch) -> Result<ConnectionUrl> {
-        role::make(&self.admin(&branch.id).await?, &spec.names.role, spec.lease_seconds, &self.log).await
+        role::make(&self.inside(&branch.id).await?, &spec.names.role, spec.lease_seconds, &self.log).await
     }
 
     /// Later forks go: of a Job that was killed before it could remove its own. The first one is everybody's.
@@ -230,21 +234,24 @@ impl Engine for CrunchyBridge {
         if self.state(&branch.id).await? != "ready" {
             return Ok(());
         }
-        let client = role::enter(&self.admin(&branch.id).await?, &self.log).await?;
+        let client = role::enter(&role::maintenance(&self.admin(&branch.id).await?), &self.log).await?;
         role::renew(&client, &branch.mark.role(), until).await
     }
 
     async fn destroy(&self, branch: &Branch) -> Result<()> {
-        // Every fork of this environment: two Jobs may have made two.
-        for same in self.list().await?.into_iter().filter(|other| other.name == branch.name) {
+        // Two Jobs may have made two: what was found beside it goes too. What came since is another's, whatever its name.
+        let mut ids = self.found.borrow().clone();
+        if !ids.contains(&branch.id) {
+            ids = vec![branch.id.clone()];
+        }
+        let is_same = |other: &Branch| other.name == branch.name && ids.contains(&other.id);
+        for same in self.list().await?.into_iter().filter(is_same) {
             let state = self.state(&same.id).await?;
             if is_going(&state) {
                 continue;
             }
-            if state == "ready"
-                && let Err(error) = self.revoke(&same).await
-            {
-                self.log.warn(format!("the login of `{}` goes with its cluster, and not before: {error:#}", same.name));
+            if state == "ready" {
+                role::revoke_if_reached(self.admin(&same.id), &same, &self.log).await;
             }
             self.api.delete(&format!("/clusters/{}", same.id)).await?;
         }
@@ -252,7 +259,7 @@ impl Engine for CrunchyBridge {
     }
 
     async fn open_baseline(&self) -> Result<Box<dyn Session>> {
-        session::open(&self.admin(&self.parent).await?, &self.log).await
+        session::open(&self.inside(&self.parent).await?, &self.log).await
     }
 
     async fn freeze_baseline(&self) -> Result<()> {

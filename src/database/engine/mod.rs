@@ -172,14 +172,21 @@ pub fn with_key(baseline: &BaselineSpec<'_>, error: anyhow::Error) -> anyhow::Er
     if !http::status(&error).is_some_and(|status| refused.contains(&status)) {
         return error;
     }
-    let mut keys = keys(baseline);
-    keys.retain(|name| !name.starts_with(ADMIN_URL));
     let provider = baseline.entry.provider.name();
     error.context(format!(
         "{provider} does not take what {} has for the baseline `{}`: set a key with the rights that docs/databases/{provider}.md lists",
-        keys.join(" and "),
+        account_keys(baseline).join(" and "),
         baseline.name
     ))
+}
+
+/// Those that lead to what has all branches: a server, or else an account, where an administrator is one baseline's.
+pub fn account_keys(baseline: &BaselineSpec<'_>) -> Vec<String> {
+    let mut keys = keys(baseline);
+    if !matches!(baseline.entry.provider, Provider::Postgres | Provider::Mysql | Provider::Mariadb) {
+        keys.retain(|key| !key.starts_with(ADMIN_URL));
+    }
+    keys
 }
 
 const ADMIN_URL: &str = "DAYFLY_DATABASE_ADMIN_URL";

@@ -32,7 +32,11 @@ pub async fn connect(url: &ConnectionUrl) -> Result<Client, NoSession> {
         .password(url.password())
         .dbname(url.database())
         .application_name("dayfly")
-        .connect_timeout(Duration::from_secs(10));
+        .connect_timeout(Duration::from_secs(10))
+        // A server whose machine died says so to nobody.
+        .keepalives_idle(Duration::from_secs(30))
+        .keepalives_interval(Duration::from_secs(10))
+        .keepalives_retries(3);
     let mode = url.parameter("sslmode");
     config.ssl_mode(match mode.as_deref() {
         Some("disable") => SslMode::Disable,

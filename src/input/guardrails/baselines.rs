@@ -202,7 +202,7 @@ pub struct Operations {
     /// out, `48h`.
     #[serde(default = "default_lease")]
     pub lease: Duration,
-    /// What part of all branches one sweep may reclaim, in percent; ten it always may. Left out, 50.
+    /// What part of all branches one sweep may reclaim, in percent; three branches it always may. Left out, 50.
     #[serde(default = "default_sweep_share")]
     pub sweep_share: Percent,
     /// How long one step of a database may take, its retries included: make it longer if migrations or seeds are. Left

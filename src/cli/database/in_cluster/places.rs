@@ -29,6 +29,9 @@ const LISTING: Duration = Duration::from_mins(2);
 /// How long a place may take to renew and reclaim, so that the command has its say before its deadline.
 const SWEEPING: Duration = Duration::from_mins(10);
 
+/// How long one branch may take of that.
+const ONE: Duration = Duration::from_mins(1);
+
 #[derive(Args, Debug)]
 pub(in crate::cli::database) struct ListArgs {
     /// The platform's guardrails
@@ -155,6 +158,7 @@ pub(super) fn sweep(args: &SweepArgs, colour: Colour, err: &mut dyn Write) -> Re
             apply: args.apply,
             cluster,
             limit: SWEEPING,
+            branch_limit: ONE,
         };
         let swept = sweep.run(branches, &log).await;
         let done = if args.apply { "reclaimed" } else { "to reclaim (a dry run: `--apply` does it)" };
@@ -164,9 +168,10 @@ pub(super) fn sweep(args: &SweepArgs, colour: Colour, err: &mut dyn Write) -> Re
         ));
         if swept.left > 0 {
             log.warn(format!(
-                "{} more are left for the next sweep: one may take {} % of all branches, and ten always",
+                "{} more are left for the next sweep: one may take {} % of all branches, and {} always",
                 swept.left,
-                operations.sweep_share.get()
+                operations.sweep_share.get(),
+                sweep::ALWAYS
             ));
         }
         if swept.failed > 0 {

@@ -172,25 +172,15 @@ impl Aurora {
         }
     }
 
-    /// The administrator, in a clone's database.
+    /// The administrator, in a clone.
     fn admin(&self, cluster: &Cluster) -> Result<ConnectionUrl> {
-        Ok(self.admin.with_server(&cluster.endpoint, cluster.port)?.with_database(&self.database))
+        self.admin.with_server(&cluster.endpoint, cluster.port)
     }
 
     /// Bars the environment's role, as far as the cluster can be reached: it goes anyway.
     async fn revoke(&self, cluster: &Cluster, branch: &Branch) {
-        if cluster.status != "available" || cluster.instances == 0 {
-            return;
-        }
-        let revoked = async {
-            let client = match session::postgres::connect(&self.admin(cluster)?).await {
-                Ok(client) => client,
-                Err(session::NoSession::Rejected(error) | session::NoSession::Unreachable(error)) => return Err(error),
-            };
-            role::revoke(&client, &branch.mark.role()).await
-        };
-        if let Err(error) = revoked.await {
-            self.log.warn(format!("the login of `{}` goes with its cluster, and not before: {error:#}", cluster.name));
+        if cluster.status == "available" && cluster.instances > 0 {
+            role::revoke_if_reached(async { self.admin(cluster) }, branch, &self.log).await;
         }
     }
 }
@@ -247,7 +237,8 @@ impl Engine for Aurora {
         let Some(cluster) = self.cluster_of(branch).await? else {
             bail!("the clone `{}` is gone: call this again", branch.name);
         };
-        role::make(&self.admin(&cluster)?, &spec.names.role, spec.lease_seconds, &self.log).await
+        let admin = self.admin(&cluster)?.with_database(&self.database);
+        role::make(&admin, &spec.names.role, spec.lease_seconds, &self.log).await
     }
 
     async fn renew(&self, branch: &Branch, until: SystemTime) -> Result<()> {
@@ -256,7 +247,7 @@ impl Engine for Aurora {
         parameters.extend(tags(&[pair(EXPIRES, &time::text(until))]));
         self.rds.call("AddTagsToResource", &parameters).await?;
         if branch.is_complete {
-            let client = role::enter(&self.admin(&cluster)?, &self.log).await?;
+            let client = role::enter(&role::maintenance(&self.admin(&cluster)?), &self.log).await?;
             role::renew(&client, &branch.mark.role(), until).await?;
         }
         Ok(())

@@ -130,10 +130,19 @@ impl Postgres {
                 return Ok(());
             };
             match error.code() {
-                Some(&SqlState::OBJECT_IN_USE) => {
+                Some(&SqlState::OBJECT_IN_USE | &SqlState::LOCK_NOT_AVAILABLE) => {
                     self.log.doing(format!("waiting for sessions in the baseline `{}` to end", self.baseline));
                 }
-                Some(&SqlState::INSUFFICIENT_PRIVILEGE | &SqlState::DISK_FULL | &SqlState::DUPLICATE_DATABASE) => {
+                Some(&SqlState::DISK_FULL) => {
+                    let used = used(&branches(client).await.unwrap_or_default());
+                    return Err(plain(error)).with_context(|| {
+                        format!(
+                            "the baseline `{}` cannot be copied, since the server's disk is full: {used}",
+                            self.baseline
+                        )
+                    });
+                }
+                Some(&SqlState::INSUFFICIENT_PRIVILEGE | &SqlState::DUPLICATE_DATABASE) => {
                     return Err(plain(error)).with_context(|| {
                         format!(
                             "the baseline `{}` cannot be copied: is it a template, and the administrator CREATEDB?",
@@ -192,7 +201,8 @@ impl Postgres {
                 Ok(()) => return Ok(()),
                 // A superuser's session can only be ended by another superuser.
                 Err(error)
-                    if [Some(&SqlState::OBJECT_IN_USE), Some(&SqlState::INSUFFICIENT_PRIVILEGE)]
+                    if [&SqlState::OBJECT_IN_USE, &SqlState::INSUFFICIENT_PRIVILEGE, &SqlState::LOCK_NOT_AVAILABLE]
+                        .map(Some)
                         .contains(&error.code()) =>
                 {
                     self.log.doing(format!("waiting for sessions in `{name}` to end: {:#}", plain(error)));
@@ -317,4 +327,38 @@ impl Engine for Postgres {
 async fn version(client: &Client) -> Result<u32> {
     let row = client.query_one("SELECT current_setting('server_version_num')", &[]).await.map_err(plain)?;
     row.get::<_, String>(0).parse().context("the server's version is no number")
+}
+
+/// What a full server has of dayfly's, and what makes room.
+fn used(branches: &[Branch]) -> String {
+    let oldest = branches.iter().min_by_key(|branch| &branch.mark.created);
+    let oldest = oldest.map(|oldest| format!(", the oldest `{}` of {}", oldest.name, oldest.mark.created));
+    format!(
+        "it has {} branches of dayfly's{}. `dayfly db sweep --apply` removes those of closed previews",
+        branches.len(),
+        oldest.unwrap_or_default()
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_told_with_what_is_on_it() {
+        let branch = |number: u32, created: &str| Branch {
+            id: number.to_string(),
+            name: format!("shop_pr_{number}"),
+            mark: Mark::of_name("dayfly.shop.shop-pr-7.main", String::new(), created.to_owned()).unwrap(),
+            expires: None,
+            cost: None,
+            is_complete: true,
+        };
+        let branches = [branch(7, "2026-11-22T18:00:00Z"), branch(3, "2026-11-20T09:00:00Z")];
+        assert_eq!(
+            used(&branches),
+            "it has 2 branches of dayfly's, the oldest `shop_pr_3` of 2026-11-20T09:00:00Z. `dayfly db sweep --apply` removes those of closed previews"
+        );
+        assert!(used(&[]).starts_with("it has 0 branches of dayfly's. "));
+    }
 }

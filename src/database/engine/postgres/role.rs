@@ -1,12 +1,12 @@
 //! The login of one environment: a role with a verifier, an end, and nothing that outlives it.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use postgres_protocol::password::scram_sha_256;
 use tokio_postgres::{Client, error::SqlState};
 
-use super::ownership;
+use super::{Branch, ownership};
 use crate::database::{
     connection::ConnectionUrl,
     log::Log,
@@ -45,12 +45,21 @@ pub(in crate::database::engine) async fn make(
     Ok(admin.with_login(role, &password, &admin.database()))
 }
 
+/// An administrator's session waits for nothing that a preview may hold, and ends with the machine at its other end: else a
+/// node that died would keep its advisory locks for hours.
+const SETTINGS: &str = "SET lock_timeout = '5s'; SET tcp_keepalives_idle = 30; SET tcp_keepalives_interval = 10;
+    SET tcp_keepalives_count = 3";
+
 /// A session as administrator, once the server answers.
 pub(in crate::database::engine) async fn enter(admin: &ConnectionUrl, log: &Log) -> Result<Client> {
     let mut pauses = Pauses::short();
+    log.doing(format!("waiting for the server of {admin}"));
     loop {
         match connect(admin).await {
-            Ok(client) => return Ok(client),
+            Ok(client) => {
+                client.batch_execute(SETTINGS).await.map_err(plain)?;
+                return Ok(client);
+            }
             Err(NoSession::Rejected(error)) => {
                 return Err(error).with_context(|| format!("the server refuses the administrator {admin}"));
             }
@@ -65,12 +74,14 @@ pub(in crate::database::engine) async fn enter(admin: &ConnectionUrl, log: &Log)
 /// The same, alone with one branch: other Jobs wait. Two that set its privileges at once, PostgreSQL would refuse.
 pub(super) async fn enter_alone(admin: &ConnectionUrl, branch: &str, log: &Log) -> Result<Client> {
     let client = enter(admin, log).await?;
-    log.doing(format!("waiting for another Job that works on `{branch}`"));
-    // It ends with the session.
-    client
-        .execute("SELECT pg_advisory_lock(hashtextextended($1, 0))", &[&format!("dayfly:{branch}")])
-        .await
-        .map_err(plain)?;
+    let mut pauses = Pauses::short();
+    // It ends with the session. Asked for, not waited for: that would end with the session's `lock_timeout`.
+    let lock = "SELECT pg_try_advisory_lock(hashtextextended($1, 0))";
+    while !client.query_one(lock, &[&format!("dayfly:{branch}")]).await.map_err(plain)?.get::<_, bool>(0) {
+        log.doing(format!("waiting for another Job that works on `{branch}`"));
+        pauses.wait().await;
+    }
+    log.doing(format!("working on `{branch}`"));
     Ok(client)
 }
 
@@ -107,17 +118,97 @@ pub(in crate::database::engine) async fn renew(client: &Client, role: &str, unti
     client.batch_execute(&sql).await.map_err(plain).context("the login of the branch cannot be prolonged")
 }
 
-/// Nobody may come, and whoever is there goes.
+/// Whoever is there goes, and nobody may come.
 pub(in crate::database::engine) async fn revoke(client: &Client, role: &str) -> Result<()> {
-    match client.batch_execute(&format!("ALTER ROLE {} NOLOGIN", identifier(role))).await {
-        Err(error) if error.code() == Some(&SqlState::UNDEFINED_OBJECT) => return Ok(()),
-        result => result.map_err(plain)?,
+    const ATTEMPTS: usize = 4;
+    let sql = format!("ALTER ROLE {} NOLOGIN", identifier(role));
+    let mut pauses = Pauses::short();
+    for attempt in 1.. {
+        // A role may change its own row, and one that does holds it: its sessions go first. Whether they may be ended, the
+        // last time says.
+        let _ = end_sessions(client, role).await;
+        match client.batch_execute(&sql).await {
+            Ok(()) => break,
+            Err(error) if error.code() == Some(&SqlState::UNDEFINED_OBJECT) => return Ok(()),
+            Err(error) if attempt < ATTEMPTS && is_contended(&error) => pauses.wait().await,
+            Err(error) => return Err(plain(error)).context("the branch's login cannot be barred"),
+        }
     }
     // VALID UNTIL and NOLOGIN stop new sessions only.
-    client
-        .execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = $1", &[&role])
+    end_sessions(client, role)
         .await
-        .map_err(plain)
-        .context("the branch's sessions cannot be ended: the administrator needs pg_signal_backend")?;
+        .context("the branch's sessions cannot be ended: the administrator needs pg_signal_backend")
+}
+
+async fn end_sessions(client: &Client, role: &str) -> Result<()> {
+    let sql = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = $1";
+    client.execute(sql, &[&role]).await.map_err(plain)?;
     Ok(())
+}
+
+/// Whether somebody holds what was asked for, or changed it meanwhile, of which the server says "tuple concurrently updated".
+fn is_contended(error: &tokio_postgres::Error) -> bool {
+    error.code().is_some_and(|code| [SqlState::LOCK_NOT_AVAILABLE, SqlState::INTERNAL_ERROR].contains(code))
+}
+
+/// How long a server that goes anyway is waited for.
+const REACHED: Duration = Duration::from_secs(10);
+
+/// Bars the role of a branch that goes with its whole server, as far as that can be reached. `admin` leads there.
+pub(in crate::database::engine) async fn revoke_if_reached(
+    admin: impl Future<Output = Result<ConnectionUrl>>,
+    branch: &Branch,
+    log: &Log,
+) {
+    if let Err(error) = revoke_within(REACHED, admin, branch).await {
+        log.warn(format!("the login of `{}` goes with its cluster, and not before: {error:#}", branch.name));
+    }
+}
+
+async fn revoke_within(
+    limit: Duration,
+    admin: impl Future<Output = Result<ConnectionUrl>>,
+    branch: &Branch,
+) -> Result<()> {
+    let work = async {
+        let client = match connect(&maintenance(&admin.await?)).await {
+            Ok(client) => client,
+            Err(NoSession::Rejected(error) | NoSession::Unreachable(error)) => return Err(error),
+        };
+        client.batch_execute(SETTINGS).await.map_err(plain)?;
+        revoke(&client, &branch.mark.role()).await
+    };
+    let work = tokio::time::timeout(limit, work).await;
+    work.unwrap_or_else(|_| bail!("no answer within {} s", limit.as_secs()))
+}
+
+/// The same login, where it signs in whatever a baseline's database is called: a role is one of the whole server.
+pub(in crate::database::engine) fn maintenance(admin: &ConnectionUrl) -> ConnectionUrl {
+    if admin.database().is_empty() { admin.with_database("postgres") } else { admin.clone() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::database::mark::Mark;
+
+    #[test]
+    fn a_server_that_never_answers_keeps_no_branch_from_going() {
+        // The kernel takes the connection, and nobody says a word.
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("postgres://admin:secret@{}", listener.local_addr().unwrap());
+        let admin = ConnectionUrl::parse(&url, "the test").unwrap();
+        let mark = Mark::of_name("dayfly.shop.shop-pr-7.main", String::new(), String::new()).unwrap();
+        let branch = Branch { id: "1".into(), name: "shop".into(), mark, expires: None, cost: None, is_complete: true };
+        let work = async { revoke_within(Duration::from_secs(1), async { Ok(admin) }, &branch).await };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        assert_eq!(runtime.block_on(work).unwrap_err().to_string(), "no answer within 1 s");
+    }
+
+    #[test]
+    fn an_administrator_signs_in_where_its_url_says() {
+        for (url, database) in [("postgres://a:b@db", "postgres"), ("postgres://a:b@db/ops", "ops")] {
+            assert_eq!(maintenance(&ConnectionUrl::parse(url, "the test").unwrap()).database(), database);
+        }
+    }
 }

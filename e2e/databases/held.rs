@@ -1,0 +1,80 @@
+//! What one preview or a machine that died holds on a server keeps no other branch.
+
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    postgres::Server,
+    psql::{Idle, psql},
+};
+
+const USERS: &str = "CREATE TABLE users (id bigint)";
+
+const SYNTHETIC: &str = "synthetic: {by: seeds}";
+
+/// A login may change its own row of the server's catalogue, and holds it until it has said that it is done.
+#[test]
+fn a_session_that_holds_its_own_role_keeps_no_branch_from_going() {
+    let server = Server::new("DAYFLY_TEST_POSTGRES18", "held", USERS);
+    let lab = server.lab("held", SYNTHETIC);
+    lab.guardrails(&server.entry(SYNTHETIC), "    deadline: 30s\n");
+    let hold = ["SET ROLE NONE", "BEGIN", "ALTER ROLE CURRENT_USER PASSWORD 'x'"];
+    let sessions = [1, 2, 3].map(|number| {
+        lab.spec(number, "shop", "");
+        lab.db("provision", number, &[]).fine();
+        Idle::after(&lab.url(number), &hold)
+    });
+    let started = Instant::now();
+    let said = lab.db("renew", 1, &[]).failed("canceling statement due to lock timeout").err;
+    assert!((4..12).contains(&started.elapsed().as_secs()), "{said}");
+    let started = Instant::now();
+    lab.db("destroy", 1, &[]).fine();
+    assert!(started.elapsed() < Duration::from_secs(8), "{:?}", started.elapsed());
+    // Of all others on this server nobody is gone.
+    let list = lab.list();
+    let others = list.as_array().unwrap().iter().filter_map(|branch| branch["environment"].as_str());
+    let alive: Vec<&str> = others.filter(|name| !name.starts_with("held-")).chain(["kube-system"]).collect();
+    std::fs::write(lab.path("alive"), alive.join("\n")).unwrap();
+    let guardrails = lab.guardrails_path();
+    let swept = lab.dayfly(&["db", "sweep", "--guardrails", &guardrails, "--alive", "alive", "--apply"]);
+    assert_eq!(server.left("held"), "", "{}", swept.err);
+    for session in sessions {
+        session.ended();
+    }
+}
+
+/// A machine that died keeps its locks no longer than either side notices.
+#[test]
+fn both_sides_ask_whether_the_other_is_still_there() {
+    let server = Server::new("DAYFLY_TEST_POSTGRES18", "asked", USERS);
+    let lab = server.lab("asked", SYNTHETIC);
+    lab.spec(1, "shop", "");
+    let lock = format!("SELECT pg_advisory_lock(hashtextextended('dayfly:{}', 0))", lab.branch_name(1));
+    let another = Idle::after(&server.admin, &[&lock]);
+    let mut waiting = lab.start("provision", 1, &[]);
+    let port = "SELECT client_port FROM pg_stat_activity WHERE application_name = 'dayfly' AND usename = 'asked_admin' AND query LIKE '%advisory%'";
+    let end = Instant::now() + Duration::from_secs(20);
+    // The kernel's list: `ADDRESS:PORT`, then `02:` and hundredths of a second until a connection is asked for.
+    let asked_within = |port: &str| -> Vec<u64> {
+        let port = format!(":{:04X}", port.parse::<u16>().unwrap_or_default());
+        let list = std::fs::read_to_string("/proc/net/tcp").unwrap();
+        let lines = list.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+        let of_both = lines.filter(|fields| fields[1].ends_with(&port) || fields[2].ends_with(&port));
+        of_both.filter_map(|fields| u64::from_str_radix(fields[5].strip_prefix("02:")?, 16).ok()).collect()
+    };
+    loop {
+        let timers = asked_within(&psql(&server.superuser, port).unwrap());
+        if timers.len() == 2 && timers.iter().all(|hundredths| *hundredths <= 3100) {
+            break;
+        }
+        assert!(Instant::now() < end, "{timers:?}");
+        thread::sleep(Duration::from_millis(50));
+    }
+    psql(&server.superuser, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'asked_admin' AND query LIKE '%pg_sleep%'").unwrap();
+    another.ended();
+    assert!(waiting.wait().unwrap().success());
+    lab.db("destroy", 1, &[]).fine();
+    assert_eq!(server.left("asked"), "");
+}
