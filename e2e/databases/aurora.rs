@@ -159,18 +159,7 @@ fn a_branch_is_swept_as_its_own_baseline_says() {
     let rds = rds("rds-several", &variables);
     let Hosted { lab, standin, .. } = &rds;
     let shop = baselines(standin, "synthetic: {by: seeds}");
-    let another = |name: &str| {
-        shop.replacen("shop:", &format!("{name}:"), 1).replacen(
-            "database: postgres",
-            &format!("database: of_{name}"),
-            1,
-        )
-    };
-    lab.guardrails(&[another("aaa"), shop.clone(), another("zzz")].join("\n"), "");
-    for number in [1, 2] {
-        lab.spec(number, "shop", "");
-        lab.db("provision", number, &[]).fine();
-    }
+    rds.among_others(&shop);
     assert_eq!(lab.list().as_array().unwrap().len(), 2, "each is listed once");
     let (one, two) = (lab.url(1), lab.url(2));
     let until = "SELECT rolvaliduntil > now() + '47 hours' FROM pg_roles WHERE rolname = session_user";

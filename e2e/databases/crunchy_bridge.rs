@@ -105,18 +105,7 @@ fn a_lease_is_renewed_whatever_the_first_baselines_database_is() {
     let Hosted { lab, standin, .. } = &team;
     let state = standin.state();
     let shop = baselines(standin, state["clusters"][0]["id"].as_str().unwrap(), "synthetic: {by: seeds}");
-    let another = |name: &str| {
-        shop.replacen("shop:", &format!("{name}:"), 1).replacen(
-            "database: postgres",
-            &format!("database: of_{name}"),
-            1,
-        )
-    };
-    lab.guardrails(&[another("aaa"), shop.clone(), another("zzz")].join("\n"), "");
-    for number in [1, 2] {
-        lab.spec(number, "shop", "");
-        lab.db("provision", number, &[]).fine();
-    }
+    team.among_others(&shop);
     let said = lab.sweep(&[1]).fine().err;
     assert!(said.contains("2 branches: 1 alive, 1 reclaimed, 0 failed") && !said.contains("warning"), "{said}");
     lab.db("destroy", 1, &[]).fine();

@@ -40,6 +40,20 @@ impl Hosted {
         self.branches().len()
     }
 
+    /// Two previews' branches of `shop`, a baseline between two others of the same account with databases of their own.
+    #[track_caller]
+    pub(crate) fn among_others(&self, shop: &str) {
+        let another = |name: &str| {
+            let renamed = shop.replacen("shop:", &format!("{name}:"), 1);
+            renamed.replacen("database: postgres", &format!("database: of_{name}"), 1)
+        };
+        self.lab.guardrails(&[another("aaa"), shop.to_owned(), another("zzz")].join("\n"), "");
+        for number in [1, 2] {
+            self.lab.spec(number, "shop", "");
+            self.lab.db("provision", number, &[]).fine();
+        }
+    }
+
     /// Two previews, the first one migrated and verified, apart from each other. `keys` are not the migration's to see.
     #[track_caller]
     pub(crate) fn two_previews(&self, migration: &str, keys: &[&str]) -> (String, String) {
