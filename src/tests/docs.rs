@@ -30,13 +30,14 @@ use serde_json::Value as Json;
 use super::support::{self, root};
 use crate::{
     cli::{self, ExitCode},
+    database::attestation::AttestationKey,
     expression::Interpolated,
     finding::{Owner, Rule, Severity},
     input::{
         Guardrails, Policy, Source, read_typed,
         scalar::{
-            Cidr, DnsLabel, DnsName, Duration, EnvName, ImagePrefix, InterpolatedPath, LabelValue, Quantity,
-            RelativePath, Scalar, SecretKey, Url,
+            AbsolutePath, Cidr, DnsLabel, DnsName, Duration, EnvName, ImageDigest, ImagePrefix, InterpolatedPath,
+            LabelValue, Percent, Quantity, RelativePath, Scalar, SecretKey, Url, UrlPath,
         },
     },
     rules,
@@ -278,6 +279,8 @@ impl<'s> Reference<'s> {
             self.formats.insert(name, expected);
             return name.to_owned();
         }
+        let unnamed = bare["format"].as_str().filter(|format| !format.starts_with("uint"));
+        assert_eq!(unnamed, None, "a kind of scalar without a name in `format` below");
         let kinds = match &bare["type"] {
             Json::String(kind) => vec![kind.as_str()],
             Json::Array(kinds) => kinds.iter().filter_map(Json::as_str).filter(|kind| *kind != "null").collect(),
@@ -378,6 +381,11 @@ fn format(format: &str) -> Option<(&'static str, &'static str)> {
         .or_else(|| of::<Url>(format, "URL"))
         .or_else(|| of::<Interpolated>(format, "text with expressions"))
         .or_else(|| of::<InterpolatedPath>(format, "path with expressions"))
+        .or_else(|| of::<AbsolutePath>(format, "absolute path"))
+        .or_else(|| of::<AttestationKey>(format, "public key"))
+        .or_else(|| of::<ImageDigest>(format, "image by digest"))
+        .or_else(|| of::<Percent>(format, "percentage"))
+        .or_else(|| of::<UrlPath>(format, "path of a URL"))
 }
 
 fn code(text: &str) -> String {
