@@ -49,6 +49,8 @@ pub struct Environment {
     pub config_hash: String,
     /// Jobs that hold a provider's key.
     pub database_jobs: Vec<DatabaseJob>,
+    /// What each of them requests, and its limits.
+    pub job_resources: Value,
     pub quarantine: QuarantineFacts,
 }
 
@@ -284,6 +286,13 @@ pub struct DatabaseFacts {
     pub endpoint: Option<Peers>,
     /// Where the Jobs reach the Kubernetes API and the provider.
     pub job_peers: Peers,
+}
+
+impl DatabaseFacts {
+    /// Whether its server, and so the Jobs, run in the preview's namespace.
+    pub fn is_own(&self) -> bool {
+        self.embedded || self.cluster.is_some()
+    }
 }
 
 /// A `Cluster` of the preview's own.

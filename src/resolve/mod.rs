@@ -165,6 +165,7 @@ impl Resolver<'_> {
         let (databases, database_jobs) = self.databases(trust.grant, &namespace, &pr);
         let config = self.config(&namespace, &pr, &routes);
         let services = self.services(&pr, &secrets, &databases, profile);
+        self.room(profile, &databases);
         let network = self.network(&services, &routes);
         let application = self.application(&namespace, &pr);
         let labels = Self::labels(&policy, &pr, &namespace);
@@ -203,6 +204,7 @@ impl Resolver<'_> {
             secrets,
             databases,
             database_jobs,
+            job_resources: databases::job_resources(),
             application,
             config,
         }

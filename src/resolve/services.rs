@@ -58,11 +58,6 @@ impl<'a> Resolver<'a> {
             let pointer = format!("/spec/services/{index}");
             services.push(self.service(service, &pointer, pr, secrets, databases, profile));
         }
-        if let Some((name, profile)) = profile {
-            for (rule, message) in rules::capacity::too_much(name, profile, &policy.services) {
-                self.policy_finding(rule, "/spec/services", message);
-            }
-        }
         services
     }
 

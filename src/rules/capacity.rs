@@ -2,7 +2,7 @@
 
 use crate::{
     finding::{Rule, Severity},
-    input::{guardrails::Profile, policy::Service},
+    input::{Ordered, guardrails::Profile, policy::Service, scalar::Quantity},
 };
 
 pub static UNBOUNDED_REQUEST: Rule = Rule {
@@ -16,8 +16,11 @@ pub static UNBOUNDED_REQUEST: Rule = Rule {
 pub static OVER_QUOTA: Rule = Rule {
     code: "over-quota",
     severity: Severity::Error,
-    summary: "all services together fit the profile's quota",
-    explanation: "Otherwise the last Pods would wait for ever for a place that cannot come. Choose a larger profile or fewer replicas.",
+    summary: "all services and databases together fit the profile's quota",
+    explanation: "Otherwise the last Pods would wait for ever for a place that cannot come. Choose a larger profile or fewer replicas.\n\n\
+                  Counted are all replicas of `services`, the databases' servers that run in the preview, and the databases' Jobs \
+                  there, which run beside the workload after a push: one Pod for `migrate` and `seed`, and with a server of the \
+                  preview's own dayfly's. What comes from `manifests` or from a child Application is not counted.",
 };
 
 /// Single requests that a container may not have: the rule, the resource, the message.
@@ -50,34 +53,34 @@ fn total(amounts: impl Iterator<Item = i128>) -> i128 {
     amounts.fold(0, i128::saturating_add)
 }
 
-/// Sums beyond the quota.
-pub(crate) fn too_much(name: &str, profile: &Profile, services: &[Service]) -> Vec<(&'static Rule, String)> {
+/// Pods that are alike, of one container each. What is in neither map is the profile's default.
+pub(crate) struct Pods<'a> {
+    pub count: usize,
+    pub requests: &'a Ordered<Quantity>,
+    pub limits: &'a Ordered<Quantity>,
+}
+
+/// Sums beyond the quota, which are `who`'s.
+pub(crate) fn too_much(name: &str, profile: &Profile, who: &str, pods: &[Pods<'_>]) -> Vec<String> {
     let mut found = Vec::new();
-    let replicas = |service: &Service| i128::from(service.replicas.unwrap_or(1));
+    let sum = |own: for<'p> fn(&'p Pods<'p>) -> &'p Ordered<Quantity>, default: &Ordered<Quantity>, resource: &str| {
+        total(pods.iter().map(|pods| {
+            let each = own(pods).get(resource).or(default.get(resource)).map_or(0, |amount| amount.nano);
+            each.saturating_mul(pods.count as i128)
+        }))
+    };
     for (counted, quota) in profile.quota.iter() {
         let asked: i128 = match counted.split_once('.') {
-            Some(("requests", resource)) => {
-                let request = |service: &Service| {
-                    service
-                        .resources
-                        .get(resource)
-                        .or(profile.container.request.get(resource))
-                        .map_or(0, |amount| amount.nano)
-                };
-                total(services.iter().map(|service| replicas(service).saturating_mul(request(service))))
-            }
-            Some(("limits", resource)) => {
-                let limit = profile.container.default.get(resource).map_or(0, |amount| amount.nano);
-                total(services.iter().map(|service| replicas(service).saturating_mul(limit)))
-            }
-            None if counted == "pods" => services.iter().map(replicas).sum::<i128>() * 1_000_000_000,
+            Some(("requests", resource)) => sum(|pods| pods.requests, &profile.container.request, resource),
+            Some(("limits", resource)) => sum(|pods| pods.limits, &profile.container.default, resource),
+            None if counted == "pods" => pods.iter().map(|pods| pods.count as i128).sum::<i128>() * 1_000_000_000,
             _ => 0,
         };
         if asked > quota.nano {
             let percent = asked.saturating_mul(100) / quota.nano.max(1);
             let message =
-                format!("the services ask for {percent} % of the profile `{name}`'s quota of {quota} for `{counted}`");
-            found.push((&OVER_QUOTA, message));
+                format!("the {who} ask for {percent} % of the profile `{name}`'s quota of {quota} for `{counted}`");
+            found.push(message);
         }
     }
     found

@@ -7,7 +7,11 @@
 use super::containers::{child, finding, shown};
 use crate::{
     finding::{Finding, Rule, Severity, visible},
-    input::scalar::{Quantity, Scalar, is_dns_name},
+    input::{
+        Ordered,
+        guardrails::{ContainerLimits, Profile},
+        scalar::{Quantity, Scalar, is_dns_name},
+    },
     objects::Object,
     value::Value,
 };
@@ -15,13 +19,15 @@ use crate::{
 pub static LIMIT_RANGE: Rule = Rule {
     code: "limit-range",
     severity: Severity::Error,
-    summary: "a LimitRange agrees with itself and with the namespace's ResourceQuota",
+    summary: "a LimitRange agrees with itself, with the namespace's ResourceQuota, and with the databases' Jobs",
     explanation: "For every resource, `min` ≤ `defaultRequest` ≤ `default` ≤ `max`; what is not stated is what Kubernetes \
         puts there (`default` is `max`, `defaultRequest` is `default`, else `min`). Type `Pod` has no defaults, a type \
         stands once, and what cannot be overcommitted (huge pages, devices) has a request equal to its limit.\n\n\
         Together with a ResourceQuota: whatever it counts of `cpu` and `memory`, requests or limits, needs a default for \
         containers, or every Pod that doesn't state it is refused (`must specify limits.cpu`); of `ephemeral-storage`, such \
-        a Pod isn't counted at all, so that the quota holds nothing. No single container may get more than the whole quota.",
+        a Pod isn't counted at all, so that the quota holds nothing. No single container may get more than the whole quota.\n\n\
+        Databases of provider `embedded` and `cnpg` have dayfly's own Jobs run in the preview's namespace, with fixed requests and \
+        limits. A profile's `min` above those requests, or a `max` below those limits, would let none of them start.",
 };
 
 pub static RESOURCE_QUOTA: Rule = Rule {
@@ -112,6 +118,33 @@ pub(crate) fn check(objects: &[Object], findings: &mut Vec<Finding>) {
             fits(item, quota, hard, findings);
         }
     }
+}
+
+/// Bounds of a profile that no container with these requests and limits keeps: where below `container`, and the message.
+pub(crate) fn keeps_out(
+    profile: &Profile,
+    requests: &Ordered<Quantity>,
+    limits: &Ordered<Quantity>,
+) -> Vec<(String, String)> {
+    let ContainerLimits { min, max, .. } = &profile.container;
+    let mut found = Vec::new();
+    for (resource, request) in requests.iter() {
+        if let Some(least) = min.get(resource).filter(|least| *least > request) {
+            let message = format!(
+                "`min` of {resource} is {least}, but the databases' Jobs in this namespace request {request}, so none would start; allowed: at most {request}"
+            );
+            found.push((format!("min/{resource}"), message));
+        }
+    }
+    for (resource, limit) in limits.iter() {
+        if let Some(most) = max.get(resource).filter(|most| *most < limit) {
+            let message = format!(
+                "`max` of {resource} is {most}, but the databases' Jobs in this namespace have a limit of {limit}, so none would start; allowed: at least {limit}"
+            );
+            found.push((format!("max/{resource}"), message));
+        }
+    }
+    found
 }
 
 fn quantity(value: &Value) -> Option<Quantity> {

@@ -31,6 +31,13 @@ const FREE_HOST: &str = "{name: web, service: web, access: staff}";
 const APPLICATION: &str = "  application:\n    path: deploy/overlays/preview\n    kustomize:\n      images: [\"acme/search=ghcr.io/acme/search:${{ pr.headSha }}\"]\n";
 const SYNTHETIC: &str = "      provider: postgres\n      database: storefront_synthetic\n      endpoint: {namespace: databases, podLabels: {app: postgres}, port: 5432}\n";
 const EMBEDDED: &str = "      provider: embedded\n      image: ghcr.io/acme/baseline@sha256:4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945\n";
+/// A server of the preview's own, whose Jobs run beside it.
+const OWN: [Edit; 3] = [
+    (POLICY, "baseline: storefront\n", "baseline: storefront-synthetic\n"),
+    (GUARDRAILS, SYNTHETIC, EMBEDDED),
+    (GUARDRAILS, "    credentials: dayfly-database-admin\n", "    apiServer: {cidrs: [192.0.2.1/32]}\n"),
+];
+const STEPS: &str = "      migrate:\n        image: ghcr.io/acme/storefront:${{ pr.headSha }}\n        command: [npx, prisma, migrate, deploy]\n      seed:\n        image: ghcr.io/acme/storefront:${{ pr.headSha }}\n        command: [npm, run, \"seed:preview\"]\n";
 const DUMPED: &str = "      provider: embedded\n      image: ghcr.io/acme/baseline@sha256:4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945\n      dump: ghcr.io/acme/dump@sha256:4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945\n";
 const MANIFEST: Edit = (POLICY, APPLICATION, "  manifests: [extra.yaml]\n");
 const WEB_IMAGE: &str = "ghcr.io/acme/storefront:${{ pr.headSha }}";
@@ -110,9 +117,8 @@ const TABLE: &[Row] = &[
         bad: &[(GUARDRAILS, "      database: storefront_baseline\n", "")],
         good: &[(GUARDRAILS, "      database: storefront_baseline\n", "      database: \"storefront_baseline\"\n")] },
     Row { code: "baseline-incomplete", owner: "platform", place: "guardrails.yaml:83:5",
-        bad: &[(POLICY, "baseline: storefront\n", "baseline: storefront-synthetic\n"), (GUARDRAILS, SYNTHETIC, EMBEDDED)],
-        good: &[(POLICY, "baseline: storefront\n", "baseline: storefront-synthetic\n"), (GUARDRAILS, SYNTHETIC, EMBEDDED),
-            (GUARDRAILS, "    credentials: dayfly-database-admin\n", "    apiServer: {cidrs: [192.0.2.1/32]}\n")] },
+        bad: &[OWN[0], OWN[1]],
+        good: &OWN },
     Row { code: "baseline-incomplete", owner: "platform", place: "guardrails.yaml:67:7",
         bad: &[(GUARDRAILS, "      database: storefront_baseline\n", "      database: storefront_baseline\n      dump: ghcr.io/acme/dump@sha256:4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945\n")],
         good: &[(POLICY, "baseline: storefront\n", "baseline: storefront-synthetic\n"), (GUARDRAILS, SYNTHETIC, DUMPED),
@@ -252,6 +258,12 @@ const TABLE: &[Row] = &[
     Row { code: "limit-range", owner: "platform", place: "",
         bad: &[(GUARDRAILS, "request: {cpu: 100m, memory: 128Mi", "request: {cpu: 501m, memory: 128Mi")],
         good: &[(GUARDRAILS, "request: {cpu: 100m, memory: 128Mi", "request: {cpu: 500m, memory: 128Mi")] },
+    Row { code: "limit-range", owner: "platform", place: "guardrails.yaml:28:20",
+        bad: &[OWN[0], OWN[1], OWN[2], (GUARDRAILS, "        max: {", "        min: {cpu: 51m}\n        max: {")],
+        good: &[OWN[0], OWN[1], OWN[2], (GUARDRAILS, "        max: {", "        min: {cpu: 50m}\n        max: {")] },
+    Row { code: "limit-range", owner: "platform", place: "guardrails.yaml:28:20",
+        bad: &[OWN[0], OWN[1], OWN[2], (GUARDRAILS, "default: {cpu: 500m", "default: {cpu: 499m"), (GUARDRAILS, "max: {cpu: \"2\"", "max: {cpu: 499m")],
+        good: &[OWN[0], OWN[1], OWN[2], (GUARDRAILS, "max: {cpu: \"2\"", "max: {cpu: 500m")] },
     Row { code: "manifest-annotation", owner: "team", place: "",
         bad: &[MANIFEST, ("extra.yaml", "", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x, annotations: {argocd.argoproj.io/hook: PreSync}}\n")],
         good: &[MANIFEST, ("extra.yaml", "", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x, annotations: {acme.dev/hook: PreSync}}\n")] },
@@ -298,8 +310,16 @@ const TABLE: &[Row] = &[
         bad: &[(GUARDRAILS, "ttl: {default: 24h, max: 168h}", "ttl: !ttl {default: 24h, max: 168h}")],
         good: &[(GUARDRAILS, "ttl: {default: 24h, max: 168h}", "ttl: !!map {default: 24h, max: !!str 168h}")] },
     Row { code: "over-quota", owner: "team", place: "",
-        bad: &[(POLICY, "command: [node, dist/worker.js]", "replicas: 8")],
-        good: &[(POLICY, "command: [node, dist/worker.js]", "replicas: 7")] },
+        bad: &[(POLICY, "command: [node, dist/worker.js]", "replicas: 7")],
+        good: &[(POLICY, "command: [node, dist/worker.js]", "replicas: 6")] },
+    // Without migrate and seed there is no Job in the preview.
+    Row { code: "over-quota", owner: "team", place: "source/preview.yaml:15:5",
+        bad: &[(POLICY, "command: [node, dist/worker.js]", "replicas: 8"), (POLICY, STEPS, "")],
+        good: &[(POLICY, "command: [node, dist/worker.js]", "replicas: 7"), (POLICY, STEPS, "")] },
+    // Beside it: the server, dayfly's Job, and that of migrate and seed.
+    Row { code: "over-quota", owner: "team", place: "",
+        bad: &[(POLICY, "command: [node, dist/worker.js]", "replicas: 5"), OWN[0], OWN[1], OWN[2]],
+        good: &[(POLICY, "command: [node, dist/worker.js]", "replicas: 4"), OWN[0], OWN[1], OWN[2]] },
     Row { code: "patch", owner: "platform", place: "",
         bad: &[(GUARDRAILS, "merge:\n        spec: {revisionHistoryLimit: 2}", "json: [{op: remove, path: /spec/paused}]")],
         good: &[(GUARDRAILS, "merge:\n        spec: {revisionHistoryLimit: 2}", "json: [{op: remove, path: /spec/strategy}]")] },

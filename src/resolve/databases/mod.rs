@@ -5,6 +5,7 @@
 //! baseline, migrate and seed once for a set of images and commands.
 
 mod reach;
+mod room;
 
 use std::borrow::Cow;
 
@@ -20,6 +21,7 @@ use crate::{
 };
 
 use self::reach::{endpoint, job_peers};
+pub(super) use self::room::job_resources;
 use super::{
     Decision, Origin, PullRequest, Resolver,
     environment::{ClusterFacts, DatabaseFacts, DatabaseJob, StepFacts, WAVES},

@@ -40,6 +40,7 @@ impl Resolver<'_> {
             "podSecurity" => {
                 Some((guardrails(&["podSecurity"]), "the version of the Pod Security Standards that is enforced"))
             }
+            "jobResources" => Some((Origin::BuiltIn, "what dayfly's own programs need")),
             "configHash" => Some((Origin::BuiltIn, "of `config`: Pods start anew when it changes")),
             _ => None,
         });

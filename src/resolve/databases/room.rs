@@ -1,0 +1,72 @@
+//! What databases take of the preview's room: the Jobs, and servers of the preview's own.
+
+use crate::{
+    finding::InputFile,
+    input::{
+        Ordered,
+        guardrails::Profile,
+        scalar::{Quantity, Scalar as _},
+    },
+    resolve::{Resolver, environment::DatabaseFacts},
+    rules::{
+        self,
+        capacity::{OVER_QUOTA, Pods},
+    },
+    value::{Map, Value},
+};
+
+/// What each of dayfly's own Jobs requests, and its limits. Whatever else runs takes the profile's defaults.
+const REQUESTS: [(&str, &str); 3] = [("cpu", "50m"), ("memory", "64Mi"), ("ephemeral-storage", "64Mi")];
+const LIMITS: [(&str, &str); 3] = [("cpu", "500m"), ("memory", "256Mi"), ("ephemeral-storage", "256Mi")];
+
+/// The same as a container's `resources`.
+pub(in crate::resolve) fn job_resources() -> Value {
+    let amounts = |amounts: &[(&'static str, &'static str)]| {
+        Value::Map(amounts.iter().map(|(name, amount)| ((*name).into(), Value::from(*amount))).collect())
+    };
+    let mut resources = Map::with_capacity(2);
+    resources.push("requests", amounts(&REQUESTS));
+    resources.push("limits", amounts(&LIMITS));
+    Value::Map(resources)
+}
+
+fn quantities(amounts: &[(&str, &str)]) -> Ordered<Quantity> {
+    let parse = |text| Quantity::parse(text).unwrap_or_else(|error| unreachable!("{error}"));
+    amounts.iter().map(|(name, amount)| ((*name).to_owned(), parse(amount))).collect()
+}
+
+impl Resolver<'_> {
+    /// Reports a profile that has no room for what runs in the namespace.
+    pub(in crate::resolve) fn room(&mut self, profile: Option<(&str, &Profile)>, databases: &[DatabaseFacts]) {
+        let Some((name, profile)) = profile else { return };
+        let policy = self.policy;
+        let own = databases.iter().filter(|database| database.is_own()).count();
+        let migrates = databases.iter().filter(|database| database.last_step.is_some()).count();
+        let defaults = Ordered::default();
+        // Those that hold a provider's key run elsewhere.
+        let job = (own > 0).then(|| (quantities(&REQUESTS), quantities(&LIMITS)));
+        let mut pods: Vec<Pods<'_>> = Vec::with_capacity(policy.services.len() + 2);
+        pods.extend(policy.services.iter().map(|service| Pods {
+            count: usize::from(service.replicas.unwrap_or(1)),
+            requests: &service.resources,
+            limits: &defaults,
+        }));
+        // Servers, and after a push the Jobs, beside the workload that runs already.
+        pods.push(Pods { count: own + migrates, requests: &defaults, limits: &defaults });
+        if let Some((requests, limits)) = &job {
+            for (pointer, message) in rules::limit_range::keeps_out(profile, requests, limits) {
+                let pointer = format!("/spec/profiles/{name}/container/{pointer}");
+                self.report(&rules::limit_range::LIMIT_RANGE, InputFile::Guardrails, pointer, message);
+            }
+            pods.push(Pods { count: own, requests, limits });
+        }
+        let (who, place) = match (policy.services.is_empty(), own + migrates) {
+            (_, 0) => ("services", "/spec/services"),
+            (false, _) => ("services and databases", "/spec/services"),
+            (true, _) => ("databases", "/spec/databases"),
+        };
+        for message in rules::capacity::too_much(name, profile, who, &pods) {
+            self.policy_finding(&OVER_QUOTA, place, message);
+        }
+    }
+}
