@@ -22,6 +22,9 @@ pub struct Policy {
     pub kind: PolicyKind,
     pub metadata: super::Metadata,
     pub spec: PolicySpec,
+    /// It cannot be read, and this is what could be made out for a quarantine.
+    #[serde(skip)]
+    pub salvaged: bool,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
@@ -95,7 +98,7 @@ pub struct Service {
     pub args: Vec<Interpolated>,
     /// Where the workload listens; its Service has the same port.
     pub port: Option<Port>,
-    /// A path that answers 2xx or 3xx when the workload is ready. Without it, an open port is enough.
+    /// A path that answers 2xx or 3xx at `port` when the workload is ready. Without it, an open port is enough.
     pub health: Option<InterpolatedPath>,
     /// Environment variables. Those of the ConfigMap `preview` are there as well.
     #[serde(default)]

@@ -228,7 +228,8 @@ fn salvage(document: &Node<'_>) -> Option<Policy> {
         label("costCenter")
     );
     let documents = yaml::read(&least, Limits::DOCUMENT).ok()?;
-    Policy::deserialize(Decoder(documents.first()?)).ok()
+    let policy = Policy::deserialize(Decoder(documents.first()?)).ok()?;
+    Some(Policy { salvaged: true, ..policy })
 }
 
 /// A node as a value, each plain scalar understood by `read`.

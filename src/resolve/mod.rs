@@ -64,7 +64,14 @@ pub fn resolve(inputs: Inputs<'_>, record: bool) -> Resolution {
     };
     let environment = resolver.environment(pr);
     resolver.origins(&environment);
-    let Resolver { findings, decisions, .. } = resolver;
+    let Resolver { mut findings, decisions, .. } = resolver;
+    if inputs.policy.salvaged {
+        // What it lacks, or does not offer, may stand in the rest.
+        findings.retain(|finding| {
+            finding.rule != &rules::label::LABEL_NOT_OFFERED
+                && !matches!(finding.subject, Subject::Input(InputFile::Policy, _))
+        });
+    }
     let trusted_side_is_broken =
         findings.iter().any(|finding| finding.is_error() && finding.owner != Owner::PullRequest);
     Resolution { environment: (!trusted_side_is_broken).then_some(environment), findings, decisions }

@@ -52,7 +52,7 @@ impl<'a> Resolver<'a> {
         profile: Option<(&str, &Profile)>,
     ) -> Vec<ServiceFacts> {
         let policy = self.policy;
-        self.names_once();
+        self.names_once(databases);
         let mut services = Vec::with_capacity(policy.services.len());
         for (index, service) in policy.services.iter().enumerate() {
             let pointer = format!("/spec/services/{index}");
@@ -62,7 +62,7 @@ impl<'a> Resolver<'a> {
     }
 
     /// A Secret, a database and a service each have a name of their own kind; Secrets of both kinds share one.
-    fn names_once(&mut self) {
+    fn names_once(&mut self, granted: &[DatabaseFacts]) {
         let policy = self.policy;
         let places = |list: &'static str, names: &mut dyn Iterator<Item = &'a DnsLabel>| -> Vec<_> {
             names.enumerate().map(|(index, name)| (Cow::Borrowed(&**name), (list, index))).collect()
@@ -79,10 +79,29 @@ impl<'a> Resolver<'a> {
             secrets.extend(routes.iter().map(|(name, place)| (Cow::Owned(format!("{name}-tls")), *place)));
         }
         secrets.extend(databases);
+        self.servers_apart(granted);
         for (what, names) in [("service", services), ("route", routes), ("secret or database", secrets)] {
             for (name, (list, index)) in rules::reference::repeated(names) {
                 let message = format!("more than one {what} is called `{name}`");
                 let place = format!("/spec/{list}/{index}/name");
+                self.policy_finding(&rules::reference::DUPLICATE_NAME, place, message);
+            }
+        }
+    }
+
+    /// No service is called as a database's server: who connects to that tells a password.
+    fn servers_apart(&mut self, databases: &[DatabaseFacts]) {
+        let policy = self.policy;
+        for database in databases.iter().filter(|database| database.is_own()) {
+            // CloudNativePG makes one Service for each role of an instance.
+            let taken = |name: &str| match name.strip_prefix(database.server.as_str()) {
+                Some("") => database.embedded,
+                Some("-rw" | "-ro" | "-r") => !database.embedded,
+                _ => false,
+            };
+            for (index, service) in policy.services.iter().enumerate().filter(|(_, service)| taken(&service.name)) {
+                let message = format!("the server of the database `{}` is called `{}`", database.name, service.name);
+                let place = format!("/spec/services/{index}/name");
                 self.policy_finding(&rules::reference::DUPLICATE_NAME, place, message);
             }
         }
@@ -133,6 +152,11 @@ impl<'a> Resolver<'a> {
                 })
                 .collect()
         };
+        if service.health.is_some() && service.port.is_none() {
+            let message = format!("`{}` has `health` but no `port`, so nothing can be asked", service.name);
+            self.policy_finding(&rules::input::MISSING_FIELD, format!("{pointer}/health"), message).help =
+                Some("add the `port` that answers, or leave `health` out".into());
+        }
         let http_check = service.health.as_ref().map(|path| self.health(path, &format!("{pointer}/health")));
         let command = words(self, &service.command, "command");
         let args = words(self, &service.args, "args");

@@ -34,7 +34,7 @@ pub static MISSING_FIELD: Rule = Rule {
     code: "missing-field",
     severity: Severity::Error,
     summary: "required fields are there",
-    explanation: "The field has no default that would be right for everybody.",
+    explanation: "The field has no default that would be right for everybody, or another one means nothing without it.",
 };
 
 pub static WRONG_TYPE: Rule = Rule {

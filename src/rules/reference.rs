@@ -13,8 +13,9 @@ pub static DUPLICATE_NAME: Rule = Rule {
     code: "duplicate-name",
     severity: Severity::Error,
     summary: "a name stands for one thing",
-    explanation: "Services, routes, and Secrets (of `secrets` and `databases` together) have names of their own; a container gets a \
-                  variable once, and a folder of `writable` once.",
+    explanation: "Services, routes, and Secrets (of `secrets` and `databases` together) have names of their own; no service is called \
+                  as a database's server in the preview, `database-NAME`; a container gets a variable once, and a folder of `writable` \
+                  once.",
 };
 
 /// Those of some names and their places that stood before.

@@ -291,6 +291,22 @@ fn explain_says_who_set_a_place() {
     }
 }
 
+/// Nothing is said of what only the part of the policy that could be read lacks.
+#[test]
+fn a_single_policy_that_cannot_be_read_has_no_other_mistakes() {
+    let scratch = Scratch::new("storefront-single");
+    scratch.replace(GUARDRAILS, "  defaultProfile: small\n", "");
+    scratch.replace(GUARDRAILS, "profile: [small, large]", "profile: []");
+    scratch.replace(POLICY, "  manifests: [deploy/*.yaml]\n", "  labels: {profile: [large]}\n");
+    scratch.replace(PARAMETERS, "preview/ttl=72h", "preview/profile=large");
+    let whole = scratch.run("check", &[]);
+    assert_eq!(whole.code, ExitCode::Fine, "{}", whole.out);
+    scratch.replace(POLICY, "  costCenter:", "  costCentre: x\n  costCenter:");
+    let run = scratch.run("render", &["-o", "ndjson"]);
+    assert!(run.err.contains("error[unknown-field]") && run.err.contains("\n1 error\n"), "{}", run.err);
+    assert!(run.out.contains("\"findings\":\"unknown-field: ") && !run.out.contains("unknown-profile"), "{}", run.out);
+}
+
 /// In layout `single` whoever opens the pull request writes the policy: whatever is wrong with it is the pull request's.
 #[test]
 fn a_single_policy_that_cannot_be_read_is_quarantined() {

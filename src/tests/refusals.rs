@@ -38,6 +38,7 @@ const OWN: [Edit; 3] = [
     (GUARDRAILS, "    credentials: dayfly-database-admin\n", "    apiServer: {cidrs: [192.0.2.1/32]}\n"),
 ];
 const STEPS: &str = "      migrate:\n        image: ghcr.io/acme/storefront:${{ pr.headSha }}\n        command: [npx, prisma, migrate, deploy]\n      seed:\n        image: ghcr.io/acme/storefront:${{ pr.headSha }}\n        command: [npm, run, \"seed:preview\"]\n";
+const CNPG: &str = "      provider: cnpg\n      image: ghcr.io/acme/postgresql@sha256:4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945\n      database: app\n      cluster: {driver: ebs.csi.aws.com, snapshot: snap-1, size: 1Gi}\n";
 const DUMPED: &str = "      provider: embedded\n      image: ghcr.io/acme/baseline@sha256:4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945\n      dump: ghcr.io/acme/dump@sha256:4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945\n";
 const MANIFEST: Edit = (POLICY, APPLICATION, "  manifests: [extra.yaml]\n");
 const WEB_IMAGE: &str = "ghcr.io/acme/storefront:${{ pr.headSha }}";
@@ -165,6 +166,12 @@ const TABLE: &[Row] = &[
     Row { code: "duplicate-name", owner: "team", place: "source/preview.yaml:34:7",
         bad: &[(POLICY, FREE_HOST, "{name: web, service: web, access: staff, host: x-storefront-pr-128.preview.acme.dev}\n    - {name: x, service: web, access: partners}")],
         good: &[(POLICY, FREE_HOST, "{name: web, service: web, access: staff}\n    - {name: x, service: web, access: partners}")] },
+    Row { code: "duplicate-name", owner: "team", place: "source/preview.yaml:23:13",
+        bad: &[OWN[0], OWN[1], OWN[2], (POLICY, "- name: worker", "- name: database-main")],
+        good: &[OWN[0], OWN[1], OWN[2], (POLICY, "- name: worker", "- name: database-main-rw")] },
+    Row { code: "duplicate-name", owner: "team", place: "source/preview.yaml:23:13",
+        bad: &[OWN[0], (GUARDRAILS, SYNTHETIC, CNPG), OWN[2], (POLICY, "- name: worker", "- name: database-main-rw")],
+        good: &[OWN[0], (GUARDRAILS, SYNTHETIC, CNPG), OWN[2], (POLICY, "- name: worker", "- name: database-main")] },
     Row { code: "duplicate-object", owner: "team", place: "",
         bad: &[MANIFEST, ("extra.yaml", "", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: preview}\n")],
         good: &[MANIFEST, ("extra.yaml", "", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: preview2}\n")] },
@@ -235,6 +242,9 @@ const TABLE: &[Row] = &[
         bad: &[(POLICY, "health: /healthz", "health: \"${{ '/a' ~ '\\n' }}\"")],
         good: &[(POLICY, "health: /healthz", "health: \"${{ '/a' ~ 'b' }}\"")] },
     Row { code: "invalid-value", owner: "team", place: "source/preview.yaml:25:18",
+        bad: &[(POLICY, "command: [node, dist/worker.js]", "runAsUser: 0")],
+        good: &[(POLICY, "command: [node, dist/worker.js]", "runAsUser: 1")] },
+    Row { code: "invalid-value", owner: "team", place: "source/preview.yaml:25:18",
         bad: &[(POLICY, "command: [node, dist/worker.js]", "runAsUser: 2147483648")],
         good: &[(POLICY, "command: [node, dist/worker.js]", "runAsUser: 2147483647")] },
     Row { code: "invalid-value", owner: "team", place: "source/preview.yaml:36:27",
@@ -288,6 +298,9 @@ const TABLE: &[Row] = &[
     Row { code: "manifest-service", owner: "team", place: "",
         bad: &[MANIFEST, ("extra.yaml", "", "apiVersion: v1\nkind: Service\nmetadata: {name: x}\nspec: {type: LoadBalancer, ports: [{port: 80}]}\n")],
         good: &[MANIFEST, ("extra.yaml", "", "apiVersion: v1\nkind: Service\nmetadata: {name: x}\nspec: {type: ClusterIP, ports: [{port: 80}]}\n")] },
+    Row { code: "missing-field", owner: "team", place: "source/preview.yaml:25:15",
+        bad: &[(POLICY, "command: [node, dist/worker.js]", "health: /healthz")],
+        good: &[(POLICY, "command: [node, dist/worker.js]", "port: 8081\n      health: /healthz")] },
     Row { code: "missing-field", owner: "team", place: "source/preview.yaml:7:3",
         bad: &[(POLICY, "  team: payments\n", "")],
         good: &[(POLICY, "  team: payments\n", "  team: p\n")] },

@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, de::Error as _};
 /// Source: Kubernetes, `IsValidUserID` in `apimachinery/pkg/util/validation/validation.go`.
 const MOST: u32 = i32::MAX.cast_unsigned();
 
-/// The number of a user, as Kubernetes takes it. 0, root, is refused by a rule.
+/// The number of a user, as Kubernetes takes it, but not 0, root: no Pod of it would start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UserId(u32);
 
@@ -19,7 +19,7 @@ impl UserId {
 impl<'de> Deserialize<'de> for UserId {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         match u32::deserialize(deserializer)? {
-            number if number <= MOST => Ok(Self(number)),
+            number @ 1..=MOST => Ok(Self(number)),
             number => Err(D::Error::custom(format_args!("the number {number}"))),
         }
     }
@@ -35,6 +35,6 @@ impl JsonSchema for UserId {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({"type": "integer", "minimum": 0, "maximum": MOST})
+        json_schema!({"type": "integer", "minimum": 1, "maximum": MOST})
     }
 }
