@@ -316,8 +316,8 @@ fn documents_that_do_harm() {
     let bomb: String = (0..9).fold(String::from("a0: &a0 [x,x,x,x,x,x,x,x,x]\n"), |text, n| {
         format!("{text}a{0}: &a{0} [{1}]\n", n + 1, vec![format!("*a{n}"); 9].join(","))
     });
-    let keys: String = (0..100).map(|n| format!("k{n}: 1, ")).collect();
-    let blocks: String = (0..300).map(|n| format!("{}- a:\n", " ".repeat(2 * n))).collect();
+    let keys = many(100, &|n| format!("k{n}: 1, "));
+    let blocks = many(300, &|n| format!("{}- a:\n", " ".repeat(2 * n)));
     let cases: Vec<(&str, String)> = vec![
         ("a billion laughs", format!("{policy}\n{bomb}")),
         ("an alias of itself", format!("{policy}\nx: &a [*a]\n")),
@@ -339,14 +339,19 @@ fn documents_that_do_harm() {
 /// A document as large as is wanted.
 type Document<'a> = Box<dyn Fn(usize) -> String + 'a>;
 
+/// A text many times, after others.
+fn after<'a>(policy: &'a str, begin: &'a str, text: &'a str, end: &'a str) -> Document<'a> {
+    Box::new(move |size| format!("{policy}{begin}{}{end}", text.repeat(size)))
+}
+
+/// An item many times.
+fn many(count: usize, item: &dyn Fn(usize) -> String) -> String {
+    (0..count).map(item).collect()
+}
+
 #[test]
 fn documents_that_grow() {
     let policy = &of_case("storefront-single", POLICY);
-    let many = |count: usize, item: &dyn Fn(usize) -> String| (0..count).map(item).collect::<String>();
-    /// So many times a text, after another.
-    fn after<'a>(policy: &'a str, begin: &'a str, text: &'a str, end: &'a str) -> Document<'a> {
-        Box::new(move |size| format!("{policy}{begin}{}{end}", text.repeat(size)))
-    }
     // In place of a line of the policy, the line and so many items more.
     let below = |line: &'static str, item: fn(usize) -> String| -> Document<'_> {
         Box::new(move |size| policy.replacen(line, &format!("{line}{}", many(size, &item)), 1))
