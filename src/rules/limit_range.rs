@@ -1,16 +1,20 @@
-//! Quotas and limit ranges that let Pods start.
+//! Limit ranges that let Pods start.
 //!
 //! No schema checks these: a bundle with `default` above `max` passes every validator but the API server. Sources:
-//! `ValidateLimitRange`, `ValidateResourceQuotaSpec` and `SetDefaults_LimitRangeItem` of Kubernetes 1.36, and the quota's
-//! evaluator for Pods (`pkg/quota/v1/evaluator/core/pods.go`).
+//! `ValidateLimitRange` and `SetDefaults_LimitRangeItem` of Kubernetes 1.36, and the quota's evaluator for Pods
+//! (`pkg/quota/v1/evaluator/core/pods.go`).
 
-use super::containers::{child, finding, shown};
+use super::{
+    amounts::{Amounts, amount, amounts},
+    containers::{child, finding},
+    resource_quota,
+};
 use crate::{
     finding::{Finding, Rule, Severity, visible},
     input::{
         Ordered,
         guardrails::{ContainerLimits, Profile},
-        scalar::{Quantity, Scalar, is_dns_name},
+        scalar::Quantity,
     },
     objects::Object,
     value::Value,
@@ -30,46 +34,8 @@ pub static LIMIT_RANGE: Rule = Rule {
         limits. A profile's `min` above those requests, or a `max` below those limits, would let none of them start.",
 };
 
-pub static RESOURCE_QUOTA: Rule = Rule {
-    code: "resource-quota",
-    severity: Severity::Error,
-    summary: "a ResourceQuota counts what Kubernetes can count",
-    explanation: "The keys of `spec.hard` are Kubernetes' own (`requests.cpu`, `limits.memory`, `pods`, \
-        `persistentvolumeclaims`, …), `count/RESOURCE.GROUP`, `requests.DEVICE` for extended resources (only requests are \
-        counted: `limits.nvidia.com/gpu` is taken and never counted), and \
-        `CLASS.storageclass.storage.k8s.io/requests.storage` or `…/persistentvolumeclaims`. Values are quantities, whole \
-        numbers where objects are counted.",
-};
-
 /// Types of a `LimitRange`'s items.
 const TYPES: [&str; 3] = ["Container", "Pod", "PersistentVolumeClaim"];
-
-/// Keys of a quota that count objects; a half of one is none.
-const COUNTED: [&str; 9] = [
-    "pods",
-    "services",
-    "replicationcontrollers",
-    "resourcequotas",
-    "secrets",
-    "configmaps",
-    "persistentvolumeclaims",
-    "services.nodeports",
-    "services.loadbalancers",
-];
-
-/// Keys of a quota that add amounts up.
-const MEASURED: [&str; 10] = [
-    "cpu",
-    "memory",
-    "ephemeral-storage",
-    "requests.cpu",
-    "requests.memory",
-    "requests.storage",
-    "requests.ephemeral-storage",
-    "limits.cpu",
-    "limits.memory",
-    "limits.ephemeral-storage",
-];
 
 /// One item of a `LimitRange`, as far as it can be read.
 struct Item<'a> {
@@ -92,13 +58,6 @@ fn limit_pointer(index: usize, field: &str) -> String {
     format!("/spec/limits/{index}/{field}")
 }
 
-/// The quantities of a map that are some.
-type Amounts<'a> = Vec<(&'a str, Quantity)>;
-
-fn amount<'q>(amounts: &'q Amounts<'_>, resource: &str) -> Option<&'q Quantity> {
-    amounts.iter().find(|(name, _)| *name == resource).map(|(_, quantity)| quantity)
-}
-
 /// Checks every `LimitRange` and `ResourceQuota`, and those of one namespace against each other.
 pub(crate) fn check(objects: &[Object], findings: &mut Vec<Finding>) {
     let mut ranges = Vec::new();
@@ -106,7 +65,9 @@ pub(crate) fn check(objects: &[Object], findings: &mut Vec<Finding>) {
     for object in objects {
         match object.kind() {
             "LimitRange" if object.group().is_empty() => read_range(object, &mut ranges, findings),
-            "ResourceQuota" if object.group().is_empty() => quotas.push((object, read_quota(object, findings))),
+            "ResourceQuota" if object.group().is_empty() => {
+                quotas.push((object, resource_quota::read(object, findings)));
+            }
             _ => {}
         }
     }
@@ -142,47 +103,6 @@ pub(crate) fn keeps_out(
                 "`max` of {resource} is {most}, but the databases' Jobs in this namespace have a limit of {limit}, so none would start; allowed: at least {limit}"
             );
             found.push((format!("max/{resource}"), message));
-        }
-    }
-    found
-}
-
-fn quantity(value: &Value) -> Option<Quantity> {
-    match value {
-        Value::String(text) => Quantity::parse(text).ok(),
-        Value::Int(number) => Quantity::parse(&number.to_string()).ok(),
-        Value::Float(number) => Quantity::parse(&number.to_string()).ok(),
-        _ => None,
-    }
-}
-
-/// The quantities of a map; a finding for what is none.
-fn amounts<'a>(
-    rule: &'static Rule,
-    object: &Object,
-    pointer: &dyn Fn() -> String,
-    map: Option<&'a Value>,
-    findings: &mut Vec<Finding>,
-) -> Amounts<'a> {
-    let mut found = Vec::new();
-    match map {
-        None | Some(Value::Null) => {}
-        Some(Value::Map(map)) => {
-            for (resource, value) in map.iter() {
-                match quantity(value) {
-                    Some(quantity) => found.push((resource, quantity)),
-                    None => findings.push(finding(
-                        rule,
-                        object,
-                        child(&pointer(), resource),
-                        format!("`{}` is {}; allowed: {}", visible(resource), shown(value), Quantity::EXPECTED),
-                    )),
-                }
-            }
-        }
-        Some(other) => {
-            let message = format!("a map of quantities is needed here, not {}", other.kind_name());
-            findings.push(finding(rule, object, pointer(), message));
         }
     }
     found
@@ -283,97 +203,6 @@ fn ordered(
     }
 }
 
-fn read_quota<'a>(object: &'a Object, findings: &mut Vec<Finding>) -> Amounts<'a> {
-    let pointer = "/spec/hard";
-    let hard = amounts(&RESOURCE_QUOTA, object, &|| pointer.to_owned(), object.value.at(&["spec", "hard"]), findings);
-    for (key, quantity) in &hard {
-        if let Err(message) = countable(key) {
-            findings.push(finding(&RESOURCE_QUOTA, object, child(pointer, key), message));
-        } else if is_whole(key) && quantity.nano % 1_000_000_000 != 0 {
-            let message = format!("`{}` is {quantity}, but objects and devices are counted whole", visible(key));
-            findings.push(finding(&RESOURCE_QUOTA, object, child(pointer, key), message));
-        }
-    }
-    scopes(object, &hard, findings);
-    hard
-}
-
-/// Whether Kubernetes counts what a quota's key names.
-fn countable(key: &str) -> Result<(), String> {
-    let shown = visible(key);
-    let hugepages = key.strip_prefix("requests.").unwrap_or(key).starts_with("hugepages-");
-    let Some((domain, name)) = key.split_once('/') else {
-        if COUNTED.contains(&key) || MEASURED.contains(&key) || hugepages {
-            return Ok(());
-        }
-        return Err(format!("`{shown}` is nothing that a quota counts"));
-    };
-    if domain == "count" {
-        let (resource, group) = name.split_once('.').map_or((name, None), |(resource, group)| (resource, Some(group)));
-        let plural = !resource.is_empty() && resource.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
-        let good = plural && group.is_none_or(is_dns_name);
-        return if good { Ok(()) } else { Err(format!("`{shown}` names no resource; allowed: `count/jobs.batch`")) };
-    }
-    if !is_dns_name(domain) || !super::forbidden_output::is_name_part(name) {
-        return Err(format!("`{shown}` is no name of a resource"));
-    }
-    for (class, names) in [
-        (".storageclass.storage.k8s.io", &["requests.storage", "persistentvolumeclaims"][..]),
-        (".deviceclass.resource.k8s.io", &["devices"]),
-    ] {
-        if domain.ends_with(class) {
-            return if names.contains(&name) {
-                Ok(())
-            } else {
-                Err(format!("`{shown}` is nothing that a quota counts; after `{class}/` stands {}", names.join(" or ")))
-            };
-        }
-    }
-    if domain.starts_with("requests.") {
-        return Ok(());
-    }
-    let device = domain.strip_prefix("limits.").unwrap_or(domain);
-    Err(format!("`{shown}` is never counted: of devices, only requests are; allowed: `requests.{device}/{name}`"))
-}
-
-fn is_whole(key: &str) -> bool {
-    COUNTED.contains(&key) || key.starts_with("count/") || key.starts_with("requests.") && key.contains('/')
-}
-
-/// A scope that cannot hold what is counted is refused by the API server.
-fn scopes(object: &Object, hard: &Amounts<'_>, findings: &mut Vec<Finding>) {
-    let list = object.value.at(&["spec", "scopes"]).map_or(&[][..], Value::items).iter().enumerate();
-    let list = list.map(|(index, scope)| (format!("/spec/scopes/{index}"), scope.as_str().unwrap_or_default()));
-    let expressions = object.value.at(&["spec", "scopeSelector", "matchExpressions"]).map_or(&[][..], Value::items);
-    let expressions = expressions.iter().enumerate().map(|(index, expression)| {
-        let name = expression.str_at(&["scopeName"]).unwrap_or_default();
-        (format!("/spec/scopeSelector/matchExpressions/{index}/scopeName"), name)
-    });
-    for (pointer, scope) in list.chain(expressions) {
-        let counts = |key: &str| match scope {
-            "BestEffort" => key == "pods",
-            "VolumeAttributesClass" => matches!(key, "persistentvolumeclaims" | "requests.storage"),
-            _ => key == "pods" || matches!(key.rsplit('.').next(), Some("cpu" | "memory")),
-        };
-        let known = [
-            "BestEffort",
-            "NotBestEffort",
-            "Terminating",
-            "NotTerminating",
-            "PriorityClass",
-            "CrossNamespacePodAffinity",
-            "VolumeAttributesClass",
-        ];
-        if !known.contains(&scope) {
-            let message = format!("`{}` is no scope of a quota; allowed: {}", visible(scope), known.join(", "));
-            findings.push(finding(&RESOURCE_QUOTA, object, pointer, message));
-        } else if let Some((key, _)) = hard.iter().find(|(key, _)| !key.contains('/') && !counts(key)) {
-            let message = format!("scope `{scope}` cannot count `{}`", visible(key));
-            findings.push(finding(&RESOURCE_QUOTA, object, pointer, message));
-        }
-    }
-}
-
 /// Which of a container's amounts a key of a quota counts: of which resource, and whether limits.
 fn counted(key: &str) -> Option<(&str, bool)> {
     let (resource, limits) = match key.split_once('.') {
@@ -429,25 +258,25 @@ fn fits(item: &Item<'_>, quota: &Object, hard: &Amounts<'_>, findings: &mut Vec<
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use serde_json::{Value as Json, json};
 
     use super::super::containers::test::{places, template};
     use crate::{finding::Finding, objects::Object};
 
-    fn range(limits: &Json) -> Object {
+    pub(in super::super) fn range(limits: &Json) -> Object {
         template(
             &json!({"apiVersion": "v1", "kind": "LimitRange", "metadata": {"name": "preview", "namespace": "a"}, "spec": {"limits": limits}}),
         )
     }
 
-    fn quota(namespace: &str, spec: &Json) -> Object {
+    pub(in super::super) fn quota(namespace: &str, spec: &Json) -> Object {
         template(
             &json!({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "preview", "namespace": namespace}, "spec": spec}),
         )
     }
 
-    fn check(objects: &[Object]) -> Vec<Finding> {
+    pub(in super::super) fn check(objects: &[Object]) -> Vec<Finding> {
         let mut findings = Vec::new();
         super::check(objects, &mut findings);
         findings
@@ -507,53 +336,6 @@ mod tests {
             let expected: Vec<String> =
                 expected.iter().map(|rest| format!("limit-range /spec/limits/{rest}")).collect();
             assert_eq!(places(&check(&[range(&limits)])), expected, "{limits}");
-        }
-    }
-
-    #[test]
-    fn a_quota_counts_what_can_be_counted() {
-        let good = json!({"requests.cpu": "2", "limits.memory": "8Gi", "pods": 15, "count/jobs.batch": "50", "count/secrets": "1",
-            "requests.nvidia.com/gpu": "0", "services.loadbalancers": "0", "requests.hugepages-2Mi": "1Gi",
-            "gold.storageclass.storage.k8s.io/requests.storage": "20Gi", "count/httproutes.gateway.networking.k8s.io": 5});
-        let open = range(&json!([{"type": "Container", "default": {"cpu": 1, "memory": "1Gi"}}]));
-        assert_eq!(places(&check(&[open, quota("a", &json!({"hard": good}))])), [""; 0]);
-        let cases = [
-            ("limits.nvidia.com/gpu", json!("1"), false),
-            ("nvidia.com/gpu", json!("1"), false),
-            ("request.cpu", json!("1"), false),
-            ("count/", json!("1"), false),
-            ("count/Jobs.batch", json!("1"), false),
-            ("count/jobs.", json!("1"), false),
-            ("gold.storageclass.storage.k8s.io/limits.storage", json!("1"), false),
-            ("a b/c", json!("1"), false),
-            ("pods", json!("1500m"), false),
-            ("pods", json!("many"), false),
-            ("pods", json!(true), false),
-            ("secrets", json!("3"), true),
-        ];
-        for (key, value, fine) in cases {
-            let pointer = format!("resource-quota /spec/hard/{}", key.replace('/', "~1"));
-            let found = places(&check(&[quota("a", &json!({"hard": {key: value}}))]));
-            assert_eq!(found, if fine { vec![] } else { vec![pointer] }, "{key} {value}");
-        }
-        let cases = [
-            (json!({"hard": {"pods": 1}, "scopes": ["BestEffort"]}), vec![]),
-            (
-                json!({"hard": {"pods": 1, "services": 1}, "scopes": ["BestEffort", "Best"]}),
-                vec!["/spec/scopes/0", "/spec/scopes/1"],
-            ),
-            (
-                json!({"hard": {"pods": 0}, "scopeSelector": {"matchExpressions": [{"scopeName": "PriorityClass"}]}}),
-                vec![],
-            ),
-            (
-                json!({"hard": {"services": 0}, "scopeSelector": {"matchExpressions": [{"scopeName": "PriorityClass"}]}}),
-                vec!["/spec/scopeSelector/matchExpressions/0/scopeName"],
-            ),
-        ];
-        for (spec, expected) in cases {
-            let expected: Vec<String> = expected.iter().map(|pointer| format!("resource-quota {pointer}")).collect();
-            assert_eq!(places(&check(&[quota("a", &spec)])), expected, "{spec}");
         }
     }
 
