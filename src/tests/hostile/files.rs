@@ -1,0 +1,166 @@
+//! Files that are none, lead elsewhere, or have names of their own; and manifests.
+
+use std::{fs, os::unix::fs::symlink, path::Path, process::Command};
+
+use super::run;
+use crate::{
+    cli::ExitCode,
+    tests::scratch::{POLICY, Scratch},
+};
+
+#[test]
+fn links_do_not_lead_out() {
+    let secret = "preview-secret-in-another-folder";
+    let outside = std::env::temp_dir().join(format!("dayfly-outside-{}", std::process::id()));
+    fs::create_dir_all(&outside).expect("a folder");
+    fs::write(outside.join("secret.yaml"), format!("{secret}: 1\n")).expect("a file");
+
+    let manifests = |pattern: &str| {
+        let scratch = Scratch::new("storefront-single");
+        scratch.replace(POLICY, "deploy/*.yaml", pattern);
+        fs::create_dir_all(scratch.path("deploy")).expect("a folder");
+        scratch
+    };
+    let policy_is_a_link = Scratch::new("storefront");
+    fs::remove_file(policy_is_a_link.path(POLICY)).expect("a file");
+    symlink(outside.join("secret.yaml"), policy_is_a_link.path(POLICY)).expect("a link");
+    let a_file = manifests("deploy/*.yaml");
+    symlink(outside.join("secret.yaml"), a_file.path("deploy/x.yaml")).expect("a link");
+    let a_folder = manifests("linked/*.yaml");
+    symlink(&outside, a_folder.path("linked")).expect("a link");
+    let by_name = manifests("linked/secret.yaml");
+    symlink(&outside, by_name.path("linked")).expect("a link");
+    let a_loop = manifests("deploy/*.yaml");
+    symlink("x.yaml", a_loop.path("deploy/x.yaml")).expect("a link");
+    let to_nothing = manifests("deploy/*.yaml");
+    symlink("/dev/zero", to_nothing.path("deploy/x.yaml")).expect("a link");
+    let upwards = manifests("../guardrails.yaml");
+    let absolute = manifests("/etc/passwd");
+    for (what, scratch) in [
+        ("policy", policy_is_a_link),
+        ("file", a_file),
+        ("folder", a_folder),
+        ("by name", by_name),
+        ("loop", a_loop),
+        ("/dev/zero", to_nothing),
+        ("upwards", upwards),
+        ("absolute", absolute),
+    ] {
+        let run = run(&scratch, what);
+        assert_ne!(run.code, ExitCode::Fine, "{what}");
+        assert!(!run.out.contains(secret) && !run.err.contains(secret), "{what}: {}{}", run.out, run.err);
+    }
+
+    // A link that stays inside is a file like any other.
+    let inside = manifests("deploy/*.yaml");
+    inside.write("x.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: linked-inside}\n");
+    symlink("../x.yaml", inside.path("deploy/x.yaml")).expect("a link");
+    assert!(run(&inside, "inside").out.contains("linked-inside"));
+    let _ = fs::remove_dir_all(outside);
+}
+
+#[test]
+fn files_that_are_none() {
+    let policy = || {
+        let scratch = Scratch::new("storefront-single");
+        fs::remove_file(scratch.path(POLICY)).expect("a file");
+        scratch
+    };
+    let fifo = |path: &Path| assert!(Command::new("mkfifo").arg(path).status().expect("mkfifo").success());
+    let missing = policy();
+    let folder = policy();
+    fs::create_dir(folder.path(POLICY)).expect("a folder");
+    let pipe = policy();
+    fifo(&pipe.path(POLICY));
+    let bytes = policy();
+    bytes.write(POLICY, b"a: \xff\xfe\n");
+    let utf16 = policy();
+    utf16.write(POLICY, b"\xff\xfea\0:\0 \x001\0");
+    let zeros = policy();
+    zeros.write(POLICY, [0; 4096]);
+    for (what, scratch) in [
+        ("missing", missing),
+        ("folder", folder),
+        ("pipe", pipe),
+        ("bytes", bytes),
+        ("UTF-16", utf16),
+        ("zeros", zeros),
+    ] {
+        let run = run(&scratch, what);
+        assert!(run.out.is_empty(), "{what}");
+        assert_ne!(run.code, ExitCode::Fine, "{what}");
+    }
+
+    let manifest = |make: &dyn Fn(&Path)| {
+        let scratch = Scratch::new("storefront-single");
+        fs::create_dir_all(scratch.path("deploy")).expect("a folder");
+        make(&scratch.path("deploy/x.yaml"));
+        run(&scratch, "a manifest that is none")
+    };
+    // In layout `single` manifests are the pull request's, so it is quarantined.
+    for make in
+        [&(|path: &Path| fs::create_dir(path).expect("a folder")) as &dyn Fn(&Path), &|path| fifo(path), &|path| {
+            fs::write(path, b"\xff").expect("a file");
+        }]
+    {
+        let run = manifest(make);
+        assert!(run.out.contains("dayfly-findings") && run.err.contains("manifest-file"), "{}", run.err);
+    }
+}
+
+/// Argo CD would read such a file in place of the Application's own source.
+#[test]
+fn overrides_of_the_source() {
+    for name in [".argocd-source.yaml", ".argocd-source-storefront-pr-128.yaml"] {
+        let scratch = Scratch::new("storefront-single");
+        fs::create_dir_all(scratch.path("deploy")).expect("a folder");
+        scratch.write("deploy/x.yaml", "---\n");
+        scratch.write(name, "plugin: {name: evil}\n");
+        let run = run(&scratch, name);
+        assert!(run.out.contains("dayfly-findings") && run.err.contains(name), "{}", run.err);
+    }
+}
+
+/// Manifests come from pull requests as well.
+#[test]
+fn hostile_manifests() {
+    let cases: Vec<(&str, String)> = vec![
+        ("no object", "- a\n- b\n".into()),
+        ("text", "hello".into()),
+        ("a number", "7".into()),
+        ("no kind", "apiVersion: v1\nmetadata: {name: x}\n".into()),
+        ("kinds that are lists", "apiVersion: [v1]\nkind: {a: b}\nmetadata: [x]\nspec: 7\n".into()),
+        ("a List", "apiVersion: v1\nkind: List\nitems: [{apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole, metadata: {name: x}}]\n".into()),
+        ("nulls", "apiVersion: ~\nkind: ~\nmetadata: ~\n".into()),
+        ("keys that are none", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\ndata: {\"a\\0\\e[31m\": b, '../../x': c}\n".into()),
+        ("a name that is none", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: \"\\e[31m../x\\u202e\"}\n".into()),
+        ("documents", "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n".repeat(2_000)),
+        ("nesting", format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: x}}\ndata: {}", "{a: ".repeat(50_000))),
+        ("a namespace", "apiVersion: v1\nkind: Namespace\nmetadata: {name: kube-system}\n".into()),
+        ("tags", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\ndata: !!binary aGk=\n".into()),
+        ("floats", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\ndata: [.nan, .inf, -.inf, 1e999, 0x7fffffffffffffffffff]\n".into()),
+    ];
+    let scratch = Scratch::new("storefront-single");
+    fs::create_dir_all(scratch.path("deploy")).expect("a folder");
+    for (what, text) in cases {
+        scratch.write("deploy/x.yaml", &text);
+        let run = run(&scratch, what);
+        assert!(!run.out.is_empty(), "{what}: {}", run.err);
+    }
+}
+
+/// Names of files are foreign text, too.
+#[test]
+fn hostile_names_of_files() {
+    let scratch = Scratch::new("storefront-single");
+    fs::create_dir_all(scratch.path("deploy")).expect("a folder");
+    scratch.write("deploy/\u{1b}[31m\u{202e}x.yaml", "apiVersion: v1\nkind: ClusterRole\nmetadata: {name: x}\n");
+    scratch.write("deploy/a\nb.yaml", "a: [");
+    scratch.write(".argocd-source-\u{1b}[2J.yaml", "x");
+    let run = run(&scratch, "names of files");
+    assert!(run.out.contains("dayfly-findings"), "{}", run.err);
+    for format in ["text", "json", "sarif", "github"] {
+        let check = scratch.run("check", &["--format", format]);
+        assert!(!check.out.contains('\u{1b}') && !check.out.contains('\u{202e}'), "{format}: {}", check.out);
+    }
+}

@@ -1,0 +1,175 @@
+//! What would grow, loop or go deep.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::{run, timed};
+use crate::{
+    cli::ExitCode,
+    tests::scratch::{POLICY, Scratch, of_case},
+};
+
+/// How much longer four times the input may take: four times, and as much again for what else the machine does. What grows with
+/// the square would take sixteen times.
+const GROWTH: u32 = 8;
+/// Below it a measurement says nothing.
+const NOISE: Duration = Duration::from_millis(50);
+
+#[test]
+fn documents_that_do_harm() {
+    let policy = of_case("storefront-single", POLICY);
+    let bomb: String = (0..9).fold(String::from("a0: &a0 [x,x,x,x,x,x,x,x,x]\n"), |text, n| {
+        format!("{text}a{0}: &a{0} [{1}]\n", n + 1, vec![format!("*a{n}"); 9].join(","))
+    });
+    let keys = many(100, &|n| format!("k{n}: 1, "));
+    let blocks = many(300, &|n| format!("{}- a:\n", " ".repeat(2 * n)));
+    let cases: Vec<(&str, String)> = vec![
+        ("a billion laughs", format!("{policy}\n{bomb}")),
+        ("an alias of itself", format!("{policy}\nx: &a [*a]\n")),
+        ("merged maps", format!("{policy}\nx: &a {{{keys}}}\ny: [{}]\n", "{<<: *a}, ".repeat(99))),
+        ("nested blocks", format!("{policy}\nx:\n{blocks}")),
+        ("more than a megabyte", format!("{policy}{}", " ".repeat(2 << 20))),
+        ("nothing", String::new()),
+        ("white space", " \n \n".into()),
+    ];
+    let scratch = Scratch::new("storefront-single");
+    for (what, text) in cases {
+        scratch.write(POLICY, &text);
+        let run = run(&scratch, what);
+        assert_ne!(run.code, ExitCode::Fine, "{what}");
+        assert!(run.out.len() < 256 << 10 && run.err.len() < 8 << 20, "{what}: {} {}", run.out.len(), run.err.len());
+    }
+}
+
+/// A document as large as is wanted.
+type Document<'a> = Box<dyn Fn(usize) -> String + 'a>;
+
+/// A text many times, after others.
+fn after<'a>(policy: &'a str, begin: &'a str, text: &'a str, end: &'a str) -> Document<'a> {
+    Box::new(move |size| format!("{policy}{begin}{}{end}", text.repeat(size)))
+}
+
+/// An item many times.
+fn many(count: usize, item: &dyn Fn(usize) -> String) -> String {
+    (0..count).map(item).collect()
+}
+
+#[test]
+fn documents_that_grow() {
+    let policy = &of_case("storefront-single", POLICY);
+    // In place of a line of the policy, the line and so many items more.
+    let below = |line: &'static str, item: fn(usize) -> String| -> Document<'_> {
+        Box::new(move |size| policy.replacen(line, &format!("{line}{}", many(size, &item)), 1))
+    };
+    let cases: Vec<(&str, usize, Document<'_>)> = vec![
+        ("many aliases", 5_000, after(policy, "\nx: [&a 1", ", *a", "]\n")),
+        ("nested lists", 50_000, Box::new(|size| format!("{policy}\nx: {}{}\n", "[".repeat(size), "]".repeat(size)))),
+        ("nested lists without an end", 50_000, after(policy, "\nx: ", "[", "\n")),
+        (
+            "nested maps",
+            50_000,
+            Box::new(|size| format!("{policy}\nx: {}1{}\n", "{a: ".repeat(size), "}".repeat(size))),
+        ),
+        ("nested questions", 20_000, after(policy, "\n", "? ", "")),
+        ("nested dashes", 20_000, after("", "", "- ", "")),
+        ("documents", 10_000, after(policy, "", "---\na: 1\n", "")),
+        ("empty documents", 100_000, after(policy, "", "---\n", "")),
+        ("a long line", 900_000, after(policy, "\nx: ", "y", "\n")),
+        ("a long quoted line", 100_000, after(policy, "\nx: \"", "\\u001b", "\"\n")),
+        ("a long key", 900_000, after(policy, "\n", "y", ": 1\n")),
+        ("a long comment", 900_000, after(policy, "\n# ", "\u{1b}", "\n")),
+        ("many keys", 60_000, Box::new(|size| format!("{policy}\n{}", many(size, &|n| format!("k{n}: 1\n"))))),
+        ("many duplicate keys", 9_000, after(policy, "\n", "k: 1\n", "")),
+        ("many unknown fields", 4_000, below("spec:\n", |n| format!("  k{n}: 1\n"))),
+        ("many wrong names", 15_000, below("  egress: [", |n| format!("e{n}, "))),
+        ("many services", 1_500, below("  services:\n", |n| format!("    - {{name: s{n}, image: x}}\n"))),
+        (
+            "many routes",
+            1_500,
+            below("  routes:\n", |n| format!("    - {{name: r{n}, service: web, access: staff}}\n")),
+        ),
+        ("many flags", 4_000, below("  flags:\n", |n| format!("    f{n}: x\n"))),
+        ("many expressions", 4_000, below("  flags:\n", |n| format!("    f{n}: \"${{{{ pr.title|upper }}}}\"\n"))),
+        ("a bad expression many times", 4_000, below("  flags:\n", |n| format!("    f{n}: \"${{{{ pr.x }}}}\"\n"))),
+        ("tabs", 100_000, after("", "", "\t", "")),
+        ("quotes", 100_000, after("", "", "'", "")),
+        ("ampersands", 100_000, after("", "", "&", "")),
+        ("exclamation marks", 100_000, after("", "", "!", "")),
+        ("percent signs", 100_000, after("", "", "%", "")),
+        ("colons", 100_000, after("", "", ": ", "")),
+        ("byte-order marks", 50_000, after("", "", "\u{feff}", "")),
+        ("bars", 50_000, after("", "", "|\n", "")),
+    ];
+    let scratch = Scratch::new("storefront-single");
+    let measured = |what: &str, text: String| {
+        scratch.write(POLICY, text);
+        timed(&scratch, what)
+    };
+    for (what, size, document) in cases {
+        // Once more, if the machine was busy with something else.
+        let fits = (0..3).any(|_| {
+            let (_, quarter) = measured(what, document(size / 4));
+            let (run, all) = measured(what, document(size));
+            assert_ne!(run.code, ExitCode::Fine, "{what}");
+            let (out, err) = (run.out.len(), run.err.len());
+            assert!(out < 256 << 10 && err < 8 << 20, "{what}: {out} {err}");
+            all < quarter.max(NOISE) * GROWTH
+        });
+        assert!(fits, "{what}: four times as much takes more than {GROWTH} times as long");
+    }
+}
+
+/// Expressions that would grow, loop or go deep.
+#[test]
+fn expressions_that_grow() {
+    let grow = "|replace('a', 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa')";
+    let mut cases: Vec<(&str, String)> = vec![
+        ("replace", format!("'a'{}", grow.repeat(20))),
+        ("repeat", "'a' * 999999999".into()),
+        ("repeat a list", "([0] * 999999999)|length".into()),
+        ("power", "9 ** 9 ** 9 ** 9".into()),
+        ("join", format!("[{}]|join('a'{})", "1, ".repeat(1_000), grow.repeat(3))),
+        ("concatenate", vec!["'aaaaaaaaaaaaaaaaaaaa'"; 20_000].join(" ~ ")),
+        ("parentheses", format!("{}1{}", "(".repeat(20_000), ")".repeat(20_000))),
+        ("lists", format!("{}{}", "[".repeat(20_000), "]".repeat(20_000))),
+        ("maps", format!("{}1{}", "{'a': ".repeat(20_000), "} ".repeat(20_000))),
+        ("not", format!("{}true", "not ".repeat(50_000))),
+        ("minus", format!("{}1", "-".repeat(50_000))),
+        ("attributes", format!("pr{}", "['a']".repeat(20_000))),
+        ("a path", format!("pr{}", ".a".repeat(100_000))),
+        ("filters", format!("'a'{}", "|upper".repeat(20_000))),
+        ("conditions", format!("{}1{}", "(1 if pr.draft else ".repeat(5_000), ")".repeat(5_000))),
+        ("conditions in a row", format!("{}1", "1 if pr.draft else ".repeat(20_000))),
+        ("comparisons", vec!["1"; 50_000].join(" < ")),
+        ("a call", "range(999999999)".into()),
+        ("a statement", "pr %}{% for x in [1] %}".into()),
+    ];
+    // The longest that are let in, too.
+    let longest = |unit: &str, end: &str| format!("{}{end}", unit.repeat((1_000 - end.len()) / unit.len()));
+    let deep = [
+        longest("-", "1"),
+        longest("not ", "true"),
+        longest("'a'~", "'a'"),
+        longest("1<", "1"),
+        longest("1 if 1 else ", "1"),
+        longest("(", "1"),
+        longest("[", "1"),
+        longest("{1:", "1"),
+        longest("a.", "a"),
+        format!("{}1{}", "(".repeat(100), ")".repeat(100)),
+        format!("{}1{}", "[".repeat(100), "]".repeat(100)),
+        format!("'a'{}", "|upper".repeat(160)),
+        format!("pr{}", "[0]".repeat(300)),
+    ];
+    cases.extend(deep.into_iter().map(|expression| ("the longest", expression)));
+    let scratch = Scratch::new("storefront-single");
+    let policy = of_case("storefront-single", POLICY);
+    for (what, expression) in cases {
+        let line = format!("    price-engine: {}\n", json!(format!("${{{{ {expression} }}}}")));
+        scratch.write(POLICY, policy.replacen("    price-engine: v2\n", &line, 1));
+        let run = run(&scratch, what);
+        assert!(run.out.len() < 1 << 20 && run.err.len() < 64 << 10, "{what}: {} {}", run.out.len(), run.err.len());
+        assert!(!run.out.is_empty(), "{what}: {}", run.err);
+    }
+}
