@@ -8,15 +8,8 @@ use std::sync::Mutex;
 use serde_json::{Value, json};
 
 use crate::kube::{admit, apply, documents, kind, kubectl, name, text};
-use crate::process::{must, read, repository, run, setting};
+use crate::process::{must, read, repository, setting};
 use crate::world;
-
-/// Kinds whose definitions no Go module brings, so that the local cluster cannot judge them: the rest of their goldens is
-/// judged all the same. A cluster that has them judges them too.
-const PERHAPS_UNDEFINED: [(&str, &str); 2] = [
-    ("CiliumNetworkPolicy", "ciliumnetworkpolicies.cilium.io"),
-    ("SecurityPolicy", "securitypolicies.gateway.envoyproxy.io"),
-];
 
 /// Goldens share namespaces, so that one is judged at a time.
 static TURN: Mutex<()> = Mutex::new(());
@@ -57,21 +50,14 @@ fn rendered(case: &str) -> (String, Vec<Value>) {
     (folder, lines.lines().map(crate::kube::json).collect())
 }
 
-#[expect(clippy::print_stderr, reason = "what is not judged must show")]
 fn judge(goldens: Vec<(String, Vec<Value>)>) {
     world::prepare();
     let _turn = TURN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let mut problems = String::new();
     let mut namespaces = Vec::new();
-    let undefined =
-        PERHAPS_UNDEFINED.map(|(kind, definition)| (kind, !run("kubectl", &["get", "crd", definition], "").ok));
     for (file, objects) in goldens {
         // What is not an object (a golden of an error, of findings) is not for kubectl.
-        let is_judged = |object: &Value| !kind(object).is_empty() && !undefined.contains(&(kind(object), true));
-        let (objects, left): (Vec<Value>, Vec<Value>) = objects.into_iter().partition(is_judged);
-        for object in left.iter().filter(|object| !kind(object).is_empty()) {
-            eprintln!("not judged, the cluster has no definition of it: {} {} of {file}", kind(object), name(object));
-        }
+        let objects: Vec<Value> = objects.into_iter().filter(|object| !kind(object).is_empty()).collect();
         if objects.is_empty() {
             continue;
         }
