@@ -52,7 +52,8 @@ impl<'a> Resolver<'a> {
         profile: Option<(&str, &Profile)>,
     ) -> Vec<ServiceFacts> {
         let policy = self.policy;
-        self.names_once(databases);
+        self.names_once();
+        self.servers_apart(databases);
         let mut services = Vec::with_capacity(policy.services.len());
         for (index, service) in policy.services.iter().enumerate() {
             let pointer = format!("/spec/services/{index}");
@@ -62,7 +63,7 @@ impl<'a> Resolver<'a> {
     }
 
     /// A Secret, a database and a service each have a name of their own kind; Secrets of both kinds share one.
-    fn names_once(&mut self, granted: &[DatabaseFacts]) {
+    fn names_once(&mut self) {
         let policy = self.policy;
         let places = |list: &'static str, names: &mut dyn Iterator<Item = &'a DnsLabel>| -> Vec<_> {
             names.enumerate().map(|(index, name)| (Cow::Borrowed(&**name), (list, index))).collect()
@@ -79,7 +80,6 @@ impl<'a> Resolver<'a> {
             secrets.extend(routes.iter().map(|(name, place)| (Cow::Owned(format!("{name}-tls")), *place)));
         }
         secrets.extend(databases);
-        self.servers_apart(granted);
         for (what, names) in [("service", services), ("route", routes), ("secret or database", secrets)] {
             for (name, (list, index)) in rules::reference::repeated(names) {
                 let message = format!("more than one {what} is called `{name}`");
@@ -100,7 +100,10 @@ impl<'a> Resolver<'a> {
                 _ => false,
             };
             for (index, service) in policy.services.iter().enumerate().filter(|(_, service)| taken(&service.name)) {
-                let message = format!("the server of the database `{}` is called `{}`", database.name, service.name);
+                let message = format!(
+                    "the server of the database `{}` is called `{}`: a service needs another name",
+                    database.name, service.name
+                );
                 let place = format!("/spec/services/{index}/name");
                 self.policy_finding(&rules::reference::DUPLICATE_NAME, place, message);
             }
