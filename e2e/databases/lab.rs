@@ -186,6 +186,13 @@ spec:
         self.db_command(command, number, more).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     }
 
+    /// The same, and what it has said so far.
+    pub(crate) fn told(&self, command: &str, number: u32, more: &[&str]) -> (impl Fn() -> String, Child) {
+        let file = self.path("said");
+        let child = self.db_command(command, number, more).stderr(fs::File::create(&file).unwrap()).spawn().unwrap();
+        (move || fs::read_to_string(&file).unwrap(), child)
+    }
+
     pub(crate) fn db_command(&self, command: &str, number: u32, more: &[&str]) -> Command {
         let spec = self.path(&format!("pr-{number}")).join("spec.json");
         let mut call = self.command();

@@ -15,7 +15,7 @@ use super::{
     engine::{self, Engine, cnpg},
     failure::refuse,
     log::Log,
-    provision::{CHECKED, provision},
+    provision::{CHECKED, again},
     session::{self, NoSession, Run, State},
     spec::Spec,
 };
@@ -82,8 +82,7 @@ pub async fn run(
         Some(provider) => {
             let branch = provider.engine.find(spec).await?.context("the branch is gone")?;
             log.info("making the branch anew");
-            provider.engine.reset(spec, &branch).await?;
-            url = provision(spec, provider.engine, provider.credentials, log).await?.written.url;
+            url = again(spec, provider.engine, provider.credentials, &branch, log).await?.written.url;
             if step == Step::Seed
                 && let Some(migrate) = runs.into_iter().find(|run| run.step == Step::Migrate.name())
             {

@@ -48,6 +48,12 @@ pub struct Branch {
 /// A provider's branches, seen from one baseline. Every call may be repeated, and raced by another process.
 #[async_trait(?Send)]
 pub trait Engine {
+    /// Whether [`Self::create`] and [`Self::reset`] let nobody into a branch before [`super::check::fresh_branch`] passed,
+    /// whatever login was published before; what that refuses they remove. Else it is checked with the branch's own login.
+    fn checks(&self) -> bool {
+        false
+    }
+
     /// All branches with dayfly's mark, of every environment, half made ones too.
     async fn list(&self) -> Result<Vec<Branch>>;
 
