@@ -15,6 +15,7 @@ from secrets import token_hex
 from mariadb import Instance
 from sql import Postgres, password
 from standin import Api, Refused, main, route, seconds, stamp
+from vtgate import listen
 
 D = "/organizations/{organization}/databases/{database}"
 B = D + "/branches/{branch}"
@@ -29,6 +30,7 @@ class PlanetScale(Api):
     settings = {
         "ready_seconds": 0.5,  # from created to ready
         "branch_limit": 100,
+        "vtgate": False,  # new passwords lead through one, as far as vtgate.py goes
     }
     organization = "dayfly"
     kinds = {"shop": "mysql", "shop-pg": "postgresql"}
@@ -228,7 +230,8 @@ class PlanetScale(Api):
     def create_password(self, request, organization, database, branch):
         wanted = request.body
         found, made, ttl = self.new_credential(organization, database, branch, "mysql", wanted)
-        host, public = f"127.0.0.1:{found['server'].port}", found["public"]
+        port = found["server"].port
+        host, public = f"127.0.0.1:{listen('127.0.0.1', port) if self.set['vtgate'] else port}", found["public"]
         made.update(role=wanted.get("role", "admin"), cidrs=wanted.get("cidrs"), last_used_at=None, direct_vtgate=False, direct_vtgate_addresses=[], ttl_seconds=ttl)
         made.update(access_host_url=host, access_host_regional_url=host, access_host_regional_urls=[host], region=REGION, username=token_hex(8), plain_text=f"pscale_pw_{password()}")
         made.update(replica=False, renewable=bool(ttl))

@@ -37,6 +37,9 @@ on_both! {
     killed_anywhere_and_called_again_it_comes_to_the_same
     two_jobs_at_once_make_one_branch
     a_login_that_expired_is_replaced
+    a_rotated_login_is_another
+    installations_leave_each_others_branches_alone
+    half_made_branches_of_every_parent_are_swept
     a_branch_that_cannot_go_loses_its_logins_all_the_same
     a_schema_only_branch_has_no_rows
     a_baseline_proves_itself_once_it_was_prepared
@@ -332,6 +335,29 @@ fn a_login_that_expired_is_replaced(database: &'static str) {
     shop.lab.db("provision", 1, &[]).fine();
     assert_eq!(shop.branch(1)["id"], id, "the branch is the same");
     sql(&shop.lab.url(1), "ALTER TABLE mine ADD name TEXT").expect("what the old login made is the new one's too");
+    shop.lab.db("destroy", 1, &[]).fine();
+    shop.nothing_is_left();
+}
+
+/// The old login ends, and a session of it. Through Vitess no session may be ended by SQL.
+fn a_rotated_login_is_another(database: &'static str) {
+    let shop = shop("psrotate", database, INVENTED);
+    shop.planetscale.set(&json!({"vtgate": true}));
+    shop.lab.spec(1, "shop", "");
+    shop.lab.db("provision", 1, &[]).fine();
+    let before = shop.lab.url(1);
+    if database == "shop" {
+        assert!(sql(&before, "KILL 1").unwrap_err().contains("VT07001"));
+    }
+    let held = before.clone();
+    let sleep = if database == "shop" { "SELECT SLEEP(30)" } else { "SELECT pg_sleep(30)" };
+    let session = thread::spawn(move || sql(&held, sleep));
+    thread::sleep(Duration::from_millis(500));
+    shop.lab.db("provision", 1, &["--rotate"]).fine();
+    assert!(session.join().unwrap().is_err(), "a session of the old login goes on");
+    assert!(sql(&before, "SELECT 1").is_err());
+    assert_eq!(sql(&shop.lab.url(1), "SELECT count(*) FROM users").unwrap(), "2");
+    assert_eq!(shop.branch(1)["credentials"].as_array().unwrap().len(), 1);
     shop.lab.db("destroy", 1, &[]).fine();
     shop.nothing_is_left();
 }
