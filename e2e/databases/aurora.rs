@@ -55,9 +55,17 @@ fn master(port: &Value) -> String {
 
 #[test]
 fn the_whole_way() {
-    let hosted = rds("rds-way", &[]);
+    let (id, key) = (service("DAYFLY_TEST_AURORA_KEY_ID"), service("DAYFLY_TEST_AURORA_KEY"));
+    // Both kinds of login to AWS, of which dayfly takes the first.
+    let variables = [
+        ("AWS_ACCESS_KEY_ID", &*id),
+        ("AWS_SECRET_ACCESS_KEY", &*key),
+        ("AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/dayfly"),
+        ("AWS_WEB_IDENTITY_TOKEN_FILE", "token"),
+    ];
+    let hosted = rds("rds-way", &variables);
     let migration = "ALTER TABLE users ADD mail text; ALTER TYPE mood ADD VALUE 'bad'; CREATE SCHEMA app";
-    let keys = ["AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID", "DAYFLY_DATABASE_ADMIN_URL"];
+    let keys: Vec<&str> = variables.iter().map(|(name, _)| *name).chain(["DAYFLY_DATABASE_ADMIN_URL"]).collect();
     let (one, _) = hosted.two_previews(migration, &keys);
     let master = service("DAYFLY_TEST_AURORA_MASTER");
     assert!(

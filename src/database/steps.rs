@@ -168,11 +168,8 @@ async fn execute(run: &Run, spec: &Spec<'_>, url: &ConnectionUrl, log: &Log) -> 
     log.doing(format!("waiting for `{program}` to end"));
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::null()).kill_on_drop(true);
-    for key in engine::keys(&spec.baseline) {
-        command.env_remove(key);
-    }
-    // A shell may have those of other baselines too.
-    for (name, _) in std::env::vars_os().filter(|(name, _)| engine::is_key(&name.to_string_lossy())) {
+    let names = std::env::vars_os().map(|(name, _)| name);
+    for name in names.filter(|name| engine::is_withheld(&spec.baseline, &name.to_string_lossy())) {
         command.env_remove(name);
     }
     command.envs(environment(spec, url));
