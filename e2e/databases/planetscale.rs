@@ -59,15 +59,19 @@ fn shop(policy: &str, database: &'static str, claim: &str) -> Shop {
     let planetscale = StandIn::new("PLANETSCALE", ("Authorization", format!("{id}:{token}")), &ALONE);
     planetscale.set(&json!({"ready_seconds": 0.2}));
     planetscale.control(&json!({"sql": {"database": database, "branch": "main", "text": USERS}}));
-    let organization = service("DAYFLY_TEST_PLANETSCALE_ORGANIZATION");
-    let baselines = format!(
-        "shop: {{provider: planetscale, project: {organization}/{database}, parent: main, api: '{}', {claim}}}",
-        planetscale.api
-    );
+    let baselines = baselines(&planetscale, database, "main", claim);
     let variables = [("PLANETSCALE_SERVICE_TOKEN_ID", id.as_str()), ("PLANETSCALE_SERVICE_TOKEN", token.as_str())];
     let lab = Lab::new(&format!("{policy}{}", database.len()), &baselines, &variables);
     lab.secret(&token);
     Shop { planetscale, lab, database }
+}
+
+fn baselines(planetscale: &StandIn, database: &str, parent: &str, claim: &str) -> String {
+    let organization = service("DAYFLY_TEST_PLANETSCALE_ORGANIZATION");
+    format!(
+        "shop: {{provider: planetscale, project: {organization}/{database}, parent: {parent}, api: '{}', {claim}}}",
+        planetscale.api
+    )
 }
 
 fn sql(url: &str, text: &str) -> Result<String, String> {
@@ -239,6 +243,11 @@ fn a_key_that_is_refused_is_named(database: &'static str) {
     let why =
         "does not take what PLANETSCALE_SERVICE_TOKEN_ID and PLANETSCALE_SERVICE_TOKEN has for the baseline `shop`";
     assert!(run.failed(why).err.contains("docs/databases/planetscale.md"));
+    let token = service("DAYFLY_TEST_PLANETSCALE_TOKEN_ID");
+    let variables = [("PLANETSCALE_SERVICE_TOKEN_ID", &*token), ("PLANETSCALE_SERVICE_TOKEN", "not-this-one")];
+    let lab = Lab::new("pskeyless", &baselines(&shop.planetscale, database, "main", INVENTED), &variables);
+    lab.dayfly(&["db", "list", "--guardrails", &lab.guardrails_path()]).failed(why);
+    lab.sweep(&[]).failed(why);
 }
 
 fn faults_on_the_way_change_nothing_at_the_end(database: &'static str) {
@@ -380,6 +389,11 @@ fn a_schema_only_branch_has_no_rows(database: &'static str) {
     shop.lab.spec(1, "shop", "");
     shop.lab.db("provision", 1, &[]).fine();
     assert_eq!(sql(&shop.lab.url(1), "SELECT count(*) FROM users").unwrap(), "0");
+    // With rows it is another branch.
+    shop.lab.guardrails(&baselines(&shop.planetscale, database, "main", INVENTED), "");
+    shop.lab.spec(1, "shop", "");
+    shop.lab.db("provision", 1, &[]).fine();
+    assert_eq!(sql(&shop.lab.url(1), "SELECT count(*) FROM users").unwrap(), "2");
     shop.lab.db("destroy", 1, &[]).fine();
     shop.nothing_is_left();
 }
