@@ -257,3 +257,10 @@ fn a_prepared_baseline_is_marked_and_only_that_is_cloned() {
     lab.db("destroy", 1, &[]).fine();
     assert!(standin.state()["clusters"].as_object().unwrap().len() == 1);
 }
+
+#[test]
+fn installations_leave_each_others_clones_alone() {
+    let rds = rds("rds-shared", &[]);
+    rds.lab.two_installations(&baselines(&rds.standin, "synthetic: {by: seeds}"));
+    rds.standin.held_to_the_document();
+}

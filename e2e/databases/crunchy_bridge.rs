@@ -166,3 +166,11 @@ fn a_prepared_baseline_is_marked_and_only_that_is_forked() {
     lab.db("destroy", 1, &[]).fine();
     standin.held_to_the_document();
 }
+
+#[test]
+fn installations_leave_each_others_forks_alone() {
+    let team = team("bridge-shared");
+    let parent = team.standin.state()["clusters"][0]["id"].as_str().unwrap().to_owned();
+    team.lab.two_installations(&baselines(&team.standin, &parent, "synthetic: {by: seeds}"));
+    team.standin.held_to_the_document();
+}

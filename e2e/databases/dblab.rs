@@ -217,3 +217,10 @@ fn a_key_that_is_refused_is_named() {
         .failed("dblab does not take what DBLAB_VERIFICATION_TOKEN has for the baseline `shop`");
     assert!(run.err.contains("docs/databases/dblab.md"), "{}", run.err);
 }
+
+#[test]
+fn installations_leave_each_others_clones_alone() {
+    let engine = engine("dblab-shared");
+    engine.lab.two_installations(&baselines("synthetic: {by: seeds}"));
+    engine.standin.held_to_the_document();
+}

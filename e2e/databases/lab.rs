@@ -253,6 +253,28 @@ spec:
         self.dayfly(&["db", "sweep", "--guardrails", &guardrails, "--alive", &file, "--apply"])
     }
 
+    /// The guardrails and the first pull request's spec as an installation of this name has them.
+    pub(crate) fn install(&self, name: &str, baselines: &str) {
+        self.guardrails(baselines, &format!("    installation: {name}\n"));
+        self.spec(1, "shop", "");
+    }
+
+    /// Two installations at one provider: no sweep takes the other's.
+    #[track_caller]
+    pub(crate) fn two_installations(&self, baselines: &str) {
+        self.install("staging", baselines);
+        self.db("provision", 1, &[]).fine();
+        self.install("production", baselines);
+        let run = self.sweep(&[]).fine();
+        assert!(run.err.contains("not looked at: 1 of other installations"), "{}", run.err);
+        let listed = self.list();
+        assert!(listed[0]["owner"].as_str().unwrap().starts_with("dayfly-staging:"), "{listed}");
+        self.install("staging", baselines);
+        self.db("renew", 1, &[]).fine();
+        self.sweep(&[]).fine();
+        assert_eq!(self.list(), serde_json::json!([]));
+    }
+
     /// What the spec calls a branch.
     pub(crate) fn branch_name(&self, number: u32) -> String {
         let text = fs::read_to_string(self.path(&format!("pr-{number}")).join("spec.json")).unwrap();

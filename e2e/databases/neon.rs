@@ -529,3 +529,10 @@ fn a_key_that_is_refused_is_named() {
     let run = lab.db("provision", 1, &[]).failed("neon does not take what NEON_API_KEY has for the baseline `shop`");
     assert!(run.err.contains("docs/databases/neon.md"), "{}", run.err);
 }
+
+#[test]
+fn installations_leave_each_others_branches_alone() {
+    let shop = project("neonshared", true, INVENTED);
+    shop.lab.two_installations(&baseline(&shop.neon, &shop.parent, INVENTED));
+    shop.nothing_is_left();
+}

@@ -410,3 +410,36 @@ fn a_baseline_proves_itself_once_it_was_prepared(database: &'static str) {
     shop.lab.db("destroy", 1, &[]).fine();
     shop.nothing_is_left();
 }
+
+fn installations_leave_each_others_branches_alone(database: &'static str) {
+    let shop = shop("psshared", database, INVENTED);
+    shop.lab.two_installations(&baselines(&shop.planetscale, database, "main", INVENTED));
+    shop.nothing_is_left();
+}
+
+/// Baselines with parents of their own: what was left half made of each is found.
+fn half_made_branches_of_every_parent_are_swept(database: &'static str) {
+    let shop = shop("psparents", database, INVENTED);
+    shop.planetscale.call(
+        "POST",
+        &shop.path(""),
+        Some(&json!({"name": "second", "seed_data": "last_successful_backup"})),
+    );
+    shop.until_ready("second");
+    let second = baselines(&shop.planetscale, database, "second", INVENTED).replacen("shop:", "other:", 1);
+    let both = format!("{}\n{second}", baselines(&shop.planetscale, database, "main", INVENTED));
+    shop.lab.guardrails(&both, "");
+    shop.lab.spec(1, "shop", "");
+    shop.lab.db("provision", 1, &[]).fine();
+    for (number, parent) in [(2, "main"), (3, "second")] {
+        let half = json!({"name": shop.name(number), "parent_branch": parent});
+        shop.planetscale.call("POST", &shop.path(""), Some(&half));
+        shop.until_ready(&shop.name(number));
+    }
+    assert_eq!(shop.lab.list().as_array().unwrap().len(), 3, "each once");
+    shop.lab.sweep(&[1]).fine();
+    assert!(shop.branch(1).is_object() && shop.branch(2).is_null() && shop.branch(3).is_null());
+    shop.lab.db("destroy", 1, &[]).fine();
+    shop.planetscale.call("DELETE", &shop.path("/second"), None);
+    shop.nothing_is_left();
+}

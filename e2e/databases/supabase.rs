@@ -207,3 +207,10 @@ fn a_key_that_is_refused_is_named() {
         .failed("supabase does not take what SUPABASE_ACCESS_TOKEN has for the baseline `shop`");
     assert!(run.err.contains("docs/databases/supabase.md"), "{}", run.err);
 }
+
+#[test]
+fn installations_leave_each_others_branches_alone() {
+    let project = project("supa-shared");
+    project.lab.two_installations(&baselines("synthetic: {by: seeds}"));
+    project.standin.held_to_the_document();
+}

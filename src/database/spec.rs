@@ -129,6 +129,14 @@ impl Provider {
     }
 }
 
+/// What begins an owner where installations have names, before that name.
+pub const INSTALLATION: &str = "dayfly-";
+
+/// What begins an owner: dayfly, and which one.
+pub fn maker(installation: Option<&str>) -> String {
+    installation.map_or_else(|| "dayfly".to_owned(), |name| format!("{INSTALLATION}{name}"))
+}
+
 /// What the owner of a branch outside any preview begins with.
 #[cfg(feature = "in-cluster")]
 pub const LOCAL: &str = "dayfly:local:"; // no policy is called so: rules::policy_name
