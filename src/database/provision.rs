@@ -143,14 +143,16 @@ async fn turn(
     mut before: Option<Written>,
     log: &Log,
 ) -> Result<Turn> {
+    let mut lost = 0;
     loop {
         let (written, mut session) = admitted(spec, engine, branch, before, log).await?;
         let what = "waiting for another Job that provisions this branch";
         let waited = session::lock(&mut *session, "dayfly:provision", what, log).await;
         before = credentials.read(spec, Audience::Steps).await?;
         if let Err(error) = waited {
-            // The Job before ends all logins but the one that it published.
-            if session::open_if_accepted(&written.url, log).await?.is_none() {
+            // The Job before ends all logins but the one that it published; some providers end a login's sessions first.
+            lost += 1;
+            if lost < 3 || session::open_if_accepted(&written.url, log).await?.is_none() {
                 continue;
             }
             return Err(error);
