@@ -1,6 +1,6 @@
 //! Aurora: moto's RDS, which checks every signature, and a real server behind each cluster.
 
-use std::{fs, sync::Mutex};
+use std::fs;
 
 use serde_json::{Value, json};
 
@@ -10,8 +10,6 @@ use crate::{
     psql::{MASKED_IN_PLACE, psql},
     standin::StandIn,
 };
-
-static ALONE: Mutex<()> = Mutex::new(());
 
 const SEED: &str = "CREATE TABLE users (id bigint PRIMARY KEY, name text); INSERT INTO users VALUES (1, 'ada');
     CREATE TYPE mood AS ENUM ('good'); CREATE VIEW names AS SELECT name FROM users";
@@ -26,7 +24,7 @@ fn baselines(standin: &StandIn, safe: &str) -> String {
 }
 
 fn rds(policy: &str, more: &[(&str, &str)]) -> Hosted {
-    let standin = StandIn::new("AURORA", ("x-none", String::new()), &ALONE);
+    let standin = StandIn::new("AURORA", ("x-none", String::new()));
     standin.control(&json!({"source": SEED}));
     let baselines = baselines(&standin, "synthetic: {by: seeds}");
     let admin = format!("postgres://{}@127.0.0.1:1/postgres", service("DAYFLY_TEST_AURORA_MASTER"));

@@ -16,6 +16,7 @@ use crate::psql::password;
 
 /// A variable that `e2e/databases/services` prints. Without the service a test fails: it is never left out.
 pub(crate) fn service(name: &str) -> String {
+    crate::turn::take();
     std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run e2e/databases/run"))
 }
 

@@ -565,7 +565,9 @@ fn a_branch_made_anew_is_checked_before_its_old_login_enters(server: &Server) {
     sql_on(&url, "CREATE TABLE old (id INT)").unwrap();
     let (said, migrate) = lab.told("migrate", 1, &["--", "false"]);
     let there = "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = 'old'";
-    while sql_on(&url, there).as_deref() != Ok("0") {}
+    while sql_on(&url, there).as_deref() != Ok("0") {
+        thread::sleep(Duration::from_millis(10));
+    }
     assert!(said().contains("looked at 150 values"), "{}", said());
     output(migrate.wait_with_output().unwrap());
     assert!(said().contains("on a fresh branch too"), "{}", said());

@@ -35,8 +35,8 @@ class PlanetScale(Api):
     organization = "dayfly"
     kinds = {"shop": "mysql", "shop-pg": "postgresql"}
 
-    def __init__(self, arguments):
-        super().__init__()
+    def __init__(self, arguments, world):
+        super().__init__(world)
         self.key, self.server, self.home, self.branches = arguments.key, Postgres(arguments.database), arguments.home, {}
 
     def authorized(self, headers):
@@ -56,7 +56,7 @@ class PlanetScale(Api):
 
     def reset(self):
         self.close()
-        self.server.drop_all("ps-")
+        self.server.drop_all(f"ps-{self.world}-")
         for database in self.kinds:
             branch = self.new_branch(database, {"name": "main"}, None)
             self.fill(branch, None, False)
@@ -102,7 +102,8 @@ class PlanetScale(Api):
         public.update(html_url=f"https://localhost/{path}", url=f"https://localhost/v1/{path}", parent_branch=parent["public"]["name"] if parent else None)
         rows = bool(wanted.get("seed_data") or wanted.get("backup_id") or wanted.get("restore_point"))
         branch = {"public": public, "database": database, "kind": kind, "credentials": {}, "parent": parent, "with_rows": rows}
-        branch.update(real=f"ps-{branch_id}", owner=f"ps-{branch_id}.postgres", ready_at=time.time() + self.set["ready_seconds"])
+        real = f"ps-{self.world}-{branch_id}"
+        branch.update(real=real, owner=f"{real}.postgres", ready_at=time.time() + self.set["ready_seconds"])
         self.branches[(database, wanted["name"])] = branch
         return branch
 
