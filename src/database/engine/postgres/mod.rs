@@ -1,9 +1,8 @@
 //! A PostgreSQL server of one's own: `CREATE DATABASE … TEMPLATE …`, which clones files where server and file system can.
 //!
 //! The role carries the mark first, in the transaction that makes it. The database is made under a name that nobody could
-//! guess and that the mark records, checked while nobody else may connect, set up, then marked and renamed in one
-//! transaction: a database with the branch's own name is checked, complete and marked, whenever a Job was killed. An advisory
-//! lock keeps Jobs of one branch apart.
+//! guess and that the mark records, checked while nobody else may connect, set up, then marked and renamed in one transaction:
+//! a database with the branch's own name is checked and complete, whenever a Job was killed. A lock keeps its Jobs apart.
 
 mod catalogue;
 mod ownership;
@@ -125,7 +124,7 @@ impl Postgres {
         let version = version(client).await?;
         let mut can_clone = version >= 180_000 && client.batch_execute("SET file_copy_method = clone").await.is_ok();
         let strategy = if version >= 150_000 { " STRATEGY FILE_COPY" } else { "" };
-        // Everybody may connect to a new database; `check` lets in its owner alone.
+        // Else everybody might connect to it; `check` lets in its owner alone.
         let sql = format!(
             "CREATE DATABASE {} TEMPLATE {}{strategy} ALLOW_CONNECTIONS false",
             identifier(making),
