@@ -1,6 +1,6 @@
 //! Aurora: moto's RDS, which checks every signature, and a real server behind each cluster.
 
-use std::{fs, sync::Mutex};
+use std::fs;
 
 use serde_json::{Value, json};
 
@@ -10,8 +10,6 @@ use crate::{
     psql::{MASKED_IN_PLACE, psql},
     standin::StandIn,
 };
-
-static ALONE: Mutex<()> = Mutex::new(());
 
 const SEED: &str = "CREATE TABLE users (id bigint PRIMARY KEY, name text); INSERT INTO users VALUES (1, 'ada');
     CREATE TYPE mood AS ENUM ('good'); CREATE VIEW names AS SELECT name FROM users";
@@ -26,7 +24,7 @@ fn baselines(standin: &StandIn, safe: &str) -> String {
 }
 
 fn rds(policy: &str, more: &[(&str, &str)]) -> Hosted {
-    let standin = StandIn::new("AURORA", ("x-none", String::new()), &ALONE);
+    let standin = StandIn::new("AURORA", ("x-none", String::new()));
     standin.control(&json!({"source": SEED}));
     let baselines = baselines(&standin, "synthetic: {by: seeds}");
     let admin = format!("postgres://{}@127.0.0.1:1/postgres", service("DAYFLY_TEST_AURORA_MASTER"));
@@ -55,9 +53,17 @@ fn master(port: &Value) -> String {
 
 #[test]
 fn the_whole_way() {
-    let hosted = rds("rds-way", &[]);
+    let (id, key) = (service("DAYFLY_TEST_AURORA_KEY_ID"), service("DAYFLY_TEST_AURORA_KEY"));
+    // Both kinds of login to AWS, of which dayfly takes the first.
+    let variables = [
+        ("AWS_ACCESS_KEY_ID", &*id),
+        ("AWS_SECRET_ACCESS_KEY", &*key),
+        ("AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/dayfly"),
+        ("AWS_WEB_IDENTITY_TOKEN_FILE", "token"),
+    ];
+    let hosted = rds("rds-way", &variables);
     let migration = "ALTER TABLE users ADD mail text; ALTER TYPE mood ADD VALUE 'bad'; CREATE SCHEMA app";
-    let keys = ["AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID", "DAYFLY_DATABASE_ADMIN_URL"];
+    let keys: Vec<&str> = variables.iter().map(|(name, _)| *name).chain(["DAYFLY_DATABASE_ADMIN_URL"]).collect();
     let (one, _) = hosted.two_previews(migration, &keys);
     let master = service("DAYFLY_TEST_AURORA_MASTER");
     assert!(
@@ -248,4 +254,11 @@ fn a_prepared_baseline_is_marked_and_only_that_is_cloned() {
     );
     lab.db("destroy", 1, &[]).fine();
     assert!(standin.state()["clusters"].as_object().unwrap().len() == 1);
+}
+
+#[test]
+fn installations_leave_each_others_clones_alone() {
+    let rds = rds("rds-shared", &[]);
+    rds.lab.two_installations(&baselines(&rds.standin, "synthetic: {by: seeds}"));
+    rds.standin.held_to_the_document();
 }

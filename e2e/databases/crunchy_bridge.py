@@ -23,10 +23,10 @@ C = "/clusters/{cluster}"
 class CrunchyBridge(Api):
     settings = {"create_seconds": 0.6}
 
-    def __init__(self, arguments):
-        super().__init__()
+    def __init__(self, arguments, world):
+        super().__init__(world)
         self.key = arguments.key
-        self.bin, self.home = postgres.home(arguments.database, "crunchy-bridge")
+        self.bin, self.home = postgres.home(arguments.database, f"crunchy-bridge-{self.world}")
         self.clusters = {}
 
     def authorized(self, headers):

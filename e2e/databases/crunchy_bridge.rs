@@ -1,6 +1,6 @@
 //! Crunchy Bridge: what the vendor's own clients send and read, and a real server behind each fork.
 
-use std::{fs, sync::Mutex, thread, time::Duration};
+use std::{fs, thread, time::Duration};
 
 use serde_json::json;
 
@@ -10,8 +10,6 @@ use crate::{
     psql::{MASKED_IN_PLACE, psql},
     standin::StandIn,
 };
-
-static ALONE: Mutex<()> = Mutex::new(());
 
 const SEED: &str = "CREATE TABLE users (id bigint PRIMARY KEY, name text); INSERT INTO users VALUES (1, 'ada')";
 
@@ -25,7 +23,7 @@ fn baselines(standin: &StandIn, parent: &str, safe: &str) -> String {
 
 fn team(policy: &str) -> Hosted {
     let key = service("DAYFLY_TEST_CRUNCHY_BRIDGE_KEY");
-    let standin = StandIn::new("CRUNCHY_BRIDGE", ("Authorization", format!("Bearer {key}")), &ALONE);
+    let standin = StandIn::new("CRUNCHY_BRIDGE", ("Authorization", format!("Bearer {key}")));
     let state = standin.control(&json!({"source": SEED}));
     let parent = state["clusters"][0]["id"].as_str().unwrap().to_owned();
     let baselines = baselines(&standin, &parent, "synthetic: {by: seeds}");
@@ -165,4 +163,12 @@ fn a_prepared_baseline_is_marked_and_only_that_is_forked() {
     assert_eq!(psql(&lab.url(1), statistics).unwrap(), "0");
     lab.db("destroy", 1, &[]).fine();
     standin.held_to_the_document();
+}
+
+#[test]
+fn installations_leave_each_others_forks_alone() {
+    let team = team("bridge-shared");
+    let parent = team.standin.state()["clusters"][0]["id"].as_str().unwrap().to_owned();
+    team.lab.two_installations(&baselines(&team.standin, &parent, "synthetic: {by: seeds}"));
+    team.standin.held_to_the_document();
 }

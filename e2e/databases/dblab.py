@@ -25,10 +25,10 @@ class Dblab(Api):
         "create_fails": False,
     }
 
-    def __init__(self, arguments):
-        super().__init__()
+    def __init__(self, arguments, world):
+        super().__init__(world)
         self.key = arguments.key
-        self.bin, self.home = postgres.home(arguments.database, "dblab")
+        self.bin, self.home = postgres.home(arguments.database, f"dblab-{self.world}")
         self.clones, self.snapshots, self.branches = {}, {}, {}
 
     def authorized(self, headers):

@@ -1,6 +1,6 @@
 //! The `DBLab` Engine: its API held to its document, and a real server behind each clone. One test at a time has the stand-in.
 
-use std::{fs, sync::Mutex, thread, time::Duration};
+use std::{fs, thread, time::Duration};
 
 use serde_json::json;
 
@@ -11,12 +11,10 @@ use crate::{
     standin::StandIn,
 };
 
-static ALONE: Mutex<()> = Mutex::new(());
-
 const SEED: &str = "CREATE TABLE users (id bigint PRIMARY KEY, name text); INSERT INTO users VALUES (1, 'ada')";
 
-fn baselines(safe: &str) -> String {
-    let api = service("DAYFLY_TEST_DBLAB");
+fn baselines(standin: &StandIn, safe: &str) -> String {
+    let api = &standin.api;
     format!(
         "shop: {{provider: dblab, api: '{api}', parent: main, database: postgres, {safe}, endpoint: {{cidrs: [10.0.0.0/8], port: 6000}}, lastPort: 6099}}"
     )
@@ -24,9 +22,9 @@ fn baselines(safe: &str) -> String {
 
 fn engine(policy: &str) -> Hosted {
     let token = service("DAYFLY_TEST_DBLAB_TOKEN");
-    let standin = StandIn::new("DBLAB", ("Verification-Token", token.clone()), &ALONE);
+    let standin = StandIn::new("DBLAB", ("Verification-Token", token.clone()));
     standin.control(&json!({"source": SEED}));
-    let lab = Lab::new(policy, &baselines("synthetic: {by: seeds}"), &[("DBLAB_VERIFICATION_TOKEN", &token)]);
+    let lab = Lab::new(policy, &baselines(&standin, "synthetic: {by: seeds}"), &[("DBLAB_VERIFICATION_TOKEN", &token)]);
     Hosted::new(lab, standin, &[&token], |state| state["clones"].as_array().unwrap().clone())
 }
 
@@ -195,7 +193,7 @@ fn killed_and_raced_calls_end_the_same() {
 fn a_prepared_baseline_is_a_snapshot_and_only_that_is_cloned() {
     let engine = engine("dblab-baseline");
     let Hosted { lab, standin, .. } = &engine;
-    lab.guardrails(&baselines("sanitized: {by: masking-job, maxAge: 2d}"), "");
+    lab.guardrails(&baselines(standin, "sanitized: {by: masking-job, maxAge: 2d}"), "");
     lab.spec(1, "shop", "");
     lab.db("provision", 1, &[]).refused("was never prepared");
     assert!(engine.branches().is_empty(), "what may hold live data does not stay");
@@ -208,12 +206,19 @@ fn a_prepared_baseline_is_a_snapshot_and_only_that_is_cloned() {
 
 #[test]
 fn a_key_that_is_refused_is_named() {
-    let _alone = engine("dblab-key");
-    let lab =
-        Lab::new("dblab-key2", &baselines("synthetic: {by: seeds}"), &[("DBLAB_VERIFICATION_TOKEN", "not-this-one")]);
+    let engine = engine("dblab-key");
+    let baselines = baselines(&engine.standin, "synthetic: {by: seeds}");
+    let lab = Lab::new("dblab-key2", &baselines, &[("DBLAB_VERIFICATION_TOKEN", "not-this-one")]);
     lab.spec(1, "shop", "");
     let run = lab
         .db("provision", 1, &[])
         .failed("dblab does not take what DBLAB_VERIFICATION_TOKEN has for the baseline `shop`");
     assert!(run.err.contains("docs/databases/dblab.md"), "{}", run.err);
+}
+
+#[test]
+fn installations_leave_each_others_clones_alone() {
+    let engine = engine("dblab-shared");
+    engine.lab.two_installations(&baselines(&engine.standin, "synthetic: {by: seeds}"));
+    engine.standin.held_to_the_document();
 }

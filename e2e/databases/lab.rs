@@ -16,6 +16,7 @@ use crate::psql::password;
 
 /// A variable that `e2e/databases/services` prints. Without the service a test fails: it is never left out.
 pub(crate) fn service(name: &str) -> String {
+    crate::turn::take();
     std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run e2e/databases/run"))
 }
 
@@ -186,6 +187,13 @@ spec:
         self.db_command(command, number, more).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     }
 
+    /// The same, and what it has said so far.
+    pub(crate) fn told(&self, command: &str, number: u32, more: &[&str]) -> (impl Fn() -> String, Child) {
+        let file = self.path("said");
+        let child = self.db_command(command, number, more).stderr(fs::File::create(&file).unwrap()).spawn().unwrap();
+        (move || fs::read_to_string(&file).unwrap(), child)
+    }
+
     pub(crate) fn db_command(&self, command: &str, number: u32, more: &[&str]) -> Command {
         let spec = self.path(&format!("pr-{number}")).join("spec.json");
         let mut call = self.command();
@@ -244,6 +252,28 @@ spec:
         fs::write(&file, lines.join("\n")).unwrap();
         let (guardrails, file) = (self.guardrails_path(), file.display().to_string());
         self.dayfly(&["db", "sweep", "--guardrails", &guardrails, "--alive", &file, "--apply"])
+    }
+
+    /// The guardrails and the first pull request's spec as an installation of this name has them.
+    pub(crate) fn install(&self, name: &str, baselines: &str) {
+        self.guardrails(baselines, &format!("    installation: {name}\n"));
+        self.spec(1, "shop", "");
+    }
+
+    /// Two installations at one provider: no sweep takes the other's.
+    #[track_caller]
+    pub(crate) fn two_installations(&self, baselines: &str) {
+        self.install("staging", baselines);
+        self.db("provision", 1, &[]).fine();
+        self.install("production", baselines);
+        let run = self.sweep(&[]).fine();
+        assert!(run.err.contains("not looked at: 1 of other installations"), "{}", run.err);
+        let listed = self.list();
+        assert!(listed[0]["owner"].as_str().unwrap().starts_with("dayfly-staging:"), "{listed}");
+        self.install("staging", baselines);
+        self.db("renew", 1, &[]).fine();
+        self.sweep(&[]).fine();
+        assert_eq!(self.list(), serde_json::json!([]));
     }
 
     /// What the spec calls a branch.

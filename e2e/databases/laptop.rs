@@ -97,3 +97,40 @@ fn the_sweep_leaves_it_until_its_lease_ends() {
     call(&lab, "destroy", "leased-pr-ada", &[]).fine();
     assert_eq!(server.left("leased"), "");
 }
+
+/// A server with two installations: neither takes the other's, and what was made before they had names is either's.
+#[test]
+fn a_sweep_leaves_another_installations_branches_alone() {
+    let server = Server::new("DAYFLY_TEST_POSTGRES18", "shared", "CREATE TABLE users (id bigint)");
+    let baselines = server.entry("synthetic: {by: seeds}");
+    let lab = server.lab("shared", "synthetic: {by: seeds}");
+    let would_reclaim = || {
+        // Others share the server.
+        let all = lab.list();
+        let others = all.as_array().unwrap().iter().filter_map(|branch| branch["environment"].as_str());
+        let others: Vec<&str> = others.filter(|name| *name != "shared-pr-1").chain(["kube-system"]).collect();
+        fs::write(lab.path("alive"), others.join("\n")).unwrap();
+        let run = lab.dayfly(&["db", "sweep", "--guardrails", &lab.guardrails_path(), "--alive", "alive"]).fine();
+        run.err.contains("of shared-pr-1 (postgres")
+    };
+    lab.spec(1, "shop", "");
+    lab.db("provision", 1, &[]).fine();
+    let url = lab.url(1);
+    for name in ["staging", "production"] {
+        lab.install(name, &baselines);
+        lab.db("provision", 1, &[]).fine();
+        assert_eq!(lab.url(1), url, "the branch is kept");
+        assert!(would_reclaim());
+    }
+    lab.db("destroy", 1, &[]).fine();
+    lab.db("provision", 1, &[]).fine();
+    assert!(would_reclaim());
+    lab.install("staging", &baselines);
+    assert!(!would_reclaim());
+    lab.db("provision", 1, &[]).refused("is not of dayfly-staging:shared:shared-pr-1: nothing was changed");
+    lab.guardrails(&baselines, "");
+    assert!(!would_reclaim());
+    lab.install("production", &baselines);
+    lab.db("destroy", 1, &[]).fine();
+    assert_eq!(server.left("shared"), "");
+}

@@ -29,3 +29,4 @@ mod sanitized;
 mod standin;
 mod steps;
 mod supabase;
+mod turn;

@@ -29,7 +29,7 @@ class Instance(MariaDb):
         (self.folder / "init.sql").write_text(start.replace("; ", ";\n"))
         shutil.chown(self.folder, "nobody")
         port = free_port()
-        options = [f"--datadir={data}", f"--port={port}", f"--socket={self.folder}/socket", f"--init-file={self.folder}/init.sql", "--innodb-buffer-pool-size=8M"]
+        options = [f"--datadir={data}", f"--port={port}", f"--socket={self.folder}/socket", f"--init-file={self.folder}/init.sql", f"--tmpdir={self.folder}", "--innodb-buffer-pool-size=8M"]
         options += ["--bind-address=127.0.0.1", "--skip-name-resolve", "--skip-log-bin", "--innodb-log-file-size=4M", "--innodb-flush-log-at-trx-commit=0", "--key-buffer-size=1M"]
         with open(self.folder / "log", "w", encoding="utf-8") as log:
             self.process = subprocess.Popen(["mariadbd", "--no-defaults", "--user=nobody", *options], stdout=log, stderr=log)

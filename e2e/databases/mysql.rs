@@ -30,6 +30,7 @@ on_both!(
     the_documented_administrator_needs_nothing_more,
     a_baseline_is_prepared_and_a_new_column_is_noticed,
     a_failed_migration_gets_a_fresh_branch_and_the_same_login,
+    a_branch_made_anew_is_checked_before_its_old_login_enters,
 );
 
 struct Server {
@@ -163,8 +164,20 @@ fn the_whole_way(server: &Server) {
     // The first preview's Job never ran at its end; others' branches are alive.
     let alive = lab.path("alive");
     // Other tests make branches on this server meanwhile, and so may a preview that is listed nowhere here.
-    let others =
-        ["all", "killed", "foreign", "foreigner", "revoked", "rights", "least", "masked", "failed", "whole", "tls"];
+    let others = [
+        "all",
+        "killed",
+        "foreign",
+        "foreigner",
+        "revoked",
+        "rights",
+        "least",
+        "masked",
+        "failed",
+        "anew",
+        "whole",
+        "tls",
+    ];
     let environments: Vec<String> = others
         .iter()
         .flat_map(|test| (1..10).map(move |number| format!("{test}-{}-pr-{number}", server.provider)))
@@ -534,4 +547,35 @@ fn a_failed_migration_gets_a_fresh_branch_and_the_same_login(server: &Server) {
     lab.db("migrate", 1, &["--", "sh", "-c", "exit 3"]).refused("on a fresh branch too");
     lab.db("destroy", 1, &[]).fine();
     assert_eq!(server.left("failed"), "");
+}
+
+/// The user of a branch that is made anew has a password that was published before.
+fn a_branch_made_anew_is_checked_before_its_old_login_enters(server: &Server) {
+    // Looking at so many tables takes a moment.
+    let tables: String =
+        (0..150).map(|n| format!("CREATE TABLE t{n} (note TEXT); INSERT INTO t{n} VALUES ('likes tea');")).collect();
+    let baselines = server
+        .baseline("my_anew", &tables)
+        .replace("synthetic: {by: seeds}", "sanitized: {by: masking-job, maxAge: 7d}");
+    let lab = server.lab("anew", &baselines);
+    lab.dayfly(&["db", "prepare-baseline", "--guardrails", &lab.guardrails_path(), "shop"]).fine();
+    lab.spec(1, "shop", "");
+    lab.db("provision", 1, &[]).fine();
+    let url = lab.url(1);
+    sql_on(&url, "CREATE TABLE old (id INT)").unwrap();
+    let (said, migrate) = lab.told("migrate", 1, &["--", "false"]);
+    let there = "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = 'old'";
+    while sql_on(&url, there).as_deref() != Ok("0") {
+        thread::sleep(Duration::from_millis(10));
+    }
+    assert!(said().contains("looked at 150 values"), "{}", said());
+    output(migrate.wait_with_output().unwrap());
+    assert!(said().contains("on a fresh branch too"), "{}", said());
+
+    // What is refused goes, with all that led to it.
+    let thaw = if server.is_mariadb() { "" } else { "ALTER DATABASE my_anew READ ONLY = 0; " };
+    server.sql(&format!("{thaw}ALTER TABLE my_anew.t1 ADD passport TEXT"));
+    lab.db("migrate", 1, &["--", "true"]).refused("other columns than when it was sanitized");
+    assert_eq!(server.left("anew"), "");
+    assert!(sql_on(&url, "SELECT 1").is_err() && !lab.env_file(1).exists());
 }

@@ -38,8 +38,8 @@ class Neon(Roles, Api):
         "wrong_uri": False,  # connection_uri ignores branch_id, as other tools were seen to do
     }
 
-    def __init__(self, arguments):
-        super().__init__()
+    def __init__(self, arguments, world):
+        super().__init__(world)
         self.key, self.server = arguments.key, Postgres(arguments.database)
 
     def authorized(self, headers):
@@ -53,7 +53,7 @@ class Neon(Roles, Api):
 
     def reset(self):
         self.branches, self.deleted, self.operations, self.serial = {}, {}, {}, 0
-        self.server.drop_all("br-")
+        self.server.drop_all(f"br-{self.world}-")
         main_branch = self.new_branch("main", None, default=True)
         self.server.create(self.real(main_branch["id"], "neondb"))
         main_branch["databases"]["neondb"] = self.new_database(main_branch["id"], "neondb", "neondb_owner")
@@ -144,7 +144,7 @@ class Neon(Roles, Api):
 
     def new_branch(self, name, parent, default=False, protected=False, init_source="parent-data", **more):
         self.serial += 1
-        branch_id = f"br-stand-in-{token_hex(3)}{self.serial:03}"
+        branch_id = f"br-{self.world}-{token_hex(3)}{self.serial:03}"
         public = {"id": branch_id, "project_id": PROJECT, "name": name, "current_state": "ready", "state_changed_at": stamp(), "creation_source": "console"}
         public.update(default=default, primary=default, protected=protected, cpu_used_sec=0, compute_time_seconds=0, active_time_seconds=0, written_data_bytes=0)
         public.update(data_transfer_bytes=0, logical_size=0, created_at=stamp(), updated_at=stamp(), init_source=init_source, **more)

@@ -15,6 +15,7 @@ from secrets import token_hex
 from mariadb import Instance
 from sql import Postgres, password
 from standin import Api, Refused, main, route, seconds, stamp
+from vtgate import listen
 
 D = "/organizations/{organization}/databases/{database}"
 B = D + "/branches/{branch}"
@@ -29,12 +30,13 @@ class PlanetScale(Api):
     settings = {
         "ready_seconds": 0.5,  # from created to ready
         "branch_limit": 100,
+        "vtgate": False,  # new passwords lead through one, as far as vtgate.py goes
     }
     organization = "dayfly"
     kinds = {"shop": "mysql", "shop-pg": "postgresql"}
 
-    def __init__(self, arguments):
-        super().__init__()
+    def __init__(self, arguments, world):
+        super().__init__(world)
         self.key, self.server, self.home, self.branches = arguments.key, Postgres(arguments.database), arguments.home, {}
 
     def authorized(self, headers):
@@ -54,7 +56,7 @@ class PlanetScale(Api):
 
     def reset(self):
         self.close()
-        self.server.drop_all("ps-")
+        self.server.drop_all(f"ps-{self.world}-")
         for database in self.kinds:
             branch = self.new_branch(database, {"name": "main"}, None)
             self.fill(branch, None, False)
@@ -100,7 +102,8 @@ class PlanetScale(Api):
         public.update(html_url=f"https://localhost/{path}", url=f"https://localhost/v1/{path}", parent_branch=parent["public"]["name"] if parent else None)
         rows = bool(wanted.get("seed_data") or wanted.get("backup_id") or wanted.get("restore_point"))
         branch = {"public": public, "database": database, "kind": kind, "credentials": {}, "parent": parent, "with_rows": rows}
-        branch.update(real=f"ps-{branch_id}", owner=f"ps-{branch_id}.postgres", ready_at=time.time() + self.set["ready_seconds"])
+        real = f"ps-{self.world}-{branch_id}"
+        branch.update(real=real, owner=f"{real}.postgres", ready_at=time.time() + self.set["ready_seconds"])
         self.branches[(database, wanted["name"])] = branch
         return branch
 
@@ -228,7 +231,8 @@ class PlanetScale(Api):
     def create_password(self, request, organization, database, branch):
         wanted = request.body
         found, made, ttl = self.new_credential(organization, database, branch, "mysql", wanted)
-        host, public = f"127.0.0.1:{found['server'].port}", found["public"]
+        port = found["server"].port
+        host, public = f"127.0.0.1:{listen('127.0.0.1', port) if self.set['vtgate'] else port}", found["public"]
         made.update(role=wanted.get("role", "admin"), cidrs=wanted.get("cidrs"), last_used_at=None, direct_vtgate=False, direct_vtgate_addresses=[], ttl_seconds=ttl)
         made.update(access_host_url=host, access_host_regional_url=host, access_host_regional_urls=[host], region=REGION, username=token_hex(8), plain_text=f"pscale_pw_{password()}")
         made.update(replica=False, renewable=bool(ttl))

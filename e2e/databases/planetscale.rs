@@ -2,9 +2,7 @@
 //! MariaDB servers.
 
 use std::{
-    fs,
-    sync::Mutex,
-    thread,
+    fs, thread,
     time::{Duration, Instant},
 };
 
@@ -16,8 +14,6 @@ use crate::{
     psql::psql,
     standin::StandIn,
 };
-
-static ALONE: Mutex<()> = Mutex::new(());
 
 /// Everything is so on both kinds of database.
 macro_rules! on_both {
@@ -37,6 +33,9 @@ on_both! {
     killed_anywhere_and_called_again_it_comes_to_the_same
     two_jobs_at_once_make_one_branch
     a_login_that_expired_is_replaced
+    a_rotated_login_is_another
+    installations_leave_each_others_branches_alone
+    half_made_branches_of_every_parent_are_swept
     a_branch_that_cannot_go_loses_its_logins_all_the_same
     a_schema_only_branch_has_no_rows
     a_baseline_proves_itself_once_it_was_prepared
@@ -53,18 +52,22 @@ struct Shop {
 
 fn shop(policy: &str, database: &'static str, claim: &str) -> Shop {
     let (id, token) = (service("DAYFLY_TEST_PLANETSCALE_TOKEN_ID"), service("DAYFLY_TEST_PLANETSCALE_TOKEN"));
-    let planetscale = StandIn::new("PLANETSCALE", ("Authorization", format!("{id}:{token}")), &ALONE);
+    let planetscale = StandIn::new("PLANETSCALE", ("Authorization", format!("{id}:{token}")));
     planetscale.set(&json!({"ready_seconds": 0.2}));
     planetscale.control(&json!({"sql": {"database": database, "branch": "main", "text": USERS}}));
-    let organization = service("DAYFLY_TEST_PLANETSCALE_ORGANIZATION");
-    let baselines = format!(
-        "shop: {{provider: planetscale, project: {organization}/{database}, parent: main, api: '{}', {claim}}}",
-        planetscale.api
-    );
+    let baselines = baselines(&planetscale, database, "main", claim);
     let variables = [("PLANETSCALE_SERVICE_TOKEN_ID", id.as_str()), ("PLANETSCALE_SERVICE_TOKEN", token.as_str())];
     let lab = Lab::new(&format!("{policy}{}", database.len()), &baselines, &variables);
     lab.secret(&token);
     Shop { planetscale, lab, database }
+}
+
+fn baselines(planetscale: &StandIn, database: &str, parent: &str, claim: &str) -> String {
+    let organization = service("DAYFLY_TEST_PLANETSCALE_ORGANIZATION");
+    format!(
+        "shop: {{provider: planetscale, project: {organization}/{database}, parent: {parent}, api: '{}', {claim}}}",
+        planetscale.api
+    )
 }
 
 fn sql(url: &str, text: &str) -> Result<String, String> {
@@ -236,6 +239,11 @@ fn a_key_that_is_refused_is_named(database: &'static str) {
     let why =
         "does not take what PLANETSCALE_SERVICE_TOKEN_ID and PLANETSCALE_SERVICE_TOKEN has for the baseline `shop`";
     assert!(run.failed(why).err.contains("docs/databases/planetscale.md"));
+    let token = service("DAYFLY_TEST_PLANETSCALE_TOKEN_ID");
+    let variables = [("PLANETSCALE_SERVICE_TOKEN_ID", &*token), ("PLANETSCALE_SERVICE_TOKEN", "not-this-one")];
+    let lab = Lab::new("pskeyless", &baselines(&shop.planetscale, database, "main", INVENTED), &variables);
+    lab.dayfly(&["db", "list", "--guardrails", &lab.guardrails_path()]).failed(why);
+    lab.sweep(&[]).failed(why);
 }
 
 fn faults_on_the_way_change_nothing_at_the_end(database: &'static str) {
@@ -336,6 +344,29 @@ fn a_login_that_expired_is_replaced(database: &'static str) {
     shop.nothing_is_left();
 }
 
+/// The old login ends, and a session of it. Through Vitess no session may be ended by SQL.
+fn a_rotated_login_is_another(database: &'static str) {
+    let shop = shop("psrotate", database, INVENTED);
+    shop.planetscale.set(&json!({"vtgate": true}));
+    shop.lab.spec(1, "shop", "");
+    shop.lab.db("provision", 1, &[]).fine();
+    let before = shop.lab.url(1);
+    if database == "shop" {
+        assert!(sql(&before, "KILL 1").unwrap_err().contains("VT07001"));
+    }
+    let held = before.clone();
+    let sleep = if database == "shop" { "SELECT SLEEP(30)" } else { "SELECT pg_sleep(30)" };
+    let session = thread::spawn(move || sql(&held, sleep));
+    thread::sleep(Duration::from_millis(500));
+    shop.lab.db("provision", 1, &["--rotate"]).fine();
+    assert!(session.join().unwrap().is_err(), "a session of the old login goes on");
+    assert!(sql(&before, "SELECT 1").is_err());
+    assert_eq!(sql(&shop.lab.url(1), "SELECT count(*) FROM users").unwrap(), "2");
+    assert_eq!(shop.branch(1)["credentials"].as_array().unwrap().len(), 1);
+    shop.lab.db("destroy", 1, &[]).fine();
+    shop.nothing_is_left();
+}
+
 fn a_branch_that_cannot_go_loses_its_logins_all_the_same(database: &'static str) {
     let shop = shop("psprotect", database, INVENTED);
     shop.lab.spec(1, "shop", "");
@@ -354,6 +385,11 @@ fn a_schema_only_branch_has_no_rows(database: &'static str) {
     shop.lab.spec(1, "shop", "");
     shop.lab.db("provision", 1, &[]).fine();
     assert_eq!(sql(&shop.lab.url(1), "SELECT count(*) FROM users").unwrap(), "0");
+    // With rows it is another branch.
+    shop.lab.guardrails(&baselines(&shop.planetscale, database, "main", INVENTED), "");
+    shop.lab.spec(1, "shop", "");
+    shop.lab.db("provision", 1, &[]).fine();
+    assert_eq!(sql(&shop.lab.url(1), "SELECT count(*) FROM users").unwrap(), "2");
     shop.lab.db("destroy", 1, &[]).fine();
     shop.nothing_is_left();
 }
@@ -368,5 +404,38 @@ fn a_baseline_proves_itself_once_it_was_prepared(database: &'static str) {
     shop.lab.db("provision", 1, &[]).fine();
     assert_eq!(sql(&shop.lab.url(1), "SELECT count(*) FROM users").unwrap(), "2");
     shop.lab.db("destroy", 1, &[]).fine();
+    shop.nothing_is_left();
+}
+
+fn installations_leave_each_others_branches_alone(database: &'static str) {
+    let shop = shop("psshared", database, INVENTED);
+    shop.lab.two_installations(&baselines(&shop.planetscale, database, "main", INVENTED));
+    shop.nothing_is_left();
+}
+
+/// Baselines with parents of their own: what was left half made of each is found.
+fn half_made_branches_of_every_parent_are_swept(database: &'static str) {
+    let shop = shop("psparents", database, INVENTED);
+    shop.planetscale.call(
+        "POST",
+        &shop.path(""),
+        Some(&json!({"name": "second", "seed_data": "last_successful_backup"})),
+    );
+    shop.until_ready("second");
+    let second = baselines(&shop.planetscale, database, "second", INVENTED).replacen("shop:", "other:", 1);
+    let both = format!("{}\n{second}", baselines(&shop.planetscale, database, "main", INVENTED));
+    shop.lab.guardrails(&both, "");
+    shop.lab.spec(1, "shop", "");
+    shop.lab.db("provision", 1, &[]).fine();
+    for (number, parent) in [(2, "main"), (3, "second")] {
+        let half = json!({"name": shop.name(number), "parent_branch": parent});
+        shop.planetscale.call("POST", &shop.path(""), Some(&half));
+        shop.until_ready(&shop.name(number));
+    }
+    assert_eq!(shop.lab.list().as_array().unwrap().len(), 3, "each once");
+    shop.lab.sweep(&[1]).fine();
+    assert!(shop.branch(1).is_object() && shop.branch(2).is_null() && shop.branch(3).is_null());
+    shop.lab.db("destroy", 1, &[]).fine();
+    shop.planetscale.call("DELETE", &shop.path("/second"), None);
     shop.nothing_is_left();
 }

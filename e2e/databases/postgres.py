@@ -14,6 +14,8 @@ from sql import Postgres
 
 
 class Instance(Postgres):
+    installed = None  # a data directory to copy, made once
+
     def __init__(self, bin_folder, home, source=None):
         """`source`: another one, which isn't running; else an empty one is made. `bin_folder`: where `postgres` is."""
         self.bin, self.process = Path(bin_folder), None
@@ -21,12 +23,20 @@ class Instance(Postgres):
         shutil.chown(self.folder, "pg18")
         self.data = self.folder / "data"
         if source:
-            subprocess.run(["cp", "-a", "--reflink=always", source.data, self.data], check=True)
+            self.copy(source.data, self.data)
+        elif Instance.installed:
+            self.copy(Instance.installed, self.data)
         else:
             self.as_pg18([self.bin / "initdb", "-D", self.data, "-U", "postgres", "-A", "trust", "--no-sync"])
             lines = ["host all postgres samehost trust", "host all all samehost scram-sha-256"]
             (self.data / "pg_hba.conf").write_text("\n".join(lines) + "\n", encoding="utf-8")
+            Instance.installed = Path(tempfile.mkdtemp(dir=home)) / "data"
+            self.copy(self.data, Instance.installed)
         super().__init__(f"postgres://postgres@127.0.0.1:{free_port()}/postgres")
+
+    @staticmethod
+    def copy(source, target):
+        subprocess.run(["cp", "-a", "--reflink=always", source, target], check=True)
 
     @staticmethod
     def as_pg18(command):

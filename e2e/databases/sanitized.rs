@@ -234,3 +234,44 @@ fn the_scan_counts_and_never_quotes() {
     assert!(!run.err.contains("navy.mil") && !run.err.contains("4111"), "{}", run.err);
     lab.db("destroy", 1, &[]).fine();
 }
+
+/// A branch that is made anew has the login that was published before: it opens nothing that nobody has looked at.
+#[test]
+fn a_branch_made_anew_is_checked_before_its_old_login_enters() {
+    let server = Server::new("DAYFLY_TEST_POSTGRES18", "anew", CUSTOMERS);
+    let lab = server.lab("anew", SANITIZED);
+    prepare(&lab, &[]).fine();
+    lab.spec(1, "shop", "");
+    lab.db("provision", 1, &[]).fine();
+    let url = lab.url(1);
+    psql(&url, "CREATE TABLE old (id int)").unwrap();
+    // From now on, looking takes seconds.
+    unfreeze(
+        &server,
+        "ALTER TABLE customers ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+         CREATE POLICY slowly ON customers USING (id > 1 OR pg_sleep(3)::text IS NOT NULL)",
+    );
+    let (said, migrate) = lab.told("migrate", 1, &["--", "false"]);
+    let making =
+        "SELECT datname FROM pg_database WHERE datdba = to_regrole('anew_admin') AND datname ~ '^dayfly_[a-z2-7]{8}$'";
+    let mut knocked = 0;
+    while psql(&url, "SELECT to_regclass('old') IS NULL").as_deref() != Ok("t") {
+        for database in psql(&server.superuser, making).unwrap().lines() {
+            match psql(&with_database(&url, database), "SELECT 1") {
+                Ok(_) => assert!(said().contains("looked at"), "{}", said()),
+                Err(_) => knocked += 1,
+            }
+        }
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    assert!(said().contains("looked at 400 values"), "{}", said());
+    assert!(knocked > 0, "nobody stood before the door");
+    crate::lab::output(migrate.wait_with_output().unwrap());
+    assert!(said().contains("on a fresh branch too"), "{}", said());
+
+    // What is refused goes, with all that led to it.
+    unfreeze(&server, "DROP POLICY slowly ON customers; ALTER TABLE customers ADD passport text");
+    lab.db("migrate", 1, &["--", "true"]).refused("other columns than when it was sanitized");
+    assert_eq!(server.left("anew"), "");
+    assert!(psql(&url, "SELECT 1").is_err() && !lab.env_file(1).exists());
+}

@@ -4,6 +4,8 @@ A request goes: test -> front -> Prism -> provider's logic (a subclass of Api) -
 answer to the provider's OpenAPI document, so a stand-in that drifts from it fails the tests instead of misleading them. The front carries
 what happens on the way rather than at the provider (delays, lost answers), and the controls: `GET /_control` is the state, `POST /_control`
 changes it (README.md).
+
+One process may stand in for several such providers that know nothing of each other: the second one is below `/1` instead of `/`.
 """
 
 import argparse
@@ -64,7 +66,9 @@ class Api:
     settings = {}  # what `{"set": {…}}` may change, with defaults
     prefixes = ("",)  # how its databases and users are called on the real server
 
-    def __init__(self):
+    def __init__(self, world=0):
+        # What tells its databases and users from those of others, on the same real server.
+        self.world = f"w{world}"
         self.lock = threading.RLock()
         self.faults, self.requests, self.violations = [], [], []
         self.set = dict(self.settings)
@@ -187,18 +191,26 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(raw)
 
 
-def provider(api):
+WORLD = "X-World"  # by which the provider knows again whom the front was asked for
+
+
+def provider(apis):
     class Provider(Handler):
         def serve(self, body):
-            self.reply(*api.answer(self.command, self.path, self.headers, body))
+            self.reply(*apis[int(self.headers[WORLD])].answer(self.command, self.path, self.headers, body))
 
     return Provider
 
 
-def front(api, prism_port):
+def front(apis, prism_port):
     class Front(Handler):
         def serve(self, body):
-            path = urlsplit(self.path).path
+            numbered = re.match(r"/(\d+)(?=/)", self.path)
+            world = int(numbered[1]) if numbered else 0
+            if world >= len(apis):
+                return self.reply(404, {"message": f"there are {len(apis)} of this provider, and no /{world}"})
+            self.path = self.path[numbered.end() :] if numbered else self.path
+            api, path = apis[world], urlsplit(self.path).path
             if path == "/_control":
                 try:
                     return self.reply(200, api.controls(json.loads(body)) if self.command == "POST" else api.dump())
@@ -216,7 +228,7 @@ def front(api, prism_port):
                 status, answer, headers = api.faulty(fault)
                 record["status"] = status
                 return self.reply(status, answer, headers)
-            status, headers, answer = self.through_prism(body)
+            status, headers, answer = self.through_prism(api, world, body)
             if fault.get("lose_answer"):
                 record["status"] = "lost"
                 self.close_connection = True
@@ -227,10 +239,10 @@ def front(api, prism_port):
                     api.violations.append({"request": record["request"], "status": status, "problem": json.loads(answer)})
             return self.reply(status, answer, headers)
 
-        def through_prism(self, body):
+        def through_prism(self, api, world, body):
             connection = http.client.HTTPConnection("127.0.0.1", prism_port, timeout=60)
             try:
-                headers = {k: v for k, v in self.headers.items() if k.lower() not in ("host", "connection", "content-length")}
+                headers = {k: v for k, v in self.headers.items() if k.lower() not in ("host", "connection", "content-length")} | {WORLD: str(world)}
                 connection.request(self.command, self.path[len(api.base) :], body or None, headers)
                 response = connection.getresponse()
                 kept = {k: v for k, v in response.getheaders() if k.lower() in ("content-type", "retry-after")}
@@ -250,8 +262,18 @@ class Server(ThreadingHTTPServer):
         """A client that went away is no news."""
 
 
+def ticking(api):
+    while True:
+        with api.lock:
+            try:
+                api.tick()
+            except Exception:
+                traceback.print_exc()
+        time.sleep(0.05)
+
+
 def main(make):
-    """`make(arguments)` gives the Api. Ends when Prism does."""
+    """`make(arguments, world)` gives an Api. Ends when Prism does."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--port", type=int, required=True, help="of the front, which tests talk to")
     parser.add_argument("--prism", required=True, help="Prism's program")
@@ -259,12 +281,14 @@ def main(make):
     parser.add_argument("--key", required=True, help="what a caller must present")
     parser.add_argument("--database", required=True, help="the real server's URL, an administrator's")
     parser.add_argument("--home", required=True, help="a folder for its data")
+    parser.add_argument("--worlds", type=int, default=1, help="how many there are")
     arguments = parser.parse_args()
-    api = make(arguments)
+    apis = [make(arguments, world) for world in range(arguments.worlds)]
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
-    atexit.register(api.close)
-    api.reset()
-    behind = Server(("127.0.0.1", 0), provider(api))
+    for api in apis:
+        atexit.register(api.close)
+        api.reset()
+    behind = Server(("127.0.0.1", 0), provider(apis))
     threading.Thread(target=behind.serve_forever, daemon=True).start()
     prism_port = free_port()
     upstream = f"http://127.0.0.1:{behind.server_address[1]}"
@@ -281,14 +305,11 @@ def main(make):
             sys.exit("".join(log))
         # Only now, so that a front that answers means a stand-in that is ready.
         Server.allow_reuse_address = True
-        edge = Server(("127.0.0.1", arguments.port), front(api, prism_port))
+        edge = Server(("127.0.0.1", arguments.port), front(apis, prism_port))
         threading.Thread(target=edge.serve_forever, daemon=True).start()
         threading.Thread(target=lambda: log.extend(prism.stdout), daemon=True).start()
-        while prism.poll() is None:
-            with api.lock:
-                try:
-                    api.tick()
-                except Exception:
-                    traceback.print_exc()
-            time.sleep(0.05)
+        # None waits for another, which may be starting a server.
+        for api in apis:
+            threading.Thread(target=ticking, args=(api,), daemon=True).start()
+        prism.wait()
         print(f"Prism ended with {prism.returncode}: {''.join(log)}", flush=True)

@@ -1,35 +1,84 @@
 //! The stand-ins for vendors' APIs, from a test's side: their controls, and calls as any other customer of the vendor.
 
 use std::{
+    collections::BTreeSet,
     io::{Read as _, Write as _},
     net::TcpStream,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Condvar, Mutex, PoisonError},
     thread,
     time::{Duration, Instant},
 };
 
 use serde_json::{Value, json};
 
-use crate::lab::service;
+use crate::{lab::service, turn};
 
 /// A stand-in's first state, for one test alone.
 pub(crate) struct StandIn {
     pub(crate) api: String,
     control: String,
     authorization: (&'static str, String),
-    _alone: MutexGuard<'static, ()>,
+    world: World,
+}
+
+/// One of the providers that a stand-in is, which know nothing of each other. Tests in one would share its faults.
+struct World {
+    of: String,
+    number: usize,
+}
+
+static TAKEN: Mutex<BTreeSet<(String, usize)>> = Mutex::new(BTreeSet::new());
+static GIVEN_BACK: Condvar = Condvar::new();
+
+impl World {
+    /// Waits until one is free.
+    fn alone(of: &str) -> Self {
+        let count: usize = service(&format!("DAYFLY_TEST_{of}_WORLDS")).parse().unwrap();
+        turn::pass();
+        let mut taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
+        let number = loop {
+            match (0..count).find(|number| taken.insert((of.to_owned(), *number))) {
+                Some(number) => break number,
+                None => taken = GIVEN_BACK.wait(taken).unwrap_or_else(PoisonError::into_inner),
+            }
+        };
+        drop(taken);
+        turn::take();
+        Self { of: of.to_owned(), number }
+    }
+
+    /// Where it is, of the first one's place.
+    fn place(&self, first: &str) -> String {
+        if self.number == 0 {
+            return first.to_owned();
+        }
+        let host = first.match_indices('/').nth(2).map_or(first.len(), |(index, _)| index);
+        format!("{}/{}{}", &first[..host], self.number, &first[host..])
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        let mut taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
+        taken.remove(&(std::mem::take(&mut self.of), self.number));
+        GIVEN_BACK.notify_all();
+    }
 }
 
 impl StandIn {
-    /// `name`: as `e2e/databases/services` writes it in its variables. `alone`: the tests of one stand-in share its faults,
-    /// so they run one after the other.
-    pub(crate) fn new(name: &str, authorization: (&'static str, String), alone: &'static Mutex<()>) -> Self {
-        let alone = alone.lock().unwrap_or_else(PoisonError::into_inner);
+    /// `name`: as `e2e/databases/services` writes it in its variables.
+    pub(crate) fn new(name: &str, authorization: (&'static str, String)) -> Self {
+        let world = World::alone(name);
         let variable = format!("DAYFLY_TEST_{name}");
-        let control = service(&format!("{variable}_CONTROL"));
-        let stand_in = Self { api: service(&variable), control, authorization, _alone: alone };
+        let (api, control) = (service(&variable), service(&format!("{variable}_CONTROL")));
+        let stand_in = Self { api: world.place(&api), control: world.place(&control), authorization, world };
         stand_in.control(&json!({"reset": true}));
         stand_in
+    }
+
+    /// What its databases and users have in their names on the real server.
+    pub(crate) fn world(&self) -> String {
+        format!("w{}", self.world.number)
     }
 
     /// Changes what it does. Its state is the answer.

@@ -83,6 +83,50 @@ fn a_migration_killed_half_way_starts_from_a_fresh_branch() {
     lab.db("destroy", 1, &[]).fine();
 }
 
+/// As Flyway, Liquibase and sqlx have it: what was applied and has another checksum now is an error.
+const CHECKSUMS: &str = r#"set -e
+psql -qc 'CREATE TABLE IF NOT EXISTS applied (name text PRIMARY KEY, checksum text)' 2>/dev/null
+for file in migrations/*.sql; do
+  checksum=$(sha256sum "$file" | cut -c1-64)
+  before=$(psql -Atqc "SELECT checksum FROM applied WHERE name = '$file'")
+  if [ -z "$before" ]; then
+    psql -v ON_ERROR_STOP=1 -1 -q -f "$file" -c "INSERT INTO applied VALUES ('$file', '$checksum')"
+  elif [ "$before" != "$checksum" ]; then
+    echo "$file was applied and has been modified" >&2
+    exit 1
+  fi
+done"#;
+
+/// A force-push rewrote a migration that would run on the old tables, too.
+#[test]
+fn migrations_that_were_rewritten_get_a_fresh_branch_where_their_tool_knows_them() {
+    let (server, lab) = prepared("rewritten");
+    fs::create_dir(lab.path("migrations")).unwrap();
+    let pushed = |name: &str, text: &str, head: &str| {
+        fs::write(lab.path("migrations").join(name), text).unwrap();
+        let digest = format!("@sha256:{}", head.repeat(64));
+        lab.spec(1, "shop", &STEPS.replace(":3f9c1e7ab2d4c6588e0fd17a9b3c5d7e9f102938", &digest));
+        lab.db("migrate", 1, &["--", "sh", "-c", CHECKSUMS]).fine().err
+    };
+    let tables = || {
+        let sql =
+            "SELECT string_agg(tablename::text, ' ' ORDER BY tablename) FROM pg_tables WHERE schemaname = 'public'";
+        psql(&lab.url(1), sql).unwrap()
+    };
+    pushed("1.sql", "CREATE TABLE carts (id int)", "1");
+    // More of them are no reason.
+    pushed("2.sql", "CREATE TABLE orders (id int)", "2");
+    assert_eq!(tables(), "applied carts orders users");
+    let said = pushed("1.sql", "CREATE TABLE baskets (id int)", "3");
+    assert!(
+        said.contains("1.sql was applied and has been modified") && said.contains("making the branch anew"),
+        "{said}"
+    );
+    assert_eq!(tables(), "applied baskets orders users");
+    lab.db("destroy", 1, &[]).fine();
+    assert_eq!(server.left("rewritten"), "");
+}
+
 #[test]
 fn nothing_is_seeded_before_it_is_migrated() {
     let (_, lab) = prepared("early");

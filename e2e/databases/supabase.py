@@ -28,10 +28,10 @@ class Supabase(Api):
         "migrations": "",  # the ledger that a branch replays, as SQL
     }
 
-    def __init__(self, arguments):
-        super().__init__()
+    def __init__(self, arguments, world):
+        super().__init__(world)
         self.key = arguments.key
-        self.bin, self.home = postgres.home(arguments.database, "supabase")
+        self.bin, self.home = postgres.home(arguments.database, f"supabase-{self.world}")
         self.branches, self.project = {}, None
 
     def authorized(self, headers):

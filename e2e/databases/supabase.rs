@@ -1,6 +1,6 @@
 //! Supabase: its Management API held to its document, and a real server behind each branch.
 
-use std::{fs, sync::Mutex};
+use std::fs;
 
 use serde_json::json;
 
@@ -11,20 +11,18 @@ use crate::{
     standin::StandIn,
 };
 
-static ALONE: Mutex<()> = Mutex::new(());
-
 const LEDGER: &str = "CREATE TABLE users (id bigint PRIMARY KEY, name text); INSERT INTO users VALUES (1, 'ada')";
 
-fn baselines(safe: &str) -> String {
-    let (api, project) = (service("DAYFLY_TEST_SUPABASE"), service("DAYFLY_TEST_SUPABASE_PROJECT"));
+fn baselines(standin: &StandIn, safe: &str) -> String {
+    let (api, project) = (&standin.api, service("DAYFLY_TEST_SUPABASE_PROJECT"));
     format!("shop: {{provider: supabase, api: '{api}', project: {project}, {safe}}}")
 }
 
 fn project(policy: &str) -> Hosted {
     let token = service("DAYFLY_TEST_SUPABASE_TOKEN");
-    let standin = StandIn::new("SUPABASE", ("Authorization", format!("Bearer {token}")), &ALONE);
+    let standin = StandIn::new("SUPABASE", ("Authorization", format!("Bearer {token}")));
     standin.set(&json!({"migrations": LEDGER}));
-    let lab = Lab::new(policy, &baselines("synthetic: {by: seeds}"), &[("SUPABASE_ACCESS_TOKEN", &token)]);
+    let lab = Lab::new(policy, &baselines(&standin, "synthetic: {by: seeds}"), &[("SUPABASE_ACCESS_TOKEN", &token)]);
     Hosted::new(lab, standin, &[&token], |state| {
         let branches = state["branches"].as_array().unwrap().iter();
         branches.filter(|branch| branch["is_default"] == false).cloned().collect()
@@ -113,10 +111,10 @@ fn data_is_copied_only_where_the_baseline_says_that_it_is_masked() {
     standin.control(&json!({"project": "CREATE TABLE people (mail text); INSERT INTO people VALUES ('a@corp.test')"}));
     lab.db("provision", 1, &[]).fine();
     assert!(psql(&lab.url(1), "SELECT * FROM people").unwrap_err().contains("does not exist"));
-    lab.guardrails(&baselines("schemaOnly: true"), "");
+    lab.guardrails(&baselines(standin, "schemaOnly: true"), "");
     lab.spec(2, "shop", "");
     lab.db("provision", 2, &[]).refused("has rows");
-    lab.guardrails(&baselines("sanitized: {by: masking-job, maxAge: 2d}"), "");
+    lab.guardrails(&baselines(standin, "sanitized: {by: masking-job, maxAge: 2d}"), "");
     lab.spec(2, "shop", "");
     lab.db("provision", 2, &[]).refused("was never prepared");
     assert_eq!(project.branches().len(), 1, "what may hold live data does not stay");
@@ -173,7 +171,7 @@ fn a_prepared_project_is_marked_and_only_its_data_is_copied() {
         "CREATE ROLE project_owner LOGIN PASSWORD 'of-the-project'; ALTER DATABASE postgres OWNER TO project_owner;
         ALTER TABLE people OWNER TO project_owner; ALTER TABLE logins OWNER TO project_owner";
     standin.control(&json!({"project": format!("{MASKED_IN_PLACE}; {owner}")}));
-    let sane = baselines("sanitized: {by: masking-job, maxAge: 2d}");
+    let sane = baselines(standin, "sanitized: {by: masking-job, maxAge: 2d}");
     let prepare = |lab: &Lab| lab.dayfly(&["db", "prepare-baseline", "--guardrails", &lab.guardrails_path(), "shop"]);
     prepare(lab).refused("nothing to prepare");
     lab.guardrails(&sane, "");
@@ -199,11 +197,19 @@ fn a_prepared_project_is_marked_and_only_its_data_is_copied() {
 
 #[test]
 fn a_key_that_is_refused_is_named() {
-    let _alone = project("supa-key");
-    let lab = Lab::new("supa-key2", &baselines("synthetic: {by: seeds}"), &[("SUPABASE_ACCESS_TOKEN", "not-this-one")]);
+    let project = project("supa-key");
+    let baselines = baselines(&project.standin, "synthetic: {by: seeds}");
+    let lab = Lab::new("supa-key2", &baselines, &[("SUPABASE_ACCESS_TOKEN", "not-this-one")]);
     lab.spec(1, "shop", "");
     let run = lab
         .db("provision", 1, &[])
         .failed("supabase does not take what SUPABASE_ACCESS_TOKEN has for the baseline `shop`");
     assert!(run.err.contains("docs/databases/supabase.md"), "{}", run.err);
+}
+
+#[test]
+fn installations_leave_each_others_branches_alone() {
+    let project = project("supa-shared");
+    project.lab.two_installations(&baselines(&project.standin, "synthetic: {by: seeds}"));
+    project.standin.held_to_the_document();
 }

@@ -4,17 +4,17 @@ use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
-use super::{spec::Spec, time};
+use super::{
+    spec::{INSTALLATION, Spec, maker},
+    time,
+};
 use crate::resolve::names;
-
-/// What begins a name that is a mark.
-const NAMES: &str = "dayfly.";
 
 /// The mark of one branch, as JSON of short strings, so that it fits a comment, a tag or an annotation.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Mark {
-    /// `dayfly:<policy>:<environment>`.
+    /// `dayfly:<policy>:<environment>`; of an installation with a name, `dayfly-<installation>:<policy>:<environment>`.
     pub owner: String,
     /// The environment: the preview's namespace.
     pub environment: String,
@@ -41,19 +41,21 @@ impl Mark {
         }
     }
 
-    /// The mark as one name, for providers that keep nothing else: `dayfly.<policy>.<environment>.<database>`. Neither a
-    /// policy's name nor a database's has a dot.
+    /// The mark as one name, for providers that keep nothing else: `dayfly.<policy>.<environment>.<database>`, and the
+    /// installation as in [`Self::owner`]. Neither that nor a policy's name or a database's has a dot.
     pub fn name(spec: &Spec<'_>) -> String {
-        let policy = spec.owner.split(':').nth(1).unwrap_or_default();
-        format!("{NAMES}{policy}.{}.{}", spec.environment, spec.database)
+        let mut parts = spec.owner.split(':');
+        let (maker, policy) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+        format!("{maker}.{policy}.{}.{}", spec.environment, spec.database)
     }
 
     /// What such a name says, with what else is known of the branch. `None`: it is not a name of dayfly's.
     pub fn of_name(name: &str, baseline: String, created: String) -> Option<Self> {
-        let (policy, rest) = name.strip_prefix(NAMES)?.split_once('.')?;
+        let (maker, rest) = name.split_once('.').filter(|(maker, _)| is_maker(maker))?;
+        let (policy, rest) = rest.split_once('.')?;
         let (environment, database) = rest.rsplit_once('.')?;
         Some(Self {
-            owner: format!("dayfly:{policy}:{environment}"),
+            owner: format!("{maker}:{policy}:{environment}"),
             environment: environment.to_owned(),
             database: database.to_owned(),
             baseline,
@@ -62,15 +64,30 @@ impl Mark {
         })
     }
 
+    /// The installation that made the branch, if it had a name then.
+    pub fn installation(&self) -> Option<&str> {
+        self.owner.split_once(':')?.0.strip_prefix(INSTALLATION)
+    }
+
     /// The role of its environment, where dayfly makes one: as the spec calls it.
     pub fn role(&self) -> String {
         names::provider(&[&self.environment, &self.database, "user"])
     }
 
-    /// Whether it is the mark of this environment's database, whatever it was branched from.
+    /// Whether it is the mark of this environment's database, whatever it was branched from. One that was made before the
+    /// installation got its name is.
     pub fn is_of(&self, spec: &Spec<'_>) -> bool {
-        self.owner == spec.owner && self.environment == spec.environment && self.database == spec.database
+        let is_owner = self.owner == spec.owner
+            || self.installation().is_none()
+                && spec.owner.split_once(':').map(|(_, owner)| owner)
+                    == self.owner.split_once(':').map(|(_, owner)| owner);
+        is_owner && self.environment == spec.environment && self.database == spec.database
     }
+}
+
+/// Whether some dayfly is called so.
+pub fn is_maker(text: &str) -> bool {
+    text == maker(None) || text.starts_with(INSTALLATION)
 }
 
 #[cfg(test)]
@@ -89,15 +106,35 @@ mod tests {
     #[test]
     fn a_name_says_as_much_as_a_mark() {
         let mut spec = spec::example();
-        for environment in ["shop-pr-7", "local-ada.lovelace"] {
+        for (maker, environment) in
+            [("dayfly", "shop-pr-7"), ("dayfly", "local-ada.lovelace"), ("dayfly-staging", "shop-pr-7")]
+        {
             spec.environment = environment.into();
-            spec.owner = format!("dayfly:shop:{environment}").into();
+            spec.owner = format!("{maker}:shop:{environment}").into();
             let mark = Mark::new(&spec);
             let name = Mark::name(&spec);
             assert_eq!(Mark::of_name(&name, mark.baseline.clone(), mark.created.clone()), Some(mark));
         }
-        for foreign in ["shop-pr-7", "dayfly", "dayfly.", "dayfly.shop", "dayfly.shop.main"] {
+        for foreign in
+            ["shop-pr-7", "dayfly", "dayfly.", "dayfly.shop", "dayfly.shop.main", "dayflyer.shop.shop-pr-7.main"]
+        {
             assert_eq!(Mark::of_name(foreign, String::new(), String::new()), None, "{foreign}");
         }
+    }
+
+    #[test]
+    fn a_branch_without_an_installation_is_everybodys_and_anothers_nobodys() {
+        let mut spec = spec::example();
+        let mark = Mark::new(&spec);
+        assert!(mark.is_of(&spec) && mark.installation().is_none());
+        spec.owner = "dayfly-staging:shop:shop-pr-7".into();
+        let staging = Mark::new(&spec);
+        assert!(mark.is_of(&spec) && staging.is_of(&spec));
+        assert_eq!(staging.installation(), Some("staging"));
+        for other in ["dayfly-production:shop:shop-pr-7", "dayfly:shop:shop-pr-7", "dayfly-staging:crm:shop-pr-7"] {
+            spec.owner = other.into();
+            assert!(!staging.is_of(&spec), "{other}");
+        }
+        assert!(!mark.is_of(&spec), "another policy's");
     }
 }

@@ -88,7 +88,7 @@ impl Baseline {
             subject.push_str(part);
         }
         // What is left out of a branch, or masked in it, makes it another branch.
-        if self.provider == Provider::Neon && self.schema_only {
+        if matches!(self.provider, Provider::Neon | Provider::Planetscale) && self.schema_only {
             subject.push_str("/schema-only");
         }
         if let Some(anonymized) = &self.anonymized {
@@ -127,6 +127,14 @@ impl Provider {
     pub fn is_own(self) -> bool {
         matches!(self, Self::Embedded | Self::Cnpg)
     }
+}
+
+/// What begins an owner where installations have names, before that name.
+pub const INSTALLATION: &str = "dayfly-";
+
+/// What begins an owner: dayfly, and which one.
+pub fn maker(installation: Option<&str>) -> String {
+    installation.map_or_else(|| "dayfly".to_owned(), |name| format!("{INSTALLATION}{name}"))
 }
 
 /// What the owner of a branch outside any preview begins with.
@@ -182,6 +190,19 @@ pub(crate) fn example() -> Spec<'static> {
 #[cfg(test)]
 mod tests {
     use super::Baseline;
+
+    #[test]
+    fn what_is_left_out_of_a_branch_makes_it_another() {
+        for (provider, differs) in [("neon", true), ("planetscale", true), ("supabase", false)] {
+            let subject = |schema_only: bool| {
+                let json = format!(
+                    r#"{{"provider": "{provider}", "project": "acme/shop", "parent": "main", "schemaOnly": {schema_only}}}"#
+                );
+                serde_json::from_str::<Baseline>(&json).unwrap().subject()
+            };
+            assert_eq!(subject(true) != subject(false), differs, "{provider}");
+        }
+    }
 
     #[test]
     fn an_embedded_baseline_is_attested_where_its_data_are() {

@@ -15,7 +15,7 @@ use super::{
     engine::{self, Engine, cnpg},
     failure::refuse,
     log::Log,
-    provision::{CHECKED, provision},
+    provision::{CHECKED, again},
     session::{self, NoSession, Run, State},
     spec::Spec,
 };
@@ -82,8 +82,7 @@ pub async fn run(
         Some(provider) => {
             let branch = provider.engine.find(spec).await?.context("the branch is gone")?;
             log.info("making the branch anew");
-            provider.engine.reset(spec, &branch).await?;
-            url = provision(spec, provider.engine, provider.credentials, log).await?.written.url;
+            url = again(spec, provider.engine, provider.credentials, &branch, log).await?.written.url;
             if step == Step::Seed
                 && let Some(migrate) = runs.into_iter().find(|run| run.step == Step::Migrate.name())
             {
@@ -99,7 +98,7 @@ pub async fn run(
         None if step == Step::Seed => {
             bail!("{why}: `dayfly db verify --wait` makes the branch anew, then both run again")
         }
-        None => wait_for_fresh(&url, log).await?,
+        None => wait_for_fresh(&url, &runs, log).await?,
     }
     match attempt(&run, spec, &url, log).await? {
         Attempt::Done => Ok(()),
@@ -169,11 +168,8 @@ async fn execute(run: &Run, spec: &Spec<'_>, url: &ConnectionUrl, log: &Log) -> 
     log.doing(format!("waiting for `{program}` to end"));
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::null()).kill_on_drop(true);
-    for key in engine::keys(&spec.baseline) {
-        command.env_remove(key);
-    }
-    // A shell may have those of other baselines too.
-    for (name, _) in std::env::vars_os().filter(|(name, _)| engine::is_key(&name.to_string_lossy())) {
+    let names = std::env::vars_os().map(|(name, _)| name);
+    for name in names.filter(|name| engine::is_withheld(&spec.baseline, &name.to_string_lossy())) {
         command.env_remove(name);
     }
     command.envs(environment(spec, url));
@@ -203,23 +199,47 @@ fn environment(spec: &Spec<'_>, url: &ConnectionUrl) -> Vec<(String, String)> {
     variables
 }
 
-/// Waits until somebody with the provider's key has made the branch anew.
-async fn wait_for_fresh(url: &ConnectionUrl, log: &Log) -> Result<()> {
+/// Waits until somebody with the provider's key has made the branch anew. `before`: what ran in it so far.
+async fn wait_for_fresh(url: &ConnectionUrl, before: &[Run], log: &Log) -> Result<()> {
     log.info("waiting for a fresh branch");
     log.doing("waiting for `dayfly db verify --wait` to make the branch anew");
     loop {
         tokio::time::sleep(Duration::from_secs(1)).await;
         match session::try_open(url).await {
-            // A fresh branch was checked, and nothing failed in it.
             Ok(mut session) => {
-                let runs = session.runs().await.unwrap_or_default();
-                let is_fresh = runs.iter().all(|run| run.state != State::Failed);
-                if is_fresh && runs.iter().any(|run| run.step == CHECKED) {
+                if is_fresh(&session.runs().await.unwrap_or_default(), before) {
                     return Ok(());
                 }
             }
             // While it is being made it is not there.
             Err(NoSession::Unreachable(_) | NoSession::Rejected(_)) => {}
         }
+    }
+}
+
+/// A fresh branch was checked, and nothing failed in it. Where a login still leads to a branch that was made anew, that has the
+/// same identifier: a record of another one came with the baseline's data.
+fn is_fresh(runs: &[Run], before: &[Run]) -> bool {
+    let checked = |runs: &[Run]| runs.iter().find(|run| run.step == CHECKED).map(|run| run.input.clone());
+    let (now, then) = (checked(runs), checked(before));
+    now.is_some() && (then.is_none() || now == then) && runs.iter().all(|run| run.state != State::Failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_that_came_with_the_baseline_makes_no_branch_fresh() {
+        let run =
+            |step: &str, input: &str, state| Run { step: step.into(), input: input.into(), state, command: vec![] };
+        let checked = |id| run(CHECKED, id, State::Done);
+        let before = [checked("7"), run("migrate", "a", State::Failed)];
+        assert!(!is_fresh(&before, &before));
+        assert!(!is_fresh(&[], &before));
+        assert!(!is_fresh(&[checked("6"), run("migrate", "b", State::Done)], &before));
+        assert!(is_fresh(&[checked("7")], &before));
+        // The program had dropped the records.
+        assert!(is_fresh(&[checked("7")], &[]));
     }
 }

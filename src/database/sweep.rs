@@ -180,7 +180,12 @@ mod tests {
     use super::*;
     use crate::{
         database::{
-            connection::ConnectionUrl, engine::Engine, log::LogFormat, mark::Mark, session::Session, spec::Spec,
+            connection::ConnectionUrl,
+            engine::Engine,
+            log::LogFormat,
+            mark::Mark,
+            session::Session,
+            spec::{self, Spec},
         },
         input::guardrails::Provider,
     };
@@ -261,7 +266,7 @@ mod tests {
     fn place(name: &str, engine: Moody) -> Place {
         let log = Log::new(LogFormat::Text, "test", "").part(name);
         let engines: Vec<(String, Box<dyn Engine>)> = vec![("postgres/shop".to_owned(), Box::new(engine))];
-        Place { provider: Provider::Neon, engines, name: name.to_owned(), log }
+        Place { provider: Provider::Neon, baseline: spec::example().baseline, engines, name: name.to_owned(), log }
     }
 
     fn runs<T>(work: impl Future<Output = T>) -> T {

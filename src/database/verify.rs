@@ -10,7 +10,7 @@ use super::{
     engine::Engine,
     failure::refuse,
     log::Log,
-    provision::{Ready, provision},
+    provision::{Ready, again, provision},
     session::{Run, State},
     spec::Spec,
     steps::{REBRANCHED, Step, is_final},
@@ -36,8 +36,7 @@ pub async fn verify(
                 log.warn(format!("`{step}` failed: making the branch anew, once"));
                 let Ready { branch, session, .. } = ready;
                 drop(session);
-                engine.reset(spec, &branch).await?;
-                ready = provision(spec, engine, credentials, log).await?;
+                ready = again(spec, engine, credentials, &branch, log).await?;
                 let run = Run { step: REBRANCHED.into(), input, state: State::Done, command: Vec::new() };
                 ready.session.record(&run).await?;
             }

@@ -280,7 +280,7 @@ impl Dblab {
 
     /// The clone in which a baseline is prepared: its id is no mark of any environment's.
     fn workshop(&self) -> String {
-        format!("dayfly-baseline.{}.{}", self.parent, self.database)
+        format!("dayfly_baseline.{}.{}", self.parent, self.database)
     }
 }
 

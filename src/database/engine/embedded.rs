@@ -56,6 +56,10 @@ impl Embedded {
 
 #[async_trait(?Send)]
 impl Engine for Embedded {
+    fn checks(&self) -> bool {
+        true
+    }
+
     /// There is no place from which all previews' servers could be seen.
     async fn list(&self) -> Result<Vec<Branch>> {
         Ok(Vec::new())

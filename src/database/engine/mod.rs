@@ -48,6 +48,12 @@ pub struct Branch {
 /// A provider's branches, seen from one baseline. Every call may be repeated, and raced by another process.
 #[async_trait(?Send)]
 pub trait Engine {
+    /// Whether [`Self::create`] and [`Self::reset`] let nobody into a branch before [`super::check::fresh_branch`] passed,
+    /// whatever login was published before; what that refuses they remove. Else it is checked with the branch's own login.
+    fn checks(&self) -> bool {
+        false
+    }
+
     /// All branches with dayfly's mark, of every environment, half made ones too.
     async fn list(&self) -> Result<Vec<Branch>>;
 
@@ -142,7 +148,7 @@ pub fn has_key(baseline: &BaselineSpec<'_>) -> bool {
     keys(baseline).iter().all(|name| variable(name).is_some())
 }
 
-/// The environment variables with a provider's key: none of them is handed to the team's programs.
+/// The environment variables with a provider's key.
 pub fn keys(baseline: &BaselineSpec<'_>) -> Vec<String> {
     match baseline.entry.provider {
         Provider::Postgres | Provider::Mysql | Provider::Mariadb => vec![admin_key(&baseline.name)],
@@ -159,11 +165,14 @@ pub fn keys(baseline: &BaselineSpec<'_>) -> Vec<String> {
     }
 }
 
-/// Whether a variable is some baseline's key, and nobody else's: AWS's are for all that a team does there, so they are
-/// [`keys`] of a cluster at Aurora only.
-pub fn is_key(name: &str) -> bool {
+/// Whether a variable is not for the team's programs: it is some baseline's key, since a shell may have those of others too.
+/// AWS's are for all that a team does there, and so withheld where the cluster is Aurora's only.
+pub fn is_withheld(baseline: &BaselineSpec<'_>, name: &str) -> bool {
     let single = [crunchy_bridge::KEY, supabase::TOKEN, dblab::TOKEN, neon::KEY];
-    single.contains(&name) || planetscale::KEYS.contains(&name) || name.starts_with(ADMIN_URL)
+    single.contains(&name)
+        || planetscale::KEYS.contains(&name)
+        || name.starts_with(ADMIN_URL)
+        || (baseline.entry.provider == Provider::Aurora && aurora::SIGN_IN.contains(&name))
 }
 
 /// An error, with what to do about it where a provider refuses the baseline's key.
@@ -236,14 +245,22 @@ mod tests {
 
     #[test]
     fn a_shells_keys_are_known_by_their_names() {
-        for name in
-            ["DAYFLY_DATABASE_ADMIN_URL", "DAYFLY_DATABASE_ADMIN_URL_CRM", "NEON_API_KEY", "SUPABASE_ACCESS_TOKEN"]
-        {
-            assert!(is_key(name), "{name}");
+        let baseline = |provider: &str| -> BaselineSpec<'static> {
+            let json = format!(r#"{{"name":"shop","provider":"{provider}","synthetic":{{"by":"seeds"}}}}"#);
+            serde_json::from_str(&json).unwrap()
+        };
+        let (own, aurora) = (baseline("postgres"), baseline("aurora"));
+        let admins = ["DAYFLY_DATABASE_ADMIN_URL", "DAYFLY_DATABASE_ADMIN_URL_CRM"];
+        let single = [neon::KEY, supabase::TOKEN, crunchy_bridge::KEY, dblab::TOKEN];
+        for name in admins.iter().chain(&single).chain(&planetscale::KEYS) {
+            assert!(is_withheld(&own, name), "{name}");
         }
-        assert!(planetscale::KEYS.iter().chain(&[crunchy_bridge::KEY, dblab::TOKEN]).all(|name| is_key(name)));
-        for name in ["DATABASE_URL", "PATH", "AWS_ACCESS_KEY_ID"] {
-            assert!(!is_key(name), "{name}");
+        for name in ["DATABASE_URL", "PATH"] {
+            assert!(!is_withheld(&aurora, name), "{name}");
+        }
+        // Both kinds of login to AWS, whichever of them dayfly takes.
+        for name in ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"] {
+            assert!(is_withheld(&aurora, name) && !is_withheld(&own, name), "{name}");
         }
     }
 

@@ -48,7 +48,7 @@ pub fn table_name(schema: &str, table: &str) -> String {
 /// A program of the team's, and how far it came.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub struct Run {
-    /// `migrate`, `seed`, or `rebranch`: the branch was made anew because of this input.
+    /// `migrate`, `seed`, or `rebranched`: the branch was made anew because of this input.
     pub step: String,
     /// What told this run from others: the hash of image and command.
     pub input: String,

@@ -278,8 +278,9 @@ impl Session for MysqlSession {
         let ids: Vec<u64> = self.conn.query(sql).await.map_err(plain)?;
         for id in ids {
             match self.conn.query_drop(format!("KILL {id}")).await {
-                // It ended by itself: there is no such thread.
-                Err(Error::Server(error)) if error.code == 1094 => {}
+                // It ended by itself: there is no such thread. Or it is not this login's, which may always end its own: Vitess
+                // lists its own connections, and a login that was replaced there ends with its sessions.
+                Err(Error::Server(error)) if [1094, 1095].contains(&error.code) => {}
                 result => result.map_err(plain)?,
             }
         }

@@ -1,6 +1,6 @@
 //! The accounts and servers of the guardrails' baselines, and the branches that are there.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{borrow::Cow, collections::BTreeMap, time::Duration};
 
 use anyhow::{Result, bail};
 use futures_util::future::join_all;
@@ -17,6 +17,8 @@ use crate::{
 /// A provider's account or server, seen once however many baselines it has.
 pub struct Place {
     pub provider: Provider,
+    /// The first of its baselines.
+    pub(super) baseline: BaselineSpec<'static>,
     /// One a baseline, by what a branch's mark calls that; never none. Any of them lists all branches.
     pub(super) engines: Vec<(String, Box<dyn Engine>)>,
     /// What people know it by: the provider, and one of its baselines.
@@ -32,8 +34,11 @@ pub fn places(guardrails: &Guardrails, log: &Log) -> (Vec<Place>, Vec<String>) {
         if entry.provider.is_own() {
             continue;
         }
-        let baseline = BaselineSpec { name: name.into(), entry: std::borrow::Cow::Borrowed(entry) };
-        let within = [&entry.project, &entry.region].map(|part| part.clone().unwrap_or_default());
+        let baseline = BaselineSpec { name: Cow::Owned(name.to_owned()), entry: Cow::Owned(entry.clone()) };
+        // PlanetScale's branches without a login are known by their parent alone.
+        let parent = entry.parent.as_ref().filter(|_| entry.provider == Provider::Planetscale);
+        let within =
+            [entry.project.as_ref(), entry.region.as_ref(), parent].map(|part| part.cloned().unwrap_or_default());
         let mut key = vec![entry.provider.name().to_owned()];
         key.extend(within);
         key.extend(entry.api.as_deref().map(str::to_owned));
@@ -44,7 +49,8 @@ pub fn places(guardrails: &Guardrails, log: &Log) -> (Vec<Place>, Vec<String>) {
         match engine::open(&baseline, &log) {
             Ok(engine) => {
                 let provider = entry.provider;
-                let place = seen.entry(key).or_insert(Place { provider, engines: Vec::new(), name: title, log });
+                let place =
+                    seen.entry(key).or_insert(Place { provider, baseline, engines: Vec::new(), name: title, log });
                 place.engines.push((entry.subject(), engine));
             }
             Err(error) => _ = refused.entry(key).or_insert(format!("{error:#}")),
@@ -63,11 +69,16 @@ pub async fn branches(places: &[Place], limit: Duration) -> (Vec<(&Place, Branch
     for (place, answer) in places.iter().zip(asked) {
         match answer {
             Ok(branches) => all.extend(branches.into_iter().map(|branch| (place, branch))),
-            Err(error) => failures.push(format!("{}: {error:#}", place.name)),
+            Err(error) => failures.push(format!("{}: {:#}", place.name, engine::with_key(&place.baseline, error))),
         }
     }
     all.sort_by(|(_, a), (_, b)| {
         (&a.mark.environment, &a.mark.database, &a.id).cmp(&(&b.mark.environment, &b.mark.database, &b.id))
+    });
+    // Each of a database's parents has its branches with a login, whatever those were made from.
+    let of_planetscale = |place: &Place| place.provider == Provider::Planetscale;
+    all.dedup_by(|(place, branch), (first, kept)| {
+        of_planetscale(place) && of_planetscale(first) && branch.id == kept.id
     });
     (all, failures)
 }

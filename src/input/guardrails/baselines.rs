@@ -202,6 +202,10 @@ pub struct Operations {
     /// out, `48h`.
     #[serde(default = "default_lease")]
     pub lease: Duration,
+    /// This installation's name, where several share a server or an account of databases: the branches of each say whose they are,
+    /// and no sweep touches another's. Set it before the first branch is made. Left out, there is one installation.
+    #[serde(default)]
+    pub installation: Option<DnsLabel>,
     /// What part of all branches one sweep may reclaim, in percent; three branches it always may. Left out, 50.
     #[serde(default = "default_sweep_share")]
     pub sweep_share: Percent,

@@ -160,7 +160,8 @@ impl<'a> Resolver<'a> {
         let spec = Spec {
             version: spec::VERSION,
             environment: namespace.into(),
-            owner: format!("dayfly:{}:{namespace}", self.policy_name).into(),
+            owner: format!("{}:{}:{namespace}", spec::maker(operations.installation.as_deref()), self.policy_name)
+                .into(),
             database: (*database.name).into(),
             baseline: BaselineSpec { name: baseline_name.into(), entry: Cow::Borrowed(baseline) },
             names: Names {

@@ -134,9 +134,15 @@ pub(super) fn sweep(args: &SweepArgs, colour: Colour, err: &mut dyn Write) -> Re
     let result = within(guardrails.spec.deadline_seconds(), &log, async {
         let (places, mut failures) = sweep::places(&guardrails, &log);
         log.doing("asking the providers for their branches");
-        let (branches, unanswered) = sweep::branches(&places, LISTING).await;
+        let (mut branches, unanswered) = sweep::branches(&places, LISTING).await;
         failures.extend(unanswered);
+        let installation = operations.installation.as_deref();
+        let all = branches.len();
+        branches.retain(|(_, branch)| branch.mark.installation().is_none_or(|other| Some(other) == installation));
         let total = branches.len();
+        if total < all {
+            log.info(format!("not looked at: {} of other installations", all - total));
+        }
         let asked;
         let (alive, listed, cluster) = match &living {
             Living::Listed(alive, _) if alive.is_empty() && total > 0 => bail!(

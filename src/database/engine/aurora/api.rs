@@ -23,6 +23,19 @@ const SESSION: &str = "AWS_SESSION_TOKEN";
 const ROLE: &str = "AWS_ROLE_ARN";
 const IDENTITY: &str = "AWS_WEB_IDENTITY_TOKEN_FILE";
 
+/// Whatever signs in to AWS, here or elsewhere: of several, AWS's own programs take the first that they find.
+pub(in crate::database::engine) const SIGN_IN: [&str; 9] = [
+    KEY_ID,
+    KEY,
+    SESSION,
+    ROLE,
+    IDENTITY,
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+];
+
 /// The variables that sign in to AWS here.
 pub(in crate::database::engine) fn keys() -> Vec<String> {
     let is_set = |name: &&str| variable(name).is_some();

@@ -15,7 +15,7 @@ use std::time::{Duration, SystemTime};
 use anyhow::{Context as _, Result, bail};
 use async_trait::async_trait;
 
-pub(super) use self::api::keys;
+pub(super) use self::api::{SIGN_IN, keys};
 use self::{
     api::{Rds, items, parse, text_of},
     cluster::{Cluster, EXPIRES, identifier, instance, new_tags, own, tags},

@@ -19,6 +19,8 @@ use mysql_async::{Conn, prelude::Queryable as _};
 
 use super::{Baseline, Branch, ConnectionUrl, Engine, Log, Pauses, Session, Spec, refuse};
 use crate::database::{
+    check,
+    failure::Refused,
     random,
     session::{
         self, NoSession,
@@ -122,8 +124,32 @@ impl Mysql {
         account.grant(conn).await?;
         let guard = self.connect().await?;
         copy::copy(conn, guard, &self.baseline, entry, &self.log).await?;
+        // The user is barred, also with a password that was published before.
+        if let Err(error) = self.check(spec, entry).await {
+            if error.is::<Refused>() {
+                // What may hold live data does not stay.
+                self.remove(conn, entry).await?;
+            }
+            return Err(error);
+        }
         registry::finish(conn, entry).await?;
         account.admit(conn).await
+    }
+
+    async fn check(&self, spec: &Spec<'_>, entry: &Entry) -> Result<()> {
+        let mut session = session::open(&self.admin.with_database(&entry.database), &self.log).await?;
+        check::fresh_branch(&mut *session, &spec.baseline, &self.log)
+            .await
+            .context("the new branch is not given to anybody")
+    }
+
+    /// Removes all of a branch, whose lock `conn` has.
+    async fn remove(&self, conn: &mut Conn, entry: &Entry) -> Result<()> {
+        let account = Account::of(conn, entry).await?;
+        account.bar(conn, &self.log).await?;
+        self.drop_database(conn, &entry.database).await?;
+        account.remove(conn).await?;
+        registry::remove(conn, entry).await
     }
 
     async fn drop_database(&self, conn: &mut Conn, name: &str) -> Result<()> {
@@ -151,6 +177,10 @@ async fn patiently(conn: &mut Conn, sql: &str, what: &str, log: &Log) -> Result<
 
 #[async_trait(?Send)]
 impl Engine for Mysql {
+    fn checks(&self) -> bool {
+        true
+    }
+
     async fn list(&self) -> Result<Vec<Branch>> {
         let entries = registry::entries(&mut self.connect().await?).await?;
         Ok(entries.into_iter().map(Entry::into_branch).collect())
@@ -181,6 +211,8 @@ impl Engine for Mysql {
     async fn login(&self, spec: &Spec<'_>, branch: &Branch) -> Result<ConnectionUrl> {
         let (mut conn, entry) =
             self.locked(registry::Which::Id(&branch.id)).await?.context("the branch is gone already")?;
+        // Made anew meanwhile, by a Job that was killed: a password would let the user into what nobody has checked.
+        self.complete(&mut conn, spec, &entry).await?;
         let account = Account::of(&mut conn, &entry).await?;
         // A server may want every kind of character.
         let password = format!("{}-A1", random::password());
@@ -207,11 +239,7 @@ impl Engine for Mysql {
 
     async fn destroy(&self, branch: &Branch) -> Result<()> {
         let Some((mut conn, entry)) = self.locked(registry::Which::Id(&branch.id)).await? else { return Ok(()) };
-        let account = Account::of(&mut conn, &entry).await?;
-        account.bar(&mut conn, &self.log).await?;
-        self.drop_database(&mut conn, &entry.database).await?;
-        account.remove(&mut conn).await?;
-        registry::remove(&mut conn, &entry).await
+        self.remove(&mut conn, &entry).await
     }
 
     async fn open_baseline(&self) -> Result<Box<dyn Session>> {

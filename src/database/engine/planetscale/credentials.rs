@@ -50,13 +50,13 @@ fn beginning(owner: &str, environment: &str, database: &str) -> String {
 
 /// Whose a branch is. A hash tells no policy, but whether it is one that is known: that of a branch of somebody's own. Before
 /// there is a login, the environment's name is all there is.
-pub(super) fn owner(environment: &str, database: &str, credential: Option<&Credential>) -> String {
+pub(super) fn owner(maker: &str, environment: &str, database: &str, credential: Option<&Credential>) -> String {
     let local = format!("{LOCAL}{environment}");
     let is_local = match credential {
         Some(credential) => credential.name.starts_with(&beginning(&local, environment, database)),
         None => environment.starts_with(LOCAL_ENVIRONMENT),
     };
-    if is_local { local } else { format!("dayfly:?:{environment}") }
+    if is_local { local } else { format!("{maker}:?:{environment}") }
 }
 
 impl Kind {
@@ -185,15 +185,18 @@ mod tests {
         };
         for environment in ["local-ada", "ada"] {
             let spec = spec::local(&baseline, environment, 9);
-            assert_eq!(owner(environment, "shop", Some(&credential(&spec))), spec.owner);
+            assert_eq!(owner("dayfly", environment, "shop", Some(&credential(&spec))), spec.owner);
         }
-        assert_eq!(owner("local-ada", "shop", None), "dayfly:local:local-ada");
+        assert_eq!(owner("dayfly", "local-ada", "shop", None), "dayfly:local:local-ada");
         // A policy's, whatever it is called.
         for environment in ["shop-pr-7", "local-shop-pr-7"] {
             let owned = format!("dayfly:shop:{environment}");
             let spec = Spec { owner: owned.into(), ..spec::local(&baseline, environment, 9) };
-            assert_eq!(owner(environment, "shop", Some(&credential(&spec))), format!("dayfly:?:{environment}"));
+            assert_eq!(
+                owner("dayfly", environment, "shop", Some(&credential(&spec))),
+                format!("dayfly:?:{environment}")
+            );
         }
-        assert_eq!(owner("shop-pr-7", "shop", None), "dayfly:?:shop-pr-7");
+        assert_eq!(owner("dayfly-eu", "shop-pr-7", "shop", None), "dayfly-eu:?:shop-pr-7");
     }
 }

@@ -23,6 +23,7 @@ use self::credentials::{Credential, names, owner};
 use super::{Baseline, Branch, ConnectionUrl, Engine, Log, Mark, Pauses, Session, Spec, refuse};
 use crate::database::{
     http::{Api, api_error, is_ambiguous, status},
+    mark::is_maker,
     session, time,
 };
 
@@ -30,9 +31,6 @@ const API: &str = "https://api.planetscale.com/v1";
 
 /// The variables with a service token.
 pub(super) const KEYS: [&str; 2] = ["PLANETSCALE_SERVICE_TOKEN_ID", "PLANETSCALE_SERVICE_TOKEN"];
-
-/// What a branch's name begins with.
-const PREFIX: &str = "dayfly_";
 
 /// One database of an organization.
 pub struct PlanetScale {
@@ -184,7 +182,7 @@ impl PlanetScale {
             return error;
         };
         let Ok(rows) = self.all::<Row>(&self.path("")).await else { return error };
-        let ours: Vec<&str> = rows.iter().filter_map(|row| Some(parts(&row.name)?.0)).collect();
+        let ours: Vec<&str> = rows.iter().filter_map(|row| Some(parts(&row.name)?.1)).collect();
         let some =
             if ours.is_empty() { String::new() } else { format!(" ({}, …)", ours[..ours.len().min(3)].join(", ")) };
         // When there is room, the same call goes well.
@@ -215,15 +213,21 @@ impl Row {
     }
 }
 
-/// `dayfly_ENVIRONMENT_DATABASE`: both are DNS labels, so they hold no underscore.
+/// `dayfly_ENVIRONMENT_DATABASE`: all are DNS labels, so they hold no underscore. The first may name an installation.
 fn branch_name(spec: &Spec<'_>) -> String {
-    format!("{PREFIX}{}_{}", spec.environment, spec.database)
+    let maker = spec.owner.split(':').next().unwrap_or_default();
+    format!("{maker}_{}_{}", spec.environment, spec.database)
 }
 
-/// Environment and database of a name of dayfly's.
-fn parts(name: &str) -> Option<(&str, &str)> {
-    let (environment, database) = name.strip_prefix(PREFIX)?.split_once('_')?;
-    (!environment.is_empty() && !database.is_empty() && !database.contains('_')).then_some((environment, database))
+/// What a name of dayfly's says: who made it, environment and database.
+fn parts(name: &str) -> Option<(&str, &str, &str)> {
+    let (maker, rest) = name.split_once('_').filter(|(maker, _)| is_maker(maker))?;
+    let (environment, database) = rest.split_once('_')?;
+    (!environment.is_empty() && !database.is_empty() && !database.contains('_')).then_some((
+        maker,
+        environment,
+        database,
+    ))
 }
 
 /// One part of a path.
@@ -236,7 +240,7 @@ impl Engine for PlanetScale {
     async fn list(&self) -> Result<Vec<Branch>> {
         let mut branches = Vec::new();
         for row in self.all::<Row>(&self.path("")).await? {
-            let Some((environment, database)) = parts(&row.name) else { continue };
+            let Some((maker, environment, database)) = parts(&row.name) else { continue };
             let credentials = self.credentials(&row).await?;
             let ours = credentials.iter().find(|credential| credential.is_ours());
             // Half made: as `lookup` takes it, or anybody's.
@@ -244,7 +248,7 @@ impl Engine for PlanetScale {
                 continue;
             }
             let mark = Mark {
-                owner: owner(environment, database, ours),
+                owner: owner(maker, environment, database, ours),
                 environment: environment.to_owned(),
                 database: database.to_owned(),
                 baseline: format!("planetscale/{}/{}", self.organization, self.database),
@@ -352,7 +356,8 @@ mod tests {
 
     #[test]
     fn a_name_says_whose_a_branch_is() {
-        assert_eq!(parts("dayfly_shop-pr-7_main"), Some(("shop-pr-7", "main")));
+        assert_eq!(parts("dayfly_shop-pr-7_main"), Some(("dayfly", "shop-pr-7", "main")));
+        assert_eq!(parts("dayfly-eu_shop-pr-7_main"), Some(("dayfly-eu", "shop-pr-7", "main")));
         for other in ["main", "dayfly_shop-pr-7", "dayfly__main", "dayfly_shop-pr-7_main_2", "xdayfly_a_b"] {
             assert_eq!(parts(other), None, "{other}");
         }

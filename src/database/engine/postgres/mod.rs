@@ -1,8 +1,8 @@
 //! A PostgreSQL server of one's own: `CREATE DATABASE … TEMPLATE …`, which clones files where server and file system can.
 //!
 //! The role carries the mark first, in the transaction that makes it. The database is made under a name that nobody could
-//! guess and that the mark records, set up, then marked and renamed in one transaction: a database with the branch's own
-//! name is complete and marked, whenever a Job was killed. An advisory lock keeps Jobs of one branch apart.
+//! guess and that the mark records, checked while nobody else may connect, set up, then marked and renamed in one transaction:
+//! a database with the branch's own name is checked and complete, whenever a Job was killed. A lock keeps its Jobs apart.
 
 mod catalogue;
 mod ownership;
@@ -18,6 +18,8 @@ use tokio_postgres::{Client, error::SqlState};
 use self::catalogue::{Comment, Role, branches, database, parts, role};
 use super::{Baseline, Branch, ConnectionUrl, Engine, Log, Mark, Pauses, Session, Spec, refuse};
 use crate::database::{
+    check,
+    failure::Refused,
     random,
     session::{
         self,
@@ -74,6 +76,13 @@ impl Postgres {
         if database(client, &making).await?.is_none() {
             self.clone_baseline(client, &making).await?;
         }
+        if let Err(error) = self.check(client, spec, &making).await {
+            if error.is::<Refused>() {
+                // What may hold live data does not stay.
+                self.remove(client, &self.branch(client, spec).await?).await?;
+            }
+            return Err(error);
+        }
         let mark = Comment { branch: None, making: None, ..comment.clone() };
         self.log.doing("setting up the branch");
         ownership::set_up(&self.admin, client, &making, role_name, &self.log).await?;
@@ -115,7 +124,12 @@ impl Postgres {
         let version = version(client).await?;
         let mut can_clone = version >= 180_000 && client.batch_execute("SET file_copy_method = clone").await.is_ok();
         let strategy = if version >= 150_000 { " STRATEGY FILE_COPY" } else { "" };
-        let sql = format!("CREATE DATABASE {} TEMPLATE {}{strategy}", identifier(making), identifier(&baseline.name));
+        // Else everybody might connect to it; `check` lets in its owner alone.
+        let sql = format!(
+            "CREATE DATABASE {} TEMPLATE {}{strategy} ALLOW_CONNECTIONS false",
+            identifier(making),
+            identifier(&baseline.name)
+        );
         let mut pauses = Pauses::short();
         loop {
             self.log.doing(format!("copying the baseline `{}`", self.baseline));
@@ -166,6 +180,19 @@ impl Postgres {
         }
     }
 
+    /// Checks the data while only the administrator may connect: the branch's role may have a login that was published before.
+    async fn check(&self, client: &Client, spec: &Spec<'_>, making: &str) -> Result<()> {
+        let sql = format!(
+            "BEGIN; REVOKE ALL ON DATABASE {making} FROM PUBLIC; ALTER DATABASE {making} ALLOW_CONNECTIONS true; COMMIT",
+            making = identifier(making),
+        );
+        client.batch_execute(&sql).await.map_err(plain).context("the new branch's privileges cannot be set")?;
+        let mut session = session::open(&self.admin.with_database(making), &self.log).await?;
+        check::fresh_branch(&mut *session, &spec.baseline, &self.log)
+            .await
+            .context("the new branch is not given to anybody")
+    }
+
     /// Mark and name together: from here on it is a branch.
     async fn publish_name(&self, client: &Client, making: &str, name: &str, mark: &Comment) -> Result<()> {
         let sql = format!(
@@ -184,6 +211,26 @@ impl Postgres {
             }
             pauses.wait().await;
         }
+    }
+
+    /// Removes all of a branch, whose lock `client` has.
+    async fn remove(&self, client: &Client, branch: &Branch) -> Result<()> {
+        let Some((database_name, role_name)) = parts(client, branch).await? else { return Ok(()) };
+        if let Some(role) = &role_name {
+            role::revoke(client, role).await?;
+        }
+        self.drop_database(client, &database_name).await?;
+        if let Some(role) = role_name {
+            if let Some(making) = catalogue::role(client, &role).await?.and_then(|role| role.comment?.making) {
+                self.drop_database(client, &making).await?;
+            }
+            client
+                .batch_execute(&format!("DROP ROLE IF EXISTS {}", identifier(&role)))
+                .await
+                .map_err(plain)
+                .with_context(|| format!("the role `{role}` cannot be dropped"))?;
+        }
+        Ok(())
     }
 
     async fn branch(&self, client: &Client, spec: &Spec<'_>) -> Result<Branch> {
@@ -230,6 +277,10 @@ impl Postgres {
 
 #[async_trait(?Send)]
 impl Engine for Postgres {
+    fn checks(&self) -> bool {
+        true
+    }
+
     async fn list(&self) -> Result<Vec<Branch>> {
         branches(&self.connect().await?).await
     }
@@ -286,22 +337,7 @@ impl Engine for Postgres {
 
     async fn destroy(&self, branch: &Branch) -> Result<()> {
         let client = self.connect_for(&branch.name).await?;
-        let Some((database_name, role_name)) = parts(&client, branch).await? else { return Ok(()) };
-        if let Some(role) = &role_name {
-            role::revoke(&client, role).await?;
-        }
-        self.drop_database(&client, &database_name).await?;
-        if let Some(role) = role_name {
-            if let Some(making) = catalogue::role(&client, &role).await?.and_then(|role| role.comment?.making) {
-                self.drop_database(&client, &making).await?;
-            }
-            client
-                .batch_execute(&format!("DROP ROLE IF EXISTS {}", identifier(&role)))
-                .await
-                .map_err(plain)
-                .with_context(|| format!("the role `{role}` cannot be dropped"))?;
-        }
-        Ok(())
+        self.remove(&client, branch).await
     }
 
     async fn open_baseline(&self) -> Result<Box<dyn Session>> {
