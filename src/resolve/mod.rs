@@ -63,7 +63,9 @@ pub fn resolve(inputs: Inputs<'_>, record: bool) -> Resolution {
         decisions: Decisions::recording(record),
     };
     let environment = resolver.environment(pr);
-    resolver.origins(&environment);
+    if record {
+        resolver.origins(&environment);
+    }
     let Resolver { findings, decisions, .. } = resolver;
     let trusted_side_is_broken =
         findings.iter().any(|finding| finding.is_error() && finding.owner != Owner::PullRequest);
