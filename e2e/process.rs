@@ -40,15 +40,17 @@ pub(crate) fn must(program: &str, arguments: &[&str], input: &str) -> String {
     done.out
 }
 
-/// Asks again and again until there is an answer; after `seconds` it fails and says what it has seen.
+/// Asks again and again until there is an answer; after `seconds` it fails and says what it has seen. Whoever asks is busy for a
+/// quarter of the time at most: many tests ask at once, and what they wait for needs the processor too.
 pub(crate) fn until<T>(seconds: u64, mut ask: impl FnMut() -> Result<T, String>) -> T {
     let deadline = Instant::now() + Duration::from_secs(seconds);
     loop {
+        let begun = Instant::now();
         match ask() {
             Ok(answer) => return answer,
             Err(seen) => assert!(Instant::now() < deadline, "not within {seconds} s: {seen}"),
         }
-        sleep(Duration::from_millis(250));
+        sleep((3 * begun.elapsed()).clamp(Duration::from_millis(250), Duration::from_secs(2)));
     }
 }
 

@@ -133,6 +133,12 @@ fn parse(args: &[OsString]) -> Result<Cli, clap::Error> {
     {
         return Ok(Cli { command: Command::Render(args), color: terminal::Colour::Auto });
     }
+    any(args)
+}
+
+/// Apart: most calls are not clap's.
+#[inline(never)]
+fn any(args: &[OsString]) -> Result<Cli, clap::Error> {
     Cli::try_parse_from(args)
 }
 

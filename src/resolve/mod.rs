@@ -63,7 +63,9 @@ pub fn resolve(inputs: Inputs<'_>, record: bool) -> Resolution {
         decisions: Decisions::recording(record),
     };
     let environment = resolver.environment(pr);
-    resolver.origins(&environment);
+    if record {
+        resolver.origins(&environment);
+    }
     let Resolver { mut findings, decisions, .. } = resolver;
     if inputs.policy.salvaged {
         // What it lacks, or does not offer, may stand in the rest.

@@ -137,17 +137,23 @@ pub(crate) fn check_manifests(objects: &[Object], bounds: &Bounds<'_>, owner: Ow
     for object in objects.iter().filter(|object| containers::is_manifest(object)) {
         let services = services
             .get_or_insert_with(|| objects.iter().filter(is_service).map(|object| object.name().to_owned()).collect());
-        shared_database::check(object, services, bounds, findings);
-        manifest_kind::check(object, bounds, findings);
-        manifest_namespace::check(object, bounds, findings);
-        manifest_annotation::check(object, bounds, findings);
-        manifest_secret::check(object, bounds, findings);
-        manifest_service::check(object, bounds, findings);
-        image_registry::check(object, bounds, findings);
-        image_tag::check(object, bounds, findings);
-        pod_placement::check(object, bounds, findings);
+        check_manifest(object, services, bounds, findings);
     }
     blame(&mut findings[first..], owner);
+}
+
+/// Apart, since most policies have no manifests.
+#[inline(never)]
+fn check_manifest(object: &Object, services: &[String], bounds: &Bounds<'_>, findings: &mut Vec<Finding>) {
+    shared_database::check(object, services, bounds, findings);
+    manifest_kind::check(object, bounds, findings);
+    manifest_namespace::check(object, bounds, findings);
+    manifest_annotation::check(object, bounds, findings);
+    manifest_secret::check(object, bounds, findings);
+    manifest_service::check(object, bounds, findings);
+    image_registry::check(object, bounds, findings);
+    image_tag::check(object, bounds, findings);
+    pod_placement::check(object, bounds, findings);
 }
 
 /// What goes out, whoever wrote it.

@@ -30,12 +30,12 @@ mod expression {
 mod code;
 
 fn main() {
-    for source in ["templates", "src/template", "src/yaml", "src/expression/parse.rs", "src/cold.ld"] {
+    for source in ["templates", "src/template", "src/yaml", "src/expression/parse.rs", "src/hot.ld"] {
         println!("cargo::rerun-if-changed={source}");
     }
     if env::var("CARGO_CFG_TARGET_ENV").is_ok_and(|env| env == "musl") {
         let root = env::var("CARGO_MANIFEST_DIR").expect("CARGO_MANIFEST_DIR");
-        println!("cargo::rustc-link-arg-bins=-Wl,-T,{root}/src/cold.ld");
+        println!("cargo::rustc-link-arg-bins=-Wl,-z,pack-relative-relocs,-T,{root}/src/hot.ld");
     }
     let mut files: Vec<PathBuf> =
         fs::read_dir(Path::new("templates")).expect("templates/").map(|entry| entry.expect("a file").path()).collect();

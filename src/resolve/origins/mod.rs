@@ -17,11 +17,8 @@ use super::{Decision, Decisions, Environment, Origin, Resolver, decision::shown}
 type Why = (Origin, &'static str);
 
 impl Resolver<'_> {
-    /// Records who set everything that has no record yet, if anybody will ask.
+    /// Records who set everything that has no record yet.
     pub(super) fn origins(&mut self, environment: &Environment) {
-        if !self.decisions.is_recording() {
-            return;
-        }
         let facts = to_value(environment);
         self.platform(&facts);
         self.network_origins(&facts);
