@@ -134,7 +134,7 @@ impl<'a, const PRETTY: bool> Writer<'a, PRETTY> {
     #[cold]
     fn escaped(&mut self, mut text: &str) {
         loop {
-            let plain = text.bytes().take_while(|byte| is_plain(*byte)).count();
+            let plain = text.bytes().take_while(|byte| is_other(*byte) == 0).count();
             self.text(&text.as_bytes()[..plain]);
             text = &text[plain..];
             let Some(c) = text.chars().next() else { return };
@@ -194,10 +194,8 @@ fn copy_plain(from: &[u8], to: &mut [u8]) -> bool {
         return plain;
     }
     copy_half::<8>(from, to).or_else(|| copy_half::<4>(from, to)).unwrap_or_else(|| {
-        from.iter().zip(to).fold(true, |plain, (byte, place)| {
-            *place = *byte;
-            plain & is_plain(*byte)
-        })
+        to.copy_from_slice(from);
+        from.iter().all(|byte| is_other(*byte) == 0)
     })
 }
 
@@ -212,14 +210,14 @@ fn copy_half<const N: usize>(from: &[u8], to: &mut [u8]) -> Option<bool> {
     Some(are_plain(&both))
 }
 
-/// Without a branch, so that the compiler can look at all of them in one register.
+/// Without a branch, so that the compiler looks at all of them in one register.
 fn are_plain(bytes: &[u8; 16]) -> bool {
-    bytes.iter().fold(true, |plain, byte| plain & is_plain(*byte))
+    bytes.iter().fold(0, |other, byte| other | is_other(*byte)) == 0
 }
 
-/// ASCII that stands for itself.
-fn is_plain(byte: u8) -> bool {
-    (b' '..0x7f).contains(&byte) & (byte != b'"') & (byte != b'\\')
+/// 1 for whatever is not ASCII that stands for itself.
+fn is_other(byte: u8) -> u8 {
+    u8::from(byte < b' ') | u8::from(byte > b'~') | u8::from(byte == b'"') | u8::from(byte == b'\\')
 }
 
 fn is_escaped(c: char) -> bool {
