@@ -120,30 +120,30 @@ impl<'a, const PRETTY: bool> Writer<'a, PRETTY> {
         let size = text.len();
         let room = &mut self.room(size + 3)[..size + 3];
         room[0] = b'"';
-        if copy_plain(text.as_bytes(), &mut room[1..=size]) {
+        let plain = copy_plain(text.as_bytes(), &mut room[1..]);
+        if plain == size {
             room[size + 1..].copy_from_slice(&then);
             self.at += size + 3;
         } else {
-            self.at += 1;
-            self.escaped(text);
+            self.at += 1 + plain;
+            self.escaped(&text[plain..]);
             self.bytes(then);
         }
     }
 
-    /// The inside of a string that is not plain.
+    /// The inside of a string, from the first character on that is not plain.
     #[cold]
     fn escaped(&mut self, mut text: &str) {
-        loop {
-            let plain = text.bytes().take_while(|byte| is_other(*byte) == 0).count();
-            self.text(&text.as_bytes()[..plain]);
-            text = &text[plain..];
-            let Some(c) = text.chars().next() else { return };
+        while let Some(c) = text.chars().next() {
             if is_escaped(c) {
                 self.escape(c);
             } else {
                 self.text(c.encode_utf8(&mut [0; 4]).as_bytes());
             }
             text = &text[c.len_utf8()..];
+            let plain = copy_plain(text.as_bytes(), self.room(text.len()));
+            self.at += plain;
+            text = &text[plain..];
         }
     }
 
@@ -181,43 +181,51 @@ impl<'a, const PRETTY: bool> Writer<'a, PRETTY> {
     }
 }
 
-/// Copies a text to a place of its size, and says whether it is ASCII that needs no escape. Blocks are copied and looked at at once,
-/// the last one perhaps in part a second time: most texts are short, and a call to copy each would cost more than the copy.
-fn copy_plain(from: &[u8], to: &mut [u8]) -> bool {
-    if let (Some(last), Some(place)) = (from.last_chunk::<16>(), to.last_chunk_mut::<16>()) {
+/// Copies ASCII that needs no escape to where there is room for all of it, up to where it ends, and says how far that is. Four or
+/// eight bytes are copied and looked at at once, the last ones perhaps in part a second time: most texts are short, and a call to
+/// copy each would cost more than the copy.
+fn copy_plain(from: &[u8], to: &mut [u8]) -> usize {
+    let size = from.len();
+    let to = &mut to[..size];
+    if let (Some(last), Some(place)) = (from.last_chunk::<8>(), to.last_chunk_mut::<8>()) {
         *place = *last;
-        let mut plain = are_plain(last);
-        for (block, place) in from.as_chunks::<16>().0.iter().zip(to.as_chunks_mut::<16>().0) {
-            *place = *block;
-            plain &= are_plain(block);
+        for (index, (eight, place)) in from.as_chunks::<8>().0.iter().zip(to.as_chunks_mut::<8>().0).enumerate() {
+            *place = *eight;
+            let plain = plain(u64::from_le_bytes(*eight));
+            if plain < 8 {
+                return 8 * index + plain;
+            }
         }
-        return plain;
+        return size + plain(u64::from_le_bytes(*last)) - 8;
     }
-    copy_half::<8>(from, to).or_else(|| copy_half::<4>(from, to)).unwrap_or_else(|| {
-        to.copy_from_slice(from);
-        from.iter().all(|byte| is_other(*byte) == 0)
-    })
+    if let (Some(first), Some(last)) = (from.first_chunk::<4>(), from.last_chunk::<4>()) {
+        to[..4].copy_from_slice(first);
+        to[size - 4..].copy_from_slice(last);
+        let both = u64::from(u32::from_le_bytes(*last)) << 32 | u64::from(u32::from_le_bytes(*first));
+        return match plain(both) {
+            plain @ 0..4 => plain,
+            plain => size + plain - 8,
+        };
+    }
+    for (index, (byte, place)) in from.iter().zip(to).enumerate() {
+        if plain(u64::from(*byte)) == 0 {
+            return index;
+        }
+        *place = *byte;
+    }
+    size
 }
 
-/// The same for at least `N` and at most twice `N` bytes.
-fn copy_half<const N: usize>(from: &[u8], to: &mut [u8]) -> Option<bool> {
-    let (first, last) = (from.first_chunk::<N>()?, from.last_chunk::<N>()?);
-    *to.first_chunk_mut()? = *first;
-    *to.last_chunk_mut()? = *last;
-    let mut both = [b' '; 16];
-    both[..N].copy_from_slice(first);
-    both[N..2 * N].copy_from_slice(last);
-    Some(are_plain(&both))
-}
-
-/// Without a branch, so that the compiler looks at all of them in one register.
-fn are_plain(bytes: &[u8; 16]) -> bool {
-    bytes.iter().fold(0, |other, byte| other | is_other(*byte)) == 0
-}
-
-/// 1 for whatever is not ASCII that stands for itself.
-fn is_other(byte: u8) -> u8 {
-    u8::from(byte < b' ') | u8::from(byte > b'~') | u8::from(byte == b'"') | u8::from(byte == b'\\')
+/// How many of eight bytes come before the first control character, quote, backslash, or anything from 0x7f on. What is
+/// carried from one byte to the next raises false alarms only behind that.
+fn plain(word: u64) -> usize {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let has_zero = |word: u64| word.wrapping_sub(ONES) & !word;
+    let control = word.wrapping_sub(ONES * 0x20) & !word;
+    let quote = has_zero(word ^ (ONES * u64::from(b'"')));
+    let backslash = has_zero(word ^ (ONES * u64::from(b'\\')));
+    let beyond = word.wrapping_add(ONES) | word;
+    ((control | quote | backslash | beyond) & (ONES << 7)).trailing_zeros() as usize / 8
 }
 
 fn is_escaped(c: char) -> bool {

@@ -188,11 +188,11 @@ impl Map {
     }
 
     pub fn get(&self, key: &str) -> Option<&Value> {
-        self.0.iter().find(|(name, _)| is(name, key)).map(|(_, value)| value)
+        self.0.iter().find(|(name, _)| name == key).map(|(_, value)| value)
     }
 
     pub fn get_mut(&mut self, key: &str) -> Option<&mut Value> {
-        self.0.iter_mut().find(|(name, _)| is(name, key)).map(|(_, value)| value)
+        self.0.iter_mut().find(|(name, _)| name == key).map(|(_, value)| value)
     }
 
     pub fn contains_key(&self, key: &str) -> bool {
@@ -253,11 +253,6 @@ impl Map {
             self.0.insert(place, (key, value));
         }
     }
-}
-
-/// Whether a key is this one. Most are not, and the last letter tells most of those apart: a call to compare takes longer.
-fn is(name: &str, key: &str) -> bool {
-    name.len() == key.len() && name.as_bytes().last() == key.as_bytes().last() && name == key
 }
 
 impl Extend<(Text, Value)> for Map {
