@@ -260,6 +260,15 @@ spec:
         self.spec(1, "shop", "");
     }
 
+    /// A provider whose key this laboratory does not have: what is said names the variable and where to read on.
+    #[track_caller]
+    pub(crate) fn a_refused_key_is_named(&self, provider: &str, variable: &str) {
+        self.spec(1, "shop", "");
+        let why = format!("{provider} does not take what {variable} has for the baseline `shop`");
+        let run = self.db("provision", 1, &[]).failed(&why);
+        assert!(run.err.contains(&format!("docs/databases/{provider}.md")), "{}", run.err);
+    }
+
     /// Two installations at one provider: no sweep takes the other's.
     #[track_caller]
     pub(crate) fn two_installations(&self, baselines: &str) {

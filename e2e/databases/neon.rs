@@ -525,9 +525,7 @@ fn a_branch_that_cannot_go_loses_its_passwords_all_the_same() {
 fn a_key_that_is_refused_is_named() {
     let shop = project("neonkey", true, INVENTED);
     let lab = Lab::new("neonkey2", &baseline(&shop.neon, &shop.parent, INVENTED), &[("NEON_API_KEY", "not-this-one")]);
-    lab.spec(1, "shop", "");
-    let run = lab.db("provision", 1, &[]).failed("neon does not take what NEON_API_KEY has for the baseline `shop`");
-    assert!(run.err.contains("docs/databases/neon.md"), "{}", run.err);
+    lab.a_refused_key_is_named("neon", "NEON_API_KEY");
 }
 
 #[test]

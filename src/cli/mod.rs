@@ -133,12 +133,12 @@ fn parse(args: &[OsString]) -> Result<Cli, clap::Error> {
     {
         return Ok(Cli { command: Command::Render(args), color: terminal::Colour::Auto });
     }
-    any(args)
+    by_clap(args)
 }
 
-/// Apart: most calls are not clap's.
+/// Apart, since most calls are the usual one.
 #[inline(never)]
-fn any(args: &[OsString]) -> Result<Cli, clap::Error> {
+fn by_clap(args: &[OsString]) -> Result<Cli, clap::Error> {
     Cli::try_parse_from(args)
 }
 

@@ -97,9 +97,7 @@ mod tests {
 
     #[test]
     fn a_role_is_called_as_the_spec_calls_it() {
-        let json = r#"{"provider":"neon","synthetic":{"by":"seeds"}}"#;
-        let entry = std::borrow::Cow::Owned(serde_json::from_str(json).unwrap());
-        let spec = spec::local(&spec::BaselineSpec { name: "shop".into(), entry }, "local-ada", 9);
+        let spec = spec::local_example("neon", "local-ada");
         assert_eq!(Mark::new(&spec).role(), spec.names.role);
     }
 

@@ -187,6 +187,14 @@ pub(crate) fn example() -> Spec<'static> {
     serde_json::from_str(json).expect("a spec")
 }
 
+/// A spec of somebody's own branch to test with, of the baseline `shop`.
+#[cfg(all(test, feature = "in-cluster"))]
+pub(crate) fn local_example(provider: &str, environment: &str) -> Spec<'static> {
+    let entry = serde_json::json!({"provider": provider, "synthetic": {"by": "seeds"}});
+    let entry = Cow::Owned(serde_json::from_value(entry).expect("a baseline"));
+    local(&BaselineSpec { name: "shop".into(), entry }, environment, 9)
+}
+
 #[cfg(test)]
 mod tests {
     use super::Baseline;

@@ -170,13 +170,10 @@ impl PlanetScale {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::database::spec::{self, BaselineSpec};
+    use crate::database::spec;
 
     #[test]
     fn a_branch_of_somebodys_own_is_known_by_its_login_or_its_environment() {
-        let json = r#"{"provider":"planetscale","synthetic":{"by":"seeds"}}"#;
-        let entry = std::borrow::Cow::Owned(serde_json::from_str(json).unwrap());
-        let baseline = BaselineSpec { name: "shop".into(), entry };
         let credential = |spec: &Spec<'_>| Credential {
             id: "1".into(),
             name: names(spec, "planetscale/acme/shop/main").1,
@@ -184,14 +181,14 @@ mod tests {
             username: "u".into(),
         };
         for environment in ["local-ada", "ada"] {
-            let spec = spec::local(&baseline, environment, 9);
+            let spec = spec::local_example("planetscale", environment);
             assert_eq!(owner("dayfly", environment, "shop", Some(&credential(&spec))), spec.owner);
         }
         assert_eq!(owner("dayfly", "local-ada", "shop", None), "dayfly:local:local-ada");
         // A policy's, whatever it is called.
         for environment in ["shop-pr-7", "local-shop-pr-7"] {
             let owned = format!("dayfly:shop:{environment}");
-            let spec = Spec { owner: owned.into(), ..spec::local(&baseline, environment, 9) };
+            let spec = Spec { owner: owned.into(), ..spec::local_example("planetscale", environment) };
             assert_eq!(
                 owner("dayfly", environment, "shop", Some(&credential(&spec))),
                 format!("dayfly:?:{environment}")
