@@ -45,6 +45,10 @@ fn a_container_without_resources_gets_the_defaults_and_one_with_too_much_is_refu
     let mut pod = sleeper(&environment.name, "huge");
     pod["spec"]["containers"][0]["resources"] = json!({"limits": {"memory": "64Gi"}});
     refused(&pod, "maximum memory usage per Container");
+    // What rule `container-resources` says of manifests.
+    let mut pod = sleeper(&environment.name, "asks-above-the-default");
+    pod["spec"]["containers"][0]["resources"] = json!({"requests": {"cpu": "600m"}});
+    refused(&pod, "must be less than or equal to cpu limit of 500m");
 }
 
 #[test]

@@ -6,6 +6,7 @@
 
 use super::{
     amounts::{Amounts, amount, amounts},
+    container_resources,
     containers::{child, finding},
     resource_quota,
 };
@@ -38,14 +39,14 @@ pub static LIMIT_RANGE: Rule = Rule {
 const TYPES: [&str; 3] = ["Container", "Pod", "PersistentVolumeClaim"];
 
 /// One item of a `LimitRange`, as far as it can be read.
-struct Item<'a> {
-    object: &'a Object,
+pub(super) struct Item<'a> {
+    pub(super) object: &'a Object,
     index: usize,
-    kind: &'a str,
-    default: Amounts<'a>,
-    request: Amounts<'a>,
-    max: Amounts<'a>,
-    min: Amounts<'a>,
+    pub(super) kind: &'a str,
+    pub(super) default: Amounts<'a>,
+    pub(super) request: Amounts<'a>,
+    pub(super) max: Amounts<'a>,
+    pub(super) min: Amounts<'a>,
 }
 
 impl Item<'_> {
@@ -58,7 +59,7 @@ fn limit_pointer(index: usize, field: &str) -> String {
     format!("/spec/limits/{index}/{field}")
 }
 
-/// Checks every `LimitRange` and `ResourceQuota`, and those of one namespace against each other.
+/// Checks every `LimitRange` and `ResourceQuota`, those of one namespace against each other, and the containers against them.
 pub(crate) fn check(objects: &[Object], findings: &mut Vec<Finding>) {
     let mut ranges = Vec::new();
     let mut quotas = Vec::new();
@@ -79,6 +80,7 @@ pub(crate) fn check(objects: &[Object], findings: &mut Vec<Finding>) {
             fits(item, quota, hard, findings);
         }
     }
+    container_resources::check(objects, &ranges, findings);
 }
 
 /// Bounds of a profile that no container with these requests and limits keeps: where below `container`, and the message.

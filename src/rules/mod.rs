@@ -10,6 +10,7 @@ pub mod argocd_source;
 pub mod attestation;
 pub mod baseline;
 pub mod capacity;
+pub mod container_resources;
 mod containers;
 pub mod duplicate_object;
 pub mod egress;
@@ -79,6 +80,7 @@ pub static ALL: &[&Rule] = &[
     &baseline::BASELINE_INCOMPLETE,
     &attestation::BASELINE_NOT_ATTESTED,
     &baseline::BASELINE_NOT_SANITIZED,
+    &container_resources::CONTAINER_RESOURCES,
     &input::DUPLICATE_KEY,
     &reference::DUPLICATE_NAME,
     &duplicate_object::DUPLICATE_OBJECT,
