@@ -264,7 +264,7 @@ spec:
     #[track_caller]
     pub(crate) fn a_refused_key_is_named(&self, provider: &str, variable: &str) {
         self.spec(1, "shop", "");
-        let why = format!("{provider} does not take what {variable} has for the baseline `shop`");
+        let why = format!("{provider} does not take the key in {variable} for the baseline `shop`");
         let run = self.db("provision", 1, &[]).failed(&why);
         assert!(run.err.contains(&format!("docs/databases/{provider}.md")), "{}", run.err);
     }

@@ -237,7 +237,7 @@ fn a_key_that_is_refused_is_named(database: &'static str) {
     let mut provision = shop.lab.db_command("provision", 1, &[]);
     let run = output(provision.env("PLANETSCALE_SERVICE_TOKEN", "not-this-one").output().unwrap());
     let why =
-        "does not take what PLANETSCALE_SERVICE_TOKEN_ID and PLANETSCALE_SERVICE_TOKEN has for the baseline `shop`";
+        "does not take the key in PLANETSCALE_SERVICE_TOKEN_ID and PLANETSCALE_SERVICE_TOKEN for the baseline `shop`";
     assert!(run.failed(why).err.contains("docs/databases/planetscale.md"));
     let token = service("DAYFLY_TEST_PLANETSCALE_TOKEN_ID");
     let variables = [("PLANETSCALE_SERVICE_TOKEN_ID", &*token), ("PLANETSCALE_SERVICE_TOKEN", "not-this-one")];

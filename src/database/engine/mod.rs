@@ -183,7 +183,7 @@ pub fn with_key(baseline: &BaselineSpec<'_>, error: anyhow::Error) -> anyhow::Er
     }
     let provider = baseline.entry.provider.name();
     error.context(format!(
-        "{provider} does not take what {} has for the baseline `{}`: set a key with the rights that docs/databases/{provider}.md lists",
+        "{provider} does not take the key in {} for the baseline `{}`: set one with the rights that docs/databases/{provider}.md lists",
         account_keys(baseline).join(" and "),
         baseline.name
     ))
@@ -275,7 +275,7 @@ mod tests {
         let said = |status| format!("{:#}", with_key(&baseline, answer(status)));
         for status in [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN] {
             let said = said(status);
-            assert!(said.starts_with("neon does not take what NEON_API_KEY has for the baseline `shop`: "), "{said}");
+            assert!(said.starts_with("neon does not take the key in NEON_API_KEY for the baseline `shop`: "), "{said}");
             assert!(said.contains("docs/databases/neon.md") && said.contains("GET /projects/p answers"), "{said}");
         }
         assert!(said(StatusCode::NOT_FOUND).starts_with("GET "));
