@@ -213,11 +213,53 @@ fn a_child_application_s_pods_are_not_taken_for_the_database_s() {
     apply(&[json!({
         "apiVersion": "v1", "kind": "Namespace",
         "metadata": {"name": space, "labels": {OWN: "true", "dayfly.dev/environment": space}, "annotations": {
-            "dayfly.dev/application": format!("argocd/{child}"), "dayfly.dev/reserved": "Secret/x,ServiceAccount/dayfly-database"}},
+            "dayfly.dev/application": format!("argocd/{child}"), "dayfly.dev/reserved":
+                "Secret/x,ServiceAccount/dayfly-database,PersistentVolumeClaim/database-main-,VolumeSnapshot/database-main"}},
     })]);
     let under = |account: &str| by(child, job(space, &none, &json!({"serviceAccountName": account}), &none));
     until(30, || under("default"));
     let error = under("dayfly-database").expect_err("the Jobs' account");
     assert!(error.contains("this ServiceAccount is for the Jobs"), "{error}");
+
+    // The volume of a server of the preview's own, and copies of it.
+    let volume = |volume: Value| by(child, job(space, &none, &json!({"volumes": [volume]}), &none));
+    let claim = |from: Value| {
+        let mut spec = json!({"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}});
+        spec.as_object_mut().expect("a map").extend(from.as_object().expect("a map").clone());
+        spec
+    };
+    let snapshot = |name: &str| json!({"apiGroup": "snapshot.storage.k8s.io", "kind": "VolumeSnapshot", "name": name});
+    let made = |spec: Value| {
+        by(
+            child,
+            json!({
+                "apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "copy", "namespace": space}, "spec": spec,
+            }),
+        )
+    };
+    let mounted = |name: &str| volume(json!({"name": "a", "persistentVolumeClaim": {"claimName": name}}));
+    let ephemeral = |spec: Value| volume(json!({"name": "a", "ephemeral": {"volumeClaimTemplate": {"spec": spec}}}));
+    mounted("database-mainly").expect("a claim of its own");
+    made(claim(json!({"dataSource": snapshot("own")}))).expect("a copy of its own");
+    for refused in [
+        mounted("database-main-1"),
+        made(claim(json!({"dataSource": snapshot("database-main")}))),
+        made(claim(json!({"dataSourceRef": {"kind": "PersistentVolumeClaim", "name": "database-main-2"}}))),
+        ephemeral(claim(json!({"dataSource": snapshot("database-main")}))),
+        by(
+            child,
+            json!({
+                "apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "copies", "namespace": space},
+                "spec": {
+                    "serviceName": "copies", "selector": {"matchLabels": {"app": "copies"}},
+                    "template": {"metadata": {"labels": {"app": "copies"}}, "spec": {"containers": [{"name": "a", "image": "a"}]}},
+                    "volumeClaimTemplates": [{"metadata": {"name": "a"}, "spec": claim(json!({"dataSource": snapshot("database-main")}))}],
+                },
+            }),
+        ),
+    ] {
+        let error = refused.expect_err("a volume of the database's");
+        assert!(error.contains("a volume is one of the preview's databases"), "{error}");
+    }
     crate::kube::delete("namespace", space, "", 60);
 }

@@ -19,7 +19,8 @@ pub static FORBIDDEN_OUTPUT: Rule = Rule {
     explanation: "Whatever templates and patches say, dayfly never writes a `Secret` (its content would stand in Argo CD's \
         cache), a `status` or fields that the API server fills (a difference for ever), a finalizer (nothing would remove \
         it; the child Application's `resources-finalizer.argocd.argoproj.io` apart), a tracking id (Argo CD's own), or a \
-        `generateName` (a new object with every sync).\n\n\
+        `generateName` (a new object with every sync). Nor `items`: whatever its kind, Argo CD deploys what stands there in an \
+        object's place (`IsList` in `k8s.io/apimachinery/pkg/apis/meta/v1/unstructured`), and no rule would have seen it.\n\n\
         Names, labels and annotations are those that Kubernetes takes: names are DNS names, and of a Namespace, a Service \
         or a Job one label of 63 characters, of a CronJob or a StatefulSet 52, since what they make gets a suffix; label \
         values have at most 63 characters; annotations are strings, together at most 256 KiB.",
@@ -51,6 +52,8 @@ pub(crate) fn check(object: &Object, _: &Bounds<'_>, findings: &mut Vec<Finding>
     for (field, value) in map.iter() {
         match field {
             "status" if template && *value != Value::Null => refuse("/status", "`status` is never written".to_owned()),
+            // A manifest's too: whatever its kind says, what is below would pass unseen.
+            "items" => refuse("/items", "Argo CD takes whatever has `items` for a list, and deploys those".to_owned()),
             "metadata" => metadata = Some(value),
             _ => {}
         }
@@ -253,6 +256,7 @@ mod tests {
             (json!({"apiVersion": "v1", "kind": "ConfigMap"}), vec!["/metadata"]),
             (json!([]), vec![""]),
             (json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "a"}, "status": {}}), vec!["/status"]),
+            (json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "a"}, "items": null}), vec!["/items"]),
             (object("v1", "ConfigMap", json!({"name": "a", "finalizers": ["a/b"]})), vec!["/metadata/finalizers"]),
             (object("v1", "ConfigMap", json!({"name": "a", "finalizers": [finalizer]})), vec!["/metadata/finalizers"]),
             (object("argoproj.io/v1alpha1", "Application", json!({"name": "a", "finalizers": [finalizer]})), vec![]),
@@ -351,9 +355,12 @@ mod tests {
 
     #[test]
     fn manifests_have_rules_of_their_own_for_the_rest() {
-        let json = json!({"apiVersion": "v1", "kind": "Secret", "status": {}, "metadata": {"name": "a_b", "finalizers": ["a/b"], "labels": {"x": 1}}});
+        let json = json!({"apiVersion": "v1", "kind": "Secret", "status": {}, "items": [{}], "metadata": {"name": "a_b", "finalizers": ["a/b"], "labels": {"x": 1}}});
         let mut findings = Vec::new();
         with_bounds(|bounds| super::check(&manifest(&json), bounds, &mut findings));
-        assert_eq!(places(&findings), ["forbidden-output /metadata/labels/x", "forbidden-output /metadata/name"]);
+        assert_eq!(
+            places(&findings),
+            ["forbidden-output /items", "forbidden-output /metadata/labels/x", "forbidden-output /metadata/name"]
+        );
     }
 }

@@ -21,8 +21,9 @@ pub static MANIFEST_ANNOTATION: Rule = Rule {
         (CVE-2021-25742, CVE-2025-1974). On an Ingress, a route or a Service, only a few harmless annotations are taken.\n\
         - dayfly's and CloudNativePG's own labels: network policies of a preview's databases select Pods by them, and open \
         the Kubernetes API to those.\n\
-        - Whatever copies, injects or exempts: replicators, Vault and cloud identities, additional networks, Kyverno's \
-        clean-up, `kube-score/ignore`, exceptions of linters and policies, autoscalers' vetoes.\n\n\
+        - What is known to copy, inject or exempt: replicators, agents and proxies beside a container, Vault and cloud \
+        identities, additional networks, dashboards that Grafana loads, Kyverno's clean-up, `kube-score/ignore`, exceptions of \
+        linters and policies, autoscalers' vetoes. This list cannot know every controller: admission control has the last word.\n\n\
         Finalizers and owner references keep a preview from being deleted, or delete something else with it. `status` and \
         the fields that the API server writes (`uid`, `resourceVersion`, …) come from an export and are never wanted. Pod \
         Security labels are the platform's.",
@@ -32,7 +33,7 @@ pub static MANIFEST_ANNOTATION: Rule = Rule {
 const METADATA: [&str; 5] = ["name", "namespace", "labels", "annotations", "generateName"];
 
 /// Domains, with all that is below them, whose annotations and labels are orders.
-const REFUSED_DOMAINS: [&str; 36] = [
+const REFUSED_DOMAINS: [&str; 58] = [
     "dayfly.dev",
     "cnpg.io",
     "argoproj.io",
@@ -69,7 +70,32 @@ const REFUSED_DOMAINS: [&str; 36] = [
     "istio.io",
     "linkerd.io",
     "karpenter.sh",
+    "opentelemetry.io",
+    "dapr.io",
+    "jaegertracing.io",
+    "datadoghq.com",
+    "dynatrace.com",
+    "newrelic.com",
+    "instana.io",
+    "elastic.co",
+    "kuma.io",
+    "openservicemesh.io",
+    "spiffe.io",
+    "iam.gke.io",
+    "gke-gcsfuse",
+    "banzaicloud.io",
+    "stakater.com",
+    "appscode.com",
+    "fluxcd.io",
+    "keel.sh",
+    "keda.sh",
+    "velero.io",
+    "k8up.io",
+    "crossplane.io",
 ];
+
+/// Labels without a domain that have a controller copy what bears them.
+const REFUSED_LABELS: [&str; 4] = ["grafana_dashboard", "grafana_datasource", "grafana_alert", "grafana_notifier"];
 
 /// What may be said in Kubernetes' own domains, `kubernetes.io` and `k8s.io`, and in those that are refused.
 const ALLOWED_ANNOTATIONS: [&str; 5] = [
@@ -177,7 +203,7 @@ fn annotation_allowed(key: &str, route: bool) -> bool {
 }
 
 fn label_allowed(key: &str) -> bool {
-    let Some((domain, _)) = key.split_once('/') else { return true };
+    let Some((domain, _)) = key.split_once('/') else { return !REFUSED_LABELS.contains(&key) };
     ALLOWED_LABEL_DOMAINS.contains(&domain) || !(is_kubernetes(domain) || is_refused(domain))
 }
 
@@ -243,6 +269,9 @@ mod tests {
             ("Deployment", "kube-score/ignore", false),
             ("ConfigMap", "replicator.v1.mittwald.de/replicate-from", false),
             ("Deployment", "vault.hashicorp.com/agent-inject", false),
+            ("Deployment", "instrumentation.opentelemetry.io/inject-java", false),
+            ("Deployment", "dapr.io/enabled", false),
+            ("ConfigMap", "kubed.appscode.com/sync", false),
             ("Deployment", "k8s.v1.cni.cncf.io/networks", false),
             ("Deployment", "seccomp.security.alpha.kubernetes.io/pod", false),
             ("Deployment", "cluster-autoscaler.kubernetes.io/safe-to-evict", false),
@@ -275,6 +304,7 @@ mod tests {
             ("sidecar.istio.io/inject", false),
             ("dayfly.dev/database-job", false),
             ("cnpg.io/cluster", false),
+            ("grafana_dashboard", false),
         ];
         for (key, allowed) in cases {
             let json = json!({"kind": "Deployment", "spec": {"template": {"metadata": {"labels": {key: "x"}}}}});

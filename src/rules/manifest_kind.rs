@@ -2,11 +2,12 @@
 
 use super::{
     Bounds,
-    containers::{finding, is_manifest, stated},
+    containers::{child, finding, is_manifest, stated},
 };
 use crate::{
     finding::{Finding, Rule, Severity, visible},
     objects::Object,
+    value::{Map, Value},
 };
 
 pub static MANIFEST_KIND: Rule = Rule {
@@ -20,7 +21,8 @@ pub static MANIFEST_KIND: Rule = Rule {
         open. Quotas, limit ranges and policies are the platform's word. A `Secret` belongs in the secret store: name it \
         under `secrets`. Argo CD's own kinds deploy elsewhere. A bare `Pod` isn't replaced, a `DaemonSet` runs on every \
         node. What is not in a namespace is everybody's.\n\n\
-        An object needs a fixed `metadata.name`: Argo CD makes a new object of a `generateName` with every sync.",
+        An object has its kind's own fields and no others. It needs a fixed `metadata.name`: Argo CD makes a new object of a \
+        `generateName` with every sync.",
 };
 
 /// In the one version whose fields the other rules know.
@@ -35,6 +37,9 @@ const ALLOWED: [(&str, &str); 9] = [
     ("autoscaling/v2", "HorizontalPodAutoscaler"),
     ("policy/v1", "PodDisruptionBudget"),
 ];
+
+/// Fields that every kind has; of `status` and `items` other rules speak.
+const COMMON: [&str; 5] = ["apiVersion", "kind", "metadata", "status", "items"];
 
 pub(crate) fn check(object: &Object, _: &Bounds<'_>, findings: &mut Vec<Finding>) {
     if !is_manifest(object) {
@@ -69,6 +74,15 @@ pub(crate) fn check(object: &Object, _: &Bounds<'_>, findings: &mut Vec<Finding>
         let allowed = ALLOWED.map(|(_, kind)| kind).join(", ");
         findings.push(finding(&MANIFEST_KIND, object, pointer, message).help(format!("manifests may be {allowed}")));
         return;
+    }
+    let fields: &[&str] = if kind == "ConfigMap" { &["data", "binaryData", "immutable"] } else { &["spec"] };
+    for (field, value) in object.value.as_map().into_iter().flat_map(Map::iter) {
+        if *value != Value::Null && !COMMON.contains(&field) && !fields.contains(&field) {
+            let message = format!("{} has no field `{}`", named(kind), visible(field));
+            let help =
+                format!("its own are {}", fields.iter().map(|field| named(field)).collect::<Vec<_>>().join(", "));
+            findings.push(finding(&MANIFEST_KIND, object, child("", field), message).help(help));
+        }
     }
     if let Some(metadata) = object.value.get("metadata")
         && stated(metadata, "generateName").is_some()
@@ -163,6 +177,23 @@ mod tests {
                 super::check(&template(&json), bounds, &mut Vec::new());
             });
             assert_eq!(places(&findings).join(" "), expected, "{version} {kind}");
+        }
+    }
+
+    #[test]
+    fn objects_have_their_own_fields_only() {
+        for (kind, field, expected) in [
+            ("ConfigMap", "data", ""),
+            ("ConfigMap", "binaryData", ""),
+            ("ConfigMap", "spec", "manifest-kind /spec"),
+            ("Service", "spec", ""),
+            ("Service", "data", "manifest-kind /data"),
+            ("Service", "a/b", "manifest-kind /a~1b"),
+        ] {
+            let json = json!({"apiVersion": "v1", "kind": kind, "metadata": {"name": "web"}, field: {}, "x": null});
+            let mut findings = Vec::new();
+            with_bounds(|bounds| super::check(&manifest(&json), bounds, &mut findings));
+            assert_eq!(places(&findings).join(" "), expected, "{kind} {field}");
         }
     }
 

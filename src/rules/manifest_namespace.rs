@@ -15,12 +15,14 @@ pub static MANIFEST_NAMESPACE: Rule = Rule {
     severity: Severity::Error,
     summary: "a manifest is in the preview's namespace, and refers to nothing outside of it",
     explanation: "Leave `metadata.namespace` out: dayfly sets it, and every pull request has another one. References by \
-        namespace (a route's `backendRefs`, a volume's `dataSourceRef`, a Pod affinity's `namespaces`) lead out of the \
-        preview, and so does `volumeName`, which names a volume of the whole cluster. The Gateway of a route is the one \
-        exception: it is the platform's.",
+        namespace (a route's `backendRefs`, a Pod affinity's `namespaces`) lead out of the preview. The Gateway of a route is \
+        the one exception: it is the platform's.\n\n\
+        A volume is a new one: `volumeName` and `selector` take one of the whole cluster's, `dataSource` and `dataSourceRef` \
+        copy one, and that may be a database's before its data were looked at. A Pod uses claims of the policy's manifests only.",
 };
 
-pub(crate) fn check(object: &Object, bounds: &Bounds<'_>, findings: &mut Vec<Finding>) {
+/// `claims`: the names of the manifests' own.
+pub(crate) fn check(object: &Object, claims: &[String], bounds: &Bounds<'_>, findings: &mut Vec<Finding>) {
     if !is_manifest(object) {
         return;
     }
@@ -51,6 +53,15 @@ pub(crate) fn check(object: &Object, bounds: &Bounds<'_>, findings: &mut Vec<Fin
             if let Some(spec) = volume.at(&["ephemeral", "volumeClaimTemplate", "spec"]) {
                 let pointer = format!("{base}/volumes/{index}/ephemeral/volumeClaimTemplate/spec");
                 claim(object, &pointer, spec, findings);
+            }
+            let name = volume.at(&["persistentVolumeClaim", "claimName"]);
+            if let Some(name) =
+                name.filter(|name| name.as_str().is_none_or(|name| !claims.iter().any(|own| own == name)))
+            {
+                let pointer = format!("{base}/volumes/{index}/persistentVolumeClaim/claimName");
+                let message = format!("claim {} is none of the manifests' own", shown(name));
+                let help = "write it as a `PersistentVolumeClaim` among the policy's `manifests`";
+                findings.push(finding(&MANIFEST_NAMESPACE, object, pointer, message).help(help));
             }
         }
         affinity(object, base, pod, findings);
@@ -84,15 +95,19 @@ fn backends(spec: &Value, own: &mut dyn FnMut(String, Option<&Value>)) {
     }
 }
 
-/// A claim takes a new volume of the cluster's classes: neither one that is there, nor a copy from elsewhere.
+/// A claim takes a new volume of the cluster's classes: neither one that is there, nor a copy.
 fn claim(object: &Object, base: &str, spec: &Value, findings: &mut Vec<Finding>) {
-    if let Some(volume) = stated(spec, "volumeName").filter(|volume| volume.is_truthy()) {
-        let message = format!("volume {} is the cluster's, not the preview's", shown(volume));
-        findings.push(finding(&MANIFEST_NAMESPACE, object, format!("{base}/volumeName"), message));
-    }
-    if let Some(namespace) = spec.at(&["dataSourceRef", "namespace"]).filter(|namespace| namespace.is_truthy()) {
-        let message = format!("a volume cannot be copied from namespace {}", shown(namespace));
-        findings.push(finding(&MANIFEST_NAMESPACE, object, format!("{base}/dataSourceRef/namespace"), message));
+    for (field, why) in [
+        ("volumeName", "names a volume of the whole cluster"),
+        ("selector", "picks a volume of the whole cluster"),
+        ("dataSource", "copies a volume"),
+        ("dataSourceRef", "copies a volume"),
+    ] {
+        if stated(spec, field).is_some_and(|value| value.as_str() != Some("")) {
+            let message = format!("`{field}` {why}; a preview's are new");
+            let pointer = format!("{base}/{field}");
+            findings.push(finding(&MANIFEST_NAMESPACE, object, pointer, message).help("leave it out"));
+        }
     }
 }
 
@@ -147,7 +162,17 @@ mod tests {
             ),
             (
                 json!({"kind": "PersistentVolumeClaim", "spec": {"volumeName": "pv-1", "dataSourceRef": {"namespace": "x"}}}),
-                vec!["/spec/volumeName", "/spec/dataSourceRef/namespace"],
+                vec!["/spec/volumeName", "/spec/dataSourceRef"],
+            ),
+            // An empty selector picks any.
+            (
+                json!({"kind": "PersistentVolumeClaim", "spec": {"selector": {}, "dataSource": {"kind": "VolumeSnapshot", "name": "database-main"}}}),
+                vec!["/spec/selector", "/spec/dataSource"],
+            ),
+            (
+                json!({"apiVersion": "batch/v1", "kind": "Job", "spec": {"template": {"spec": {"volumes": [
+                    {"persistentVolumeClaim": {"claimName": "cache"}}, {"persistentVolumeClaim": {"claimName": "database-main-1"}}]}}}}),
+                vec!["/spec/template/spec/volumes/1/persistentVolumeClaim/claimName"],
             ),
             (
                 json!({"apiVersion": "apps/v1", "kind": "StatefulSet", "spec": {
@@ -168,12 +193,12 @@ mod tests {
         ];
         for (json, expected) in cases {
             let mut findings = Vec::new();
-            with_bounds(|bounds| super::check(&manifest(&json), bounds, &mut findings));
+            with_bounds(|bounds| super::check(&manifest(&json), &["cache".to_owned()], bounds, &mut findings));
             let expected: Vec<String> =
                 expected.iter().map(|pointer| format!("manifest-namespace {pointer}")).collect();
             assert_eq!(places(&findings), expected, "{json}");
             let mut findings = Vec::new();
-            with_bounds(|bounds| super::check(&template(&json), bounds, &mut findings));
+            with_bounds(|bounds| super::check(&template(&json), &[], bounds, &mut findings));
             assert!(findings.is_empty());
         }
     }

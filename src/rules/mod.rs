@@ -134,28 +134,30 @@ pub static ALL: &[&Rule] = &[
 /// The firewall: the team's own manifests, as they were written.
 pub(crate) fn check_manifests(objects: &[Object], bounds: &Bounds<'_>, owner: Owner, findings: &mut Vec<Finding>) {
     let first = findings.len();
-    let is_service = |object: &&Object| object.kind() == "Service";
-    let mut services: Option<Vec<String>> = None;
-    for object in objects.iter().filter(|object| containers::is_manifest(object)) {
-        let services = services
-            .get_or_insert_with(|| objects.iter().filter(is_service).map(|object| object.name().to_owned()).collect());
-        check_manifest(object, services, bounds, findings);
+    if objects.iter().any(containers::is_manifest) {
+        each_manifest(objects, bounds, findings);
     }
     blame(&mut findings[first..], owner);
 }
 
 /// Apart, since most policies have no manifests.
 #[inline(never)]
-fn check_manifest(object: &Object, services: &[String], bounds: &Bounds<'_>, findings: &mut Vec<Finding>) {
-    shared_database::check(object, services, bounds, findings);
-    manifest_kind::check(object, bounds, findings);
-    manifest_namespace::check(object, bounds, findings);
-    manifest_annotation::check(object, bounds, findings);
-    manifest_secret::check(object, bounds, findings);
-    manifest_service::check(object, bounds, findings);
-    image_registry::check(object, bounds, findings);
-    image_tag::check(object, bounds, findings);
-    pod_placement::check(object, bounds, findings);
+fn each_manifest(objects: &[Object], bounds: &Bounds<'_>, findings: &mut Vec<Finding>) {
+    let named = |kind: &str| -> Vec<String> {
+        objects.iter().filter(|object| object.kind() == kind).map(|object| object.name().to_owned()).collect()
+    };
+    let (services, claims) = (named("Service"), named("PersistentVolumeClaim"));
+    for object in objects.iter().filter(|object| containers::is_manifest(object)) {
+        shared_database::check(object, &services, bounds, findings);
+        manifest_kind::check(object, bounds, findings);
+        manifest_namespace::check(object, &claims, bounds, findings);
+        manifest_annotation::check(object, bounds, findings);
+        manifest_secret::check(object, bounds, findings);
+        manifest_service::check(object, bounds, findings);
+        image_registry::check(object, bounds, findings);
+        image_tag::check(object, bounds, findings);
+        pod_placement::check(object, bounds, findings);
+    }
 }
 
 /// What goes out, whoever wrote it.

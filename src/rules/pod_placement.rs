@@ -18,9 +18,10 @@ pub static POD_PLACEMENT: Rule = Rule {
         - Identity: the ServiceAccounts that dayfly makes (or none stated), and no token of theirs: neither by \
         `automountServiceAccountToken` nor as a volume.\n\
         - Place: no `nodeName`, no choice of a single node or of the control plane's, no other scheduler or runtime class, \
-        and no toleration of every taint or of the cluster's own.\n\
+        and no toleration of every taint or of the cluster's own (for a stated time, one may stay on a node that is not ready).\n\
         - Weight: no priority, which evicts other Pods, and no `PodDisruptionBudget` that no Pod may leave, which keeps nodes \
         from being drained.\n\
+        - An end: `terminationGracePeriodSeconds` of at most 600, since the preview's namespace is there for as long.\n\
         - Inline `csi` volumes give whatever their driver gives (certificates, secrets of a vault); claim a volume instead.",
 };
 
@@ -37,11 +38,14 @@ const FIELDS: [(&str, &str, &str); 6] = [
 /// Taints of the cluster itself, and of what keeps it running.
 const SYSTEM_TAINTS: [&str; 5] = [
     "node-role.kubernetes.io/",
-    "node.kubernetes.io/unschedulable",
+    "node.kubernetes.io/",
     "node.cloudprovider.kubernetes.io/",
     "CriticalAddonsOnly",
     "components.gke.io/",
 ];
+
+/// Seconds that a Pod may take to end.
+const LONGEST_GRACE: i64 = 600;
 
 /// Labels that pick a single node, or the control plane's.
 const SYSTEM_LABELS: [&str; 2] = ["node-role.kubernetes.io/", "kubernetes.io/hostname"];
@@ -65,11 +69,17 @@ pub(crate) fn check(object: &Object, bounds: &Bounds<'_>, findings: &mut Vec<Fin
             refuse(format!("/{field}"), format!("`{field}` is {}, but {why}", shown(found)));
         }
     }
+    if let Some(found) = stated(pod, "terminationGracePeriodSeconds")
+        && !matches!(found, Value::Int(..=LONGEST_GRACE))
+    {
+        let message = format!("{} seconds to end; allowed: at most {LONGEST_GRACE}", shown(found));
+        refuse("/terminationGracePeriodSeconds".to_owned(), message);
+    }
     for (index, toleration) in items(pod, "tolerations") {
         let key = toleration.str_at(&["key"]).unwrap_or_default();
         if key.is_empty() {
             refuse(format!("/tolerations/{index}"), "a toleration without a key tolerates every taint".to_owned());
-        } else if is_system(key, &SYSTEM_TAINTS) {
+        } else if is_system(key, &SYSTEM_TAINTS) && !is_patience(key, toleration) {
             refuse(
                 format!("/tolerations/{index}/key"),
                 format!("taint `{}` keeps Pods off the cluster's own nodes", visible(key)),
@@ -77,6 +87,13 @@ pub(crate) fn check(object: &Object, bounds: &Bounds<'_>, findings: &mut Vec<Fin
         }
     }
     nodes(pod, &mut refuse);
+}
+
+/// Kubernetes itself lets every Pod stay for five minutes; less, or more, is the team's choice.
+fn is_patience(key: &str, toleration: &Value) -> bool {
+    matches!(key, "node.kubernetes.io/not-ready" | "node.kubernetes.io/unreachable")
+        && toleration.str_at(&["effect"]) == Some("NoExecute")
+        && stated(toleration, "tolerationSeconds").is_some()
 }
 
 /// A budget of nothing keeps its Pods' nodes.
@@ -206,6 +223,15 @@ mod tests {
                 json!({"tolerations": [{"operator": "Exists"}, {"key": "node-role.kubernetes.io/control-plane"}, {"key": "CriticalAddonsOnly"}]}),
                 vec!["/tolerations/0", "/tolerations/1/key", "/tolerations/2/key"],
             ),
+            (
+                json!({"tolerations": [
+                    {"key": "node.kubernetes.io/not-ready", "effect": "NoExecute", "tolerationSeconds": 10},
+                    {"key": "node.kubernetes.io/unreachable", "operator": "Exists"}, {"key": "node.kubernetes.io/out-of-service"}]}),
+                vec!["/tolerations/1/key", "/tolerations/2/key"],
+            ),
+            (json!({"terminationGracePeriodSeconds": 600}), vec![]),
+            (json!({"terminationGracePeriodSeconds": 601}), vec!["/terminationGracePeriodSeconds"]),
+            (json!({"terminationGracePeriodSeconds": "long"}), vec!["/terminationGracePeriodSeconds"]),
             (
                 json!({"nodeSelector": {"kubernetes.io/hostname": "a", "kubernetes.io/arch": "arm64"}}),
                 vec!["/nodeSelector/kubernetes.io~1hostname"],

@@ -326,6 +326,9 @@ pub(super) fn reserved(databases: &[DatabaseFacts]) -> String {
         if database.cluster.is_some() {
             // CloudNativePG's own; who has its authority's key has every login.
             names.extend(["ca", "server", "replication"].map(|end| format!("Secret/{}-{end}", database.server)));
+            // The data, before anybody looked at them: the hyphen stands for the number that the operator puts behind it.
+            names.push(format!("PersistentVolumeClaim/{}-", database.server));
+            names.push(format!("VolumeSnapshot/{}", database.server));
         }
         if database.own_account {
             names.push(format!("ServiceAccount/{}", database.service_account));
