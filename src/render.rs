@@ -22,6 +22,7 @@ pub struct Renderer {
     /// The documents of the policy's `manifests`.
     pub manifests: Vec<Object>,
     patches: Patches,
+    job_layout: String,
     /// What is wrong with what was read, though not so much that nothing can be rendered.
     findings: Vec<Finding>,
 }
@@ -65,7 +66,9 @@ impl Renderer {
         let patches = Patches::read(&guardrails.spec.patches);
         // Once, however many pull requests are rendered: a signature takes as long as a good part of a render.
         findings.extend(rules::attestation::check(&policy.spec, &guardrails.spec));
-        Self { guardrails, policy, templates, manifests, patches, findings }
+        let job_layout =
+            if policy.spec.databases.is_empty() { String::new() } else { job_layout(&guardrails, &templates) };
+        Self { guardrails, policy, templates, manifests, patches, job_layout, findings }
     }
 
     /// What is wrong with the inputs at a time, which rendering doesn't know.
@@ -80,7 +83,8 @@ impl Renderer {
 
     /// Renders one pull request. `explain` also records where every value comes from.
     pub fn render(&self, parameters: &Parameters, explain: bool) -> Rendered {
-        let inputs = Inputs { guardrails: &self.guardrails, policy: &self.policy, parameters };
+        let inputs =
+            Inputs { guardrails: &self.guardrails, policy: &self.policy, parameters, job_layout: &self.job_layout };
         let resolution = resolve::resolve(inputs, explain);
         let mut rendered = Rendered {
             objects: Vec::new(),
@@ -207,4 +211,19 @@ impl Renderer {
             Layout::Single => Owner::PullRequest,
         }
     }
+}
+
+/// Templates of Jobs that are no hooks.
+const JOBS: [&str; 2] = ["database-jobs.yaml", "database-migrate.yaml"];
+
+/// Stands for what makes a Job of what was decided. Kubernetes changes no Job's Pods, so that one that is laid out otherwise, by a new
+/// dayfly or a patch, has to be another.
+fn job_layout(guardrails: &Guardrails, own: &[Template]) -> String {
+    let templates = own.iter().chain(template::BUILT_IN.iter()).filter(|template| JOBS.contains(&template.name));
+    let patches = guardrails.spec.patches.iter();
+    let patches = patches.filter(|patch| patch.target.kind.as_deref().is_none_or(|kind| matches!(kind, "Job" | "*")));
+    let patches: Vec<String> = patches.map(|patch| format!("{patch:?}")).collect();
+    let mut parts: Vec<&str> = templates.map(Template::code).collect();
+    parts.extend(patches.iter().map(String::as_str));
+    resolve::names::hash(&parts)
 }

@@ -38,6 +38,8 @@ pub struct Inputs<'a> {
     pub guardrails: &'a Guardrails,
     pub policy: &'a Policy,
     pub parameters: &'a Parameters,
+    /// Stands for what lays out the databases' Jobs: templates and the platform's patches.
+    pub job_layout: &'a str,
 }
 
 /// What was decided.
@@ -57,6 +59,7 @@ pub fn resolve(inputs: Inputs<'_>, record: bool) -> Resolution {
         guardrails: &inputs.guardrails.spec,
         policy: &inputs.policy.spec,
         policy_name: &inputs.policy.metadata.name,
+        job_layout: inputs.job_layout,
         facts: Value::Null,
         pr: Value::Null,
         findings,
@@ -140,6 +143,7 @@ pub(crate) struct Resolver<'a> {
     guardrails: &'a GuardrailsSpec,
     policy: &'a PolicySpec,
     policy_name: &'a str,
+    job_layout: &'a str,
     /// What expressions see.
     facts: Value,
     /// The pull request with its free text, for what is data in any case.

@@ -28,4 +28,9 @@ impl Template {
         let code = code::compile(text)?;
         Ok(Self { name: name.to_owned().leak(), code: code.leak() })
     }
+
+    /// The whole of it, for telling it from others.
+    pub(crate) fn code(&self) -> &'static str {
+        self.code
+    }
 }

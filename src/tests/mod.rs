@@ -5,6 +5,7 @@ mod docs;
 mod explain;
 mod golden;
 mod hostile;
+mod jobs;
 mod properties;
 mod refusals;
 mod scratch;

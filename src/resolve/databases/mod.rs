@@ -95,12 +95,17 @@ impl<'a> Resolver<'a> {
         // A push changes the steps, and not the branch.
         let (branch_spec, spec) = (spec(Steps::default()), spec(hashes(&steps)));
         let stem = format!("{}-migrate", database.name);
+        // What else is in a Job's Pods, which nobody can change.
+        let pods = names::hash(&[
+            &operations.image,
+            &operations.service_account,
+            &operations.credentials,
+            &self.policy.team,
+            &self.policy.cost_center,
+            self.job_layout,
+        ]);
         let facts = DatabaseFacts {
-            migrate: format!(
-                "{}-{}",
-                names::shorten(&stem, names::LABEL - 9),
-                names::hash(&[spec.as_str(), &*operations.image])
-            ),
+            migrate: format!("{}-{}", names::shorten(&stem, names::LABEL - 9), names::hash(&[spec.as_str(), &pods])),
             last_step: steps.pop(),
             first_steps: steps,
             jobs_namespace: if own { namespace.to_owned() } else { operations.namespace.to_string() },
@@ -142,7 +147,7 @@ impl<'a> Resolver<'a> {
             own_account: false,
             spec,
         };
-        let jobs = jobs(&facts, branch_spec, namespace, &operations.credentials);
+        let jobs = jobs(&facts, branch_spec, &pods, namespace, &operations.credentials);
         Some((facts, jobs))
     }
 
@@ -283,13 +288,19 @@ impl<'a> Resolver<'a> {
     }
 }
 
-/// provision and verify.
-fn jobs(database: &DatabaseFacts, branch_spec: String, namespace: &str, credentials: &str) -> Vec<DatabaseJob> {
+/// provision and verify. `pods`: what stands for the rest of their Pods.
+fn jobs(
+    database: &DatabaseFacts,
+    branch_spec: String,
+    pods: &str,
+    namespace: &str,
+    credentials: &str,
+) -> Vec<DatabaseJob> {
     let job = |step: &'static str, flags: Vec<&'static str>, wave: &'static str, spec: String| {
         let own = database.jobs_namespace == namespace;
         let stem =
             if own { format!("{}-{step}", database.name) } else { format!("{namespace}-{}-{step}", database.name) };
-        let hash = names::hash(&[spec.as_str(), &database.image]);
+        let hash = names::hash(&[spec.as_str(), pods]);
         DatabaseJob {
             name: format!("{}-{hash}", names::shorten(&stem, names::LABEL - 9)),
             namespace: database.jobs_namespace.clone(),
