@@ -49,17 +49,16 @@ pub(super) fn run(args: &CheckArgs, colour: Colour, out: &mut dyn Write) -> anyh
             (rendered.findings, rendered.objects.len())
         }
     };
-    let text = match args.format {
+    let mut text = match args.format {
         CheckFormat::Text if findings.is_empty() => format!("{}, nothing to report\n", finding::count(count, "object")),
         CheckFormat::Text => finding::text(&findings, &terminal::style(colour, Stream::Out)),
         CheckFormat::Json => finding::json(&findings),
         CheckFormat::Sarif => finding::sarif(&findings, rules::ALL),
         CheckFormat::Github => finding::github(&findings),
     };
-    out.write_all(text.as_bytes())?;
     if !text.is_empty() && !text.ends_with('\n') {
-        out.write_all(b"\n")?;
+        text.push('\n');
     }
-    out.flush()?;
+    super::is_open(out.write_all(text.as_bytes()).and_then(|()| out.flush()))?;
     Ok(if findings.iter().any(finding::Finding::is_error) { ExitCode::Findings } else { ExitCode::Fine })
 }

@@ -115,7 +115,6 @@ pub fn run(args: impl IntoIterator<Item = OsString>, out: &mut dyn Write, err: &
     let colour = cli.color;
     match dispatch(cli, out, err) {
         Ok(code) => code,
-        // Whoever reads has seen enough: `dayfly render … | head` is no failure.
         Err(error) if is_broken_pipe(&error) => ExitCode::Fine,
         Err(error) => {
             let bold =
@@ -161,6 +160,14 @@ fn print(out: &mut dyn Write, text: &str) -> anyhow::Result<ExitCode> {
     out.write_all(text.as_bytes())?;
     out.flush()?;
     Ok(ExitCode::Fine)
+}
+
+/// Whether somebody still reads. Who has seen enough (`dayfly render … | head`) is no failure, and undoes no finding.
+fn is_open(written: io::Result<()>) -> io::Result<bool> {
+    match written {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        written => written.map(|()| true),
+    }
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {

@@ -95,7 +95,7 @@ pub(super) fn run(
         report(&rendered.findings, colour, err)?;
         return Ok(ExitCode::Findings);
     }
-    emit::write(&args.output, &rendered.objects, out)?;
+    super::is_open(emit::write(&args.output, &rendered.objects, out))?;
     report(&rendered.findings, colour, err)?;
     // The process ends here: giving thousands of small pieces back first would be a tenth of its time.
     std::mem::forget((rendered, loaded, parameters));
@@ -105,7 +105,8 @@ pub(super) fn run(
 
 fn report(findings: &[Finding], colour: Colour, err: &mut dyn Write) -> anyhow::Result<()> {
     if !findings.is_empty() {
-        err.write_all(finding::text(findings, &terminal::style(colour, Stream::Err)).as_bytes())?;
+        let text = finding::text(findings, &terminal::style(colour, Stream::Err));
+        super::is_open(err.write_all(text.as_bytes()))?;
     }
     Ok(())
 }
@@ -152,7 +153,7 @@ fn each(
             Ok(findings) => findings,
             // The other lines are other pull requests.
             Err(error) => {
-                writeln!(err, "error: {} line {number}: {error:#}", file.display())?;
+                super::is_open(writeln!(err, "error: {} line {number}: {error:#}", file.display()))?;
                 code = ExitCode::CannotRun;
                 continue;
             }
@@ -162,16 +163,17 @@ fn each(
         }
         if !findings.is_empty() {
             load::locate(&mut findings, &loaded.guardrails, &loaded.policy, None);
-            writeln!(err, "line {number}:")?;
+            super::is_open(writeln!(err, "line {number}:"))?;
             report(&findings, colour, err)?;
         }
         if bytes.len() >= CHUNK {
-            out.write_all(&bytes)?;
+            if !super::is_open(out.write_all(&bytes))? {
+                return Ok(code);
+            }
             bytes.clear();
         }
     }
-    out.write_all(&bytes)?;
-    out.flush()?;
+    super::is_open(out.write_all(&bytes).and_then(|()| out.flush()))?;
     Ok(code)
 }
 

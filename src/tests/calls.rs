@@ -1,8 +1,16 @@
 //! Calls whose outcome no golden shows: a stream of pull requests, files that are there already.
 
-use std::{fs, path::Path, process::Command};
+use std::{
+    fs,
+    io::{self, Write},
+    path::Path,
+    process::Command,
+};
 
-use crate::{cli::ExitCode, input::parameters};
+use crate::{
+    cli::{self, ExitCode},
+    input::parameters,
+};
 
 use super::{
     scratch::{GUARDRAILS, PARAMETERS, POLICY, Scratch},
@@ -322,4 +330,39 @@ fn a_single_policy_that_cannot_be_read_is_quarantined() {
         assert!(run.err.contains(&format!("error[{code}]")), "{}", run.err);
         assert!(run.out.contains("\"name\":\"dayfly-findings\"") && run.out.contains(code), "{to}: {}", run.out);
     }
+}
+
+/// Who reads from a pipe may have seen enough: that is no failure, and undoes no finding.
+#[test]
+fn a_closed_pipe_changes_no_exit_code() {
+    struct Closed;
+
+    impl Write for Closed {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    let scratch = Scratch::new("storefront");
+    let path = |file: &str| scratch.path(file).display().to_string();
+    let (folder, guardrails, parameters) = (path(""), path(GUARDRAILS), path(PARAMETERS));
+    scratch.write("sets", "{\"number\": 1, \"head_sha\": \"0123456789\", \"fork\": true, \"number\": 2}\n");
+    let run = |words: &[&str]| {
+        let words =
+            ["dayfly", words[0], &folder, "--guardrails", &guardrails].into_iter().chain(words[1..].iter().copied());
+        cli::run(words.map(Into::into), &mut Closed, &mut Closed)
+    };
+    let calls: [&[&str]; 3] = [
+        &["check", "--parameters", &parameters],
+        &["check", "--parameters", &parameters, "--format", "json"],
+        &["render", "--parameters", &parameters],
+    ];
+    assert_eq!(run(&["render", "--each", &path("sets"), "-o", "ndjson"]), ExitCode::Findings);
+    assert_eq!(calls.map(run), [ExitCode::Fine; 3]);
+    scratch.replace(POLICY, "  ttl: 48h", "  ttl: 48h\n  colour: blue");
+    assert_eq!(calls.map(run), [ExitCode::Findings; 3]);
 }
