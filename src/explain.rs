@@ -1,5 +1,7 @@
 //! Who set a value, what was asked for, what was granted, and which rule had a say: a view of the decisions.
 
+mod stated;
+
 use std::fmt::Write as _;
 
 use crate::{
@@ -24,7 +26,8 @@ pub struct Sources<'a> {
     pub parameters: &'a Parameters,
 }
 
-/// Explains a field (`ttl`), an object (`Deployment/web`) or a place in one (`Deployment/web/spec/replicas`).
+/// Explains a field of the Environment (`ttl`), one of the policy or the guardrails (`services.web.uses`, `/spec/egress`), an object
+/// (`Deployment/web`) or a place in one (`Deployment/web/spec/replicas`).
 ///
 /// # Errors
 /// Nothing is called so; with the nearest name.
@@ -39,7 +42,17 @@ pub fn explain(renderer: &Renderer, rendered: &Rendered, sources: &Sources<'_>, 
         // `team` of the policy is `policy.team` of the Environment.
         found = decisions.within(&format!("policy.{what}"));
     }
-    if found.is_empty() {
+    let mut text = String::new();
+    if found.is_empty()
+        && let Some(field) = stated::find(what, sources)
+    {
+        found = field.became(&decisions);
+        let _ = write!(text, "{field}");
+        if found.is_empty() {
+            text.push_str("  because    it is taken as it stands\n");
+        }
+    }
+    if found.is_empty() && text.is_empty() {
         let fields = decisions.made.iter().map(|decision| decision.field.as_str());
         let hint = nearest(what, fields.clone());
         if hint.contains("did you mean") {
@@ -54,7 +67,6 @@ pub fn explain(renderer: &Renderer, rendered: &Rendered, sources: &Sources<'_>, 
             visible(what)
         ));
     }
-    let mut text = String::new();
     for decision in found {
         write_decision(&mut text, decision, rendered, sources);
     }

@@ -286,7 +286,7 @@ fn explain_says_who_set_a_place() {
         ("trust", ExitCode::Fine, "dayfly: the guardrails have no /spec/trust/trusted", "platform"),
         ("ttl.x", ExitCode::CannotRun, "did you mean `ttl`?", "there are"),
         (
-            "egress",
+            "nonsense",
             ExitCode::CannotRun,
             "there are `application`, `config`, `configHash`, `databaseJobs`, `databases`, ",
             "did you mean",

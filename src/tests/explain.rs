@@ -109,6 +109,45 @@ fn places_and_fields_know_who_set_them() {
 }
 
 /// What was refused is not granted, and an object that is not rendered is not merely unknown.
+/// Whatever the two files say, as they say it: what became of it.
+#[test]
+fn every_field_of_the_files_is_explained() {
+    let ask = |what: &str| dayfly_on("explain", "storefront", &[what]);
+    for (file, more) in [(POLICY, 40), (GUARDRAILS, 40)] {
+        let document: serde_json::Value = serde_yaml::from_str(&of_case("storefront", file)).expect("YAML");
+        let mut pointers = Vec::new();
+        let mut open = vec![("/spec".to_owned(), &document["spec"])];
+        while let Some((pointer, value)) = open.pop() {
+            let below = |key: &str| format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1"));
+            match value {
+                serde_json::Value::Object(map) => open.extend(map.iter().map(|(key, value)| (below(key), value))),
+                serde_json::Value::Array(items) => {
+                    open.extend(items.iter().enumerate().map(|(index, item)| (below(&index.to_string()), item)));
+                }
+                _ => {}
+            }
+            pointers.push(pointer);
+        }
+        assert!(pointers.len() > more, "{pointers:?}");
+        for pointer in pointers {
+            let run = ask(&pointer);
+            assert_eq!(run.code, ExitCode::Fine, "{pointer}: {}", run.err);
+            assert!(run.out.starts_with(&format!("{pointer}\n  stated     ")), "{}", run.out);
+        }
+    }
+    for (what, became) in [
+        ("egress", "network.egress.mail"),
+        ("application.kustomize", "application.source.kustomize"),
+        ("services.web.uses.main", "services.web.env.DATABASE_URL"),
+        ("spec.ttl", "\nttl\n  granted    72h"),
+        ("profiles.small.container.max", "limits.max.cpu"),
+        ("flags.new-cart", "flags.new-cart"),
+    ] {
+        let run = ask(what);
+        assert!(run.out.contains(became), "{what}: {}{}", run.out, run.err);
+    }
+}
+
 #[test]
 fn what_was_refused_is_not_granted() {
     check(

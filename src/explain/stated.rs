@@ -1,0 +1,81 @@
+//! Fields as the policy and the guardrails have them: what became of each.
+
+use std::fmt;
+
+use super::{Sources, shown_place};
+use crate::{
+    finding::{InputFile, visible},
+    input::Source,
+    resolve::{Decision, Decisions, Origin, decision::shown},
+    value::{Value, is_below, push_segment},
+};
+
+/// What a file says at a place.
+pub(super) struct Stated {
+    file: InputFile,
+    /// A JSON pointer.
+    pointer: String,
+    value: String,
+    place: String,
+}
+
+/// The field that is called so: `services.web.uses`, `spec.ttl`, `/spec/egress/0`. The policy's, before the guardrails'.
+pub(super) fn find(what: &str, sources: &Sources<'_>) -> Option<Stated> {
+    let files = [(InputFile::Policy, sources.policy), (InputFile::Guardrails, sources.guardrails)];
+    files.into_iter().find_map(|(file, source)| in_file(what, file, source))
+}
+
+fn in_file(what: &str, file: InputFile, source: &Source) -> Option<Stated> {
+    let document = source.value();
+    let (pointer, value) = if what.starts_with('/') {
+        (what.to_owned(), document.pointer(what)?)
+    } else {
+        let mut pointer = "/spec".to_owned();
+        let value = what
+            .strip_prefix("spec.")
+            .unwrap_or(what)
+            .split('.')
+            .try_fold(document.get("spec")?, |value, name| step(value, name, &mut pointer))?;
+        (pointer, value)
+    };
+    let place = shown_place(&source.locate(&pointer));
+    Some(Stated { file, pointer, value: shown(value), place })
+}
+
+/// One name down; an item of a list is called as it calls itself, or by its index.
+fn step<'v>(value: &'v Value, name: &str, pointer: &mut String) -> Option<&'v Value> {
+    let (segment, below) = match value {
+        Value::Map(map) => (name.to_owned(), map.get(name)?),
+        Value::List(items) => {
+            let is_called = |item: &Value| item.as_str().or_else(|| item.str_at(&["name"])) == Some(name);
+            let index = items.iter().position(is_called).or_else(|| name.parse().ok())?;
+            (index.to_string(), items.get(index)?)
+        }
+        _ => return None,
+    };
+    push_segment(pointer, &segment);
+    Some(below)
+}
+
+impl Stated {
+    /// What was decided about it: of all that is in it, or else of what it is in.
+    pub(super) fn became<'d>(&self, decisions: &'d Decisions) -> Vec<&'d Decision> {
+        let within = |decision: &&Decision| matches!(&decision.origin, Origin::Input(file, pointer) if *file == self.file && is_below(pointer, &self.pointer));
+        let mut found: Vec<&Decision> = decisions.made.iter().filter(within).collect();
+        if found.is_empty() {
+            // Whoever asked for something else, such as a label, the field of the same name is what became of it.
+            let name = self.pointer.trim_start_matches("/spec/").replace('/', ".");
+            found = decisions.within(&name);
+        }
+        found
+    }
+}
+
+impl fmt::Display for Stated {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let who = if self.file == InputFile::Policy { "team" } else { "platform" };
+        writeln!(f, "{}", visible(&self.pointer))?;
+        writeln!(f, "  stated     {}", visible(&self.value))?;
+        writeln!(f, "  set by     {who}, {}", self.place)
+    }
+}
