@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 use crate::{
     emit,
-    finding::{Finding, InputFile, Location, Subject, count, nearest, visible},
+    finding::{Finding, InputFile, Location, Subject, count, masked, nearest, visible},
     input::{Parameters, Source},
     objects::{Object, Origin as ObjectOrigin},
     render::{Rendered, Renderer},
@@ -117,7 +117,7 @@ fn object(
     let _ = writeln!(text, "{}{pointer}", object.id());
     let mut compact = Vec::new();
     emit::json::compact(value, &mut compact);
-    let _ = writeln!(text, "  value      {}", String::from_utf8_lossy(&compact));
+    let _ = writeln!(text, "  value      {}", masked(&String::from_utf8_lossy(&compact)));
     match &object.origin {
         ObjectOrigin::Manifest { file, line } => {
             let _ = writeln!(text, "  written    {file}, the document in line {line}");
@@ -232,9 +232,9 @@ fn write_decision(text: &mut String, decision: &Decision, rendered: &Rendered, s
         Some(asked) => ("nothing", Some(asked.as_str())),
         None => ("nothing", Some(decision.granted.as_str())),
     };
-    let _ = writeln!(text, "  granted    {}", visible(granted));
+    let _ = writeln!(text, "  granted    {}", visible(&masked(granted)));
     if let Some(asked) = asked.filter(|asked| !asked.is_empty()) {
-        let _ = writeln!(text, "  asked      {}", visible(asked));
+        let _ = writeln!(text, "  asked      {}", visible(&masked(asked)));
     }
     let origin = match &decision.origin {
         Origin::BuiltIn => "dayfly".to_owned(),

@@ -45,7 +45,7 @@ pub(super) fn run(args: &CheckArgs, colour: Colour, out: &mut dyn Write) -> anyh
             let parameters = load::parameters(flags)?;
             let mut rendered = loaded.renderer.render(&parameters, false);
             rendered.findings.extend(args.at.into_iter().flat_map(|time| loaded.renderer.check_at(time)));
-            load::locate(&mut rendered.findings, &loaded.guardrails, &loaded.policy, Some(&parameters));
+            loaded.locate(&mut rendered.findings, Some(&parameters));
             (rendered.findings, rendered.objects.len())
         }
     };

@@ -7,8 +7,8 @@ use anyhow::{Context as _, bail};
 use crate::{
     finding::{Finding, InputFile, Location, Owner, Subject},
     input::{
-        Guardrails, Parameters, Policy, Source, guardrails::Layout, open_below, parameters, read_file, read_policy,
-        read_typed,
+        Guardrails, Parameters, Places, Policy, Source, guardrails::Layout, open_below, parameters, read_file,
+        read_policy, read_typed,
     },
     objects::{Object, Origin},
     render::Renderer,
@@ -34,6 +34,8 @@ pub(super) struct Loaded {
     pub renderer: Renderer,
     pub guardrails: Source,
     pub policy: Source,
+    /// The files of the policy's `manifests`.
+    manifests: Vec<Source>,
 }
 
 /// Why nothing can be rendered.
@@ -72,9 +74,9 @@ pub(super) fn load(folder: &Path, flags: &InputFlags) -> Result<Loaded, Broken> 
     let mut findings = policy_findings;
     findings.extend(overrides(folder, owner)?);
     let templates = templates(guardrails_folder.as_deref(), &guardrails)?;
-    let manifests = manifests(folder, &policy, owner, &mut findings);
-    let renderer = Renderer::new(guardrails, policy, templates, manifests, findings);
-    Ok(Loaded { renderer, guardrails: guardrails_source, policy: policy_source })
+    let (objects, manifests) = manifests(folder, &policy, owner, &mut findings);
+    let renderer = Renderer::new(guardrails, policy, templates, objects, findings);
+    Ok(Loaded { renderer, guardrails: guardrails_source, policy: policy_source, manifests })
 }
 
 fn guardrails(flags: &InputFlags) -> anyhow::Result<(Source, Option<PathBuf>)> {
@@ -156,9 +158,9 @@ fn templates(folder: Option<&Path>, guardrails: &Guardrails) -> Result<Vec<Templ
     if findings.is_empty() { Ok(templates) } else { Err(Broken::Findings(findings)) }
 }
 
-/// The policy's `manifests`, read as Kubernetes would read them.
-fn manifests(folder: &Path, policy: &Policy, owner: Owner, findings: &mut Vec<Finding>) -> Vec<Object> {
-    let mut objects = Vec::new();
+/// The policy's `manifests`, read as Kubernetes would read them, and their files.
+fn manifests(folder: &Path, policy: &Policy, owner: Owner, findings: &mut Vec<Finding>) -> (Vec<Object>, Vec<Source>) {
+    let (mut objects, mut sources) = (Vec::new(), Vec::new());
     for (index, pattern) in policy.spec.manifests.iter().enumerate() {
         let finding = |message: String| {
             let subject = Subject::Input(InputFile::Policy, format!("/spec/manifests/{index}"));
@@ -191,9 +193,10 @@ fn manifests(folder: &Path, policy: &Policy, owner: Owner, findings: &mut Vec<Fi
                 })),
                 Err(problems) => findings.extend(problems),
             }
+            sources.push(source);
         }
     }
-    objects
+    (objects, sources)
 }
 
 /// Whether this is a call by Argo CD: the parameters come from its variable.
@@ -222,20 +225,30 @@ pub(super) fn parameters(flags: &InputFlags) -> anyhow::Result<Parameters> {
     Ok(parameters)
 }
 
-/// Looks up where findings stand.
-pub(super) fn locate(findings: &mut [Finding], guardrails: &Source, policy: &Source, parameters: Option<&Parameters>) {
-    let (guardrails, policy) = (guardrails.places(), policy.places());
-    let of_parameters = parameters.and_then(Parameters::places);
-    for finding in findings {
-        let Subject::Input(file, pointer) = &finding.subject else { continue };
-        let location = match file {
-            InputFile::Guardrails => guardrails.locate(pointer),
-            InputFile::Policy => policy.locate(pointer),
-            InputFile::Parameters => match parameters {
-                Some(parameters) => parameters.locate(of_parameters.as_ref(), pointer),
-                None => Location { pointer: Some(pointer.clone()), ..Location::default() },
-            },
-        };
-        finding.subject = Subject::Place(location);
+impl Loaded {
+    /// Looks up where findings stand.
+    pub(super) fn locate(&self, findings: &mut [Finding], parameters: Option<&Parameters>) {
+        let (guardrails, policy) = (self.guardrails.places(), self.policy.places());
+        let of_parameters = parameters.and_then(Parameters::places);
+        let manifests: Vec<Places<'_>> = self.manifests.iter().map(Source::places).collect();
+        for finding in findings {
+            let location = match &finding.subject {
+                Subject::Input(InputFile::Guardrails, pointer) => guardrails.locate(pointer),
+                Subject::Input(InputFile::Policy, pointer) => policy.locate(pointer),
+                Subject::Input(InputFile::Parameters, pointer) => match parameters {
+                    Some(parameters) => parameters.locate(of_parameters.as_ref(), pointer),
+                    None => Location { pointer: Some(pointer.clone()), ..Location::default() },
+                },
+                // Of a manifest, what is known is the document and the place in it.
+                Subject::Place(Location {
+                    file: Some(file), line: Some(line), object, pointer: Some(pointer), ..
+                }) => {
+                    let Some(file) = self.manifests.iter().position(|source| source.name == *file) else { continue };
+                    Location { object: object.clone(), ..manifests[file].locate_in(*line, pointer) }
+                }
+                _ => continue,
+            };
+            finding.subject = Subject::Place(location);
+        }
     }
 }

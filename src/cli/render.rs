@@ -89,7 +89,7 @@ pub(super) fn run(
     let mut rendered = loaded.renderer.render(&parameters, false);
     let has_errors = rendered.has_errors();
     if !rendered.findings.is_empty() {
-        load::locate(&mut rendered.findings, &loaded.guardrails, &loaded.policy, Some(&parameters));
+        loaded.locate(&mut rendered.findings, Some(&parameters));
     }
     if has_errors && !rendered.quarantined {
         report(&rendered.findings, colour, err)?;
@@ -162,7 +162,7 @@ fn each(
             code = ExitCode::Findings;
         }
         if !findings.is_empty() {
-            load::locate(&mut findings, &loaded.guardrails, &loaded.policy, None);
+            loaded.locate(&mut findings, None);
             super::is_open(writeln!(err, "line {number}:"))?;
             report(&findings, colour, err)?;
         }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::{Sources, shown_place};
 use crate::{
-    finding::{InputFile, visible},
+    finding::{InputFile, masked, visible},
     input::Source,
     resolve::{Decision, Decisions, Origin, decision::shown},
     value::{Value, is_below, push_segment},
@@ -75,7 +75,7 @@ impl fmt::Display for Stated {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let who = if self.file == InputFile::Policy { "team" } else { "platform" };
         writeln!(f, "{}", visible(&self.pointer))?;
-        writeln!(f, "  stated     {}", visible(&self.value))?;
+        writeln!(f, "  stated     {}", visible(&masked(&self.value)))?;
         writeln!(f, "  set by     {who}, {}", self.place)
     }
 }

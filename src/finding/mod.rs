@@ -2,6 +2,7 @@
 
 mod github;
 mod json;
+mod masked;
 mod nearest;
 mod sarif;
 mod text;
@@ -10,6 +11,7 @@ mod window;
 
 pub use github::github;
 pub use json::json;
+pub use masked::masked;
 pub use nearest::nearest;
 pub use sarif::sarif;
 pub use text::{Style, text};

@@ -1,12 +1,15 @@
 //! A file that was read, and how its places are shown.
 
-use std::cell::{Cell, OnceCell};
+use std::{
+    borrow::Cow,
+    cell::{Cell, OnceCell},
+};
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::{
-    finding::{Finding, Location, Owner, Subject, visible, window},
+    finding::{Finding, Location, Owner, Subject, masked, visible, window},
     rules::input::{DUPLICATE_KEY, INPUT_LIMIT, NOT_YAML, WRONG_TYPE},
     value::{Map, Value},
     yaml::{self, Data, Limits, Mark, Node, ProblemKind, scalar},
@@ -45,7 +48,13 @@ impl Source {
 
     /// For many places: a file with a thousand mistakes is not read a thousand times.
     pub fn places(&self) -> Places<'_> {
-        Places { source: self, lines: OnceCell::new(), document: OnceCell::new(), last: Cell::default() }
+        Places {
+            source: self,
+            lines: OnceCell::new(),
+            document: OnceCell::new(),
+            manifests: OnceCell::new(),
+            last: Cell::default(),
+        }
     }
 
     pub(super) fn problems(&self, owner: Owner, problems: Vec<yaml::Problem>) -> Vec<Finding> {
@@ -90,8 +99,10 @@ impl Source {
 #[derive(Debug)]
 pub struct Places<'s> {
     source: &'s Source,
-    lines: OnceCell<Vec<&'s str>>,
+    /// Without passwords.
+    lines: OnceCell<Vec<Cow<'s, str>>>,
     document: OnceCell<Option<Node<'s>>>,
+    manifests: OnceCell<Vec<Node<'s>>>,
     /// A mark that was shown, and where in its line that is.
     last: Cell<(Mark, usize)>,
 }
@@ -115,8 +126,8 @@ impl<'s> Places<'s> {
 
     pub fn location(&self, mark: Mark) -> Location {
         let text = self.source.text.strip_prefix('\u{feff}').unwrap_or(&self.source.text);
-        let lines = self.lines.get_or_init(|| text.lines().collect());
-        let line = lines.get(mark.line.saturating_sub(1) as usize).copied().unwrap_or_default();
+        let lines = self.lines.get_or_init(|| text.lines().map(masked).collect());
+        let line = lines.get(mark.line.saturating_sub(1) as usize).map(|line| &**line).unwrap_or_default();
         let (left, right) = self.around(line, mark);
         let (left, right) = window(left, right.trim_end(), LONGEST_LINE);
         Location {
@@ -146,6 +157,14 @@ impl<'s> Places<'s> {
             self.last.set((mark, at));
         }
         line.split_at(at)
+    }
+
+    /// The place of a JSON pointer in the document of a file of manifests that begins in a line.
+    pub fn locate_in(&self, line: u32, pointer: &str) -> Location {
+        let read = || yaml::read(&self.source.text, Limits::MANIFESTS).unwrap_or_default();
+        let document = self.manifests.get_or_init(read).iter().find(|node| node.mark.line == line);
+        let mark = document.map_or(Mark { line, column: 1 }, |node| node.locate(pointer));
+        Location { pointer: Some(pointer.to_owned()), ..self.location(mark) }
     }
 
     pub fn locate(&self, pointer: &str) -> Location {

@@ -366,3 +366,40 @@ fn a_closed_pipe_changes_no_exit_code() {
     scratch.replace(POLICY, "  ttl: 48h", "  ttl: 48h\n  colour: blue");
     assert_eq!(calls.map(run), [ExitCode::Findings; 3]);
 }
+
+/// Passwords stand in nothing that is written, though the line is shown.
+#[test]
+fn passwords_are_not_shown() {
+    let scratch = Scratch::new("storefront");
+    scratch.replace(POLICY, "Preview of ${{ pr.title }}", "postgres://u:hunter2@db.acme.dev/shop");
+    // Whether the line is shown.
+    let calls: [(&[&str], bool); 7] = [
+        (&["check"], true),
+        (&["check", "--format", "json"], true),
+        (&["check", "--format", "sarif"], false),
+        (&["check", "--format", "github"], false),
+        (&["render"], true),
+        (&["explain", "services.web.env.BANNER"], true),
+        (&["explain", "/spec/services/0"], false),
+    ];
+    for (call, is_shown) in calls {
+        let run = scratch.run(call[0], &call[1..]);
+        let text = format!("{}{}", run.out, run.err);
+        assert!(!text.contains("hunter2"), "{call:?}: {text}");
+        assert!(!is_shown || text.contains("u:*******@db"), "{call:?}: {text}");
+    }
+}
+
+/// What is wrong in a manifest is shown where it stands.
+#[test]
+fn a_manifest_s_mistakes_have_their_lines() {
+    let scratch = Scratch::new("storefront");
+    scratch.replace(POLICY, "  routes:", "  manifests: [deploy/*.yaml]\n  routes:");
+    let text = "kind: ConfigMap\napiVersion: v1\nmetadata: {name: first}\n---\napiVersion: v1\nkind: Service\nmetadata:\n  name: second\n\
+                  annotations:\n    helm.sh/hook: x\nspec: {ports: [{port: 80}]}\n";
+    scratch.write("deploy/two.yaml", text.replace("annotations", "  annotations").replace("    helm", "      helm"));
+    let run = scratch.run("check", &[]);
+    let at = text.lines().position(|line| line.contains("helm.sh")).expect("a line") + 1;
+    assert!(run.out.contains(&format!("source/deploy/two.yaml:{at}:")), "{}", run.out);
+    assert!(run.out.contains(&format!("{at} |")) && run.out.contains("helm.sh/hook: x"), "{}", run.out);
+}

@@ -81,7 +81,7 @@ fn spec(args: &SpecArgs, colour: Colour, out: &mut dyn Write, err: &mut dyn Writ
     let parameters = load::parameters(&args.inputs)?;
     let mut rendered = loaded.renderer.render(&parameters, false);
     if rendered.has_errors() {
-        load::locate(&mut rendered.findings, &loaded.guardrails, &loaded.policy, Some(&parameters));
+        loaded.locate(&mut rendered.findings, Some(&parameters));
         findings_of(&rendered.findings, err)?;
         return Ok(ExitCode::Findings);
     }

@@ -21,11 +21,10 @@ use self::{
 use crate::{
     cli::{
         ExitCode,
-        load::locate,
         terminal::{self, Colour, Stream},
     },
     database::{failure::Refused, log::Log, spec::BaselineSpec, steps::Step},
-    finding::{self, Finding, Owner, nearest},
+    finding::{self, Finding, Owner, Subject, nearest},
     input::{Guardrails, Source, read_file, read_typed},
     yaml::Limits,
 };
@@ -105,7 +104,11 @@ fn report(
 ) -> Result<Option<ExitCode>> {
     let mut findings: Vec<Finding> = found.into_iter().collect();
     if !findings.is_empty() {
-        locate(&mut findings, guardrails, guardrails, None);
+        for finding in &mut findings {
+            if let Subject::Input(_, pointer) = &finding.subject {
+                finding.subject = Subject::Place(guardrails.locate(pointer));
+            }
+        }
         err.write_all(finding::text(&findings, &terminal::style(colour, Stream::Err)).as_bytes())?;
     }
     Ok(findings.iter().any(Finding::is_error).then_some(ExitCode::Findings))

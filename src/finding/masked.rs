@@ -1,0 +1,75 @@
+//! Passwords of addresses, wherever a line of a file or a value is shown.
+
+use std::borrow::Cow;
+
+/// What stands before a password that is written beside a host: `Server=db;Password=…`, `?password=…`.
+const KEYS: [&str; 2] = ["password=", "pwd="];
+
+/// Bytes within which a password ends: lines may be as long as a file.
+const LONGEST: usize = 512;
+
+/// The same text, with a `*` for each character of a password: in `scheme://user:PASSWORD@host`, and behind `password=`.
+pub fn masked(text: &str) -> Cow<'_, str> {
+    let mut spans = Vec::new();
+    for (at, _) in text.match_indices("://") {
+        let word = &text[at + 3..];
+        let word = &word[..word.floor_char_boundary(LONGEST)];
+        let word = &word[..word.find(|c: char| c.is_whitespace() || "\"'`<>".contains(c)).unwrap_or(word.len())];
+        // A password that nobody has encoded may hold anything, an `@` too.
+        let userinfo = &word[..word.rfind('@').unwrap_or(0)];
+        if let Some(colon) = userinfo.find(':') {
+            spans.push((at + 3 + colon + 1, at + 3 + userinfo.len()));
+        }
+    }
+    // ASCII only, so that places stay what they are.
+    let lower = text.to_ascii_lowercase();
+    for key in KEYS {
+        for (at, _) in lower.match_indices(key) {
+            let start = at + key.len();
+            let rest = &text[start..];
+            let rest = &rest[..rest.floor_char_boundary(LONGEST)];
+            let end = rest.find(|c: char| c.is_whitespace() || "\"'`&;,}".contains(c)).unwrap_or(rest.len());
+            spans.push((start, start + end));
+        }
+    }
+    if spans.is_empty() {
+        return Cow::Borrowed(text);
+    }
+    spans.sort_unstable();
+    let (mut spans, mut hidden) = (spans.into_iter().peekable(), 0);
+    let mut shown = String::with_capacity(text.len());
+    for (at, c) in text.char_indices() {
+        while let Some((_, end)) = spans.next_if(|(start, _)| *start <= at) {
+            hidden = hidden.max(end);
+        }
+        shown.push(if at < hidden { '*' } else { c });
+    }
+    Cow::Owned(shown)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::borrow::Cow;
+
+    use super::masked;
+
+    #[test]
+    fn passwords_are_stars() {
+        for (text, expected) in [
+            ("DB: \"postgres://u:hunter2@db/shop\" # x:y@z", "DB: \"postgres://u:*******@db/shop\" # x:y@z"),
+            ("mysql://root:p@ss:wörd@db:3306/a?b=c", "mysql://root:*********@db:3306/a?b=c"),
+            ("redis://:secret@r", "redis://:******@r"),
+            ("a://b:c@d e://f:g@h", "a://b:*@d e://f:*@h"),
+            ("Server=db;Password=a b;Pwd=x;", "Server=db;Password=* b;Pwd=*;"),
+            ("jdbc:postgresql://db/x?user=u&password=pw&ssl=on", "jdbc:postgresql://db/x?user=u&password=**&ssl=on"),
+        ] {
+            assert_eq!(masked(text), expected);
+            assert_eq!(masked(text).chars().count(), text.chars().count());
+        }
+        for text in
+            ["https://acme.dev/a:b", "https://user@acme.dev", "image: ghcr.io/acme/web@sha256:ab", "a: ://", "@"]
+        {
+            assert!(matches!(masked(text), Cow::Borrowed(same) if same == text), "{text}");
+        }
+    }
+}
