@@ -1,6 +1,9 @@
 //! From events to a tree, within limits.
 
-use std::{borrow::Cow, collections::HashMap};
+use std::{
+    borrow::Cow,
+    collections::{BTreeSet, HashMap},
+};
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Span, Tag};
 
@@ -93,6 +96,8 @@ struct Open<'a> {
     /// Its text, whether it may be a merge key, its place.
     key: Option<(Cow<'a, str>, bool, Mark)>,
     index: Index<'a>,
+    /// Which entries a merge key (`<<`) brought in.
+    merged: BTreeSet<usize>,
 }
 
 /// Where the keys of a large map are: looking through all of them for each one would take its size squared.
@@ -170,7 +175,7 @@ impl<'a> Builder<'a> {
         is_string_tag(tag, mark)?;
         self.nodes += 1;
         within(self.open.len() + 1, self.limits.depth, "levels of nesting", mark)?;
-        self.open.push(Open { mark, anchor, data, key: None, index: Index::default() });
+        self.open.push(Open { mark, anchor, data, key: None, index: Index::default(), merged: BTreeSet::new() });
         Ok(())
     }
 
@@ -223,11 +228,13 @@ impl<'a> Builder<'a> {
                     Data::Scalar { text, plain } => parent.key = Some((text, plain, mark)),
                     _ => return Err(Problem { kind: ProblemKind::Syntax, mark, message: "a key must be text".into() }),
                 },
-                Some((key, true, key_mark)) if key == "<<" => merge(entries, &mut parent.index, node, key_mark)?,
+                Some((key, true, key_mark)) if key == "<<" => {
+                    merge(entries, &mut parent.index, &mut parent.merged, node, key_mark)?;
+                }
                 Some((key, _, key_mark)) => match parent.index.position(entries, &key) {
                     None => entries.push(Entry { key, mark: key_mark, value: node }),
-                    // A merged-in entry has its own place, further up or equal to its alias'; the one written here wins.
-                    Some(first) if entries[first].mark == MERGED => {
+                    // The one written here wins.
+                    Some(first) if parent.merged.remove(&first) => {
                         entries[first] = Entry { key, mark: key_mark, value: node };
                     }
                     Some(first) => self.problems.push(Problem {
@@ -250,21 +257,25 @@ fn within(count: usize, limit: usize, what: &str, mark: Mark) -> Result<(), Prob
     Err(Problem { kind: ProblemKind::Limit, mark, message: format!("more than {limit} {what}") })
 }
 
-/// The place of an entry that a merge key (`<<`) brought in.
-const MERGED: Mark = Mark { line: 0, column: 0 };
-
-/// YAML 1.1's merge key: the entries of a map, or of several, that are not there yet.
-fn merge<'a>(entries: &mut Vec<Entry<'a>>, index: &mut Index<'a>, node: Node<'a>, mark: Mark) -> Result<(), Problem> {
+/// YAML 1.1's merge key: the entries of a map, or of several, that are not there yet. Each keeps its own place.
+fn merge<'a>(
+    entries: &mut Vec<Entry<'a>>,
+    index: &mut Index<'a>,
+    merged: &mut BTreeSet<usize>,
+    node: Node<'a>,
+    mark: Mark,
+) -> Result<(), Problem> {
     match node.data {
-        Data::Map(merged) => {
-            for entry in merged {
+        Data::Map(more) => {
+            for entry in more {
                 if index.position(entries, &entry.key).is_none() {
-                    entries.push(Entry { mark: MERGED, ..entry });
+                    merged.insert(entries.len());
+                    entries.push(entry);
                 }
             }
             Ok(())
         }
-        Data::List(items) => items.into_iter().try_for_each(|item| merge(entries, index, item, mark)),
+        Data::List(items) => items.into_iter().try_for_each(|item| merge(entries, index, merged, item, mark)),
         Data::Scalar { .. } => {
             Err(Problem { kind: ProblemKind::Syntax, mark, message: "`<<` takes a map or a list of maps".into() })
         }
@@ -295,6 +306,18 @@ fn is_string_tag(tag: Option<&Tag>, mark: Mark) -> Result<bool, Problem> {
 #[cfg(test)]
 mod tests {
     use super::{Limits, read};
+
+    #[test]
+    fn merged_entries_keep_their_places() {
+        let text = "a: &a\n  x: 1\n  y: 2\nb:\n  <<: *a\n  y: 3\n";
+        let documents = read(text, Limits::DOCUMENT).expect("YAML");
+        let line = |pointer: &str| documents[0].locate(pointer).line;
+        assert_eq!((line("/b/x"), line("/b/y")), (2, 6));
+        let text = format!("{text}  y: 4\n  x: 5\n  x: 6\n");
+        let twice = read(&text, Limits::DOCUMENT).expect_err("duplicates");
+        let messages: Vec<&str> = twice.problems.iter().map(|problem| problem.message.as_str()).collect();
+        assert_eq!(messages, ["duplicate key `y`, first in line 6", "duplicate key `x`, first in line 8"]);
+    }
 
     /// As Go's reader and libyaml have it.
     #[test]
