@@ -187,6 +187,7 @@ impl Renderer {
         let bounds = rules::Bounds {
             namespace: &environment.namespace,
             hosts: &hosts,
+            routes: &policy.routes,
             domain: &environment.domain,
             registries: &self.guardrails.spec.registries,
             head_sha: &environment.pr.head_sha,

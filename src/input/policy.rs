@@ -166,7 +166,7 @@ pub struct Directory {
 }
 
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Route {
     /// Part of the host, and how the policy refers to it: `${{ routes.NAME.url }}`.
     pub name: DnsLabel,
@@ -174,6 +174,8 @@ pub struct Route {
     pub service: DnsLabel,
     /// The Service's port; needed if it is not one of `services`.
     pub port: Option<Port>,
+    /// The Pods' port, where it is another than the Service's: the network policies open this one. Left out, `port`.
+    pub target_port: Option<Port>,
     /// Only this path and what is below it.
     pub path: Option<UrlPath>,
     /// Who may reach it: a name from the guardrails' `access`.

@@ -172,7 +172,10 @@ pub struct RouteFacts {
     pub url: String,
     pub path: String,
     pub service: String,
+    /// The Service's.
     pub port: u16,
+    /// The Pods', which network policies see.
+    pub target_port: u16,
     pub access: String,
     pub cidrs: Vec<String>,
     /// The address of an oauth2-proxy, or nothing.

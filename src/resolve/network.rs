@@ -134,8 +134,9 @@ impl Resolver<'_> {
         let mut peers: Vec<IngressPeer> = Vec::with_capacity(routes.len());
         for route in routes {
             let service = services.iter().find(|service| service.name == route.service);
-            // A Pod of `services` listens on its own port, whatever port its Service or route has.
-            let port = service.and_then(|service| service.port).unwrap_or(route.port);
+            // A policy sees what arrives at the Pod, after the Service's translation. Source: Kubernetes' documentation,
+            // "Network Policies": `ports` are those of the selected Pods.
+            let port = route.target_port;
             let name = format!("allow-ingress-{}", route.service);
             match peers.iter_mut().find(|peer| peer.name == name) {
                 Some(peer) if peer.ports.contains(&port) => {}

@@ -98,8 +98,8 @@ impl<'a> Resolver<'a> {
         facts: &IngressFacts,
     ) -> Option<RouteFacts> {
         // Both are looked at, whatever is wrong with the first.
-        let (access, port) = (self.access(route, pointer, ingress), self.port(route, pointer));
-        let (access, port) = (access?, port?);
+        let (access, ports) = (self.access(route, pointer, ingress), self.ports(route, pointer));
+        let (access, (port, target_port)) = (access?, ports?);
         let is_http_route = ingress.kind == RouteKind::HttpRoute;
         let traefik = ingress.implementation == Implementation::Traefik;
         let envoy = ingress.implementation == Implementation::Envoy;
@@ -128,24 +128,30 @@ impl<'a> Resolver<'a> {
             host,
             path,
             port,
+            target_port,
             cidrs,
             middlewares,
         })
     }
 
-    /// The port that a route leads to: its own, or its service's.
-    fn port(&mut self, route: &Route, pointer: &str) -> Option<u16> {
+    /// The ports that a route leads to: the Service's, and the Pods' behind it. A service of the policy has one for both; of
+    /// any other, the route says them, and [`rules::route_port`] holds it to the manifest.
+    fn ports(&mut self, route: &Route, pointer: &str) -> Option<(u16, u16)> {
         let service = self.policy.services.iter().find(|service| service.name == route.service);
-        if let (Some(asked), Some(Service { port: Some(port), name, .. })) = (&route.port, service)
-            && asked != port
-        {
-            let message = format!("the service `{name}` listens on port {}, not on {}", port.get(), asked.get());
-            self.policy_finding(&rules::reference::UNKNOWN_REFERENCE, format!("{pointer}/port"), message);
-            return None;
+        if let Some(Service { port: Some(port), name, .. }) = service {
+            let mut fits = true;
+            for (field, asked) in [("port", route.port), ("targetPort", route.target_port)] {
+                if let Some(asked) = asked.filter(|asked| asked != port) {
+                    let message = format!("the service `{name}` listens on port {port}, not on {asked}");
+                    self.policy_finding(&rules::reference::UNKNOWN_REFERENCE, format!("{pointer}/{field}"), message);
+                    fits = false;
+                }
+            }
+            return fits.then_some((port.get(), port.get()));
         }
         let pointer = format!("{pointer}/service");
         match (&route.port, service) {
-            (Some(port), None) | (_, Some(Service { port: Some(port), .. })) => return Some(port.get()),
+            (Some(port), None) => return Some((port.get(), route.target_port.unwrap_or(*port).get())),
             (_, Some(service)) => {
                 let message = format!("the service `{}` has no `port`, so nothing can be routed to it", service.name);
                 self.policy_finding(&rules::reference::UNKNOWN_REFERENCE, pointer, message);

@@ -133,6 +133,7 @@ pub(crate) mod test {
         check(&Bounds {
             namespace: "shop-pr-7",
             hosts: &hosts,
+            routes: &[],
             domain: "preview.acme.dev",
             registries: &registries,
             head_sha: SHA,

@@ -38,6 +38,7 @@ pub mod provided;
 mod qualified;
 pub mod reference;
 pub mod resource_quota;
+pub mod route_port;
 pub mod secret_prefix;
 pub mod secret_store;
 pub mod shared_database;
@@ -47,7 +48,7 @@ pub mod ttl;
 
 use crate::{
     finding::{Finding, Owner, Rule},
-    input::scalar::ImagePrefix,
+    input::{policy::Route, scalar::ImagePrefix},
     objects::Object,
 };
 
@@ -58,6 +59,8 @@ pub struct Bounds<'a> {
     pub namespace: &'a str,
     /// Hosts of this preview: what its routes answer to.
     pub hosts: &'a [String],
+    /// The policy's.
+    pub routes: &'a [Route],
     /// Previews' hosts are one label below it.
     pub domain: &'a str,
     pub registries: &'a [ImagePrefix],
@@ -114,6 +117,7 @@ pub static ALL: &[&Rule] = &[
     &pod_security::POD_SECURITY,
     &policy_name::POLICY_NAME_RESERVED,
     &resource_quota::RESOURCE_QUOTA,
+    &route_port::ROUTE_PORT,
     &secret_prefix::SECRET_OUTSIDE_PREFIX,
     &secret_store::SECRET_STORE_UNCLEAR,
     &shared_database::SHARED_DATABASE,
@@ -154,6 +158,7 @@ fn each_manifest(objects: &[Object], bounds: &Bounds<'_>, findings: &mut Vec<Fin
         manifest_annotation::check(object, bounds, findings);
         manifest_secret::check(object, bounds, findings);
         manifest_service::check(object, bounds, findings);
+        route_port::check(object, bounds, findings);
         image_registry::check(object, bounds, findings);
         image_tag::check(object, bounds, findings);
         pod_placement::check(object, bounds, findings);

@@ -100,8 +100,12 @@ fn places_and_fields_know_who_set_them() {
             ("services.worker.replicas", &["granted    1"], "team"),
             ("databases.main.migrate", &["(/spec/databases/0/migrate/image)", "npx prisma migrate deploy"], "baseline"),
             ("routes.web.url", &["granted    https://"], "access"),
+            ("routes.web.targetPort", &["granted    8080", "(/spec/services/0/port)"], "routes/0"),
+            ("ingress.section", &["granted    https", "(/spec/ingress/section)"], "dayfly\n"),
         ],
     );
+    check("manifests", &[("routes.web.targetPort", &["granted    8080", "team, ", "(/spec/routes/0/targetPort)"], "")]);
+    check("route-host-and-path", &[("routes.api.targetPort", &["granted    3000", "(/spec/routes/1/port)"], "")]);
     check(
         "storefront-single",
         &[("team", &["(/spec/team)"], ""), ("NetworkPolicy/allow-dns", &["network.dns.pods"], "")],

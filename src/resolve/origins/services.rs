@@ -88,6 +88,11 @@ impl Resolver<'_> {
                         Some(at) => (policy(&["services", &at.to_string(), "port"]), "the service's"),
                         None => (of("port"), "where requests go"),
                     },
+                    "targetPort" => match service {
+                        _ if route.target_port.is_some() => (of("targetPort"), "where the Pods listen"),
+                        Some(at) => (policy(&["services", &at.to_string(), "port"]), "where its Pods listen"),
+                        None => (of("port"), "the Pods' port, if the policy does not say another"),
+                    },
                     "cidrs" | "oauth2Proxy" => {
                         (guardrails(&["access", &route.access, key]), "what that access comes to")
                     }
