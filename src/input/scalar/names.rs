@@ -122,10 +122,11 @@ text_scalar!(
 );
 
 text_scalar!(
-    /// The path of a web address, as Gateway API and Ingress both take it.
+    /// The path of a web address, as Gateway API and Ingress both take it, written in the one way that names it: to both,
+    /// `/api/` is the prefix `/api`.
     UrlPath,
     "url-path",
-    "a path such as `/api`: at most 1024 characters of a web address, no `//`, `.`, `..` or `%2F` in it",
+    "a path such as `/api`: at most 1024 characters of a web address, no `/` at its end, no `//`, `.`, `..` or `%2F` in it",
     is_url_path
 );
 text_scalar!(
@@ -183,6 +184,7 @@ fn is_url_path(text: &str) -> bool {
             _ => b.is_ascii_alphanumeric() || b"-/._~!$&'()*+,;=:@".contains(b),
         })
         && !text.contains("//")
+        && (text == "/" || !text.ends_with('/'))
         && text.split('/').all(|segment| segment != "." && segment != "..")
 }
 
@@ -228,13 +230,17 @@ mod tests {
     #[test]
     fn paths_of_addresses() {
         let long = |length: usize| format!("/{}", "a".repeat(length - 1));
-        for text in ["/", "/api", "/api/", "/.well-known/x", "/a.b/..c", "/a%20b", "/~me/(x);v=1,2", &long(1024)] {
+        for text in ["/", "/api", "/.well-known/x", "/a.b/..c", "/a%20b", "/~me/(x);v=1,2", &long(1024)] {
             assert!(UrlPath::parse(text).is_ok(), "{text}");
         }
         for text in [
             "",
             "api",
             "//",
+            "/api/",
+            "/api//",
+            "//api",
+            "/a/b/",
             "/a//b",
             "/.",
             "/..",
