@@ -77,10 +77,12 @@ impl<'a> Resolver<'a> {
             Tls::Wildcard => None,
             Tls::ClusterIssuer(name) => Some(name.to_string()),
         };
+        // Of an entry point, the name that Traefik's chart has.
+        let section = if ingress.kind == RouteKind::HttpRoute { "https" } else { "websecure" };
         IngressFacts {
             gateway_namespace: gateway_namespace.to_owned(),
             gateway: gateway.to_owned(),
-            section: ingress.section.to_string(),
+            section: ingress.section.as_deref().unwrap_or(section).to_owned(),
             class: ingress.class.as_ref().map(ToString::to_string),
             noindex_headers: ingress.kind == RouteKind::Ingress && ingress.implementation == Implementation::Nginx,
             cluster_issuer,
@@ -115,7 +117,7 @@ impl<'a> Resolver<'a> {
             parents: vec![parent(route, namespace, facts)],
             own_certificate: is_http_route && ingress.tls != Tls::Wildcard,
             certificate: (ingress.tls != Tls::Wildcard).then(|| format!("{}-tls", route.name)),
-            annotations: annotations(namespace, ingress, access, &middlewares),
+            annotations: annotations(namespace, ingress, access, &middlewares, &facts.section),
             traefik_cidrs: traefik && !cidrs.is_empty(),
             traefik_sso: traefik && !sso.is_empty(),
             envoy_cidrs: envoy && !cidrs.is_empty(),
@@ -241,7 +243,13 @@ fn parent(route: &Route, namespace: &str, facts: &IngressFacts) -> Parent {
 }
 
 /// An Ingress says by annotations what the standard has no word for.
-fn annotations(namespace: &str, ingress: &Ingress, access: &Access, middlewares: &[String]) -> Value {
+fn annotations(
+    namespace: &str,
+    ingress: &Ingress,
+    access: &Access,
+    middlewares: &[String],
+    entry_point: &str,
+) -> Value {
     let mut map = Map::default();
     map.push("argocd.argoproj.io/sync-wave", Value::from(WAVES.workload));
     if ingress.kind == RouteKind::Ingress {
@@ -250,9 +258,17 @@ fn annotations(namespace: &str, ingress: &Ingress, access: &Access, middlewares:
                 let all = middlewares.iter().map(String::as_str).chain([NOINDEX]);
                 let names: Vec<String> = all.map(|name| format!("{namespace}-{name}@kubernetescrd")).collect();
                 map.push("traefik.ingress.kubernetes.io/router.middlewares", Value::string(names.join(",")));
+                // Without these, a router is on every default entry point and answers plain HTTP: `spec.tls` only names
+                // certificates. Source: Traefik's documentation, "Traefik & Kubernetes with Ingress", TLS.
+                map.push("traefik.ingress.kubernetes.io/router.entrypoints", Value::string(entry_point));
+                map.push("traefik.ingress.kubernetes.io/router.tls", Value::from("true"));
             }
             Implementation::Nginx => {
-                // The ConfigMap `preview-headers` says `noindex`; the controller must allow that header.
+                // The default of `ssl-redirect` is the controller's to change, and it asks for a certificate first. Source:
+                // ingress-nginx, `redirect_to_https` in `rootfs/etc/nginx/lua/lua_ingress.lua`.
+                map.push("nginx.ingress.kubernetes.io/force-ssl-redirect", Value::from("true"));
+                // The ConfigMap `preview-headers` says `noindex`; the controller must allow that header. Source: ingress-nginx,
+                // `internal/ingress/annotations/customheaders/main.go`.
                 map.push(
                     "nginx.ingress.kubernetes.io/custom-headers",
                     Value::string(format!("{namespace}/preview-headers")),

@@ -112,6 +112,24 @@ fn places_and_fields_know_who_set_them() {
     );
 }
 
+/// Traefik calls it an entry point.
+#[test]
+fn a_section_is_where_an_ingress_answers() {
+    let scratch = Scratch::new("storefront");
+    scratch.replace(GUARDRAILS, "kind: HTTPRoute", "kind: Ingress\n    class: traefik");
+    let entry_point = "Ingress/web/metadata/annotations/traefik.ingress.kubernetes.io~1router.entrypoints";
+    for (from, to, value, set_by) in [
+        ("section: https", "section: secure", "\"secure\"", "(/spec/ingress/section)"),
+        ("    section: secure\n", "", "\"websecure\"", "set by     dayfly\n"),
+    ] {
+        scratch.replace(GUARDRAILS, from, to);
+        let run = scratch.run("explain", &[entry_point]);
+        assert!(run.out.contains(&format!("value      {value}\n")), "{}{}", run.out, run.err);
+        let run = scratch.run("explain", &["ingress.section"]);
+        assert!(run.out.contains(set_by), "{}{}", run.out, run.err);
+    }
+}
+
 /// What was refused is not granted, and an object that is not rendered is not merely unknown.
 /// Whatever the two files say, as they say it: what became of it.
 #[test]

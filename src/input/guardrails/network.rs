@@ -18,9 +18,9 @@ pub struct Ingress {
     pub kind: RouteKind,
     /// The Gateway, as `NAMESPACE/NAME`; needed if `kind` is `HTTPRoute`.
     pub gateway: Option<String>,
-    /// The name of the Gateway's listener with TLS, so that no route answers on one without. Left out, `https`.
-    #[serde(default = "default_section")]
-    pub section: DnsLabel,
+    /// The name of the Gateway's listener with TLS, or of Traefik's entry point if `kind` is `Ingress`, so that no route
+    /// answers on one without. Left out, `https`, and `websecure` for Traefik's entry point.
+    pub section: Option<DnsLabel>,
     /// The `IngressClass`; needed if `kind` is `Ingress`.
     pub class: Option<DnsName>,
     /// Which controller reads the routes: its extensions carry `access` and `noindex`.
@@ -43,14 +43,17 @@ pub enum RouteKind {
 
 #[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, PartialEq, Eq, Serialize)]
 pub enum Implementation {
-    /// Middlewares of `traefik.io/v1alpha1`.
+    /// Middlewares of `traefik.io/v1alpha1`. With `Ingress`, the provider `kubernetesIngress` needs `strictPrefixMatching: true`
+    /// (Traefik 3.5 or newer): without it a route's `path: /api` also takes `/apis`.
     #[default]
     Traefik,
     /// A `SecurityPolicy` of `gateway.envoyproxy.io/v1alpha1`. Only with `HTTPRoute`.
     Envoy,
-    /// Annotations of `nginx.ingress.kubernetes.io`. Only with `Ingress`.
+    /// Annotations of `nginx.ingress.kubernetes.io`. Only with `Ingress`. The controller's ConfigMap needs
+    /// `global-allowed-response-headers: X-Robots-Tag`: without it, every request is answered with 503.
     Nginx,
-    /// Only what the standard says: no `access` but `public`.
+    /// Only what the standard says: no `access` but `public`. Whether an Ingress answers plain HTTP too is for the controller's
+    /// own settings.
     Standard,
 }
 
@@ -162,7 +165,6 @@ pub struct Telemetry {
 
 defaults! {
     default_dns_namespace: DnsLabel = "kube-system";
-    default_section: DnsLabel = "https";
     kube_dns: LabelValue = "kube-dns";
 }
 

@@ -58,6 +58,9 @@ impl Resolver<'_> {
         self.below("ingress", facts, |key| {
             let of = match key {
                 "gateway" | "gatewayNamespace" => "gateway",
+                "section" if self.guardrails.ingress.as_ref().is_none_or(|ingress| ingress.section.is_none()) => {
+                    return Some((Origin::BuiltIn, "the usual name, if the guardrails do not say"));
+                }
                 "section" => "section",
                 "class" => "class",
                 "clusterIssuer" => "tls",
