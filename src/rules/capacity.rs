@@ -20,7 +20,10 @@ pub static OVER_QUOTA: Rule = Rule {
     explanation: "Otherwise the last Pods would wait for ever for a place that cannot come. Choose a larger profile or fewer replicas.\n\n\
                   Counted are all replicas of `services`, the databases' servers that run in the preview, and the databases' Jobs \
                   there, which run beside the workload after a push: one Pod for `migrate` and `seed`, and with a server of the \
-                  preview's own dayfly's. What comes from `manifests` or from a child Application is not counted.",
+                  preview's own dayfly's. `cpu`, `memory` and `ephemeral-storage` are what their `requests.…` are, `count/pods` what `pods` \
+                  is. Of other objects, `services` (and `count/services`) and `count/deployments.apps` are counted, as far as \
+                  `services` and the databases' servers bring them; of none else, and nothing of what comes from `manifests` or \
+                  from a child Application.",
 };
 
 /// Single requests that a container may not have: the rule, the resource, the message.
@@ -60,8 +63,15 @@ pub(crate) struct Pods<'a> {
     pub limits: &'a Ordered<Quantity>,
 }
 
+/// Objects that a quota may count.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Counts {
+    pub services: usize,
+    pub deployments: usize,
+}
+
 /// Sums beyond the quota, which are `who`'s.
-pub(crate) fn too_much(name: &str, profile: &Profile, who: &str, pods: &[Pods<'_>]) -> Vec<String> {
+pub(crate) fn too_much(name: &str, profile: &Profile, who: &str, pods: &[Pods<'_>], counts: Counts) -> Vec<String> {
     let mut found = Vec::new();
     let sum = |own: for<'p> fn(&'p Pods<'p>) -> &'p Ordered<Quantity>, default: &Ordered<Quantity>, resource: &str| {
         total(pods.iter().map(|pods| {
@@ -69,19 +79,72 @@ pub(crate) fn too_much(name: &str, profile: &Profile, who: &str, pods: &[Pods<'_
             each.saturating_mul(pods.count as i128)
         }))
     };
+    let requested = |resource: &str| sum(|pods| pods.requests, &profile.container.request, resource);
+    let whole = |count: usize| count as i128 * 1_000_000_000;
     for (counted, quota) in profile.quota.iter() {
-        let asked: i128 = match counted.split_once('.') {
-            Some(("requests", resource)) => sum(|pods| pods.requests, &profile.container.request, resource),
-            Some(("limits", resource)) => sum(|pods| pods.limits, &profile.container.default, resource),
-            None if counted == "pods" => pods.iter().map(|pods| pods.count as i128).sum::<i128>() * 1_000_000_000,
+        // Source: Kubernetes' documentation, "Resource Quotas": `cpu` is the same as `requests.cpu`, `count/pods` and
+        // `count/services` count what `pods` and `services` do.
+        let asked: i128 = match (counted, counted.split_once('.')) {
+            ("cpu" | "memory" | "ephemeral-storage", _) => requested(counted),
+            ("pods" | "count/pods", _) => whole(pods.iter().map(|pods| pods.count).sum()),
+            ("services" | "count/services", _) => whole(counts.services),
+            ("count/deployments.apps", _) => whole(counts.deployments),
+            (_, Some(("requests", resource))) => requested(resource),
+            (_, Some(("limits", resource))) => sum(|pods| pods.limits, &profile.container.default, resource),
             _ => 0,
         };
-        if asked > quota.nano {
-            let percent = asked.saturating_mul(100) / quota.nano.max(1);
-            let message =
-                format!("the {who} ask for {percent} % of the profile `{name}`'s quota of {quota} for `{counted}`");
-            found.push(message);
+        if asked <= quota.nano {
+            continue;
         }
+        // Of nothing, no percentage can be told.
+        let much = match asked.saturating_mul(100).checked_div(quota.nano) {
+            Some(percent) => format!("{percent} % of"),
+            None => "more than".to_owned(),
+        };
+        found.push(format!("the {who} ask for {much} the profile `{name}`'s quota of {quota} for `{counted}`"));
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{Counts, Pods, too_much};
+    use crate::input::{Ordered, guardrails::Profile};
+
+    /// Two Pods of the profile's defaults, two Services and one Deployment.
+    #[test]
+    fn a_quota_has_several_names_for_the_same() {
+        let cases = [
+            ("pods", "2", "1", "200 % of"),
+            ("count/pods", "2", "1", "200 % of"),
+            ("cpu", "200m", "199m", "100 % of"),
+            ("requests.cpu", "200m", "199m", "100 % of"),
+            ("memory", "256Mi", "255Mi", "100 % of"),
+            ("ephemeral-storage", "2Gi", "1Gi", "200 % of"),
+            ("requests.ephemeral-storage", "2Gi", "1Gi", "200 % of"),
+            ("limits.cpu", "1", "500m", "200 % of"),
+            ("services", "2", "0", "more than"),
+            ("count/services", "2", "1", "200 % of"),
+            ("count/deployments.apps", "1", "0", "more than"),
+            ("count/secrets", "0", "0", ""),
+        ];
+        for (counted, enough, little, expected) in cases {
+            let found = |amount: &str| {
+                let profile = json!({"quota": {counted: amount}, "container": {
+                    "default": {"cpu": "500m", "memory": "512Mi", "ephemeral-storage": "1Gi"},
+                    "request": {"cpu": "100m", "memory": "128Mi", "ephemeral-storage": "1Gi"},
+                }});
+                let profile: Profile = serde_json::from_value(profile).expect("a profile");
+                let defaults = Ordered::default();
+                let pods = [Pods { count: 2, requests: &defaults, limits: &defaults }];
+                too_much("small", &profile, "services", &pods, Counts { services: 2, deployments: 1 })
+            };
+            assert_eq!(found(enough), [""; 0], "{counted}");
+            let message =
+                format!("the services ask for {expected} the profile `small`'s quota of {little} for `{counted}`");
+            assert_eq!(found(little), if expected.is_empty() { vec![] } else { vec![message] }, "{counted}");
+        }
+    }
 }

@@ -10,7 +10,7 @@ use crate::{
     resolve::{Resolver, environment::DatabaseFacts},
     rules::{
         self,
-        capacity::{OVER_QUOTA, Pods},
+        capacity::{Counts, OVER_QUOTA, Pods},
     },
     value::{Map, Value},
 };
@@ -65,7 +65,17 @@ impl Resolver<'_> {
             (false, _) => ("services and databases", "/spec/services"),
             (true, _) => ("databases", "/spec/databases"),
         };
-        for message in rules::capacity::too_much(name, profile, who, &pods) {
+        // Beside a database's server stand one Service, or CloudNativePG's three: `-rw`, `-ro` and `-r`.
+        let of_servers = databases.iter().map(|database| match (database.embedded, database.is_own()) {
+            (true, _) => 1,
+            (false, is_own) => 3 * usize::from(is_own),
+        });
+        let counts = Counts {
+            services: policy.services.iter().filter(|service| service.port.is_some()).count()
+                + of_servers.sum::<usize>(),
+            deployments: policy.services.len(),
+        };
+        for message in rules::capacity::too_much(name, profile, who, &pods, counts) {
             self.policy_finding(&OVER_QUOTA, place, message);
         }
     }
