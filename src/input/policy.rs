@@ -6,8 +6,8 @@ use serde::Deserialize;
 use super::{
     Filled, Ordered,
     scalar::{
-        AbsolutePath, DnsLabel, Duration, EnvName, InterpolatedPath, LabelValue, Port, Quantity, RelativePath,
-        SecretKey, Url, UrlPath, UserId,
+        AbsolutePath, DnsLabel, Duration, EnvName, FlagName, InterpolatedPath, LabelValue, Port, Quantity,
+        RelativePath, SecretKey, Url, UrlPath, UserId,
     },
 };
 use crate::expression::Interpolated;
@@ -49,7 +49,7 @@ pub struct PolicySpec {
     pub labels: Offers,
     /// Feature flags for the workload: `new-cart` becomes the variable `FLAG_NEW_CART` in the ConfigMap `preview`.
     #[serde(default)]
-    pub flags: Ordered<Interpolated>,
+    pub flags: Ordered<Interpolated, FlagName>,
     /// Workloads, the short way: a Deployment each, and a Service if there is a port.
     #[serde(default)]
     pub services: Vec<Service>,

@@ -15,7 +15,7 @@ pub use secrets::{AwsStore, GcpStore, Secrets, StoreProvider, VaultStore};
 
 use super::{
     Ordered,
-    scalar::{DnsLabel, DnsName, Duration, ImagePrefix, LabelValue, Port, Quantity, RelativePath, Url},
+    scalar::{DnsLabel, Domain, Duration, ImagePrefix, LabelValue, Port, Quantity, RelativePath, Url},
 };
 use crate::{database::attestation::AttestationKey, expression::Interpolated};
 
@@ -63,7 +63,7 @@ pub struct GuardrailsSpec {
     #[serde(default = "default_namespace")]
     pub namespace: Interpolated,
     /// The domain of all previews: a host is one DNS label below it.
-    pub domain: DnsName,
+    pub domain: Domain,
     /// How long a preview lives after the pull request's last activity.
     pub ttl: Ttl,
     /// What a label of a pull request may ask for, whatever the policy says.

@@ -15,8 +15,8 @@ pub use cidr::Cidr;
 pub use duration::Duration;
 pub use interpolated_path::InterpolatedPath;
 pub use names::{
-    AbsolutePath, DnsLabel, DnsName, EnvName, ImageDigest, ImagePrefix, LabelValue, RelativePath, SecretKey, Url,
-    UrlPath, is_digest, is_dns_label, is_dns_name, is_label_value,
+    AbsolutePath, DnsLabel, DnsName, Domain, EnvName, FlagName, ImageDigest, ImagePrefix, LabelValue, RelativePath,
+    SecretKey, Url, UrlPath, is_digest, is_dns_label, is_dns_name, is_label_value,
 };
 pub use percent::Percent;
 pub use quantity::Quantity;
@@ -79,7 +79,9 @@ scalar_traits!(
     Quantity,
     DnsLabel,
     DnsName,
+    Domain,
     EnvName,
+    FlagName,
     ImageDigest,
     ImagePrefix,
     InterpolatedPath,
@@ -130,7 +132,9 @@ pub(crate) fn refusal(format: &str, text: &str) -> Option<(String, &'static str)
         Quantity::FORMAT => of::<Quantity>(text),
         DnsLabel::FORMAT => of::<DnsLabel>(text),
         DnsName::FORMAT => of::<DnsName>(text),
+        Domain::FORMAT => of::<Domain>(text),
         EnvName::FORMAT => of::<EnvName>(text),
+        FlagName::FORMAT => of::<FlagName>(text),
         ImageDigest::FORMAT => of::<ImageDigest>(text),
         ImagePrefix::FORMAT => of::<ImagePrefix>(text),
         LabelValue::FORMAT => of::<LabelValue>(text),

@@ -3,6 +3,12 @@
 
 use super::Scalar;
 
+/// Characters of a DNS name (RFC 1123), and of a key of a ConfigMap or a Secret. Source: Kubernetes, `IsDNS1123Subdomain` and
+/// `IsConfigMapKey` in `apimachinery/pkg/util/validation/validation.go`.
+const MOST_OF_NAME: usize = 253;
+/// With a label of 63 and a dot in front, it is a name.
+const MOST_OF_DOMAIN: usize = MOST_OF_NAME - (63 + 1);
+
 /// A string newtype whose whole knowledge is a predicate.
 macro_rules! text_scalar {
     ($(#[$doc:meta])* $name:ident, $format:literal, $expected:literal, $test:expr) => {
@@ -57,14 +63,29 @@ text_scalar!(
     is_dns_name
 );
 text_scalar!(
-    /// The name of an environment variable, as every shell takes it.
+    /// What hosts are made below.
+    Domain,
+    "domain",
+    "a DNS name such as `preview.example.com`, at most 189 characters",
+    |text| is_dns_name(text) && text.len() <= MOST_OF_DOMAIN
+);
+text_scalar!(
+    /// The name of an environment variable, as every shell takes it, and a Secret as a key.
     EnvName,
     "environment-variable",
-    "letters, digits and `_`, not beginning with a digit",
+    "letters, digits and `_`, not beginning with a digit, at most 253",
     |text| {
-        text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        text.len() <= MOST_OF_NAME
+            && text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
             && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
     }
+);
+text_scalar!(
+    /// The name of a flag: of each character one is in the key `FLAG_…` of a ConfigMap.
+    FlagName,
+    "flag",
+    "1 to 248 characters",
+    |text| (1..=MOST_OF_NAME - "FLAG_".len()).contains(&text.chars().count())
 );
 text_scalar!(
     /// Where images may come from: a registry, or a path in one that ends with `/`.
@@ -159,7 +180,7 @@ pub fn is_dns_label(text: &str) -> bool {
 
 /// RFC 1123 subdomain: labels and dots, at most 253.
 pub fn is_dns_name(text: &str) -> bool {
-    text.len() <= 253 && text.split('.').all(is_dns_label)
+    text.len() <= MOST_OF_NAME && text.split('.').all(is_dns_label)
 }
 
 /// A label's value, as Kubernetes has it, but not empty.
@@ -204,7 +225,10 @@ fn is_relative_path(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{AbsolutePath, DnsLabel, Scalar, SecretKey, Url, UrlPath, is_dns_label, is_dns_name, is_label_value};
+    use super::{
+        AbsolutePath, DnsLabel, Domain, EnvName, FlagName, Scalar, SecretKey, Url, UrlPath, is_dns_label, is_dns_name,
+        is_label_value,
+    };
 
     #[test]
     fn names() {
@@ -215,6 +239,19 @@ mod tests {
         }
         assert!(is_dns_name("a.b-c.d") && !is_dns_name("a..b") && !is_dns_name(".a"));
         assert!(is_label_value("A_b.c-1") && !is_label_value("a ") && !is_label_value("") && !is_label_value("-a"));
+    }
+
+    #[test]
+    fn what_is_made_of_a_name_has_room() {
+        let label = "a".repeat(63);
+        let domain = format!("{label}.{label}.{}", "a".repeat(61));
+        assert_eq!(domain.len(), 189);
+        assert!(Domain::parse(&domain).is_ok() && is_dns_name(&format!("{label}.{domain}")));
+        assert!(is_dns_name(&format!("{domain}a")) && Domain::parse(&format!("{domain}a")).is_err());
+        assert!(Domain::parse("dev").is_ok() && Domain::parse("a..b").is_err());
+        assert!(EnvName::parse(&"a".repeat(253)).is_ok() && EnvName::parse(&"a".repeat(254)).is_err());
+        assert!(FlagName::parse(&"ä".repeat(248)).is_ok() && FlagName::parse(&"a".repeat(249)).is_err());
+        assert!(FlagName::parse("new cart").is_ok() && FlagName::parse("").is_err());
     }
 
     #[test]

@@ -11,8 +11,8 @@ use crate::{
     expression::Interpolated,
     finding::{Rule, Severity},
     input::scalar::{
-        AbsolutePath, Cidr, DnsLabel, DnsName, Duration, EnvName, ImageDigest, ImagePrefix, InterpolatedPath,
-        LabelValue, Percent, Quantity, RelativePath, Scalar, SecretKey, Url, UrlPath,
+        AbsolutePath, Cidr, DnsLabel, DnsName, Domain, Duration, EnvName, FlagName, ImageDigest, ImagePrefix,
+        InterpolatedPath, LabelValue, Percent, Quantity, RelativePath, Scalar, SecretKey, Url, UrlPath,
     },
     rules,
     tests::support::root,
@@ -328,7 +328,9 @@ fn format(format: &str) -> Option<(&'static str, &'static str)> {
         .or_else(|| of::<Quantity>(format, "quantity"))
         .or_else(|| of::<DnsLabel>(format, "DNS label"))
         .or_else(|| of::<DnsName>(format, "DNS name"))
+        .or_else(|| of::<Domain>(format, "domain"))
         .or_else(|| of::<EnvName>(format, "environment variable"))
+        .or_else(|| of::<FlagName>(format, "flag"))
         .or_else(|| of::<ImagePrefix>(format, "image prefix"))
         .or_else(|| of::<LabelValue>(format, "label value"))
         .or_else(|| of::<RelativePath>(format, "relative path"))

@@ -35,6 +35,13 @@ const DUMPED: &str = "      provider: embedded\n      image: ghcr.io/acme/baseli
 const MANIFEST: Edit = (POLICY, APPLICATION, "  manifests: [extra.yaml]\n");
 const WEB_IMAGE: &str = "ghcr.io/acme/storefront:${{ pr.headSha }}";
 
+/// Sixty-two characters: four of these and `FLAG_` are a key of a ConfigMap, three of them, two dots and one more a domain.
+macro_rules! a62 {
+    () => {
+        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+    };
+}
+
 /// A Deployment that breaks no rule.
 macro_rules! deployment {
     ($pod:literal) => {
@@ -231,6 +238,12 @@ pub(super) const TABLE: &[Row] = &[
     Row { code: "invalid-value", owner: "team", place: "source/preview.yaml:33:54",
         bad: &[(POLICY, FREE_HOST, "{name: web, service: web, access: staff, path: /admin/}")],
         good: &[(POLICY, FREE_HOST, "{name: web, service: web, access: staff, path: /}")] },
+    Row { code: "invalid-value", owner: "team", place: "source/preview.yaml:13:5",
+        bad: &[(POLICY, "price-engine: v2", concat!(a62!(), a62!(), a62!(), a62!(), "a: v2"))],
+        good: &[(POLICY, "price-engine: v2", concat!(a62!(), a62!(), a62!(), a62!(), ": v2"))] },
+    Row { code: "invalid-value", owner: "platform", place: "guardrails.yaml:9:11",
+        bad: &[(GUARDRAILS, "preview.acme.dev", concat!(a62!(), "a.", a62!(), ".", a62!(), "a"))],
+        good: &[(GUARDRAILS, "preview.acme.dev", concat!(a62!(), ".", a62!(), ".", a62!(), "a"))] },
     Row { code: "invalid-value", owner: "team", place: "source/preview.yaml:25:18",
         bad: &[(POLICY, "command: [node, dist/worker.js]", "writable: [/]")],
         good: &[(POLICY, "command: [node, dist/worker.js]", "writable: [/data]")] },
