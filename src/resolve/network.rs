@@ -5,7 +5,7 @@ use crate::{
     input::{
         Ordered,
         guardrails::{Destination, Fqdn},
-        scalar::{DnsLabel, LabelValue},
+        scalar::{DnsLabel, LabelKey, LabelValue},
     },
     rules,
     value::{Map, Value},
@@ -174,11 +174,11 @@ pub(super) fn public_internet() -> Block {
     Block { cidr: "0.0.0.0/0".into(), except: NOT_PUBLIC.to_vec() }
 }
 
-pub(super) fn pods(namespace: &DnsLabel, pod_labels: &Ordered<LabelValue>) -> PodPeer {
+pub(super) fn pods(namespace: &DnsLabel, pod_labels: &Ordered<LabelValue, LabelKey>) -> PodPeer {
     PodPeer { namespace: namespace.to_string(), labels: labels(pod_labels) }
 }
 
-fn labels(labels: &Ordered<LabelValue>) -> Value {
+fn labels(labels: &Ordered<LabelValue, LabelKey>) -> Value {
     Value::Map(labels.iter().map(|(key, value)| (key.to_owned().into(), Value::string(&**value))).collect())
 }
 

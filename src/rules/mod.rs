@@ -35,7 +35,7 @@ pub mod pod_security;
 pub mod policy_name;
 pub mod profile;
 pub mod provided;
-mod qualified;
+pub(crate) mod qualified;
 pub mod reference;
 pub mod resource_quota;
 pub mod route_port;

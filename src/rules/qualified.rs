@@ -2,7 +2,7 @@
 
 /// A qualified name: a name of 63 characters, perhaps behind a DNS name and a slash. API servers lower the case of an
 /// annotation's prefix before they look, but nobody means that.
-pub(super) fn is_key(key: &str) -> bool {
+pub(crate) fn is_key(key: &str) -> bool {
     // What dayfly's own templates write on every object comes first: no need to look at each letter of it.
     let own = key
         .strip_prefix("app.kubernetes.io/")

@@ -15,7 +15,7 @@ pub use secrets::{AwsStore, GcpStore, Secrets, StoreProvider, VaultStore};
 
 use super::{
     Ordered,
-    scalar::{DnsLabel, Domain, Duration, ImagePrefix, LabelValue, Port, Quantity, RelativePath, Url},
+    scalar::{DnsLabel, Domain, Duration, ImagePrefix, PodSecurityVersion, Port, Quantity, RelativePath, Url},
 };
 use crate::{database::attestation::AttestationKey, expression::Interpolated};
 
@@ -76,7 +76,7 @@ pub struct GuardrailsSpec {
     /// The version of the Pod Security Standards that namespaces enforce; the level is always `restricted`. Left out,
     /// `v1.34`.
     #[serde(default = "default_pod_security")]
-    pub pod_security: LabelValue,
+    pub pod_security: PodSecurityVersion,
     /// Where images may come from. Left out, nowhere.
     #[serde(default)]
     pub registries: Vec<ImagePrefix>,
@@ -254,7 +254,7 @@ pub struct Target {
 
 defaults! {
     default_namespace: Interpolated = "${{ policy.name }}-pr-${{ pr.number }}";
-    default_pod_security: LabelValue = "v1.34";
+    default_pod_security: PodSecurityVersion = "v1.34";
     default_argocd_namespace: DnsLabel = "argocd";
 }
 

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::input::{
     Ordered,
-    scalar::{Cidr, DnsLabel, DnsName, LabelValue, Port, Url},
+    scalar::{Cidr, DnsLabel, DnsName, LabelKey, LabelValue, Port, Url},
 };
 
 use super::{defaults, port};
@@ -64,7 +64,7 @@ pub struct Controller {
     pub namespace: DnsLabel,
     /// Its Pods' labels. Left out, all Pods of the namespace.
     #[serde(default)]
-    pub pod_labels: Ordered<LabelValue>,
+    pub pod_labels: Ordered<LabelValue, LabelKey>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Eq)]
@@ -122,7 +122,7 @@ pub struct Dns {
     pub namespace: DnsLabel,
     /// Their labels. Left out, `k8s-app: kube-dns`.
     #[serde(default = "default_dns_labels")]
-    pub pod_labels: Ordered<LabelValue>,
+    pub pod_labels: Ordered<LabelValue, LabelKey>,
     /// Addresses that answer too, such as a node-local cache's.
     #[serde(default)]
     pub cidrs: Vec<Cidr>,
@@ -144,7 +144,7 @@ pub struct Destination {
     pub namespace: Option<DnsLabel>,
     /// Labels of Pods in that namespace. Left out, all of its Pods.
     #[serde(default)]
-    pub pod_labels: Ordered<LabelValue>,
+    pub pod_labels: Ordered<LabelValue, LabelKey>,
     /// The port, TCP. For Pods, their own port and not their Service's.
     pub port: Port,
 }
@@ -158,7 +158,7 @@ pub struct Telemetry {
     pub namespace: DnsLabel,
     /// Its Pods' labels. Left out, all Pods of the namespace.
     #[serde(default)]
-    pub pod_labels: Ordered<LabelValue>,
+    pub pod_labels: Ordered<LabelValue, LabelKey>,
     /// Its Pods' port.
     pub port: Port,
 }
@@ -166,10 +166,11 @@ pub struct Telemetry {
 defaults! {
     default_dns_namespace: DnsLabel = "kube-system";
     kube_dns: LabelValue = "kube-dns";
+    kube_dns_key: LabelKey = "k8s-app";
 }
 
-fn default_dns_labels() -> Ordered<LabelValue> {
-    Ordered::from_iter([("k8s-app".to_owned(), kube_dns())])
+fn default_dns_labels() -> Ordered<LabelValue, LabelKey> {
+    Ordered::from_iter([(kube_dns_key(), kube_dns())])
 }
 
 fn default_dns_port() -> Port {

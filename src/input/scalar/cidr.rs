@@ -18,11 +18,16 @@ impl Scalar for Cidr {
         let wrong = || format!("`{}` is no address block", visible(text));
         let (address, prefix) = text.split_once('/').ok_or_else(wrong)?;
         let address: IpAddr = address.parse().map_err(|_| wrong())?;
-        let prefix: u32 = prefix.parse().map_err(|_| wrong())?;
+        // The API server takes no sign and no leading zeros, which `parse` does (`netutils.ParseCIDRSloppy`).
+        let digits = prefix.bytes().all(|b| b.is_ascii_digit()) && (prefix == "0" || !prefix.starts_with('0'));
+        let prefix: u32 = prefix.parse().ok().filter(|_| digits).ok_or_else(wrong)?;
         let (bits, length) = match address {
             IpAddr::V4(address) => (u128::from(u32::from(address)) << 96, 32),
             IpAddr::V6(address) => (u128::from(address), 128),
         };
+        if matches!(address, IpAddr::V6(address) if address.to_ipv4_mapped().is_some()) {
+            return Err(format!("`{}` is an IPv4 block in IPv6's clothes: write it as IPv4", visible(text)));
+        }
         if prefix > length {
             return Err(format!("`/{prefix}` is longer than an address of {length} bits"));
         }
@@ -31,5 +36,36 @@ impl Scalar for Cidr {
             return Err(format!("`{}` has bits behind its prefix", visible(text)));
         }
         Ok(Self { text: text.to_owned(), is_v6: address.is_ipv6() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Cidr, Scalar as _};
+
+    #[test]
+    fn blocks_are_what_the_api_server_takes() {
+        for text in ["0.0.0.0/0", "10.0.0.0/8", "203.0.113.7/32", "::/0", "fd00::/8", "2001:db8::1/128"] {
+            assert!(Cidr::parse(text).is_ok(), "{text}");
+        }
+        for text in [
+            "10.1.0.0",
+            "10.1.0.0/",
+            "10.1.0.0/+16",
+            "10.1.0.0/-0",
+            "10.1.0.0/016",
+            "10.1.0.0/00",
+            "10.1.0.0/ 16",
+            "10.1.0.0/33",
+            "10.1.0.0/8",
+            "010.0.0.0/8",
+            "10.0/8",
+            "fd00::/129",
+            "fd00::1/8",
+            "fe80::%eth0/64",
+            "::ffff:10.0.0.0/104",
+        ] {
+            assert!(Cidr::parse(text).is_err(), "{text}");
+        }
     }
 }

@@ -15,8 +15,8 @@ pub use cidr::Cidr;
 pub use duration::Duration;
 pub use interpolated_path::InterpolatedPath;
 pub use names::{
-    AbsolutePath, DnsLabel, DnsName, Domain, EnvName, FlagName, ImageDigest, ImagePrefix, LabelValue, RelativePath,
-    SecretKey, Url, UrlPath, is_digest, is_dns_label, is_dns_name, is_label_value,
+    AbsolutePath, DnsLabel, DnsName, Domain, EnvName, FlagName, ImageDigest, ImagePrefix, LabelKey, LabelValue,
+    PodSecurityVersion, RelativePath, SecretKey, Url, UrlPath, is_digest, is_dns_label, is_dns_name, is_label_value,
 };
 pub use percent::Percent;
 pub use quantity::Quantity;
@@ -85,8 +85,10 @@ scalar_traits!(
     ImageDigest,
     ImagePrefix,
     InterpolatedPath,
+    LabelKey,
     LabelValue,
     Percent,
+    PodSecurityVersion,
     RelativePath,
     SecretKey,
     Url,
@@ -137,8 +139,10 @@ pub(crate) fn refusal(format: &str, text: &str) -> Option<(String, &'static str)
         FlagName::FORMAT => of::<FlagName>(text),
         ImageDigest::FORMAT => of::<ImageDigest>(text),
         ImagePrefix::FORMAT => of::<ImagePrefix>(text),
+        LabelKey::FORMAT => of::<LabelKey>(text),
         LabelValue::FORMAT => of::<LabelValue>(text),
         Percent::FORMAT => of::<Percent>(text),
+        PodSecurityVersion::FORMAT => of::<PodSecurityVersion>(text),
         RelativePath::FORMAT => of::<RelativePath>(text),
         SecretKey::FORMAT => of::<SecretKey>(text),
         Url::FORMAT => of::<Url>(text),

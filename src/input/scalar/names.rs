@@ -109,6 +109,20 @@ text_scalar!(
     is_label_value
 );
 text_scalar!(
+    /// The key of a Kubernetes label.
+    LabelKey,
+    "label-key",
+    "a name of at most 63 letters, digits, `-`, `_` and `.`, perhaps behind a DNS name and `/`",
+    crate::rules::qualified::is_key
+);
+text_scalar!(
+    /// A version of the Pod Security Standards. Source: `ParseVersion` in `k8s.io/pod-security-admission/api/helpers.go`.
+    PodSecurityVersion,
+    "pod-security-version",
+    "`latest` or a minor version of Kubernetes, such as `v1.34`",
+    is_pod_security_version
+);
+text_scalar!(
     /// A path below the folder of the file that names it.
     RelativePath,
     "relative-path",
@@ -192,6 +206,16 @@ pub fn is_label_value(text: &str) -> bool {
         && bytes.iter().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(b))
 }
 
+/// One that no Kubernetes has yet is fine: it means the newest.
+fn is_pod_security_version(text: &str) -> bool {
+    text == "latest"
+        || text.strip_prefix("v1.").is_some_and(|minor| {
+            (1..=9).contains(&minor.len())
+                && minor.bytes().all(|b| b.is_ascii_digit())
+                && (minor == "0" || !minor.starts_with('0'))
+        })
+}
+
 fn is_url_path(text: &str) -> bool {
     let bytes = text.as_bytes();
     let escape = |at: usize| {
@@ -226,8 +250,8 @@ fn is_relative_path(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::{
-        AbsolutePath, DnsLabel, Domain, EnvName, FlagName, Scalar, SecretKey, Url, UrlPath, is_dns_label, is_dns_name,
-        is_label_value,
+        AbsolutePath, DnsLabel, Domain, EnvName, FlagName, LabelKey, PodSecurityVersion, Scalar, SecretKey, Url,
+        UrlPath, is_dns_label, is_dns_name, is_label_value,
     };
 
     #[test]
@@ -252,6 +276,26 @@ mod tests {
         assert!(EnvName::parse(&"a".repeat(253)).is_ok() && EnvName::parse(&"a".repeat(254)).is_err());
         assert!(FlagName::parse(&"ä".repeat(248)).is_ok() && FlagName::parse(&"a".repeat(249)).is_err());
         assert!(FlagName::parse("new cart").is_ok() && FlagName::parse("").is_err());
+    }
+
+    #[test]
+    fn keys_of_labels() {
+        for text in ["app", "k8s-app", "app.kubernetes.io/name", "dns.operator.openshift.io/daemonset-dns", "A_b.c"] {
+            assert!(LabelKey::parse(text).is_ok(), "{text}");
+        }
+        for text in ["", "a b", "/a", "a/", "a/b/c", "Acme.dev/a", "-a", "ä", &"a".repeat(64)] {
+            assert!(LabelKey::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn versions_of_the_pod_security_standards() {
+        for text in ["latest", "v1.0", "v1.34", "v1.100"] {
+            assert!(PodSecurityVersion::parse(text).is_ok(), "{text}");
+        }
+        for text in ["", "foo", "Latest", "1.34", "v1", "v1.", "v1.34.1", "v1.034", "v1.+3", "v2.0", "v1.34-alpha"] {
+            assert!(PodSecurityVersion::parse(text).is_err(), "{text}");
+        }
     }
 
     #[test]

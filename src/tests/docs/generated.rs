@@ -12,7 +12,8 @@ use crate::{
     finding::{Rule, Severity},
     input::scalar::{
         AbsolutePath, Cidr, DnsLabel, DnsName, Domain, Duration, EnvName, FlagName, ImageDigest, ImagePrefix,
-        InterpolatedPath, LabelValue, Percent, Quantity, RelativePath, Scalar, SecretKey, Url, UrlPath,
+        InterpolatedPath, LabelKey, LabelValue, Percent, PodSecurityVersion, Quantity, RelativePath, Scalar, SecretKey,
+        Url, UrlPath,
     },
     rules,
     tests::support::root,
@@ -332,7 +333,9 @@ fn format(format: &str) -> Option<(&'static str, &'static str)> {
         .or_else(|| of::<EnvName>(format, "environment variable"))
         .or_else(|| of::<FlagName>(format, "flag"))
         .or_else(|| of::<ImagePrefix>(format, "image prefix"))
+        .or_else(|| of::<LabelKey>(format, "label key"))
         .or_else(|| of::<LabelValue>(format, "label value"))
+        .or_else(|| of::<PodSecurityVersion>(format, "version of the Pod Security Standards"))
         .or_else(|| of::<RelativePath>(format, "relative path"))
         .or_else(|| of::<SecretKey>(format, "secret key"))
         .or_else(|| of::<Url>(format, "URL"))
