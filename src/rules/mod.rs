@@ -29,6 +29,7 @@ pub mod manifest_namespace;
 pub mod manifest_secret;
 pub mod manifest_service;
 pub mod namespace;
+pub mod open_network_policy;
 pub mod patch;
 pub mod pod_placement;
 pub mod pod_security;
@@ -111,6 +112,7 @@ pub static ALL: &[&Rule] = &[
     &namespace::NAMESPACE_NOT_UNIQUE,
     &provided::NOT_PROVIDED,
     &input::NOT_YAML,
+    &open_network_policy::OPEN_NETWORK_POLICY,
     &capacity::OVER_QUOTA,
     &patch::PATCH,
     &pod_placement::POD_PLACEMENT,
@@ -172,6 +174,7 @@ pub(crate) fn check_objects(objects: &[Object], bounds: &Bounds<'_>, owner: Owne
         forbidden_output::check(object, bounds, findings);
         pod_security::check(object, bounds, findings);
         host::check(object, bounds, findings);
+        open_network_policy::check(object, findings);
     }
     limit_range::check(objects, findings);
     duplicate_object::check(objects, bounds, findings);
