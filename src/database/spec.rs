@@ -127,6 +127,11 @@ impl Provider {
     pub fn is_own(self) -> bool {
         matches!(self, Self::Embedded | Self::Cnpg)
     }
+
+    /// Whether each branch is at a host of its own, whose name nobody knows before it is made.
+    pub fn has_hosts(self) -> bool {
+        matches!(self, Self::Neon | Self::Supabase | Self::CrunchyBridge | Self::Aurora)
+    }
 }
 
 /// What begins an owner where installations have names, before that name.

@@ -3,7 +3,7 @@
 use std::{borrow::Cow, ops::Deref};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
-use serde::{Deserialize, Deserializer, de::Error as _};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
 use super::Ordered;
 
@@ -30,8 +30,17 @@ impl<V, K: Deref<Target = str>> Entries for Ordered<V, K> {
 }
 
 /// A list or a map with at least one entry.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
+#[serde(transparent)]
 pub struct Filled<T>(T);
+
+/// For defaults.
+impl<T, const N: usize> From<[T; N]> for Filled<Vec<T>> {
+    fn from(entries: [T; N]) -> Self {
+        const { assert!(N > 0, "nothing in it") };
+        Self(entries.into())
+    }
+}
 
 impl<T> Deref for Filled<T> {
     type Target = T;

@@ -86,6 +86,8 @@ pub struct NetworkFacts {
     pub dns: Peers,
     /// The same port as text, as Cilium has it.
     pub dns_port: String,
+    /// The labels of the same Pods, as Cilium has them; nothing unless it holds names.
+    pub dns_labels: Value,
     /// Where requests come from, and the ports that they may reach.
     pub ingress: Vec<IngressPeer>,
     pub egress: Vec<Peers>,
@@ -121,10 +123,13 @@ pub struct Block {
 }
 
 #[derive(Clone, Debug, JsonSchema, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct NamedPeer {
     pub name: String,
     pub fqdn: String,
     pub port: String,
+    /// The last port of a range that `port` begins.
+    pub end_port: Option<u16>,
 }
 
 #[derive(Clone, Debug, JsonSchema, Serialize)]
@@ -287,8 +292,12 @@ pub struct DatabaseFacts {
     pub server_secret: String,
     /// Where the branch is reached.
     pub endpoint: Option<Peers>,
+    /// The same as a host name, where Cilium holds names.
+    pub names: Vec<NamedPeer>,
     /// Where the Jobs reach the Kubernetes API and the provider.
     pub job_peers: Peers,
+    /// Host names that the Jobs reach, where Cilium holds names: the branch's, and its provider's.
+    pub job_names: Vec<NamedPeer>,
 }
 
 impl DatabaseFacts {

@@ -5,6 +5,7 @@ mod application;
 mod config;
 mod databases;
 pub mod decision;
+mod destination;
 pub mod environment;
 pub mod names;
 mod network;

@@ -4,8 +4,8 @@ use crate::{
     finding::InputFile,
     input::{
         Ordered,
-        guardrails::{Destination, Fqdn},
-        scalar::{DnsLabel, LabelKey, LabelValue},
+        guardrails::{Destination, Dns, Fqdn},
+        scalar::{LabelKey, LabelValue},
     },
     rules,
     value::{Map, Value},
@@ -13,22 +13,9 @@ use crate::{
 
 use super::{
     Decision, Origin, Resolver,
-    environment::{Block, IngressPeer, NamedPeer, NetworkFacts, Peers, PodPeer, RouteFacts, ServiceFacts},
+    destination::{Opened, in_words, opened, pods},
+    environment::{Block, IngressPeer, NamedPeer, NetworkFacts, Peers, RouteFacts, ServiceFacts},
 };
-
-/// Addresses that are not the public internet's: private, shared, link-local (cloud metadata), loopback, multicast,
-/// reserved. Source: IANA's special-purpose registry, RFC 6890; `kubernetes.md` §3 for the metadata addresses.
-const NOT_PUBLIC: &[&str] = &[
-    "0.0.0.0/8",
-    "10.0.0.0/8",
-    "100.64.0.0/10",
-    "127.0.0.0/8",
-    "168.63.129.16/32",
-    "169.254.0.0/16",
-    "172.16.0.0/12",
-    "192.168.0.0/16",
-    "224.0.0.0/3",
-];
 
 impl Resolver<'_> {
     pub(super) fn network(&mut self, services: &[ServiceFacts], routes: &[RouteFacts]) -> NetworkFacts {
@@ -52,18 +39,7 @@ impl Resolver<'_> {
                 continue;
             }
             seen.push(name);
-            self.decisions.record(|| {
-                let closed = is_only_a_name(destination) && guardrails.network.fqdn == Fqdn::Closed;
-                Decision {
-                    field: format!("network.egress.{name}"),
-                    origin: Origin::Input(InputFile::Policy, pointer),
-                    asked: closed.then(|| describe(destination)),
-                    granted: if closed { "nothing".into() } else { describe(destination) },
-                    rule: closed.then_some(rules::egress::EGRESS_CLOSED.code),
-                    reason: format!("defined in the guardrails, /spec/egress/{name}"),
-                }
-            });
-            self.destination(name, destination, &mut egress, &mut names);
+            self.destination(name, pointer, destination, &mut egress, &mut names);
         }
         NetworkFacts {
             dns: Peers {
@@ -74,6 +50,7 @@ impl Resolver<'_> {
                 end_port: None,
             },
             dns_port: dns.port.to_string(),
+            dns_labels: cilium_dns(dns, guardrails.network.fqdn),
             ingress: self.ingress_peers(services, routes),
             telemetry: guardrails.telemetry.as_ref().map(|telemetry| Peers {
                 name: "telemetry".into(),
@@ -87,39 +64,42 @@ impl Resolver<'_> {
         }
     }
 
-    /// One entry of the catalogue. A name alone is beyond a `NetworkPolicy`: what then, the guardrails say.
+    /// One entry of the catalogue; `pointer` is where the policy names it.
     fn destination(
         &mut self,
         name: &str,
+        pointer: String,
         destination: &Destination,
         egress: &mut Vec<Peers>,
         names: &mut Vec<NamedPeer>,
     ) {
-        let pointer = format!("/spec/egress/{name}");
-        if let Err(message) = rules::egress::reachable(destination) {
-            self.report(&rules::egress::EGRESS_INCOMPLETE, InputFile::Guardrails, pointer, message);
-            return;
-        }
-        let only_a_name = is_only_a_name(destination);
-        match (&destination.fqdn, self.guardrails.network.fqdn) {
-            (Some(_), Fqdn::Closed) if only_a_name => {
-                self.findings.push(rules::egress::closed(name, pointer));
+        let entry = format!("/spec/egress/{name}");
+        let (opened, rule) = match rules::egress::reachable(destination) {
+            Ok(()) => (opened(name, destination, self.guardrails.network.fqdn), rules::egress::EGRESS_CLOSED.code),
+            Err(message) => {
+                let rule = &rules::egress::EGRESS_INCOMPLETE;
+                self.report(rule, InputFile::Guardrails, entry.clone(), message);
+                (Opened::Nothing, rule.code)
             }
-            (Some(fqdn), Fqdn::Cilium) if only_a_name => {
-                names.push(NamedPeer {
-                    name: name.to_owned(),
-                    fqdn: fqdn.to_string(),
-                    port: destination.port.to_string(),
-                });
+        };
+        self.decisions.record(|| {
+            let (asked, granted) = in_words(destination, &opened);
+            Decision {
+                field: format!("network.egress.{name}"),
+                origin: Origin::Input(InputFile::Policy, pointer),
+                asked,
+                granted,
+                rule: matches!(opened, Opened::Nothing).then_some(rule),
+                reason: format!("defined in the guardrails, {entry}"),
             }
-            (Some(_), Fqdn::PublicInternet) if only_a_name => egress.push(Peers {
-                name: name.to_owned(),
-                pods: Vec::new(),
-                blocks: vec![public_internet()],
-                ports: vec![destination.port.get()],
-                end_port: None,
-            }),
-            _ => egress.push(peers(name, destination)),
+        });
+        match opened {
+            Opened::Peers(peers) => egress.push(peers),
+            Opened::Name(peer) => names.push(peer),
+            Opened::Nothing if rule == rules::egress::EGRESS_CLOSED.code => {
+                self.findings.push(rules::egress::closed(name, entry));
+            }
+            Opened::Nothing => {}
         }
     }
 
@@ -127,9 +107,12 @@ impl Resolver<'_> {
     /// a Service of the team's own manifests, nobody knows here: for those, all Pods of the preview.
     fn ingress_peers(&self, services: &[ServiceFacts], routes: &[RouteFacts]) -> Vec<IngressPeer> {
         let Some(ingress) = &self.guardrails.ingress else { return Vec::new() };
-        let (namespace, labels) = match &ingress.controller {
-            Some(controller) => (controller.namespace.to_string(), labels(&controller.pod_labels)),
-            None => (rules::ingress::usual_namespace(ingress.implementation).to_owned(), Value::Map(Map::default())),
+        let (namespace, labels) = if let Some(controller) = &ingress.controller {
+            (controller.namespace.to_string(), labels(&controller.pod_labels))
+        } else {
+            // Of one without, a rule has said so.
+            let Some(usual) = rules::ingress::usual_namespace(ingress.implementation) else { return Vec::new() };
+            (usual.to_owned(), Value::Map(Map::default()))
         };
         let mut peers: Vec<IngressPeer> = Vec::with_capacity(routes.len());
         for route in routes {
@@ -154,39 +137,18 @@ impl Resolver<'_> {
     }
 }
 
-fn is_only_a_name(destination: &Destination) -> bool {
-    destination.fqdn.is_some() && destination.cidrs.is_empty() && destination.namespace.is_none()
-}
-
-/// What a destination comes to in a `NetworkPolicy`.
-pub(super) fn peers(name: &str, destination: &Destination) -> Peers {
-    Peers {
-        name: name.to_owned(),
-        pods: destination.namespace.iter().map(|namespace| pods(namespace, &destination.pod_labels)).collect(),
-        blocks: destination.cidrs.iter().map(|cidr| Block { cidr: cidr.text.clone(), except: Vec::new() }).collect(),
-        ports: vec![destination.port.get()],
-        end_port: None,
-    }
-}
-
-/// All public addresses.
-pub(super) fn public_internet() -> Block {
-    Block { cidr: "0.0.0.0/0".into(), except: NOT_PUBLIC.to_vec() }
-}
-
-pub(super) fn pods(namespace: &DnsLabel, pod_labels: &Ordered<LabelValue, LabelKey>) -> PodPeer {
-    PodPeer { namespace: namespace.to_string(), labels: labels(pod_labels) }
-}
-
-fn labels(labels: &Ordered<LabelValue, LabelKey>) -> Value {
+pub(super) fn labels(labels: &Ordered<LabelValue, LabelKey>) -> Value {
     Value::Map(labels.iter().map(|(key, value)| (key.to_owned().into(), Value::string(&**value))).collect())
 }
 
-fn describe(destination: &Destination) -> String {
-    let place = match (&destination.fqdn, &destination.namespace) {
-        (Some(fqdn), _) => fqdn.to_string(),
-        (None, Some(namespace)) => format!("namespace {namespace}"),
-        (None, None) => destination.cidrs.iter().map(|cidr| cidr.text.as_str()).collect::<Vec<_>>().join(", "),
-    };
-    format!("{place}, port {}", destination.port)
+/// The Pods that answer DNS, as a `CiliumNetworkPolicy` selects them: a namespace is a label among others. Null, where
+/// nobody asks.
+/// Source: `k8s:` is where Cilium has a label from (`pkg/labels`, `LabelSourceK8s`).
+fn cilium_dns(dns: &Dns, fqdn: Fqdn) -> Value {
+    if fqdn != Fqdn::Cilium {
+        return Value::Null;
+    }
+    let namespace = ("k8s:io.kubernetes.pod.namespace".to_owned(), Value::string(&*dns.namespace));
+    let labels = dns.pod_labels.iter().map(|(key, value)| (format!("k8s:{key}"), Value::string(&**value)));
+    Value::Map(std::iter::once(namespace).chain(labels).map(|(key, value)| (key.into(), value)).collect())
 }

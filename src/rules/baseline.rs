@@ -2,8 +2,13 @@
 
 use crate::{
     finding::{Finding, InputFile, Owner, Rule, Severity, Subject},
-    input::guardrails::{Anonymized, Baseline, Operations, Provider},
+    input::{
+        guardrails::{Anonymized, Baseline, Destination, Fqdn, Operations, Provider},
+        scalar::Cidr,
+    },
 };
+
+use super::egress::{EGRESS_INCOMPLETE, reachable};
 
 pub static UNKNOWN_BASELINE: Rule = Rule {
     code: "unknown-baseline",
@@ -30,7 +35,8 @@ pub static BASELINE_INCOMPLETE: Rule = Rule {
                   id), `parent` (a cluster's id) and `database`. `aurora`: `region`, `parent` (a cluster), `database`, `size` (an \
                   instance class) and `endpoint`. `dblab`: `api`, `parent` (a branch of the engine's), `database` and `endpoint`. \
                   `embedded`: `image`. `cnpg`: `database`, `image` and `cluster`; both also \
-                  `operations.apiServer.cidrs`, since their Jobs run beside the pull request's Pods. `dump` is for `embedded`: \
+                  `operations.apiServer.cidrs`, since their Jobs run beside the pull request's Pods. An `endpoint` that is only an `fqdn` \
+                  needs a `network.fqdn` that is not `Closed`; with `Cilium`, not where each branch has a host of its own. `dump` is for `embedded`: \
                   no other provider would load it. `anonymized` \
                   is for `neon`; its columns are `SCHEMA.TABLE.COLUMN`, each with a `function` or \
                   a `value`.",
@@ -43,6 +49,36 @@ pub(crate) fn check(name: &str, baseline: &Baseline) -> Option<Finding> {
     let (rule, message) = safe.and_then(complete).err()?;
     let subject = Subject::Input(InputFile::Guardrails, format!("/spec/baselines/{name}"));
     Some(Finding::new(rule, Owner::Platform, subject, message))
+}
+
+/// Why its branches cannot be reached: a preview would wait for its database until it gives up. Nothing, if they can.
+pub(crate) fn unreachable(name: &str, baseline: &Baseline, fqdn: Fqdn) -> Option<Finding> {
+    let endpoint = baseline.endpoint.as_ref()?;
+    let (rule, message) = match reachable(endpoint) {
+        Err(message) => (&EGRESS_INCOMPLETE, format!("the `endpoint` of the baseline `{name}` is nowhere: {message}")),
+        Ok(()) => (&BASELINE_INCOMPLETE, out_of_reach(name, baseline, endpoint, fqdn)?),
+    };
+    let subject = Subject::Input(InputFile::Guardrails, format!("/spec/baselines/{name}/endpoint"));
+    Some(Finding::new(rule, Owner::Platform, subject, message))
+}
+
+fn out_of_reach(name: &str, baseline: &Baseline, endpoint: &Destination, fqdn: Fqdn) -> Option<String> {
+    let provider = baseline.provider;
+    if let Some(last) = baseline.last_port.filter(|last| *last < endpoint.port) {
+        return Some(format!("the baseline `{name}` has the `lastPort` {last}, before its first, {}", endpoint.port));
+    }
+    let host = endpoint.only_name()?;
+    match fqdn {
+        Fqdn::Closed => Some(format!(
+            "the baseline `{name}` is reached at `{host}`, and a NetworkPolicy knows no names: give its `endpoint` `cidrs` or a \
+             `namespace`, or set `spec.network.fqdn` to `Cilium` or `PublicInternet`"
+        )),
+        Fqdn::Cilium if provider.has_hosts() => Some(format!(
+            "the baseline `{name}` is reached at `{host}`, and each branch of `{}` has a host of its own: give its `endpoint` `cidrs`",
+            provider.name()
+        )),
+        Fqdn::Cilium | Fqdn::PublicInternet => None,
+    }
 }
 
 /// Whether it claims, in one way, to hold no live data.
@@ -67,7 +103,7 @@ pub(crate) fn is_safe(name: &str, baseline: &Baseline) -> Result<(), String> {
 /// The Jobs of a server in the preview's namespace reach the Kubernetes API from there, beside the pull request's Pods: what is
 /// opened for them is never everything.
 pub(crate) fn api_server_is_known(name: &str, baseline: &Baseline, operations: &Operations) -> Result<(), String> {
-    if !baseline.provider.is_own() || !operations.api_server.cidrs.is_empty() {
+    if !baseline.provider.is_own() || !operations.api_server.cidrs.iter().any(Cidr::is_everything) {
         return Ok(());
     }
     Err(format!(

@@ -8,9 +8,10 @@ use crate::{
 pub static EGRESS_INCOMPLETE: Rule = Rule {
     code: "egress-incomplete",
     severity: Severity::Error,
-    summary: "an egress entry says where to",
+    summary: "an egress entry, or a baseline's `endpoint`, says where to",
     explanation: "`fqdn`, `cidrs` or `namespace` (with `podLabels`), and a `port`: the Pods' own, because network policies see packets \
-                  after a Service's address was translated.",
+                  after a Service's address was translated. To a NetworkPolicy, nowhere is everywhere: nothing is rendered of one that \
+                  does not say.",
 };
 
 pub static EGRESS_CLOSED: Rule = Rule {
@@ -26,6 +27,9 @@ pub(crate) fn reachable(destination: &Destination) -> Result<(), String> {
         (None, None) if destination.cidrs.is_empty() => {
             Err("none of `fqdn`, `cidrs` and `namespace` says where to".to_owned())
         }
+        (_, None) if !destination.pod_labels.is_empty() => {
+            Err("`podLabels` say nothing without a `namespace`".to_owned())
+        }
         (Some(_), Some(_)) => Err("`fqdn` and `namespace` are two destinations: make them two entries".to_owned()),
         _ => Ok(()),
     }
@@ -35,4 +39,39 @@ pub(crate) fn closed(name: &str, pointer: String) -> Finding {
     let message = format!("egress `{name}` is only a host name, which a NetworkPolicy cannot say: nothing is opened");
     Finding::new(&EGRESS_CLOSED, Owner::Platform, Subject::Input(InputFile::Guardrails, pointer), message)
         .help("give it `cidrs`, or set `spec.network.fqdn` to `Cilium` or `PublicInternet`")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Destination, reachable};
+
+    #[test]
+    fn a_destination_is_somewhere() {
+        let said = |fields: &str| {
+            let destination: Destination = serde_json::from_str(&format!("{{{fields} \"port\": 1}}")).unwrap();
+            reachable(&destination).err().unwrap_or_default()
+        };
+        let (name, cidrs, namespace, labels) = (
+            r#""fqdn": "db.acme.dev","#,
+            r#""cidrs": ["10.0.0.0/8"],"#,
+            r#""namespace": "db","#,
+            r#""podLabels": {"app": "pg"},"#,
+        );
+        for good in [
+            name.to_owned(),
+            cidrs.to_owned(),
+            namespace.to_owned(),
+            format!("{namespace}{labels}"),
+            format!("{name}{cidrs}"),
+            format!("{namespace}{cidrs}{labels}"),
+        ] {
+            assert_eq!(said(&good), "", "{good}");
+        }
+        assert!(said("").contains("none of `fqdn`"));
+        assert!(said(r#""cidrs": [],"#).contains("none of `fqdn`"));
+        assert!(said(labels).contains("none of `fqdn`"));
+        assert!(said(&format!("{cidrs}{labels}")).contains("without a `namespace`"));
+        assert!(said(&format!("{name}{labels}")).contains("without a `namespace`"));
+        assert!(said(&format!("{name}{namespace}")).contains("two destinations"));
+    }
 }

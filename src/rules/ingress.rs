@@ -9,7 +9,9 @@ pub static INGRESS_INCOMPLETE: Rule = Rule {
     code: "ingress-incomplete",
     severity: Severity::Error,
     summary: "the guardrails' `ingress` fits together",
-    explanation: "`HTTPRoute` needs a `gateway` (`NAMESPACE/NAME`), `Ingress` a `class`; Envoy only knows HTTPRoutes, Nginx only Ingresses.",
+    explanation: "`HTTPRoute` needs a `gateway` (`NAMESPACE/NAME`), `Ingress` a `class`; Envoy only knows HTTPRoutes, Nginx only Ingresses. Of \
+                  `Standard` nobody knows where its Pods are, so it needs a `controller`: requests from anywhere else are refused \
+                  by the network policies.",
 };
 
 /// What is missing or does not fit: a pointer and a message each.
@@ -39,15 +41,39 @@ pub(crate) fn inconsistent(ingress: &Ingress) -> Vec<(&'static str, String)> {
         }
         _ => {}
     }
+    if ingress.controller.is_none() && usual_namespace(ingress.implementation).is_none() {
+        let message = "`Standard` says nothing about where requests come from: add a `controller`";
+        found.push(("/spec/ingress", message.to_owned()));
+    }
     found
 }
 
 /// Where an implementation's Pods run, unless the guardrails say otherwise.
-pub(crate) fn usual_namespace(implementation: Implementation) -> &'static str {
+pub(crate) fn usual_namespace(implementation: Implementation) -> Option<&'static str> {
     match implementation {
-        Implementation::Traefik => "traefik",
-        Implementation::Envoy => "envoy-gateway-system",
-        Implementation::Nginx => "ingress-nginx",
-        Implementation::Standard => "gateway-system",
+        Implementation::Traefik => Some("traefik"),
+        Implementation::Envoy => Some("envoy-gateway-system"),
+        Implementation::Nginx => Some("ingress-nginx"),
+        Implementation::Standard => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Ingress, inconsistent};
+
+    #[test]
+    fn where_requests_come_from_is_known() {
+        let said = |fields: &str| {
+            let ingress: Ingress =
+                serde_json::from_str(&format!("{{\"gateway\": \"a/b\", \"class\": \"c\", {fields}}}")).unwrap();
+            inconsistent(&ingress).into_iter().map(|(pointer, _)| pointer).collect::<Vec<_>>()
+        };
+        for implementation in ["Traefik", "Envoy"] {
+            assert!(said(&format!(r#""implementation": "{implementation}""#)).is_empty(), "{implementation}");
+        }
+        assert!(said(r#""implementation": "Nginx", "kind": "Ingress""#).is_empty());
+        assert_eq!(said(r#""implementation": "Standard""#), ["/spec/ingress"]);
+        assert!(said(r#""implementation": "Standard", "controller": {"namespace": "haproxy"}"#).is_empty());
     }
 }

@@ -224,6 +224,38 @@ fn what_is_withheld_is_not_granted() {
             "granted    api",
         )],
     );
+    check(
+        "storefront",
+        &[(
+            "network.egress.stripe-sandbox",
+            &["granted    every public address, port 443", "asked      api.stripe.com, port 443"],
+            "granted    api",
+        )],
+    );
+    check(
+        "database-cilium",
+        &[
+            ("network.egress.office", &["granted    203.0.113.0/24, port 8443"], "asked"),
+            (
+                "NetworkPolicy/allow-egress-office/spec/egress/0/to/0/ipBlock/cidr",
+                &["(/spec/egress/office/cidrs)"],
+                "(/spec/network/fqdn)",
+            ),
+            (
+                "CiliumNetworkPolicy/allow-database-main/spec/egress/2/toFQDNs/0/matchName",
+                &["(/spec/baselines/shop/endpoint/fqdn)"],
+                "",
+            ),
+            (
+                "CiliumNetworkPolicy/allow-database-main/spec/egress/0/toEndpoints",
+                &[
+                    "network.dnsLabels\n  granted    {\"k8s:io.kubernetes.pod.namespace\":\"kube-system\"",
+                    "/spec/network/dns/podLabels\n",
+                ],
+                "",
+            ),
+        ],
+    );
     let scratch = Scratch::new("storefront");
     scratch.replace(GUARDRAILS, "      restricted: storefront-synthetic\n", "");
     scratch.replace(PARAMETERS, "fork: false\n", "");

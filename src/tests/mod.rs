@@ -6,6 +6,7 @@ mod explain;
 mod golden;
 mod hostile;
 mod jobs;
+mod network;
 mod properties;
 mod refusals;
 mod scratch;

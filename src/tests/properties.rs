@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use serde_json::{Map, Value as Json, json};
 
 use super::{
+    network::assert_narrow,
     scratch::{GUARDRAILS, PARAMETERS, POLICY, Scratch, of_case, parameters, renderer, storefront},
     support::{dayfly_on, root},
 };
@@ -36,6 +37,7 @@ fn complete_objects(text: &str) -> Vec<Json> {
     for object in &objects {
         assert!(object["apiVersion"].is_string() && object["kind"].is_string(), "{object}");
         assert!(object["metadata"]["name"].is_string(), "{object}");
+        assert_narrow(object);
     }
     objects
 }

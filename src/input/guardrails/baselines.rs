@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     database::attestation::Envelope,
+    input::Filled,
     input::scalar::{Cidr, DnsLabel, DnsName, Duration, ImageDigest, Percent, Port, Quantity, Url},
 };
 
@@ -52,7 +53,9 @@ pub struct Baseline {
     /// The base URL of the provider's API, if it is not the usual one (`dblab`: required).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub api: Option<Url>,
-    /// Where branches are reached, for the network policies (`postgres`, `mysql`, `mariadb`, `dblab`, `aurora`: required).
+    /// Where branches are reached, for the network policies (`postgres`, `mysql`, `mariadb`, `dblab`, `aurora`: required). Left
+    /// out for a hosted provider, all public addresses. For a `fqdn` alone, `network.fqdn` cannot be `Closed`, and each branch
+    /// of `aurora`, `neon`, `supabase` and `crunchy-bridge` has a host of its own: of those, write `cidrs`.
     #[serde(skip_serializing)]
     pub endpoint: Option<Destination>,
     /// The last port, where each branch has one of its own (`dblab`); `endpoint` has the first.
@@ -218,16 +221,19 @@ pub struct Operations {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ApiServer {
-    /// Its own addresses, not its Service's. Left out, all addresses; baselines of `embedded` and `cnpg`, whose Jobs run beside the
-    /// pull request's Pods, need them.
-    #[serde(default)]
-    pub cidrs: Vec<Cidr>,
-    /// Its ports.
+    /// Its own addresses, not its Service's. Left out, all there are; baselines of `embedded` and `cnpg`, whose Jobs run beside
+    /// the pull request's Pods, need to know them. Cilium takes no node's address for one of a block, unless it runs
+    /// with `policyCIDRMatchMode: nodes`.
+    #[serde(default = "all_addresses")]
+    pub cidrs: Filled<Vec<Cidr>>,
+    /// Its ports. Left out, 443 and 6443.
     #[serde(default = "default_api_server_ports")]
-    pub ports: Vec<Port>,
+    pub ports: Filled<Vec<Port>>,
 }
 
 defaults! {
+    all_of_v4: Cidr = "0.0.0.0/0";
+    all_of_v6: Cidr = "::/0";
     default_sweep_share: Percent = "50";
     default_deadline: Duration = "15m";
     default_lease: Duration = "48h";
@@ -245,8 +251,12 @@ fn is_false(value: &bool) -> bool {
     !value
 }
 
-fn default_api_server_ports() -> Vec<Port> {
-    vec![port(443), port(6443)]
+fn all_addresses() -> Filled<Vec<Cidr>> {
+    Filled::from([all_of_v4(), all_of_v6()])
+}
+
+fn default_api_server_ports() -> Filled<Vec<Port>> {
+    Filled::from([port(443), port(6443)])
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
@@ -260,6 +270,6 @@ fn quantity_as_text<S: serde::Serializer>(quantity: &Quantity, serializer: S) ->
 
 impl Default for ApiServer {
     fn default() -> Self {
-        Self { cidrs: Vec::new(), ports: default_api_server_ports() }
+        Self { cidrs: all_addresses(), ports: default_api_server_ports() }
     }
 }

@@ -26,7 +26,12 @@ pub struct Ingress {
     /// Which controller reads the routes: its extensions carry `access` and `noindex`.
     #[serde(default)]
     pub implementation: Implementation,
-    /// The Pods that requests come from, for the network policies.
+    /// The Pods that requests come from, for the network policies. Left out, all of the namespace in which the implementation
+    /// usually runs: `traefik`, `envoy-gateway-system` or `ingress-nginx`; `Standard` needs one. Requests that come from no Pod
+    /// are let in by no `controller`: a controller with `hostNetwork` has its node's addresses, Cilium's own Gateway and Ingress
+    /// the identity `ingress`. For those, add a template of your own (`templates`) with a `NetworkPolicy` for the nodes' addresses,
+    /// or a `CiliumNetworkPolicy` with `fromEntities: [ingress]`.
+    // Sources: Cilium's documentation, "Network Policy" of "Gateway API"; Kubernetes' of NetworkPolicies on hostNetwork Pods.
     pub controller: Option<Controller>,
     /// Where certificates come from.
     #[serde(default)]
@@ -95,7 +100,8 @@ pub struct Access {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Network {
-    /// What becomes of an `egress` entry that is a host name, which a plain `NetworkPolicy` cannot express.
+    /// What becomes of an `egress` entry, or a baseline's `endpoint`, that is only a host name, which a plain `NetworkPolicy`
+    /// cannot express.
     #[serde(default)]
     pub fqdn: Fqdn,
     /// Where DNS is answered.
@@ -108,9 +114,10 @@ pub enum Fqdn {
     /// Nothing is opened, and a warning says so.
     #[default]
     Closed,
-    /// A `CiliumNetworkPolicy` that names the host.
+    /// A `CiliumNetworkPolicy` that names the host. Names of the cluster's own Services it cannot hold: those are a `namespace`.
     Cilium,
-    /// The port is opened to every public address, not to private ones.
+    /// The port is opened to every public address, IPv4 and IPv6, not to private ones. What in your own network has public
+    /// addresses, such as the Pods of an EKS cluster with IPv6, is public, too; NAT64 (`64:ff9b::/96`) is not.
     PublicInternet,
 }
 
@@ -123,7 +130,9 @@ pub struct Dns {
     /// Their labels. Left out, `k8s-app: kube-dns`.
     #[serde(default = "default_dns_labels")]
     pub pod_labels: Ordered<LabelValue, LabelKey>,
-    /// Addresses that answer too, such as a node-local cache's.
+    /// Addresses that answer too, such as a node-local cache's. Cilium takes no address of a node for one of a block: there, a
+    /// node-local cache needs a `CiliumLocalRedirectPolicy`, which leads to Pods, and those are `podLabels` of yours.
+    // Source: Cilium's documentation, "CIDR based" of "Layer 3 policies", and "Node-local DNS cache" of "Local Redirect Policy".
     #[serde(default)]
     pub cidrs: Vec<Cidr>,
     /// The Pods' port; OpenShift's is 5353.
@@ -135,7 +144,7 @@ pub struct Dns {
 #[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Destination {
-    /// A host name; `network.fqdn` says what becomes of it.
+    /// A host name. Alone, `network.fqdn` says what becomes of it; beside `cidrs`, those are opened.
     pub fqdn: Option<DnsName>,
     /// Addresses.
     #[serde(default)]
@@ -147,6 +156,13 @@ pub struct Destination {
     pub pod_labels: Ordered<LabelValue, LabelKey>,
     /// The port, TCP. For Pods, their own port and not their Service's.
     pub port: Port,
+}
+
+impl Destination {
+    /// Its host name, if it has no addresses and no Pods.
+    pub fn only_name(&self) -> Option<&DnsName> {
+        self.fqdn.as_ref().filter(|_| self.cidrs.is_empty() && self.namespace.is_none())
+    }
 }
 
 #[derive(Clone, Debug, Deserialize, JsonSchema)]

@@ -10,6 +10,19 @@ pub struct Cidr {
     pub is_v6: bool,
 }
 
+impl Cidr {
+    /// Whether it is every address of its family.
+    pub fn is_everything(&self) -> bool {
+        self.text.ends_with("/0")
+    }
+}
+
+impl serde::Serialize for Cidr {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.text)
+    }
+}
+
 impl Scalar for Cidr {
     const FORMAT: &'static str = "cidr";
     const EXPECTED: &'static str = "an address block such as `10.0.0.0/8`, `203.0.113.7/32` or `fd00::/8`";

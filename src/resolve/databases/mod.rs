@@ -20,7 +20,7 @@ use crate::{
     value::Value,
 };
 
-use self::reach::{endpoint, job_peers};
+use self::reach::reach;
 pub(super) use self::room::job_resources;
 use super::{
     Decision, Origin, PullRequest, Resolver,
@@ -104,6 +104,7 @@ impl<'a> Resolver<'a> {
             &self.policy.cost_center,
             self.job_layout,
         ]);
+        let reached = reach(&database.name, baseline, operations, guardrails.network.fqdn);
         let facts = DatabaseFacts {
             migrate: format!("{}-{}", names::shorten(&stem, names::LABEL - 9), names::hash(&[spec.as_str(), &pods])),
             last_step: steps.pop(),
@@ -140,8 +141,10 @@ impl<'a> Resolver<'a> {
                     operator: source.operator.to_string(),
                 }
             }),
-            endpoint: endpoint(&database.name, baseline),
-            job_peers: job_peers(operations, baseline),
+            endpoint: reached.endpoint,
+            names: reached.names,
+            job_peers: reached.job_peers,
+            job_names: reached.job_names,
             direct_secret,
             embedded,
             own_account: false,
@@ -253,7 +256,10 @@ impl<'a> Resolver<'a> {
             }
         }
         let (name, baseline) = granted;
-        if let Some(finding) = rules::baseline::check(name, baseline) {
+        let fqdn = guardrails.network.fqdn;
+        let finding =
+            rules::baseline::check(name, baseline).or_else(|| rules::baseline::unreachable(name, baseline, fqdn));
+        if let Some(finding) = finding {
             self.findings.push(finding);
             return None;
         }

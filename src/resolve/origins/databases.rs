@@ -14,6 +14,8 @@ impl Resolver<'_> {
             let granted = self.decisions.made.iter().find(|decision| decision.field == format!("{field}.baseline"));
             let baseline = granted.map(|decision| decision.granted.clone()).unwrap_or_default();
             let of = |key: &str| guardrails(&["baselines", &baseline, key]);
+            let entry = self.guardrails.baselines.get(&baseline);
+            let has_endpoint = entry.is_some_and(|baseline| baseline.endpoint.is_some());
             let own = environment
                 .databases
                 .iter()
@@ -35,7 +37,9 @@ impl Resolver<'_> {
                 "embedded" => Some((of("provider"), "what kind of server the baseline has")),
                 "embeddedImage" => Some((of("image"), "the preview's own server")),
                 "embeddedDump" => Some((of("dump"), "the data that fills the preview's own server")),
-                "endpoint" => Some((of("endpoint"), "where the branch is reached")),
+                "endpoint" if !has_endpoint => Some((of("provider"), "where the provider's branches are reached")),
+                "endpoint" | "names" => Some((of("endpoint"), "where the branch is reached")),
+                "jobNames" => Some((of("endpoint"), "what the Jobs reach by its name")),
                 "jobPeers" => Some((guardrails(&["operations", "apiServer"]), "what the Jobs reach")),
                 "ownAccount" => Some((Origin::BuiltIn, "the first database's Jobs bring it")),
                 _ => shared(key),
@@ -45,6 +49,13 @@ impl Resolver<'_> {
                 "image" | "database" => Some((of(key), "the baseline's")),
                 _ => Some((guardrails(&["baselines", &baseline, "cluster", key]), "the baseline's")),
             });
+            for names in ["names", "jobNames"] {
+                self.below(&format!("{field}.{names}.{}", database.name), facts, |key| match key {
+                    "fqdn" | "port" => Some((guardrails(&["baselines", &baseline, "endpoint", key]), "the baseline's")),
+                    "endPort" => Some((guardrails(&["baselines", &baseline, "lastPort"]), "the baseline's")),
+                    _ => None,
+                });
+            }
             let steps = environment.databases.iter().filter(|facts| facts.name == *database.name);
             for (step, place) in steps.flat_map(|facts| {
                 let first = facts.first_steps.iter().map(|step| (step, format!("firstSteps.{}", step.name)));

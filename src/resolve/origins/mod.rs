@@ -102,6 +102,8 @@ impl Resolver<'_> {
             facts.str_at(&["network", "dnsPort"]).unwrap_or_default(),
             "the port of DNS",
         );
+        let labels = facts.at(&["network", "dnsLabels"]).map_or_else(String::new, shown);
+        self.say("network.dnsLabels", dns("podLabels"), labels, "the Pods that answer DNS, as Cilium has them");
         self.below("network.telemetry", facts, |key| match key {
             "pods" => Some((guardrails(&["telemetry", "namespace"]), "where the collector is")),
             "ports" => Some((guardrails(&["telemetry", "port"]), "the collector's port")),
@@ -109,7 +111,8 @@ impl Resolver<'_> {
         });
         for name in &self.policy.egress {
             let of = |key: &str| guardrails(&["egress", name, key]);
-            let is_a_name = self.guardrails.egress.get(name).is_some_and(|destination| destination.fqdn.is_some());
+            let entry = self.guardrails.egress.get(name);
+            let is_a_name = entry.is_some_and(|destination| destination.only_name().is_some());
             self.below(&format!("network.egress.{name}"), facts, |key| match key {
                 "pods" => Some((of("namespace"), "the catalogue's entry")),
                 "blocks" if is_a_name => Some((guardrails(&["network", "fqdn"]), "what stands for a host's name")),
