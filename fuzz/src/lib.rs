@@ -14,7 +14,7 @@ use dayfly::{
         guardrails::Layout,
         read_policy, read_typed,
         scalar::{
-            Cidr, DnsLabel, DnsName, Duration, EnvName, ImagePrefix, LabelValue, Quantity, RelativePath, Scalar,
+            Cidr, DnsLabel, DnsName, Duration, EnvName, ImagePath, ImagePrefix, LabelValue, Quantity, RelativePath, Scalar,
             SecretKey, Url,
         },
         to_value,
@@ -217,6 +217,7 @@ pub fn scalars(data: &[u8]) {
     accepts::<DnsLabel>(text);
     accepts::<DnsName>(text);
     accepts::<EnvName>(text);
+    accepts::<ImagePath>(text);
     accepts::<ImagePrefix>(text);
     accepts::<LabelValue>(text);
     accepts::<RelativePath>(text);

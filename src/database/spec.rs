@@ -5,7 +5,10 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    input::guardrails::{Baseline, Provider},
+    input::{
+        guardrails::{Baseline, Provider},
+        scalar::ImagePath,
+    },
     resolve::names,
 };
 
@@ -63,7 +66,7 @@ pub struct Names<'a> {
     pub server_secret: Option<Cow<'a, str>>,
 }
 
-/// The programs of the team's that a branch waits for: a hash of image and command each. What has run with a hash does not
+/// The programs of the team's that a branch waits for: a hash of image, command and files each. What has run with a hash does not
 /// run with it again.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub struct Steps {
@@ -71,6 +74,9 @@ pub struct Steps {
     pub migrate: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seed: Option<String>,
+    /// Where the files are that `migrate` only ever gets more of.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<ImagePath>,
 }
 
 impl Baseline {

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use super::{
     Filled, Ordered,
     scalar::{
-        AbsolutePath, DnsLabel, Duration, EnvName, FlagName, InterpolatedPath, LabelValue, Port, Quantity,
+        AbsolutePath, DnsLabel, Duration, EnvName, FlagName, ImagePath, InterpolatedPath, LabelValue, Port, Quantity,
         RelativePath, SecretKey, Url, UrlPath, UserId,
     },
 };
@@ -204,9 +204,24 @@ pub struct Database {
     /// The environment variable that holds its URL. Left out, `DATABASE_URL`.
     pub env: Option<EnvName>,
     /// Brings the branch's schema up to the pull request's.
-    pub migrate: Option<Step>,
+    pub migrate: Option<Migration>,
     /// Adds data, after `migrate`.
     pub seed: Option<Step>,
+}
+
+/// A program of the team's that runs in the preview's namespace, with the database's URL in its environment. It runs again
+/// when its image, its command or `files` change.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Migration {
+    /// The image, by digest or by a tag that holds the head's SHA.
+    pub image: Interpolated,
+    /// The program and its arguments.
+    pub command: Filled<Vec<Interpolated>>,
+    /// Files and folders of the image that are only ever added to: the migrations. If one that ran in the branch differs in a
+    /// later image, or is gone, the branch is made anew. A relative path begins at the image's working directory.
+    #[serde(default)]
+    pub files: Vec<ImagePath>,
 }
 
 /// A program of the team's that runs in the preview's namespace, with the database's URL in its environment. It runs again

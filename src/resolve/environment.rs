@@ -351,6 +351,8 @@ pub struct StepFacts {
     pub name: &'static str,
     pub image: String,
     pub command: Vec<String>,
+    /// Of `migrate`: what of the image is only ever added to. Its Job is told in `spec`.
+    pub files: Vec<String>,
 }
 
 #[derive(Clone, Debug, JsonSchema, Serialize)]

@@ -15,8 +15,9 @@ pub use cidr::Cidr;
 pub use duration::Duration;
 pub use interpolated_path::InterpolatedPath;
 pub use names::{
-    AbsolutePath, DnsLabel, DnsName, Domain, EnvName, FlagName, ImageDigest, ImagePrefix, LabelKey, LabelValue,
-    PodSecurityVersion, RelativePath, SecretKey, Url, UrlPath, is_digest, is_dns_label, is_dns_name, is_label_value,
+    AbsolutePath, DnsLabel, DnsName, Domain, EnvName, FlagName, ImageDigest, ImagePath, ImagePrefix, LabelKey,
+    LabelValue, PodSecurityVersion, RelativePath, SecretKey, Url, UrlPath, is_digest, is_dns_label, is_dns_name,
+    is_label_value,
 };
 pub use percent::Percent;
 pub use quantity::Quantity;
@@ -83,6 +84,7 @@ scalar_traits!(
     EnvName,
     FlagName,
     ImageDigest,
+    ImagePath,
     ImagePrefix,
     InterpolatedPath,
     LabelKey,
@@ -138,6 +140,7 @@ pub(crate) fn refusal(format: &str, text: &str) -> Option<(String, &'static str)
         EnvName::FORMAT => of::<EnvName>(text),
         FlagName::FORMAT => of::<FlagName>(text),
         ImageDigest::FORMAT => of::<ImageDigest>(text),
+        ImagePath::FORMAT => of::<ImagePath>(text),
         ImagePrefix::FORMAT => of::<ImagePrefix>(text),
         LabelKey::FORMAT => of::<LabelKey>(text),
         LabelValue::FORMAT => of::<LabelValue>(text),

@@ -171,6 +171,13 @@ text_scalar!(
     "a folder such as `/var/cache`: not `/` itself, nothing at its end, no `//`, `.`, `..` or `:` in it",
     is_absolute_path
 );
+text_scalar!(
+    /// A file or folder of an image, written in the one way that names it.
+    ImagePath,
+    "image-path",
+    "a path in the image such as `prisma/migrations` or `/app/migrations`: at most 512 bytes, nothing at its end, no `//`, `.`, `..`, `\\`, `${{` or control characters in it",
+    is_image_path
+);
 
 /// Source: the OCI image specification, `descriptor.md`, registered algorithms.
 pub fn is_digest(digest: &str) -> bool {
@@ -241,6 +248,14 @@ fn is_absolute_path(text: &str) -> bool {
     })
 }
 
+fn is_image_path(text: &str) -> bool {
+    text.len() <= 512
+        // Nothing is filled in there, and whoever writes it believes so.
+        && !text.contains("${{")
+        && !text.contains(|c: char| c.is_control() || c == '\\')
+        && text.strip_prefix('/').unwrap_or(text).split('/').all(|part| !part.is_empty() && part != "." && part != "..")
+}
+
 fn is_relative_path(text: &str) -> bool {
     text.len() <= 512
         && !text.contains(|c: char| c.is_control() || c == '\\')
@@ -250,8 +265,8 @@ fn is_relative_path(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::{
-        AbsolutePath, DnsLabel, Domain, EnvName, FlagName, LabelKey, PodSecurityVersion, Scalar, SecretKey, Url,
-        UrlPath, is_dns_label, is_dns_name, is_label_value,
+        AbsolutePath, DnsLabel, Domain, EnvName, FlagName, ImagePath, LabelKey, PodSecurityVersion, Scalar, SecretKey,
+        Url, UrlPath, is_dns_label, is_dns_name, is_label_value,
     };
 
     #[test]
@@ -354,6 +369,34 @@ mod tests {
         }
         for text in ["", "/", "a", "./a", "/a/", "//a", "/a//b", "/a/.", "/a/../b", "/a:b", "/a\\b", "/a\nb"] {
             assert!(AbsolutePath::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn paths_in_an_image() {
+        for text in ["migrations", "db/migrate", "/app/db", "a b/*.sql", "a:b", "..a/b..", &"a".repeat(512)] {
+            assert!(ImagePath::parse(text).is_ok(), "{text}");
+        }
+        for text in [
+            "",
+            "/",
+            ".",
+            "..",
+            "./a",
+            "a/",
+            "a//b",
+            "//a",
+            "a/./b",
+            "a/../b",
+            "/..",
+            "a\\b",
+            "a\nb",
+            "a\0",
+            "a\u{85}b",
+            "a/${{ pr.headSha }}",
+            &"a".repeat(513),
+        ] {
+            assert!(ImagePath::parse(text).is_err(), "{text:?}");
         }
     }
 

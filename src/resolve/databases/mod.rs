@@ -11,10 +11,12 @@ use std::borrow::Cow;
 
 use crate::{
     database::spec::{self, BaselineSpec, Names, Spec, Steps},
+    expression::Interpolated,
     finding::{InputFile, nearest},
     input::{
         guardrails::{Baseline, Grant, Layout, Operations, Provider},
-        policy::{Database, Step},
+        policy::{Database, Migration},
+        scalar::ImagePath,
     },
     rules,
     value::Value,
@@ -91,9 +93,10 @@ impl<'a> Resolver<'a> {
         }
         let direct_secret = names::direct_secret(&database.name);
         let mut steps = self.steps(database, pointer, pr);
+        let files = database.migrate.as_ref().map(|migrate| &*migrate.files).unwrap_or_default();
         let spec = |steps| self.spec(database, baseline_name, baseline, operations, namespace, steps);
         // A push changes the steps, and not the branch.
-        let (branch_spec, spec) = (spec(Steps::default()), spec(hashes(&steps)));
+        let (branch_spec, spec) = (spec(Steps::default()), spec(told(&steps, files)));
         let stem = format!("{}-migrate", database.name);
         // What else is in a Job's Pods, which nobody can change.
         let pods = names::hash(&[
@@ -276,21 +279,30 @@ impl<'a> Resolver<'a> {
 
     fn steps(&mut self, database: &'a Database, pointer: &str, pr: &PullRequest) -> Vec<StepFacts> {
         let mut steps = Vec::with_capacity(2);
-        for (name, step) in [("migrate", &database.migrate), ("seed", &database.seed)] {
-            if let Some(step) = step {
-                steps.push(self.step(name, step, &format!("{pointer}/{name}"), pr));
-            }
+        if let Some(Migration { image, command, files }) = &database.migrate {
+            let files = files.iter().map(ToString::to_string).collect();
+            steps.push(StepFacts { files, ..self.step("migrate", image, command, pointer, pr) });
+        }
+        if let Some(seed) = &database.seed {
+            steps.push(self.step("seed", &seed.image, &seed.command, pointer, pr));
         }
         steps
     }
 
-    fn step(&mut self, name: &'static str, step: &'a Step, pointer: &str, pr: &PullRequest) -> StepFacts {
-        let image = self.image(&step.image, format!("{pointer}/image"), pr);
-        let words = step.command.iter().enumerate();
+    fn step(
+        &mut self,
+        name: &'static str,
+        image: &'a Interpolated,
+        command: &'a [Interpolated],
+        pointer: &str,
+        pr: &PullRequest,
+    ) -> StepFacts {
+        let image = self.image(image, format!("{pointer}/{name}/image"), pr);
+        let words = command.iter().enumerate();
         let command = words
-            .map(|(index, word)| self.text(word, InputFile::Policy, || format!("{pointer}/command/{index}")))
+            .map(|(index, word)| self.text(word, InputFile::Policy, || format!("{pointer}/{name}/command/{index}")))
             .collect();
-        StepFacts { name, image, command }
+        StepFacts { name, image, command, files: Vec::new() }
     }
 }
 
@@ -354,14 +366,17 @@ pub(super) fn reserved(databases: &[DatabaseFacts]) -> String {
     names.join(",")
 }
 
-/// What tells one run of the team's programs from another: the image and the command of each.
-fn hashes(steps: &[StepFacts]) -> Steps {
+/// What tells one run of the team's programs from another: the image and the command of each, and what is watched.
+fn told(steps: &[StepFacts], files: &[ImagePath]) -> Steps {
     let hash = |name: &str| {
         let step = steps.iter().find(|step| step.name == name)?;
         let words = std::iter::once(step.image.as_str()).chain(step.command.iter().map(String::as_str));
-        Some(names::hash(&words.collect::<Vec<_>>()))
+        let hash = names::hash(&words.collect::<Vec<_>>());
+        // A hash of a hash: a word more of the command is not a file more.
+        let words = std::iter::once(hash.as_str()).chain(step.files.iter().map(String::as_str));
+        Some(if step.files.is_empty() { hash } else { names::hash(&words.collect::<Vec<_>>()) })
     };
-    Steps { migrate: hash("migrate"), seed: hash("seed") }
+    Steps { migrate: hash("migrate"), seed: hash("seed"), files: files.to_vec() }
 }
 
 fn annotations(annotations: &[(&'static str, &'static str)]) -> Value {

@@ -68,6 +68,10 @@ impl Resolver<'_> {
                 for place in [place.as_str(), step.name] {
                     self.say(format!("{field}.{place}.image"), of("image"), &*step.image, program);
                     self.say(format!("{field}.{place}.command"), of("command"), step.command.join(" "), program);
+                    if !step.files.is_empty() {
+                        let files = step.files.join(", ");
+                        self.say(format!("{field}.{place}.files"), of("files"), files, "what is only ever added to");
+                    }
                 }
             }
             for found in environment.database_jobs.iter().filter(|job| job.database == *database.name) {

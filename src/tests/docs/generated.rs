@@ -11,9 +11,9 @@ use crate::{
     expression::Interpolated,
     finding::{Rule, Severity},
     input::scalar::{
-        AbsolutePath, Cidr, DnsLabel, DnsName, Domain, Duration, EnvName, FlagName, ImageDigest, ImagePrefix,
-        InterpolatedPath, LabelKey, LabelValue, Percent, PodSecurityVersion, Quantity, RelativePath, Scalar, SecretKey,
-        Url, UrlPath,
+        AbsolutePath, Cidr, DnsLabel, DnsName, Domain, Duration, EnvName, FlagName, ImageDigest, ImagePath,
+        ImagePrefix, InterpolatedPath, LabelKey, LabelValue, Percent, PodSecurityVersion, Quantity, RelativePath,
+        Scalar, SecretKey, Url, UrlPath,
     },
     rules,
     tests::support::root,
@@ -344,6 +344,7 @@ fn format(format: &str) -> Option<(&'static str, &'static str)> {
         .or_else(|| of::<AbsolutePath>(format, "absolute path"))
         .or_else(|| of::<AttestationKey>(format, "public key"))
         .or_else(|| of::<ImageDigest>(format, "image by digest"))
+        .or_else(|| of::<ImagePath>(format, "path in an image"))
         .or_else(|| of::<Percent>(format, "percentage"))
         .or_else(|| of::<UrlPath>(format, "path of a URL"))
 }
