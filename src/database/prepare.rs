@@ -30,7 +30,7 @@ pub async fn prepare(
     let mut session = engine.open_baseline().await?;
     if !session.runs().await?.is_empty() {
         refuse!(
-            "the baseline `{}` has the records of a branch that it was made from: in it, `DROP SCHEMA dayfly_branch CASCADE` (MySQL: `DROP TABLE _dayfly_runs`), then call this again",
+            "the baseline `{}` has the records of a branch that it was made from: in it, `DROP SCHEMA dayfly_branch CASCADE` (MySQL: `DROP TABLE IF EXISTS _dayfly_runs, _dayfly_files`), then call this again",
             baseline.name
         );
     }

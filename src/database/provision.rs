@@ -363,6 +363,14 @@ mod tests {
             Ok(())
         }
 
+        async fn files(&mut self) -> Result<Option<Vec<u8>>> {
+            bail!("no")
+        }
+
+        async fn record_files(&mut self, _: &[u8]) -> Result<()> {
+            bail!("no")
+        }
+
         async fn try_lock(&mut self, _: &str) -> Result<bool> {
             bail!("no")
         }

@@ -14,12 +14,13 @@ use super::{
     credentials::Credentials,
     engine::{self, Engine, cnpg},
     failure::refuse,
+    files::{self, Files, Record},
     log::Log,
     provision::{CHECKED, again},
-    session::{self, NoSession, Run, State},
+    session::{self, NoSession, Run, Session, State},
     spec::Spec,
 };
-use crate::resolve::names;
+use crate::{input::scalar::ImagePath, resolve::names};
 
 /// The record that the branch was made anew for an input.
 pub const REBRANCHED: &str = "rebranched";
@@ -76,7 +77,7 @@ pub async fn run(
     let command: Vec<String> = command.iter().map(|word| word.to_string_lossy().into_owned()).collect();
     let run = Run { step: step.name().into(), input: step.input(spec, &command), state: State::Running, command };
     let Attempt::Spoiled { why, runs } = attempt(&run, spec, &url, log).await? else { return Ok(()) };
-    log.warn(format!("{why}: a branch that is half migrated is not repaired"));
+    log.warn(format!("{why}: a branch that is half migrated, or otherwise than now, is not repaired"));
     let by_hand = cnpg::by_hand(spec);
     match provider {
         Some(provider) => {
@@ -116,29 +117,39 @@ async fn attempt(run: &Run, spec: &Spec<'_>, url: &ConnectionUrl, log: &Log) -> 
     // Another Pod of the same Job may still be at it.
     session::lock(&mut *session, "dayfly:steps", "waiting for another program that works on this branch", log).await?;
     session.prepare_records().await?;
-    let runs = session.runs().await?;
+    let mut runs = session.runs().await?;
     if run.step == Step::Seed.name() && !is_migrated(spec, &runs) {
         // Not refused for good: where a Pod runs both, its next attempt migrates first.
         bail!("`migrate` is not through in this branch, so there is nothing to seed: call `dayfly db migrate` first");
     }
+    let before = runs.iter().find(|before| before.step == run.step);
+    if before.is_some_and(|before| Run { state: State::Done, ..run.clone() } == *before) {
+        log.info(format!("`{}` has run with this image and command: nothing to do", run.step));
+        return Ok(Attempt::Done);
+    }
+    // Before anything is written down: that a path is wrong says nothing about the branch.
+    let watched = if run.step == Step::Migrate.name() { &*spec.steps.files } else { &[] };
+    let files = files::read(watched)?;
+    let spoiled = match before.map(|before| before.state) {
+        Some(State::Failed) => Some(format!("`{}` failed before", run.step)),
+        Some(State::Running) => Some(format!("`{}` broke off before", run.step)),
+        Some(State::Done) if !watched.is_empty() => rewritten(&mut *session, &mut runs, watched, &files).await?,
+        Some(State::Done) | None => None,
+    };
     let failed = Run { state: State::Failed, ..run.clone() };
-    if let Some(before) = runs.iter().find(|before| before.step == run.step) {
-        match before.state {
-            State::Done if before.input == run.input && before.command == run.command => {
-                log.info(format!("`{}` has run with this image and command: nothing to do", run.step));
-                return Ok(Attempt::Done);
-            }
-            State::Done => {}
-            State::Failed | State::Running => {
-                session.record(&failed).await?;
-                let how = if before.state == State::Failed { "failed" } else { "broke off" };
-                return Ok(Attempt::Spoiled { why: format!("`{}` {how} before", run.step), runs });
-            }
-        }
+    if let Some(why) = spoiled {
+        session.record(&failed).await?;
+        return Ok(Attempt::Spoiled { why, runs });
     }
     session.record(run).await?;
     match execute(run, spec, url, log).await? {
         None => {
+            if !watched.is_empty() {
+                // The files first, and no transaction: whoever is killed before the next record leaves `running`, and so the
+                // branch is made anew. What is done has the files that it was done with.
+                let record = Record { branch: checked(&runs).map(str::to_owned), files };
+                session.record_files(&serde_json::to_vec(&record)?).await?;
+            }
             session.record(&Run { state: State::Done, ..run.clone() }).await?;
             log.info(format!("`{}` is through", run.step));
             Ok(Attempt::Done)
@@ -150,6 +161,25 @@ async fn attempt(run: &Run, spec: &Spec<'_>, url: &ConnectionUrl, log: &Log) -> 
             Ok(Attempt::Spoiled { why, runs })
         }
     }
+}
+
+/// Why the branch has the tables of other migrations than there are now, if it has.
+async fn rewritten(
+    session: &mut dyn Session,
+    runs: &mut Vec<Run>,
+    watched: &[ImagePath],
+    now: &Files,
+) -> Result<Option<String>> {
+    let Some(record) = session.files().await? else { return Ok(None) };
+    let why = files::rewritten(&record, checked(runs), watched, now);
+    if why.is_some() {
+        // Others were through in this branch since it was made: if it was once made anew for this input, then for an earlier push
+        // with it, and it may be so again.
+        let none = Run { step: REBRANCHED.into(), input: String::new(), state: State::Done, command: Vec::new() };
+        session.record(&none).await?;
+        runs.retain(|run| run.step != REBRANCHED);
+    }
+    Ok(why)
 }
 
 /// Whether the tables are there: `migrate` ran as the spec says or, where that says nothing, did not fail.
@@ -220,9 +250,13 @@ async fn wait_for_fresh(url: &ConnectionUrl, before: &[Run], log: &Log) -> Resul
 /// A fresh branch was checked, and nothing failed in it. Where a login still leads to a branch that was made anew, that has the
 /// same identifier: a record of another one came with the baseline's data.
 fn is_fresh(runs: &[Run], before: &[Run]) -> bool {
-    let checked = |runs: &[Run]| runs.iter().find(|run| run.step == CHECKED).map(|run| run.input.clone());
     let (now, then) = (checked(runs), checked(before));
     now.is_some() && (then.is_none() || now == then) && runs.iter().all(|run| run.state != State::Failed)
+}
+
+/// The branch that was checked.
+fn checked(runs: &[Run]) -> Option<&str> {
+    runs.iter().find(|run| run.step == CHECKED).map(|run| run.input.as_str())
 }
 
 #[cfg(test)]

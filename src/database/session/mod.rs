@@ -109,6 +109,12 @@ pub trait Session {
     /// Writes down a run, in place of an older one of the same step.
     async fn record(&mut self, run: &Run) -> Result<()>;
 
+    /// The files that ran here, as [`Self::record_files`] got them. `None`: nobody wrote any down.
+    async fn files(&mut self) -> Result<Option<Vec<u8>>>;
+
+    /// Writes down the files that ran here, in place of older ones.
+    async fn record_files(&mut self, files: &[u8]) -> Result<()>;
+
     /// Takes a lock that ends with this session. `false`: another session has it.
     async fn try_lock(&mut self, name: &str) -> Result<bool>;
 

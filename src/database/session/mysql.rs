@@ -19,6 +19,7 @@ pub struct MysqlSession {
 /// A database is its only schema, so dayfly's tables are beside the team's.
 const BASELINE: &str = "_dayfly_baseline";
 const RUNS: &str = "_dayfly_runs";
+const FILES: &str = "_dayfly_files";
 const OURS: &str = "_dayfly_";
 
 /// Types of numbers and moments, and of words that the type lists; `…int` too.
@@ -262,6 +263,27 @@ impl Session for MysqlSession {
             )
             .await
             .map_err(plain)
+    }
+
+    async fn files(&mut self) -> Result<Option<Vec<u8>>> {
+        if !self.has_table(FILES).await? {
+            return Ok(None);
+        }
+        self.conn.query_first(format!("SELECT files FROM {FILES} WHERE id = 1")).await.map_err(plain)
+    }
+
+    async fn record_files(&mut self, files: &[u8]) -> Result<()> {
+        if !self.has_table(FILES).await? {
+            // Bytes, and many of them: a file's name may have letters that the database's character set lacks, and its collation
+            // would take `A.sql` for `a.sql`. All in one row, which one statement replaces.
+            self.conn
+                .query_drop(format!("CREATE TABLE IF NOT EXISTS {FILES} (id INT PRIMARY KEY, files LONGBLOB NOT NULL)"))
+                .await
+                .map_err(plain)
+                .with_context(|| format!("the branch's own table `{FILES}` cannot be made"))?;
+        }
+        let sql = format!("INSERT INTO {FILES} (id, files) VALUES (1, ?) ON DUPLICATE KEY UPDATE files = ?");
+        self.conn.exec_drop(sql, (files, files)).await.map_err(plain)
     }
 
     async fn try_lock(&mut self, name: &str) -> Result<bool> {
