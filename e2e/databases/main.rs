@@ -12,6 +12,7 @@ mod aurora;
 mod commands;
 mod crunchy_bridge;
 mod dblab;
+mod files;
 mod held;
 mod hosted;
 mod lab;

@@ -33,13 +33,13 @@ on_both!(
     a_branch_made_anew_is_checked_before_its_old_login_enters,
 );
 
-struct Server {
+pub(crate) struct Server {
     provider: &'static str,
     url: String,
 }
 
 impl Server {
-    fn new(provider: &'static str, variable: &str) -> Self {
+    pub(crate) fn new(provider: &'static str, variable: &str) -> Self {
         Self { provider, url: service(variable) }
     }
 
@@ -52,7 +52,7 @@ impl Server {
     }
 
     /// A fresh database to branch, and its baseline `shop` in the guardrails.
-    fn baseline(&self, name: &str, sql: &str) -> String {
+    pub(crate) fn baseline(&self, name: &str, sql: &str) -> String {
         if !self.is_mariadb() && self.sql(&format!("SHOW DATABASES LIKE '{name}'")) == name {
             self.sql(&format!("ALTER DATABASE {name} READ ONLY = 0"));
         }
@@ -65,7 +65,7 @@ impl Server {
     }
 
     /// A lab whose previews' names begin with `test`.
-    fn lab(&self, test: &str, baselines: &str) -> Lab {
+    pub(crate) fn lab(&self, test: &str, baselines: &str) -> Lab {
         self.lab_as(test, baselines, &self.url)
     }
 
