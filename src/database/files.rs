@@ -6,6 +6,7 @@
 //! Paths are data: nothing in them is expanded, and no program is asked.
 
 use std::{
+    borrow::Cow,
     collections::BTreeMap,
     env, fs,
     io::{self, Read as _},
@@ -19,7 +20,10 @@ use super::{
     failure::{Refused, refuse},
     schema::hexadecimal,
 };
-use crate::{finding::visible, input::scalar::ImagePath};
+use crate::{
+    finding::{printable, visible},
+    input::scalar::ImagePath,
+};
 
 /// SHA-256 of each file, by its path as the policy begins it.
 pub type Files = BTreeMap<String, String>;
@@ -75,7 +79,7 @@ pub fn rewritten(record: &[u8], branch: Option<&str>, paths: &[ImagePath], now: 
         0 => String::new(),
         more => format!(", the first of {} files that differ or are gone", more + 1),
     };
-    Some(format!("`{}` ran here and {how}{all}", visible(first)))
+    Some(format!("`{}` ran here and {how}{all}", shown(first)))
 }
 
 /// Whether a file is what a path names, or below it.
@@ -103,7 +107,7 @@ impl Look {
                 let here = env::current_dir().map_or_else(|_| "unknown".into(), |here| here.display().to_string());
                 refuse!(
                     "`{path}` of `files` is not in the image (its working directory is `{}`), and nothing was run: correct the path in the policy, or put the files into the image",
-                    visible(&here)
+                    shown(&here)
                 )
             }
             Err(error) => Err(unreadable(path, &error)),
@@ -113,7 +117,7 @@ impl Look {
     fn folder(&mut self, path: &str, depth: usize) -> Result<()> {
         let Limits { entries, depth: deepest, .. } = self.limits;
         if depth > deepest {
-            refuse!("`{}` of `files` is more than {deepest} folders deep: name the migrations' own", visible(path));
+            refuse!("`{}` of `files` is more than {deepest} folders deep: name the migrations' own", shown(path));
         }
         for entry in fs::read_dir(path).map_err(|error| unreadable(path, &error))? {
             let entry = entry.map_err(|error| unreadable(path, &error))?;
@@ -124,7 +128,7 @@ impl Look {
             let name = entry.file_name();
             let Some(name) = name.to_str().filter(|name| !name.contains(char::is_control)) else {
                 let name = name.to_string_lossy();
-                refuse!("`{}/{}` of `files` has a name that is no plain text: rename it", visible(path), visible(&name))
+                refuse!("`{}/{}` of `files` has a name that is no plain text: rename it", shown(path), visible(&name))
             };
             let below = format!("{path}/{name}");
             let mut kind = entry.file_type().map_err(|error| unreadable(&below, &error))?;
@@ -167,6 +171,11 @@ impl Look {
     }
 }
 
+/// A path for a message, longer than other foreign text may be: its end is what tells it from others.
+fn shown(path: &str) -> Cow<'_, str> {
+    printable(path, 1000)
+}
+
 /// What a link leads to: a file counts as one. A folder may be above the link, and to pass it over would be to see no change in
 /// it.
 fn behind(link: &str) -> Result<fs::FileType> {
@@ -174,18 +183,18 @@ fn behind(link: &str) -> Result<fs::FileType> {
         Ok(kind) if !kind.is_dir() => Ok(kind.file_type()),
         Ok(_) => refuse!(
             "`{}` of `files` is a link to a folder, which is not followed: name that folder in `files`, and put the link elsewhere",
-            visible(link)
+            shown(link)
         ),
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Err(unreadable(link, &error)),
         Err(error) => {
-            refuse!("`{}` of `files` is a link that leads nowhere ({error}): mend or remove it", visible(link))
+            refuse!("`{}` of `files` is a link that leads nowhere ({error}): mend or remove it", shown(link))
         }
     }
 }
 
 /// Rights are the image's, and stay as they are; anything else may be the machine's fault.
 fn unreadable(path: &str, error: &io::Error) -> anyhow::Error {
-    let path = visible(path);
+    let path = shown(path);
     if error.kind() == io::ErrorKind::PermissionDenied {
         let why = format!(
             "`{path}` of `files` may not be read ({error}): give the user of `migrate` the right, in the image"
@@ -209,29 +218,44 @@ mod tests {
     /// SHA-256 of `1`.
     const ONE: &str = "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b";
 
-    const SMALL: Limits = Limits { entries: 4, bytes: 10, names: 500, depth: 3 };
+    const SMALL: Limits = Limits { entries: 4, bytes: 10, names: 5000, depth: 3 };
 
-    fn folder(test: &str) -> PathBuf {
-        let folder = env::temp_dir().join(format!("dayfly-files-{test}-{}", process::id()));
-        let _ = fs::remove_dir_all(&folder);
-        fs::create_dir_all(folder.join("m/sub")).unwrap();
-        folder
-    }
+    /// A folder `m` with a folder in it, which goes in the end.
+    struct Folder(PathBuf);
 
-    fn write(folder: &std::path::Path, files: &[(&str, &str)]) {
-        for (name, text) in files {
-            fs::write(folder.join(name), text).unwrap();
+    impl Folder {
+        fn new(test: &str) -> Self {
+            let folder = env::temp_dir().join(format!("dayfly-files-{test}-{}", process::id()));
+            let _ = fs::remove_dir_all(&folder);
+            fs::create_dir_all(folder.join("m/sub")).unwrap();
+            Self(folder)
+        }
+
+        fn join(&self, path: &str) -> PathBuf {
+            self.0.join(path)
+        }
+
+        fn write(&self, files: &[(&str, &str)]) {
+            for (name, text) in files {
+                fs::write(self.join(name), text).unwrap();
+            }
+        }
+
+        /// What is found below a path, without this folder; or why nothing is, and whether that is refused for good.
+        fn look(&self, path: &str, limits: Limits) -> Result<Files, (String, bool)> {
+            let mut look = Look { limits, entries: 0, bytes: 0, names: 0, found: Files::new() };
+            let stem = format!("{}/", self.0.display());
+            let short = |text: &str| text.replace(&stem, "");
+            match look.listed(&format!("{stem}{path}")) {
+                Ok(()) => Ok(look.found.into_iter().map(|(file, hash)| (short(&file), hash)).collect()),
+                Err(error) => Err((short(&error.to_string()), error.is::<Refused>())),
+            }
         }
     }
 
-    /// What is found below `folder/path`, without the folder; or why nothing is, and whether that is refused for good.
-    fn look(folder: &std::path::Path, path: &str, limits: Limits) -> Result<Files, (String, bool)> {
-        let mut look = Look { limits, entries: 0, bytes: 0, names: 0, found: Files::new() };
-        let stem = format!("{}/", folder.display());
-        let short = |text: &str| text.replace(&stem, "");
-        match look.listed(&format!("{stem}{path}")) {
-            Ok(()) => Ok(look.found.into_iter().map(|(file, hash)| (short(&file), hash)).collect()),
-            Err(error) => Err((short(&error.to_string()), error.is::<Refused>())),
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
         }
     }
 
@@ -241,27 +265,27 @@ mod tests {
 
     #[test]
     fn every_regular_file_is_found_whatever_its_name() {
-        let folder = folder("found");
-        write(&folder, &[("m/1 $(x)*.sql", "1"), ("m/ä.sql", "2"), ("m/sub/-3.sql", ""), ("other", "1")]);
-        let found = look(&folder, "m", LIMITS).unwrap();
+        let folder = Folder::new("found");
+        folder.write(&[("m/1 $(x)*.sql", "1"), ("m/ä.sql", "2"), ("m/sub/-3.sql", ""), ("other", "1")]);
+        let found = folder.look("m", LIMITS).unwrap();
         assert_eq!(names(&found), ["m/1 $(x)*.sql", "m/sub/-3.sql", "m/ä.sql"]);
         assert_eq!(found["m/1 $(x)*.sql"], ONE);
-        assert_eq!(look(&folder, "other", LIMITS).unwrap(), Files::from([("other".into(), ONE.into())]));
-        assert_eq!(look(&folder, "m/sub/../sub", LIMITS).unwrap().len(), 1);
+        assert_eq!(folder.look("other", LIMITS).unwrap(), Files::from([("other".into(), ONE.into())]));
+        assert_eq!(folder.look("m/sub/../sub", LIMITS).unwrap().len(), 1);
         // Neither waited for nor opened.
         let status = process::Command::new("mkfifo").arg(folder.join("m/pipe")).status().unwrap();
         assert!(status.success());
-        assert_eq!(look(&folder, "m", LIMITS).unwrap().len(), 3);
-        let (why, is_final) = look(&folder, "m/pipe", LIMITS).unwrap_err();
+        assert_eq!(folder.look("m", LIMITS).unwrap().len(), 3);
+        let (why, is_final) = folder.look("m/pipe", LIMITS).unwrap_err();
         assert!(is_final && why.contains("`m/pipe` of `files` is neither a file nor a folder"), "{why}");
     }
 
     #[test]
     fn a_path_that_is_not_there_is_refused_with_the_working_directory() {
-        let folder = folder("missing");
-        write(&folder, &[("m/1", "1")]);
+        let folder = Folder::new("missing");
+        folder.write(&[("m/1", "1")]);
         for path in ["n", "m/*", "m/1/2"] {
-            let (why, is_final) = look(&folder, path, LIMITS).unwrap_err();
+            let (why, is_final) = folder.look(path, LIMITS).unwrap_err();
             let here = format!("`{path}` of `files` is not in the image (its working directory is `/");
             assert!(is_final && why.starts_with(&here) && why.contains("correct the path"), "{why}");
         }
@@ -269,14 +293,14 @@ mod tests {
 
     #[test]
     fn links_are_what_they_lead_to_if_that_is_a_file() {
-        let folder = folder("links");
-        write(&folder, &[("m/1", "1"), ("outside", "1")]);
+        let folder = Folder::new("links");
+        folder.write(&[("m/1", "1"), ("outside", "1")]);
         symlink("../outside", folder.join("m/2")).unwrap();
         symlink("m", folder.join("current")).unwrap();
-        let found = look(&folder, "m", LIMITS).unwrap();
+        let found = folder.look("m", LIMITS).unwrap();
         assert_eq!((found["m/2"].as_str(), found.len()), (ONE, 2));
         // Who names a link means what it leads to.
-        assert_eq!(names(&look(&folder, "current", LIMITS).unwrap()), ["current/1", "current/2"]);
+        assert_eq!(names(&folder.look("current", LIMITS).unwrap()), ["current/1", "current/2"]);
         for (target, said) in [
             ("..", "is a link to a folder, which is not followed"),
             ("/", "is a link to a folder, which is not followed"),
@@ -284,7 +308,7 @@ mod tests {
             ("itself", "is a link that leads nowhere"),
         ] {
             symlink(target, folder.join("m/sub/itself")).unwrap();
-            let (why, is_final) = look(&folder, "m", LIMITS).unwrap_err();
+            let (why, is_final) = folder.look("m", LIMITS).unwrap_err();
             assert!(is_final && why.contains(&format!("`m/sub/itself` of `files` {said}")), "{target}: {why}");
             fs::remove_file(folder.join("m/sub/itself")).unwrap();
         }
@@ -298,32 +322,32 @@ mod tests {
             ("long", Limits { names: 5, ..SMALL }, "the paths of `files` are longer than 5 bytes together"),
             ("deep", SMALL, "`m/sub/a/b` of `files` is more than 3 folders deep"),
         ] {
-            let folder = folder(test);
+            let folder = Folder::new(test);
             match test {
-                "many" => write(&folder, &[("m/1", ""), ("m/2", ""), ("m/3", ""), ("m/4", "")]),
-                "large" => write(&folder, &[("m/1", "123456"), ("m/2", "12345")]),
+                "many" => folder.write(&[("m/1", ""), ("m/2", ""), ("m/3", ""), ("m/4", "")]),
+                "large" => folder.write(&[("m/1", "123456"), ("m/2", "12345")]),
                 "deep" => fs::create_dir_all(folder.join("m/sub/a/b")).unwrap(),
-                _ => write(&folder, &[("m/1", "")]),
+                _ => folder.write(&[("m/1", "")]),
             }
-            let (why, is_final) = look(&folder, "m", limits).unwrap_err();
+            let (why, is_final) = folder.look("m", limits).unwrap_err();
             assert!(is_final && why.contains(said), "{test}: {why}");
         }
-        let just = folder("just");
-        write(&just, &[("m/1", "123456"), ("m/2", "1234"), ("m/sub/3", "")]);
-        assert_eq!(look(&just, "m", SMALL).unwrap().len(), 3);
+        let just = Folder::new("just");
+        just.write(&[("m/1", "123456"), ("m/2", "1234"), ("m/sub/3", "")]);
+        assert_eq!(just.look("m", SMALL).unwrap().len(), 3);
     }
 
     #[test]
     fn what_cannot_be_read_is_named() {
-        let folder = folder("closed");
-        write(&folder, &[("m/1", "1"), ("m/line\nbreak", "1")]);
-        let (why, is_final) = look(&folder, "m", LIMITS).unwrap_err();
+        let folder = Folder::new("closed");
+        folder.write(&[("m/1", "1"), ("m/line\nbreak", "1")]);
+        let (why, is_final) = folder.look("m", LIMITS).unwrap_err();
         assert!(is_final && why.contains("`m/line\\u{a}break` of `files` has a name that is no plain text"), "{why}");
         fs::remove_file(folder.join("m/line\nbreak")).unwrap();
         fs::set_permissions(folder.join("m/1"), fs::Permissions::from_mode(0o0)).unwrap();
         // Whoever may read everything reads this, too.
         if fs::read(folder.join("m/1")).is_err() {
-            let (why, is_final) = look(&folder, "m", LIMITS).unwrap_err();
+            let (why, is_final) = folder.look("m", LIMITS).unwrap_err();
             assert!(is_final && why.contains("`m/1` of `files` may not be read"), "{why}");
         }
         let denied = unreadable("m/1", &io::ErrorKind::PermissionDenied.into());
