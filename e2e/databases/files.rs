@@ -39,8 +39,12 @@ struct Database {
 impl Database {
     fn new(lab: Lab, entry: String, sql: fn(&str, &str) -> Result<String, String>, client: &'static str) -> Self {
         fs::create_dir(lab.path("migrations")).unwrap();
+        // Who waits for a fresh branch in vain says so before long.
+        lab.guardrails(&entry, "    deadline: 120s\n");
         let new = Self { lab, entry, sql, client };
         new.spec("0", "");
+        // What a failed run left.
+        new.gone();
         new.lab.db("provision", 1, &[]).fine();
         new
     }
