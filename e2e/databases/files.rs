@@ -1,7 +1,10 @@
 //! Files that are only ever added to: a force-push that rewrote what ran in a branch gets a fresh one, though the team's own tool
 //! would see nothing and go on. Each on PostgreSQL, MySQL and MariaDB.
 
-use std::{fs, thread, time::Duration};
+use std::{
+    fs, thread,
+    time::{Duration, Instant},
+};
 
 use crate::{
     lab::{Lab, Run, output},
@@ -286,7 +289,9 @@ fn killed_between_two_records() {
         CREATE TRIGGER slow BEFORE UPDATE ON dayfly_branch.runs FOR EACH ROW WHEN (new.state = $$done$$) EXECUTE FUNCTION slow()'";
     let once = database.program(&format!("[ -e torn ] || {{ touch torn; {slow}; }}"));
     let mut migrate = database.lab.start("migrate", 1, &["--", "sh", "-c", &once]);
+    let end = Instant::now() + Duration::from_mins(1);
     while !database.sql("SELECT encode(files, 'escape') FROM dayfly_branch.files").contains("migrations/2.sql") {
+        assert!(Instant::now() < end, "the files are not written down first");
         thread::sleep(Duration::from_millis(20));
     }
     migrate.kill().unwrap();
