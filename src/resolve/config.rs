@@ -8,7 +8,7 @@ use crate::{
 
 use super::{
     PullRequest, Resolver,
-    environment::{ApplicationFacts, PolicyFacts, RouteFacts, TrustFacts},
+    environment::{ApplicationFacts, DatabaseFacts, PolicyFacts, RouteFacts, SecretStoreFacts, TrustFacts},
     names,
 };
 
@@ -110,6 +110,29 @@ impl Resolver<'_> {
         data.push("OTEL_RESOURCE_ATTRIBUTES", Value::string(attributes));
         Value::Map(data)
     }
+}
+
+/// What in the preview's namespace is not for its workload, as the admission policy reads it: `KIND/NAME`, with commas between. What
+/// is for the databases' Jobs and servers alone, and the account that has a cloud's or a vault's trust.
+pub(super) fn reserved(databases: &[DatabaseFacts], store: Option<&SecretStoreFacts>) -> String {
+    let mut names = Vec::new();
+    for database in databases {
+        names.extend(
+            database.secrets.iter().filter(|name| **name != database.name).map(|name| format!("Secret/{name}")),
+        );
+        if database.cluster.is_some() {
+            // CloudNativePG's own; who has its authority's key has every login.
+            names.extend(["ca", "server", "replication"].map(|end| format!("Secret/{}-{end}", database.server)));
+            // The data, before anybody looked at them: the hyphen stands for the number that the operator puts behind it.
+            names.push(format!("PersistentVolumeClaim/{}-", database.server));
+            names.push(format!("VolumeSnapshot/{}", database.server));
+        }
+        if database.own_account {
+            names.push(format!("ServiceAccount/{}", database.service_account));
+        }
+    }
+    names.extend(store.map(|store| format!("ServiceAccount/{}", store.service_account)));
+    names.join(",")
 }
 
 /// The hash of the ConfigMap: Pods start anew when it changes.

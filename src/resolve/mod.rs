@@ -189,7 +189,7 @@ impl Resolver<'_> {
             &ttl,
             &expires_at,
             trust,
-            &databases::reserved(&databases),
+            &config::reserved(&databases, secret_store.as_ref()),
             application.as_ref(),
         );
         Environment {

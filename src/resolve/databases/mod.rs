@@ -345,27 +345,6 @@ fn job_deadline(operations: &Operations) -> u64 {
     2 * operations.deadline.seconds
 }
 
-/// What in the preview's namespace is for the databases' Jobs alone, as the admission policy reads it: `KIND/NAME`, with commas between.
-pub(super) fn reserved(databases: &[DatabaseFacts]) -> String {
-    let mut names = Vec::new();
-    for database in databases {
-        names.extend(
-            database.secrets.iter().filter(|name| **name != database.name).map(|name| format!("Secret/{name}")),
-        );
-        if database.cluster.is_some() {
-            // CloudNativePG's own; who has its authority's key has every login.
-            names.extend(["ca", "server", "replication"].map(|end| format!("Secret/{}-{end}", database.server)));
-            // The data, before anybody looked at them: the hyphen stands for the number that the operator puts behind it.
-            names.push(format!("PersistentVolumeClaim/{}-", database.server));
-            names.push(format!("VolumeSnapshot/{}", database.server));
-        }
-        if database.own_account {
-            names.push(format!("ServiceAccount/{}", database.service_account));
-        }
-    }
-    names.join(",")
-}
-
 /// What tells one run of the team's programs from another: the image and the command of each, and what is watched.
 fn told(steps: &[StepFacts], files: &[ImagePath]) -> Steps {
     let hash = |name: &str| {
