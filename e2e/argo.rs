@@ -16,8 +16,10 @@ use crate::world;
 /// A preview that Argo CD syncs with dayfly, and that goes when it is dropped.
 pub(crate) struct Environment {
     pub(crate) case: Case,
-    /// The Application, and the preview's namespace.
+    /// The preview's namespace.
     pub(crate) name: String,
+    /// The Application. Where the pull request writes its source, the name says so: the admission policy knows it by that.
+    pub(crate) application: String,
     /// The Application as it was asked for.
     asked: Value,
 }
@@ -44,6 +46,7 @@ impl Environment {
     pub(crate) fn begin(case: Case, ask: &Ask) -> Self {
         world::prepare();
         let name = format!("storefront-pr-{}", case.parameters["number"]);
+        let application = format!("{name}{}", if ask.at_head { "-single" } else { "" });
         let (repository, revision) = if ask.at_head {
             ("dayfly-e2e-storefront", text(&Value::Object(case.parameters.clone()), "/head_sha").to_owned())
         } else {
@@ -53,7 +56,7 @@ impl Environment {
             "apiVersion": "argoproj.io/v1alpha1",
             "kind": "Application",
             "metadata": {
-                "name": name, "namespace": "argocd", "labels": {world::OWN: "true"},
+                "name": application, "namespace": "argocd", "labels": {world::OWN: "true"},
                 "finalizers": ["resources-finalizer.argocd.argoproj.io"],
                 // What an earlier run's dayfly rendered from the same parameters is still in Argo CD's cache.
                 "annotations": {"argocd.argoproj.io/refresh": "hard"},
@@ -73,7 +76,7 @@ impl Environment {
             },
         });
         apply(std::slice::from_ref(&asked));
-        Self { case, name, asked }
+        Self { case, name, application, asked }
     }
 
     /// Begun, and synced and healthy.
@@ -84,8 +87,8 @@ impl Environment {
     }
 
     pub(crate) fn application(&self) -> Value {
-        get("applications.argoproj.io", &self.name, "argocd")
-            .unwrap_or_else(|| panic!("the Application {} is gone", self.name))
+        get("applications.argoproj.io", &self.application, "argocd")
+            .unwrap_or_else(|| panic!("the Application {} is gone", self.application))
     }
 
     /// Waits for a status of the sync and of the health; at once over when the sync has failed.
@@ -103,7 +106,15 @@ impl Environment {
     /// Refreshes as Argo CD does by itself every few minutes (or hard: rendered anew) and gives what it then says.
     pub(crate) fn refresh(&self, how: &str) -> Value {
         let annotation = format!("argocd.argoproj.io/refresh={how}");
-        kubectl(&["annotate", "applications.argoproj.io", &self.name, "-n", "argocd", "--overwrite", &annotation]);
+        kubectl(&[
+            "annotate",
+            "applications.argoproj.io",
+            &self.application,
+            "-n",
+            "argocd",
+            "--overwrite",
+            &annotation,
+        ]);
         until(30, || {
             let application = self.application();
             let pending = application["metadata"]["annotations"]["argocd.argoproj.io/refresh"].is_string();
@@ -129,14 +140,14 @@ impl Environment {
     }
 
     pub(crate) fn delete(&self) {
-        delete("applications.argoproj.io", &self.name, "argocd", 120);
+        delete("applications.argoproj.io", &self.application, "argocd", 120);
     }
 }
 
 impl Drop for Environment {
     fn drop(&mut self) {
         if std::env::var_os("DAYFLY_E2E_KEEP").is_none() {
-            remove(&self.name);
+            remove(&self.application);
         }
     }
 }

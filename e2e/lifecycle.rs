@@ -175,13 +175,13 @@ fn takes_a_push(environment: &mut Environment, ask: &Ask) {
 fn leaves_nothing(environment: &Environment) {
     let application = environment.application();
     let child = child(environment);
-    kubectl(&["delete", "applications.argoproj.io", &environment.name, "-n", "argocd", "--wait=false"]);
+    kubectl(&["delete", "applications.argoproj.io", &environment.application, "-n", "argocd", "--wait=false"]);
     let find = || list("jobs", OPERATIONS, "dayfly.dev/step=destroy").into_iter().find(|job| belongs(job, environment));
     let mut teardown = None;
     until(120, || {
         // Argo CD removes the Job as soon as it has succeeded; for some seconds it can be seen.
         teardown = find().or(teardown.take());
-        match get("applications.argoproj.io", &environment.name, "argocd") {
+        match get("applications.argoproj.io", &environment.application, "argocd") {
             Some(application) => Err(story(&application)),
             None => Ok(()),
         }

@@ -4,10 +4,10 @@ use serde_json::{Value, json};
 
 use crate::argo::{CLOSED, Environment, OPEN, SPLIT, story};
 use crate::case::Case;
-use crate::kube::{apply, create, get, kind, name, text};
+use crate::kube::{apply, create, get, kind, kubectl, name, text};
 use crate::pods::{Inside, resources, service, sleeper};
-use crate::process::{run, until};
-use crate::world::OWN;
+use crate::process::{run, setting, until};
+use crate::world::{OWN, prepare};
 
 /// Creating must fail, and for this reason.
 fn refused(object: &serde_json::Value, because: &str) {
@@ -89,7 +89,7 @@ fn network_policies_open_exactly_what_was_asked_for() {
     let edge = Inside::start("traefik", "dayfly-e2e-edge");
     edge.reaches(&web_port);
     edge.is_kept_from(&format!("{}:8080", Inside::of(&environment.name, "search").address()));
-    crate::kube::kubectl(&["delete", "pod", "-n", "traefik", "-l", OWN, "--ignore-not-found"]);
+    kubectl(&["delete", "pod", "-n", "traefik", "-l", OWN, "--ignore-not-found"]);
 }
 
 /// The `AppProject` allows every preview's namespace, and Argo CD asks for no more.
@@ -173,6 +173,107 @@ fn a_preview_takes_what_its_own_applications_write_and_loses_only_that() {
     }
 }
 
+/// That it is refused, and for this reason.
+fn never(done: Result<(), String>, because: &str) {
+    let error = done.expect_err(because);
+    assert!(error.contains(because), "refused, but not because of {because:?}: {error}");
+}
+
+const ELSEWHERE: &str = "may write into namespaces of previews only";
+
+#[test]
+fn a_pull_request_s_source_writes_nothing_outside_of_previews() {
+    prepare();
+    let role = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": "x"}});
+    for application in ["storefront-pr-224-app", "storefront-pr-224-single", "elsewhere_storefront-pr-224-app"] {
+        never(by(application, config("mailpit")), ELSEWHERE);
+        never(by(application, role.clone()), ELSEWHERE);
+    }
+    // An environment of layout split has its Jobs elsewhere.
+    by("storefront-pr-224", config("preview-ops")).expect("a protected source may");
+
+    let space = |labels: &Value| json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "storefront-pr-224", "labels": labels}});
+    let (ours, level) = ("dayfly.dev/environment", "pod-security.kubernetes.io/enforce");
+    let good =
+        json!({ours: "storefront-pr-224", level: "restricted", "pod-security.kubernetes.io/enforce-version": "v1.34"});
+    by("storefront-pr-224-single", space(&good)).expect("layout single makes its Namespace");
+    for application in ["storefront-pr-224-app", "storefront-pr-225-single"] {
+        never(by(application, space(&good)), ELSEWHERE);
+    }
+    for (label, value) in [
+        (ours, None),
+        (level, None),
+        (level, Some("baseline")),
+        ("pod-security.kubernetes.io/enforce-version", Some("v1.21")),
+    ] {
+        let mut labels = good.clone();
+        match value {
+            Some(value) => labels[label] = value.into(),
+            None => drop(labels.as_object_mut().expect("a map").remove(label)),
+        }
+        never(by("storefront-pr-224-single", space(&labels)), "the Namespace of a preview has the label");
+    }
+}
+
+/// Argo CD asks the `AppProject` of what runs at a deletion since 3.3.15, 3.4.10 and 3.5.4; this one's allows everything.
+#[test]
+fn a_pull_request_s_hooks_reach_no_further_than_its_preview() {
+    prepare();
+    let (kind, name) = ("applications.argoproj.io", "storefront-pr-223-app");
+    apply(&[json!({
+        "apiVersion": "argoproj.io/v1alpha1", "kind": "Application",
+        "metadata": {"name": name, "namespace": "argocd", "labels": {OWN: "true"}, "finalizers": ["resources-finalizer.argocd.argoproj.io"]},
+        "spec": {
+            "project": "dayfly-e2e-open",
+            "source": {"repoURL": format!("{}/dayfly-e2e-storefront.git", setting("DAYFLY_E2E_GIT")), "path": "deploy/overlays/hooks", "targetRevision": setting("DAYFLY_E2E_HEAD")},
+            "destination": {"server": "https://kubernetes.default.svc", "namespace": "storefront-pr-223"},
+        },
+    })]);
+    let application =
+        || get(kind, name, "argocd").ok_or_else(|| "it is gone, as if nothing had refused its hooks".to_owned());
+    until(60, || {
+        let application = application()?;
+        if application["metadata"]["finalizers"].to_string().contains("post-delete") {
+            Ok(())
+        } else {
+            Err(story(&application))
+        }
+    });
+    kubectl(&["delete", kind, name, "-n", "argocd", "--wait=false"]);
+    until(60, || {
+        let story = story(&application()?);
+        if story.contains("DeletionError") && story.contains(ELSEWHERE) { Ok(()) } else { Err(story) }
+    });
+    let made = [get("clusterrole", "dayfly-e2e-hook", ""), get("configmap", "dayfly-e2e-hook", "mailpit")];
+    kubectl(&["patch", kind, name, "-n", "argocd", "--type=merge", "-p", r#"{"metadata": {"finalizers": null}}"#]);
+    crate::kube::delete("clusterrole", "dayfly-e2e-hook", "", 30);
+    crate::kube::delete("configmap", "dayfly-e2e-hook", "mailpit", 30);
+    assert_eq!(made, [None, None], "its hooks were made");
+}
+
+#[test]
+fn a_pull_request_s_services_stay_in_the_cluster() {
+    let environment = OPEN.get();
+    let child = format!("{}-app", environment.name);
+    let service = |spec: Value| {
+        let metadata = json!({"name": "x", "namespace": environment.name});
+        json!({"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec})
+    };
+    let ports = json!([{"port": 80}]);
+    for good in [json!({"ports": ports}), json!({"ports": ports, "type": "ClusterIP", "clusterIP": "None"})] {
+        by(&child, service(good)).expect("a Service of the cluster's own");
+    }
+    for bad in [
+        json!({"ports": ports, "type": "LoadBalancer"}),
+        json!({"ports": ports, "type": "NodePort"}),
+        json!({"type": "ExternalName", "externalName": "db.acme.dev"}),
+        json!({"ports": ports, "externalIPs": ["192.0.2.1"]}),
+        json!({"ports": ports, "externalName": "db.acme.dev"}),
+    ] {
+        never(by(&child, service(bad)), "a Service of a pull request is of type ClusterIP");
+    }
+}
+
 #[test]
 fn a_child_application_s_pods_are_not_taken_for_the_database_s() {
     let environment = OPEN.get();
@@ -188,6 +289,11 @@ fn a_child_application_s_pods_are_not_taken_for_the_database_s() {
     cron["spec"] =
         json!({"schedule": "0 3 * * *", "jobTemplate": {"spec": labelled("dayfly.dev/database-job")["spec"].take()}});
     let refused = [
+        (job(&space, &none, &json!({"automountServiceAccountToken": true}), &none), "have no token"),
+        (
+            mounts(json!({"name": "a", "projected": {"sources": [{"serviceAccountToken": {"path": "token"}}]}})),
+            "have no token",
+        ),
         (labelled("dayfly.dev/database-job"), "labels of dayfly.dev"),
         (labelled("cnpg.io/cluster"), "labels of dayfly.dev and cnpg.io"),
         (cron, "labels of dayfly.dev"),
@@ -204,8 +310,7 @@ fn a_child_application_s_pods_are_not_taken_for_the_database_s() {
     ];
     for (object, because) in refused {
         by(&space, object.clone()).unwrap_or_else(|error| panic!("dayfly's own Jobs may: {error}"));
-        let error = by(&child, object).expect_err(because);
-        assert!(error.contains(because), "refused, but not because of {because:?}: {error}");
+        never(by(&child, object), because);
     }
 
     // A server of the preview's own brings the Jobs' account with it; storefront has none.
@@ -214,12 +319,20 @@ fn a_child_application_s_pods_are_not_taken_for_the_database_s() {
         "apiVersion": "v1", "kind": "Namespace",
         "metadata": {"name": space, "labels": {OWN: "true", "dayfly.dev/environment": space}, "annotations": {
             "dayfly.dev/application": format!("argocd/{child}"), "dayfly.dev/reserved":
-                "Secret/x,ServiceAccount/dayfly-database,PersistentVolumeClaim/database-main-,VolumeSnapshot/database-main"}},
+                "Secret/x,ServiceAccount/dayfly-database,ServiceAccount/secret-store,PersistentVolumeClaim/database-main-,VolumeSnapshot/database-main"}},
     })]);
     let under = |account: &str| by(child, job(space, &none, &json!({"serviceAccountName": account}), &none));
     until(30, || under("default"));
-    let error = under("dayfly-database").expect_err("the Jobs' account");
-    assert!(error.contains("this ServiceAccount is for the Jobs"), "{error}");
+    for account in ["dayfly-database", "secret-store"] {
+        never(
+            under(account),
+            "this ServiceAccount is for the Jobs of the preview's databases, or for its secret store",
+        );
+    }
+    never(
+        by(child, job(space, &none, &json!({"serviceAccount": "secret-store"}), &none)),
+        "this ServiceAccount is for",
+    );
 
     // The volume of a server of the preview's own, and copies of it.
     let volume = |volume: Value| by(child, job(space, &none, &json!({"volumes": [volume]}), &none));
@@ -258,8 +371,14 @@ fn a_child_application_s_pods_are_not_taken_for_the_database_s() {
             }),
         ),
     ] {
-        let error = refused.expect_err("a volume of the database's");
-        assert!(error.contains("a volume is one of the preview's databases"), "{error}");
+        never(refused, "a volume is one of the preview's databases");
     }
+
+    // A child that the other policy would not take for a pull request's.
+    kubectl(&["annotate", "namespace", space, "--overwrite", "dayfly.dev/application=argocd/storefront"]);
+    until(30, || match by("storefront", config(space)) {
+        Err(error) if error.contains("is not called as policy dayfly-pull-requests expects") => Ok(()),
+        done => Err(format!("{done:?}")),
+    });
     crate::kube::delete("namespace", space, "", 60);
 }
