@@ -223,8 +223,9 @@ fn job_layout(guardrails: &Guardrails, own: &[Template]) -> String {
     let templates = own.iter().chain(template::BUILT_IN.iter()).filter(|template| JOBS.contains(&template.name));
     let patches = guardrails.spec.patches.iter();
     let patches = patches.filter(|patch| patch.target.kind.as_deref().is_none_or(|kind| matches!(kind, "Job" | "*")));
-    let patches: Vec<String> = patches.map(|patch| format!("{patch:?}")).collect();
-    let mut parts: Vec<&str> = templates.map(Template::code).collect();
-    parts.extend(patches.iter().map(String::as_str));
-    resolve::names::hash(&parts)
+    let parts: Vec<String> = templates
+        .map(|template| template.fingerprint.to_string())
+        .chain(patches.map(|patch| format!("{patch:?}")))
+        .collect();
+    resolve::names::hash(&parts.iter().map(String::as_str).collect::<Vec<_>>())
 }

@@ -49,8 +49,10 @@ fn main() {
         let code = code::compile(&text).unwrap_or_else(|mistake| {
             panic!("{}:{}:{}: {}", file.display(), mistake.mark.line, mistake.mark.column, mistake.message)
         });
+        let fingerprint = code::fingerprint(&code);
         fs::write(out.join(name), code).expect("a writable OUT_DIR");
-        writeln!(source, "Template {{ name: {name:?}, code: include_str!({name:?}) }},").expect("memory");
+        writeln!(source, "Template {{ name: {name:?}, code: include_str!({name:?}), fingerprint: {fingerprint:#x} }},")
+            .expect("memory");
     }
     source.push(']');
     fs::write(out.join("templates.rs"), source).expect("a writable OUT_DIR");

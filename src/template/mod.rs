@@ -16,6 +16,8 @@ pub struct Template {
     /// Its file's.
     pub name: &'static str,
     code: &'static str,
+    /// Tells its code from another's.
+    pub(crate) fingerprint: u64,
 }
 
 /// The templates of `templates/`, compiled when dayfly was built.
@@ -26,11 +28,7 @@ impl Template {
     /// pull request.
     pub fn compile(name: &str, text: &str) -> Result<Self, Mistake> {
         let code = code::compile(text)?;
-        Ok(Self { name: name.to_owned().leak(), code: code.leak() })
-    }
-
-    /// The whole of it, for telling it from others.
-    pub(crate) fn code(&self) -> &'static str {
-        self.code
+        let fingerprint = code::fingerprint(&code);
+        Ok(Self { name: name.to_owned().leak(), code: code.leak(), fingerprint })
     }
 }
