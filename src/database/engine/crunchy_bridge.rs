@@ -218,7 +218,7 @@ impl Engine for CrunchyBridge {
     }
 
     async fn login(&self, spec: &Spec<'_>, branch: &Branch) -> Result<ConnectionUrl> {
-        role::make(&self.inside(&branch.id).await?, &spec.names.role, spec.lease_seconds, &self.log).await
+        role::make(&self.inside(&branch.id).await?, spec, &self.log).await
     }
 
     /// Later forks go: of a Job that was killed before it could remove its own. The first one is everybody's.

@@ -22,6 +22,13 @@ pub struct PostgresSession {
 const NOT_OURS: &str =
     "n.nspname NOT LIKE 'pg\\_%' AND n.nspname NOT IN ('information_schema', 'dayfly', 'dayfly_branch')";
 
+/// How every session begins. Whoever may make functions and operators in a database could give an unqualified name of ours
+/// another meaning, and have it run with this login's rights (CVE-2018-1058): only the server's own names are looked up, and
+/// what is dayfly's is always named with its schema. Statements and not options, since a pooler drops or refuses those, and not
+/// left to the login's settings, which a preview's role may change. A policy's rows are not left out but said to be missing.
+const BEGINNING: &str = "SET search_path = pg_catalog, pg_temp; SET row_security = off; SET statement_timeout = 0;
+    SET default_transaction_read_only = off";
+
 /// Connects once. The connection ends with the client.
 pub async fn connect(url: &ConnectionUrl) -> Result<Client, NoSession> {
     let mut config = Config::new();
@@ -70,6 +77,7 @@ pub async fn connect(url: &ConnectionUrl) -> Result<Client, NoSession> {
         result => result.map_err(no_session)?,
     };
     tokio::spawn(connection);
+    client.batch_execute(BEGINNING).await.map_err(no_session)?;
     Ok(client)
 }
 

@@ -238,7 +238,7 @@ impl Engine for Aurora {
             bail!("the clone `{}` is gone: call this again", branch.name);
         };
         let admin = self.admin(&cluster)?.with_database(&self.database);
-        role::make(&admin, &spec.names.role, spec.lease_seconds, &self.log).await
+        role::make(&admin, spec, &self.log).await
     }
 
     async fn renew(&self, branch: &Branch, until: SystemTime) -> Result<()> {

@@ -31,6 +31,8 @@ const DATABASE: &str = "database:";
 pub(super) struct Role {
     oid: u32,
     pub(super) name: String,
+    /// Whether it ever had a password of dayfly's, which has an end.
+    pub(super) was_let_in: bool,
     expires: Option<SystemTime>,
     pub(super) comment: Option<Comment>,
 }
@@ -47,7 +49,7 @@ pub(super) async fn role(client: &Client, name: &str) -> Result<Option<Role>> {
 
 async fn roles(client: &Client, which: &str, parameter: &str) -> Result<Vec<Role>> {
     let sql = format!(
-        "SELECT oid, rolname::text, rolvaliduntil, shobj_description(oid, 'pg_authid') FROM pg_roles WHERE {which}"
+        "SELECT oid, rolname::text, rolvaliduntil IS NOT NULL, rolvaliduntil, shobj_description(oid, 'pg_authid') FROM pg_roles WHERE {which}"
     );
     let rows = client.query(&sql, &[&parameter]).await.map_err(plain)?;
     Ok(rows
@@ -55,8 +57,9 @@ async fn roles(client: &Client, which: &str, parameter: &str) -> Result<Vec<Role
         .map(|row| Role {
             oid: row.get(0),
             name: row.get(1),
-            expires: row.try_get(2).ok().flatten(),
-            comment: comment(row.get(3)),
+            was_let_in: row.get(2),
+            expires: row.try_get(3).ok().flatten(),
+            comment: comment(row.get(4)),
         })
         .collect())
 }

@@ -63,9 +63,7 @@ impl Postgres {
             Some(role) => role,
             None => self.create_role(client, spec).await?,
         };
-        let Some(comment) = role.comment.as_ref().filter(|comment| comment.mark.is_of(spec)) else {
-            refuse!("the role `{role_name}` is there and is not of {}: nothing was changed", spec.owner);
-        };
+        let comment = role::check_mark(&role, spec)?;
         if let Some(database) = database(client, name).await? {
             if database.comment.is_none_or(|comment| !comment.mark.is_of(spec)) {
                 refuse!("the database `{name}` is there and is not of {}: nothing was changed", spec.owner);
@@ -101,16 +99,9 @@ impl Postgres {
             branch: Some(name.to_owned()),
             making: Some(format!("dayfly_{}", random::nonce())),
         };
-        let sql = format!(
-            "BEGIN; CREATE ROLE {role} NOLOGIN CONNECTION LIMIT {}; COMMENT ON ROLE {role} IS {comment}; COMMIT",
-            role::CONNECTIONS,
-            role = identifier(role_name),
-            comment = literal(&serde_json::to_string(&comment)?),
-        );
-        client.batch_execute(&sql).await.map_err(plain).context(
+        role::create(client, role_name, &comment).await.context(
             "the branch's role cannot be made: the administrator needs CREATEROLE, or more (docs/databases/postgres.md)",
-        )?;
-        role(client, role_name).await?.context("the branch's role is gone already")
+        )
     }
 
     async fn clone_baseline(&self, client: &Client, making: &str) -> Result<()> {
@@ -301,7 +292,7 @@ impl Engine for Postgres {
 
     async fn login(&self, spec: &Spec<'_>, branch: &Branch) -> Result<ConnectionUrl> {
         let client = self.connect_for(&spec.names.branch).await?;
-        let password = role::set_password(&client, &spec.names.role, spec.lease_seconds).await?;
+        let password = role::set_password(&client, spec, &branch.name).await?;
         let elsewhere = client
             .query(
                 "SELECT datname::text FROM pg_database WHERE datallowconn AND datname <> $1 AND has_database_privilege($2, oid, 'CONNECT')",

@@ -1,12 +1,19 @@
 //! The login of one environment: a role with a verifier, an end, and nothing that outlives it.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    fmt::Write as _,
+    time::{Duration, SystemTime},
+};
 
 use anyhow::{Context as _, Result, bail};
 use postgres_protocol::password::scram_sha_256;
 use tokio_postgres::{Client, error::SqlState};
 
-use super::{Branch, ownership};
+use super::{
+    Branch, Mark, Spec,
+    catalogue::{self, Comment, Role},
+    ownership, refuse,
+};
 use crate::database::{
     connection::ConnectionUrl,
     log::Log,
@@ -23,26 +30,56 @@ use crate::database::{
 pub(super) const CONNECTIONS: u32 = 30;
 
 /// Makes the role of an environment that has a whole server for itself, or gives it a new password, and says how to log in.
-/// `admin` leads to the branch's database.
+/// `admin` leads to the branch's database. Nobody enters that as administrator again once its role could: it may have put
+/// anything there.
 pub(in crate::database::engine) async fn make(
     admin: &ConnectionUrl,
-    role: &str,
-    lease_seconds: u64,
+    spec: &Spec<'_>,
     log: &Log,
 ) -> Result<ConnectionUrl> {
-    let client = enter_alone(admin, role, log).await?;
-    let sql = format!("CREATE ROLE {} NOLOGIN CONNECTION LIMIT {CONNECTIONS}", identifier(role));
-    match client.batch_execute(&sql).await {
-        Err(error) if error.code() != Some(&SqlState::DUPLICATE_OBJECT) => {
-            return Err(plain(error))
-                .with_context(|| format!("{admin} cannot make the branch's role: it needs CREATEROLE"));
+    let (role, database) = (&*spec.names.role, admin.database());
+    let client = enter_alone(&admin.with_database(elsewhere(&database)), role, log).await?;
+    let found = match catalogue::role(&client, role).await? {
+        Some(found) => found,
+        None => {
+            let comment = Comment { dayfly: 1, mark: Mark::new(spec), branch: None, making: None };
+            create(&client, role, &comment)
+                .await
+                .with_context(|| format!("{admin} cannot make the branch's role: it needs CREATEROLE"))?
         }
-        _ => {}
+    };
+    check_mark(&found, spec)?;
+    // It gets its first password after that.
+    if !found.was_let_in {
+        log.doing("setting up the branch");
+        ownership::set_up(admin, &client, &database, role, log).await?;
     }
-    log.doing("setting up the branch");
-    ownership::set_up(admin, &client, &admin.database(), role, log).await?;
-    let password = set_password(&client, role, lease_seconds).await?;
-    Ok(admin.with_login(role, &password, &admin.database()))
+    let password = set_password(&client, spec, &database).await?;
+    Ok(admin.with_login(role, &password, &database))
+}
+
+/// A database that each server has, other than this one.
+fn elsewhere(database: &str) -> &'static str {
+    if database == "postgres" { "template1" } else { "postgres" }
+}
+
+/// Makes a role with its mark.
+pub(super) async fn create(client: &Client, role: &str, comment: &Comment) -> Result<Role> {
+    let sql = format!(
+        "BEGIN; CREATE ROLE {role} NOLOGIN CONNECTION LIMIT {CONNECTIONS}; COMMENT ON ROLE {role} IS {comment}; COMMIT",
+        role = identifier(role),
+        comment = literal(&serde_json::to_string(comment)?),
+    );
+    client.batch_execute(&sql).await.map_err(plain)?;
+    catalogue::role(client, role).await?.context("the branch's role is gone already")
+}
+
+/// Whatever the spec calls the branch's role: one that is not the branch's gets neither a password nor anything else.
+pub(super) fn check_mark<'a>(role: &'a Role, spec: &Spec<'_>) -> Result<&'a Comment> {
+    let Some(comment) = role.comment.as_ref().filter(|comment| comment.mark.is_of(spec)) else {
+        refuse!("the role `{}` is there and is not of {}: nothing was changed", role.name, spec.owner);
+    };
+    Ok(comment)
 }
 
 /// An administrator's session waits for nothing that a preview may hold, and ends with the machine at its other end: else a
@@ -85,18 +122,44 @@ pub(super) async fn enter_alone(admin: &ConnectionUrl, branch: &str, log: &Log) 
     Ok(client)
 }
 
-/// Lets the role in, with a password that nobody had before.
-pub(super) async fn set_password(client: &Client, role: &str, lease_seconds: u64) -> Result<String> {
+/// Lets the branch's role in, with a password that nobody had before, and as it was made: a setting of its own may keep each of
+/// its sessions from beginning, or from writing anything.
+pub(super) async fn set_password(client: &Client, spec: &Spec<'_>, database: &str) -> Result<String> {
+    let role = &*spec.names.role;
+    let Some(found) = catalogue::role(client, role).await? else {
+        refuse!("the role `{role}` is gone: `dayfly db destroy`, then `dayfly db provision` makes the branch anew")
+    };
+    check_mark(&found, spec)?;
+    forget_settings(client, role, database).await?;
     let password = random::password();
     // The server sees a verifier, and so does its log.
     let sql = format!(
         "ALTER ROLE {} LOGIN PASSWORD {} VALID UNTIL {}",
         identifier(role),
         literal(&scram_sha_256(password.as_bytes())),
-        literal(&time::text(time::after(lease_seconds))),
+        literal(&time::text(time::after(spec.lease_seconds))),
     );
     client.batch_execute(&sql).await.map_err(plain).context("the branch's role cannot be given a password")?;
     Ok(password)
+}
+
+/// Removes the settings that a role has, but the one that [`ownership`] made.
+async fn forget_settings(client: &Client, role: &str, database: &str) -> Result<()> {
+    let works_as = client
+        .query_opt(
+            "SELECT substr(s.setting, 6) FROM pg_db_role_setting d CROSS JOIN LATERAL unnest(d.setconfig) AS s (setting)
+             WHERE d.setrole = (SELECT oid FROM pg_roles WHERE rolname = $1)
+               AND d.setdatabase = (SELECT oid FROM pg_database WHERE datname = $2) AND starts_with(s.setting, 'role=')",
+            &[&role, &database],
+        )
+        .await
+        .map_err(plain)?;
+    let (role, inside) = (identifier(role), format!("IN DATABASE {}", identifier(database)));
+    let mut sql = format!("ALTER ROLE {role} RESET ALL; ALTER ROLE {role} {inside} RESET ALL");
+    if let Some(row) = works_as {
+        let _ = write!(sql, "; ALTER ROLE {role} {inside} SET role TO {}", literal(row.get(0)));
+    }
+    client.batch_execute(&sql).await.map_err(plain).context("the settings of the branch's role cannot be removed")
 }
 
 /// Gives a login another password, with the one that it has.
