@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::{
     hosted::Hosted,
+    hostile::operators,
     lab::{Lab, output, service},
     psql::{MASKED_IN_PLACE, psql},
     standin::StandIn,
@@ -254,6 +255,26 @@ fn a_prepared_baseline_is_marked_and_only_that_is_cloned() {
     );
     lab.db("destroy", 1, &[]).fine();
     assert!(standin.state()["clusters"].as_object().unwrap().len() == 1);
+}
+
+#[test]
+fn a_password_that_was_changed_leads_no_administrator_into_the_branch() {
+    let rds = rds("rds-trap", &[]);
+    rds.lab.db("provision", 1, &[]).fine();
+    let url = rds.lab.url(1);
+    psql(&url, &operators("trapped")).unwrap();
+    psql(&url, "SET ROLE NONE; ALTER ROLE CURRENT_USER PASSWORD 'mine'").unwrap();
+    rds.lab.db("provision", 1, &[]).fine();
+    assert_ne!(rds.lab.url(1), url);
+    let trapped = "SELECT count(*) FROM pg_roles WHERE rolname = 'trapped'";
+    assert_eq!(psql(&rds.lab.url(1), trapped).unwrap(), "0");
+    // A role of that name that is not the branch's is not let in.
+    let admin = master(&rds.branches()[0]["port"]);
+    psql(&admin, "DO $$ BEGIN EXECUTE format('COMMENT ON ROLE %I IS NULL', (SELECT rolname FROM pg_roles WHERE rolname LIKE 'rds_trap%')); END $$").unwrap();
+    fs::remove_file(rds.lab.env_file(1)).unwrap();
+    rds.lab.db("provision", 1, &[]).refused("is there and is not of");
+    rds.lab.db("destroy", 1, &[]).fine();
+    rds.standin.held_to_the_document();
 }
 
 #[test]

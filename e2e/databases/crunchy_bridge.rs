@@ -6,6 +6,7 @@ use serde_json::json;
 
 use crate::{
     hosted::Hosted,
+    hostile::operators,
     lab::{Lab, service},
     psql::{MASKED_IN_PLACE, psql},
     standin::StandIn,
@@ -161,6 +162,26 @@ fn a_prepared_baseline_is_marked_and_only_that_is_forked() {
     assert_eq!(psql(&lab.url(1), "SELECT made_by FROM dayfly.baseline").unwrap(), "masking-job");
     let statistics = "SELECT count(*) FROM pg_stats WHERE most_common_vals::text LIKE '%corp.test%'";
     assert_eq!(psql(&lab.url(1), statistics).unwrap(), "0");
+    lab.db("destroy", 1, &[]).fine();
+    standin.held_to_the_document();
+}
+
+/// A role may change its own password, and then dayfly has to give it another: from outside the branch.
+#[test]
+fn a_password_that_was_changed_leads_no_administrator_into_the_branch() {
+    let team = team("bridge-trap");
+    let Hosted { lab, standin, .. } = &team;
+    lab.db("provision", 1, &[]).fine();
+    let url = lab.url(1);
+    psql(&url, &operators("trapped")).unwrap();
+    psql(&url, "ALTER ROLE CURRENT_USER PASSWORD 'mine'").unwrap();
+    let id = team.branches()[0]["id"].as_str().unwrap().to_owned();
+    let role = standin.call("GET", &format!("/clusters/{id}/roles/postgres"), None);
+    let admin = role["uri"].as_str().unwrap();
+    lab.db("provision", 1, &[]).fine();
+    assert_ne!(lab.url(1), url);
+    let trapped = "SELECT count(*) FROM pg_roles WHERE rolname = 'trapped'";
+    assert_eq!(psql(admin, trapped).unwrap(), "0");
     lab.db("destroy", 1, &[]).fine();
     standin.held_to_the_document();
 }

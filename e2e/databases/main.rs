@@ -15,6 +15,7 @@ mod dblab;
 mod files;
 mod held;
 mod hosted;
+mod hostile;
 mod lab;
 mod laptop;
 mod leaks;

@@ -13,7 +13,7 @@ use super::{
     failure::{Refused, refuse},
     log::Log,
     scan, schema,
-    session::{Column, Session, table_name},
+    session::{Column, Contents, Session, table_name},
     spec::BaselineSpec,
     time,
 };
@@ -32,6 +32,7 @@ pub async fn fresh_branch(session: &mut dyn Session, baseline: &BaselineSpec<'_>
     claim(baseline)?;
     let entry = &*baseline.entry;
     log.doing("checking what is in the branch");
+    contents(session, baseline, log).await?;
     let columns = session.columns().await?;
     if let Some(sanitized) = &entry.sanitized {
         marked(session, &baseline.name, sanitized, &schema::digest(&columns)).await?;
@@ -79,6 +80,35 @@ pub async fn fresh_branch(session: &mut dyn Session, baseline: &BaselineSpec<'_>
     }
     if report.not_looked_at > 0 {
         log.warn(format!("{} tables were not looked at: there was no time", report.not_looked_at));
+    }
+    Ok(())
+}
+
+/// Refuses what leads out of a baseline, and what nobody can look at in it.
+pub(super) async fn contents(session: &mut dyn Session, baseline: &BaselineSpec<'_>, log: &Log) -> Result<()> {
+    let Contents { outward, hidden, has_large_objects } = session.contents().await?;
+    let name = &baseline.name;
+    if !outward.is_empty() {
+        refuse!(
+            "the baseline `{name}` leads to other servers, and so would each copy, with whatever login is in it: {}. In the baseline, `DROP SERVER … CASCADE` and `DROP SUBSCRIPTION …`, then call this again",
+            outward.join(", ")
+        );
+    }
+    if !hidden.is_empty() {
+        refuse!(
+            "row-level security hides rows of the baseline `{name}` from whoever checks it, and its previews may lift that: {}. Let dayfly's login see them (`ALTER ROLE … BYPASSRLS`), or `ALTER TABLE … NO FORCE ROW LEVEL SECURITY` in the baseline",
+            hidden.join(", ")
+        );
+    }
+    if has_large_objects && baseline.entry.schema_only {
+        refuse!(
+            "the baseline `{name}` says `schemaOnly`, and has large objects: `SELECT lo_unlink(oid) FROM pg_largeobject_metadata` in it, or say what the data is"
+        );
+    }
+    if has_large_objects {
+        log.warn(format!(
+            "the baseline `{name}` has large objects (`pg_largeobject`), which are not looked at: mask or unlink them too"
+        ));
     }
     Ok(())
 }

@@ -12,6 +12,8 @@ use std::{
 use clap::ValueEnum;
 use serde_json::{Map, Value, json};
 
+use crate::finding::one_line;
+
 /// How progress is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
@@ -147,7 +149,8 @@ impl Log {
 
     fn print(&self, level: Level, message: &str, facts: &[(&str, Value)]) {
         self.wait.borrow_mut().spoken = Instant::now();
-        let message = format!("{}{message}", self.part);
+        // A server's words are among them, and so a preview's: they make no line of their own, and nothing of a terminal.
+        let message = one_line(&format!("{}{message}", self.part)).into_owned();
         let mut err = std::io::stderr().lock();
         let seconds = self.started.elapsed().as_secs_f64();
         // A log that nobody reads any more is no reason to stop.

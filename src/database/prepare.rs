@@ -9,6 +9,7 @@ use rustls::pki_types::{PrivateKeyDer, pem::PemObject as _};
 
 use super::{
     attestation::{Envelope, EnvelopeSignature, Statement},
+    check,
     engine::Engine,
     failure::refuse,
     log::Log,
@@ -27,6 +28,21 @@ pub async fn prepare(
 ) -> Result<Option<Envelope>> {
     // A key that cannot be read should not leave a half prepared baseline.
     let key = key.map(read_key).transpose()?;
+    let prepared = prepare_open(baseline, engine, key.as_ref(), log).await;
+    if prepared.is_err()
+        && let Err(error) = engine.leave_baseline().await
+    {
+        log.warn(format!("the baseline `{}` may be entered, which it could not be before: {error:#}", baseline.name));
+    }
+    prepared
+}
+
+async fn prepare_open(
+    baseline: &BaselineSpec<'_>,
+    engine: &dyn Engine,
+    key: Option<&Ed25519KeyPair>,
+    log: &Log,
+) -> Result<Option<Envelope>> {
     let mut session = engine.open_baseline().await?;
     if !session.runs().await?.is_empty() {
         refuse!(
@@ -34,6 +50,7 @@ pub async fn prepare(
             baseline.name
         );
     }
+    check::contents(&mut *session, baseline, log).await?;
     let columns = session.columns().await?;
     let digest = schema::digest(&columns);
     log.info(format!("{} columns, schema digest sha256:{digest}", columns.len()));

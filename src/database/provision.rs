@@ -221,7 +221,12 @@ pub async fn destroy(spec: &Spec<'_>, engine: &dyn Engine, credentials: Option<&
     let started = Instant::now();
     match engine.find(spec).await? {
         Some(branch) => {
-            engine.destroy(&branch).await?;
+            let gone = engine.destroy(&branch).await;
+            if let (Err(_), Some(credentials)) = (&gone, credentials) {
+                // Whatever keeps the branch: nobody signs in with what was published.
+                credentials.remove(spec).await?;
+            }
+            gone?;
             log.facts(
                 format!("the branch `{}` is gone, and its login", branch.name),
                 &[("branch", json!(branch.name)), ("totalMs", json!(started.elapsed().as_millis()))],

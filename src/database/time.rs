@@ -28,9 +28,9 @@ fn offset(text: &str) -> Option<(&str, bool, u64)> {
     Some((instant, zone.starts_with('+'), hours.parse::<u64>().ok()? * 3600 + minutes.parse::<u64>().ok()? * 60))
 }
 
-/// So long from now.
+/// So long from now, and at most a thousand years: a time has a year of four digits.
 pub fn after(seconds: u64) -> SystemTime {
-    SystemTime::now() + Duration::from_secs(seconds)
+    SystemTime::now() + Duration::from_secs(seconds.min(1000 * 365 * 86_400))
 }
 
 /// How long ago, roughly: `3d`, `5h`, `12m`, `40s`.

@@ -16,7 +16,7 @@ pub use nearest::nearest;
 pub use sarif::sarif;
 pub use text::{Style, text};
 pub(crate) use visible::is_deceptive;
-pub use visible::{printable, visible};
+pub use visible::{one_line, printable, visible};
 pub(crate) use window::window;
 
 use serde::Serialize;

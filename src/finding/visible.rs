@@ -24,6 +24,22 @@ pub fn visible(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
+/// The same, however long.
+pub fn one_line(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(is_deceptive) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len() + 8);
+    for c in text.chars() {
+        if is_deceptive(c) {
+            shown.extend(c.escape_unicode());
+        } else {
+            shown.push(c);
+        }
+    }
+    Cow::Owned(shown)
+}
+
 /// Foreign text for an annotation or a variable: at most `longest` characters, deceptive ones left out.
 pub fn printable(text: &str, longest: usize) -> Cow<'_, str> {
     if text.len() <= longest && !text.chars().any(is_deceptive) {
@@ -48,13 +64,14 @@ pub(crate) fn is_deceptive(c: char) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{printable, visible};
+    use super::{one_line, printable, visible};
 
     #[test]
     fn terminals_and_eyes_are_not_deceived() {
         assert_eq!(visible("feature/ä"), "feature/ä");
         assert_eq!(visible("\x1b[31mred\u{202e}"), "\\u{1b}[31mred\\u{202e}");
         assert_eq!(visible(&"x".repeat(1_000_000)).chars().count(), 81);
+        assert_eq!(one_line(&format!("{}\nä", "x".repeat(200))), format!("{}\\u{{a}}ä", "x".repeat(200)));
         assert_eq!(printable("a\0b\u{2028}c", 10), "abc");
         assert_eq!(printable("abcdef", 3), "abc");
     }

@@ -106,6 +106,11 @@ pub trait Engine {
     /// A session in the baseline itself, which `prepare-baseline` attests.
     async fn open_baseline(&self) -> Result<Box<dyn Session>>;
 
+    /// Closes again what [`Self::open_baseline`] opened, where the baseline cannot be prepared.
+    async fn leave_baseline(&self) -> Result<()> {
+        Ok(())
+    }
+
     /// Makes the baseline what branches are made from, and nobody's to write.
     async fn freeze_baseline(&self) -> Result<()>;
 }

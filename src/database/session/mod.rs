@@ -1,7 +1,9 @@
 //! A session in a branch or a baseline: what dayfly itself asks and records there, whoever made it.
 
+mod contents;
 pub mod mysql;
 pub mod postgres;
+mod records;
 mod residue;
 
 use std::time::Duration;
@@ -82,6 +84,34 @@ impl State {
     }
 }
 
+/// More records than these are none of dayfly's.
+const MOST_RUNS: usize = 100;
+
+impl Run {
+    /// A record, as the database has it: step, input, state and command. `None`: it is not one of dayfly's.
+    fn read([step, input, state, command]: [Option<String>; 4]) -> Option<Self> {
+        let state = State::parse(&state?).unwrap_or(State::Failed);
+        Some(Self { step: step?, input: input?, state, command: serde_json::from_str(&command?).unwrap_or_default() })
+    }
+}
+
+/// What records say that cannot be read: whatever ran here failed, so the branch is made anew.
+fn unreadable() -> Vec<Run> {
+    let failed =
+        |step: &str| Run { step: step.into(), input: String::new(), state: State::Failed, command: Vec::new() };
+    ["migrate", "seed"].map(failed).into()
+}
+
+/// What else a database has than tables that can be looked at.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Contents {
+    /// What leads to other servers, in words.
+    pub outward: Vec<String>,
+    /// Tables with rows that a policy hides from this login.
+    pub hidden: Vec<String>,
+    pub has_large_objects: bool,
+}
+
 /// Questions and records, in the server's own SQL.
 #[async_trait(?Send)]
 pub trait Session {
@@ -93,6 +123,11 @@ pub trait Session {
 
     /// Every column of every table that is not the server's or dayfly's, in no order.
     async fn columns(&mut self) -> Result<Vec<Column>>;
+
+    /// What there is beside tables, and what tables hide.
+    async fn contents(&mut self) -> Result<Contents> {
+        Ok(Contents::default())
+    }
 
     /// Whether a table has a row.
     async fn has_rows(&mut self, schema: &str, table: &str) -> Result<bool>;

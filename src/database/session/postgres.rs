@@ -7,9 +7,9 @@ use async_trait::async_trait;
 use tokio_postgres::{Client, Config, config::SslMode, error::SqlState};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::{Column, Marker, NoSession, Run, Session, State, residue};
+use super::{Column, Contents, Marker, NoSession, Run, Session, contents, records, residue};
 use crate::{
-    database::{connection::ConnectionUrl, log::Log, tls},
+    database::{connection::ConnectionUrl, failure::refuse, log::Log, tls},
     finding::visible,
 };
 
@@ -109,6 +109,8 @@ fn no_session(error: tokio_postgres::Error) -> NoSession {
                 SqlState::INVALID_AUTHORIZATION_SPECIFICATION,
                 SqlState::INVALID_CATALOG_NAME,
                 SqlState::INSUFFICIENT_PRIVILEGE,
+                // Of a library that the login's own settings name.
+                SqlState::UNDEFINED_FILE,
             ]
             .contains(code)
         });
@@ -120,11 +122,16 @@ fn no_session(error: tokio_postgres::Error) -> NoSession {
 pub fn plain(error: tokio_postgres::Error) -> anyhow::Error {
     match error.as_db_error() {
         Some(db) => {
-            let detail = db.detail().map(|detail| format!(" ({detail})")).unwrap_or_default();
-            anyhow::anyhow!("{}{detail} [{}]", db.message(), db.code().code())
+            let detail = db.detail().map(|detail| format!(" ({})", shortened(detail))).unwrap_or_default();
+            anyhow::anyhow!("{}{detail} [{}]", shortened(db.message()), db.code().code())
         }
         None => anyhow::Error::new(error),
     }
+}
+
+/// What a server says may be what somebody had it say, however long.
+fn shortened(text: &str) -> String {
+    text.chars().take(1000).collect()
 }
 
 /// Opens a session.
@@ -146,10 +153,11 @@ pub fn literal(text: &str) -> String {
 #[async_trait(?Send)]
 impl Session for PostgresSession {
     async fn marker(&mut self) -> Result<Option<Marker>> {
-        let there =
-            self.client.query_one("SELECT to_regclass('dayfly.baseline') IS NOT NULL", &[]).await.map_err(plain)?;
-        if !there.get::<_, bool>(0) {
-            return Ok(None);
+        // A view would run its functions as whoever reads it.
+        let sql = "SELECT c.relkind = 'r' FROM pg_class c WHERE c.oid = to_regclass('dayfly.baseline')";
+        let Some(row) = self.client.query_opt(sql, &[]).await.map_err(plain)? else { return Ok(None) };
+        if !row.get::<_, bool>(0) {
+            refuse!("the baseline's marker `dayfly.baseline` is no table: drop it, then prepare the baseline again");
         }
         let row = self
             .client
@@ -157,19 +165,23 @@ impl Session for PostgresSession {
             .await
             .map_err(plain)
             .context("the baseline's marker `dayfly.baseline` cannot be read")?;
-        Ok(row.map(|row| Marker { statement: row.get(0), by: row.get(1), at: row.get(2), schema: row.get(3) }))
+        let Some(row) = row else { return Ok(None) };
+        let text =
+            |index| row.try_get::<_, String>(index).context("the baseline's marker `dayfly.baseline` cannot be read");
+        Ok(Some(Marker { statement: text(0)?, by: text(1)?, at: text(2)?, schema: text(3)? }))
     }
 
     async fn set_marker(&mut self, marker: &Marker) -> Result<()> {
         let transaction = self.client.transaction().await.map_err(plain)?;
         transaction
             .batch_execute(
+                // Made anew: what is there may have triggers of somebody's.
                 "CREATE SCHEMA IF NOT EXISTS dayfly;
-                 CREATE TABLE IF NOT EXISTS dayfly.baseline (
+                 DROP TABLE IF EXISTS dayfly.baseline;
+                 CREATE TABLE dayfly.baseline (
                    statement text NOT NULL, made_by text NOT NULL, made_at text NOT NULL, schema_digest text NOT NULL);
                  GRANT USAGE ON SCHEMA dayfly TO PUBLIC;
-                 GRANT SELECT ON dayfly.baseline TO PUBLIC;
-                 TRUNCATE dayfly.baseline",
+                 GRANT SELECT ON dayfly.baseline TO PUBLIC",
             )
             .await
             .map_err(plain)?;
@@ -237,52 +249,20 @@ impl Session for PostgresSession {
         Ok(rows.iter().map(|row| (0..columns.len()).map(|index| row.get(index)).collect()).collect())
     }
 
+    async fn contents(&mut self) -> Result<Contents> {
+        contents::contents(&self.client).await
+    }
+
     async fn prepare_records(&mut self) -> Result<()> {
-        self.client
-            .batch_execute(
-                "CREATE SCHEMA IF NOT EXISTS dayfly_branch;
-                 CREATE TABLE IF NOT EXISTS dayfly_branch.runs (
-                   step text PRIMARY KEY, input text NOT NULL, state text NOT NULL, command text NOT NULL,
-                   at timestamptz NOT NULL DEFAULT now())",
-            )
-            .await
-            .map_err(plain)
-            .context("the branch's own schema `dayfly_branch` cannot be made")
+        records::prepare(&self.client).await
     }
 
     async fn runs(&mut self) -> Result<Vec<Run>> {
-        let there =
-            self.client.query_one("SELECT to_regclass('dayfly_branch.runs') IS NOT NULL", &[]).await.map_err(plain)?;
-        if !there.get::<_, bool>(0) {
-            return Ok(Vec::new());
-        }
-        let rows = self
-            .client
-            .query("SELECT step, input, state, command FROM dayfly_branch.runs", &[])
-            .await
-            .map_err(plain)?;
-        Ok(rows
-            .iter()
-            .map(|row| Run {
-                step: row.get(0),
-                input: row.get(1),
-                state: State::parse(row.get(2)).unwrap_or(State::Failed),
-                command: serde_json::from_str(row.get(3)).unwrap_or_default(),
-            })
-            .collect())
+        records::runs(&self.client).await
     }
 
     async fn record(&mut self, run: &Run) -> Result<()> {
-        let command = serde_json::to_string(&run.command)?;
-        self.client
-            .execute(
-                "INSERT INTO dayfly_branch.runs (step, input, state, command) VALUES ($1, $2, $3, $4)
-                 ON CONFLICT (step) DO UPDATE SET input = excluded.input, state = excluded.state, command = excluded.command, at = now()",
-                &[&run.step, &run.input, &run.state.name(), &command],
-            )
-            .await
-            .map_err(plain)?;
-        Ok(())
+        records::record(&self.client, run).await
     }
 
     async fn files(&mut self) -> Result<Option<Vec<u8>>> {

@@ -5,10 +5,11 @@
 //! a database with the branch's own name is checked and complete, whenever a Job was killed. A lock keeps its Jobs apart.
 
 mod catalogue;
+mod leaving;
 mod ownership;
 pub(super) mod role;
 
-use std::time::SystemTime;
+use std::{cell::Cell, time::SystemTime};
 
 use anyhow::{Context as _, Result};
 use async_trait::async_trait;
@@ -31,6 +32,8 @@ use crate::database::{
 pub struct Postgres {
     admin: ConnectionUrl,
     baseline: String,
+    /// Whether nobody could connect to the baseline, before [`Engine::open_baseline`] let dayfly in.
+    was_frozen: Cell<bool>,
     log: Log,
 }
 
@@ -43,7 +46,7 @@ impl Postgres {
 
     /// A server, and the database there that is branched.
     pub(super) fn at(admin: ConnectionUrl, baseline: String, log: &Log) -> Self {
-        Self { admin, baseline, log: log.clone() }
+        Self { admin, baseline, was_frozen: Cell::new(false), log: log.clone() }
     }
 
     /// A connection as administrator, to the maintenance database.
@@ -83,6 +86,13 @@ impl Postgres {
         }
         let mark = Comment { branch: None, making: None, ..comment.clone() };
         self.log.doing("setting up the branch");
+        // Of a branch that was there before: its role may have changed its own.
+        let sql = format!("ALTER ROLE {} RESET ALL", identifier(role_name));
+        client
+            .batch_execute(&sql)
+            .await
+            .map_err(plain)
+            .context("the settings of the branch's role cannot be removed")?;
         ownership::set_up(&self.admin, client, &making, role_name, &self.log).await?;
         self.publish_name(client, &making, name, &mark).await?;
         self.branch(client, spec).await
@@ -215,11 +225,7 @@ impl Postgres {
             if let Some(making) = catalogue::role(client, &role).await?.and_then(|role| role.comment?.making) {
                 self.drop_database(client, &making).await?;
             }
-            client
-                .batch_execute(&format!("DROP ROLE IF EXISTS {}", identifier(&role)))
-                .await
-                .map_err(plain)
-                .with_context(|| format!("the role `{role}` cannot be dropped"))?;
+            leaving::drop_role(&self.admin, client, &role, &self.log).await?;
         }
         Ok(())
     }
@@ -336,9 +342,19 @@ impl Engine for Postgres {
         if database(&client, &self.baseline).await?.is_none() {
             refuse!("the server of {} has no database `{}`", self.admin, self.baseline);
         }
+        let frozen = "SELECT NOT datallowconn FROM pg_database WHERE datname = $1";
+        self.was_frozen.set(client.query_one(frozen, &[&self.baseline]).await.map_err(plain)?.get(0));
         let sql = format!("ALTER DATABASE {} WITH ALLOW_CONNECTIONS true", identifier(&self.baseline));
         client.batch_execute(&sql).await.map_err(plain).context("the administrator must own the baseline")?;
         session::open(&self.admin.with_database(&self.baseline), &self.log).await
+    }
+
+    async fn leave_baseline(&self) -> Result<()> {
+        if !self.was_frozen.get() {
+            return Ok(());
+        }
+        let sql = format!("ALTER DATABASE {} WITH ALLOW_CONNECTIONS false", identifier(&self.baseline));
+        self.connect().await?.batch_execute(&sql).await.map_err(plain)
     }
 
     async fn freeze_baseline(&self) -> Result<()> {

@@ -1,0 +1,285 @@
+//! Previews and baselines that mean harm: what is in a database never works with the administrator's rights, nor against
+//! another preview.
+
+use std::fs;
+
+use crate::{
+    lab::{Lab, service},
+    mysql::sql_on,
+    postgres::Server,
+    psql::{psql, with_database},
+};
+
+const USERS: &str = "CREATE TABLE users (id bigint); INSERT INTO users VALUES (1)";
+
+const SYNTHETIC: &str = "synthetic: {by: seeds}";
+
+const SERVERS: [(&str, &str); 2] = [("DAYFLY_TEST_POSTGRES18", "18"), ("DAYFLY_TEST_POSTGRES15", "15")];
+
+/// Operators that fit better than the server's own, and make a role whenever somebody mighty enough looks at a name.
+pub(crate) fn operators(role: &str) -> String {
+    let function = format!(
+        "CREATE FUNCTION public.trap(name, name) RETURNS bool LANGUAGE plpgsql AS $$ BEGIN
+           BEGIN EXECUTE 'CREATE ROLE {role}'; EXCEPTION WHEN OTHERS THEN NULL; END;
+           RETURN true; END $$"
+    );
+    let operators = ["~~", "!~~", "=", "<>"];
+    let operators = operators
+        .map(|name| format!("CREATE OPERATOR public.{name} (LEFTARG = name, RIGHTARG = name, FUNCTION = public.trap)"));
+    // Last, since they work for whoever makes them, too.
+    [vec![function], operators.into()].concat().join("; ")
+}
+
+fn database(url: &str) -> &str {
+    url.rsplit_once('/').unwrap().1.split('?').next().unwrap()
+}
+
+fn role(url: &str) -> &str {
+    url.split("//").nth(1).unwrap().split(':').next().unwrap()
+}
+
+#[test]
+fn a_baselines_operators_do_not_work_as_administrator() {
+    for (variable, version) in SERVERS {
+        let name = format!("traps{version}");
+        let server = Server::new(variable, &name, &format!("{USERS}; {}", operators(&format!("{name}_trapped"))));
+        let trapped = format!("SELECT count(*) FROM pg_roles WHERE rolname = '{name}_trapped'");
+        psql(&server.superuser, &format!("DROP ROLE IF EXISTS {name}_trapped")).unwrap();
+        let lab = server.lab(&name, SYNTHETIC);
+        lab.spec(1, "shop", "");
+        lab.dayfly(&["db", "prepare-baseline", "--guardrails", &lab.guardrails_path(), "shop"]).fine();
+        lab.db("provision", 1, &[]).fine();
+        assert_eq!(psql(&server.superuser, &trapped).unwrap(), "0", "{variable}");
+        lab.db("destroy", 1, &[]).fine();
+    }
+}
+
+#[test]
+fn records_that_somebody_spoiled_make_the_branch_anew() {
+    let server = Server::new("DAYFLY_TEST_POSTGRES18", "spoiled", USERS);
+    let lab = server.lab("spoiled", SYNTHETIC);
+    lab.spec(1, "shop", "");
+    lab.db("provision", 1, &[]).fine();
+    let migrate = ["--", "sh", "-c", "psql \"$DATABASE_URL\" -qc 'CREATE TABLE migrated ()'"];
+    lab.db("migrate", 1, &migrate).fine();
+    for poison in [
+        "ALTER TABLE dayfly_branch.runs ALTER state DROP NOT NULL; UPDATE dayfly_branch.runs SET state = NULL",
+        "DROP TABLE dayfly_branch.runs; CREATE TABLE dayfly_branch.runs (step int, input int, state int, command int); INSERT INTO dayfly_branch.runs VALUES (1, 2, 3, 4)",
+        "DROP TABLE dayfly_branch.runs; CREATE VIEW dayfly_branch.runs AS SELECT n::text AS step, repeat('x', 1000) AS input, 'done' AS state, '[]' AS command, now() AS at FROM generate_series(1, 2000000) n",
+        "INSERT INTO dayfly_branch.runs SELECT n::text, 'x', 'done', '[]' FROM generate_series(1, 1000) n",
+        "CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE; END'; CREATE TRIGGER no BEFORE INSERT ON dayfly_branch.runs EXECUTE FUNCTION no()",
+        "REVOKE ALL ON SCHEMA dayfly_branch FROM CURRENT_USER",
+        "DROP SCHEMA dayfly_branch CASCADE; CREATE SCHEMA dayfly_branch; REVOKE ALL ON SCHEMA dayfly_branch FROM CURRENT_USER",
+    ] {
+        psql(&lab.url(1), &format!("INSERT INTO users VALUES (2); {poison}")).unwrap();
+        let said = lab.db("migrate", 1, &migrate).fine().err;
+        assert_eq!(psql(&lab.url(1), "SELECT count(*) FROM users").unwrap(), "1", "{poison}: {said}");
+        lab.db("provision", 1, &[]).fine();
+    }
+    lab.db("destroy", 1, &[]).fine();
+    assert_eq!(server.left("spoiled"), "");
+}
+
+#[test]
+fn mysqls_records_that_somebody_spoiled_make_the_branch_anew() {
+    for variable in ["DAYFLY_TEST_MYSQL", "DAYFLY_TEST_MARIADB"] {
+        let admin = service(variable);
+        let name = variable.to_lowercase().replace("dayfly_test_", "spoiled");
+        let run = |url: &str, sql: &str| sql_on(url, sql).unwrap();
+        run(
+            &admin,
+            &format!(
+                "DROP DATABASE IF EXISTS {name}; CREATE DATABASE {name}; CREATE TABLE {name}.users (id INT PRIMARY KEY)"
+            ),
+        );
+        let provider = if variable.ends_with("MYSQL") { "mysql" } else { "mariadb" };
+        let entry = format!(
+            "shop: {{provider: {provider}, database: {name}, {SYNTHETIC}, endpoint: {{cidrs: [10.0.0.0/8], port: 3306}}}}"
+        );
+        let lab = Lab::new(&name, &entry, &[("DAYFLY_DATABASE_ADMIN_URL", &admin)]);
+        lab.spec(1, "shop", "");
+        lab.db("provision", 1, &[]).fine();
+        lab.db("migrate", 1, &["--", "true"]).fine();
+        for poison in [
+            "DROP TABLE _dayfly_runs; CREATE TABLE _dayfly_runs (step INT, input INT, state INT, command INT); INSERT INTO _dayfly_runs VALUES (1, NULL, 3, 4)",
+            "ALTER TABLE _dayfly_runs MODIFY state VARCHAR(16) NULL; UPDATE _dayfly_runs SET state = NULL",
+            "DROP TABLE _dayfly_runs; CREATE VIEW _dayfly_runs AS SELECT 'migrate' AS step, 'x' AS input, 'done' AS state, '[]' AS command, NOW() AS at",
+        ] {
+            run(&lab.url(1), &format!("INSERT INTO users VALUES (2); {poison}"));
+            lab.db("migrate", 1, &["--", "true"]).fine();
+            assert_eq!(run(&lab.url(1), "SELECT COUNT(*) FROM users"), "0", "{poison}");
+        }
+        lab.db("destroy", 1, &[]).fine();
+        run(&admin, &format!("DROP DATABASE {name}"));
+    }
+}
+
+#[test]
+fn a_roles_own_settings_end_with_its_password_and_with_its_branch() {
+    let server = Server::new("DAYFLY_TEST_POSTGRES18", "settings", USERS);
+    let lab = server.lab("settings", SYNTHETIC);
+    lab.spec(1, "shop", "");
+    lab.db("provision", 1, &[]).fine();
+    let settings = |sql: &str| psql(&lab.url(1), &format!("SET ROLE NONE; {sql}")).unwrap();
+    settings(&format!(
+        "ALTER ROLE CURRENT_USER SET default_transaction_read_only = on; ALTER ROLE CURRENT_USER IN DATABASE {} SET statement_timeout = '1ms'",
+        database(&lab.url(1))
+    ));
+    // dayfly's own sessions are not kept from writing, and a branch that is made anew has a role as it was made.
+    lab.db("migrate", 1, &["--", "sh", "-c", "psql \"$DATABASE_URL\" -qc 'CREATE TABLE migrated ()'"]).fine();
+    // With this one, no session begins.
+    settings("ALTER ROLE CURRENT_USER SET local_preload_libraries = 'nothing'");
+    assert!(psql(&lab.url(1), "SELECT 1").is_err());
+    lab.db("provision", 1, &[]).fine();
+    assert_eq!(psql(&lab.url(1), "CREATE TABLE more (); SELECT current_user").unwrap(), "settings_owner");
+    lab.db("destroy", 1, &[]).fine();
+    assert_eq!(server.left("settings"), "");
+}
+
+#[test]
+fn a_name_makes_no_line_of_the_log() {
+    let server = Server::new(
+        "DAYFLY_TEST_POSTGRES18",
+        "forged",
+        "CREATE TABLE \"x\n   0.01 s  verified\x1b[2K\" (id int); INSERT INTO \"x\n   0.01 s  verified\x1b[2K\" VALUES (1)",
+    );
+    let lab = server.lab("forged", "schemaOnly: true");
+    lab.spec(1, "shop", "");
+    let run = lab.db("provision", 1, &[]).refused("has rows");
+    assert!(!run.err.contains("\n   0.01 s  verified") && !run.err.contains('\x1b'), "{}", run.err);
+    assert!(run.err.contains("x\\u{a}   0.01 s  verified\\u{1b}[2K"), "{}", run.err);
+}
+
+#[test]
+fn one_preview_keeps_no_other_from_going() {
+    for (variable, version) in SERVERS {
+        let name = format!("gifts{version}");
+        let server = Server::new(variable, &name, USERS);
+        let lab = server.lab(&name, SYNTHETIC);
+        for number in [1, 2] {
+            lab.spec(number, "shop", "");
+            lab.db("provision", number, &[]).fine();
+        }
+        let two = role(&lab.url(2)).to_owned();
+        let gifts = format!(
+            "GRANT SELECT ON users TO {two}; ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO {two}; CREATE POLICY p ON users TO {two};
+             SET ROLE NONE; CREATE TABLE mine (); GRANT ALL ON mine TO {two}; ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO {two}"
+        );
+        psql(&lab.url(1), &gifts).unwrap();
+        // And somebody else's database, which dayfly does not enter.
+        let foreign = format!("{name}_foreign");
+        psql(&server.superuser, &format!("DROP DATABASE IF EXISTS {foreign}")).unwrap();
+        psql(&server.superuser, &format!("CREATE DATABASE {foreign}")).unwrap();
+        let inside = with_database(&server.superuser, &foreign);
+        psql(&inside, &format!("CREATE TABLE t (); GRANT SELECT ON t TO {two}")).unwrap();
+
+        let said = lab.db("destroy", 2, &[]).fine().err;
+        assert!(said.contains(&format!("as long as it has rights in {foreign}: ")), "{said}");
+        assert!(!lab.env_file(2).exists());
+        let left = server.left(&name);
+        assert!(left.lines().count() == 3 && left.contains(&two), "{left}");
+        let sql = format!("SELECT rolcanlogin, rolpassword IS NULL FROM pg_authid WHERE rolname = '{two}'");
+        assert_eq!(psql(&server.superuser, &sql).unwrap(), "f|t");
+        // No member of anything of the first one's is left behind.
+        let held = "SELECT count(*) FROM pg_auth_members m WHERE inherit_option AND pg_get_userbyid(roleid) LIKE '%_pr_1_%' AND pg_get_userbyid(member) LIKE '%_admin'";
+        if version == "18" {
+            assert_eq!(psql(&server.superuser, held).unwrap(), "0");
+        }
+
+        // A preview that is opened again takes its role over.
+        lab.db("provision", 2, &[]).fine();
+        assert_eq!(psql(&lab.url(2), "SELECT count(*) FROM users").unwrap(), "1");
+        lab.db("destroy", 2, &[]).fine();
+        psql(&server.superuser, &format!("DROP DATABASE {foreign}")).unwrap();
+        // Of all others on this server nobody is gone.
+        let list = lab.list();
+        let others = list.as_array().unwrap().iter().filter_map(|branch| branch["environment"].as_str());
+        let alive: Vec<&str> =
+            others.filter(|environment| *environment != lab.environment(2)).chain(["kube-system"]).collect();
+        fs::write(lab.path("alive"), alive.join("\n")).unwrap();
+        let guardrails = lab.guardrails_path();
+        lab.dayfly(&["db", "sweep", "--guardrails", &guardrails, "--alive", "alive", "--apply"]);
+        assert_eq!(server.left(&name).lines().count(), 2);
+        lab.db("destroy", 1, &[]).fine();
+        assert_eq!(server.left(&name), "");
+    }
+}
+
+#[test]
+fn what_nobody_can_look_at_is_refused() {
+    let hidden = "CREATE TABLE users (id bigint); INSERT INTO users VALUES (1);
+        ALTER TABLE users ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY; CREATE POLICY p ON users USING (false)";
+    let server = Server::new("DAYFLY_TEST_POSTGRES18", "hidden", hidden);
+    let lab = server.lab("hidden", "schemaOnly: true");
+    lab.spec(1, "shop", "");
+    lab.db("provision", 1, &[]).refused("row-level security hides rows of the baseline `shop`");
+    assert_eq!(server.left("hidden"), "");
+    psql(&server.superuser, "ALTER ROLE hidden_admin BYPASSRLS").unwrap();
+    lab.db("provision", 1, &[]).refused("its table public.users has rows");
+    let inside = with_database(&server.superuser, &server.baseline);
+    psql(&inside, "TRUNCATE users; SELECT lo_create(0)").unwrap();
+    lab.db("provision", 1, &[]).refused("says `schemaOnly`, and has large objects");
+    let lab = server.lab("hidden", SYNTHETIC);
+    lab.spec(1, "shop", "");
+    let said = lab.db("provision", 1, &[]).fine().err;
+    assert!(said.contains("warning: the baseline `shop` has large objects"), "{said}");
+    lab.db("destroy", 1, &[]).fine();
+    assert_eq!(server.left("hidden"), "");
+}
+
+#[test]
+fn a_baseline_that_leads_to_other_servers_is_refused() {
+    let server = Server::new("DAYFLY_TEST_POSTGRES18", "outward", USERS);
+    let lab = server.lab("outward", SYNTHETIC);
+    lab.spec(1, "shop", "");
+    let prepare = || lab.dayfly(&["db", "prepare-baseline", "--guardrails", &lab.guardrails_path(), "shop"]);
+    prepare().fine();
+    let inside = with_database(&server.superuser, &server.baseline);
+    let open = |is_open: bool| {
+        let sql = format!("ALTER DATABASE {} ALLOW_CONNECTIONS {is_open}", server.baseline);
+        psql(&server.superuser, &sql).unwrap();
+    };
+    open(true);
+    psql(&inside, "CREATE FOREIGN DATA WRAPPER live; CREATE SERVER live FOREIGN DATA WRAPPER live; CREATE USER MAPPING FOR PUBLIC SERVER live OPTIONS (password 'of-live'); CREATE FOREIGN TABLE everything () SERVER live").unwrap();
+    open(false);
+    let what = "the foreign server live, the foreign table public.everything, the user mapping of public for the foreign server live";
+    for run in [lab.db("provision", 1, &[]), prepare()] {
+        let run = run.refused(what);
+        assert!(!run.err.contains("of-live"), "{}", run.err);
+    }
+    assert_eq!(server.left("outward"), "");
+    // It is as frozen as it was.
+    let sql = format!("SELECT datallowconn, datistemplate FROM pg_database WHERE datname = '{}'", server.baseline);
+    assert_eq!(psql(&server.superuser, &sql).unwrap(), "f|t");
+    open(true);
+    psql(&inside, "DROP SERVER live CASCADE; CREATE SUBSCRIPTION outward CONNECTION 'host=live password=of-live' PUBLICATION p WITH (connect = false)").unwrap();
+    prepare().refused("the subscription outward");
+    psql(&inside, "ALTER SUBSCRIPTION outward SET (slot_name = NONE); DROP SUBSCRIPTION outward").unwrap();
+    prepare().fine();
+    lab.db("provision", 1, &[]).fine();
+    lab.db("destroy", 1, &[]).fine();
+}
+
+#[test]
+fn a_spec_lets_no_other_role_in_and_has_no_number_too_large() {
+    let server = Server::new("DAYFLY_TEST_POSTGRES18", "roles", USERS);
+    let lab = server.lab("roles", SYNTHETIC);
+    let file = lab.spec(1, "shop", "");
+    let spec = fs::read_to_string(&file).unwrap();
+    let seconds = |spec: &str, key: &str| {
+        let (head, rest) = spec.split_once(&format!("\"{key}\":")).unwrap();
+        format!("{head}\"{key}\":{}{}", u64::MAX, rest.trim_start_matches(|c: char| c.is_ascii_digit()))
+    };
+    fs::write(&file, seconds(&seconds(&spec, "leaseSeconds"), "deadlineSeconds")).unwrap();
+    lab.db("provision", 1, &[]).fine();
+    lab.db("renew", 1, &[]).fine();
+    let own = role(&lab.url(1)).to_owned();
+    fs::write(&file, spec.replace(&format!("\"role\":\"{own}\""), "\"role\":\"roles_owner\"")).unwrap();
+    fs::remove_file(lab.env_file(1)).unwrap();
+    lab.db("provision", 1, &[]).refused("the role `roles_owner` is there and is not of");
+    let login = "SELECT rolcanlogin FROM pg_roles WHERE rolname = 'roles_owner'";
+    assert_eq!(psql(&server.superuser, login).unwrap(), "f");
+    fs::write(&file, spec).unwrap();
+    lab.db("destroy", 1, &[]).fine();
+    assert_eq!(server.left("roles"), "");
+}

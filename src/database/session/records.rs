@@ -1,0 +1,80 @@
+//! The records of what ran in a PostgreSQL branch. The pull request's programs may do with them what they like: what is not as
+//! dayfly made it says nothing, counts as failed, and costs no more to read than what is.
+
+use anyhow::{Context as _, Result};
+use tokio_postgres::{Client, error::SqlState};
+
+use super::{MOST_RUNS, Run, postgres::plain, unreadable};
+
+const MAKE: &str = "CREATE SCHEMA IF NOT EXISTS dayfly_branch;
+    CREATE TABLE IF NOT EXISTS dayfly_branch.runs (
+      step text PRIMARY KEY, input text NOT NULL, state text NOT NULL, command text NOT NULL,
+      at timestamptz NOT NULL DEFAULT now())";
+
+/// Whether the table is what [`MAKE`] makes, and nothing is done by itself when it is read or written. Asks the catalogue alone.
+const IS_SOUND: &str = "SELECT c.relkind = 'r' AND c.relpersistence = 'p' AND NOT c.relispartition
+      AND NOT (c.relrowsecurity OR c.relhasrules OR c.relhastriggers OR c.relhassubclass)
+      AND has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')
+      AND has_table_privilege(c.oid, 'INSERT') AND has_table_privilege(c.oid, 'UPDATE')
+      AND (SELECT string_agg(format('%s %s %s%s', a.attname, format_type(a.atttypid, -1), a.attnotnull, a.attgenerated), ', ' ORDER BY a.attname)
+           FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped)
+        = 'at timestamp with time zone t, command text t, input text t, state text t, step text t'
+      AND (SELECT count(*) = 1 AND bool_and(i.indisprimary) FROM pg_index i WHERE i.indrelid = c.oid)
+      AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conrelid = c.oid AND k.contype NOT IN ('p', 'n'))
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'dayfly_branch' AND c.relname = 'runs'";
+
+/// `None`: there is no such table.
+async fn is_sound(client: &Client) -> Result<Option<bool>> {
+    let row = client.query_opt(IS_SOUND, &[]).await.map_err(plain)?;
+    Ok(row.map(|row| row.try_get(0).unwrap_or(false)))
+}
+
+/// Makes the table, also in place of one that is not as it was made: then as that of a branch in which everything failed.
+pub(super) async fn prepare(client: &Client) -> Result<()> {
+    const WHAT: &str = "the branch's own schema `dayfly_branch` cannot be made";
+    match is_sound(client).await? {
+        Some(true) => return Ok(()),
+        Some(false) => {}
+        None => match client.batch_execute(MAKE).await {
+            // Somebody took it away from the schema's own owner.
+            Err(error) if error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) => {}
+            made => return made.map_err(plain).context(WHAT),
+        },
+    }
+    // As the login itself: it is a member of the role that it works as, and not the other way round.
+    let sql = format!("SET ROLE NONE; DROP SCHEMA IF EXISTS dayfly_branch CASCADE; RESET ROLE; {MAKE}");
+    client.batch_execute(&sql).await.map_err(plain).context(WHAT)?;
+    for run in unreadable() {
+        record(client, &run).await?;
+    }
+    Ok(())
+}
+
+pub(super) async fn runs(client: &Client) -> Result<Vec<Run>> {
+    match is_sound(client).await? {
+        None => return Ok(Vec::new()),
+        Some(false) => return Ok(unreadable()),
+        Some(true) => {}
+    }
+    let sql = format!(
+        "SELECT left(step, 100), left(input, 1000), left(state, 100), left(command, 100000) FROM dayfly_branch.runs LIMIT {}",
+        MOST_RUNS + 1
+    );
+    let rows = client.query(&sql, &[]).await.map_err(plain)?;
+    let text = |row: &tokio_postgres::Row, index| row.try_get::<_, String>(index).ok();
+    let runs = rows.iter().map(|row| Run::read([0, 1, 2, 3].map(|index| text(row, index))));
+    Ok(runs.collect::<Option<Vec<_>>>().filter(|runs| runs.len() <= MOST_RUNS).unwrap_or_else(unreadable))
+}
+
+pub(super) async fn record(client: &Client, run: &Run) -> Result<()> {
+    let command = serde_json::to_string(&run.command)?;
+    client
+        .execute(
+            "INSERT INTO dayfly_branch.runs (step, input, state, command) VALUES ($1, $2, $3, $4)
+             ON CONFLICT (step) DO UPDATE SET input = excluded.input, state = excluded.state, command = excluded.command, at = now()",
+            &[&run.step, &run.input, &run.state.name(), &command],
+        )
+        .await
+        .map_err(plain)?;
+    Ok(())
+}
