@@ -270,7 +270,7 @@ fn a_password_that_was_changed_leads_no_administrator_into_the_branch() {
     assert_eq!(psql(&rds.lab.url(1), trapped).unwrap(), "0");
     // A role of that name that is not the branch's is not let in.
     let admin = master(&rds.branches()[0]["port"]);
-    psql(&admin, "DO $$ BEGIN EXECUTE format('COMMENT ON ROLE %I IS NULL', (SELECT rolname FROM pg_roles WHERE rolname LIKE 'rds_trap%')); END $$").unwrap();
+    psql(&admin, "SET search_path = pg_catalog; DO $$ BEGIN EXECUTE format('COMMENT ON ROLE %I IS NULL', (SELECT rolname FROM pg_roles WHERE rolname LIKE 'rds_trap%')); END $$").unwrap();
     fs::remove_file(rds.lab.env_file(1)).unwrap();
     rds.lab.db("provision", 1, &[]).refused("is there and is not of");
     rds.lab.db("destroy", 1, &[]).fine();

@@ -174,7 +174,7 @@ fn a_password_that_was_changed_leads_no_administrator_into_the_branch() {
     lab.db("provision", 1, &[]).fine();
     let url = lab.url(1);
     psql(&url, &operators("trapped")).unwrap();
-    psql(&url, "ALTER ROLE CURRENT_USER PASSWORD 'mine'").unwrap();
+    psql(&url, "SET ROLE NONE; ALTER ROLE CURRENT_USER PASSWORD 'mine'").unwrap();
     let id = team.branches()[0]["id"].as_str().unwrap().to_owned();
     let role = standin.call("GET", &format!("/clusters/{id}/roles/postgres"), None);
     let admin = role["uri"].as_str().unwrap();

@@ -39,14 +39,12 @@ pub(in crate::database::engine) async fn make(
 ) -> Result<ConnectionUrl> {
     let (role, database) = (&*spec.names.role, admin.database());
     let client = enter_alone(&admin.with_database(elsewhere(&database)), role, log).await?;
-    let found = match catalogue::role(&client, role).await? {
-        Some(found) => found,
-        None => {
-            let comment = Comment { dayfly: 1, mark: Mark::new(spec), branch: None, making: None };
-            create(&client, role, &comment)
-                .await
-                .with_context(|| format!("{admin} cannot make the branch's role: it needs CREATEROLE"))?
-        }
+    let found = if let Some(found) = catalogue::role(&client, role).await? {
+        found
+    } else {
+        let comment = Comment { dayfly: 1, mark: Mark::new(spec), branch: None, making: None };
+        let made = create(&client, role, &comment).await;
+        made.with_context(|| format!("{admin} cannot make the branch's role: it needs CREATEROLE"))?
     };
     check_mark(&found, spec)?;
     // It gets its first password after that.
