@@ -190,6 +190,27 @@ fn without_a_key_verify_makes_the_branch_anew() {
     assert_eq!(server.left("waited"), "");
 }
 
+/// Kubernetes puts the URL into a command's words, and so does a shell.
+#[test]
+fn a_command_with_the_login_is_told_and_kept_without_it() {
+    let (_, lab) = prepared("told");
+    let (runs, script) = program(&lab, "true");
+    let migrate = || {
+        let url = lab.url(1);
+        let secret = crate::psql::password(&url).to_owned();
+        let run = lab.db("migrate", 1, &["--", "sh", "-c", &script, "migrate", &url, &format!("-p{secret}")]).fine();
+        assert!(!run.err.contains(&secret), "{}", run.err);
+        let records = psql(&url, "SELECT string_agg(runs::text, ' ') FROM dayfly_branch.runs").unwrap();
+        assert!(!records.contains(&secret) && !records.contains("echo run"), "{records}");
+        run.err
+    };
+    assert!(migrate().contains(" migrate *** -p***`"));
+    lab.db("provision", 1, &["--rotate"]).fine();
+    migrate();
+    assert_eq!(count(&runs), 1, "with another password it is the same command");
+    lab.db("destroy", 1, &[]).fine();
+}
+
 /// The team's program sees its branch, and nobody's key.
 #[test]
 fn a_program_gets_no_key() {

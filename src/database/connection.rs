@@ -16,6 +16,9 @@ pub struct ConnectionUrl {
     authorities: Option<String>,
 }
 
+/// What is shown in a secret's place.
+pub(super) const HIDDEN: &str = "***";
+
 /// Parameters with the file of the server's authorities: libpq's, MySQL's.
 const AUTHORITIES: [&str; 2] = ["sslrootcert", "ssl-ca"];
 
@@ -149,6 +152,19 @@ impl ConnectionUrl {
         decoded(self.url.path().trim_start_matches('/'))
     }
 
+    /// A text without this URL and its password, however they are spelled in it: the same when the password is another one.
+    pub fn concealed(&self, text: &str) -> String {
+        let mut text = text.replace(&self.reveal_here(), HIDDEN).replace(self.reveal(), HIDDEN);
+        let password = self.password();
+        let encoded = percent_encoding::utf8_percent_encode(&password, percent_encoding::NON_ALPHANUMERIC).to_string();
+        for spelled in [self.url.password().unwrap_or_default(), &encoded, &password] {
+            if !spelled.is_empty() {
+                text = text.replace(spelled, HIDDEN);
+            }
+        }
+        text
+    }
+
     /// A parameter such as `sslmode`.
     pub fn parameter(&self, name: &str) -> Option<String> {
         self.url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
@@ -198,6 +214,17 @@ mod tests {
         assert_eq!(other.reveal(), "postgres://pr_1:p%2Fw@db.example:6432/pr_1_db?sslmode=require");
         let error = ConnectionUrl::parse("postgres//admin:s3cret@db", "X").unwrap_err().to_string();
         assert!(!error.contains("s3cret"), "{error}");
+    }
+
+    #[test]
+    fn a_command_is_shown_without_it() {
+        let concealed = |password: &str| {
+            let url = ConnectionUrl::parse("postgres://pr:x@db/shop", "X").unwrap().with_login("pr", password, "shop");
+            let encoded = percent_encoding::utf8_percent_encode(password, percent_encoding::NON_ALPHANUMERIC);
+            url.concealed(&format!("up {} -p{password} --password={encoded} @{}", url.reveal(), url.url.password().unwrap()))
+        };
+        assert_eq!(concealed("s3c/r@t-A1"), "up *** -p*** --password=*** @***");
+        assert_eq!(concealed("an0ther_one"), concealed("s3c/r@t-A1"));
     }
 
     #[test]

@@ -48,7 +48,7 @@ pub enum Credentials {
 }
 
 /// The variable in the Secret of migrate and seed, whatever the workload's is called.
-const DIRECT: &str = "DATABASE_URL";
+pub(super) const DIRECT: &str = "DATABASE_URL";
 const EXPORT: &str = "export ";
 const BRANCH: &str = "dayfly.dev/branch";
 

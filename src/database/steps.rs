@@ -10,17 +10,18 @@ use anyhow::{Context as _, Result, bail};
 use tokio::process::Command;
 
 use super::{
-    connection::ConnectionUrl,
-    credentials::Credentials,
+    connection::{ConnectionUrl, HIDDEN},
+    credentials::{Credentials, DIRECT},
     engine::{self, Engine, cnpg},
     failure::refuse,
     files::{self, Files, Record},
     log::Log,
     provision::{CHECKED, again},
+    schema,
     session::{self, NoSession, Run, Session, State},
     spec::Spec,
 };
-use crate::{input::scalar::ImagePath, resolve::names};
+use crate::{finding::masked, input::scalar::ImagePath, resolve::names};
 
 /// The record that the branch was made anew for an input.
 pub const REBRANCHED: &str = "rebranched";
@@ -41,13 +42,13 @@ impl Step {
         }
     }
 
-    /// What tells its runs apart: what the renderer says, or else the command itself.
-    pub fn input(self, spec: &Spec<'_>, command: &[String]) -> String {
+    /// What tells its runs apart: what the renderer says, or else the command, as it is shown.
+    fn input(self, spec: &Spec<'_>, shown: &[String]) -> String {
         let rendered = match self {
             Self::Migrate => &spec.steps.migrate,
             Self::Seed => &spec.steps.seed,
         };
-        rendered.clone().unwrap_or_else(|| names::hash(&command.iter().map(String::as_str).collect::<Vec<_>>()))
+        rendered.clone().unwrap_or_else(|| names::hash(&shown.iter().map(String::as_str).collect::<Vec<_>>()))
     }
 }
 
@@ -55,6 +56,41 @@ impl Step {
 pub struct Provider<'a> {
     pub engine: &'a dyn Engine,
     pub credentials: &'a Credentials,
+}
+
+/// A program of the team's, as its caller gave it.
+struct Program {
+    /// With the branch's login, where Kubernetes or a shell put that in: for nobody's eyes.
+    words: Vec<String>,
+    /// The same for logs.
+    shown: Vec<String>,
+    /// What is written down of it.
+    run: Run,
+}
+
+impl Program {
+    fn new(step: Step, command: &[OsString], spec: &Spec<'_>, url: &ConnectionUrl) -> Result<Self> {
+        let words: Vec<String> = command.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+        // As the variable has it, which may be spelled otherwise than a URL that was read.
+        let spelled = [&*spec.names.variable, DIRECT].map(|name| std::env::var(name).unwrap_or_default());
+        let spelled = spelled.into_iter().filter(|text| text.contains("://"));
+        let spelled: Vec<String> = spelled.collect();
+        let shown: Vec<String> = words
+            .iter()
+            .map(|word| {
+                let word = spelled.iter().fold(word.clone(), |word, url| word.replace(url.trim(), HIDDEN));
+                masked(&url.concealed(&word)).into_owned()
+            })
+            .collect();
+        let digest = schema::sha256(&serde_json::to_vec(&shown)?);
+        let run = Run {
+            step: step.name().into(),
+            input: step.input(spec, &shown),
+            state: State::Running,
+            command: vec![digest],
+        };
+        Ok(Self { words, shown, run })
+    }
 }
 
 /// How an attempt ended.
@@ -74,9 +110,9 @@ pub async fn run(
     provider: Option<Provider<'_>>,
     log: &Log,
 ) -> Result<()> {
-    let command: Vec<String> = command.iter().map(|word| word.to_string_lossy().into_owned()).collect();
-    let run = Run { step: step.name().into(), input: step.input(spec, &command), state: State::Running, command };
-    let Attempt::Spoiled { why, runs } = attempt(&run, spec, &url, log).await? else { return Ok(()) };
+    let program = Program::new(step, command, spec, &url)?;
+    let run = &program.run;
+    let Attempt::Spoiled { why, runs } = attempt(&program, spec, &url, log).await? else { return Ok(()) };
     log.warn(format!("{why}: a branch that is half migrated, or otherwise than now, is not repaired"));
     let by_hand = cnpg::by_hand(spec);
     match provider {
@@ -99,7 +135,7 @@ pub async fn run(
         }
         None => wait_for_fresh(&url, &runs, log).await?,
     }
-    match attempt(&run, spec, &url, log).await? {
+    match attempt(&program, spec, &url, log).await? {
         Attempt::Done => Ok(()),
         Attempt::Spoiled { why, .. } => refuse!("{why}, on a fresh branch too"),
     }
@@ -110,7 +146,8 @@ pub fn is_final(runs: &[Run], input: &str) -> bool {
     runs.iter().any(|run| run.step == REBRANCHED && run.input == input)
 }
 
-async fn attempt(run: &Run, spec: &Spec<'_>, url: &ConnectionUrl, log: &Log) -> Result<Attempt> {
+async fn attempt(program: &Program, spec: &Spec<'_>, url: &ConnectionUrl, log: &Log) -> Result<Attempt> {
+    let run = &program.run;
     let mut session = session::open(url, log).await?;
     // Another Pod of the same Job may still be at it.
     session::lock(&mut *session, "dayfly:steps", "waiting for another program that works on this branch", log).await?;
@@ -140,7 +177,7 @@ async fn attempt(run: &Run, spec: &Spec<'_>, url: &ConnectionUrl, log: &Log) -> 
         return Ok(Attempt::Spoiled { why, runs });
     }
     session.record(run).await?;
-    match execute(run, spec, url, log).await? {
+    match execute(program, spec, url, log).await? {
         None => {
             if !watched.is_empty() {
                 // The files first, and no transaction: whoever is killed before the next record leaves `running`, and so the
@@ -194,10 +231,13 @@ fn is_migrated(spec: &Spec<'_>, runs: &[Run]) -> bool {
 }
 
 /// Runs the program. `Some`: how it failed.
-async fn execute(run: &Run, spec: &Spec<'_>, url: &ConnectionUrl, log: &Log) -> Result<Option<String>> {
-    let Some((program, arguments)) = run.command.split_first() else { bail!("there is no command to run") };
-    log.info(format!("running `{}`", run.command.join(" ")));
-    log.doing(format!("waiting for `{program}` to end"));
+async fn execute(program: &Program, spec: &Spec<'_>, url: &ConnectionUrl, log: &Log) -> Result<Option<String>> {
+    let Program { words, shown, run } = program;
+    let (Some((program, arguments)), Some(name)) = (words.split_first(), shown.first()) else {
+        bail!("there is no command to run")
+    };
+    log.info(format!("running `{}`", shown.join(" ")));
+    log.doing(format!("waiting for `{name}` to end"));
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::null()).kill_on_drop(true);
     let names = std::env::vars_os().map(|(name, _)| name);
@@ -207,7 +247,7 @@ async fn execute(run: &Run, spec: &Spec<'_>, url: &ConnectionUrl, log: &Log) -> 
     command.envs(environment(spec, url));
     let status = match command.status().await {
         Ok(status) => status,
-        Err(error) => return Ok(Some(format!("`{program}` cannot be run: {error}"))),
+        Err(error) => return Ok(Some(format!("`{name}` cannot be run: {error}"))),
     };
     Ok((!status.success()).then(|| format!("`{}` failed ({status})", run.step)))
 }

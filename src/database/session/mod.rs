@@ -55,7 +55,8 @@ pub struct Run {
     /// What told this run from others: the hash of image and command.
     pub input: String,
     pub state: State,
-    /// The program and its arguments.
+    /// The hash of the program and its arguments, of `checked` what proves it. Never what could be run, or a secret: whoever has
+    /// the branch's login reads and writes this.
     pub command: Vec<String>,
 }
 
