@@ -446,6 +446,33 @@ fn a_schema_only_branch_has_no_rows_and_its_own_limit() {
     shop.nothing_is_left();
 }
 
+/// Identifier, login and records may be those of before: what nobody masked is found all the same.
+#[test]
+fn a_branch_that_was_made_anew_is_checked_whatever_its_records_say() {
+    let shop = project("neonforged", false, "sanitized: {by: masking-job, maxAge: 7d}");
+    shop.spec(1);
+    shop.lab.dayfly(&["db", "prepare-baseline", "--guardrails", &shop.lab.guardrails_path(), "shop"]).fine();
+    shop.lab.db("provision", 1, &[]).fine();
+    let column = |name: &str| psql(&shop.lab.url(1), &format!("SELECT {name} FROM dayfly_branch.runs WHERE step = 'checked'"));
+    let (id, proof) = (column("input").unwrap(), column("command").unwrap());
+    // A file that is lost is no reason to check what was migrated since.
+    psql(&shop.lab.url(1), "ALTER TABLE users ADD COLUMN phone text").unwrap();
+    fs::remove_file(shop.lab.env_file(1)).unwrap();
+    shop.lab.db("provision", 1, &[]).fine();
+    assert_eq!((column("input").unwrap(), column("command").unwrap()), (id.clone(), proof.clone()));
+    // As if somebody had written the old record as soon as the branch was there again.
+    let parent = with_database(&service("DAYFLY_TEST_POSTGRES18"), "neon_neonforged");
+    let record = format!(
+        "ALTER TABLE users ADD COLUMN address text; CREATE SCHEMA dayfly_branch; GRANT USAGE ON SCHEMA dayfly_branch TO PUBLIC;
+         CREATE TABLE dayfly_branch.runs (step text PRIMARY KEY, input text NOT NULL, state text NOT NULL, command text NOT NULL, at timestamptz NOT NULL DEFAULT now());
+         GRANT ALL ON dayfly_branch.runs TO PUBLIC; INSERT INTO dayfly_branch.runs VALUES ('checked', '{id}', 'done', '{proof}')"
+    );
+    psql(&parent, &record).unwrap();
+    shop.lab.db("migrate", 1, &["--", "false"]).refused("has other columns than when it was sanitized");
+    assert!(shop.branch(1).is_null() && !shop.lab.env_file(1).exists());
+    shop.nothing_is_left();
+}
+
 #[test]
 fn a_prepared_baseline_is_protected_and_proves_itself() {
     let shop = project("neonprepare", false, "sanitized: {by: masking-job, maxAge: 7d}");

@@ -37,6 +37,15 @@ pub struct Written {
     pub url: ConnectionUrl,
     /// The branch that it leads to.
     pub branch: String,
+    /// Whether that was checked before these were published, and not made anew since. The branch's login cannot write this.
+    pub is_checked: bool,
+}
+
+impl Written {
+    /// What leads to a branch that is checked.
+    pub fn checked(url: ConnectionUrl, branch: String) -> Self {
+        Self { url, branch, is_checked: true }
+    }
 }
 
 /// Where they are kept.
@@ -51,6 +60,10 @@ pub enum Credentials {
 pub(super) const DIRECT: &str = "DATABASE_URL";
 const EXPORT: &str = "export ";
 const BRANCH: &str = "dayfly.dev/branch";
+/// While the branch is made anew, and until it is checked: `true`.
+const UNCHECKED: &str = "dayfly.dev/branch-unchecked";
+/// The same behind the branch in a file.
+const UNCHECKED_HERE: &str = " (unchecked)";
 
 impl Credentials {
     /// The file, if one is given, else the cluster that this process runs in.
@@ -87,7 +100,8 @@ impl Credentials {
                 let url = ConnectionUrl::parse(text, &format!("`{variable}` of the Secret `{name}`"))?;
                 let url = engine::from_here(&spec.baseline, url)?;
                 let branch = secret.annotations[BRANCH].as_str().unwrap_or_default().to_owned();
-                Ok(Some(Written { url, branch }))
+                let is_checked = secret.annotations[UNCHECKED] != "true";
+                Ok(Some(Written { url, branch, is_checked }))
             }
             Self::File(path) => {
                 let lines = lines(path)?;
@@ -100,7 +114,9 @@ impl Credentials {
                     );
                 };
                 let url = ConnectionUrl::parse(text, &format!("`{variable}` in `{}`", path.display()))?;
-                Ok(Some(Written { url, branch: branch.to_owned() }))
+                let checked = branch.strip_suffix(UNCHECKED_HERE);
+                let (branch, is_checked) = (checked.unwrap_or(branch).to_owned(), checked.is_none());
+                Ok(Some(Written { url, branch, is_checked }))
             }
         }
     }
@@ -124,7 +140,7 @@ impl Credentials {
                         ("password".into(), url.password()),
                         ("database".into(), url.database()),
                     ],
-                    annotations: json!({BRANCH: written.branch}),
+                    annotations: json!({BRANCH: written.branch, UNCHECKED: (!written.is_checked).to_string()}),
                     labels: labels(spec),
                 };
                 cluster.write_secret(&spec.names.namespace, name, &secret).await
@@ -134,11 +150,23 @@ impl Credentials {
                 let variable = &*spec.names.variable;
                 let is_exported = before.iter().any(|line| value(line, variable).is_some() && exported(line).is_some());
                 let mut kept = without(before, spec);
-                kept.push(format!("{}{}", file_mark(spec), written.branch));
+                let unchecked = if written.is_checked { "" } else { UNCHECKED_HERE };
+                kept.push(format!("{}{}{unchecked}", file_mark(spec), written.branch));
                 let export = if is_exported { EXPORT } else { "" };
                 kept.push(format!("{export}{variable}={}", written.url.reveal_here()));
                 replace(path, &kept)
             }
+        }
+    }
+
+    /// What is published leads to a branch that nobody has checked, from now on: it is made anew. A Job that is killed there leaves
+    /// this to the next one.
+    pub async fn doubt(&self, spec: &Spec<'_>) -> Result<()> {
+        match self.read(spec, Audience::Steps).await? {
+            Some(written) if written.is_checked => {
+                self.write(spec, Audience::Steps, &Written { is_checked: false, ..written }).await
+            }
+            _ => Ok(()),
         }
     }
 
@@ -295,7 +323,7 @@ mod tests {
         let spec = crate::database::spec::example();
         let credentials = Credentials::File(path.clone());
         let url = ConnectionUrl::parse("postgres://u:p@h:5432/d", "test").unwrap();
-        let written = Written { url, branch: "1.2".into() };
+        let written = Written::checked(url, "1.2".into());
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
             assert!(credentials.read(&spec, Audience::Steps).await.unwrap().is_none());
@@ -363,7 +391,7 @@ mod tests {
         fs::write(folder.join("shared"), "A=1\n").unwrap();
         let credentials = Credentials::open_to_write(Some(&link), &log()).unwrap();
         let url = ConnectionUrl::parse("postgres://u:p@h:5432/d", "test").unwrap();
-        runs(credentials.write(&spec, Audience::Steps, &Written { url, branch: "1".into() })).unwrap();
+        runs(credentials.write(&spec, Audience::Steps, &Written::checked(url, "1".into()))).unwrap();
         assert!(link.is_symlink());
         assert!(fs::read_to_string(folder.join("shared")).unwrap().contains("DATABASE_URL=postgres://u:p@h:5432/d"));
         assert!(refused(&folder).contains("is no file"));

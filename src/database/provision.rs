@@ -1,5 +1,7 @@
 //! `dayfly db provision`: the branch, its login, its checks, and credentials for the pull request's own programs.
 
+mod known;
+
 use std::time::Instant;
 
 use anyhow::Result;
@@ -8,16 +10,15 @@ use serde_json::json;
 use super::{
     check,
     credentials::{Audience, Credentials, Written},
-    engine::{Branch, Engine},
+    engine::{Branch, Engine, cnpg},
     failure::{Refused, refuse},
     log::Log,
-    session::{self, Run, Session, State},
+    session::{self, Session},
     spec::Spec,
     time,
 };
-
-/// The record that a branch was checked before anybody got its credentials.
-pub(super) const CHECKED: &str = "checked";
+pub(super) use known::CHECKED;
+use known::{Known, checked};
 
 /// A branch that may be used, and how.
 pub struct Ready {
@@ -29,38 +30,64 @@ pub struct Ready {
 
 /// Makes sure of a branch with checked data and working credentials, and publishes these for migrate and seed.
 pub async fn provision(spec: &Spec<'_>, engine: &dyn Engine, credentials: &Credentials, log: &Log) -> Result<Ready> {
-    let started = Instant::now();
     check::claim(&spec.baseline)?;
-    let mut before = credentials.read(spec, Audience::Steps).await?;
-    let mut branch = match engine.find(spec).await? {
+    match engine.find(spec).await? {
         // A half made one too: to complete it would be to take the other baseline's data.
         Some(branch) if branch.mark.baseline != spec.baseline.entry.subject() => {
             log.info(format!("the branch `{}` was made from {}: it is made anew", branch.name, branch.mark.baseline));
             engine.destroy(&branch).await?;
-            kept(engine.create(spec).await, spec, engine, credentials).await?
+            let branch = made(spec, engine, credentials).await?;
+            ready(spec, engine, credentials, (branch, true), log).await
         }
         Some(branch) if branch.is_complete => {
             log.info(format!("the branch `{}` is there", branch.name));
-            branch
+            ready(spec, engine, credentials, (branch, false), log).await
         }
-        _ => kept(engine.create(spec).await, spec, engine, credentials).await?,
-    };
-    let Turn { mut written, session: _alone, _lock } = loop {
+        _ => {
+            let branch = made(spec, engine, credentials).await?;
+            ready(spec, engine, credentials, (branch, true), log).await
+        }
+    }
+}
+
+/// `is_new`: this process made it, or gave it other data. Then it is checked, whatever anything says.
+async fn ready(
+    spec: &Spec<'_>,
+    engine: &dyn Engine,
+    credentials: &Credentials,
+    (mut branch, mut is_new): (Branch, bool),
+    log: &Log,
+) -> Result<Ready> {
+    let started = Instant::now();
+    let key = known::key(&spec.baseline).filter(|_| !engine.checks());
+    let mut before = credentials.read(spec, Audience::Steps).await?;
+    let Turn { mut written, session: _alone, _lock, .. } = loop {
         let mut turn = turn(spec, engine, credentials, &mut branch, before, log).await?;
-        let Err(error) = checked(&mut *turn.session, spec, engine, &branch, log).await else { break turn };
+        let known = match turn.published.as_ref() {
+            _ if engine.checks() => Known::Yes,
+            _ if is_new => Known::No,
+            published => Known::of(published, &branch),
+        };
+        let Err(error) = checked(&mut *turn.session, spec, &branch, (known, key.as_deref()), log).await else { break turn };
         if error.is::<Refused>() {
             // What may hold live data does not stay.
             drop(turn);
             engine.destroy(&branch).await?;
-            credentials.remove(spec).await?;
-            return Err(error);
-        }
-        // Another Job may have made the login anew, and ended this session: then the next turn is this one's.
-        if session::open_if_accepted(&turn.written.url, log).await?.is_some() {
+            if is_new || engine.checks() || cnpg::by_hand(spec).is_some() {
+                credentials.remove(spec).await?;
+                return Err(error);
+            }
+            // It may be what the team's programs made of it: what the baseline is, a new one tells.
+            log.warn(format!("nothing proves that the branch was checked, and now it is refused ({error}): it is made anew"));
+            branch = made(spec, engine, credentials).await?;
+            is_new = true;
+        } else if session::open_if_accepted(&turn.written.url, log).await?.is_some() {
+            // Otherwise another Job may have made the login anew, and ended this session: then the next turn is this one's.
             return Err(error);
         }
         before = credentials.read(spec, Audience::Steps).await?;
     };
+    written.is_checked = true;
     credentials.write(spec, Audience::Steps, &written).await?;
     // A Job whose turn has not come may have given the login another password: what is published in the end must work.
     let session = loop {
@@ -69,6 +96,7 @@ pub async fn provision(spec: &Spec<'_>, engine: &dyn Engine, credentials: &Crede
         }
         let before = credentials.read(spec, Audience::Steps).await?;
         (written, _) = admitted(spec, engine, &mut branch, before, log).await?;
+        written.is_checked = true;
         credentials.write(spec, Audience::Steps, &written).await?;
     };
     // Those of Jobs whose turn has not come, which take this one over.
@@ -92,8 +120,17 @@ pub async fn again(
     branch: &Branch,
     log: &Log,
 ) -> Result<Ready> {
-    kept(engine.reset(spec, branch).await, spec, engine, credentials).await?;
-    provision(spec, engine, credentials, log).await
+    check::claim(&spec.baseline)?;
+    credentials.doubt(spec).await?;
+    let branch = kept(engine.reset(spec, branch).await, spec, engine, credentials).await?;
+    ready(spec, engine, credentials, (branch, true), log).await
+}
+
+/// A new branch, or what was left half made of one.
+async fn made(spec: &Spec<'_>, engine: &dyn Engine, credentials: &Credentials) -> Result<Branch> {
+    // Some providers give a new one the identifier of the one before.
+    credentials.doubt(spec).await?;
+    kept(engine.create(spec).await, spec, engine, credentials).await
 }
 
 /// Where nothing is left of a branch that was refused, its credentials lead nowhere.
@@ -106,30 +143,12 @@ async fn kept(made: Result<Branch>, spec: &Spec<'_>, engine: &dyn Engine, creden
     made
 }
 
-/// Makes sure that the branch was looked at before anybody gets its credentials.
-async fn checked(
-    session: &mut dyn Session,
-    spec: &Spec<'_>,
-    engine: &dyn Engine,
-    branch: &Branch,
-    log: &Log,
-) -> Result<()> {
-    // Another branch's record is one that came with the data.
-    if session.runs().await?.iter().any(|run| run.step == CHECKED && run.input == branch.id) {
-        return Ok(());
-    }
-    if !engine.checks() {
-        check::fresh_branch(session, &spec.baseline, log).await?;
-    }
-    session.prepare_records().await?;
-    let run = Run { step: CHECKED.into(), input: branch.id.clone(), state: State::Done, command: Vec::new() };
-    session.record(&run).await
-}
-
 /// What a Job has while no other provisions the same branch.
 struct Turn {
     written: Written,
     session: Box<dyn Session>,
+    /// What others had published when this turn began.
+    published: Option<Written>,
     /// Of the session that has the lock, if it is not the one above.
     _lock: Option<Box<dyn Session>>,
 }
@@ -157,14 +176,15 @@ async fn turn(
             }
             return Err(error);
         }
-        if let Some(published) = before.filter(|before| before.branch == branch.id && before.url != written.url)
+        let published = before.as_ref().filter(|before| before.branch == branch.id && before.url != written.url);
+        if let Some(published) = published
             && let Some(its) = session::open_if_accepted(&published.url, log).await?
         {
-            return Ok(Turn { written: published, session: its, _lock: Some(session) });
+            return Ok(Turn { written: published.clone(), session: its, published: before, _lock: Some(session) });
         }
         // What a lost login made cannot be read before that login ends.
         engine.revoke_others(branch, spec, &written.url).await?;
-        return Ok(Turn { written, session, _lock: None });
+        return Ok(Turn { written, session, published: before, _lock: None });
     }
 }
 
@@ -184,6 +204,7 @@ async fn admitted(
         branch.expires = Some(until);
         return Ok((before.clone(), session));
     }
+    let unchecked = |url| Written { url, branch: branch.id.clone(), is_checked: false };
     let published = before.as_ref().filter(|before| before.branch == branch.id).map(|before| &before.url);
     let mut url = match published {
         // Its password was changed: what the provider tells may be the one that it had first, and that somebody rotated.
@@ -192,13 +213,13 @@ async fn admitted(
     };
     for _ in 0..4 {
         if let Some(session) = session::open_if_accepted(&url, log).await? {
-            return Ok((Written { url, branch: branch.id.clone() }, session));
+            return Ok((unchecked(url), session));
         }
         // Another Job made a login between these two steps.
         url = engine.rotate(spec, branch, published).await?;
     }
     let session = session::open(&url, log).await?;
-    Ok((Written { url, branch: branch.id.clone() }, session))
+    Ok((unchecked(url), session))
 }
 
 /// `dayfly db renew`: prolongs the lease.
@@ -252,7 +273,6 @@ mod tests {
         connection::ConnectionUrl,
         log::LogFormat,
         mark::Mark,
-        session::{Column, Marker},
         spec,
     };
 
@@ -324,82 +344,22 @@ mod tests {
         }
     }
 
-    /// A database without columns, and its records.
-    #[derive(Default)]
-    struct Noting {
-        runs: Vec<Run>,
-        looked: usize,
-    }
-
-    #[async_trait(?Send)]
-    impl Session for Noting {
-        async fn marker(&mut self) -> Result<Option<Marker>> {
-            bail!("no")
-        }
-
-        async fn set_marker(&mut self, _: &Marker) -> Result<()> {
-            bail!("no")
-        }
-
-        async fn columns(&mut self) -> Result<Vec<Column>> {
-            self.looked += 1;
-            Ok(Vec::new())
-        }
-
-        async fn has_rows(&mut self, _: &str, _: &str) -> Result<bool> {
-            bail!("no")
-        }
-
-        async fn sample(&mut self, _: &[&Column], _: u32) -> Result<Vec<Vec<Option<String>>>> {
-            bail!("no")
-        }
-
-        async fn prepare_records(&mut self) -> Result<()> {
-            Ok(())
-        }
-
-        async fn runs(&mut self) -> Result<Vec<Run>> {
-            Ok(self.runs.clone())
-        }
-
-        async fn record(&mut self, run: &Run) -> Result<()> {
-            self.runs.retain(|other| other.step != run.step);
-            self.runs.push(run.clone());
-            Ok(())
-        }
-
-        async fn files(&mut self) -> Result<Option<Vec<u8>>> {
-            bail!("no")
-        }
-
-        async fn record_files(&mut self, _: &[u8]) -> Result<()> {
-            bail!("no")
-        }
-
-        async fn try_lock(&mut self, _: &str) -> Result<bool> {
-            bail!("no")
-        }
-
-        async fn end_others(&mut self) -> Result<()> {
-            bail!("no")
-        }
-
-        async fn settle(&mut self, _: &Log) -> Result<()> {
-            bail!("no")
-        }
-    }
-
     #[test]
-    fn a_record_that_came_with_the_data_is_not_this_branchs() {
-        let spec = spec::example();
-        let branch = branch("postgres/shop_baseline", true);
-        let run = Run { step: CHECKED.into(), input: "6".into(), state: State::Done, command: Vec::new() };
-        let mut session = Noting { runs: vec![run], looked: 0 };
+    fn what_was_published_before_a_branch_was_made_anew_is_in_doubt() {
+        let file = std::env::temp_dir().join(format!("dayfly-doubt-{}.env", std::process::id()));
+        let credentials = Credentials::open_to_write(Some(&file), &log()).unwrap();
+        let (spec, branch) = (spec::example(), branch("postgres/shop_baseline", true));
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let known = || Known::of(runtime.block_on(credentials.read(&spec, Audience::Steps)).unwrap().as_ref(), &branch);
+        assert_eq!(known(), Known::Unpublished);
+        let url = ConnectionUrl::parse("postgres://u:p@h:5432/d", "test").unwrap();
+        let written = Written::checked(url, "7".into());
+        runtime.block_on(credentials.write(&spec, Audience::Steps, &written)).unwrap();
+        assert_eq!(known(), Known::Yes);
+        // Whatever becomes of the Job after this.
         let engine = Noted { branch: branch.clone(), asked: RefCell::default() };
-        for _ in 0..2 {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-            runtime.block_on(checked(&mut session, &spec, &engine, &branch, &log())).unwrap();
-            assert_eq!((session.looked, &*session.runs[0].input), (1, "7"));
-        }
+        assert!(runtime.block_on(again(&spec, &engine, &credentials, &branch, &log())).is_err());
+        assert_eq!((known(), &*engine.asked.borrow()), (Known::No, &["destroy", "create"][..]));
+        std::fs::remove_file(file).unwrap();
     }
 }

@@ -24,7 +24,9 @@ pub async fn rotate(spec: &Spec<'_>, engine: &dyn Engine, credentials: &Credenti
     let is_published = credentials.read(spec, Audience::Workload).await?.is_some();
     let before = credentials.read(spec, Audience::Steps).await?.filter(|before| before.branch == branch.id);
     let url = engine.rotate(spec, &branch, before.as_ref().map(|before| &before.url)).await?;
-    let written = Written { url: url.clone(), branch: branch.id };
+    // Of a branch whose credentials are not here, `provision` finds out whether it was checked.
+    let (branch, is_checked) = before.map_or_else(Default::default, |before| (before.branch, before.is_checked));
+    let written = Written { url: url.clone(), branch, is_checked };
     credentials.write(spec, Audience::Steps, &written).await?;
     if is_published {
         publish(spec, engine, credentials, written).await?;

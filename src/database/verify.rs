@@ -49,7 +49,7 @@ pub async fn verify(
             }
         }
     }
-    publish(spec, engine, credentials, Written { branch: ready.branch.id, ..ready.written }).await?;
+    publish(spec, engine, credentials, ready.written).await?;
     log.info(format!("verified: the workload's credentials are published as `{}`", spec.names.secret));
     Ok(())
 }
@@ -66,8 +66,8 @@ pub(super) async fn publish(
         Credentials::Secrets(_) => engine.pooled(&written.url),
         Credentials::File(_) => None,
     };
-    let url = pooled.unwrap_or(written.url);
-    credentials.write(spec, Audience::Workload, &Written { url, branch: written.branch }).await
+    let url = pooled.unwrap_or_else(|| written.url.clone());
+    credentials.write(spec, Audience::Workload, &Written { url, ..written }).await
 }
 
 enum Progress {

@@ -203,6 +203,11 @@ pub fn account_keys(baseline: &BaselineSpec<'_>) -> Vec<String> {
     keys
 }
 
+/// Those that are the same for months: what signs in at AWS may last an hour.
+pub fn lasting_keys(baseline: &BaselineSpec<'_>) -> Vec<String> {
+    if baseline.entry.provider == Provider::Aurora { vec![admin_key(&baseline.name)] } else { account_keys(baseline) }
+}
+
 const ADMIN_URL: &str = "DAYFLY_DATABASE_ADMIN_URL";
 
 /// A baseline on a second server has a variable of its own: `DAYFLY_DATABASE_ADMIN_URL_STOREFRONT`.

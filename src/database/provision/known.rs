@@ -1,0 +1,192 @@
+//! Whether a branch was checked. A provider may give it other data under its identifier, and its login writes what it likes:
+//! so that is kept with the credentials, and where these are not, in the branch with a proof.
+
+use std::num::NonZeroU32;
+
+use anyhow::Result;
+use ring::pbkdf2;
+
+use crate::database::{
+    check,
+    credentials::Written,
+    engine::{self, Branch},
+    log::Log,
+    schema::hexadecimal,
+    session::{Run, Session, State},
+    spec::{BaselineSpec, Spec},
+};
+
+/// The record that a branch was checked before anybody got its credentials.
+pub(in crate::database) const CHECKED: &str = "checked";
+
+/// Whether a branch was checked, by what its own login cannot write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Known {
+    Yes,
+    No,
+    /// Its credentials are not here: the proof in its record tells.
+    Unpublished,
+}
+
+impl Known {
+    pub(super) fn of(published: Option<&Written>, branch: &Branch) -> Self {
+        match published.filter(|published| published.branch == branch.id) {
+            Some(published) if published.is_checked => Self::Yes,
+            // It was made anew, and it has the old record as soon as somebody writes that again.
+            Some(_) => Self::No,
+            None => Self::Unpublished,
+        }
+    }
+}
+
+/// Makes sure that the branch was looked at before anybody gets its credentials.
+pub(super) async fn checked(
+    session: &mut dyn Session,
+    spec: &Spec<'_>,
+    branch: &Branch,
+    (known, key): (Known, Option<&str>),
+    log: &Log,
+) -> Result<()> {
+    // Another branch's record is one that came with the data.
+    let record = session.runs().await?.into_iter().find(|run| run.step == CHECKED && run.input == branch.id);
+    let is_checked = match (&record, known) {
+        (_, Known::Yes) => true,
+        (Some(record), Known::Unpublished) => {
+            key.is_some_and(|key| record.command.first() == Some(&proof(key, branch)))
+        }
+        (None, Known::Unpublished) | (_, Known::No) => false,
+    };
+    if !is_checked {
+        check::fresh_branch(session, &spec.baseline, log).await?;
+    } else if record.is_some() {
+        return Ok(());
+    }
+    session.prepare_records().await?;
+    let command = key.map(|key| proof(key, branch)).into_iter().collect();
+    let run = Run { step: CHECKED.into(), input: branch.id.clone(), state: State::Done, command };
+    session.record(&run).await
+}
+
+/// So that nobody finds a weak key by trying.
+const ROUNDS: NonZeroU32 = NonZeroU32::new(100_000).unwrap();
+
+/// What only somebody with the provider's key can make, and nobody can learn that from.
+fn proof(key: &str, branch: &Branch) -> String {
+    let salt = format!("dayfly checked\n{}\n{}", branch.id, branch.mark.baseline);
+    let mut proof = [0; 32];
+    pbkdf2::derive(pbkdf2::PBKDF2_HMAC_SHA256, ROUNDS, salt.as_bytes(), key.as_bytes(), &mut proof);
+    hexadecimal(&proof)
+}
+
+/// The provider's key. Nothing where none is needed: there the credentials are beside the branch.
+pub(super) fn key(baseline: &BaselineSpec<'_>) -> Option<String> {
+    let values: Vec<String> = engine::lasting_keys(baseline).iter().filter_map(|name| engine::variable(name)).collect();
+    (!values.is_empty()).then(|| values.join("\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::bail;
+    use async_trait::async_trait;
+
+    use super::*;
+    use crate::database::{
+        log::LogFormat,
+        mark::Mark,
+        session::{Column, Marker},
+        spec,
+    };
+
+    /// A database without columns, and its records.
+    #[derive(Default)]
+    struct Noting {
+        runs: Vec<Run>,
+        looked: usize,
+    }
+
+    #[async_trait(?Send)]
+    impl Session for Noting {
+        async fn marker(&mut self) -> Result<Option<Marker>> {
+            bail!("no")
+        }
+
+        async fn set_marker(&mut self, _: &Marker) -> Result<()> {
+            bail!("no")
+        }
+
+        async fn columns(&mut self) -> Result<Vec<Column>> {
+            self.looked += 1;
+            Ok(Vec::new())
+        }
+
+        async fn has_rows(&mut self, _: &str, _: &str) -> Result<bool> {
+            bail!("no")
+        }
+
+        async fn sample(&mut self, _: &[&Column], _: u32) -> Result<Vec<Vec<Option<String>>>> {
+            bail!("no")
+        }
+
+        async fn prepare_records(&mut self) -> Result<()> {
+            Ok(())
+        }
+
+        async fn runs(&mut self) -> Result<Vec<Run>> {
+            Ok(self.runs.clone())
+        }
+
+        async fn record(&mut self, run: &Run) -> Result<()> {
+            self.runs.retain(|other| other.step != run.step);
+            self.runs.push(run.clone());
+            Ok(())
+        }
+
+        async fn files(&mut self) -> Result<Option<Vec<u8>>> {
+            bail!("no")
+        }
+
+        async fn record_files(&mut self, _: &[u8]) -> Result<()> {
+            bail!("no")
+        }
+
+        async fn try_lock(&mut self, _: &str) -> Result<bool> {
+            bail!("no")
+        }
+
+        async fn end_others(&mut self) -> Result<()> {
+            bail!("no")
+        }
+
+        async fn settle(&mut self, _: &Log) -> Result<()> {
+            bail!("no")
+        }
+    }
+
+    #[test]
+    fn what_a_branchs_login_can_write_proves_nothing() {
+        let spec = spec::example();
+        let mark = Mark::new(&spec);
+        let branch =
+            Branch { id: "7".into(), name: "main".into(), mark, expires: None, cost: None, is_complete: true };
+        let log = Log::new(LogFormat::Text, "test", "");
+        let run = |input: &str, command| Run { step: CHECKED.into(), input: input.into(), state: State::Done, command };
+        let looked = |run: Run, known| {
+            let mut session = Noting { runs: vec![run], looked: 0 };
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+            let work = checked(&mut session, &spec, &branch, (known, Some("key")), &log);
+            runtime.block_on(work).unwrap();
+            assert_eq!(&*session.runs[0].input, "7");
+            session.looked
+        };
+        let proven = || run("7", vec![proof("key", &branch)]);
+        // It came with the data, or was forged.
+        for unproven in [run("6", vec![proof("key", &branch)]), run("7", vec![]), run("7", vec![proof("?", &branch)])] {
+            assert_eq!(looked(unproven, Known::Unpublished), 1);
+        }
+        assert_eq!(looked(proven(), Known::Unpublished), 0);
+        // Kept from before the branch was made anew.
+        assert_eq!(looked(proven(), Known::No), 1);
+        // The team's programs may remove the record.
+        assert_eq!(looked(run("6", vec![]), Known::Yes), 0);
+    }
+}
