@@ -83,6 +83,34 @@ fn a_migration_killed_half_way_starts_from_a_fresh_branch() {
     lab.db("destroy", 1, &[]).fine();
 }
 
+/// `npm` and `npx` start others, which would go on in the fresh branch.
+#[test]
+fn what_a_program_started_ends_with_it() {
+    let (_, lab) = prepared("orphans");
+    let orphan = "(sleep 5; touch orphan) & ";
+    lab.db("migrate", 1, &["--", "sh", "-c", &format!("{orphan} exit 3")]).refused("on a fresh branch too");
+    // At the deadline, and where somebody ends dayfly.
+    let spec = lab.path("pr-1").join("spec.json");
+    let text = fs::read_to_string(&spec).unwrap();
+    let mut short: serde_json::Value = serde_json::from_str(&text).unwrap();
+    short["deadlineSeconds"] = 2.into();
+    fs::write(&spec, short.to_string()).unwrap();
+    lab.db("migrate", 1, &["--", "sh", "-c", &format!("touch begun; {orphan} wait")])
+        .failed("the deadline of 2 s passed");
+    assert!(lab.path("begun").exists());
+    fs::remove_file(lab.path("begun")).unwrap();
+    fs::write(&spec, text).unwrap();
+    let job = lab.start("migrate", 1, &["--", "sh", "-c", &format!("touch begun; {orphan} wait")]);
+    while !lab.path("begun").exists() {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    std::process::Command::new("kill").arg(job.id().to_string()).status().unwrap();
+    crate::lab::output(job.wait_with_output().unwrap()).failed("ended by SIGTERM");
+    std::thread::sleep(std::time::Duration::from_secs(6));
+    assert!(!lab.path("orphan").exists(), "what a program started went on");
+    lab.db("destroy", 1, &[]).fine();
+}
+
 /// As Flyway, Liquibase and sqlx have it: what was applied and has another checksum now is an error.
 const CHECKSUMS: &str = r#"set -e
 psql -qc 'CREATE TABLE IF NOT EXISTS applied (name text PRIMARY KEY, checksum text)' 2>/dev/null
@@ -148,11 +176,11 @@ fn nothing_is_seeded_before_it_is_migrated() {
 #[test]
 fn a_failed_seed_runs_no_recorded_command() {
     let (_, lab) = prepared("reseeded");
-    let migrate =
-        || lab.db("migrate", 1, &["--", "psql", "-qc", "CREATE TABLE carts (id int PRIMARY KEY)"]).fine();
+    let migrate = || lab.db("migrate", 1, &["--", "psql", "-qc", "CREATE TABLE carts (id int PRIMARY KEY)"]).fine();
     migrate();
     // Whoever has the branch's login may write there.
-    psql(&lab.url(1), "UPDATE dayfly_branch.runs SET command = '[\"touch\", \"theirs\"]' WHERE step = 'migrate'").unwrap();
+    psql(&lab.url(1), "UPDATE dayfly_branch.runs SET command = '[\"touch\", \"theirs\"]' WHERE step = 'migrate'")
+        .unwrap();
     let script =
         "psql -v ON_ERROR_STOP=1 -qc 'INSERT INTO carts VALUES (1)' && [ -e tried ] || { touch tried; exit 1; }";
     let seed = || lab.db("seed", 1, &["--", "sh", "-c", script]);

@@ -4,24 +4,25 @@
 //! With the provider's key that happens here. Without it (the pull request's code runs in this Pod) the failure is written
 //! down in the branch, and `dayfly db verify --wait`, which has the key, makes the branch anew.
 
-use std::{ffi::OsString, process::Stdio, time::Duration};
+mod program;
+
+use std::{ffi::OsString, time::Duration};
 
 use anyhow::{Context as _, Result, bail};
-use tokio::process::Command;
 
 use super::{
-    connection::{ConnectionUrl, HIDDEN},
-    credentials::{Credentials, DIRECT},
-    engine::{self, Engine, cnpg},
+    connection::ConnectionUrl,
+    credentials::Credentials,
+    engine::{Engine, cnpg},
     failure::refuse,
     files::{self, Files, Record},
     log::Log,
     provision::{CHECKED, again},
-    schema,
     session::{self, NoSession, Run, Session, State},
     spec::Spec,
 };
-use crate::{finding::masked, input::scalar::ImagePath, resolve::names};
+use crate::{input::scalar::ImagePath, resolve::names};
+use program::Program;
 
 /// The record that the branch was made anew for an input.
 pub const REBRANCHED: &str = "rebranched";
@@ -56,41 +57,6 @@ impl Step {
 pub struct Provider<'a> {
     pub engine: &'a dyn Engine,
     pub credentials: &'a Credentials,
-}
-
-/// A program of the team's, as its caller gave it.
-struct Program {
-    /// With the branch's login, where Kubernetes or a shell put that in: for nobody's eyes.
-    words: Vec<String>,
-    /// The same for logs.
-    shown: Vec<String>,
-    /// What is written down of it.
-    run: Run,
-}
-
-impl Program {
-    fn new(step: Step, command: &[OsString], spec: &Spec<'_>, url: &ConnectionUrl) -> Result<Self> {
-        let words: Vec<String> = command.iter().map(|word| word.to_string_lossy().into_owned()).collect();
-        // As the variable has it, which may be spelled otherwise than a URL that was read.
-        let spelled = [&*spec.names.variable, DIRECT].map(|name| std::env::var(name).unwrap_or_default());
-        let spelled = spelled.into_iter().filter(|text| text.contains("://"));
-        let spelled: Vec<String> = spelled.collect();
-        let shown: Vec<String> = words
-            .iter()
-            .map(|word| {
-                let word = spelled.iter().fold(word.clone(), |word, url| word.replace(url.trim(), HIDDEN));
-                masked(&url.concealed(&word)).into_owned()
-            })
-            .collect();
-        let digest = schema::sha256(&serde_json::to_vec(&shown)?);
-        let run = Run {
-            step: step.name().into(),
-            input: step.input(spec, &shown),
-            state: State::Running,
-            command: vec![digest],
-        };
-        Ok(Self { words, shown, run })
-    }
 }
 
 /// How an attempt ended.
@@ -177,7 +143,7 @@ async fn attempt(program: &Program, spec: &Spec<'_>, url: &ConnectionUrl, log: &
         return Ok(Attempt::Spoiled { why, runs });
     }
     session.record(run).await?;
-    match execute(program, spec, url, log).await? {
+    match program.execute(spec, url, log).await? {
         None => {
             if !watched.is_empty() {
                 // The files first, and no transaction: whoever is killed before the next record leaves `running`, and so the
@@ -228,47 +194,6 @@ fn is_migrated(spec: &Spec<'_>, runs: &[Run]) -> bool {
         Some(input) => migrated.any(|run| run.input == *input && run.state == State::Done),
         None => migrated.all(|run| run.state == State::Done),
     }
-}
-
-/// Runs the program. `Some`: how it failed.
-async fn execute(program: &Program, spec: &Spec<'_>, url: &ConnectionUrl, log: &Log) -> Result<Option<String>> {
-    let Program { words, shown, run } = program;
-    let (Some((program, arguments)), Some(name)) = (words.split_first(), shown.first()) else {
-        bail!("there is no command to run")
-    };
-    log.info(format!("running `{}`", shown.join(" ")));
-    log.doing(format!("waiting for `{name}` to end"));
-    let mut command = Command::new(program);
-    command.args(arguments).stdin(Stdio::null()).kill_on_drop(true);
-    let names = std::env::vars_os().map(|(name, _)| name);
-    for name in names.filter(|name| engine::is_withheld(&spec.baseline, &name.to_string_lossy())) {
-        command.env_remove(name);
-    }
-    command.envs(environment(spec, url));
-    let status = match command.status().await {
-        Ok(status) => status,
-        Err(error) => return Ok(Some(format!("`{name}` cannot be run: {error}"))),
-    };
-    Ok((!status.success()).then(|| format!("`{}` failed ({status})", run.step)))
-}
-
-/// The branch, as the programs of the trade expect it.
-fn environment(spec: &Spec<'_>, url: &ConnectionUrl) -> Vec<(String, String)> {
-    let prefix = if url.is_mysql() { "MYSQL_" } else { "PG" };
-    let names = if url.is_mysql() {
-        ["HOST", "TCP_PORT", "USER", "PWD", "DATABASE"]
-    } else {
-        ["HOST", "PORT", "USER", "PASSWORD", "DATABASE"]
-    };
-    let values = [url.host().to_owned(), url.port().to_string(), url.user(), url.password(), url.database()];
-    let mut variables: Vec<(String, String)> =
-        names.iter().zip(values).map(|(name, value)| (format!("{prefix}{name}"), value)).collect();
-    if let (false, Some(mode)) = (url.is_mysql(), url.parameter("sslmode")) {
-        variables.push(("PGSSLMODE".into(), mode));
-    }
-    variables.push((spec.names.variable.to_string(), url.reveal_here()));
-    variables.push(("DATABASE_URL".into(), url.reveal_here()));
-    variables
 }
 
 /// Waits until somebody with the provider's key has made the branch anew. `before`: what ran in it so far.

@@ -5,14 +5,17 @@ mod places;
 
 use std::{
     borrow::Cow,
-    future::Future,
+    future::{Future, poll_fn},
     io::Write,
     path::{Path, PathBuf},
+    pin::pin,
+    task::Poll,
     time::Duration,
 };
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 use clap::Subcommand;
+use tokio::signal::unix::{SignalKind, signal};
 
 use self::{
     branch::{BranchArgs, ProvisionArgs, StepArgs, VerifyArgs},
@@ -127,10 +130,37 @@ fn baseline(guardrails: &Guardrails, name: &str) -> Result<BaselineSpec<'static>
 fn within(seconds: u64, log: &Log, work: impl Future<Output = Result<()>>) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        tokio::time::timeout(Duration::from_secs(seconds), log.narrate(work))
-            .await
-            .unwrap_or_else(|_| bail!("the deadline of {seconds} s passed: {}", log.current()))
+        let (ended, deadline) = (ended()?, tokio::time::sleep(Duration::from_secs(seconds)));
+        let (mut work, mut ended, mut deadline) = (pin!(log.narrate(work)), pin!(ended), pin!(deadline));
+        poll_fn(|context| {
+            if let Poll::Ready(result) = work.as_mut().poll(context) {
+                return Poll::Ready(result);
+            }
+            if let Poll::Ready(signal) = ended.as_mut().poll(context) {
+                return Poll::Ready(Err(anyhow!("ended by {signal}: {}", log.current())));
+            }
+            let passed = || Err(anyhow!("the deadline of {seconds} s passed: {}", log.current()));
+            deadline.as_mut().poll(context).map(|()| passed())
+        })
+        .await
     })
+}
+
+/// The signal that ends this process. What it started has a group of its own, which no terminal's signal reaches: that ends as
+/// the work is dropped.
+fn ended() -> Result<impl Future<Output = &'static str>> {
+    let kinds =
+        [("SIGINT", SignalKind::interrupt()), ("SIGTERM", SignalKind::terminate()), ("SIGHUP", SignalKind::hangup())];
+    let signals: std::io::Result<Vec<_>> = kinds.into_iter().map(|(name, kind)| Ok((name, signal(kind)?))).collect();
+    let mut signals = signals.context("signals cannot be awaited")?;
+    Ok(poll_fn(move |context| {
+        for (name, signal) in &mut signals {
+            if signal.poll_recv(context).is_ready() {
+                return Poll::Ready(*name);
+            }
+        }
+        Poll::Pending
+    }))
 }
 
 fn finish(result: Result<()>, log: &Log) -> ExitCode {
