@@ -26,6 +26,7 @@ on_both!(
     a_killed_job_is_resumed_and_raced,
     what_is_not_dayflys_is_never_touched,
     a_login_is_revoked_before_the_branch_goes,
+    a_prepared_transaction_keeps_no_branch,
     an_administrator_without_rights_is_told_which,
     the_documented_administrator_needs_nothing_more,
     a_baseline_is_prepared_and_a_new_column_is_noticed,
@@ -400,6 +401,40 @@ fn a_login_is_revoked_before_the_branch_goes(server: &Server) {
     }
     assert!(sql_on(&url, "SELECT 1").unwrap_err().contains("denied"));
     assert_eq!(server.left("revoked"), "");
+}
+
+/// `XA PREPARE` outlives its session, and what it locks nobody could drop.
+fn a_prepared_transaction_keeps_no_branch(server: &Server) {
+    let baselines = server.baseline("my_xa", USERS);
+    let lab = server.lab_as("xa", &baselines, &documented_administrator(server, "xa", "my_xa"));
+    lab.spec(1, "shop", "");
+    lab.db("provision", 1, &[]).fine();
+    let prepare = |url: &str, name: &str| {
+        let sql =
+            format!("XA START '{name}'; INSERT INTO users (name) VALUES ('x'); XA END '{name}'; XA PREPARE '{name}'");
+        sql_on(url, &sql).unwrap();
+    };
+    prepare(&lab.url(1), "held");
+    let prepared = || server.sql("XA RECOVER");
+    assert!(prepared().contains("held"));
+    let run = lab.db("destroy", 1, &[]).fine();
+    assert!(run.err.contains("rolled back the prepared transaction"), "{}", run.err);
+    assert!(!prepared().contains("held"));
+    if !server.is_mariadb() {
+        // Somebody else's is never touched.
+        server
+            .sql("CREATE DATABASE IF NOT EXISTS my_xa_other; CREATE TABLE IF NOT EXISTS my_xa_other.users (name TEXT)");
+        lab.db("provision", 1, &[]).fine();
+        prepare(&format!("{}my_xa_other", server.url), "theirs");
+        prepare(&lab.url(1), "held");
+        let run = lab.db("destroy", 1, &[]).failed("some lock other databases: end those of");
+        assert!(run.err.contains("XA ROLLBACK X'68656c64'"), "{}", run.err);
+        assert!(prepared().contains("theirs"));
+        server.sql("XA ROLLBACK 'theirs'");
+        lab.db("destroy", 1, &[]).fine();
+        server.sql("DROP DATABASE my_xa_other");
+    }
+    assert_eq!(server.left("xa"), "");
 }
 
 fn an_administrator_without_rights_is_told_which(server: &Server) {

@@ -8,6 +8,7 @@
 mod account;
 mod copy;
 mod definition;
+mod held;
 mod registry;
 mod vitess;
 
@@ -41,6 +42,9 @@ pub struct Mysql {
 /// What `lock_wait_timeout` and `innodb_lock_wait_timeout` end with.
 const LOCK_WAIT_TIMEOUT: u16 = 1205;
 const PARSE_ERROR: u16 = 1064;
+
+/// How often a database's end waits for whoever holds it, each time ten seconds.
+const WAITS: u32 = 6;
 
 impl Mysql {
     /// `admin`: a login that may make databases and users, as docs/databases/mysql.md makes one.
@@ -153,14 +157,26 @@ impl Mysql {
     }
 
     async fn drop_database(&self, conn: &mut Conn, name: &str) -> Result<()> {
-        patiently(
-            conn,
-            &format!("DROP DATABASE IF EXISTS {}", identifier(name)),
-            &format!("sessions in `{name}` to end"),
-            &self.log,
-        )
-        .await
-        .with_context(|| format!("the database `{name}` cannot be dropped"))
+        let sql = format!("DROP DATABASE IF EXISTS {}", identifier(name));
+        let mut left = WAITS;
+        loop {
+            match conn.query_drop(&sql).await {
+                Ok(()) => return Ok(()),
+                Err(error) if code(&error) == LOCK_WAIT_TIMEOUT => {}
+                Err(error) => {
+                    return Err(plain(error)).with_context(|| format!("the database `{name}` cannot be dropped"));
+                }
+            }
+            let why = match held::roll_back(conn, name, &self.log).await? {
+                Some(why) => why,
+                None => held::sessions(conn, name).await?,
+            };
+            left -= 1;
+            if left == 0 {
+                bail!("the database `{name}` cannot be dropped, something holds it: {why}");
+            }
+            self.log.doing(format!("waiting to drop `{name}`: {why}"));
+        }
     }
 }
 
