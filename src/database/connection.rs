@@ -152,6 +152,11 @@ impl ConnectionUrl {
         decoded(self.url.path().trim_start_matches('/'))
     }
 
+    /// Whose it is, and where: `user@host:5432/name`, encoded as in the URL.
+    pub fn place(&self) -> String {
+        format!("{}@{}:{}{}", self.url.username(), self.host(), self.port(), self.url.path())
+    }
+
     /// A text without this URL and its password, however they are spelled in it: the same when the password is another one.
     pub fn concealed(&self, text: &str) -> String {
         let mut text = text.replace(&self.reveal_here(), HIDDEN).replace(self.reveal(), HIDDEN);
@@ -221,7 +226,11 @@ mod tests {
         let concealed = |password: &str| {
             let url = ConnectionUrl::parse("postgres://pr:x@db/shop", "X").unwrap().with_login("pr", password, "shop");
             let encoded = percent_encoding::utf8_percent_encode(password, percent_encoding::NON_ALPHANUMERIC);
-            url.concealed(&format!("up {} -p{password} --password={encoded} @{}", url.reveal(), url.url.password().unwrap()))
+            url.concealed(&format!(
+                "up {} -p{password} --password={encoded} @{}",
+                url.reveal(),
+                url.url.password().unwrap()
+            ))
         };
         assert_eq!(concealed("s3c/r@t-A1"), "up *** -p*** --password=*** @***");
         assert_eq!(concealed("an0ther_one"), concealed("s3c/r@t-A1"));

@@ -2,10 +2,10 @@
 //!
 //! They are written once and kept while they work: a Pod reads its environment when it starts, and never again.
 
+mod file;
+
 use std::{
     fs,
-    io::{ErrorKind, Write as _},
-    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
 };
 
@@ -58,18 +58,15 @@ pub enum Credentials {
 
 /// The variable in the Secret of migrate and seed, whatever the workload's is called.
 pub(super) const DIRECT: &str = "DATABASE_URL";
-const EXPORT: &str = "export ";
 const BRANCH: &str = "dayfly.dev/branch";
 /// While the branch is made anew, and until it is checked: `true`.
 const UNCHECKED: &str = "dayfly.dev/branch-unchecked";
-/// The same behind the branch in a file.
-const UNCHECKED_HERE: &str = " (unchecked)";
 
 impl Credentials {
     /// The file, if one is given, else the cluster that this process runs in.
     pub fn open(env_file: Option<&Path>, log: &Log) -> Result<Self> {
         match env_file {
-            Some(file) => Ok(Self::File(target(file)?)),
+            Some(file) => Ok(Self::File(file::target(file)?)),
             None if kubernetes::is_inside() => Ok(Self::Secrets(Kubernetes::inside(log)?)),
             None => bail!("outside a cluster, say with `--env-file FILE` where the credentials go"),
         }
@@ -82,8 +79,8 @@ impl Credentials {
             if path.exists() && !path.is_file() {
                 bail!("`{}` is no file: name one with `--env-file`", path.display());
             }
-            let beside = beside(path);
-            let written = new_file(&beside).and_then(|_| fs::remove_file(&beside));
+            let beside = file::beside(path);
+            let written = file::new_file(&beside).and_then(|_| fs::remove_file(&beside));
             written.with_context(|| format!("`{}` cannot be written, so nothing was done", path.display()))?;
         }
         Ok(opened)
@@ -103,21 +100,7 @@ impl Credentials {
                 let is_checked = secret.annotations[UNCHECKED] != "true";
                 Ok(Some(Written { url, branch, is_checked }))
             }
-            Self::File(path) => {
-                let lines = lines(path)?;
-                let variable = &*spec.names.variable;
-                let Some(text) = lines.iter().find_map(|line| value(line, variable)) else { return Ok(None) };
-                let Some(branch) = lines.iter().find_map(|line| line.strip_prefix(&file_mark(spec))) else {
-                    refuse!(
-                        "`{}` has a {variable} of somebody else's: remove that line, or name another file",
-                        path.display()
-                    );
-                };
-                let url = ConnectionUrl::parse(text, &format!("`{variable}` in `{}`", path.display()))?;
-                let checked = branch.strip_suffix(UNCHECKED_HERE);
-                let (branch, is_checked) = (checked.unwrap_or(branch).to_owned(), checked.is_none());
-                Ok(Some(Written { url, branch, is_checked }))
-            }
+            Self::File(path) => file::read(path, spec),
         }
     }
 
@@ -145,17 +128,7 @@ impl Credentials {
                 };
                 cluster.write_secret(&spec.names.namespace, name, &secret).await
             }
-            Self::File(path) => {
-                let before = lines(path)?;
-                let variable = &*spec.names.variable;
-                let is_exported = before.iter().any(|line| value(line, variable).is_some() && exported(line).is_some());
-                let mut kept = without(before, spec);
-                let unchecked = if written.is_checked { "" } else { UNCHECKED_HERE };
-                kept.push(format!("{}{}{unchecked}", file_mark(spec), written.branch));
-                let export = if is_exported { EXPORT } else { "" };
-                kept.push(format!("{export}{variable}={}", written.url.reveal_here()));
-                replace(path, &kept)
-            }
+            Self::File(path) => file::write(path, spec, written),
         }
     }
 
@@ -179,17 +152,7 @@ impl Credentials {
                 }
                 Ok(())
             }
-            Self::File(path) => {
-                let before = lines(path)?;
-                let kept = without(before.clone(), spec);
-                if kept == before {
-                    Ok(())
-                } else if kept.is_empty() {
-                    fs::remove_file(path).with_context(|| format!("failed to remove `{}`", path.display()))
-                } else {
-                    replace(path, &kept)
-                }
-            }
+            Self::File(path) => file::remove(path, spec),
         }
     }
 
@@ -239,164 +202,4 @@ fn is_ours(secret: &Secret, spec: &Spec<'_>, name: &str) -> Result<()> {
         return Ok(());
     }
     refuse!("the Secret `{name}` is there and was not made by dayfly: remove it, or give the database another name")
-}
-
-/// The comment above the variable: whose it is.
-fn file_mark(spec: &Spec<'_>) -> String {
-    format!("# dayfly: {} of {}, branch ", spec.database, spec.environment)
-}
-
-/// The value of a variable, if a line sets it as shells and `.env` files do.
-fn value<'l>(line: &'l str, variable: &str) -> Option<&'l str> {
-    exported(line).unwrap_or(line).trim_start().strip_prefix(variable)?.strip_prefix('=')
-}
-
-/// What a line exports.
-fn exported(line: &str) -> Option<&str> {
-    line.trim_start().strip_prefix(EXPORT)
-}
-
-/// The file that a symbolic link leads to: it stays a link.
-fn target(path: &Path) -> Result<PathBuf> {
-    if !path.is_symlink() {
-        return Ok(path.to_owned());
-    }
-    fs::canonicalize(path).with_context(|| {
-        format!("`{}` is a symbolic link that leads to no file: make that, or remove the link", path.display())
-    })
-}
-
-fn lines(path: &Path) -> Result<Vec<String>> {
-    match fs::read_to_string(path) {
-        Ok(text) => Ok(text.lines().map(str::to_owned).collect()),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
-        Err(error) => Err(error).with_context(|| format!("failed to read `{}`", path.display())),
-    }
-}
-
-/// Somebody else's lines: the file may be a developer's own `.env`.
-fn without(mut lines: Vec<String>, spec: &Spec<'_>) -> Vec<String> {
-    let mark = file_mark(spec);
-    if lines.iter().any(|line| line.starts_with(&mark)) {
-        lines.retain(|line| !line.starts_with(&mark) && value(line, &spec.names.variable).is_none());
-    }
-    lines
-}
-
-/// What becomes the file at once.
-fn beside(path: &Path) -> PathBuf {
-    path.with_file_name(format!(".{}.{}", path.file_name().unwrap_or_default().to_string_lossy(), random::nonce()))
-}
-
-/// A file for its owner's eyes only.
-fn new_file(path: &Path) -> std::io::Result<fs::File> {
-    fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
-}
-
-/// All or nothing.
-fn replace(path: &Path, lines: &[String]) -> Result<()> {
-    let beside = beside(path);
-    let write = || -> std::io::Result<()> {
-        let mut file = new_file(&beside)?;
-        for line in lines {
-            writeln!(file, "{line}")?;
-        }
-        file.sync_all()?;
-        fs::rename(&beside, path)
-    };
-    write()
-        .inspect_err(|_| drop(fs::remove_file(&beside)))
-        .with_context(|| format!("failed to write `{}`", path.display()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::os::unix::fs::PermissionsExt as _;
-
-    #[test]
-    fn a_file_keeps_its_owners_other_lines() {
-        let folder = std::env::temp_dir().join(format!("dayfly-credentials-{}", random::nonce()));
-        fs::create_dir(&folder).unwrap();
-        let path = folder.join(".env");
-        fs::write(&path, "A=1\n# mine\n").unwrap();
-        let spec = crate::database::spec::example();
-        let credentials = Credentials::File(path.clone());
-        let url = ConnectionUrl::parse("postgres://u:p@h:5432/d", "test").unwrap();
-        let written = Written::checked(url, "1.2".into());
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        runtime.block_on(async {
-            assert!(credentials.read(&spec, Audience::Steps).await.unwrap().is_none());
-            credentials.write(&spec, Audience::Steps, &written).await.unwrap();
-            credentials.write(&spec, Audience::Workload, &written).await.unwrap();
-            assert_eq!(credentials.read(&spec, Audience::Workload).await.unwrap().unwrap().branch, "1.2");
-        });
-        let text = fs::read_to_string(&path).unwrap();
-        assert_eq!(
-            text,
-            "A=1\n# mine\n# dayfly: main of shop-pr-7, branch 1.2\nDATABASE_URL=postgres://u:p@h:5432/d\n"
-        );
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-        runtime.block_on(credentials.remove(&spec)).unwrap();
-        assert_eq!(fs::read_to_string(&path).unwrap(), "A=1\n# mine\n");
-
-        fs::write(&path, "DATABASE_URL=postgres://mine/mine\n").unwrap();
-        let error = runtime.block_on(credentials.read(&spec, Audience::Steps)).unwrap_err();
-        assert!(error.to_string().contains("somebody else's"), "{error}");
-        runtime.block_on(credentials.remove(&spec)).unwrap();
-        assert_eq!(fs::read_to_string(&path).unwrap(), "DATABASE_URL=postgres://mine/mine\n");
-        fs::remove_dir_all(&folder).unwrap();
-    }
-
-    fn folder() -> PathBuf {
-        let folder = std::env::temp_dir().join(format!("dayfly-credentials-{}", random::nonce()));
-        fs::create_dir(&folder).unwrap();
-        folder
-    }
-
-    fn log() -> Log {
-        Log::new(crate::database::log::LogFormat::Text, "test", "")
-    }
-
-    fn runs<T>(work: impl Future<Output = T>) -> T {
-        tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(work)
-    }
-
-    #[test]
-    fn an_exported_variable_is_one() {
-        let (folder, spec) = (folder(), crate::database::spec::example());
-        let path = folder.join(".env");
-        let credentials = Credentials::open_to_write(Some(&path), &log()).unwrap();
-        fs::write(&path, "export DATABASE_URL=postgres://mine/mine\n").unwrap();
-        let error = runs(credentials.read(&spec, Audience::Steps)).unwrap_err();
-        assert!(error.to_string().contains("somebody else's"), "{error}");
-        let mark = "# dayfly: main of shop-pr-7, branch 1";
-        fs::write(&path, format!("{mark}\nexport DATABASE_URL=postgres://u:p@h:5432/d\n")).unwrap();
-        let written = runs(credentials.read(&spec, Audience::Steps)).unwrap().unwrap();
-        assert_eq!(written.url.host(), "h");
-        let url = ConnectionUrl::parse("postgres://u:q@h:5432/d", "test").unwrap();
-        runs(credentials.write(&spec, Audience::Steps, &Written { url, ..written })).unwrap();
-        let text = fs::read_to_string(&path).unwrap();
-        assert_eq!(text, format!("{mark}\nexport DATABASE_URL=postgres://u:q@h:5432/d\n"));
-        fs::remove_dir_all(&folder).unwrap();
-    }
-
-    #[test]
-    fn a_symbolic_link_stays_one() {
-        let (folder, spec) = (folder(), crate::database::spec::example());
-        let link = folder.join(".env");
-        std::os::unix::fs::symlink("shared", &link).unwrap();
-        let refused = |path: &Path| format!("{:#}", Credentials::open_to_write(Some(path), &log()).err().unwrap());
-        assert!(refused(&link).contains("a symbolic link that leads to no file"), "{}", refused(&link));
-        fs::write(folder.join("shared"), "A=1\n").unwrap();
-        let credentials = Credentials::open_to_write(Some(&link), &log()).unwrap();
-        let url = ConnectionUrl::parse("postgres://u:p@h:5432/d", "test").unwrap();
-        runs(credentials.write(&spec, Audience::Steps, &Written::checked(url, "1".into()))).unwrap();
-        assert!(link.is_symlink());
-        assert!(fs::read_to_string(folder.join("shared")).unwrap().contains("DATABASE_URL=postgres://u:p@h:5432/d"));
-        assert!(refused(&folder).contains("is no file"));
-        assert!(refused(&folder.join("none/.env")).contains("so nothing was done: No such file"));
-        assert_eq!(fs::read_dir(&folder).unwrap().count(), 2, "the file and the link");
-        fs::remove_dir_all(&folder).unwrap();
-    }
 }
