@@ -1,6 +1,7 @@
 //! What one preview or a machine that died holds on a server keeps no other branch.
 
 use std::{
+    process::{Child, Command, Stdio},
     thread,
     time::{Duration, Instant},
 };
@@ -77,4 +78,35 @@ fn both_sides_ask_whether_the_other_is_still_there() {
     assert!(waiting.wait().unwrap().success());
     lab.db("destroy", 1, &[]).fine();
     assert_eq!(server.left("asked"), "");
+}
+
+/// As many sessions as a login may have are one preview's own, and said within seconds.
+#[test]
+fn a_login_with_all_its_sessions_open_is_told_and_rotated_all_the_same() {
+    let server = Server::new("DAYFLY_TEST_POSTGRES18", "full", USERS);
+    let lab = server.lab("full", SYNTHETIC);
+    lab.spec(1, "shop", "");
+    lab.db("provision", 1, &[]).fine();
+    let url = lab.url(1);
+    let hold = |_| {
+        let mut call = Command::new("psql");
+        call.args(["--no-psqlrc", "--quiet", "--command", "SELECT pg_sleep(600)", &url]);
+        call.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    };
+    let mut sessions: Vec<Child> = (0..30).map(hold).collect();
+    while psql(&url, "SELECT 1").is_ok() {
+        thread::sleep(Duration::from_millis(100));
+    }
+    let started = Instant::now();
+    lab.db("provision", 1, &[]).failed("as many sessions as may be: end some");
+    assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
+    assert_eq!(lab.url(1), url);
+    // Here dayfly is the administrator, who gets in.
+    lab.db("provision", 1, &["--rotate"]).fine();
+    assert_ne!(lab.url(1), url);
+    for session in &mut sessions {
+        assert!(!session.wait().unwrap().success());
+    }
+    lab.db("destroy", 1, &[]).fine();
+    assert_eq!(server.left("full"), "");
 }

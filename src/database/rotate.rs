@@ -23,17 +23,28 @@ pub async fn rotate(spec: &Spec<'_>, engine: &dyn Engine, credentials: &Credenti
     let Some(branch) = engine.find(spec).await?.filter(|branch| branch.is_complete) else { return Ok(()) };
     let is_published = credentials.read(spec, Audience::Workload).await?.is_some();
     let before = credentials.read(spec, Audience::Steps).await?.filter(|before| before.branch == branch.id);
+    // A login that nobody gets in with keeps its password, unless somebody else can end its sessions.
+    if let Some(before) = &before
+        && let Err(error) = session::open_if_accepted(&before.url, log).await
+        && !engine.end_sessions(spec, &branch).await?
+    {
+        return Err(error).context("the password was not changed");
+    }
     let url = engine.rotate(spec, &branch, before.as_ref().map(|before| &before.url)).await?;
     // Of a branch whose credentials are not here, `provision` finds out whether it was checked.
-    let (branch, is_checked) = before.map_or_else(Default::default, |before| (before.branch, before.is_checked));
-    let written = Written { url: url.clone(), branch, is_checked };
+    let (id, is_checked) = before.map_or_else(Default::default, |before| (before.branch, before.is_checked));
+    let written = Written { url: url.clone(), branch: id, is_checked };
     credentials.write(spec, Audience::Steps, &written).await?;
     if is_published {
         publish(spec, engine, credentials, written).await?;
     }
     log.info("the login has a new password");
-    let mut session = session::open(&url, log).await?;
-    session.end_others().await.context("the old password is of no use any more, but its sessions are still open")
+    let what = "the old password is of no use any more, but its sessions are still open";
+    if engine.end_sessions(spec, &branch).await.context(what)? {
+        return Ok(());
+    }
+    let mut session = session::open(&url, log).await.context(what)?;
+    session.end_others().await.context(what)
 }
 
 #[cfg(test)]

@@ -85,6 +85,10 @@ impl Engine for Embedded {
         self.server(spec).await?.reset(spec, branch).await
     }
 
+    async fn end_sessions(&self, spec: &Spec<'_>, branch: &Branch) -> Result<bool> {
+        self.server(spec).await?.end_sessions(spec, branch).await
+    }
+
     async fn renew(&self, _: &Branch, _: SystemTime) -> Result<()> {
         Ok(())
     }

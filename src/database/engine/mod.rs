@@ -86,6 +86,12 @@ pub trait Engine {
         self.login(spec, branch).await
     }
 
+    /// Ends the sessions of the branch's login as administrator, who gets in when they are as many as may be. `false`: dayfly is
+    /// none here.
+    async fn end_sessions(&self, _spec: &Spec<'_>, _branch: &Branch) -> Result<bool> {
+        Ok(false)
+    }
+
     /// The same login through the provider's pooler, if it has one.
     fn pooled(&self, _direct: &ConnectionUrl) -> Option<ConnectionUrl> {
         None

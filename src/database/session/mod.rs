@@ -6,7 +6,10 @@ pub mod postgres;
 mod records;
 mod residue;
 
-use std::time::Duration;
+use std::{
+    fmt,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context as _, Result};
 use async_trait::async_trait;
@@ -178,29 +181,48 @@ pub async fn try_open(url: &ConnectionUrl) -> Result<Box<dyn Session>, NoSession
     postgres::open(url).await.map(|session| Box::new(session) as Box<dyn Session>)
 }
 
+/// The login has all sessions that it may have: why a session is [`NoSession::Unreachable`], beside the server's own words.
+#[derive(Debug)]
+pub struct Full;
+
+impl fmt::Display for Full {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(
+            "there are as many sessions as may be: end some, or stop what uses the branch (`kubectl scale --replicas=0`), then call this again",
+        )
+    }
+}
+
+/// How long a login's own sessions are waited for: those of a program that has just ended go by themselves.
+const LEAVING: Duration = Duration::from_secs(5);
+
 /// Attempts until the server answers: a sleeping branch takes seconds to wake. `Ok(None)`: it answers, and refuses.
 pub async fn open_if_accepted(url: &ConnectionUrl, log: &Log) -> Result<Option<Box<dyn Session>>> {
-    let mut pauses = Pauses::short();
-    loop {
-        match try_open(url).await {
-            Ok(session) => return Ok(Some(session)),
-            Err(NoSession::Rejected(_)) => return Ok(None),
-            Err(NoSession::Unreachable(error)) => {
-                log.doing(format!("waiting for {url}: {error:#}"));
-                pauses.wait().await;
-            }
-        }
+    match answered(url, log).await? {
+        Ok(session) => Ok(Some(session)),
+        Err(_) => Ok(None),
     }
 }
 
 /// A session, or why the login is refused.
 pub async fn open(url: &ConnectionUrl, log: &Log) -> Result<Box<dyn Session>> {
+    answered(url, log).await?.with_context(|| format!("{url} refuses the login"))
+}
+
+/// What the server answers in the end.
+async fn answered(url: &ConnectionUrl, log: &Log) -> Result<Result<Box<dyn Session>>> {
     let mut pauses = Pauses::short();
+    let mut full = None;
     loop {
         match try_open(url).await {
-            Ok(session) => return Ok(session),
-            Err(NoSession::Rejected(error)) => return Err(error).with_context(|| format!("{url} refuses the login")),
+            Ok(session) => return Ok(Ok(session)),
+            Err(NoSession::Rejected(error)) => return Ok(Err(error)),
             Err(NoSession::Unreachable(error)) => {
+                if !error.is::<Full>() {
+                    full = None;
+                } else if full.get_or_insert_with(Instant::now).elapsed() > LEAVING {
+                    return Err(error).with_context(|| format!("{url} lets nobody in any more"));
+                }
                 log.doing(format!("waiting for {url}: {error:#}"));
                 pauses.wait().await;
             }

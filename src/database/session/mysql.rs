@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 use async_trait::async_trait;
 use mysql_async::{Conn, DriverError, Error, IoError, OptsBuilder, Row, SslOpts, Value, prelude::Queryable as _};
 
-use super::{Column, MOST_RUNS, Marker, NoSession, Run, Session, unreadable};
+use super::{Column, Full, MOST_RUNS, Marker, NoSession, Run, Session, unreadable};
 use crate::database::{connection::ConnectionUrl, log::Log, schema, tls};
 
 /// One connection to a server.
@@ -82,7 +82,12 @@ fn no_session(error: Error) -> NoSession {
         }),
         _ => false,
     };
+    // The user's own limit, in the server's two words for it.
+    let is_full = [1203, 1226].contains(&code(&error));
     let error = plain(error);
+    if is_full {
+        return NoSession::Unreachable(error.context(Full));
+    }
     if is_final { NoSession::Rejected(error) } else { NoSession::Unreachable(error) }
 }
 

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use tokio_postgres::{Client, Config, config::SslMode, error::SqlState};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::{Column, Contents, Marker, NoSession, Run, Session, contents, records, residue};
+use super::{Column, Contents, Full, Marker, NoSession, Run, Session, contents, records, residue};
 use crate::{
     database::{connection::ConnectionUrl, failure::refuse, log::Log, tls},
     finding::visible,
@@ -114,7 +114,11 @@ fn no_session(error: tokio_postgres::Error) -> NoSession {
             ]
             .contains(code)
         });
+    let is_full = error.code() == Some(&SqlState::TOO_MANY_CONNECTIONS);
     let error = plain(error);
+    if is_full {
+        return NoSession::Unreachable(error.context(Full));
+    }
     if is_final { NoSession::Rejected(error) } else { NoSession::Unreachable(error) }
 }
 

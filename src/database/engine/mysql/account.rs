@@ -116,7 +116,7 @@ impl<'a> Account<'a> {
     }
 
     /// Ends sessions, and says how many there were.
-    async fn end_sessions(&self, conn: &mut Conn) -> Result<usize> {
+    pub(super) async fn end_sessions(&self, conn: &mut Conn) -> Result<usize> {
         let what = "the branch's sessions cannot be ended: the administrator needs CONNECTION_ADMIN and PROCESS (MariaDB: CONNECTION ADMIN)";
         if self.is_mariadb {
             conn.query_drop(format!("KILL USER '{}'", self.user)).await.map_err(plain).context(what)?;

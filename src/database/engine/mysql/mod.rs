@@ -238,6 +238,13 @@ impl Engine for Mysql {
         Ok(self.admin.with_login(&entry.user, &password, &entry.database))
     }
 
+    async fn end_sessions(&self, _: &Spec<'_>, branch: &Branch) -> Result<bool> {
+        let (mut conn, entry) =
+            self.locked(registry::Which::Id(&branch.id)).await?.context("the branch is gone already")?;
+        Account::of(&mut conn, &entry).await?.end_sessions(&mut conn).await?;
+        Ok(true)
+    }
+
     async fn reset(&self, spec: &Spec<'_>, branch: &Branch) -> Result<Branch> {
         let Some((mut conn, entry)) = self.locked(registry::Which::Id(&branch.id)).await? else {
             return self.create(spec).await;

@@ -316,6 +316,11 @@ impl Engine for Postgres {
         Ok(self.admin.with_login(&spec.names.role, &password, &branch.name))
     }
 
+    async fn end_sessions(&self, spec: &Spec<'_>, _: &Branch) -> Result<bool> {
+        let client = self.connect_for(&spec.names.branch).await?;
+        role::end_sessions(&client, &spec.names.role).await.map(|()| true)
+    }
+
     async fn reset(&self, spec: &Spec<'_>, branch: &Branch) -> Result<Branch> {
         let client = self.connect_for(&spec.names.branch).await?;
         if let Some((database, _)) = parts(&client, branch).await? {
