@@ -219,6 +219,13 @@ spec:
         run
     }
 
+    /// The same, from a file.
+    pub(crate) fn dayfly_reads_from(&self, args: &[&str], file: &Path) -> Run {
+        let run = output(self.command().args(args).stdin(fs::File::open(file).unwrap()).output().unwrap());
+        self.silent(&run);
+        run
+    }
+
     /// From now on, no call may say this.
     pub(crate) fn secret(&self, text: &str) {
         self.secrets.lock().unwrap().push(text.to_owned());

@@ -84,6 +84,19 @@ fn the_sweep_leaves_it_until_its_lease_ends() {
     psql(&server.superuser, &format!("ALTER ROLE {role} VALID UNTIL '2020-01-01'")).unwrap();
     let said = dry_run();
     assert!(said.contains(would), "{said}");
+    // What is younger than the list is not on it: however the list is given.
+    let list = fs::File::options().append(true).open(lab.path("alive")).unwrap();
+    list.set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
+    let said = dry_run();
+    assert!(!said.contains(would), "{said}");
+    let from = |name: &str| {
+        let args = ["db", "sweep", "--guardrails", &guardrails, "--alive", "-"];
+        lab.dayfly_reads_from(&args, &lab.path(name)).fine().err
+    };
+    let said = from("alive");
+    assert!(!said.contains(would), "{said}");
+    list.set_modified(std::time::SystemTime::now()).unwrap();
+    assert!(from("alive").contains(would));
     // As `kubectl get namespaces -o name | dayfly db sweep --alive -` has it.
     let piped = |alive: &str| {
         let args = ["db", "sweep", "--guardrails", &guardrails, "--alive", "-"];

@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeSet,
     io::{Read as _, Write},
+    os::fd::AsFd as _,
     path::{Path, PathBuf},
     time::{Duration, SystemTime},
 };
@@ -246,7 +247,14 @@ fn read_alive(file: &Path) -> Result<(BTreeSet<String>, SystemTime)> {
     let mut listed = SystemTime::now();
     let mut text = String::new();
     if file == Path::new("-") {
-        std::io::stdin().read_to_string(&mut text).context("failed to read the standard input")?;
+        let what = "failed to read the standard input";
+        let stdin = std::fs::File::from(std::io::stdin().as_fd().try_clone_to_owned().context(what)?);
+        let metadata = stdin.metadata().context(what)?;
+        // `< FILE` is a file, and may be old.
+        if metadata.is_file() {
+            listed = listed.min(metadata.modified().context(what)?);
+        }
+        std::io::stdin().read_to_string(&mut text).context(what)?;
     } else {
         let what = || format!("failed to read `{}`", file.display());
         text = std::fs::read_to_string(file).with_context(what)?;
