@@ -453,7 +453,8 @@ fn a_branch_that_was_made_anew_is_checked_whatever_its_records_say() {
     shop.spec(1);
     shop.lab.dayfly(&["db", "prepare-baseline", "--guardrails", &shop.lab.guardrails_path(), "shop"]).fine();
     shop.lab.db("provision", 1, &[]).fine();
-    let column = |name: &str| psql(&shop.lab.url(1), &format!("SELECT {name} FROM dayfly_branch.runs WHERE step = 'checked'"));
+    let column =
+        |name: &str| psql(&shop.lab.url(1), &format!("SELECT {name} FROM dayfly_branch.runs WHERE step = 'checked'"));
     let (id, proof) = (column("input").unwrap(), column("command").unwrap());
     // A file that is lost is no reason to check what was migrated since.
     psql(&shop.lab.url(1), "ALTER TABLE users ADD COLUMN phone text").unwrap();

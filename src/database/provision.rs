@@ -68,7 +68,9 @@ async fn ready(
             _ if is_new => Known::No,
             published => Known::of(published, &branch),
         };
-        let Err(error) = checked(&mut *turn.session, spec, &branch, (known, key.as_deref()), log).await else { break turn };
+        let Err(error) = checked(&mut *turn.session, spec, &branch, (known, key.as_deref()), log).await else {
+            break turn;
+        };
         if error.is::<Refused>() {
             // What may hold live data does not stay.
             drop(turn);
@@ -78,7 +80,9 @@ async fn ready(
                 return Err(error);
             }
             // It may be what the team's programs made of it: what the baseline is, a new one tells.
-            log.warn(format!("nothing proves that the branch was checked, and now it is refused ({error}): it is made anew"));
+            log.warn(format!(
+                "nothing proves that the branch was checked, and now it is refused ({error}): it is made anew"
+            ));
             branch = made(spec, engine, credentials).await?;
             is_new = true;
         } else if session::open_if_accepted(&turn.written.url, log).await?.is_some() {
@@ -269,12 +273,7 @@ mod tests {
     use async_trait::async_trait;
 
     use super::*;
-    use crate::database::{
-        connection::ConnectionUrl,
-        log::LogFormat,
-        mark::Mark,
-        spec,
-    };
+    use crate::database::{connection::ConnectionUrl, log::LogFormat, mark::Mark, spec};
 
     fn log() -> Log {
         Log::new(LogFormat::Text, "test", "")
@@ -359,7 +358,8 @@ mod tests {
         // Whatever becomes of the Job after this.
         let engine = Noted { branch: branch.clone(), asked: RefCell::default() };
         assert!(runtime.block_on(again(&spec, &engine, &credentials, &branch, &log())).is_err());
-        assert_eq!((known(), &*engine.asked.borrow()), (Known::No, &["destroy", "create"][..]));
+        assert_eq!(known(), Known::No);
+        assert_eq!(*engine.asked.borrow(), ["destroy", "create"]);
         std::fs::remove_file(file).unwrap();
     }
 }

@@ -68,7 +68,7 @@ pub(super) async fn checked(
 }
 
 /// So that nobody finds a weak key by trying.
-const ROUNDS: NonZeroU32 = NonZeroU32::new(100_000).unwrap();
+const ROUNDS: NonZeroU32 = NonZeroU32::new(20_000).unwrap();
 
 /// What only somebody with the provider's key can make, and nobody can learn that from.
 fn proof(key: &str, branch: &Branch) -> String {
@@ -166,8 +166,7 @@ mod tests {
     fn what_a_branchs_login_can_write_proves_nothing() {
         let spec = spec::example();
         let mark = Mark::new(&spec);
-        let branch =
-            Branch { id: "7".into(), name: "main".into(), mark, expires: None, cost: None, is_complete: true };
+        let branch = Branch { id: "7".into(), name: "main".into(), mark, expires: None, cost: None, is_complete: true };
         let log = Log::new(LogFormat::Text, "test", "");
         let run = |input: &str, command| Run { step: CHECKED.into(), input: input.into(), state: State::Done, command };
         let looked = |run: Run, known| {
