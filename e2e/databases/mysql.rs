@@ -428,7 +428,7 @@ fn a_prepared_transaction_keeps_no_branch(server: &Server) {
         prepare(&format!("{}my_xa_other", server.url), "theirs");
         prepare(&lab.url(1), "held");
         let run = lab.db("destroy", 1, &[]).failed("some lock other databases: end those of");
-        assert!(run.err.contains("XA ROLLBACK X'68656c64'"), "{}", run.err);
+        assert!(run.err.contains("XA ROLLBACK X'68656C64'"), "{}", run.err);
         assert!(prepared().contains("theirs"));
         server.sql("XA ROLLBACK 'theirs'");
         lab.db("destroy", 1, &[]).fine();
