@@ -44,7 +44,7 @@ pub(super) async fn roll_back(conn: &mut Conn, database: &str, log: &Log) -> Res
     for xid in prepared {
         match conn.query_drop(format!("XA ROLLBACK {xid}")).await {
             Ok(()) => {
-                log.warn(format!("rolled back the prepared transaction {xid}, which was in the way of `{database}`"))
+                log.warn(format!("rolled back the prepared transaction {xid}, which was in the way of `{database}`"));
             }
             Err(error) if code(&error) == NO_SUCH_XID => {}
             Err(error) => return Err(plain(error)),
