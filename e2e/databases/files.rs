@@ -285,21 +285,36 @@ fn killed_between_two_records() {
     database.pushed("1");
     database.write("2.sql", "CREATE TABLE orders (id INT)");
     database.spec("2", "files: [migrations]");
-    let slow = "sql 'CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN PERFORM pg_sleep(600); RETURN NEW; END$$;
-        CREATE TRIGGER slow BEFORE UPDATE ON dayfly_branch.runs FOR EACH ROW WHEN (new.state = $$done$$) EXECUTE FUNCTION slow()'";
-    let once = database.program(&format!("[ -e torn ] || {{ touch torn; {slow}; }}"));
-    let mut migrate = database.lab.start("migrate", 1, &["--", "sh", "-c", &once]);
     let end = Instant::now() + Duration::from_mins(1);
-    while !database.sql("SELECT encode(files, 'escape') FROM dayfly_branch.files").contains("migrations/2.sql") {
-        assert!(Instant::now() < end, "the files are not written down first");
-        thread::sleep(Duration::from_millis(20));
-    }
+    let until = |what: &str, is_so: &dyn Fn() -> bool| {
+        while !is_so() {
+            assert!(Instant::now() < end, "{what}");
+            thread::sleep(Duration::from_millis(20));
+        }
+    };
+    let (torn, go) = (database.lab.path("torn"), database.lab.path("go"));
+    let (there, gone) = (torn.display(), go.display());
+    let once =
+        database.program(&format!("[ -e {there} ] || {{ touch {there}; until [ -e {gone} ]; do sleep 0.1; done; }}"));
+    let mut migrate = database.lab.start("migrate", 1, &["--", "sh", "-c", &once]);
+    until("the program does not run", &|| torn.exists());
+    // Nobody writes the next record.
+    let url = database.lab.url(1);
+    let lock = "BEGIN; LOCK TABLE dayfly_branch.runs IN EXCLUSIVE MODE; SELECT pg_sleep(600)";
+    let locked = thread::spawn(move || psql(&url, lock));
+    let held = "SELECT count(*) FROM pg_locks WHERE mode = 'ExclusiveLock' AND granted AND relation = 'dayfly_branch.runs'::regclass";
+    until("nothing is locked", &|| database.sql(held) == "1");
+    fs::write(&go, "").unwrap();
+    until("the files are not written down first", &|| {
+        database.sql("SELECT encode(files, 'escape') FROM dayfly_branch.files").contains("migrations/2.sql")
+    });
     migrate.kill().unwrap();
     migrate.wait().unwrap();
     database.sql(
         "SET ROLE NONE; SELECT pg_terminate_backend(pid) FROM pg_stat_activity
          WHERE usename = session_user AND datname = current_database() AND pid <> pg_backend_pid()",
     );
+    locked.join().unwrap().unwrap_err();
     assert_eq!(database.sql("SELECT state FROM dayfly_branch.runs WHERE step = 'migrate'"), "running");
     anew(&database.lab.db("migrate", 1, &["--", "sh", "-c", &once]).fine(), "`migrate` broke off before: ");
     assert_eq!(database.runs(), 3);

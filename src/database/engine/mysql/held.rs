@@ -1,8 +1,7 @@
 //! What is in the way of a database's end when no session of its user is left.
 //!
 //! `XA PREPARE` outlives its session, and so do its locks. MySQL tells whose data it locks: only what can be nobody else's is
-//! rolled back. MariaDB does not, and lets every login roll back everybody's: there all of ended sessions are, once they are in
-//! the way.
+//! rolled back. MariaDB does not, so there it is a person's to decide.
 
 use anyhow::Result;
 use mysql_async::{Conn, Row, prelude::Queryable as _};
@@ -35,9 +34,16 @@ pub(super) async fn roll_back(conn: &mut Conn, database: &str, log: &Log) -> Res
     if prepared.is_empty() {
         return Ok(None);
     }
-    if !is_mariadb && has_others(conn, database).await? {
+    let why = if is_mariadb {
+        "MariaDB does not say what they lock"
+    } else if has_others(conn, database).await? {
+        "some lock other databases"
+    } else {
+        ""
+    };
+    if !why.is_empty() {
         return Ok(Some(format!(
-            "prepared transactions are there, of which some lock other databases: end those of `{database}` with one of `XA ROLLBACK {}`",
+            "prepared transactions are there, and {why}: end those of `{database}` with one of `XA ROLLBACK {}`",
             prepared.join("`, `XA ROLLBACK ")
         )));
     }
