@@ -157,6 +157,8 @@ impl Mysql {
     }
 
     async fn drop_database(&self, conn: &mut Conn, name: &str) -> Result<()> {
+        // MariaDB waits for rows, where MySQL waits for the table.
+        conn.query_drop("SET SESSION innodb_lock_wait_timeout = 10").await.map_err(plain)?;
         let sql = format!("DROP DATABASE IF EXISTS {}", identifier(name));
         let mut left = WAITS;
         loop {
