@@ -3,19 +3,17 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::sync::Mutex;
 
 use serde_json::{Value, json};
 
-use crate::kube::{admit, apply, documents, kind, kubectl, name, text};
+use crate::kube::{admit, apply, documents, kind, kubectl, name, remove, text};
 use crate::process::{must, read, repository, setting};
 use crate::world;
 
-/// Goldens share namespaces, so that one is judged at a time.
-static TURN: Mutex<()> = Mutex::new(());
-
+/// The goldens may be stale, so what this build renders is judged as well. Cases share namespaces: one comes after the other.
 #[test]
-fn every_golden_is_admitted() {
+fn every_golden_and_what_storefront_renders_now_are_admitted() {
+    world::prepare();
     let mut files: Vec<_> = fs::read_dir(repository("snapshots"))
         .expect("there is a folder snapshots; `cargo test` writes it")
         .map(|entry| entry.expect("a readable folder").path())
@@ -23,101 +21,64 @@ fn every_golden_is_admitted() {
         .collect();
     files.sort();
     assert!(!files.is_empty(), "snapshots/ has no goldens; `cargo test` writes them");
-    let goldens = files.iter().map(|file| {
-        let file = file.to_string_lossy().into_owned();
-        let objects = documents(&read(&file));
-        (file, objects)
-    });
-    judge(goldens.collect());
+    let mut problems = String::new();
+    let mut namespaces = Vec::new();
+    for file in files {
+        let file = file.to_string_lossy();
+        // What is not an object (a golden of an error, of findings) is not for kubectl.
+        let objects: Vec<_> = documents(&read(&file)).into_iter().filter(|object| !kind(object).is_empty()).collect();
+        judge(&file, &objects, &mut namespaces, &mut problems);
+    }
+    for case in ["storefront", "storefront-single"] {
+        judge(case, &rendered(case), &mut namespaces, &mut problems);
+    }
+    namespaces.sort();
+    namespaces.dedup();
+    let arguments = ["delete", "namespace", "--ignore-not-found", "--wait", "--timeout=120s"];
+    kubectl(&arguments.into_iter().chain(namespaces.iter().map(String::as_str)).collect::<Vec<_>>());
+    assert!(problems.is_empty(), "{problems}");
 }
 
-/// The goldens may be stale; what this build renders is judged as well.
-#[test]
-fn storefront_as_rendered_now_is_admitted() {
-    judge(vec![rendered("storefront")]);
-}
-
-#[test]
-fn storefront_single_as_rendered_now_is_admitted() {
-    judge(vec![rendered("storefront-single")]);
-}
-
-fn rendered(case: &str) -> (String, Vec<Value>) {
+fn rendered(case: &str) -> Vec<Value> {
     let folder = repository(&format!("testdata/{case}"));
     let [guardrails, parameters] = ["guardrails", "parameters"].map(|file| format!("{folder}/{file}.yaml"));
     let arguments = ["render", &folder, "--guardrails", &guardrails, "--parameters", &parameters, "-o", "ndjson"];
     let lines = must(&setting("DAYFLY_E2E_BINARY"), &arguments, "");
-    (folder, lines.lines().map(crate::kube::json).collect())
+    lines.lines().map(crate::kube::json).collect()
 }
 
-fn judge(goldens: Vec<(String, Vec<Value>)>) {
-    world::prepare();
-    let _turn = TURN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    let mut problems = String::new();
-    let mut namespaces = Vec::new();
-    for (file, objects) in goldens {
-        // What is not an object (a golden of an error, of findings) is not for kubectl.
-        let objects: Vec<Value> = objects.into_iter().filter(|object| !kind(object).is_empty()).collect();
-        if objects.is_empty() {
-            continue;
-        }
-        // What the others are judged by must be there; the namespaces' own objects go with them.
-        let ground: Vec<Value> = objects.iter().filter(|object| is_ground(object)).cloned().collect();
-        let unfit: Vec<_> = ground
-            .iter()
-            .filter(|object| kind(object) == "Namespace")
-            .map(|object| admit(std::slice::from_ref(object)))
-            .filter(|done| !done.ok)
-            .collect();
-        if unfit.is_empty() {
-            if !ground.is_empty() {
-                apply(&ground);
-            }
-            complain(&mut problems, &file, &admit(&objects));
-            for object in &objects {
-                let Some(pod) = pod(object) else { continue };
-                let what = format!("{file}: a Pod of {} {}", kind(object), name(object));
-                // A quarantine lets no Pod start: its Job is there to fail.
-                let namespace = text(&pod, "/metadata/namespace").to_owned();
-                let done = admit(&[pod]);
-                let closed = |object: &Value| {
-                    text(object, "/spec/hard/pods") == "0" && text(object, "/metadata/namespace") == namespace
-                };
-                if objects.iter().any(closed) {
-                    let refused = !done.ok && done.err.contains("exceeded quota");
-                    assert!(refused, "{what} is not refused by the quota of a quarantine: {}", done.err);
-                } else {
-                    complain(&mut problems, &what, &done);
-                }
-            }
-        }
-        for done in &unfit {
-            complain(&mut problems, &file, done);
-        }
-        for object in ground {
-            match kind(&object) {
-                "Namespace" => namespaces.push(name(&object).to_owned()),
-                kind => drop(kubectl(&[
-                    "delete",
-                    kind,
-                    name(&object),
-                    "-n",
-                    text(&object, "/metadata/namespace"),
-                    "--ignore-not-found",
-                ])),
-            }
-        }
+/// Adds what is wrong with a case's objects to `problems`, and its namespaces, which stay, to `left`.
+fn judge(case: &str, objects: &[Value], left: &mut Vec<String>, problems: &mut String) {
+    // What the others are judged by must be there.
+    let (namespaces, bounds): (Vec<Value>, Vec<Value>) = objects
+        .iter()
+        .filter(|object| matches!(kind(object), "Namespace" | "ResourceQuota" | "LimitRange" | "ServiceAccount"))
+        .cloned()
+        .partition(|object| kind(object) == "Namespace");
+    let fit = admit(&namespaces);
+    complain(problems, case, &fit);
+    if !fit.ok {
+        return;
     }
-    namespaces.sort();
-    namespaces.dedup();
-    for namespace in namespaces {
-        kubectl(&["delete", "namespace", &namespace, "--ignore-not-found", "--wait", "--timeout=60s"]);
+    apply(&namespaces);
+    apply(&bounds);
+    complain(problems, case, &admit(objects));
+    let is_closed = |pod: &Value| {
+        let namespace = text(pod, "/metadata/namespace");
+        let closes =
+            |object: &Value| text(object, "/spec/hard/pods") == "0" && text(object, "/metadata/namespace") == namespace;
+        bounds.iter().any(closes)
+    };
+    let (closed, open): (Vec<Value>, Vec<Value>) = objects.iter().filter_map(pod).partition(is_closed);
+    complain(problems, &format!("{case}, the Pods of its workloads"), &admit(&open));
+    // A quarantine lets no Pod start: its Job is there to fail.
+    for pod in closed {
+        let done = admit(std::slice::from_ref(&pod));
+        let refused = !done.ok && done.err.contains("exceeded quota");
+        assert!(refused, "{case}: {} is not refused by the quota of a quarantine: {}", name(&pod), done.err);
     }
-    assert!(problems.is_empty(), "{problems}");
-}
-
-fn is_ground(object: &Value) -> bool {
-    matches!(kind(object), "Namespace" | "ResourceQuota" | "LimitRange" | "ServiceAccount")
+    remove(&bounds);
+    left.extend(namespaces.iter().map(|namespace| name(namespace).to_owned()));
 }
 
 /// The Pod that a workload or Job asks for: admission judges it only when its controller creates it.
@@ -126,7 +87,7 @@ fn pod(object: &Value) -> Option<Value> {
         object.pointer("/spec/template").filter(|_| matches!(kind(object), "Deployment" | "StatefulSet" | "Job"))?;
     let mut metadata = template.get("metadata").cloned().unwrap_or_else(|| json!({}));
     // Real ones get names of their own, within their limit.
-    metadata["name"] = "judged".into();
+    metadata["name"] = format!("{}-{}", kind(object).to_lowercase(), name(object)).into();
     metadata["namespace"] = text(object, "/metadata/namespace").into();
     Some(json!({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": template["spec"]}))
 }

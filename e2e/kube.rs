@@ -21,14 +21,28 @@ fn stream(objects: &[Value]) -> String {
     objects.iter().map(Value::to_string).collect::<Vec<_>>().join("\n")
 }
 
+/// Of no objects, this and its neighbours do nothing: kubectl takes that for a mistake.
 pub(crate) fn apply(objects: &[Value]) {
+    if objects.is_empty() {
+        return;
+    }
     must("kubectl", &["apply", "--server-side", "--force-conflicts", "-f", "-"], &stream(objects));
 }
 
 /// Server-side apply of objects that are not kept: the whole admission, and no unknown or doubled field.
 pub(crate) fn admit(objects: &[Value]) -> Done {
     let arguments = ["apply", "--server-side", "--force-conflicts", "--dry-run=server", "--validate=strict", "-f", "-"];
+    if objects.is_empty() {
+        return Done { ok: true, out: String::new(), err: String::new() };
+    }
     run("kubectl", &arguments, &stream(objects))
+}
+
+/// Deletes objects and waits until they are gone.
+pub(crate) fn remove(objects: &[Value]) {
+    if !objects.is_empty() {
+        must("kubectl", &["delete", "--ignore-not-found", "--wait", "--timeout=120s", "-f", "-"], &stream(objects));
+    }
 }
 
 /// Creates an object and gives it as the API server keeps it, or why it does not.
