@@ -4,12 +4,13 @@ use std::{io::Write, path::PathBuf};
 
 use clap::Args;
 
-use crate::{explain, finding};
+use crate::explain;
 
 use super::{
     ExitCode, InputFlags,
     load::{self, Broken},
-    terminal::{self, Colour, Stream},
+    print, report,
+    terminal::Colour,
 };
 
 #[derive(Args, Debug)]
@@ -33,7 +34,7 @@ pub(super) fn run(
         Ok(loaded) => loaded,
         Err(Broken::Unreadable(error)) => return Err(error),
         Err(Broken::Findings(findings)) => {
-            err.write_all(finding::text(&findings, &terminal::style(colour, Stream::Err)).as_bytes())?;
+            report(&findings, colour, err)?;
             return Ok(ExitCode::Findings);
         }
     };
@@ -41,11 +42,7 @@ pub(super) fn run(
     let rendered = loaded.renderer.render(&parameters, true);
     let sources = explain::Sources { guardrails: &loaded.guardrails, policy: &loaded.policy, parameters: &parameters };
     match explain::explain(&loaded.renderer, &rendered, &sources, &args.what) {
-        Ok(text) => {
-            out.write_all(text.as_bytes())?;
-            out.flush()?;
-            Ok(ExitCode::Fine)
-        }
+        Ok(text) => print(out, &text),
         Err(message) => anyhow::bail!(message),
     }
 }

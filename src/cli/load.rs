@@ -57,10 +57,7 @@ pub(super) fn load(folder: &Path, flags: &InputFlags) -> Result<Loaded, Broken> 
     let (guardrails_source, guardrails_folder) = guardrails(flags)?;
     let guardrails: Result<Guardrails, _> = read_typed(&guardrails_source, Owner::Platform);
     let layout = guardrails.as_ref().map_or(Layout::Split, |guardrails| guardrails.spec.layout);
-    let owner = match layout {
-        Layout::Split => Owner::Team,
-        Layout::Single => Owner::PullRequest,
-    };
+    let owner = layout.policy_owner();
     let policy_source = policy_source(folder)?;
     let policy = read_policy(&policy_source, owner, layout);
     // All findings of both files, not only the first file's.

@@ -224,18 +224,10 @@ impl Resolver<'_> {
         }
     }
 
-    /// Who answers for the policy: in layout `single`, whoever wrote the pull request.
-    fn policy_owner(&self) -> Owner {
-        match self.guardrails.layout {
-            Layout::Split => Owner::Team,
-            Layout::Single => Owner::PullRequest,
-        }
-    }
-
     fn owner(&self, file: InputFile) -> Owner {
         match file {
             InputFile::Guardrails => Owner::Platform,
-            InputFile::Policy => self.policy_owner(),
+            InputFile::Policy => self.guardrails.layout.policy_owner(),
             InputFile::Parameters => Owner::PullRequest,
         }
     }

@@ -16,7 +16,8 @@ use crate::finding;
 use super::{
     ExitCode, InputFlags,
     load::{self, Broken},
-    terminal::{self, Colour, Stream},
+    print, report,
+    terminal::Colour,
 };
 
 #[derive(Args, Debug)]
@@ -67,14 +68,11 @@ pub(super) fn run(
 }
 
 fn spec(args: &SpecArgs, colour: Colour, out: &mut dyn Write, err: &mut dyn Write) -> anyhow::Result<ExitCode> {
-    let findings_of = |findings: &[finding::Finding], err: &mut dyn Write| {
-        err.write_all(finding::text(findings, &terminal::style(colour, Stream::Err)).as_bytes())
-    };
     let loaded = match load::load(&args.folder, &args.inputs) {
         Ok(loaded) => loaded,
         Err(Broken::Unreadable(error)) => return Err(error),
         Err(Broken::Findings(findings)) => {
-            findings_of(&findings, err)?;
+            report(&findings, colour, err)?;
             return Ok(ExitCode::Findings);
         }
     };
@@ -82,7 +80,7 @@ fn spec(args: &SpecArgs, colour: Colour, out: &mut dyn Write, err: &mut dyn Writ
     let mut rendered = loaded.renderer.render(&parameters, false);
     if rendered.has_errors() {
         loaded.locate(&mut rendered.findings, Some(&parameters));
-        findings_of(&rendered.findings, err)?;
+        report(&rendered.findings, colour, err)?;
         return Ok(ExitCode::Findings);
     }
     let databases = rendered.environment.map(|environment| environment.databases).unwrap_or_default();
@@ -90,7 +88,5 @@ fn spec(args: &SpecArgs, colour: Colour, out: &mut dyn Write, err: &mut dyn Writ
         let hint = finding::nearest(&args.name, databases.iter().map(|database| database.name.as_str()));
         bail!("this environment has no database `{}`{hint}", args.name);
     };
-    writeln!(out, "{}", database.spec)?;
-    out.flush()?;
-    Ok(ExitCode::Fine)
+    print(out, &format!("{}\n", database.spec))
 }

@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
 
-use super::{Colour, ExitCode, baseline, finish, read_guardrails, report, within};
+use super::{Colour, ExitCode, baseline, finish, read_guardrails, report_baseline, within};
 use crate::{
     database::{
         connection::ConnectionUrl,
@@ -188,7 +188,7 @@ fn read_spec(
         if purpose == Purpose::Use {
             let found = rules::baseline::check(name, &baseline.entry)
                 .or_else(|| rules::attestation::check_baseline(name, &baseline.entry, &guardrails.spec));
-            if let Some(code) = report(found, &source, colour, err)? {
+            if let Some(code) = report_baseline(found, &source, colour, err)? {
                 return Ok(Err(code));
             }
         }
