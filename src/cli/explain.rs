@@ -6,12 +6,7 @@ use clap::Args;
 
 use crate::explain;
 
-use super::{
-    ExitCode, InputFlags,
-    load::{self, Broken},
-    print, report,
-    terminal::Colour,
-};
+use super::{ExitCode, InputFlags, load, print, terminal::Colour};
 
 #[derive(Args, Debug)]
 pub(super) struct ExplainArgs {
@@ -30,13 +25,8 @@ pub(super) fn run(
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> anyhow::Result<ExitCode> {
-    let loaded = match load::load(&args.folder, &args.inputs) {
-        Ok(loaded) => loaded,
-        Err(Broken::Unreadable(error)) => return Err(error),
-        Err(Broken::Findings(findings)) => {
-            report(&findings, colour, err)?;
-            return Ok(ExitCode::Findings);
-        }
+    let Some(loaded) = load::load_or_report(&args.folder, &args.inputs, colour, err)? else {
+        return Ok(ExitCode::Findings);
     };
     let parameters = load::parameters(&args.inputs)?;
     let rendered = loaded.renderer.render(&parameters, true);

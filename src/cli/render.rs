@@ -18,7 +18,7 @@ use crate::{
 
 use super::{
     ExitCode, InputArgs, InputFlags, is_open,
-    load::{self, Broken, Loaded},
+    load::{self, Loaded},
     report,
     terminal::Colour,
 };
@@ -78,13 +78,8 @@ pub(super) fn run(
     err: &mut dyn Write,
 ) -> anyhow::Result<ExitCode> {
     let flags = &args.input.inputs;
-    let mut loaded = match load::load(&args.input.folder, flags) {
-        Ok(loaded) => loaded,
-        Err(Broken::Unreadable(error)) => return Err(error),
-        Err(Broken::Findings(findings)) => {
-            report(&findings, colour, err)?;
-            return Ok(ExitCode::Findings);
-        }
+    let Some(mut loaded) = load::load_or_report(&args.input.folder, flags, colour, err)? else {
+        return Ok(ExitCode::Findings);
     };
     if let Some(file) = &args.each {
         return each(&mut loaded, file, &args.output, colour, out, err);

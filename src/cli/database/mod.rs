@@ -13,12 +13,7 @@ use clap::{Args, Subcommand};
 
 use crate::finding;
 
-use super::{
-    ExitCode, InputFlags,
-    load::{self, Broken},
-    print, report,
-    terminal::Colour,
-};
+use super::{ExitCode, InputFlags, load, print, report, terminal::Colour};
 
 #[derive(Args, Debug)]
 pub(super) struct DatabaseArgs {
@@ -68,13 +63,8 @@ pub(super) fn run(
 }
 
 fn spec(args: &SpecArgs, colour: Colour, out: &mut dyn Write, err: &mut dyn Write) -> anyhow::Result<ExitCode> {
-    let loaded = match load::load(&args.folder, &args.inputs) {
-        Ok(loaded) => loaded,
-        Err(Broken::Unreadable(error)) => return Err(error),
-        Err(Broken::Findings(findings)) => {
-            report(&findings, colour, err)?;
-            return Ok(ExitCode::Findings);
-        }
+    let Some(loaded) = load::load_or_report(&args.folder, &args.inputs, colour, err)? else {
+        return Ok(ExitCode::Findings);
     };
     let parameters = load::parameters(&args.inputs)?;
     let mut rendered = loaded.renderer.render(&parameters, false);

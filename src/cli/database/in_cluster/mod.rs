@@ -33,7 +33,7 @@ use crate::{
 pub(super) enum InClusterCommand {
     /// Make the branch and its login, check its data, publish the credentials for migrate and seed
     Provision(ProvisionArgs),
-    /// Run the team's migrations on the branch, once for each image and command
+    /// Run the team's migrations on the branch, once for each image, command and `files`
     Migrate(StepArgs),
     /// Run the team's seed program on the branch, once for each image and command
     Seed(StepArgs),
@@ -83,25 +83,25 @@ fn install(folder: &Path) -> Result<ExitCode> {
     Ok(ExitCode::Fine)
 }
 
-/// The guardrails alone, and the file that findings stand in.
-fn read_guardrails(path: &Path, colour: Colour, err: &mut dyn Write) -> Result<Result<(Guardrails, Source), ExitCode>> {
+/// The guardrails alone, and the file that findings stand in. `None`: they are wrong, which was shown.
+fn read_guardrails(path: &Path, colour: Colour, err: &mut dyn Write) -> Result<Option<(Guardrails, Source)>> {
     let source = read_file(path, Limits::DOCUMENT.bytes).context("failed to read the guardrails")?;
     match read_typed(&source, Owner::Platform) {
-        Ok(guardrails) => Ok(Ok((guardrails, source))),
+        Ok(guardrails) => Ok(Some((guardrails, source))),
         Err(findings) => {
             report(&findings, colour, err)?;
-            Ok(Err(ExitCode::Findings))
+            Ok(None)
         }
     }
 }
 
-/// Shows what there is to say about a baseline, as `dayfly check` does. An error among it ends the command.
+/// Shows what there is to say about a baseline, as `dayfly check` does, and tells whether it is an error, which ends the command.
 fn report_baseline(
     found: impl IntoIterator<Item = Finding>,
     guardrails: &Source,
     colour: Colour,
     err: &mut dyn Write,
-) -> Result<Option<ExitCode>> {
+) -> Result<bool> {
     let mut findings: Vec<Finding> = found.into_iter().collect();
     for finding in &mut findings {
         if let Subject::Input(_, pointer) = &finding.subject {
@@ -109,7 +109,7 @@ fn report_baseline(
         }
     }
     report(&findings, colour, err)?;
-    Ok(findings.iter().any(Finding::is_error).then_some(ExitCode::Findings))
+    Ok(findings.iter().any(Finding::is_error))
 }
 
 /// A baseline by its name.

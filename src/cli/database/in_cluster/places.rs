@@ -87,9 +87,8 @@ pub(in crate::cli::database) struct PrepareArgs {
 }
 
 pub(super) fn list(args: &ListArgs, colour: Colour, out: &mut dyn Write, err: &mut dyn Write) -> Result<ExitCode> {
-    let (guardrails, _) = match read_guardrails(&args.guardrails, colour, err)? {
-        Ok(guardrails) => guardrails,
-        Err(code) => return Ok(code),
+    let Some((guardrails, _)) = read_guardrails(&args.guardrails, colour, err)? else {
+        return Ok(ExitCode::Findings);
     };
     let log = Log::new(args.log, "list", "");
     let result = within(guardrails.spec.deadline_seconds(), &log, async {
@@ -116,9 +115,8 @@ fn whole(what: &str, failures: &[String]) -> Result<()> {
 }
 
 pub(super) fn sweep(args: &SweepArgs, colour: Colour, err: &mut dyn Write) -> Result<ExitCode> {
-    let (guardrails, _) = match read_guardrails(&args.guardrails, colour, err)? {
-        Ok(guardrails) => guardrails,
-        Err(code) => return Ok(code),
+    let Some((guardrails, _)) = read_guardrails(&args.guardrails, colour, err)? else {
+        return Ok(ExitCode::Findings);
     };
     let Some(operations) = &guardrails.spec.operations else {
         bail!("the guardrails have no `operations`: there is nothing to sweep")
@@ -203,16 +201,15 @@ pub(super) fn prepare_baseline(
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> Result<ExitCode> {
-    let (guardrails, source) = match read_guardrails(&args.guardrails, colour, err)? {
-        Ok(guardrails) => guardrails,
-        Err(code) => return Ok(code),
+    let Some((guardrails, source)) = read_guardrails(&args.guardrails, colour, err)? else {
+        return Ok(ExitCode::Findings);
     };
     let baseline = baseline(&guardrails, &args.name)?;
     // A server of the preview's own is made from what this leaves: an image or a snapshot that is not there yet.
     let found = rules::baseline::check(&args.name, &baseline.entry)
         .filter(|finding| !baseline.entry.provider.is_own() || *finding.rule != rules::baseline::BASELINE_INCOMPLETE);
-    if let Some(code) = report_baseline(found, &source, colour, err)? {
-        return Ok(code);
+    if report_baseline(found, &source, colour, err)? {
+        return Ok(ExitCode::Findings);
     }
     let log = Log::new(args.log, "prepare-baseline", "");
     let result = within(4 * 3600, &log, async {
