@@ -15,6 +15,7 @@ mod routes;
 mod secrets;
 mod services;
 mod size;
+pub mod time;
 
 pub use decision::{Decision, Decisions, Origin};
 pub use environment::Environment;
