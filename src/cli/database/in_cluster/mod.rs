@@ -130,7 +130,7 @@ fn within(seconds: u64, log: &Log, work: impl Future<Output = Result<()>>) -> Re
             Poll::Pending => {
                 ended.as_mut().poll(context).map(|signal| Err(anyhow!("ended by {signal}: {}", log.current())))
             }
-            done => done,
+            done @ Poll::Ready(_) => done,
         });
         tokio::time::timeout(Duration::from_secs(seconds), work)
             .await
