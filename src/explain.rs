@@ -15,7 +15,7 @@ use crate::{
         decision::{refuses, shown},
     },
     rules,
-    value::{Value, is_below, pointer_segments, push_segment},
+    value::{Value, child, is_below, pointer_segments},
 };
 
 /// Where the inputs' places are looked up.
@@ -214,9 +214,7 @@ fn names(value: &Value, pointer: &str, below: &str) -> String {
     let mut names = String::new();
     for segment in pointer_segments(below) {
         let is_item = matches!(here, Some(Value::List(_)));
-        let mut place = String::new();
-        push_segment(&mut place, &segment);
-        here = here.and_then(|value| value.pointer(&place));
+        here = here.and_then(|value| value.pointer(&child("", &segment)));
         let name = here.filter(|_| is_item).and_then(|item| item.str_at(&["name"]));
         names.push('.');
         names.push_str(name.unwrap_or(&segment));
@@ -232,9 +230,9 @@ fn write_decision(text: &mut String, decision: &Decision, rendered: &Rendered, s
         Some(asked) => ("nothing", Some(asked.as_str())),
         None => ("nothing", Some(decision.granted.as_str())),
     };
-    let _ = writeln!(text, "  granted    {}", visible(&masked(granted)));
+    let _ = writeln!(text, "  granted    {}", visible(granted));
     if let Some(asked) = asked.filter(|asked| !asked.is_empty()) {
-        let _ = writeln!(text, "  asked      {}", visible(&masked(asked)));
+        let _ = writeln!(text, "  asked      {}", visible(asked));
     }
     let origin = match &decision.origin {
         Origin::BuiltIn => "dayfly".to_owned(),

@@ -5,7 +5,10 @@ use std::time::SystemTime;
 use crate::{
     finding::{Finding, InputFile, Owner, Subject},
     input::{Guardrails, Parameters, Policy, guardrails::Layout},
-    objects::{self, Object, Origin, patch::Patches},
+    objects::{
+        self, Object, Origin,
+        patch::{Patches, fits_kind},
+    },
     resolve::{self, Decisions, Environment, Inputs},
     rules,
     template::{self, Place, Template, Trace},
@@ -22,6 +25,7 @@ pub struct Renderer {
     /// The documents of the policy's `manifests`.
     pub manifests: Vec<Object>,
     patches: Patches,
+    /// See [`Inputs::job_layout`].
     job_layout: String,
     /// What is wrong with what was read, though not so much that nothing can be rendered.
     findings: Vec<Finding>,
@@ -195,34 +199,26 @@ impl Renderer {
             secrets: &secrets,
         };
         // The firewall sees the team's manifests as they were written, before anything is added to them.
-        rules::check_manifests(&objects, &bounds, self.manifest_owner(), findings);
+        let owner = self.guardrails.spec.layout.policy_owner();
+        rules::check_manifests(&objects, &bounds, owner, findings);
         for object in &mut objects {
             objects::stamp::stamp(object, environment);
         }
         self.patches.apply(&mut objects, findings);
-        rules::check_objects(&objects, &bounds, self.manifest_owner(), findings);
+        rules::check_objects(&objects, &bounds, owner, findings);
         objects::order::sort(&mut objects);
         objects
     }
-
-    /// Who answers for the team's manifests: in layout `single` they come from the pull request.
-    fn manifest_owner(&self) -> Owner {
-        match self.guardrails.spec.layout {
-            Layout::Split => Owner::Team,
-            Layout::Single => Owner::PullRequest,
-        }
-    }
 }
 
-/// Templates of Jobs that are no hooks.
+/// Templates of Jobs that are no hooks: Argo CD removes a hook before it makes it anew.
 const JOBS: [&str; 2] = ["database-jobs.yaml", "database-migrate.yaml"];
 
 /// Stands for what makes a Job of what was decided. Kubernetes changes no Job's Pods, so that one that is laid out otherwise, by a new
 /// dayfly or a patch, has to be another.
 fn job_layout(guardrails: &Guardrails, own: &[Template]) -> String {
     let templates = own.iter().chain(template::BUILT_IN.iter()).filter(|template| JOBS.contains(&template.name));
-    let patches = guardrails.spec.patches.iter();
-    let patches = patches.filter(|patch| patch.target.kind.as_deref().is_none_or(|kind| matches!(kind, "Job" | "*")));
+    let patches = guardrails.spec.patches.iter().filter(|patch| fits_kind(&patch.target, "Job"));
     let parts: Vec<String> = templates
         .map(|template| template.fingerprint.to_string())
         .chain(patches.map(|patch| format!("{patch:?}")))

@@ -59,6 +59,6 @@ pub(super) fn run(args: &CheckArgs, colour: Colour, out: &mut dyn Write) -> anyh
     if !text.is_empty() && !text.ends_with('\n') {
         text.push('\n');
     }
-    super::is_open(out.write_all(text.as_bytes()).and_then(|()| out.flush()))?;
+    super::print(out, &text)?;
     Ok(if findings.iter().any(finding::Finding::is_error) { ExitCode::Findings } else { ExitCode::Fine })
 }

@@ -4,13 +4,9 @@ use std::{io::Write, path::PathBuf};
 
 use clap::Args;
 
-use crate::{explain, finding};
+use crate::explain;
 
-use super::{
-    ExitCode, InputFlags,
-    load::{self, Broken},
-    terminal::{self, Colour, Stream},
-};
+use super::{ExitCode, InputFlags, load, print, terminal::Colour};
 
 #[derive(Args, Debug)]
 pub(super) struct ExplainArgs {
@@ -29,23 +25,14 @@ pub(super) fn run(
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> anyhow::Result<ExitCode> {
-    let loaded = match load::load(&args.folder, &args.inputs) {
-        Ok(loaded) => loaded,
-        Err(Broken::Unreadable(error)) => return Err(error),
-        Err(Broken::Findings(findings)) => {
-            err.write_all(finding::text(&findings, &terminal::style(colour, Stream::Err)).as_bytes())?;
-            return Ok(ExitCode::Findings);
-        }
+    let Some(loaded) = load::load_or_report(&args.folder, &args.inputs, colour, err)? else {
+        return Ok(ExitCode::Findings);
     };
     let parameters = load::parameters(&args.inputs)?;
     let rendered = loaded.renderer.render(&parameters, true);
     let sources = explain::Sources { guardrails: &loaded.guardrails, policy: &loaded.policy, parameters: &parameters };
     match explain::explain(&loaded.renderer, &rendered, &sources, &args.what) {
-        Ok(text) => {
-            out.write_all(text.as_bytes())?;
-            out.flush()?;
-            Ok(ExitCode::Fine)
-        }
+        Ok(text) => print(out, &text),
         Err(message) => anyhow::bail!(message),
     }
 }

@@ -1,11 +1,11 @@
 //! `dayfly init`: a preview.yaml to start from, and the schema that editors complete it with.
 
-use std::{fs, io::Write, path::PathBuf};
+use std::{fmt::Write as _, fs, io::Write, path::PathBuf};
 
 use anyhow::{Context as _, bail};
 use clap::Args;
 
-use super::{ExitCode, load::POLICY, schema};
+use super::{ExitCode, load::POLICY, print, schema};
 
 #[derive(Args, Debug)]
 pub(super) struct InitArgs {
@@ -25,9 +25,10 @@ pub(super) fn run(args: &InitArgs, out: &mut dyn Write) -> anyhow::Result<ExitCo
         bail!("`{}` is there already: nothing was written", path.display());
     }
     fs::create_dir_all(&args.folder).with_context(|| format!("failed to make `{}`", args.folder.display()))?;
+    let mut written = String::new();
     for (path, text) in [(&schema, schema::schema(schema::Of::Policy)), (&policy, POLICY_TEMPLATE.to_owned())] {
         fs::write(path, text).with_context(|| format!("failed to write `{}`", path.display()))?;
-        writeln!(out, "wrote {}", path.display())?;
+        let _ = writeln!(written, "wrote {}", path.display());
     }
-    Ok(ExitCode::Fine)
+    print(out, &written)
 }

@@ -1,6 +1,9 @@
 //! From a command line to a [`Renderer`] and the parameters: the only place that reads files and variables.
 
-use std::path::{Path, PathBuf};
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context as _, bail};
 
@@ -18,7 +21,7 @@ use crate::{
     yaml::Limits,
 };
 
-use super::InputFlags;
+use super::{InputFlags, report, terminal::Colour};
 
 /// The guardrails of who has none: small, closed, safe.
 pub(super) const BUILT_IN_GUARDRAILS: &str = include_str!("../input/guardrails.yaml");
@@ -57,10 +60,7 @@ pub(super) fn load(folder: &Path, flags: &InputFlags) -> Result<Loaded, Broken> 
     let (guardrails_source, guardrails_folder) = guardrails(flags)?;
     let guardrails: Result<Guardrails, _> = read_typed(&guardrails_source, Owner::Platform);
     let layout = guardrails.as_ref().map_or(Layout::Split, |guardrails| guardrails.spec.layout);
-    let owner = match layout {
-        Layout::Split => Owner::Team,
-        Layout::Single => Owner::PullRequest,
-    };
+    let owner = layout.policy_owner();
     let policy_source = policy_source(folder)?;
     let policy = read_policy(&policy_source, owner, layout);
     // All findings of both files, not only the first file's.
@@ -77,6 +77,23 @@ pub(super) fn load(folder: &Path, flags: &InputFlags) -> Result<Loaded, Broken> 
     let (objects, manifests) = manifests(folder, &policy, owner, &mut findings);
     let renderer = Renderer::new(guardrails, policy, templates, objects, findings);
     Ok(Loaded { renderer, guardrails: guardrails_source, policy: policy_source, manifests })
+}
+
+/// The same for a command that renders: `None`, if the inputs are wrong, which was shown.
+pub(super) fn load_or_report(
+    folder: &Path,
+    flags: &InputFlags,
+    colour: Colour,
+    err: &mut dyn Write,
+) -> anyhow::Result<Option<Loaded>> {
+    match load(folder, flags) {
+        Ok(loaded) => Ok(Some(loaded)),
+        Err(Broken::Unreadable(error)) => Err(error),
+        Err(Broken::Findings(findings)) => {
+            report(&findings, colour, err)?;
+            Ok(None)
+        }
+    }
 }
 
 fn guardrails(flags: &InputFlags) -> anyhow::Result<(Source, Option<PathBuf>)> {

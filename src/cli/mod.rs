@@ -20,6 +20,8 @@ use std::{
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::finding::{self, Finding};
+
 pub use plugin::PLUGIN;
 
 /// Pull request in, preview environment out.
@@ -115,7 +117,6 @@ pub fn run(args: impl IntoIterator<Item = OsString>, out: &mut dyn Write, err: &
     let colour = cli.color;
     match dispatch(cli, out, err) {
         Ok(code) => code,
-        Err(error) if is_broken_pipe(&error) => ExitCode::Fine,
         Err(error) => {
             let bold =
                 if terminal::is_coloured(colour, terminal::Stream::Err) { ("\x1b[1;31m", "\x1b[0m") } else { ("", "") };
@@ -157,9 +158,17 @@ fn dispatch(cli: Cli, out: &mut dyn Write, err: &mut dyn Write) -> anyhow::Resul
 }
 
 fn print(out: &mut dyn Write, text: &str) -> anyhow::Result<ExitCode> {
-    out.write_all(text.as_bytes())?;
-    out.flush()?;
+    is_open(out.write_all(text.as_bytes()).and_then(|()| out.flush()))?;
     Ok(ExitCode::Fine)
+}
+
+/// Shows people what was found.
+fn report(findings: &[Finding], colour: terminal::Colour, err: &mut dyn Write) -> io::Result<()> {
+    if !findings.is_empty() {
+        let text = finding::text(findings, &terminal::style(colour, terminal::Stream::Err));
+        is_open(err.write_all(text.as_bytes()))?;
+    }
+    Ok(())
 }
 
 /// Whether somebody still reads. Who has seen enough (`dayfly render … | head`) is no failure, and undoes no finding.
@@ -168,10 +177,6 @@ fn is_open(written: io::Result<()>) -> io::Result<bool> {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
         written => written.map(|()| true),
     }
-}
-
-fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
 /// The long help of a command, as a terminal of 100 columns shows it.

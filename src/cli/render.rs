@@ -11,15 +11,16 @@ use clap::Args;
 
 use crate::{
     emit::{self, Format},
-    finding::{self, Finding},
+    finding::Finding,
     input::{Parameters, parameters},
     render::Renderer,
 };
 
 use super::{
-    ExitCode, InputArgs, InputFlags,
-    load::{self, Broken, Loaded},
-    terminal::{self, Colour, Stream},
+    ExitCode, InputArgs, InputFlags, is_open,
+    load::{self, Loaded},
+    report,
+    terminal::Colour,
 };
 
 #[derive(Args, Debug)]
@@ -77,10 +78,8 @@ pub(super) fn run(
     err: &mut dyn Write,
 ) -> anyhow::Result<ExitCode> {
     let flags = &args.input.inputs;
-    let mut loaded = match load::load(&args.input.folder, flags) {
-        Ok(loaded) => loaded,
-        Err(Broken::Unreadable(error)) => return Err(error),
-        Err(Broken::Findings(findings)) => return report(&findings, colour, err).map(|()| ExitCode::Findings),
+    let Some(mut loaded) = load::load_or_report(&args.input.folder, flags, colour, err)? else {
+        return Ok(ExitCode::Findings);
     };
     if let Some(file) = &args.each {
         return each(&mut loaded, file, &args.output, colour, out, err);
@@ -95,20 +94,12 @@ pub(super) fn run(
         report(&rendered.findings, colour, err)?;
         return Ok(ExitCode::Findings);
     }
-    super::is_open(emit::write(&args.output, &rendered.objects, out))?;
+    is_open(emit::write(&args.output, &rendered.objects, out))?;
     report(&rendered.findings, colour, err)?;
     // The process ends here: giving thousands of small pieces back first would be a tenth of its time.
     std::mem::forget((rendered, loaded, parameters));
     // For Argo CD the quarantine is an answer like any other; for people it is a finding.
     Ok(if has_errors && !load::is_plugin(flags) { ExitCode::Findings } else { ExitCode::Fine })
-}
-
-fn report(findings: &[Finding], colour: Colour, err: &mut dyn Write) -> anyhow::Result<()> {
-    if !findings.is_empty() {
-        let text = finding::text(findings, &terminal::style(colour, Stream::Err));
-        super::is_open(err.write_all(text.as_bytes()))?;
-    }
-    Ok(())
 }
 
 /// A line, an environment: what is the same for all is read once.
@@ -153,7 +144,7 @@ fn each(
             Ok(findings) => findings,
             // The other lines are other pull requests.
             Err(error) => {
-                super::is_open(writeln!(err, "error: {} line {number}: {error:#}", file.display()))?;
+                is_open(writeln!(err, "error: {} line {number}: {error:#}", file.display()))?;
                 code = ExitCode::CannotRun;
                 continue;
             }
@@ -163,17 +154,17 @@ fn each(
         }
         if !findings.is_empty() {
             loaded.locate(&mut findings, None);
-            super::is_open(writeln!(err, "line {number}:"))?;
+            is_open(writeln!(err, "line {number}:"))?;
             report(&findings, colour, err)?;
         }
         if bytes.len() >= CHUNK {
-            if !super::is_open(out.write_all(&bytes))? {
+            if !is_open(out.write_all(&bytes))? {
                 return Ok(code);
             }
             bytes.clear();
         }
     }
-    super::is_open(out.write_all(&bytes).and_then(|()| out.flush()))?;
+    is_open(out.write_all(&bytes).and_then(|()| out.flush()))?;
     Ok(code)
 }
 

@@ -7,7 +7,10 @@ use std::{
 };
 
 use super::yaml;
-use crate::{finding::visible, objects::Object};
+use crate::{
+    finding::{one_line, visible},
+    objects::Object,
+};
 
 /// Lists the files beside it, one a line, so that the next run knows what it may replace.
 const MARKER: &str = ".dayfly";
@@ -180,8 +183,7 @@ fn context(error: &io::Error, what: &str, path: &Path) -> io::Error {
 }
 
 fn shown(path: &Path) -> String {
-    // Not `visible`, which would cut a long path.
-    crate::finding::printable(&path.to_string_lossy(), usize::MAX).into_owned()
+    one_line(&path.to_string_lossy()).into_owned()
 }
 
 #[cfg(test)]

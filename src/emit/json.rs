@@ -1,7 +1,7 @@
 //! JSON that Argo CD's parser takes.
 //!
-//! That parser is one for YAML 1.1 (`argocd.md` §1.4 has the experiments): it refuses some characters in the raw, the
-//! escape `\/` and surrogate pairs; a raw U+2028 ends a line, which a key must not.
+//! That parser is one for YAML 1.1: it refuses some characters in the raw, the escape `\/` and surrogate pairs; a raw U+2028
+//! ends a line, which a key must not.
 
 use std::fmt::Write;
 

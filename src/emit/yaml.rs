@@ -1,8 +1,8 @@
 //! YAML for people, which says the same to readers of YAML 1.1 and 1.2.
 //!
-//! Every library that was tried writes text that some reader takes for something else (`on`, `1_000`, `22:22`, `<<`:
-//! `rust.md` §2.1 has the table), so three rules, stricter than any of them, decide how text stands here: plain if it
-//! cannot be anything but text, as a literal block if it has several ordinary lines, and else in double quotes.
+//! Every library that was tried writes text that some reader takes for something else (`on`, `1_000`, `22:22`, `<<`; more in
+//! `docs/yaml.md`), so three rules, stricter than any of them, decide how text stands here: plain if it cannot be anything but
+//! text, as a literal block if it has several ordinary lines, and else in double quotes.
 
 use std::fmt::Write;
 

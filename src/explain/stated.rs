@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::{Sources, shown_place};
 use crate::{
-    finding::{InputFile, masked, visible},
+    finding::{InputFile, visible},
     input::Source,
     resolve::{Decision, Decisions, Origin, decision::shown},
     value::{Value, is_below, push_segment},
@@ -60,14 +60,16 @@ fn step<'v>(value: &'v Value, name: &str, pointer: &mut String) -> Option<&'v Va
 impl Stated {
     /// What was decided about it: of all that is in it, or else of what it is in.
     pub(super) fn became<'d>(&self, decisions: &'d Decisions) -> Vec<&'d Decision> {
-        let within = |decision: &&Decision| matches!(&decision.origin, Origin::Input(file, pointer) if *file == self.file && is_below(pointer, &self.pointer));
-        let mut found: Vec<&Decision> = decisions.made.iter().filter(within).collect();
-        if found.is_empty() {
-            // Whoever asked for something else, such as a label, the field of the same name is what became of it.
-            let name = self.pointer.trim_start_matches("/spec/").replace('/', ".");
-            found = decisions.within(&name);
+        let is_within = |decision: &&Decision| match &decision.origin {
+            Origin::Input(file, pointer) => *file == self.file && is_below(pointer, &self.pointer),
+            _ => false,
+        };
+        let found: Vec<&Decision> = decisions.made.iter().filter(is_within).collect();
+        if !found.is_empty() {
+            return found;
         }
-        found
+        // Where somebody else had the last word, such as a label, the field of the same name is what became of it.
+        decisions.within(&self.pointer.trim_start_matches("/spec/").replace('/', "."))
     }
 }
 
@@ -75,7 +77,7 @@ impl fmt::Display for Stated {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let who = if self.file == InputFile::Policy { "team" } else { "platform" };
         writeln!(f, "{}", visible(&self.pointer))?;
-        writeln!(f, "  stated     {}", visible(&masked(&self.value)))?;
+        writeln!(f, "  stated     {}", visible(&self.value))?;
         writeln!(f, "  set by     {who}, {}", self.place)
     }
 }

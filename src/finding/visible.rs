@@ -2,29 +2,27 @@
 
 use std::borrow::Cow;
 
+use super::masked;
+
 /// Longest stretch of foreign text in a message, in characters.
 const LONGEST: usize = 80;
 
-/// Foreign text for a message: one line, nothing that a terminal or a reader's eye obeys, not too long.
+/// Bytes that are looked at to show so many characters: a password among them ends within these.
+const BEGINNING: usize = 1024;
+
+/// Foreign text for a message: one line, nothing that a terminal or a reader's eye obeys, no password, not too long.
 pub fn visible(text: &str) -> Cow<'_, str> {
-    if text.len() <= LONGEST && !text.chars().any(is_deceptive) {
-        return Cow::Borrowed(text);
+    let whole = masked(&text[..text.floor_char_boundary(BEGINNING)]);
+    match whole.char_indices().nth(LONGEST) {
+        None => match whole {
+            Cow::Borrowed(text) => one_line(text),
+            Cow::Owned(text) => Cow::Owned(one_line(&text).into_owned()),
+        },
+        Some((end, _)) => Cow::Owned(format!("{}…", one_line(&whole[..end]))),
     }
-    let mut shown = String::with_capacity(LONGEST + 8);
-    for c in text.chars().take(LONGEST) {
-        if is_deceptive(c) {
-            shown.extend(c.escape_unicode());
-        } else {
-            shown.push(c);
-        }
-    }
-    if text.chars().nth(LONGEST).is_some() {
-        shown.push('…');
-    }
-    Cow::Owned(shown)
 }
 
-/// The same, however long.
+/// Foreign text as one line, nothing that a terminal or a reader's eye obeys, however long.
 pub fn one_line(text: &str) -> Cow<'_, str> {
     if !text.chars().any(is_deceptive) {
         return Cow::Borrowed(text);
@@ -71,6 +69,10 @@ mod tests {
         assert_eq!(visible("feature/ä"), "feature/ä");
         assert_eq!(visible("\x1b[31mred\u{202e}"), "\\u{1b}[31mred\\u{202e}");
         assert_eq!(visible(&"x".repeat(1_000_000)).chars().count(), 81);
+        assert_eq!(visible(&"ä".repeat(80)), "ä".repeat(80));
+        // Also of an address that is cut within it.
+        let long = format!("postgres://u:{}@db", "p".repeat(100));
+        assert_eq!(visible(&long), format!("postgres://u:{}…", "*".repeat(67)));
         assert_eq!(one_line(&format!("{}\nä", "x".repeat(200))), format!("{}\\u{{a}}ä", "x".repeat(200)));
         assert_eq!(printable("a\0b\u{2028}c", 10), "abc");
         assert_eq!(printable("abcdef", 3), "abc");

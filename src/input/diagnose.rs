@@ -9,7 +9,7 @@ use serde_json::{Map, Value as Json};
 use crate::{
     finding::{Finding, Location, Owner, Subject, nearest, visible},
     rules::input::{INVALID_VALUE, MISSING_FIELD, UNKNOWN_FIELD, WRONG_TYPE},
-    value::push_segment,
+    value::child,
     yaml::{Data, Entry, Mark, Node, scalar},
 };
 
@@ -126,8 +126,7 @@ impl Walk<'_> {
     fn object(&mut self, schema: &Json, node: &Node<'_>, entries: &[Entry<'_>], pointer: &str) {
         let properties = schema.get("properties").and_then(Json::as_object).cloned().unwrap_or_default();
         for entry in entries {
-            let mut below = pointer.to_owned();
-            push_segment(&mut below, &entry.key);
+            let below = child(pointer, &entry.key);
             if let Some(property) = properties.get(entry.key.as_ref()) {
                 self.node(property, &entry.value, &below);
                 continue;

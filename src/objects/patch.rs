@@ -136,11 +136,18 @@ fn apply_merge(target: &mut Value, patch: &Value) {
 }
 
 fn fits(target: &Target, object: &Object) -> bool {
-    let is =
-        |wanted: &Option<String>, found: &str| wanted.as_deref().is_none_or(|wanted| wanted == found || wanted == "*");
-    is(&target.kind, object.kind())
-        && is(&target.name, object.name())
-        && is(&target.namespace, object.namespace().unwrap_or_default())
+    fits_kind(target, object.kind())
+        && is(target.name.as_deref(), object.name())
+        && is(target.namespace.as_deref(), object.namespace().unwrap_or_default())
+}
+
+/// Whether objects of a kind may be among those that a target fits.
+pub fn fits_kind(target: &Target, kind: &str) -> bool {
+    is(target.kind.as_deref(), kind)
+}
+
+fn is(wanted: Option<&str>, found: &str) -> bool {
+    wanted.is_none_or(|wanted| wanted == found || wanted == "*")
 }
 
 fn problem(index: usize, below: &str, message: String) -> Finding {

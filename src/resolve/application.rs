@@ -4,7 +4,7 @@ use crate::{
     finding::InputFile,
     input::{guardrails::Layout, policy::Application},
     rules::{self, application::APPLICATION_SOURCE},
-    value::{Map, Value},
+    value::{Map, Value, child},
 };
 
 use super::{Decision, Origin, PullRequest, Resolver, environment::ApplicationFacts, names};
@@ -108,7 +108,7 @@ impl Resolver<'_> {
             }
             let mut parameters = Vec::with_capacity(helm.parameters.len());
             for (name, value) in helm.parameters.iter() {
-                let text = self.text(value, InputFile::Policy, || format!("/spec/application/helm/parameters/{name}"));
+                let text = self.text(value, InputFile::Policy, || child("/spec/application/helm/parameters", name));
                 let mut item = Map::with_capacity(3);
                 item.push("name", Value::string(name));
                 item.push("value", Value::string(text));

@@ -3,7 +3,7 @@
 use crate::{
     finding::{InputFile, visible},
     rules,
-    value::{Map, Value, push_segment},
+    value::{Map, Value, child},
 };
 
 use super::{
@@ -86,8 +86,7 @@ impl Resolver<'_> {
             data.push(format!("PREVIEW_URL_{}", variable(&route.name)), Value::string(&*route.url));
         }
         for (name, value) in policy.flags.iter() {
-            let mut pointer = "/spec/flags".to_owned();
-            push_segment(&mut pointer, name);
+            let pointer = child("/spec/flags", name);
             let text = self.free_text(value, InputFile::Policy, || pointer.clone());
             self.judge_address(value, &text, || format!("the flag `{}`", visible(name)), || pointer.clone());
             let variable = format!("FLAG_{}", variable(name));

@@ -49,8 +49,8 @@ pub(super) enum Opened {
     Nothing,
 }
 
-/// A name alone is beyond a `NetworkPolicy`: what then, the guardrails say. Peers are never none at all, which to a
-/// `NetworkPolicy` are all: whoever calls has asked `rules::egress::reachable`.
+/// A name alone is beyond a `NetworkPolicy`: what then, the guardrails say. Whoever calls has asked `rules::egress::reachable`, so
+/// that there are always some peers: to a `NetworkPolicy`, none are all.
 pub(super) fn opened(name: &str, destination: &Destination, fqdn: Fqdn) -> Opened {
     match (destination.only_name(), fqdn) {
         (None, _) => Opened::Peers(peers(name, destination)),

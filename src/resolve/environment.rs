@@ -3,7 +3,10 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::{input::guardrails::Layout, value::Value};
+use crate::{
+    input::{guardrails::Layout, scalar::ImagePath},
+    value::Value,
+};
 
 use super::pull_request::PullRequest;
 
@@ -352,7 +355,7 @@ pub struct StepFacts {
     pub image: String,
     pub command: Vec<String>,
     /// Of `migrate`: what of the image is only ever added to. Its Job is told in `spec`.
-    pub files: Vec<String>,
+    pub files: Vec<ImagePath>,
 }
 
 #[derive(Clone, Debug, JsonSchema, Serialize)]

@@ -15,6 +15,7 @@ mod routes;
 mod secrets;
 mod services;
 mod size;
+pub mod time;
 
 pub use decision::{Decision, Decisions, Origin};
 pub use environment::Environment;
@@ -224,18 +225,10 @@ impl Resolver<'_> {
         }
     }
 
-    /// Who answers for the policy: in layout `single`, whoever wrote the pull request.
-    fn policy_owner(&self) -> Owner {
-        match self.guardrails.layout {
-            Layout::Split => Owner::Team,
-            Layout::Single => Owner::PullRequest,
-        }
-    }
-
     fn owner(&self, file: InputFile) -> Owner {
         match file {
             InputFile::Guardrails => Owner::Platform,
-            InputFile::Policy => self.policy_owner(),
+            InputFile::Policy => self.guardrails.layout.policy_owner(),
             InputFile::Parameters => Owner::PullRequest,
         }
     }

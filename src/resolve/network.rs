@@ -1,7 +1,7 @@
 //! Who may talk to whom: everything is closed, then exactly this is opened.
 
 use crate::{
-    finding::InputFile,
+    finding::{Finding, InputFile, Owner, Subject},
     input::{
         Ordered,
         guardrails::{Destination, Dns, Fqdn},
@@ -74,12 +74,15 @@ impl Resolver<'_> {
         names: &mut Vec<NamedPeer>,
     ) {
         let entry = format!("/spec/egress/{name}");
-        let (opened, rule) = match rules::egress::reachable(destination) {
-            Ok(()) => (opened(name, destination, self.guardrails.network.fqdn), rules::egress::EGRESS_CLOSED.code),
+        let (opened, finding) = match rules::egress::reachable(destination) {
+            Ok(()) => match opened(name, destination, self.guardrails.network.fqdn) {
+                Opened::Nothing => (Opened::Nothing, Some(rules::egress::closed(name, entry.clone()))),
+                opened => (opened, None),
+            },
             Err(message) => {
+                let subject = Subject::Input(InputFile::Guardrails, entry.clone());
                 let rule = &rules::egress::EGRESS_INCOMPLETE;
-                self.report(rule, InputFile::Guardrails, entry.clone(), message);
-                (Opened::Nothing, rule.code)
+                (Opened::Nothing, Some(Finding::new(rule, Owner::Platform, subject, message)))
             }
         };
         self.decisions.record(|| {
@@ -89,16 +92,14 @@ impl Resolver<'_> {
                 origin: Origin::Input(InputFile::Policy, pointer),
                 asked,
                 granted,
-                rule: matches!(opened, Opened::Nothing).then_some(rule),
+                rule: finding.as_ref().map(|finding| finding.rule.code),
                 reason: format!("defined in the guardrails, {entry}"),
             }
         });
+        self.findings.extend(finding);
         match opened {
             Opened::Peers(peers) => egress.push(peers),
             Opened::Name(peer) => names.push(peer),
-            Opened::Nothing if rule == rules::egress::EGRESS_CLOSED.code => {
-                self.findings.push(rules::egress::closed(name, entry));
-            }
             Opened::Nothing => {}
         }
     }

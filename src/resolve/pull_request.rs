@@ -8,10 +8,10 @@ use crate::{
         scalar::{Scalar as _, Url},
     },
     rules::input::{INVALID_PARAMETER, UNKNOWN_FIELD},
-    value::{Value, push_segment},
+    value::{Value, child},
 };
 
-use super::names;
+use super::{names, time};
 
 /// A pull request whose number is none that a code host gives.
 const UNNUMBERED: &str = "unnumbered";
@@ -76,21 +76,14 @@ pub(super) fn read(parameters: &Parameters, findings: &mut Vec<Finding>) -> Pull
         fork: reader.boolean("fork"),
         draft: reader.boolean("draft").unwrap_or(false),
         url: reader.url(),
-        updated_at: updated_at.map(rfc3339).unwrap_or_default(),
+        updated_at: updated_at.map(time::text).unwrap_or_default(),
         updated_seconds: updated_at,
         head_sha,
     }
 }
 
-/// Seconds since 1970 as RFC 3339, UTC.
-pub(super) fn rfc3339(seconds: u64) -> String {
-    humantime::format_rfc3339_seconds(std::time::UNIX_EPOCH + std::time::Duration::from_secs(seconds)).to_string()
-}
-
 fn subject(name: &str) -> Subject {
-    let mut pointer = String::new();
-    push_segment(&mut pointer, name);
-    Subject::Input(InputFile::Parameters, pointer)
+    Subject::Input(InputFile::Parameters, child("", name))
 }
 
 struct Reader<'a> {
@@ -179,7 +172,7 @@ impl Reader<'_> {
 
     fn time(&mut self) -> Option<u64> {
         let text = self.text("updated_at")?;
-        let seconds = seconds_of(&text);
+        let seconds = time::parse(&text);
         // The year 9999 is the last that RFC 3339 can say; a ttl must still fit behind it.
         let seconds = seconds.filter(|seconds| *seconds < 250_000_000_000);
         if seconds.is_none() {
@@ -233,25 +226,6 @@ impl Reader<'_> {
     }
 }
 
-/// Seconds since 1970: of a time in UTC, or in another place of the world.
-fn seconds_of(text: &str) -> Option<u64> {
-    let at = text.len().checked_sub("+00:00".len()).filter(|at| text.is_char_boundary(*at));
-    let (local, offset) = text.split_at(at?);
-    let number = |from: usize, most: i64| {
-        let digits = offset.get(from..from + 2).filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))?;
-        digits.parse::<i64>().ok().filter(|number| *number <= most)
-    };
-    let (local, ahead) = match (offset.get(..1)?, offset.get(3..4)?) {
-        (sign @ ("+" | "-"), ":") => {
-            let ahead = number(1, 23)? * 3600 + number(4, 59)? * 60;
-            (format!("{local}Z"), if sign == "+" { ahead } else { -ahead })
-        }
-        _ => (text.to_owned(), 0),
-    };
-    let time = humantime::parse_rfc3339(&local).ok()?;
-    time.duration_since(std::time::UNIX_EPOCH).ok()?.as_secs().checked_add_signed(-ahead)
-}
-
 /// A slug is letters, digits and hyphens, whatever was passed as one.
 fn slug(text: &str) -> String {
     let mut slug = String::with_capacity(text.len().min(50));
@@ -267,37 +241,4 @@ fn slug(text: &str) -> String {
         }
     }
     slug.trim_end_matches('-').to_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::seconds_of;
-
-    #[test]
-    fn times_of_all_places() {
-        let utc = seconds_of("2026-11-20T09:30:00Z");
-        assert!(utc.is_some());
-        for same in [
-            "2026-11-20T09:30:00+00:00",
-            "2026-11-20T09:30:00-00:00",
-            "2026-11-20T11:30:00+02:00",
-            "2026-11-20T04:00:00-05:30",
-            "2026-11-21T00:30:00.25+15:00",
-        ] {
-            assert_eq!(seconds_of(same), utc, "{same}");
-        }
-        for none in [
-            "",
-            "Z",
-            "+02:00",
-            "2026-11-20T09:30:00",
-            "2026-11-20T09:30:00+24:00",
-            "2026-11-20T09:30:00+0200",
-            "1970-01-01T00:00:00+01:00",
-            "20é26+02:00",
-            "2026-11-20T09:30:00++2:00",
-        ] {
-            assert_eq!(seconds_of(none), None, "{none}");
-        }
-    }
 }

@@ -10,7 +10,7 @@ use crate::{
         scalar::{DnsLabel, InterpolatedPath, Port, Scalar as _, UserId},
     },
     rules,
-    value::{Map, Value},
+    value::{Map, Value, child},
 };
 
 use super::{
@@ -130,13 +130,13 @@ impl<'a> Resolver<'a> {
         });
         if let Some((name, profile)) = profile {
             for (rule, resource, message) in rules::capacity::beyond(name, profile, service) {
-                self.policy_finding(rule, format!("{pointer}/resources/{resource}"), message);
+                self.policy_finding(rule, child(&format!("{pointer}/resources"), &resource), message);
             }
         }
         for (resource, amount) in service.resources.iter() {
             self.decisions.record(|| Decision {
                 field: format!("services.{}.resources.requests.{resource}", service.name),
-                origin: Origin::Input(InputFile::Policy, format!("{pointer}/resources/{resource}")),
+                origin: Origin::Input(InputFile::Policy, child(&format!("{pointer}/resources"), resource)),
                 asked: None,
                 granted: amount.to_string(),
                 rule: None,

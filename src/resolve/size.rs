@@ -11,7 +11,7 @@ use crate::{
     value::{Map, Value},
 };
 
-use super::{Decision, Origin, PullRequest, Resolver, pull_request::rfc3339};
+use super::{Decision, Origin, PullRequest, Resolver, time};
 
 impl<'a> Resolver<'a> {
     /// The profile, and the `LimitRange`'s item.
@@ -131,7 +131,7 @@ impl<'a> Resolver<'a> {
             rule: (asked != granted).then_some(rules::ttl::TTL_CLAMPED.code),
             reason: format!("at most `{}`, the guardrails' maximum", bounds.max),
         });
-        let expires_at = pr.updated_seconds.map(|since| rfc3339(since + granted.seconds)).unwrap_or_default();
+        let expires_at = pr.updated_seconds.map(|since| time::text(since + granted.seconds)).unwrap_or_default();
         let known = !expires_at.is_empty();
         self.decisions.record(|| Decision {
             field: "expiresAt".into(),

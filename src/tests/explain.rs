@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{
     golden::cases,
     scratch::{GUARDRAILS, PARAMETERS, POLICY, Scratch, of_case, parameters, renderer},
-    support::{dayfly_on, root},
+    support::{dayfly_on, pointers, root},
 };
 use crate::{
     cli::ExitCode,
@@ -102,6 +102,21 @@ fn places_and_fields_know_who_set_them() {
             ("routes.web.url", &["granted    https://"], "access"),
             ("routes.web.targetPort", &["granted    8080", "(/spec/services/0/port)"], "routes/0"),
             ("ingress.section", &["granted    https", "(/spec/ingress/section)"], "dayfly\n"),
+            // Only the patches that changed a place are named.
+            ("Deployment/web/spec/revisionHistoryLimit", &["guardrails.yaml:94:7 (/spec/patches/0)"], "preview.yaml"),
+            ("Deployment/web/spec", &["guardrails.yaml:94:7 (/spec/patches/0)"], "worker"),
+            (
+                "Deployment/web/spec/template/spec/containers/0/env/1/value",
+                &["(/spec/services/0/env/PUBLIC_URL)"],
+                "patches",
+            ),
+            (
+                "Deployment/worker/spec/template/spec/containers/0/resources/requests/cpu",
+                &["(/spec/services/1/resources/cpu)"],
+                "memory",
+            ),
+            ("Deployment/worker/spec/template/spec/containers/0/env/1", &["the service uses `main`"], "patches"),
+            ("trust", &["dayfly: the guardrails have no /spec/trust/trusted"], "platform"),
         ],
     );
     check("manifests", &[("routes.web.targetPort", &["granted    8080", "team, ", "(/spec/routes/0/targetPort)"], "")]);
@@ -112,6 +127,18 @@ fn places_and_fields_know_who_set_them() {
         "storefront-single",
         &[("team", &["(/spec/team)"], ""), ("NetworkPolicy/allow-dns", &["network.dns.pods"], "")],
     );
+}
+
+#[test]
+fn what_nobody_decided_is_nothing_to_explain() {
+    for (what, said, unsaid) in [
+        ("ttl.x", "did you mean `ttl`?", "there are"),
+        ("nonsense", "there are `application`, `config`, `configHash`, `databaseJobs`, `databases`, ", "did you mean"),
+    ] {
+        let run = dayfly_on("explain", "storefront", &[what]);
+        assert_eq!(run.code, ExitCode::CannotRun, "{what}: {}", run.out);
+        assert!(run.err.contains(said) && !run.err.contains(unsaid), "{what}: {}", run.err);
+    }
 }
 
 /// Traefik calls it an entry point.
@@ -132,26 +159,14 @@ fn a_section_is_where_an_ingress_answers() {
     }
 }
 
-/// What was refused is not granted, and an object that is not rendered is not merely unknown.
 /// Whatever the two files say, as they say it: what became of it.
 #[test]
 fn every_field_of_the_files_is_explained() {
     let ask = |what: &str| dayfly_on("explain", "storefront", &[what]);
     for (file, more) in [(POLICY, 40), (GUARDRAILS, 40)] {
         let document: serde_json::Value = serde_yaml::from_str(&of_case("storefront", file)).expect("YAML");
-        let mut pointers = Vec::new();
-        let mut open = vec![("/spec".to_owned(), &document["spec"])];
-        while let Some((pointer, value)) = open.pop() {
-            let below = |key: &str| format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1"));
-            match value {
-                serde_json::Value::Object(map) => open.extend(map.iter().map(|(key, value)| (below(key), value))),
-                serde_json::Value::Array(items) => {
-                    open.extend(items.iter().enumerate().map(|(index, item)| (below(&index.to_string()), item)));
-                }
-                _ => {}
-            }
-            pointers.push(pointer);
-        }
+        let pointers: Vec<String> =
+            pointers(&document).into_iter().filter(|pointer| pointer.starts_with("/spec")).collect();
         assert!(pointers.len() > more, "{pointers:?}");
         for pointer in pointers {
             let run = ask(&pointer);
@@ -172,6 +187,7 @@ fn every_field_of_the_files_is_explained() {
     }
 }
 
+/// What was refused is not granted, and an object that is not rendered is not merely unknown.
 #[test]
 fn what_was_refused_is_not_granted() {
     check(

@@ -99,7 +99,6 @@ fn owners_decide_what_is_rendered() {
         let run = scratch(row.bad).run("render", &["-o", "ndjson"]);
         let rule = rules::ALL.iter().find(|rule| rule.code == row.code).expect("a rule");
         let warning = rule.severity == crate::finding::Severity::Warning;
-        assert!(!run.err.is_empty(), "{}", row.code);
         assert!(run.err.contains(&format!("[{}]", row.code)), "{}: {}", row.code, run.err);
         assert_eq!(run.code == ExitCode::Fine, warning, "{}", row.code);
         let quarantined = run.out.contains("\"name\":\"dayfly-findings\"");
@@ -125,7 +124,7 @@ fn all_mistakes_are_reported_at_once() {
     ]);
     let run = scratch.run("check", &["--format", "json"]);
     let found = findings(&run);
-    let places: Vec<String> =
+    let places: BTreeSet<String> =
         found.iter().map(|finding| format!("{} {}", text(finding, "/code"), place(finding))).collect();
     let expected = [
         "invalid-value guardrails.yaml:47:10",
@@ -137,13 +136,8 @@ fn all_mistakes_are_reported_at_once() {
         "wrong-type source/preview.yaml:17:13",
         "missing-field source/preview.yaml:40:7",
     ];
-    for place in expected {
-        assert!(
-            places.iter().any(|found| found.split(' ').nth(1) == place.split(' ').nth(1)),
-            "{place} is not in {places:#?}"
-        );
-    }
-    assert_eq!(places.len(), expected.len(), "{places:#?}");
+    assert_eq!(places, expected.map(str::to_owned).into());
+    assert_eq!(found.len(), expected.len(), "{found:#?}");
     let messages: Vec<&str> = found.iter().map(|finding| text(finding, "/message")).collect();
     assert!(messages.iter().any(|message| message.contains("did you mean `profile`")), "{messages:#?}");
     assert!(messages.iter().any(|message| message.contains("did you mean `PublicInternet`")), "{messages:#?}");
@@ -153,6 +147,9 @@ fn all_mistakes_are_reported_at_once() {
     assert!(text.contains("source/preview.yaml:10:3") && text.contains("10 |   profil: small\n"), "{text}");
     assert!(text.contains("\n8 errors\n") || text.ends_with("8 errors\n"), "{text}");
 }
+
+/// The image that all of the storefront's programs share.
+const IMAGE: &str = "ghcr.io/acme/storefront:${{ pr.headSha }}";
 
 /// How a file is written makes no difference to what it says.
 #[test]
@@ -165,7 +162,14 @@ fn spellings_of_the_same_policy() {
         ("a byte-order mark", format!("\u{feff}{policy}")),
         ("CRLF", policy.replace('\n', "\r\n")),
         ("a document's begin and end", format!("---\n{policy}...\n")),
-        ("an anchor and an alias", policy.replacen("team: payments", "team: &who payments", 1)),
+        (
+            "an anchor and an alias",
+            policy.replacen("image: ghcr", "image: &image ghcr", 1).replacen(
+                &format!("image: {IMAGE}"),
+                "image: *image",
+                1,
+            ),
+        ),
         ("JSON", json_of(&policy)),
     ];
     for (what, text) in spellings {
@@ -222,7 +226,7 @@ mod agreement {
 
     use serde_json::Value as Json;
 
-    use super::super::scratch::of_case;
+    use super::super::{scratch::of_case, support::pointers};
     use crate::input::{Guardrails, Policy, Source, both_readings};
 
     /// Of all variants, one in so many is tried; all of them take a minute.
@@ -264,10 +268,8 @@ mod agreement {
 
     /// Every variant of a tree in which one node is something else, gone, or has a neighbour.
     fn variants(tree: &Json) -> Vec<Json> {
-        let mut pointers = Vec::new();
-        collect(tree, String::new(), &mut pointers);
         let mut variants = Vec::new();
-        for pointer in pointers {
+        for pointer in pointers(tree) {
             let value = tree.pointer(&pointer).expect("a node");
             for mistake in mistakes(value) {
                 let mut variant = tree.clone();
@@ -290,23 +292,6 @@ mod agreement {
             }
         }
         variants
-    }
-
-    fn collect(value: &Json, pointer: String, pointers: &mut Vec<String>) {
-        match value {
-            Json::Object(map) => {
-                for (key, value) in map {
-                    collect(value, format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1")), pointers);
-                }
-            }
-            Json::Array(items) => {
-                for (index, value) in items.iter().enumerate() {
-                    collect(value, format!("{pointer}/{index}"), pointers);
-                }
-            }
-            _ => {}
-        }
-        pointers.push(pointer);
     }
 
     fn agree<T>(case: &str, file: &str, first: usize)

@@ -2,7 +2,32 @@
 
 use std::path::PathBuf;
 
-use crate::cli::{self, ExitCode};
+use serde_json::Value as Json;
+
+use crate::{
+    cli::{self, ExitCode},
+    value::child,
+};
+
+/// The JSON pointer of every node of a tree, of what is in one before its own.
+pub(super) fn pointers(tree: &Json) -> Vec<String> {
+    fn collect(value: &Json, pointer: String, pointers: &mut Vec<String>) {
+        match value {
+            Json::Object(map) => {
+                map.iter().for_each(|(key, value)| collect(value, child(&pointer, key), pointers));
+            }
+            Json::Array(items) => {
+                let items = items.iter().enumerate();
+                items.for_each(|(index, value)| collect(value, child(&pointer, &index.to_string()), pointers));
+            }
+            _ => {}
+        }
+        pointers.push(pointer);
+    }
+    let mut pointers = Vec::new();
+    collect(tree, String::new(), &mut pointers);
+    pointers
+}
 
 /// What a command line came to.
 pub(super) struct Run {

@@ -288,6 +288,14 @@ pub fn is_below(inner: &str, outer: &str) -> bool {
     inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
+/// A JSON pointer with one more segment, which may be anything.
+pub fn child(pointer: &str, segment: &str) -> String {
+    let mut child = String::with_capacity(pointer.len() + segment.len() + 1);
+    child.push_str(pointer);
+    push_segment(&mut child, segment);
+    child
+}
+
 /// Appends a segment to a JSON pointer, escaped.
 pub fn push_segment(pointer: &mut String, segment: &str) {
     pointer.push('/');

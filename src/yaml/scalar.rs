@@ -127,7 +127,7 @@ mod tests {
         }
     }
 
-    /// The table of `argocd.md` §1.4, run there through Argo CD's own decoder.
+    /// What Argo CD's own decoder made of each.
     #[test]
     fn kubernetes_reads_as_go_does() {
         for (text, plain) in [

@@ -13,11 +13,7 @@ use clap::{Args, Subcommand};
 
 use crate::finding;
 
-use super::{
-    ExitCode, InputFlags,
-    load::{self, Broken},
-    terminal::{self, Colour, Stream},
-};
+use super::{ExitCode, InputFlags, load, print, report, terminal::Colour};
 
 #[derive(Args, Debug)]
 pub(super) struct DatabaseArgs {
@@ -67,22 +63,14 @@ pub(super) fn run(
 }
 
 fn spec(args: &SpecArgs, colour: Colour, out: &mut dyn Write, err: &mut dyn Write) -> anyhow::Result<ExitCode> {
-    let findings_of = |findings: &[finding::Finding], err: &mut dyn Write| {
-        err.write_all(finding::text(findings, &terminal::style(colour, Stream::Err)).as_bytes())
-    };
-    let loaded = match load::load(&args.folder, &args.inputs) {
-        Ok(loaded) => loaded,
-        Err(Broken::Unreadable(error)) => return Err(error),
-        Err(Broken::Findings(findings)) => {
-            findings_of(&findings, err)?;
-            return Ok(ExitCode::Findings);
-        }
+    let Some(loaded) = load::load_or_report(&args.folder, &args.inputs, colour, err)? else {
+        return Ok(ExitCode::Findings);
     };
     let parameters = load::parameters(&args.inputs)?;
     let mut rendered = loaded.renderer.render(&parameters, false);
     if rendered.has_errors() {
         loaded.locate(&mut rendered.findings, Some(&parameters));
-        findings_of(&rendered.findings, err)?;
+        report(&rendered.findings, colour, err)?;
         return Ok(ExitCode::Findings);
     }
     let databases = rendered.environment.map(|environment| environment.databases).unwrap_or_default();
@@ -90,7 +78,5 @@ fn spec(args: &SpecArgs, colour: Colour, out: &mut dyn Write, err: &mut dyn Writ
         let hint = finding::nearest(&args.name, databases.iter().map(|database| database.name.as_str()));
         bail!("this environment has no database `{}`{hint}", args.name);
     };
-    writeln!(out, "{}", database.spec)?;
-    out.flush()?;
-    Ok(ExitCode::Fine)
+    print(out, &format!("{}\n", database.spec))
 }

@@ -54,8 +54,8 @@ pub struct Baseline {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub api: Option<Url>,
     /// Where branches are reached, for the network policies (`postgres`, `mysql`, `mariadb`, `dblab`, `aurora`: required). Left
-    /// out for a hosted provider, all public addresses. For a `fqdn` alone, `network.fqdn` cannot be `Closed`, and each branch
-    /// of `aurora`, `neon`, `supabase` and `crunchy-bridge` has a host of its own: of those, write `cidrs`.
+    /// out for a hosted provider, all public addresses. An `fqdn` alone needs a `network.fqdn` that is not `Closed`; with `Cilium`
+    /// it does not do for `aurora`, `neon`, `supabase` and `crunchy-bridge`, whose branches have a host each: write `cidrs`.
     #[serde(skip_serializing)]
     pub endpoint: Option<Destination>,
     /// The last port, where each branch has one of its own (`dblab`); `endpoint` has the first.
@@ -221,9 +221,9 @@ pub struct Operations {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ApiServer {
-    /// Its own addresses, not its Service's. Left out, all there are; baselines of `embedded` and `cnpg`, whose Jobs run beside
-    /// the pull request's Pods, need to know them. Cilium takes no node's address for one of a block, unless it runs
-    /// with `policyCIDRMatchMode: nodes`.
+    /// Its own addresses, not its Service's. Left out, every address, which baselines of `embedded` and `cnpg` refuse: their Jobs
+    /// run beside the pull request's Pods. Cilium takes no node's address for one of a block, unless it runs with
+    /// `policyCIDRMatchMode: nodes`.
     #[serde(default = "all_addresses")]
     pub cidrs: Filled<Vec<Cidr>>,
     /// Its ports. Left out, 443 and 6443.

@@ -17,7 +17,7 @@ use super::{
     Ordered,
     scalar::{DnsLabel, Domain, Duration, ImagePrefix, PodSecurityVersion, Port, Quantity, RelativePath, Url},
 };
-use crate::{database::attestation::AttestationKey, expression::Interpolated};
+use crate::{database::attestation::AttestationKey, expression::Interpolated, finding::Owner};
 
 /// Values of fields that are left out, as the file would have them.
 macro_rules! defaults {
@@ -127,6 +127,16 @@ pub enum Layout {
     Split,
     /// One Application at the pull request's head: for organisations that trust their pull requests' authors.
     Single,
+}
+
+impl Layout {
+    /// Who answers for the policy and its manifests: whoever could write them.
+    pub fn policy_owner(self) -> Owner {
+        match self {
+            Self::Split => Owner::Team,
+            Self::Single => Owner::PullRequest,
+        }
+    }
 }
 
 #[derive(Clone, Debug, Deserialize, JsonSchema)]

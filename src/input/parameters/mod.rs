@@ -10,7 +10,7 @@ use anyhow::{Context as _, bail};
 use crate::{
     finding::{Finding, InputFile, Location, Owner, Subject, visible},
     rules::input::INVALID_PARAMETER,
-    value::{Value, pointer_segments, push_segment},
+    value::{Value, child, pointer_segments},
     yaml::{Data, Entry, Limits, Node, scalar},
 };
 
@@ -167,9 +167,7 @@ fn duplicates(entries: &[(String, Value)]) -> Vec<Finding> {
     let mut twice: Vec<&str> = names.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0]).collect();
     twice.dedup();
     let finding = |name: &str| {
-        let mut pointer = String::new();
-        push_segment(&mut pointer, name);
-        let subject = Subject::Input(InputFile::Parameters, pointer);
+        let subject = Subject::Input(InputFile::Parameters, child("", name));
         let message = format!("`{}` is given more than once", visible(name));
         Finding::new(&INVALID_PARAMETER, Owner::PullRequest, subject, message)
     };

@@ -1,6 +1,6 @@
 use std::net::IpAddr;
 
-use super::Scalar;
+use super::{Scalar, is_decimal};
 use crate::finding::visible;
 
 /// A block of addresses, `10.0.0.0/8` or `fd00::/8`, without bits behind its prefix.
@@ -31,9 +31,8 @@ impl Scalar for Cidr {
         let wrong = || format!("`{}` is no address block", visible(text));
         let (address, prefix) = text.split_once('/').ok_or_else(wrong)?;
         let address: IpAddr = address.parse().map_err(|_| wrong())?;
-        // The API server takes no sign and no leading zeros, which `parse` does (`netutils.ParseCIDRSloppy`).
-        let digits = prefix.bytes().all(|b| b.is_ascii_digit()) && (prefix == "0" || !prefix.starts_with('0'));
-        let prefix: u32 = prefix.parse().ok().filter(|_| digits).ok_or_else(wrong)?;
+        // As the API server has it: `netutils.ParseCIDRSloppy`.
+        let prefix: u32 = prefix.parse().ok().filter(|_| is_decimal(prefix)).ok_or_else(wrong)?;
         let (bits, length) = match address {
             IpAddr::V4(address) => (u128::from(u32::from(address)) << 96, 32),
             IpAddr::V6(address) => (u128::from(address), 128),

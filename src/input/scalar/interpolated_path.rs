@@ -2,7 +2,7 @@
 
 use std::ops::Deref;
 
-use super::{Scalar, UrlPath};
+use super::{Scalar, paths::is_url_path};
 use crate::{expression::Interpolated, finding::visible};
 
 /// The path of a request, and perhaps a query; expressions may stand in it, and what they come to is looked at too.
@@ -14,7 +14,7 @@ impl InterpolatedPath {
     pub fn check(text: &str) -> Result<(), String> {
         let (path, query) = text.split_once('?').unwrap_or((text, ""));
         let plain = |b: u8| b.is_ascii_graphic() && b != b'#';
-        if UrlPath::parse(path).is_ok() && query.len() <= 1024 && query.bytes().all(plain) {
+        if is_url_path(path) && query.len() <= 1024 && query.bytes().all(plain) {
             Ok(())
         } else {
             Err(format!("`{}` is not allowed here", visible(text)))
@@ -40,5 +40,21 @@ impl Scalar for InterpolatedPath {
             Self::check(text)?;
         }
         Ok(Self(path))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{InterpolatedPath, Scalar as _};
+
+    /// A request's path is no prefix: `/health/` is not `/health`, and Django answers the one only.
+    #[test]
+    fn a_request_is_for_the_path_that_is_written() {
+        for text in ["/", "/healthz", "/health/", "/health/?full=1", "/${{ pr.number }}/"] {
+            assert!(InterpolatedPath::parse(text).is_ok(), "{text}");
+        }
+        for text in ["", "health", "/a//b", "/a/../b", "/a#b", "/a b", "/a?b c"] {
+            assert!(InterpolatedPath::parse(text).is_err(), "{text}");
+        }
     }
 }

@@ -7,6 +7,7 @@ mod cidr;
 mod duration;
 mod interpolated_path;
 mod names;
+mod paths;
 mod percent;
 mod quantity;
 mod user;
@@ -15,10 +16,10 @@ pub use cidr::Cidr;
 pub use duration::Duration;
 pub use interpolated_path::InterpolatedPath;
 pub use names::{
-    AbsolutePath, DnsLabel, DnsName, Domain, EnvName, FlagName, ImageDigest, ImagePath, ImagePrefix, LabelKey,
-    LabelValue, PodSecurityVersion, RelativePath, SecretKey, Url, UrlPath, is_digest, is_dns_label, is_dns_name,
-    is_label_value,
+    DnsLabel, DnsName, Domain, EnvName, FlagName, ImageDigest, ImagePrefix, LabelKey, LabelValue, PodSecurityVersion,
+    SecretKey, is_digest, is_dns_label, is_dns_name, is_label_value,
 };
+pub use paths::{AbsolutePath, ImagePath, RelativePath, Url, UrlPath};
 pub use percent::Percent;
 pub use quantity::Quantity;
 pub use user::UserId;
@@ -40,6 +41,47 @@ pub trait Scalar: Sized {
     /// Reads the text, or says what is wrong with it.
     fn parse(text: &str) -> Result<Self, String>;
 }
+
+/// A string newtype whose whole knowledge is a predicate. That looks byte by byte: a regular expression compiled at start-up would
+/// cost more than a whole render.
+macro_rules! text_scalar {
+    ($(#[$doc:meta])* $name:ident, $format:literal, $expected:literal, $test:expr) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub struct $name(String);
+
+        impl $crate::input::scalar::Scalar for $name {
+            const FORMAT: &'static str = $format;
+            const EXPECTED: &'static str = $expected;
+
+            fn parse(text: &str) -> Result<Self, String> {
+                let test: fn(&str) -> bool = $test;
+                if test(text) { Ok(Self(text.to_owned())) } else { Err(format!("`{}` is not allowed here", crate::finding::visible(text))) }
+            }
+        }
+
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.0)
+            }
+        }
+
+        impl std::ops::Deref for $name {
+            type Target = str;
+
+            fn deref(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+use text_scalar;
 
 /// `Deserialize` and `JsonSchema` for [`Scalar`]s.
 macro_rules! scalar_traits {
@@ -73,30 +115,6 @@ macro_rules! scalar_traits {
 }
 pub(crate) use scalar_traits;
 
-scalar_traits!(
-    AbsolutePath,
-    Cidr,
-    Duration,
-    Quantity,
-    DnsLabel,
-    DnsName,
-    Domain,
-    EnvName,
-    FlagName,
-    ImageDigest,
-    ImagePath,
-    ImagePrefix,
-    InterpolatedPath,
-    LabelKey,
-    LabelValue,
-    Percent,
-    PodSecurityVersion,
-    RelativePath,
-    SecretKey,
-    Url,
-    UrlPath,
-);
-
 /// Parses the text where it stands, without a copy.
 pub(crate) struct ScalarVisitor<T>(pub(crate) std::marker::PhantomData<T>);
 
@@ -124,35 +142,52 @@ fn number_text<T: Scalar, E: serde::de::Error>(text: &str) -> Result<T, E> {
     if T::NUMBERS { T::parse(text).map_err(E::custom) } else { Err(E::custom(format_args!("the number {text}"))) }
 }
 
-/// What a scalar of a schema `format` may be, and what is wrong with `text`, if anything.
-pub(crate) fn refusal(format: &str, text: &str) -> Option<(String, &'static str)> {
-    fn of<T: Scalar>(text: &str) -> Option<(String, &'static str)> {
-        T::parse(text).err().map(|message| (message, T::EXPECTED))
-    }
-    match format {
-        AbsolutePath::FORMAT => of::<AbsolutePath>(text),
-        Cidr::FORMAT => of::<Cidr>(text),
-        Duration::FORMAT => of::<Duration>(text),
-        Quantity::FORMAT => of::<Quantity>(text),
-        DnsLabel::FORMAT => of::<DnsLabel>(text),
-        DnsName::FORMAT => of::<DnsName>(text),
-        Domain::FORMAT => of::<Domain>(text),
-        EnvName::FORMAT => of::<EnvName>(text),
-        FlagName::FORMAT => of::<FlagName>(text),
-        ImageDigest::FORMAT => of::<ImageDigest>(text),
-        ImagePath::FORMAT => of::<ImagePath>(text),
-        ImagePrefix::FORMAT => of::<ImagePrefix>(text),
-        LabelKey::FORMAT => of::<LabelKey>(text),
-        LabelValue::FORMAT => of::<LabelValue>(text),
-        Percent::FORMAT => of::<Percent>(text),
-        PodSecurityVersion::FORMAT => of::<PodSecurityVersion>(text),
-        RelativePath::FORMAT => of::<RelativePath>(text),
-        SecretKey::FORMAT => of::<SecretKey>(text),
-        Url::FORMAT => of::<Url>(text),
-        AttestationKey::FORMAT => of::<AttestationKey>(text),
-        UrlPath::FORMAT => of::<UrlPath>(text),
-        Interpolated::FORMAT => of::<Interpolated>(text),
-        InterpolatedPath::FORMAT => of::<InterpolatedPath>(text),
-        _ => None,
-    }
+/// The scalars, and what finds one by its format.
+macro_rules! scalars {
+    ($($type:ty),* $(,)?) => {
+        scalar_traits!($($type),*);
+
+        /// What a scalar of a schema `format` may be, and what is wrong with `text`, if anything.
+        pub(crate) fn refusal(format: &str, text: &str) -> Option<(String, &'static str)> {
+            match format {
+                $(<$type>::FORMAT => refusal_of::<$type>(text),)*
+                AttestationKey::FORMAT => refusal_of::<AttestationKey>(text),
+                Interpolated::FORMAT => refusal_of::<Interpolated>(text),
+                _ => None,
+            }
+        }
+    };
+}
+
+scalars!(
+    AbsolutePath,
+    Cidr,
+    Duration,
+    Quantity,
+    DnsLabel,
+    DnsName,
+    Domain,
+    EnvName,
+    FlagName,
+    ImageDigest,
+    ImagePath,
+    ImagePrefix,
+    InterpolatedPath,
+    LabelKey,
+    LabelValue,
+    Percent,
+    PodSecurityVersion,
+    RelativePath,
+    SecretKey,
+    Url,
+    UrlPath,
+);
+
+fn refusal_of<T: Scalar>(text: &str) -> Option<(String, &'static str)> {
+    T::parse(text).err().map(|message| (message, T::EXPECTED))
+}
+
+/// Whether a text is a number as Go reads it: digits, and of them no zero in front. Rust's `parse` takes more.
+fn is_decimal(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) && (text == "0" || !text.starts_with('0'))
 }

@@ -1,52 +1,12 @@
-//! Names, paths and addresses, checked byte by byte: a regular expression compiled at start-up would cost more than a
-//! whole render.
+//! Names, and what begins with one.
 
-use super::Scalar;
+use super::{is_decimal, text_scalar};
 
 /// Characters of a DNS name (RFC 1123), and of a key of a ConfigMap or a Secret. Source: Kubernetes, `IsDNS1123Subdomain` and
 /// `IsConfigMapKey` in `apimachinery/pkg/util/validation/validation.go`.
 const MOST_OF_NAME: usize = 253;
 /// With a label of 63 and a dot in front, it is a name.
 const MOST_OF_DOMAIN: usize = MOST_OF_NAME - (63 + 1);
-
-/// A string newtype whose whole knowledge is a predicate.
-macro_rules! text_scalar {
-    ($(#[$doc:meta])* $name:ident, $format:literal, $expected:literal, $test:expr) => {
-        $(#[$doc])*
-        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-        pub struct $name(String);
-
-        impl Scalar for $name {
-            const FORMAT: &'static str = $format;
-            const EXPECTED: &'static str = $expected;
-
-            fn parse(text: &str) -> Result<Self, String> {
-                let test: fn(&str) -> bool = $test;
-                if test(text) { Ok(Self(text.to_owned())) } else { Err(format!("`{}` is not allowed here", crate::finding::visible(text))) }
-            }
-        }
-
-        impl serde::Serialize for $name {
-            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.serialize_str(&self.0)
-            }
-        }
-
-        impl std::ops::Deref for $name {
-            type Target = str;
-
-            fn deref(&self) -> &str {
-                &self.0
-            }
-        }
-
-        impl std::fmt::Display for $name {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str(&self.0)
-            }
-        }
-    };
-}
 
 text_scalar!(
     /// A DNS label (RFC 1123): what Kubernetes takes for a Namespace or a Service.
@@ -123,13 +83,6 @@ text_scalar!(
     is_pod_security_version
 );
 text_scalar!(
-    /// A path below the folder of the file that names it.
-    RelativePath,
-    "relative-path",
-    "a path below this folder, without `..`",
-    is_relative_path
-);
-text_scalar!(
     /// A key of the secret store and a property in it: `storefront/stripe#api_key`; without `#`, the whole secret.
     SecretKey,
     "secret-key",
@@ -140,45 +93,6 @@ text_scalar!(
         plain(path) && plain(property)
     }
 );
-text_scalar!(
-    /// A web address.
-    Url,
-    "web-url",
-    "an address that begins with `https://` or `http://`",
-    |text| {
-        let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
-        rest.is_some_and(|rest| {
-            !rest.is_empty()
-                && !rest.starts_with('/')
-                && text.len() <= 2048
-                && text.bytes().all(|b| b.is_ascii_graphic() && !b"\"<>\\^`{|}".contains(&b))
-        })
-    }
-);
-
-text_scalar!(
-    /// The path of a web address, as Gateway API and Ingress both take it, written in the one way that names it: to both,
-    /// `/api/` is the prefix `/api`.
-    UrlPath,
-    "url-path",
-    "a path such as `/api`: at most 1024 characters of a web address, no `/` at its end, no `//`, `.`, `..` or `%2F` in it",
-    is_url_path
-);
-text_scalar!(
-    /// A folder in a container, written in the one way that names it.
-    AbsolutePath,
-    "absolute-path",
-    "a folder such as `/var/cache`: not `/` itself, nothing at its end, no `//`, `.`, `..` or `:` in it",
-    is_absolute_path
-);
-text_scalar!(
-    /// A file or folder of an image, written in the one way that names it.
-    ImagePath,
-    "image-path",
-    "a path in the image such as `prisma/migrations` or `/app/migrations`: at most 512 bytes, nothing at its end, no `//`, `.`, `..`, `\\`, `${{` or control characters in it",
-    is_image_path
-);
-
 /// Source: the OCI image specification, `descriptor.md`, registered algorithms.
 pub fn is_digest(digest: &str) -> bool {
     let length = match digest.split_once(':') {
@@ -215,59 +129,16 @@ pub fn is_label_value(text: &str) -> bool {
 
 /// One that no Kubernetes has yet is fine: it means the newest.
 fn is_pod_security_version(text: &str) -> bool {
-    text == "latest"
-        || text.strip_prefix("v1.").is_some_and(|minor| {
-            (1..=9).contains(&minor.len())
-                && minor.bytes().all(|b| b.is_ascii_digit())
-                && (minor == "0" || !minor.starts_with('0'))
-        })
-}
-
-fn is_url_path(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    let escape = |at: usize| {
-        let digits = bytes.get(at + 1..at + 3).unwrap_or_default();
-        digits.len() == 2 && digits.iter().all(u8::is_ascii_hexdigit) && !digits.eq_ignore_ascii_case(b"2F")
-    };
-    text.len() <= 1024
-        && text.starts_with('/')
-        && bytes.iter().enumerate().all(|(at, b)| match b {
-            b'%' => escape(at),
-            _ => b.is_ascii_alphanumeric() || b"-/._~!$&'()*+,;=:@".contains(b),
-        })
-        && !text.contains("//")
-        && (text == "/" || !text.ends_with('/'))
-        && text.split('/').all(|segment| segment != "." && segment != "..")
-}
-
-fn is_absolute_path(text: &str) -> bool {
-    text.strip_prefix('/').is_some_and(|below| {
-        below.len() < 512
-            && !below.contains(|c: char| c.is_control() || c == ':' || c == '\\')
-            && below.split('/').all(|part| !part.is_empty() && part != "." && part != "..")
-    })
-}
-
-fn is_image_path(text: &str) -> bool {
-    text.len() <= 512
-        // Nothing is filled in there, and whoever writes it believes so.
-        && !text.contains("${{")
-        && !text.contains(|c: char| c.is_control() || c == '\\')
-        && text.strip_prefix('/').unwrap_or(text).split('/').all(|part| !part.is_empty() && part != "." && part != "..")
-}
-
-fn is_relative_path(text: &str) -> bool {
-    text.len() <= 512
-        && !text.contains(|c: char| c.is_control() || c == '\\')
-        && text.split('/').all(|part| !part.is_empty() && part != "..")
+    text == "latest" || text.strip_prefix("v1.").is_some_and(|minor| minor.len() <= 9 && is_decimal(minor))
 }
 
 #[cfg(test)]
 mod tests {
     use super::{
-        AbsolutePath, DnsLabel, Domain, EnvName, FlagName, ImagePath, LabelKey, PodSecurityVersion, Scalar, SecretKey,
-        Url, UrlPath, is_dns_label, is_dns_name, is_label_value,
+        DnsLabel, Domain, EnvName, FlagName, LabelKey, PodSecurityVersion, SecretKey, is_dns_label, is_dns_name,
+        is_label_value,
     };
+    use crate::input::scalar::Scalar as _;
 
     #[test]
     fn names() {
@@ -320,91 +191,6 @@ mod tests {
         }
         for text in ["", "#x", "a#", "a#b#c", "a\n#b"] {
             assert!(SecretKey::parse(text).is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn paths_of_addresses() {
-        let long = |length: usize| format!("/{}", "a".repeat(length - 1));
-        for text in ["/", "/api", "/.well-known/x", "/a.b/..c", "/a%20b", "/~me/(x);v=1,2", &long(1024)] {
-            assert!(UrlPath::parse(text).is_ok(), "{text}");
-        }
-        for text in [
-            "",
-            "api",
-            "//",
-            "/api/",
-            "/api//",
-            "//api",
-            "/a/b/",
-            "/a//b",
-            "/.",
-            "/..",
-            "/a/../b",
-            "/a/.",
-            "/./a",
-            "/a b",
-            "/a?b",
-            "/a#b",
-            "/a%",
-            "/a%2",
-            "/a%zz",
-            "/a%2fb",
-            "/a%2Fb",
-            "/ä",
-            "/a\nb",
-            "/a|b",
-            "/a{b}",
-            "https://x.dev/a",
-            &long(1025),
-        ] {
-            assert!(UrlPath::parse(text).is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn folders() {
-        for text in ["/a", "/var/cache/app", "/home/node/.npm", "/a b", "/..a"] {
-            assert!(AbsolutePath::parse(text).is_ok(), "{text}");
-        }
-        for text in ["", "/", "a", "./a", "/a/", "//a", "/a//b", "/a/.", "/a/../b", "/a:b", "/a\\b", "/a\nb"] {
-            assert!(AbsolutePath::parse(text).is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn paths_in_an_image() {
-        for text in ["migrations", "db/migrate", "/app/db", "a b/*.sql", "a:b", "..a/b..", &"a".repeat(512)] {
-            assert!(ImagePath::parse(text).is_ok(), "{text}");
-        }
-        for text in [
-            "",
-            "/",
-            ".",
-            "..",
-            "./a",
-            "a/",
-            "a//b",
-            "//a",
-            "a/./b",
-            "a/../b",
-            "/..",
-            "a\\b",
-            "a\nb",
-            "a\0",
-            "a\u{85}b",
-            "a/${{ pr.headSha }}",
-            &"a".repeat(513),
-        ] {
-            assert!(ImagePath::parse(text).is_err(), "{text:?}");
-        }
-    }
-
-    #[test]
-    fn addresses() {
-        assert!(Url::parse("https://github.com/a/b/pull/1?x=y#z").is_ok());
-        for text in ["javascript:alert(1)", "https://", "https:///x", "https://a b", "https://a\"b", "ftp://a"] {
-            assert!(Url::parse(text).is_err(), "{text}");
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! provision → migrate and seed → verify, which publishes the credentials; destroy after the preview. Each Job's name
 //! holds a hash of its inputs, so it runs once for each of them: provision and verify once for an environment and
-//! baseline, migrate and seed once for a set of images and commands.
+//! baseline, migrate and seed once for a set of images, commands and files.
 
 mod reach;
 mod room;
@@ -16,7 +16,6 @@ use crate::{
     input::{
         guardrails::{Baseline, Grant, Layout, Operations, Provider},
         policy::{Database, Migration},
-        scalar::ImagePath,
     },
     rules,
     value::Value,
@@ -93,10 +92,9 @@ impl<'a> Resolver<'a> {
         }
         let direct_secret = names::direct_secret(&database.name);
         let mut steps = self.steps(database, pointer, pr);
-        let files = database.migrate.as_ref().map(|migrate| &*migrate.files).unwrap_or_default();
         let spec = |steps| self.spec(database, baseline_name, baseline, operations, namespace, steps);
         // A push changes the steps, and not the branch.
-        let (branch_spec, spec) = (spec(Steps::default()), spec(told(&steps, files)));
+        let (branch_spec, spec) = (spec(Steps::default()), spec(told(&steps)));
         let stem = format!("{}-migrate", database.name);
         // What else is in a Job's Pods, which nobody can change.
         let pods = names::hash(&[
@@ -280,8 +278,7 @@ impl<'a> Resolver<'a> {
     fn steps(&mut self, database: &'a Database, pointer: &str, pr: &PullRequest) -> Vec<StepFacts> {
         let mut steps = Vec::with_capacity(2);
         if let Some(Migration { image, command, files }) = &database.migrate {
-            let files = files.iter().map(ToString::to_string).collect();
-            steps.push(StepFacts { files, ..self.step("migrate", image, command, pointer, pr) });
+            steps.push(StepFacts { files: files.clone(), ..self.step("migrate", image, command, pointer, pr) });
         }
         if let Some(seed) = &database.seed {
             steps.push(self.step("seed", &seed.image, &seed.command, pointer, pr));
@@ -314,8 +311,8 @@ fn jobs(
     namespace: &str,
     credentials: &str,
 ) -> Vec<DatabaseJob> {
+    let own = database.is_own();
     let job = |step: &'static str, flags: Vec<&'static str>, wave: &'static str, spec: String| {
-        let own = database.jobs_namespace == namespace;
         let stem =
             if own { format!("{}-{step}", database.name) } else { format!("{namespace}-{}-{step}", database.name) };
         let hash = names::hash(&[spec.as_str(), pods]);
@@ -345,17 +342,18 @@ fn job_deadline(operations: &Operations) -> u64 {
     2 * operations.deadline.seconds
 }
 
-/// What tells one run of the team's programs from another: the image and the command of each, and what is watched.
-fn told(steps: &[StepFacts], files: &[ImagePath]) -> Steps {
+/// What tells one run of the team's programs from another: the image and the command of each, and its files.
+fn told(steps: &[StepFacts]) -> Steps {
     let hash = |name: &str| {
         let step = steps.iter().find(|step| step.name == name)?;
         let words = std::iter::once(step.image.as_str()).chain(step.command.iter().map(String::as_str));
         let hash = names::hash(&words.collect::<Vec<_>>());
         // A hash of a hash: a word more of the command is not a file more.
-        let words = std::iter::once(hash.as_str()).chain(step.files.iter().map(String::as_str));
+        let words = std::iter::once(hash.as_str()).chain(step.files.iter().map(|file| &**file));
         Some(if step.files.is_empty() { hash } else { names::hash(&words.collect::<Vec<_>>()) })
     };
-    Steps { migrate: hash("migrate"), seed: hash("seed"), files: files.to_vec() }
+    let files = steps.iter().flat_map(|step| &step.files).cloned().collect();
+    Steps { migrate: hash("migrate"), seed: hash("seed"), files }
 }
 
 fn annotations(annotations: &[(&'static str, &'static str)]) -> Value {

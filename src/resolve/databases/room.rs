@@ -66,15 +66,12 @@ impl Resolver<'_> {
             (true, _) => ("databases", "/spec/databases"),
         };
         // Beside a database's server stand one Service, or CloudNativePG's three: `-rw`, `-ro` and `-r`.
-        let of_servers = databases.iter().map(|database| match (database.embedded, database.is_own()) {
-            (true, _) => 1,
-            (false, is_own) => 3 * usize::from(is_own),
-        });
-        let counts = Counts {
-            services: policy.services.iter().filter(|service| service.port.is_some()).count()
-                + of_servers.sum::<usize>(),
-            deployments: policy.services.len(),
-        };
+        let of_servers = databases
+            .iter()
+            .map(|database| if database.embedded { 1 } else { 3 * usize::from(database.cluster.is_some()) })
+            .sum::<usize>();
+        let listening = policy.services.iter().filter(|service| service.port.is_some()).count();
+        let counts = Counts { services: listening + of_servers, deployments: policy.services.len() };
         for message in rules::capacity::too_much(name, profile, who, &pods, counts) {
             self.policy_finding(&OVER_QUOTA, place, message);
         }

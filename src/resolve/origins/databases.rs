@@ -69,7 +69,7 @@ impl Resolver<'_> {
                     self.say(format!("{field}.{place}.image"), of("image"), &*step.image, program);
                     self.say(format!("{field}.{place}.command"), of("command"), step.command.join(" "), program);
                     if !step.files.is_empty() {
-                        let files = step.files.join(", ");
+                        let files = step.files.iter().map(|file| &**file).collect::<Vec<_>>().join(", ");
                         self.say(format!("{field}.{place}.files"), of("files"), files, "what is only ever added to");
                     }
                 }

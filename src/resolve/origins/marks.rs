@@ -3,7 +3,7 @@
 use crate::{
     finding::InputFile,
     resolve::config::{CHILD, LINK, PULL_REQUEST, RESERVED, variable},
-    value::{Map, Value, push_segment},
+    value::{Map, Value, child},
 };
 
 use super::{Origin, Resolver, guardrails, policy, shown};
@@ -88,8 +88,7 @@ impl Resolver<'_> {
         let policy_spec = self.policy;
         let data = facts.get("config").and_then(Value::as_map);
         for (name, _) in policy_spec.flags.iter() {
-            let mut pointer = "/spec/flags".to_owned();
-            push_segment(&mut pointer, name);
+            let pointer = child("/spec/flags", name);
             let variable = format!("FLAG_{}", variable(name));
             let granted = data.and_then(|data| data.get(&variable)).map(shown).unwrap_or_default();
             for field in [format!("flags.{name}"), format!("config.{variable}")] {

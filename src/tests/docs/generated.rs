@@ -92,7 +92,7 @@ A policy asks by name: sizes, destinations, baselines and access rules are catal
 exist. Text marked *with expressions* may hold `${{ policy.name }}`, `${{ pr.number }}` and what else
 [templates](templates.md#expressions) see.",
     example: "testdata/storefront/guardrails.yaml",
-    source: "src/input/guardrails.rs",
+    source: "src/input/guardrails",
 };
 
 fn page(page: &Page, schema: &str) -> String {

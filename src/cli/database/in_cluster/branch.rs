@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
 
-use super::{Colour, ExitCode, baseline, finish, read_guardrails, report, within};
+use super::{Colour, ExitCode, baseline, finish, read_guardrails, report_baseline, within};
 use crate::{
     database::{
         connection::ConnectionUrl,
@@ -117,13 +117,9 @@ fn on_branch(
     err: &mut dyn Write,
     work: impl AsyncFnOnce(&Spec<'_>, &Log) -> Result<()>,
 ) -> Result<ExitCode> {
-    let spec = match read_spec(args, purpose, colour, err)? {
-        Ok(spec) => spec,
-        Err(code) => return Ok(code),
-    };
+    let Some(spec) = read_spec(args, purpose, colour, err)? else { return Ok(ExitCode::Findings) };
     let log = Log::new(args.log, command, &spec.environment);
-    let deadline = spec.deadline_seconds;
-    let result = within(deadline, &log, work(&spec, &log));
+    let result = within(spec.deadline_seconds, &log, work(&spec, &log));
     Ok(finish(result.map_err(|error| engine::with_key(&spec.baseline, error)), &log))
 }
 
@@ -173,26 +169,24 @@ fn environment(asked: Option<&str>) -> Result<String> {
     Ok(name)
 }
 
+/// What to do. `None`: the guardrails or their baseline are wrong, which was shown.
 fn read_spec(
     args: &BranchArgs,
     purpose: Purpose,
     colour: Colour,
     err: &mut dyn Write,
-) -> Result<Result<Spec<'static>, ExitCode>> {
+) -> Result<Option<Spec<'static>>> {
     if let (Some(name), Some(path)) = (&args.baseline, &args.guardrails) {
-        let (guardrails, source) = match read_guardrails(path, colour, err)? {
-            Ok(guardrails) => guardrails,
-            Err(code) => return Ok(Err(code)),
-        };
+        let Some((guardrails, source)) = read_guardrails(path, colour, err)? else { return Ok(None) };
         let baseline = baseline(&guardrails, name)?;
         if purpose == Purpose::Use {
             let found = rules::baseline::check(name, &baseline.entry)
                 .or_else(|| rules::attestation::check_baseline(name, &baseline.entry, &guardrails.spec));
-            if let Some(code) = report(found, &source, colour, err)? {
-                return Ok(Err(code));
+            if report_baseline(found, &source, colour, err)? {
+                return Ok(None);
             }
         }
-        return Ok(Ok(spec::local(
+        return Ok(Some(spec::local(
             &baseline,
             &environment(args.environment.as_deref())?,
             guardrails.spec.deadline_seconds(),
@@ -215,5 +209,5 @@ fn read_spec(
             spec::VERSION
         );
     }
-    Ok(Ok(spec))
+    Ok(Some(spec))
 }

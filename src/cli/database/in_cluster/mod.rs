@@ -22,12 +22,9 @@ use self::{
     places::{ListArgs, PrepareArgs, SweepArgs},
 };
 use crate::{
-    cli::{
-        ExitCode,
-        terminal::{self, Colour, Stream},
-    },
+    cli::{ExitCode, report, terminal::Colour},
     database::{failure::Refused, log::Log, spec::BaselineSpec, steps::Step},
-    finding::{self, Finding, Owner, Subject, nearest},
+    finding::{Finding, Owner, Subject, nearest},
     input::{Guardrails, Source, read_file, read_typed},
     yaml::Limits,
 };
@@ -36,7 +33,7 @@ use crate::{
 pub(super) enum InClusterCommand {
     /// Make the branch and its login, check its data, publish the credentials for migrate and seed
     Provision(ProvisionArgs),
-    /// Run the team's migrations on the branch, once for each image and command
+    /// Run the team's migrations on the branch, once for each image, command and `files`
     Migrate(StepArgs),
     /// Run the team's seed program on the branch, once for each image and command
     Seed(StepArgs),
@@ -86,35 +83,33 @@ fn install(folder: &Path) -> Result<ExitCode> {
     Ok(ExitCode::Fine)
 }
 
-/// The guardrails alone, and the file that findings stand in.
-fn read_guardrails(path: &Path, colour: Colour, err: &mut dyn Write) -> Result<Result<(Guardrails, Source), ExitCode>> {
+/// The guardrails alone, and the file that findings stand in. `None`: they are wrong, which was shown.
+fn read_guardrails(path: &Path, colour: Colour, err: &mut dyn Write) -> Result<Option<(Guardrails, Source)>> {
     let source = read_file(path, Limits::DOCUMENT.bytes).context("failed to read the guardrails")?;
     match read_typed(&source, Owner::Platform) {
-        Ok(guardrails) => Ok(Ok((guardrails, source))),
+        Ok(guardrails) => Ok(Some((guardrails, source))),
         Err(findings) => {
-            err.write_all(finding::text(&findings, &terminal::style(colour, Stream::Err)).as_bytes())?;
-            Ok(Err(ExitCode::Findings))
+            report(&findings, colour, err)?;
+            Ok(None)
         }
     }
 }
 
-/// Prints what there is to say about a baseline, as `dayfly check` does. An error among it ends the command.
-fn report(
+/// Shows what there is to say about a baseline, as `dayfly check` does, and tells whether it is an error, which ends the command.
+fn report_baseline(
     found: impl IntoIterator<Item = Finding>,
     guardrails: &Source,
     colour: Colour,
     err: &mut dyn Write,
-) -> Result<Option<ExitCode>> {
+) -> Result<bool> {
     let mut findings: Vec<Finding> = found.into_iter().collect();
-    if !findings.is_empty() {
-        for finding in &mut findings {
-            if let Subject::Input(_, pointer) = &finding.subject {
-                finding.subject = Subject::Place(guardrails.locate(pointer));
-            }
+    for finding in &mut findings {
+        if let Subject::Input(_, pointer) = &finding.subject {
+            finding.subject = Subject::Place(guardrails.locate(pointer));
         }
-        err.write_all(finding::text(&findings, &terminal::style(colour, Stream::Err)).as_bytes())?;
     }
-    Ok(findings.iter().any(Finding::is_error).then_some(ExitCode::Findings))
+    report(&findings, colour, err)?;
+    Ok(findings.iter().any(Finding::is_error))
 }
 
 /// A baseline by its name.
@@ -130,19 +125,16 @@ fn baseline(guardrails: &Guardrails, name: &str) -> Result<BaselineSpec<'static>
 fn within(seconds: u64, log: &Log, work: impl Future<Output = Result<()>>) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let (ended, deadline) = (ended()?, tokio::time::sleep(Duration::from_secs(seconds)));
-        let (mut work, mut ended, mut deadline) = (pin!(log.narrate(work)), pin!(ended), pin!(deadline));
-        poll_fn(|context| {
-            if let Poll::Ready(result) = work.as_mut().poll(context) {
-                return Poll::Ready(result);
+        let (mut work, mut ended) = (pin!(log.narrate(work)), pin!(ended()?));
+        let work = poll_fn(|context| match work.as_mut().poll(context) {
+            Poll::Pending => {
+                ended.as_mut().poll(context).map(|signal| Err(anyhow!("ended by {signal}: {}", log.current())))
             }
-            if let Poll::Ready(signal) = ended.as_mut().poll(context) {
-                return Poll::Ready(Err(anyhow!("ended by {signal}: {}", log.current())));
-            }
-            let passed = || Err(anyhow!("the deadline of {seconds} s passed: {}", log.current()));
-            deadline.as_mut().poll(context).map(|()| passed())
-        })
-        .await
+            done @ Poll::Ready(_) => done,
+        });
+        tokio::time::timeout(Duration::from_secs(seconds), work)
+            .await
+            .unwrap_or_else(|_| bail!("the deadline of {seconds} s passed: {}", log.current()))
     })
 }
 

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeSet,
+    fs::File,
     io::{Read as _, Write},
     os::fd::AsFd as _,
     path::{Path, PathBuf},
@@ -11,8 +12,9 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, ValueEnum};
 
-use super::{Colour, ExitCode, baseline, finish, read_guardrails, report, within};
+use super::{Colour, ExitCode, baseline, finish, read_guardrails, report_baseline, within};
 use crate::{
+    cli::print,
     database::{
         engine,
         kubernetes::{self, Kubernetes},
@@ -85,9 +87,8 @@ pub(in crate::cli::database) struct PrepareArgs {
 }
 
 pub(super) fn list(args: &ListArgs, colour: Colour, out: &mut dyn Write, err: &mut dyn Write) -> Result<ExitCode> {
-    let (guardrails, _) = match read_guardrails(&args.guardrails, colour, err)? {
-        Ok(guardrails) => guardrails,
-        Err(code) => return Ok(code),
+    let Some((guardrails, _)) = read_guardrails(&args.guardrails, colour, err)? else {
+        return Ok(ExitCode::Findings);
     };
     let log = Log::new(args.log, "list", "");
     let result = within(guardrails.spec.deadline_seconds(), &log, async {
@@ -102,8 +103,7 @@ pub(super) fn list(args: &ListArgs, colour: Colour, out: &mut dyn Write, err: &m
                 format!("{}\n", serde_json::to_string_pretty(&all)?)
             }
         };
-        out.write_all(text.as_bytes())?;
-        out.flush()?;
+        print(out, &text)?;
         whole("listed", &failures)
     });
     Ok(finish(result, &log))
@@ -115,9 +115,8 @@ fn whole(what: &str, failures: &[String]) -> Result<()> {
 }
 
 pub(super) fn sweep(args: &SweepArgs, colour: Colour, err: &mut dyn Write) -> Result<ExitCode> {
-    let (guardrails, _) = match read_guardrails(&args.guardrails, colour, err)? {
-        Ok(guardrails) => guardrails,
-        Err(code) => return Ok(code),
+    let Some((guardrails, _)) = read_guardrails(&args.guardrails, colour, err)? else {
+        return Ok(ExitCode::Findings);
     };
     let Some(operations) = &guardrails.spec.operations else {
         bail!("the guardrails have no `operations`: there is nothing to sweep")
@@ -202,16 +201,15 @@ pub(super) fn prepare_baseline(
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> Result<ExitCode> {
-    let (guardrails, source) = match read_guardrails(&args.guardrails, colour, err)? {
-        Ok(guardrails) => guardrails,
-        Err(code) => return Ok(code),
+    let Some((guardrails, source)) = read_guardrails(&args.guardrails, colour, err)? else {
+        return Ok(ExitCode::Findings);
     };
     let baseline = baseline(&guardrails, &args.name)?;
     // A server of the preview's own is made from what this leaves: an image or a snapshot that is not there yet.
     let found = rules::baseline::check(&args.name, &baseline.entry)
         .filter(|finding| !baseline.entry.provider.is_own() || *finding.rule != rules::baseline::BASELINE_INCOMPLETE);
-    if let Some(code) = report(found, &source, colour, err)? {
-        return Ok(code);
+    if report_baseline(found, &source, colour, err)? {
+        return Ok(ExitCode::Findings);
     }
     let log = Log::new(args.log, "prepare-baseline", "");
     let result = within(4 * 3600, &log, async {
@@ -246,20 +244,19 @@ fn read_alive(file: &Path) -> Result<(BTreeSet<String>, SystemTime)> {
     // What comes through a pipe was begun with this command.
     let mut listed = SystemTime::now();
     let mut text = String::new();
-    if file == Path::new("-") {
-        let what = "failed to read the standard input";
-        let stdin = std::fs::File::from(std::io::stdin().as_fd().try_clone_to_owned().context(what)?);
-        let metadata = stdin.metadata().context(what)?;
-        // `< FILE` is a file, and may be old.
+    let mut read = || -> std::io::Result<()> {
+        let mut list = match file.to_str() {
+            Some("-") => File::from(std::io::stdin().as_fd().try_clone_to_owned()?),
+            _ => File::open(file)?,
+        };
+        let metadata = list.metadata()?;
+        // `- < FILE` is a file, and may be old.
         if metadata.is_file() {
-            listed = listed.min(metadata.modified().context(what)?);
+            listed = listed.min(metadata.modified()?);
         }
-        std::io::stdin().read_to_string(&mut text).context(what)?;
-    } else {
-        let what = || format!("failed to read `{}`", file.display());
-        text = std::fs::read_to_string(file).with_context(what)?;
-        listed = listed.min(std::fs::metadata(file).and_then(|metadata| metadata.modified()).with_context(what)?);
-    }
+        list.read_to_string(&mut text).map(drop)
+    };
+    read().with_context(|| format!("failed to read `{}`", file.display()))?;
     let mut alive = BTreeSet::new();
     for (index, line) in text.lines().enumerate() {
         let line = line.trim();
