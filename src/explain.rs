@@ -123,7 +123,7 @@ fn object(
             let _ = writeln!(text, "  written    {file}, the document in line {line}");
         }
         ObjectOrigin::Template(template) => {
-            let _ = writeln!(text, "  laid out   templates/{template}");
+            let _ = writeln!(text, "  laid out   {template}");
         }
     }
     let patches = renderer.patches_of(object, &pointer);

@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use crate::{
-    finding::{Finding, InputFile, Owner, Subject},
+    finding::{Finding, Owner, Subject},
     input::{Guardrails, Parameters, Policy, guardrails::Layout},
     objects::{self, Object, Origin, patch::Patches},
     resolve::{self, Decisions, Environment, Inputs},
@@ -159,13 +159,10 @@ impl Renderer {
                     objects.extend(
                         values
                             .into_iter()
-                            .map(|value| Object { value, origin: Origin::Template(template.name.into()) }),
+                            .map(|value| Object { value, origin: Origin::Template(template.file.into()) }),
                     );
                 }
-                Err(message) => {
-                    let subject = Subject::Input(InputFile::Guardrails, "/spec/templates".into());
-                    findings.push(Finding::new(&rules::template::TEMPLATE, Owner::Platform, subject, message));
-                }
+                Err(mistake) => findings.push(rules::template::found(template.file, mistake)),
             }
             if let (Some(traces), Some(trace)) = (traces.as_deref_mut(), trace) {
                 let first = objects.len() - trace.objects.len().min(objects.len());

@@ -15,7 +15,7 @@ use crate::{
     rules,
     template::Template,
     value::Value,
-    yaml::Limits,
+    yaml::{Limits, Mark},
 };
 
 use super::InputFlags;
@@ -34,6 +34,8 @@ pub(super) struct Loaded {
     pub renderer: Renderer,
     pub guardrails: Source,
     pub policy: Source,
+    /// The platform's own templates.
+    templates: Vec<Source>,
     /// The files of the policy's `manifests`.
     manifests: Vec<Source>,
 }
@@ -63,20 +65,32 @@ pub(super) fn load(folder: &Path, flags: &InputFlags) -> Result<Loaded, Broken> 
     };
     let policy_source = policy_source(folder)?;
     let policy = read_policy(&policy_source, owner, layout);
-    // All findings of both files, not only the first file's.
-    let (guardrails, (policy, policy_findings)) = match (guardrails, policy) {
+    let mut mistakes = Vec::new();
+    let (templates, template_sources) = match &guardrails {
+        Ok(guardrails) => templates(guardrails_folder.as_deref(), guardrails, &mut mistakes)?,
+        Err(_) => Default::default(),
+    };
+    // All findings of all files, not only the first file's.
+    let (guardrails, (policy, mut findings)) = match (guardrails, policy) {
         (Ok(guardrails), Ok(policy)) => (guardrails, policy),
         (guardrails, policy) => {
-            let findings = guardrails.err().into_iter().chain(policy.err()).flatten();
-            return Err(Broken::Findings(findings.collect()));
+            mistakes.extend(guardrails.err().into_iter().chain(policy.err()).flatten());
+            locate_in_files(&mut mistakes, &template_sources);
+            return Err(Broken::Findings(mistakes));
         }
     };
-    let mut findings = policy_findings;
+    // With a template that is missing nothing is rendered, but everything else is looked at.
+    findings.extend(mistakes);
     findings.extend(overrides(folder, owner)?);
-    let templates = templates(guardrails_folder.as_deref(), &guardrails)?;
     let (objects, manifests) = manifests(folder, &policy, owner, &mut findings);
     let renderer = Renderer::new(guardrails, policy, templates, objects, findings);
-    Ok(Loaded { renderer, guardrails: guardrails_source, policy: policy_source, manifests })
+    Ok(Loaded {
+        renderer,
+        guardrails: guardrails_source,
+        policy: policy_source,
+        templates: template_sources,
+        manifests,
+    })
 }
 
 fn guardrails(flags: &InputFlags) -> anyhow::Result<(Source, Option<PathBuf>)> {
@@ -131,9 +145,14 @@ fn overrides(folder: &Path, owner: Owner) -> anyhow::Result<Vec<Finding>> {
     Ok(names.iter().map(found).collect())
 }
 
-/// The platform's own templates, beside the guardrails.
-fn templates(folder: Option<&Path>, guardrails: &Guardrails) -> Result<Vec<Template>, Broken> {
-    let Some(path) = &guardrails.spec.templates else { return Ok(Vec::new()) };
+/// The platform's own templates, beside the guardrails, as far as they are right, and their files.
+fn templates(
+    folder: Option<&Path>,
+    guardrails: &Guardrails,
+    findings: &mut Vec<Finding>,
+) -> anyhow::Result<(Vec<Template>, Vec<Source>)> {
+    let (mut templates, mut sources) = (Vec::new(), Vec::new());
+    let Some(path) = &guardrails.spec.templates else { return Ok((templates, sources)) };
     let folder = folder.context("the built-in guardrails have no `templates`")?.join(&**path);
     let mut files: Vec<PathBuf> = std::fs::read_dir(&folder)
         .with_context(|| format!("failed to list the templates `{}`", folder.display()))?
@@ -142,20 +161,18 @@ fn templates(folder: Option<&Path>, guardrails: &Guardrails) -> Result<Vec<Templ
         .with_context(|| format!("failed to list the templates `{}`", folder.display()))?;
     files.retain(|file| file.extension().is_some_and(|extension| extension == "yaml"));
     files.sort();
-    let mut templates = Vec::with_capacity(files.len());
-    let mut findings = Vec::new();
     for file in files {
         let source = read_file(&file, Limits::DOCUMENT.bytes)?;
-        let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        match Template::compile(&name, &source.text) {
+        let name = file.file_name().unwrap_or_default().to_string_lossy();
+        match Template::compile(&name, &source.name, &source.text) {
             Ok(template) => templates.push(template),
-            Err(mistake) => {
-                let place = Subject::Place(source.location(mistake.mark));
-                findings.push(Finding::new(&rules::template::TEMPLATE, Owner::Platform, place, mistake.message));
+            Err(mistakes) => {
+                findings.extend(mistakes.into_iter().map(|mistake| rules::template::found(&source.name, mistake)));
             }
         }
+        sources.push(source);
     }
-    if findings.is_empty() { Ok(templates) } else { Err(Broken::Findings(findings)) }
+    Ok((templates, sources))
 }
 
 /// The policy's `manifests`, read as Kubernetes would read them, and their files.
@@ -231,6 +248,7 @@ impl Loaded {
         let (guardrails, policy) = (self.guardrails.places(), self.policy.places());
         let of_parameters = parameters.and_then(Parameters::places);
         let manifests: Vec<Places<'_>> = self.manifests.iter().map(Source::places).collect();
+        locate_in_files(findings, &self.templates);
         for finding in findings {
             let location = match &finding.subject {
                 Subject::Input(InputFile::Guardrails, pointer) => guardrails.locate(pointer),
@@ -250,5 +268,19 @@ impl Loaded {
             };
             finding.subject = Subject::Place(location);
         }
+    }
+}
+
+/// Looks up the lines of findings whose places in some files are known.
+fn locate_in_files(findings: &mut [Finding], files: &[Source]) {
+    let places: Vec<Places<'_>> = files.iter().map(Source::places).collect();
+    for finding in findings {
+        let Subject::Place(Location { file: Some(file), line: Some(line), column: Some(column), .. }) =
+            &finding.subject
+        else {
+            continue;
+        };
+        let Some(file) = files.iter().position(|source| source.name == *file) else { continue };
+        finding.subject = Subject::Place(places[file].location(Mark { line: *line, column: *column }));
     }
 }

@@ -28,6 +28,15 @@ pub(super) fn check(source: &str) -> Result<(), String> {
     environment().compile_expression(source).map(|_| ()).map_err(|error| describe(&error))
 }
 
+/// The names in an expression, with what is looked up in them.
+pub(super) fn names(source: &str) -> Result<Vec<String>, String> {
+    let environment = environment();
+    let expression = environment.compile_expression(source).map_err(|error| describe(&error))?;
+    let mut names: Vec<String> = expression.undeclared_variables(true).into_iter().collect();
+    names.sort_unstable();
+    Ok(names)
+}
+
 pub(super) fn evaluate(source: &str, scope: Scope<'_>) -> Result<Value, String> {
     let environment = environment();
     let expression = environment.compile_expression(source).map_err(|error| describe(&error))?;

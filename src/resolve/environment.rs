@@ -176,6 +176,8 @@ pub struct RouteFacts {
     pub host: String,
     pub url: String,
     pub path: String,
+    /// The same as an Ingress has it: more than one where the controller takes a prefix for the beginning of a text.
+    pub paths: Vec<PathFacts>,
     pub service: String,
     /// The Service's.
     pub port: u16,
@@ -200,6 +202,14 @@ pub struct RouteFacts {
     pub own_certificate: bool,
     /// The Secret of a certificate for this host, or nothing.
     pub certificate: Option<String>,
+}
+
+#[derive(Clone, Debug, JsonSchema, Serialize)]
+pub struct PathFacts {
+    pub path: String,
+    /// `Prefix` or `Exact`.
+    #[serde(rename = "type")]
+    pub kind: &'static str,
 }
 
 #[derive(Clone, Debug, JsonSchema, Serialize)]

@@ -96,12 +96,8 @@ pub(crate) fn too_much(name: &str, profile: &Profile, who: &str, pods: &[Pods<'_
         if asked <= quota.nano {
             continue;
         }
-        // Of nothing, no percentage can be told.
-        let much = match asked.saturating_mul(100).checked_div(quota.nano) {
-            Some(percent) => format!("{percent} % of"),
-            None => "more than".to_owned(),
-        };
-        found.push(format!("the {who} ask for {much} the profile `{name}`'s quota of {quota} for `{counted}`"));
+        let asked = quota.like(asked);
+        found.push(format!("the {who} ask for {asked} of `{counted}`, the quota of profile `{name}` is {quota}"));
     }
     found
 }
@@ -117,17 +113,17 @@ mod tests {
     #[test]
     fn a_quota_has_several_names_for_the_same() {
         let cases = [
-            ("pods", "2", "1", "200 % of"),
-            ("count/pods", "2", "1", "200 % of"),
-            ("cpu", "200m", "199m", "100 % of"),
-            ("requests.cpu", "200m", "199m", "100 % of"),
-            ("memory", "256Mi", "255Mi", "100 % of"),
-            ("ephemeral-storage", "2Gi", "1Gi", "200 % of"),
-            ("requests.ephemeral-storage", "2Gi", "1Gi", "200 % of"),
-            ("limits.cpu", "1", "500m", "200 % of"),
-            ("services", "2", "0", "more than"),
-            ("count/services", "2", "1", "200 % of"),
-            ("count/deployments.apps", "1", "0", "more than"),
+            ("pods", "2", "1", "2"),
+            ("count/pods", "2", "1", "2"),
+            ("cpu", "200m", "199m", "200m"),
+            ("requests.cpu", "200m", "199m", "200m"),
+            ("memory", "256Mi", "255Mi", "256Mi"),
+            ("ephemeral-storage", "2Gi", "1Gi", "2Gi"),
+            ("requests.ephemeral-storage", "2Gi", "1Gi", "2Gi"),
+            ("limits.cpu", "1", "500m", "1"),
+            ("services", "2", "0", "2"),
+            ("count/services", "2", "1", "2"),
+            ("count/deployments.apps", "1", "0", "1"),
             ("count/secrets", "0", "0", ""),
         ];
         for (counted, enough, little, expected) in cases {
@@ -143,7 +139,7 @@ mod tests {
             };
             assert_eq!(found(enough), [""; 0], "{counted}");
             let message =
-                format!("the services ask for {expected} the profile `small`'s quota of {little} for `{counted}`");
+                format!("the services ask for {expected} of `{counted}`, the quota of profile `small` is {little}");
             assert_eq!(found(little), if expected.is_empty() { vec![] } else { vec![message] }, "{counted}");
         }
     }
