@@ -190,6 +190,7 @@ impl Renderer {
             head_sha: &environment.pr.head_sha,
             service_accounts: &[objects::SERVICE_ACCOUNT, "default"],
             secrets: &secrets,
+            databases: &environment.databases,
         };
         // The firewall sees the team's manifests as they were written, before anything is added to them.
         rules::check_manifests(&objects, &bounds, self.manifest_owner(), findings);

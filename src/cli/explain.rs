@@ -39,7 +39,12 @@ pub(super) fn run(
     };
     let parameters = load::parameters(&args.inputs)?;
     let rendered = loaded.renderer.render(&parameters, true);
-    let sources = explain::Sources { guardrails: &loaded.guardrails, policy: &loaded.policy, parameters: &parameters };
+    let sources = explain::Sources {
+        guardrails: &loaded.guardrails,
+        policy: &loaded.policy,
+        parameters: &parameters,
+        layout: loaded.renderer.guardrails.spec.layout,
+    };
     match explain::explain(&loaded.renderer, &rendered, &sources, &args.what) {
         Ok(text) => {
             out.write_all(text.as_bytes())?;

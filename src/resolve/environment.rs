@@ -315,6 +315,16 @@ impl DatabaseFacts {
     pub fn is_own(&self) -> bool {
         self.embedded || self.cluster.is_some()
     }
+
+    /// Whether a Service of this name is its server's: who connects to that tells a password.
+    pub fn answers_as(&self, service: &str) -> bool {
+        match service.strip_prefix(self.server.as_str()) {
+            Some("") => self.embedded,
+            // CloudNativePG makes one for each role of an instance.
+            Some("-rw" | "-ro" | "-r") => self.cluster.is_some(),
+            _ => false,
+        }
+    }
 }
 
 /// A `Cluster` of the preview's own.
