@@ -8,7 +8,7 @@ use crate::{explain, finding};
 
 use super::{
     ExitCode, InputFlags,
-    load::{self, Broken},
+    load::{self, Broken, Look},
     terminal::{self, Colour, Stream},
 };
 
@@ -29,7 +29,7 @@ pub(super) fn run(
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> anyhow::Result<ExitCode> {
-    let loaded = match load::load(&args.folder, &args.inputs) {
+    let loaded = match load::load(&args.folder, &args.inputs, Look::Thorough) {
         Ok(loaded) => loaded,
         Err(Broken::Unreadable(error)) => return Err(error),
         Err(Broken::Findings(findings)) => {

@@ -54,8 +54,16 @@ impl From<anyhow::Error> for Broken {
     }
 }
 
+/// How closely the platform's templates are looked at.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Look {
+    /// As far as a render comes to them: to know every name of the Environment takes longer than a whole render.
+    Quick,
+    Thorough,
+}
+
 /// Reads guardrails, policy, templates and manifests.
-pub(super) fn load(folder: &Path, flags: &InputFlags) -> Result<Loaded, Broken> {
+pub(super) fn load(folder: &Path, flags: &InputFlags, look: Look) -> Result<Loaded, Broken> {
     let (guardrails_source, guardrails_folder) = guardrails(flags)?;
     let guardrails: Result<Guardrails, _> = read_typed(&guardrails_source, Owner::Platform);
     let layout = guardrails.as_ref().map_or(Layout::Split, |guardrails| guardrails.spec.layout);
@@ -67,7 +75,7 @@ pub(super) fn load(folder: &Path, flags: &InputFlags) -> Result<Loaded, Broken> 
     let policy = read_policy(&policy_source, owner, layout);
     let mut mistakes = Vec::new();
     let (templates, template_sources) = match &guardrails {
-        Ok(guardrails) => templates(guardrails_folder.as_deref(), guardrails, &mut mistakes)?,
+        Ok(guardrails) => templates(guardrails_folder.as_deref(), guardrails, look, &mut mistakes)?,
         Err(_) => Default::default(),
     };
     // All findings of all files, not only the first file's.
@@ -147,13 +155,14 @@ fn overrides(folder: &Path, owner: Owner) -> anyhow::Result<Vec<Finding>> {
 
 /// The platform's own templates, beside the guardrails, as far as they are right, and their files.
 fn templates(
-    folder: Option<&Path>,
+    beside: Option<&Path>,
     guardrails: &Guardrails,
+    look: Look,
     findings: &mut Vec<Finding>,
 ) -> anyhow::Result<(Vec<Template>, Vec<Source>)> {
     let (mut templates, mut sources) = (Vec::new(), Vec::new());
     let Some(path) = &guardrails.spec.templates else { return Ok((templates, sources)) };
-    let folder = folder.context("the built-in guardrails have no `templates`")?.join(&**path);
+    let folder = beside.context("the built-in guardrails have no `templates`")?.join(&**path);
     let mut files: Vec<PathBuf> = std::fs::read_dir(&folder)
         .with_context(|| format!("failed to list the templates `{}`", folder.display()))?
         .map(|entry| entry.map(|entry| entry.path()))
@@ -164,8 +173,11 @@ fn templates(
     for file in files {
         let source = read_file(&file, Limits::DOCUMENT.bytes)?;
         let name = file.file_name().unwrap_or_default().to_string_lossy();
-        match Template::compile(&name, &source.name, &source.text) {
+        let compile = if look == Look::Quick { Template::compile } else { Template::checked };
+        match compile(&name, &source.name, &source.text) {
             Ok(template) => templates.push(template),
+            // All that is wrong is told at once.
+            Err(_) if look == Look::Quick => return self::templates(beside, guardrails, Look::Thorough, findings),
             Err(mistakes) => {
                 findings.extend(mistakes.into_iter().map(|mistake| rules::template::found(&source.name, mistake)));
             }

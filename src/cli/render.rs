@@ -14,11 +14,12 @@ use crate::{
     finding::{self, Finding},
     input::{Parameters, parameters},
     render::Renderer,
+    rules::template::TEMPLATE,
 };
 
 use super::{
     ExitCode, InputArgs, InputFlags,
-    load::{self, Broken, Loaded},
+    load::{self, Broken, Loaded, Look},
     terminal::{self, Colour, Stream},
 };
 
@@ -77,7 +78,9 @@ pub(super) fn run(
     err: &mut dyn Write,
 ) -> anyhow::Result<ExitCode> {
     let flags = &args.input.inputs;
-    let mut loaded = match load::load(&args.input.folder, flags) {
+    // Of many renders, a thorough look is a small part.
+    let look = if args.each.is_some() { Look::Thorough } else { Look::Quick };
+    let mut loaded = match load::load(&args.input.folder, flags, look) {
         Ok(loaded) => loaded,
         Err(Broken::Unreadable(error)) => return Err(error),
         Err(Broken::Findings(findings)) => return report(&findings, colour, err).map(|()| ExitCode::Findings),
@@ -87,6 +90,12 @@ pub(super) fn run(
     }
     let parameters = load::parameters(flags)?;
     let mut rendered = loaded.renderer.render(&parameters, false);
+    if rendered.findings.iter().any(|finding| *finding.rule == TEMPLATE)
+        && let Ok(whole) = load::load(&args.input.folder, flags, Look::Thorough)
+    {
+        loaded = whole;
+        rendered = loaded.renderer.render(&parameters, false);
+    }
     let has_errors = rendered.has_errors();
     if !rendered.findings.is_empty() {
         loaded.locate(&mut rendered.findings, Some(&parameters));

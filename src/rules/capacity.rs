@@ -10,7 +10,8 @@ pub static UNBOUNDED_REQUEST: Rule = Rule {
     severity: Severity::Error,
     summary: "a container asks for what its profile lets one have",
     explanation: "`resources` are requests; the limit is the profile's default, and no request may be above it, nor below the \
-                  profile's `min`. Only resources that the profile bounds can be asked for.",
+                  profile's `min`. Only resources that the profile bounds can be asked for, memory in whole bytes: `100m` is a tenth of \
+                  one, `100Mi` was meant.",
 };
 
 pub static OVER_QUOTA: Rule = Rule {
@@ -30,6 +31,12 @@ pub static OVER_QUOTA: Rule = Rule {
 pub(crate) fn beyond(name: &str, profile: &Profile, service: &Service) -> Vec<(&'static Rule, String, String)> {
     let mut found = Vec::new();
     for (resource, amount) in service.resources.iter() {
+        let is_bytes = matches!(resource, "memory" | "ephemeral-storage");
+        if is_bytes && amount.nano % 1_000_000_000 != 0 {
+            let message = format!("`{}` asks for {amount} of `{resource}`, a fraction of a byte", service.name);
+            found.push((&UNBOUNDED_REQUEST, resource.to_owned(), message));
+            continue;
+        }
         let message = match profile.container.default.get(resource) {
             None => format!("the profile `{name}` has no limit for `{resource}`, so it cannot be asked for"),
             Some(limit) if amount > limit => {

@@ -9,8 +9,8 @@ pub static TEMPLATE: Rule = Rule {
     code: "template",
     severity: Severity::Error,
     summary: "a template of the platform's is valid, and names only what the Environment has",
-    explanation: "`dayfly schema environment` prints what templates can name. `$for`, `$when` and `${{ … }}` are all there is. Names and \
-                  syntax are looked at before anything is rendered, also where no preview would come to them.",
+    explanation: "`dayfly schema environment` prints what templates can name. `$for`, `$when` and `${{ … }}` are all there is. Of a \
+                  mistake in one template all are told; `dayfly check` also tells those that this preview would not come to.",
 };
 
 /// A mistake in a template's file; the line itself is looked up later.

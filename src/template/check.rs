@@ -194,7 +194,7 @@ mod tests {
     use super::super::Template;
 
     fn mistakes(text: &str) -> Vec<String> {
-        let mistakes = Template::compile("x.yaml", "x.yaml", text).err().unwrap_or_default();
+        let mistakes = Template::checked("x.yaml", "x.yaml", text).err().unwrap_or_default();
         let shown =
             |mistake: &super::Mistake| format!("{}:{} {}", mistake.mark.line, mistake.mark.column, mistake.message);
         mistakes.iter().map(shown).collect()

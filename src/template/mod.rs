@@ -27,21 +27,26 @@ pub struct Template {
 pub static BUILT_IN: &[Template] = include!(concat!(env!("OUT_DIR"), "/templates.rs"));
 
 impl Template {
-    /// Compiles a template of the platform's, or tells all that is wrong with it: what can be seen before there is a pull
-    /// request. It stays for the rest of the process: it is read once, and used for every pull request.
+    /// Compiles a template of the platform's. It stays for the rest of the process: it is read once, and used for every
+    /// pull request.
+    ///
+    /// # Errors
+    /// What is no template.
+    pub fn compile(name: &str, file: &str, text: &str) -> Result<Self, Vec<Mistake>> {
+        let code = code::compile(&code::documents(text)?)?;
+        let fingerprint = code::fingerprint(&code);
+        let (name, file) = (name.to_owned().leak(), file.to_owned().leak());
+        Ok(Self { name, file, code: code.leak(), fingerprint })
+    }
+
+    /// The same, or all that is wrong with it: what can be seen before there is a pull request.
     ///
     /// # Errors
     /// What is no template, an expression that does not parse, a name that the Environment does not have.
-    pub fn compile(name: &str, file: &str, text: &str) -> Result<Self, Vec<Mistake>> {
-        let documents = code::documents(text)?;
-        let compiled = code::compile(&documents);
-        let mut mistakes = check::check(text, &documents);
-        match compiled {
-            Ok(code) if mistakes.is_empty() => {
-                let fingerprint = code::fingerprint(&code);
-                let (name, file) = (name.to_owned().leak(), file.to_owned().leak());
-                Ok(Self { name, file, code: code.leak(), fingerprint })
-            }
+    pub fn checked(name: &str, file: &str, text: &str) -> Result<Self, Vec<Mistake>> {
+        let mut mistakes = check::check(text, &code::documents(text)?);
+        match Self::compile(name, file, text) {
+            Ok(template) if mistakes.is_empty() => Ok(template),
             compiled => {
                 mistakes.extend(compiled.err().into_iter().flatten());
                 mistakes.sort_by_key(|mistake| mistake.mark);

@@ -70,7 +70,7 @@ fn spec(args: &SpecArgs, colour: Colour, out: &mut dyn Write, err: &mut dyn Writ
     let findings_of = |findings: &[finding::Finding], err: &mut dyn Write| {
         err.write_all(finding::text(findings, &terminal::style(colour, Stream::Err)).as_bytes())
     };
-    let loaded = match load::load(&args.folder, &args.inputs) {
+    let loaded = match load::load(&args.folder, &args.inputs, load::Look::Quick) {
         Ok(loaded) => loaded,
         Err(Broken::Unreadable(error)) => return Err(error),
         Err(Broken::Findings(findings)) => {

@@ -126,17 +126,19 @@ text_scalar!(
     /// A path below the folder of the file that names it.
     RelativePath,
     "relative-path",
-    "a path below this folder, without `..`",
+    "a path below this folder, without `..` or `${{`",
     is_relative_path
 );
 text_scalar!(
     /// A key of the secret store and a property in it: `storefront/stripe#api_key`; without `#`, the whole secret.
     SecretKey,
     "secret-key",
-    "a path below the secrets' prefix, and after `#` a property: `storefront/stripe#api_key`",
+    "a path below the secrets' prefix, and after `#` a property: `storefront/stripe#api_key`; no `${{` in it",
     |text| {
         let (path, property) = text.split_once('#').unwrap_or((text, "value"));
-        let plain = |text: &str| !text.is_empty() && text.len() <= 512 && !text.contains(|c: char| c.is_control() || c == '#');
+        let plain = |text: &str| {
+            !text.is_empty() && text.len() <= 512 && is_literal(text) && !text.contains(|c: char| c.is_control() || c == '#')
+        };
         plain(path) && plain(property)
     }
 );
@@ -161,14 +163,14 @@ text_scalar!(
     /// `/api/` is the prefix `/api`.
     UrlPath,
     "url-path",
-    "a path such as `/api`: at most 1024 characters of a web address, no `/` at its end, no `//`, `.`, `..` or `%2F` in it",
+    "a path such as `/api`: at most 1024 characters of a web address, no `/` at its end, no `//`, `.`, `..` or `%2F` in it, and `%` only before what needs it, with capital letters (`%C3`)",
     is_url_path
 );
 text_scalar!(
     /// A folder in a container, written in the one way that names it.
     AbsolutePath,
     "absolute-path",
-    "a folder such as `/var/cache`: not `/` itself, nothing at its end, no `//`, `.`, `..` or `:` in it",
+    "a folder such as `/var/cache`: not `/` itself, nothing at its end, no `//`, `.`, `..`, `:` or `${{` in it",
     is_absolute_path
 );
 text_scalar!(
@@ -223,11 +225,20 @@ fn is_pod_security_version(text: &str) -> bool {
         })
 }
 
+/// Where nothing is filled in, whoever writes an expression believes so.
+fn is_literal(text: &str) -> bool {
+    !text.contains("${{")
+}
+
 fn is_url_path(text: &str) -> bool {
     let bytes = text.as_bytes();
     let escape = |at: usize| {
         let digits = bytes.get(at + 1..at + 3).unwrap_or_default();
-        digits.len() == 2 && digits.iter().all(u8::is_ascii_hexdigit) && !digits.eq_ignore_ascii_case(b"2F")
+        let byte = std::str::from_utf8(digits).ok().and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        // A letter or digit would be the same path, to some controllers; RFC 3986, 6.2.2.
+        digits.len() == 2
+            && digits.iter().all(|digit| matches!(digit, b'0'..=b'9' | b'A'..=b'F'))
+            && byte.is_some_and(|byte| !byte.is_ascii_alphanumeric() && !b"-._~/".contains(&byte))
     };
     text.len() <= 1024
         && text.starts_with('/')
@@ -243,6 +254,7 @@ fn is_url_path(text: &str) -> bool {
 fn is_absolute_path(text: &str) -> bool {
     text.strip_prefix('/').is_some_and(|below| {
         below.len() < 512
+            && is_literal(below)
             && !below.contains(|c: char| c.is_control() || c == ':' || c == '\\')
             && below.split('/').all(|part| !part.is_empty() && part != "." && part != "..")
     })
@@ -250,14 +262,14 @@ fn is_absolute_path(text: &str) -> bool {
 
 fn is_image_path(text: &str) -> bool {
     text.len() <= 512
-        // Nothing is filled in there, and whoever writes it believes so.
-        && !text.contains("${{")
+        && is_literal(text)
         && !text.contains(|c: char| c.is_control() || c == '\\')
         && text.strip_prefix('/').unwrap_or(text).split('/').all(|part| !part.is_empty() && part != "." && part != "..")
 }
 
 fn is_relative_path(text: &str) -> bool {
     text.len() <= 512
+        && is_literal(text)
         && !text.contains(|c: char| c.is_control() || c == '\\')
         && text.split('/').all(|part| !part.is_empty() && part != "..")
 }
@@ -318,7 +330,7 @@ mod tests {
         for text in ["storefront/stripe#api_key", "storefront/stripe"] {
             assert!(SecretKey::parse(text).is_ok(), "{text}");
         }
-        for text in ["", "#x", "a#", "a#b#c", "a\n#b"] {
+        for text in ["", "#x", "a#", "a#b#c", "a\n#b", "a/${{ pr.number }}#b"] {
             assert!(SecretKey::parse(text).is_err(), "{text}");
         }
     }
@@ -326,7 +338,7 @@ mod tests {
     #[test]
     fn paths_of_addresses() {
         let long = |length: usize| format!("/{}", "a".repeat(length - 1));
-        for text in ["/", "/api", "/.well-known/x", "/a.b/..c", "/a%20b", "/~me/(x);v=1,2", &long(1024)] {
+        for text in ["/", "/api", "/.well-known/x", "/a.b/..c", "/a%20b", "/%C3%A4", "/~me/(x);v=1,2", &long(1024)] {
             assert!(UrlPath::parse(text).is_ok(), "{text}");
         }
         for text in [
@@ -351,6 +363,11 @@ mod tests {
             "/a%zz",
             "/a%2fb",
             "/a%2Fb",
+            "/%61dmin",
+            "/%2E%2E/b",
+            "/a%2Db",
+            "/%c3%a4",
+            "/a%+1b",
             "/ä",
             "/a\nb",
             "/a|b",
