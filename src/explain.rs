@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use crate::{
     emit,
     finding::{Finding, InputFile, Location, Subject, count, masked, nearest, visible},
-    input::{Parameters, Source},
+    input::{Parameters, Source, guardrails::Layout},
     objects::{Object, Origin as ObjectOrigin},
     render::{Rendered, Renderer},
     resolve::{
@@ -24,6 +24,18 @@ pub struct Sources<'a> {
     pub guardrails: &'a Source,
     pub policy: &'a Source,
     pub parameters: &'a Parameters,
+    /// Whose the policy is.
+    pub layout: Layout,
+}
+
+impl Sources<'_> {
+    fn author(&self, file: InputFile) -> &'static str {
+        match (file, self.layout) {
+            (InputFile::Guardrails, _) => "platform",
+            (InputFile::Policy, Layout::Split) => "team",
+            (InputFile::Policy, Layout::Single) | (InputFile::Parameters, _) => "pull request",
+        }
+    }
 }
 
 /// Explains a field of the Environment (`ttl`), one of the policy or the guardrails (`services.web.uses`, `/spec/egress`), an object
@@ -123,7 +135,7 @@ fn object(
             let _ = writeln!(text, "  written    {file}, the document in line {line}");
         }
         ObjectOrigin::Template(template) => {
-            let _ = writeln!(text, "  laid out   templates/{template}");
+            let _ = writeln!(text, "  laid out   {template}");
         }
     }
     let patches = renderer.patches_of(object, &pointer);
@@ -240,9 +252,11 @@ fn write_decision(text: &mut String, decision: &Decision, rendered: &Rendered, s
             format!("dayfly: the guardrails have no {pointer}")
         }
         Origin::Input(InputFile::Guardrails, pointer) => {
-            format!("platform, {}", shown_place(&sources.guardrails.locate(pointer)))
+            format!("{}, {}", sources.author(InputFile::Guardrails), shown_place(&sources.guardrails.locate(pointer)))
         }
-        Origin::Input(InputFile::Policy, pointer) => format!("team, {}", shown_place(&sources.policy.locate(pointer))),
+        Origin::Input(InputFile::Policy, pointer) => {
+            format!("{}, {}", sources.author(InputFile::Policy), shown_place(&sources.policy.locate(pointer)))
+        }
         Origin::Input(InputFile::Parameters, pointer) => {
             format!("pull request, parameter {}", pointer.trim_start_matches('/'))
         }

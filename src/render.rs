@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use crate::{
-    finding::{Finding, InputFile, Owner, Subject},
+    finding::{Finding, Owner, Subject},
     input::{Guardrails, Parameters, Policy, guardrails::Layout},
     objects::{
         self, Object, Origin,
@@ -163,13 +163,10 @@ impl Renderer {
                     objects.extend(
                         values
                             .into_iter()
-                            .map(|value| Object { value, origin: Origin::Template(template.name.into()) }),
+                            .map(|value| Object { value, origin: Origin::Template(template.file.into()) }),
                     );
                 }
-                Err(message) => {
-                    let subject = Subject::Input(InputFile::Guardrails, "/spec/templates".into());
-                    findings.push(Finding::new(&rules::template::TEMPLATE, Owner::Platform, subject, message));
-                }
+                Err(mistake) => findings.push(rules::template::found(template.file, mistake)),
             }
             if let (Some(traces), Some(trace)) = (traces.as_deref_mut(), trace) {
                 let first = objects.len() - trace.objects.len().min(objects.len());
@@ -197,6 +194,7 @@ impl Renderer {
             head_sha: &environment.pr.head_sha,
             service_accounts: &[objects::SERVICE_ACCOUNT, "default"],
             secrets: &secrets,
+            databases: &environment.databases,
         };
         // The firewall sees the team's manifests as they were written, before anything is added to them.
         let owner = self.guardrails.spec.layout.policy_owner();

@@ -8,7 +8,7 @@ use crate::{finding, rules};
 
 use super::{
     ExitCode, InputArgs,
-    load::{self, Broken},
+    load::{self, Broken, Look},
     terminal::{self, Colour, Stream},
 };
 
@@ -38,7 +38,7 @@ enum CheckFormat {
 
 pub(super) fn run(args: &CheckArgs, colour: Colour, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let flags = &args.input.inputs;
-    let (findings, count) = match load::load(&args.input.folder, flags) {
+    let (findings, count) = match load::load(&args.input.folder, flags, Look::Thorough) {
         Err(Broken::Unreadable(error)) => return Err(error),
         Err(Broken::Findings(findings)) => (findings, 0),
         Ok(loaded) => {

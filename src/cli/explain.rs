@@ -6,7 +6,12 @@ use clap::Args;
 
 use crate::explain;
 
-use super::{ExitCode, InputFlags, load, print, terminal::Colour};
+use super::{
+    ExitCode, InputFlags,
+    load::{self, Look},
+    print,
+    terminal::Colour,
+};
 
 #[derive(Args, Debug)]
 pub(super) struct ExplainArgs {
@@ -25,12 +30,17 @@ pub(super) fn run(
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> anyhow::Result<ExitCode> {
-    let Some(loaded) = load::load_or_report(&args.folder, &args.inputs, colour, err)? else {
+    let Some(loaded) = load::load_or_report(&args.folder, &args.inputs, Look::Thorough, colour, err)? else {
         return Ok(ExitCode::Findings);
     };
     let parameters = load::parameters(&args.inputs)?;
     let rendered = loaded.renderer.render(&parameters, true);
-    let sources = explain::Sources { guardrails: &loaded.guardrails, policy: &loaded.policy, parameters: &parameters };
+    let sources = explain::Sources {
+        guardrails: &loaded.guardrails,
+        policy: &loaded.policy,
+        parameters: &parameters,
+        layout: loaded.renderer.guardrails.spec.layout,
+    };
     match explain::explain(&loaded.renderer, &rendered, &sources, &args.what) {
         Ok(text) => print(out, &text),
         Err(message) => anyhow::bail!(message),

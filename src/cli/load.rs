@@ -18,7 +18,7 @@ use crate::{
     rules,
     template::Template,
     value::Value,
-    yaml::Limits,
+    yaml::{Limits, Mark},
 };
 
 use super::{InputFlags, report, terminal::Colour};
@@ -37,6 +37,8 @@ pub(super) struct Loaded {
     pub renderer: Renderer,
     pub guardrails: Source,
     pub policy: Source,
+    /// The platform's own templates.
+    templates: Vec<Source>,
     /// The files of the policy's `manifests`.
     manifests: Vec<Source>,
 }
@@ -55,38 +57,59 @@ impl From<anyhow::Error> for Broken {
     }
 }
 
+/// How closely the platform's templates are looked at.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Look {
+    /// As far as a render comes to them: to know every name of the Environment takes longer than a whole render.
+    Quick,
+    Thorough,
+}
+
 /// Reads guardrails, policy, templates and manifests.
-pub(super) fn load(folder: &Path, flags: &InputFlags) -> Result<Loaded, Broken> {
+pub(super) fn load(folder: &Path, flags: &InputFlags, look: Look) -> Result<Loaded, Broken> {
     let (guardrails_source, guardrails_folder) = guardrails(flags)?;
     let guardrails: Result<Guardrails, _> = read_typed(&guardrails_source, Owner::Platform);
     let layout = guardrails.as_ref().map_or(Layout::Split, |guardrails| guardrails.spec.layout);
     let owner = layout.policy_owner();
     let policy_source = policy_source(folder)?;
     let policy = read_policy(&policy_source, owner, layout);
-    // All findings of both files, not only the first file's.
-    let (guardrails, (policy, policy_findings)) = match (guardrails, policy) {
+    let mut mistakes = Vec::new();
+    let (templates, template_sources) = match &guardrails {
+        Ok(guardrails) => templates(guardrails_folder.as_deref(), guardrails, look, &mut mistakes)?,
+        Err(_) => Default::default(),
+    };
+    // All findings of all files, not only the first file's.
+    let (guardrails, (policy, mut findings)) = match (guardrails, policy) {
         (Ok(guardrails), Ok(policy)) => (guardrails, policy),
         (guardrails, policy) => {
-            let findings = guardrails.err().into_iter().chain(policy.err()).flatten();
-            return Err(Broken::Findings(findings.collect()));
+            mistakes.extend(guardrails.err().into_iter().chain(policy.err()).flatten());
+            locate_in_files(&mut mistakes, &template_sources);
+            return Err(Broken::Findings(mistakes));
         }
     };
-    let mut findings = policy_findings;
+    // With a template that is missing nothing is rendered, but everything else is looked at.
+    findings.extend(mistakes);
     findings.extend(overrides(folder, owner)?);
-    let templates = templates(guardrails_folder.as_deref(), &guardrails)?;
     let (objects, manifests) = manifests(folder, &policy, owner, &mut findings);
     let renderer = Renderer::new(guardrails, policy, templates, objects, findings);
-    Ok(Loaded { renderer, guardrails: guardrails_source, policy: policy_source, manifests })
+    Ok(Loaded {
+        renderer,
+        guardrails: guardrails_source,
+        policy: policy_source,
+        templates: template_sources,
+        manifests,
+    })
 }
 
 /// The same for a command that renders: `None`, if the inputs are wrong, which was shown.
 pub(super) fn load_or_report(
     folder: &Path,
     flags: &InputFlags,
+    look: Look,
     colour: Colour,
     err: &mut dyn Write,
 ) -> anyhow::Result<Option<Loaded>> {
-    match load(folder, flags) {
+    match load(folder, flags, look) {
         Ok(loaded) => Ok(Some(loaded)),
         Err(Broken::Unreadable(error)) => Err(error),
         Err(Broken::Findings(findings)) => {
@@ -148,10 +171,16 @@ fn overrides(folder: &Path, owner: Owner) -> anyhow::Result<Vec<Finding>> {
     Ok(names.iter().map(found).collect())
 }
 
-/// The platform's own templates, beside the guardrails.
-fn templates(folder: Option<&Path>, guardrails: &Guardrails) -> Result<Vec<Template>, Broken> {
-    let Some(path) = &guardrails.spec.templates else { return Ok(Vec::new()) };
-    let folder = folder.context("the built-in guardrails have no `templates`")?.join(&**path);
+/// The platform's own templates, beside the guardrails, as far as they are right, and their files.
+fn templates(
+    beside: Option<&Path>,
+    guardrails: &Guardrails,
+    look: Look,
+    findings: &mut Vec<Finding>,
+) -> anyhow::Result<(Vec<Template>, Vec<Source>)> {
+    let (mut templates, mut sources) = (Vec::new(), Vec::new());
+    let Some(path) = &guardrails.spec.templates else { return Ok((templates, sources)) };
+    let folder = beside.context("the built-in guardrails have no `templates`")?.join(&**path);
     let mut files: Vec<PathBuf> = std::fs::read_dir(&folder)
         .with_context(|| format!("failed to list the templates `{}`", folder.display()))?
         .map(|entry| entry.map(|entry| entry.path()))
@@ -159,20 +188,21 @@ fn templates(folder: Option<&Path>, guardrails: &Guardrails) -> Result<Vec<Templ
         .with_context(|| format!("failed to list the templates `{}`", folder.display()))?;
     files.retain(|file| file.extension().is_some_and(|extension| extension == "yaml"));
     files.sort();
-    let mut templates = Vec::with_capacity(files.len());
-    let mut findings = Vec::new();
     for file in files {
         let source = read_file(&file, Limits::DOCUMENT.bytes)?;
-        let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        match Template::compile(&name, &source.text) {
+        let name = file.file_name().unwrap_or_default().to_string_lossy();
+        let compile = if look == Look::Quick { Template::compile } else { Template::checked };
+        match compile(&name, &source.name, &source.text) {
             Ok(template) => templates.push(template),
-            Err(mistake) => {
-                let place = Subject::Place(source.location(mistake.mark));
-                findings.push(Finding::new(&rules::template::TEMPLATE, Owner::Platform, place, mistake.message));
+            // All that is wrong is told at once.
+            Err(_) if look == Look::Quick => return self::templates(beside, guardrails, Look::Thorough, findings),
+            Err(mistakes) => {
+                findings.extend(mistakes.into_iter().map(|mistake| rules::template::found(&source.name, mistake)));
             }
         }
+        sources.push(source);
     }
-    if findings.is_empty() { Ok(templates) } else { Err(Broken::Findings(findings)) }
+    Ok((templates, sources))
 }
 
 /// The policy's `manifests`, read as Kubernetes would read them, and their files.
@@ -248,6 +278,7 @@ impl Loaded {
         let (guardrails, policy) = (self.guardrails.places(), self.policy.places());
         let of_parameters = parameters.and_then(Parameters::places);
         let manifests: Vec<Places<'_>> = self.manifests.iter().map(Source::places).collect();
+        locate_in_files(findings, &self.templates);
         for finding in findings {
             let location = match &finding.subject {
                 Subject::Input(InputFile::Guardrails, pointer) => guardrails.locate(pointer),
@@ -267,5 +298,19 @@ impl Loaded {
             };
             finding.subject = Subject::Place(location);
         }
+    }
+}
+
+/// Looks up the lines of findings whose places in some files are known.
+fn locate_in_files(findings: &mut [Finding], files: &[Source]) {
+    let places: Vec<Places<'_>> = files.iter().map(Source::places).collect();
+    for finding in findings {
+        let Subject::Place(Location { file: Some(file), line: Some(line), column: Some(column), .. }) =
+            &finding.subject
+        else {
+            continue;
+        };
+        let Some(file) = files.iter().position(|source| source.name == *file) else { continue };
+        finding.subject = Subject::Place(places[file].location(Mark { line: *line, column: *column }));
     }
 }

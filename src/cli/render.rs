@@ -14,11 +14,12 @@ use crate::{
     finding::Finding,
     input::{Parameters, parameters},
     render::Renderer,
+    rules::template::TEMPLATE,
 };
 
 use super::{
     ExitCode, InputArgs, InputFlags, is_open,
-    load::{self, Loaded},
+    load::{self, Loaded, Look},
     report,
     terminal::Colour,
 };
@@ -78,7 +79,9 @@ pub(super) fn run(
     err: &mut dyn Write,
 ) -> anyhow::Result<ExitCode> {
     let flags = &args.input.inputs;
-    let Some(mut loaded) = load::load_or_report(&args.input.folder, flags, colour, err)? else {
+    // Of many renders, a thorough look is a small part.
+    let look = if args.each.is_some() { Look::Thorough } else { Look::Quick };
+    let Some(mut loaded) = load::load_or_report(&args.input.folder, flags, look, colour, err)? else {
         return Ok(ExitCode::Findings);
     };
     if let Some(file) = &args.each {
@@ -86,6 +89,12 @@ pub(super) fn run(
     }
     let parameters = load::parameters(flags)?;
     let mut rendered = loaded.renderer.render(&parameters, false);
+    if rendered.findings.iter().any(|finding| *finding.rule == TEMPLATE)
+        && let Ok(whole) = load::load(&args.input.folder, flags, Look::Thorough)
+    {
+        loaded = whole;
+        rendered = loaded.renderer.render(&parameters, false);
+    }
     let has_errors = rendered.has_errors();
     if !rendered.findings.is_empty() {
         loaded.locate(&mut rendered.findings, Some(&parameters));

@@ -13,6 +13,8 @@ use crate::{
 /// What a file says at a place.
 pub(super) struct Stated {
     file: InputFile,
+    /// Whose it is.
+    author: &'static str,
     /// A JSON pointer.
     pointer: String,
     value: String,
@@ -22,7 +24,9 @@ pub(super) struct Stated {
 /// The field that is called so: `services.web.uses`, `spec.ttl`, `/spec/egress/0`. The policy's, before the guardrails'.
 pub(super) fn find(what: &str, sources: &Sources<'_>) -> Option<Stated> {
     let files = [(InputFile::Policy, sources.policy), (InputFile::Guardrails, sources.guardrails)];
-    files.into_iter().find_map(|(file, source)| in_file(what, file, source))
+    files
+        .into_iter()
+        .find_map(|(file, source)| Some(Stated { author: sources.author(file), ..in_file(what, file, source)? }))
 }
 
 fn in_file(what: &str, file: InputFile, source: &Source) -> Option<Stated> {
@@ -39,7 +43,7 @@ fn in_file(what: &str, file: InputFile, source: &Source) -> Option<Stated> {
         (pointer, value)
     };
     let place = shown_place(&source.locate(&pointer));
-    Some(Stated { file, pointer, value: shown(value), place })
+    Some(Stated { file, author: "", pointer, value: shown(value), place })
 }
 
 /// One name down; an item of a list is called as it calls itself, or by its index.
@@ -75,9 +79,8 @@ impl Stated {
 
 impl fmt::Display for Stated {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let who = if self.file == InputFile::Policy { "team" } else { "platform" };
         writeln!(f, "{}", visible(&self.pointer))?;
         writeln!(f, "  stated     {}", visible(&self.value))?;
-        writeln!(f, "  set by     {who}, {}", self.place)
+        writeln!(f, "  set by     {}, {}", self.author, self.place)
     }
 }

@@ -3,10 +3,17 @@
 use minijinja::{Environment, UndefinedBehavior, value::ValueKind};
 
 use super::Scope;
-use crate::value::{Map, Value};
+use crate::{
+    finding::nearest,
+    value::{Map, Value},
+};
 
 /// Steps of an expression; a comparison takes about five.
 const FUEL: u64 = 10_000;
+
+/// All that there is of them.
+const FILTERS: [&str; 7] = ["default", "join", "length", "lower", "replace", "trim", "upper"];
+const TESTS: [&str; 1] = ["defined"];
 
 fn environment() -> Environment<'static> {
     let mut environment = Environment::empty();
@@ -23,9 +30,78 @@ fn environment() -> Environment<'static> {
     environment
 }
 
-/// Says what is wrong with the syntax of an expression.
+/// Says what is wrong with an expression, whatever its names stand for.
 pub(super) fn check(source: &str) -> Result<(), String> {
-    environment().compile_expression(source).map(|_| ()).map_err(|error| describe(&error))
+    names(source).map(|_| ())
+}
+
+/// Says which filter, test or function there is not: the engine would only say so when it comes to it.
+fn vocabulary(source: &str) -> Result<(), String> {
+    let known = |what: &str, word: &str, all: &[&str]| {
+        let hint = || nearest(word, all.iter().copied());
+        if all.contains(&word) { Ok(()) } else { Err(format!("there is no {what} `{word}`{}", hint())) }
+    };
+    let words = words(source);
+    for (at, word) in words.iter().enumerate().filter(|(_, word)| is_word(word)) {
+        let before = |back: usize| at.checked_sub(back).map_or("", |at| words[at]);
+        let tests = |back: usize| before(back) == "is" && before(back + 1) != ".";
+        match (before(1), *word) {
+            ("|", word) => known("filter", word, &FILTERS)?,
+            ("not", word) if tests(2) => known("test", word, &TESTS)?,
+            (_, word) if tests(1) && word != "not" => known("test", word, &TESTS)?,
+            (_, "and" | "or" | "not" | "in" | "is" | "if" | "else") => {}
+            (_, word) if words.get(at + 1) == Some(&"(") => {
+                return Err(format!("there are no functions, and so no `{word}`"));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn is_word(word: &str) -> bool {
+    word.starts_with(|c: char| c.is_alphabetic() || c == '_')
+}
+
+/// The words and signs of an expression, without its literals' text.
+fn words(source: &str) -> Vec<&str> {
+    let mut words = Vec::new();
+    let mut rest = source.trim_start();
+    while let Some(first) = rest.chars().next() {
+        let length = match first {
+            quote @ ('"' | '\'') => {
+                let mut escaped = false;
+                let end = rest[1..].find(|c| {
+                    let ends = c == quote && !escaped;
+                    escaped = c == '\\' && !escaped;
+                    ends
+                });
+                words.push("''");
+                end.map_or(rest.len(), |end| end + 2)
+            }
+            c if c.is_alphanumeric() || c == '_' => {
+                let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
+                words.push(&rest[..end]);
+                end
+            }
+            sign => {
+                words.push(&rest[..sign.len_utf8()]);
+                sign.len_utf8()
+            }
+        };
+        rest = rest[length..].trim_start();
+    }
+    words
+}
+
+/// The names in an expression, with what is looked up in them.
+pub(super) fn names(source: &str) -> Result<Vec<String>, String> {
+    let environment = environment();
+    let expression = environment.compile_expression(source).map_err(|error| describe(&error))?;
+    vocabulary(source)?;
+    let mut names: Vec<String> = expression.undeclared_variables(true).into_iter().collect();
+    names.sort_unstable();
+    Ok(names)
 }
 
 pub(super) fn evaluate(source: &str, scope: Scope<'_>) -> Result<Value, String> {
@@ -92,7 +168,7 @@ fn from_engine(value: &minijinja::Value) -> Result<Value, String> {
 mod tests {
     use serde_json::json;
 
-    use super::evaluate;
+    use super::{check, evaluate};
     use crate::{expression::Scope, value::Value};
 
     #[test]
@@ -105,5 +181,30 @@ mod tests {
         assert_eq!(at("pr.labels | length"), Ok(Value::Int(2)));
         assert_eq!(at("pr"), Ok(context.get("pr").cloned().unwrap_or_default()));
         assert!(at("pr.title").is_err() && at("nothing").is_err());
+    }
+
+    #[test]
+    fn only_what_there_is_may_be_called() {
+        for (source, message) in [
+            (
+                "pr.title | truncate(10)",
+                "there is no filter `truncate`; there is `default`, `join`, `length`, `lower`, `replace`, `trim`, `upper`",
+            ),
+            ("pr.title|uper", "there is no filter `uper`: did you mean `upper`?"),
+            ("a is undefined", "there is no test `undefined`: did you mean `defined`?"),
+            ("a is not empty", "there is no test `empty`; there is `defined`"),
+            ("range(3)", "there are no functions, and so no `range`"),
+            ("pr.title.upper ()", "there are no functions, and so no `upper`"),
+        ] {
+            assert_eq!(check(source), Err(message.to_owned()), "{source}");
+        }
+        for source in [
+            "a | upper | replace('|x', \"\\\"|y\") | join(', ')",
+            "a is not defined and (b) or not (c)",
+            "pr.is.not.x if a in (b) else ('range(3) is odd')",
+            "a|default('') ~ '\u{e4}' ~ b.range",
+        ] {
+            assert_eq!(check(source), Ok(()), "{source}");
+        }
     }
 }

@@ -92,6 +92,14 @@ pub fn compute(source: &str, scope: Scope<'_>) -> Result<Value, String> {
     engine::evaluate(source, scope)
 }
 
+/// The paths that an expression of more than a path names.
+///
+/// # Errors
+/// It does not parse.
+pub fn names(source: &str) -> Result<Vec<String>, String> {
+    engine::names(source)
+}
+
 /// Appends a value to text, if it has a text.
 pub fn push_text(joined: &mut String, value: &Value) -> Result<(), String> {
     use std::fmt::Write as _;

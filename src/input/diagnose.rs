@@ -118,8 +118,17 @@ impl Walk<'_> {
         let message = format!("found {}, expected {}", found(node), expected.join(" or "));
         let text_wanted =
             kinds.contains(&"string") && matches!(&node.data, Data::Scalar { plain: true, .. }) && !node.is_null();
-        let help =
-            text_wanted.then(|| format!("in quotes it is text: `\"{}\"`", visible(node.text().unwrap_or_default())));
+        let text = visible(node.text().unwrap_or_default());
+        let help = match &node.data {
+            _ if text_wanted => Some(format!("in quotes it is text: `\"{text}\"`")),
+            Data::Scalar { text: bare, plain: false } if kinds.contains(&kind_of(bare)) => {
+                Some(format!("without quotes it is {}: `{text}`", noun(kind_of(bare))))
+            }
+            Data::Scalar { .. } if kinds.contains(&"array") && !node.is_null() => {
+                Some("a list is written `[one, two]`, or an item a line with `- ` before it".to_owned())
+            }
+            _ => None,
+        };
         self.report(&WRONG_TYPE, node.mark, pointer, message, help);
     }
 

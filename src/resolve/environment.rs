@@ -179,6 +179,8 @@ pub struct RouteFacts {
     pub host: String,
     pub url: String,
     pub path: String,
+    /// The same as an Ingress has it: more than one where the controller takes a prefix for the beginning of a text.
+    pub paths: Vec<PathFacts>,
     pub service: String,
     /// The Service's.
     pub port: u16,
@@ -203,6 +205,14 @@ pub struct RouteFacts {
     pub own_certificate: bool,
     /// The Secret of a certificate for this host, or nothing.
     pub certificate: Option<String>,
+}
+
+#[derive(Clone, Debug, JsonSchema, Serialize)]
+pub struct PathFacts {
+    pub path: String,
+    /// `Prefix` or `Exact`.
+    #[serde(rename = "type")]
+    pub kind: &'static str,
 }
 
 #[derive(Clone, Debug, JsonSchema, Serialize)]
@@ -307,6 +317,16 @@ impl DatabaseFacts {
     /// Whether its server, and so the Jobs, run in the preview's namespace.
     pub fn is_own(&self) -> bool {
         self.embedded || self.cluster.is_some()
+    }
+
+    /// Whether a Service of this name is its server's: who connects to that tells a password.
+    pub fn answers_as(&self, service: &str) -> bool {
+        match service.strip_prefix(self.server.as_str()) {
+            Some("") => self.embedded,
+            // CloudNativePG makes one for each role of an instance.
+            Some("-rw" | "-ro" | "-r") => self.cluster.is_some(),
+            _ => false,
+        }
     }
 }
 

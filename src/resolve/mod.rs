@@ -322,7 +322,12 @@ impl Resolver<'_> {
             };
             // What the pull request has a say in may fail for this one only: then it is quarantined, and the policy stands.
             let owner = if free.is_some() { self.owner(file) } else { self.owner_of(text, file) };
-            self.findings.push(Finding::new(&BAD_EXPRESSION, owner, Subject::Input(file, pointer()), message));
+            let mut finding = Finding::new(&BAD_EXPRESSION, owner, Subject::Input(file, pointer()), message);
+            let mut portless = self.policy.services.iter().filter(|service| service.port.is_none());
+            if free.is_none() && portless.any(|service| text.mentions(&format!("services.{}", service.name))) {
+                finding.help = Some("a service without a `port` has no address".into());
+            }
+            self.findings.push(finding);
             String::new()
         })
     }

@@ -12,7 +12,7 @@ use crate::{
 
 use super::{
     Decision, Origin, Resolver,
-    environment::{IngressFacts, Parent, RouteFacts, WAVES},
+    environment::{IngressFacts, Parent, PathFacts, RouteFacts, WAVES},
     names,
 };
 
@@ -117,7 +117,7 @@ impl<'a> Resolver<'a> {
             parents: vec![parent(route, namespace, facts)],
             own_certificate: is_http_route && ingress.tls != Tls::Wildcard,
             certificate: (ingress.tls != Tls::Wildcard).then(|| format!("{}-tls", route.name)),
-            annotations: annotations(namespace, ingress, access, &middlewares, &facts.section),
+            annotations: annotations(namespace, ingress, access, &path, &middlewares, &facts.section),
             traefik_cidrs: traefik && !cidrs.is_empty(),
             traefik_sso: traefik && !sso.is_empty(),
             envoy_cidrs: envoy && !cidrs.is_empty(),
@@ -128,6 +128,7 @@ impl<'a> Resolver<'a> {
             is_ingress: !is_http_route,
             is_http_route,
             host,
+            paths: paths(&path, traefik),
             path,
             port,
             target_port,
@@ -242,11 +243,30 @@ fn parent(route: &Route, namespace: &str, facts: &IngressFacts) -> Parent {
     Parent { kind: "Gateway", namespace, name, section: facts.section.clone() }
 }
 
+/// A path and what is below it. Traefik takes an Ingress's prefix for the beginning of a text, `/apis` for `/api`, unless
+/// `strictPrefixMatching` makes these two of it. Source: Traefik, `pkg/provider/kubernetes/ingress/kubernetes.go`.
+fn paths(path: &str, traefik: bool) -> Vec<PathFacts> {
+    let place = |path: String, kind| PathFacts { path, kind };
+    if traefik && path != "/" {
+        vec![place(path.to_owned(), "Exact"), place(format!("{path}/"), "Prefix")]
+    } else {
+        vec![place(path.to_owned(), "Prefix")]
+    }
+}
+
+/// Traefik's priority of a path: the longer it is, the sooner it is asked. What is left to Traefik, as that of `/`, is the length of
+/// the rule, by which an exact `/api` would come after the prefix `/`. No rule of a host and `/` is as long as this.
+/// Source: Traefik, `pkg/muxer/http/mux.go`.
+fn priority(path: &str) -> usize {
+    1000 + path.len()
+}
+
 /// An Ingress says by annotations what the standard has no word for.
 fn annotations(
     namespace: &str,
     ingress: &Ingress,
     access: &Access,
+    path: &str,
     middlewares: &[String],
     entry_point: &str,
 ) -> Value {
@@ -262,6 +282,10 @@ fn annotations(
                 // certificates. Source: Traefik's documentation, "Traefik & Kubernetes with Ingress", TLS.
                 map.push("traefik.ingress.kubernetes.io/router.entrypoints", Value::string(entry_point));
                 map.push("traefik.ingress.kubernetes.io/router.tls", Value::from("true"));
+                if path != "/" {
+                    let priority = Value::string(priority(path).to_string());
+                    map.push("traefik.ingress.kubernetes.io/router.priority", priority);
+                }
             }
             Implementation::Nginx => {
                 // The default of `ssl-redirect` is the controller's to change, and it asks for a certificate first. Source:
@@ -290,4 +314,51 @@ fn annotations(
         }
     }
     Value::Map(map)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{paths, priority};
+
+    /// The route that Traefik takes for a request, of routers as it makes them of Ingresses.
+    fn taken<'r>(routes: &[&'r str], request: &str, strict: bool) -> Option<&'r str> {
+        let mut found: Vec<(usize, &str)> = Vec::new();
+        for route in routes {
+            for place in paths(route, true) {
+                let path = &place.path;
+                let prefix = format!("PathPrefix(`{path}`)");
+                let (rule, matches) = match (place.kind, path.trim_end_matches('/')) {
+                    ("Exact", _) => (format!("Path(`{path}`)"), request == path),
+                    (_, bare) if strict && !bare.is_empty() => {
+                        (format!("(Path(`{bare}`) || {prefix})"), request == bare || request.starts_with(path))
+                    }
+                    _ => (prefix, request.starts_with(path)),
+                };
+                let rank = if *route == "/" { format!("Host(`a`) && {rule}").len() } else { priority(route) };
+                found.extend(matches.then_some((rank, *route)));
+            }
+        }
+        found.into_iter().max().map(|(_, route)| route)
+    }
+
+    #[test]
+    fn traefik_takes_whole_names_of_paths_and_the_longest_route() {
+        let routes = ["/", "/a", "/a/b", "/pub"];
+        for (request, route) in [
+            ("/", "/"),
+            ("/a", "/a"),
+            ("/a/", "/a"),
+            ("/ab", "/"),
+            ("/a/b", "/a/b"),
+            ("/a/bc", "/a"),
+            ("/pub", "/pub"),
+            ("/pub/x", "/pub"),
+            ("/publish", "/"),
+        ] {
+            for strict in [false, true] {
+                assert_eq!(taken(&routes, request, strict), Some(route), "{request}");
+            }
+        }
+        assert_eq!(taken(&routes[1..], "/publish", false), None);
+    }
 }

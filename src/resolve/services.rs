@@ -33,8 +33,9 @@ impl<'a> Resolver<'a> {
             .iter()
             .map(|service| {
                 let mut facts = Map::default();
-                facts.push("host", Value::string(&*service.name));
+                // Without a port there is no Service, and so no address.
                 if let Some(port) = service.port {
+                    facts.push("host", Value::string(&*service.name));
                     facts.push("port", Value::Int(i64::from(port.get())));
                     facts.push("url", Value::string(format!("http://{}:{port}", service.name)));
                 }
@@ -93,13 +94,8 @@ impl<'a> Resolver<'a> {
     fn servers_apart(&mut self, databases: &[DatabaseFacts]) {
         let policy = self.policy;
         for database in databases.iter().filter(|database| database.is_own()) {
-            // CloudNativePG makes one Service for each role of an instance.
-            let taken = |name: &str| match name.strip_prefix(database.server.as_str()) {
-                Some("") => database.embedded,
-                Some("-rw" | "-ro" | "-r") => !database.embedded,
-                _ => false,
-            };
-            for (index, service) in policy.services.iter().enumerate().filter(|(_, service)| taken(&service.name)) {
+            let taken = |service: &Service| database.answers_as(&service.name);
+            for (index, service) in policy.services.iter().enumerate().filter(|(_, service)| taken(service)) {
                 let message = format!(
                     "the server of the database `{}` is called `{}`: a service needs another name",
                     database.name, service.name
@@ -291,7 +287,10 @@ impl<'a> Resolver<'a> {
             for key in keys {
                 if names.iter().any(|name| name == key) {
                     let message = format!("the variable `{key}` of `{used}` is set already");
-                    self.policy_finding(&rules::reference::DUPLICATE_NAME, pointer.clone(), message);
+                    let is_database = policy.databases.iter().any(|database| database.name == *used);
+                    let finding = self.policy_finding(&rules::reference::DUPLICATE_NAME, pointer.clone(), message);
+                    finding.help =
+                        is_database.then(|| "another `env` at the database gives its URL another variable".into());
                 }
                 names.push(key.to_owned());
                 if granted {

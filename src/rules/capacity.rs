@@ -10,7 +10,8 @@ pub static UNBOUNDED_REQUEST: Rule = Rule {
     severity: Severity::Error,
     summary: "a container asks for what its profile lets one have",
     explanation: "`resources` are requests; the limit is the profile's default, and no request may be above it, nor below the \
-                  profile's `min`. Only resources that the profile bounds can be asked for.",
+                  profile's `min`. Only resources that the profile bounds can be asked for, memory in whole bytes: `100m` is a tenth of \
+                  one, `100Mi` was meant.",
 };
 
 pub static OVER_QUOTA: Rule = Rule {
@@ -30,6 +31,12 @@ pub static OVER_QUOTA: Rule = Rule {
 pub(crate) fn beyond(name: &str, profile: &Profile, service: &Service) -> Vec<(&'static Rule, String, String)> {
     let mut found = Vec::new();
     for (resource, amount) in service.resources.iter() {
+        let is_bytes = matches!(resource, "memory" | "ephemeral-storage");
+        if is_bytes && amount.nano % 1_000_000_000 != 0 {
+            let message = format!("`{}` asks for {amount} of `{resource}`, a fraction of a byte", service.name);
+            found.push((&UNBOUNDED_REQUEST, resource.to_owned(), message));
+            continue;
+        }
         let message = match profile.container.default.get(resource) {
             None => format!("the profile `{name}` has no limit for `{resource}`, so it cannot be asked for"),
             Some(limit) if amount > limit => {
@@ -96,12 +103,8 @@ pub(crate) fn too_much(name: &str, profile: &Profile, who: &str, pods: &[Pods<'_
         if asked <= quota.nano {
             continue;
         }
-        // Of nothing, no percentage can be told.
-        let much = match asked.saturating_mul(100).checked_div(quota.nano) {
-            Some(percent) => format!("{percent} % of"),
-            None => "more than".to_owned(),
-        };
-        found.push(format!("the {who} ask for {much} the profile `{name}`'s quota of {quota} for `{counted}`"));
+        let asked = quota.like(asked);
+        found.push(format!("the {who} ask for {asked} of `{counted}`, the quota of profile `{name}` is {quota}"));
     }
     found
 }
@@ -117,17 +120,17 @@ mod tests {
     #[test]
     fn a_quota_has_several_names_for_the_same() {
         let cases = [
-            ("pods", "2", "1", "200 % of"),
-            ("count/pods", "2", "1", "200 % of"),
-            ("cpu", "200m", "199m", "100 % of"),
-            ("requests.cpu", "200m", "199m", "100 % of"),
-            ("memory", "256Mi", "255Mi", "100 % of"),
-            ("ephemeral-storage", "2Gi", "1Gi", "200 % of"),
-            ("requests.ephemeral-storage", "2Gi", "1Gi", "200 % of"),
-            ("limits.cpu", "1", "500m", "200 % of"),
-            ("services", "2", "0", "more than"),
-            ("count/services", "2", "1", "200 % of"),
-            ("count/deployments.apps", "1", "0", "more than"),
+            ("pods", "2", "1", "2"),
+            ("count/pods", "2", "1", "2"),
+            ("cpu", "200m", "199m", "200m"),
+            ("requests.cpu", "200m", "199m", "200m"),
+            ("memory", "256Mi", "255Mi", "256Mi"),
+            ("ephemeral-storage", "2Gi", "1Gi", "2Gi"),
+            ("requests.ephemeral-storage", "2Gi", "1Gi", "2Gi"),
+            ("limits.cpu", "1", "500m", "1"),
+            ("services", "2", "0", "2"),
+            ("count/services", "2", "1", "2"),
+            ("count/deployments.apps", "1", "0", "1"),
             ("count/secrets", "0", "0", ""),
         ];
         for (counted, enough, little, expected) in cases {
@@ -143,7 +146,7 @@ mod tests {
             };
             assert_eq!(found(enough), [""; 0], "{counted}");
             let message =
-                format!("the services ask for {expected} the profile `small`'s quota of {little} for `{counted}`");
+                format!("the services ask for {expected} of `{counted}`, the quota of profile `small` is {little}");
             assert_eq!(found(little), if expected.is_empty() { vec![] } else { vec![message] }, "{counted}");
         }
     }

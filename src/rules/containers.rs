@@ -139,6 +139,7 @@ pub(crate) mod test {
             head_sha: SHA,
             service_accounts: &["preview"],
             secrets: &["stripe", "main"],
+            databases: &[],
         })
     }
 

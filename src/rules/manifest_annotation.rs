@@ -21,8 +21,8 @@ pub static MANIFEST_ANNOTATION: Rule = Rule {
         (CVE-2021-25742, CVE-2025-1974). On an Ingress, a route or a Service, only a few harmless annotations are taken.\n\
         - dayfly's and CloudNativePG's own labels: network policies of a preview's databases select Pods by them, and open \
         the Kubernetes API to those.\n\
-        - What is known to copy, inject or exempt: replicators, agents and proxies beside a container, Vault and cloud \
-        identities, additional networks, dashboards that Grafana loads, Kyverno's clean-up, `kube-score/ignore`, exceptions of \
+        - What is known to copy, inject or exempt: replicators, agents and proxies beside a container, Vault, 1Password and \
+        cloud identities, container runtimes' own (CRI-O, containerd, Kata, crun), log shippers' inputs, additional networks, dashboards that Grafana loads, Kyverno's clean-up, `kube-score/ignore`, exceptions of \
         linters and policies, autoscalers' vetoes. This list cannot know every controller: admission control has the last word.\n\n\
         Finalizers and owner references keep a preview from being deleted, or delete something else with it. `status` and \
         the fields that the API server writes (`uid`, `resourceVersion`, …) come from an export and are never wanted. Pod \
@@ -33,7 +33,7 @@ pub static MANIFEST_ANNOTATION: Rule = Rule {
 const METADATA: [&str; 5] = ["name", "namespace", "labels", "annotations", "generateName"];
 
 /// Domains, with all that is below them, whose annotations and labels are orders.
-const REFUSED_DOMAINS: [&str; 58] = [
+const REFUSED_DOMAINS: [&str; 68] = [
     "dayfly.dev",
     "cnpg.io",
     "argoproj.io",
@@ -45,7 +45,7 @@ const REFUSED_DOMAINS: [&str; 58] = [
     "kube-linter.io",
     "polaris.fairwinds.com",
     "checkov.io",
-    "trivy.aquasecurity.github.io",
+    "aquasecurity.github.io",
     "nginx.org",
     "nginx.com",
     "traefik.io",
@@ -58,12 +58,20 @@ const REFUSED_DOMAINS: [&str; 58] = [
     "external-secrets.io",
     "mittwald.de",
     "emberstack.com",
+    "bank-vaults.io",
+    "1password.io",
+    "conjur.org",
     "vault.hashicorp.com",
     "secrets.hashicorp.com",
     "consul.hashicorp.com",
     "amazonaws.com",
     "workload.identity",
+    "crio.io",
+    "cri-o.io",
     "cncf.io",
+    "networkservicemesh.io",
+    "antrea.io",
+    "spidernet.io",
     "projectcalico.org",
     "cilium.io",
     "ovn.org",
@@ -78,6 +86,8 @@ const REFUSED_DOMAINS: [&str; 58] = [
     "newrelic.com",
     "instana.io",
     "elastic.co",
+    "fluentbit.io",
+    "k8tz.io",
     "kuma.io",
     "openservicemesh.io",
     "spiffe.io",
@@ -94,8 +104,20 @@ const REFUSED_DOMAINS: [&str; 58] = [
     "crossplane.io",
 ];
 
-/// Labels without a domain that have a controller copy what bears them.
-const REFUSED_LABELS: [&str; 4] = ["grafana_dashboard", "grafana_datasource", "grafana_alert", "grafana_notifier"];
+/// How keys begin that are orders to a container runtime or to an agent, which reads files of the node: with a domain written backwards.
+const REFUSED_BEGINNINGS: [&str; 7] = [
+    "io.kubernetes.",
+    "io.containerd.",
+    "io.katacontainers.",
+    "run.oci.",
+    "org.systemd.property.",
+    "module.wasm.image",
+    "co.elastic.",
+];
+
+/// Labels without a domain that have a controller copy what bears them, or give it a cloud's identity.
+const REFUSED_LABELS: [&str; 5] =
+    ["grafana_dashboard", "grafana_datasource", "grafana_alert", "grafana_notifier", "aadpodidbinding"];
 
 /// What may be said in Kubernetes' own domains, `kubernetes.io` and `k8s.io`, and in those that are refused.
 const ALLOWED_ANNOTATIONS: [&str; 5] = [
@@ -192,7 +214,7 @@ fn metadata(object: &Object, base: &str, metadata: &Value, route: bool, findings
 }
 
 fn annotation_allowed(key: &str, route: bool) -> bool {
-    let Some((domain, _)) = key.split_once('/') else { return true };
+    let Some((domain, _)) = key.split_once('/') else { return !(is_kubernetes(key) || is_refused(key)) };
     if ALLOWED_ANNOTATIONS.contains(&key) {
         return true;
     }
@@ -203,7 +225,9 @@ fn annotation_allowed(key: &str, route: bool) -> bool {
 }
 
 fn label_allowed(key: &str) -> bool {
-    let Some((domain, _)) = key.split_once('/') else { return !REFUSED_LABELS.contains(&key) };
+    let Some((domain, _)) = key.split_once('/') else {
+        return !(REFUSED_LABELS.contains(&key) || is_kubernetes(key) || is_refused(key));
+    };
     ALLOWED_LABEL_DOMAINS.contains(&domain) || !(is_kubernetes(domain) || is_refused(domain))
 }
 
@@ -211,8 +235,10 @@ fn is_kubernetes(domain: &str) -> bool {
     is_below(domain, "kubernetes.io") || is_below(domain, "k8s.io") || domain.ends_with(".k8s.aws")
 }
 
+/// Of a key without a domain, the whole key: some controllers read `devices.crio.io` and no more.
 fn is_refused(domain: &str) -> bool {
     REFUSED_DOMAINS.iter().any(|refused| is_below(domain, refused))
+        || REFUSED_BEGINNINGS.iter().any(|refused| domain.starts_with(refused))
 }
 
 /// Whether a domain is another, or below it.
@@ -275,6 +301,17 @@ mod tests {
             ("Deployment", "k8s.v1.cni.cncf.io/networks", false),
             ("Deployment", "seccomp.security.alpha.kubernetes.io/pod", false),
             ("Deployment", "cluster-autoscaler.kubernetes.io/safe-to-evict", false),
+            ("Deployment", "io.kubernetes.cri-o.Devices", false),
+            ("Deployment", "io.kubernetes.cri-o.seccompProfile/web", false),
+            ("Deployment", "devices.crio.io", false),
+            ("Deployment", "io.katacontainers.config.hypervisor.path", false),
+            ("Deployment", "run.oci.keep_original_groups", false),
+            ("Deployment", "org.systemd.property.CPUWeight", false),
+            ("Deployment", "networkservicemesh.io", false),
+            ("Deployment", "co.elastic.logs/raw", false),
+            ("Deployment", "operator.1password.io/item-path", false),
+            ("Deployment", "io.acme.note", true),
+            ("Service", "io.kubernetes.cri-o.Devices", false),
             ("Ingress", "note", true),
             ("Ingress", "nginx.ingress.kubernetes.io/proxy-body-size", true),
             ("Ingress", "nginx.ingress.kubernetes.io/configuration-snippet", false),
@@ -305,6 +342,8 @@ mod tests {
             ("dayfly.dev/database-job", false),
             ("cnpg.io/cluster", false),
             ("grafana_dashboard", false),
+            ("aadpodidbinding", false),
+            ("co.elastic.logs/enabled", false),
         ];
         for (key, allowed) in cases {
             let json = json!({"kind": "Deployment", "spec": {"template": {"metadata": {"labels": {key: "x"}}}}});

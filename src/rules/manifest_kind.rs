@@ -22,7 +22,7 @@ pub static MANIFEST_KIND: Rule = Rule {
         under `secrets`. Argo CD's own kinds deploy elsewhere. A bare `Pod` isn't replaced, a `DaemonSet` runs on every \
         node. What is not in a namespace is everybody's.\n\n\
         An object has its kind's own fields and no others. It needs a fixed `metadata.name`: Argo CD makes a new object of a \
-        `generateName` with every sync.",
+        `generateName` with every sync. The `ConfigMap`s `kube-root-ca.crt` and `openshift-service-ca.crt` are the cluster's own.",
 };
 
 /// In the one version whose fields the other rules know.
@@ -37,6 +37,9 @@ const ALLOWED: [(&str, &str); 9] = [
     ("autoscaling/v2", "HorizontalPodAutoscaler"),
     ("policy/v1", "PodDisruptionBudget"),
 ];
+
+/// `ConfigMaps` with the authorities that a namespace's Pods trust; who else writes them is at odds with a controller for ever.
+const CLUSTERS_OWN: [&str; 2] = ["kube-root-ca.crt", "openshift-service-ca.crt"];
 
 /// Fields that every kind has; of `status` and `items` other rules speak.
 const COMMON: [&str; 5] = ["apiVersion", "kind", "metadata", "status", "items"];
@@ -91,6 +94,9 @@ pub(crate) fn check(object: &Object, _: &Bounds<'_>, findings: &mut Vec<Finding>
         findings.push(finding(&MANIFEST_KIND, object, "/metadata/generateName", message).help("give it a `name`"));
     } else if object.name().is_empty() {
         findings.push(finding(&MANIFEST_KIND, object, "/metadata/name", format!("{} has no name", named(kind))));
+    } else if kind == "ConfigMap" && CLUSTERS_OWN.contains(&object.name()) {
+        let message = format!("{} is made by the cluster in every namespace", named(object.name()));
+        findings.push(finding(&MANIFEST_KIND, object, "/metadata/name", message).help("give yours another name"));
     }
 }
 

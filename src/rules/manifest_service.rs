@@ -13,11 +13,13 @@ use crate::{
 pub static MANIFEST_SERVICE: Rule = Rule {
     code: "manifest-service",
     severity: Severity::Error,
-    summary: "a Service of a manifest is of type ClusterIP",
+    summary: "a Service of a manifest is of type ClusterIP, and no database's",
     explanation: "A preview is reached through its routes only, where the platform's access rules hold. `LoadBalancer` and \
         `NodePort` open another way in (and cost money), `ExternalName` gives another host this Service's name, \
         `externalIPs` catches the traffic of whoever owns the address (CVE-2020-8554), and a fixed `clusterIP` can be \
-        somebody else's. Use `type: ClusterIP`, with `clusterIP: None` for a headless Service.",
+        somebody else's. Use `type: ClusterIP`, with `clusterIP: None` for a headless Service.\n\n\
+        Nor is it called as a CloudNativePG server of the preview's is reached (`database-main-rw`): who connects there tells \
+        a password.",
 };
 
 /// Fields that only make sense for the types that are refused.
@@ -32,14 +34,24 @@ const REFUSED: [&str; 8] = [
     "allocateLoadBalancerNodePorts",
 ];
 
-pub(crate) fn check(object: &Object, _: &Bounds<'_>, findings: &mut Vec<Finding>) {
+pub(crate) fn check(object: &Object, bounds: &Bounds<'_>, findings: &mut Vec<Finding>) {
     if !is_manifest(object) || object.kind() != "Service" {
         return;
     }
-    let Some(spec) = object.value.get("spec") else { return };
     let mut refuse = |pointer: &str, message: String| {
         findings.push(finding(&MANIFEST_SERVICE, object, pointer, message));
     };
+    // An embedded server's Service is one of dayfly's objects, and that name taken.
+    let mut clusters = bounds.databases.iter().filter(|database| database.cluster.is_some());
+    if let Some(database) = clusters.find(|database| database.answers_as(object.name())) {
+        let message = format!(
+            "the server of the database `{}` is called `{}`: a Service needs another name",
+            database.name,
+            object.name()
+        );
+        refuse("/metadata/name", message);
+    }
+    let Some(spec) = object.value.get("spec") else { return };
     match stated(spec, "type") {
         None => {}
         Some(kind) if kind.as_str() == Some("ClusterIP") => {}

@@ -12,6 +12,7 @@ pub mod baseline;
 pub mod capacity;
 pub mod container_resources;
 mod containers;
+mod disruption_budget;
 pub mod duplicate_object;
 pub mod egress;
 pub mod forbidden_output;
@@ -51,6 +52,7 @@ use crate::{
     finding::{Finding, Owner, Rule},
     input::{policy::Route, scalar::ImagePrefix},
     objects::Object,
+    resolve::environment::DatabaseFacts,
 };
 
 /// What the rules about objects know of the environment.
@@ -71,6 +73,7 @@ pub struct Bounds<'a> {
     pub service_accounts: &'a [&'a str],
     /// Secrets that Pods may read.
     pub secrets: &'a [&'a str],
+    pub databases: &'a [DatabaseFacts],
 }
 
 /// All rules, in alphabetical order of their codes: what the documentation lists.
@@ -160,6 +163,7 @@ fn each_manifest(objects: &[Object], bounds: &Bounds<'_>, findings: &mut Vec<Fin
         manifest_annotation::check(object, bounds, findings);
         manifest_secret::check(object, bounds, findings);
         manifest_service::check(object, bounds, findings);
+        disruption_budget::check(object, objects, findings);
         route_port::check(object, bounds, findings);
         image_registry::check(object, bounds, findings);
         image_tag::check(object, bounds, findings);

@@ -54,9 +54,6 @@ pub(crate) fn check(object: &Object, bounds: &Bounds<'_>, findings: &mut Vec<Fin
     if !is_manifest(object) {
         return;
     }
-    if object.kind() == "PodDisruptionBudget" {
-        return budget(object, findings);
-    }
     let Some((base, pod)) = pod_spec(object) else { return };
     let mut refuse = |rest: String, message: String| {
         findings.push(finding(&POD_PLACEMENT, object, format!("{base}{rest}"), message));
@@ -94,30 +91,6 @@ fn is_patience(key: &str, toleration: &Value) -> bool {
     matches!(key, "node.kubernetes.io/not-ready" | "node.kubernetes.io/unreachable")
         && toleration.str_at(&["effect"]) == Some("NoExecute")
         && stated(toleration, "tolerationSeconds").is_some()
-}
-
-/// A budget of nothing keeps its Pods' nodes.
-fn budget(object: &Object, findings: &mut Vec<Finding>) {
-    let nothing = |field: &str, value: &Value| match (field, value) {
-        ("maxUnavailable", value) => {
-            *value == Value::Int(0) || value.as_str().is_some_and(|text| number(text) == Some(0))
-        }
-        (_, value) => value.as_str().is_some_and(|text| number(text).is_some_and(|percent| percent >= 100)),
-    };
-    for field in ["maxUnavailable", "minAvailable"] {
-        if let Some(value) = object.value.at(&["spec", field]).filter(|value| nothing(field, value)) {
-            let message = format!(
-                "`{field}` is {}: nodes could not be drained; allowed: a budget that a Pod may leave",
-                shown(value)
-            );
-            findings.push(finding(&POD_PLACEMENT, object, format!("/spec/{field}"), message));
-        }
-    }
-}
-
-/// The number of a percentage.
-fn number(percent: &str) -> Option<u32> {
-    percent.strip_suffix('%').unwrap_or(percent).parse().ok()
 }
 
 /// The account, and every way to its token.
@@ -266,29 +239,6 @@ mod tests {
             let mut findings = Vec::new();
             with_bounds(|bounds| super::check(&template(&json), bounds, &mut findings));
             assert!(findings.is_empty());
-        }
-    }
-
-    #[test]
-    fn a_budget_lets_pods_go() {
-        let cases = [
-            (json!({"maxUnavailable": 1}), None),
-            (json!({"maxUnavailable": "50%", "minAvailable": null}), None),
-            (json!({"minAvailable": 1}), None),
-            (json!({"minAvailable": "99%"}), None),
-            (json!({"maxUnavailable": 0}), Some("maxUnavailable")),
-            (json!({"maxUnavailable": "0%"}), Some("maxUnavailable")),
-            (json!({"maxUnavailable": "00"}), Some("maxUnavailable")),
-            (json!({"minAvailable": "100%"}), Some("minAvailable")),
-        ];
-        for (spec, field) in cases {
-            let json = json!({"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "spec": spec});
-            let mut findings = Vec::new();
-            with_bounds(|bounds| super::check(&template(&json), bounds, &mut findings));
-            assert!(findings.is_empty(), "templates are the platform's");
-            with_bounds(|bounds| super::check(&manifest(&json), bounds, &mut findings));
-            let expected: Vec<String> = field.iter().map(|field| format!("pod-placement /spec/{field}")).collect();
-            assert_eq!(places(&findings), expected, "{spec}");
         }
     }
 }

@@ -46,12 +46,13 @@ fn main() {
     for file in files {
         let name = file.file_name().and_then(|name| name.to_str()).expect("a name");
         let text = fs::read_to_string(&file).expect("a readable template");
-        let code = code::compile(&text).unwrap_or_else(|mistake| {
+        let code = code::documents(&text).and_then(|documents| code::compile(&documents)).unwrap_or_else(|mistakes| {
+            let mistake = &mistakes[0];
             panic!("{}:{}:{}: {}", file.display(), mistake.mark.line, mistake.mark.column, mistake.message)
         });
         let [a, b, c, d] = [48, 32, 16, 0].map(|shift| code::fingerprint(&code) >> shift & 0xffff);
         fs::write(out.join(name), code).expect("a writable OUT_DIR");
-        writeln!(source, "Template {{ name: {name:?}, code: include_str!({name:?}), fingerprint: 0x{a:04x}_{b:04x}_{c:04x}_{d:04x} }},")
+        writeln!(source, "Template {{ name: {name:?}, file: \"templates/{name}\", code: include_str!({name:?}), fingerprint: 0x{a:04x}_{b:04x}_{c:04x}_{d:04x} }},")
             .expect("memory");
     }
     source.push(']');

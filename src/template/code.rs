@@ -7,11 +7,12 @@
 //!
 //! ```text
 //! template = number of documents, documents
-//! node     = n | t | f | i text | s text | e line parts | l count nodes | map
+//! node     = n | t | f | i text | s text | e parts | l count nodes | map
 //! map      = m length each? when? count (key node)*         length: of what follows it
 //! key      = s text | e parts
-//! each     = r text names | -                               when: w parts | -
-//! parts    = count (s text | p names | x text)*             names: length, count text*
+//! each     = r mark text names | -                          when: w parts | -
+//! parts    = mark count (s text | p names | x text)*        names: length, count text*
+//! mark     = line column                                    of the file, for messages
 //! text     = length, characters                             numbers: three characters of seven bits
 //! ```
 
@@ -21,28 +22,34 @@ use crate::{
 };
 
 /// What is wrong with a template, and where.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mistake {
     pub mark: Mark,
     pub message: String,
 }
 
-/// The code of a template.
-pub(super) fn compile(text: &str) -> Result<String, Mistake> {
-    let documents = read(text, Limits::MANIFESTS).map_err(|error| match error.problems.into_iter().next() {
-        Some(problem) => Mistake { mark: problem.mark, message: problem.message },
-        None => mistake(Mark::default(), "unreadable"),
-    })?;
-    let mut code = String::new();
+/// A template as YAML.
+pub(super) fn documents(text: &str) -> Result<Vec<Node<'_>>, Vec<Mistake>> {
+    read(text, Limits::MANIFESTS).map_err(|error| {
+        error.problems.into_iter().map(|problem| Mistake { mark: problem.mark, message: problem.message }).collect()
+    })
+}
+
+/// The code of a template, or all that is wrong with it.
+pub(super) fn compile(documents: &[Node<'_>]) -> Result<String, Vec<Mistake>> {
+    let (mut code, mut mistakes) = (String::new(), Mistakes::new());
     number(&mut code, documents.len());
-    for document in &documents {
+    for document in documents {
         match &document.data {
-            Data::Map(entries) => map(&mut code, entries, true)?,
-            _ => return Err(mistake(document.mark, "a document is a map")),
+            Data::Map(entries) => map(&mut code, entries, true, &mut mistakes),
+            _ => mistakes.push(mistake(document.mark, "a document is a map")),
         }
     }
-    Ok(code)
+    if mistakes.is_empty() { Ok(code) } else { Err(mistakes) }
 }
+
+/// What is wrong so far; the code of a template that has any is of no use.
+type Mistakes = Vec<Mistake>;
 
 /// Tells a template's code from another's: FNV-1a. Computed when the code is made, since to read it all takes a hundredth of a render.
 pub(super) fn fingerprint(code: &str) -> u64 {
@@ -64,12 +71,16 @@ fn text(code: &mut String, text: &str) {
     code.push_str(text);
 }
 
-fn node(code: &mut String, yaml: &Node<'_>, repeats: bool) -> Result<(), Mistake> {
+fn place(code: &mut String, mark: Mark) {
+    number(code, mark.line as usize);
+    number(code, mark.column as usize);
+}
+
+fn node(code: &mut String, yaml: &Node<'_>, repeats: bool, mistakes: &mut Mistakes) {
     match &yaml.data {
         Data::Scalar { text: source, .. } if source.contains("${{") => {
             code.push('e');
-            number(code, yaml.mark.line as usize);
-            parts(code, source, yaml.mark)?;
+            parts(code, source, yaml.mark, mistakes);
         }
         Data::Scalar { text: source, plain: false } => {
             code.push('s');
@@ -84,7 +95,7 @@ fn node(code: &mut String, yaml: &Node<'_>, repeats: bool) -> Result<(), Mistake
                 text(code, &value.to_string());
             }
             scalar::Plain::Float(_) => {
-                return Err(mistake(yaml.mark, "no manifest needs a fraction: put it in quotes"));
+                mistakes.push(mistake(yaml.mark, "no manifest needs a fraction: put it in quotes"));
             }
             scalar::Plain::Text => {
                 code.push('s');
@@ -95,44 +106,51 @@ fn node(code: &mut String, yaml: &Node<'_>, repeats: bool) -> Result<(), Mistake
             code.push('l');
             number(code, items.len());
             for item in items {
-                node(code, item, true)?;
+                node(code, item, true, mistakes);
             }
         }
-        Data::Map(entries) => map(code, entries, repeats)?,
+        Data::Map(entries) => map(code, entries, repeats, mistakes),
     }
-    Ok(())
 }
 
 /// `repeats`: whether `$for` may stand here.
-fn map(code: &mut String, entries: &[Entry<'_>], repeats: bool) -> Result<(), Mistake> {
+fn map(code: &mut String, entries: &[Entry<'_>], repeats: bool, mistakes: &mut Mistakes) {
     let (mut each, mut when) = ("-".to_owned(), "-".to_owned());
     let (mut count, mut pairs) = (0, String::new());
     for entry in entries {
         match entry.key.as_ref() {
-            "$for" if !repeats => return Err(mistake(entry.mark, "`$for` repeats documents and list items only")),
-            "$for" => each = for_each(entry)?,
-            "$when" => {
-                let source = entry.value.text().filter(|source| source.contains("${{"));
-                "w".clone_into(&mut when);
-                parts(
-                    &mut when,
-                    source.ok_or_else(|| mistake(entry.mark, "`$when` takes one `${{ … }}`"))?,
-                    entry.value.mark,
-                )?;
+            "$for" if !repeats => {
+                mistakes.push(mistake(entry.mark, "`$for` repeats documents and list items only"));
             }
+            "$for" => match for_each(entry) {
+                Some((name, path)) => {
+                    "r".clone_into(&mut each);
+                    place(&mut each, entry.value.mark);
+                    text(&mut each, name);
+                    names(&mut each, &path.split('.').collect::<Vec<_>>());
+                }
+                None => mistakes.push(mistake(entry.mark, "`$for` takes `NAME in PATH`")),
+            },
+            "$when" => match entry.value.text().filter(|source| source.contains("${{")) {
+                Some(source) => {
+                    "w".clone_into(&mut when);
+                    parts(&mut when, source, entry.value.mark, mistakes);
+                }
+                None => mistakes.push(mistake(entry.mark, "`$when` takes one `${{ … }}`")),
+            },
             key if key.starts_with('$') && !key.starts_with("${{") => {
-                return Err(mistake(entry.mark, "unknown directive: there are `$for` and `$when`"));
+                mistakes.push(mistake(entry.mark, "unknown directive: there are `$for` and `$when`"));
             }
             key => {
                 count += 1;
                 if key.contains("${{") {
                     pairs.push('e');
-                    parts(&mut pairs, key, entry.mark)?;
+                    parts(&mut pairs, key, entry.mark, mistakes);
                 } else {
                     pairs.push('s');
                     text(&mut pairs, key);
                 }
-                node(&mut pairs, &entry.value, false)?;
+                node(&mut pairs, &entry.value, false, mistakes);
             }
         }
     }
@@ -142,17 +160,13 @@ fn map(code: &mut String, entries: &[Entry<'_>], repeats: bool) -> Result<(), Mi
     code.push_str(&when);
     number(code, count);
     code.push_str(&pairs);
-    Ok(())
 }
 
 /// `NAME in PATH`.
-fn for_each(entry: &Entry<'_>) -> Result<String, Mistake> {
+pub(super) fn for_each<'e>(entry: &'e Entry<'_>) -> Option<(&'e str, &'e str)> {
     let words: Vec<&str> = entry.value.text().unwrap_or_default().split_whitespace().collect();
-    let [name, "in", path] = words.as_slice() else { return Err(mistake(entry.mark, "`$for` takes `NAME in PATH`")) };
-    let mut code = "r".to_owned();
-    text(&mut code, name);
-    names(&mut code, &path.split('.').collect::<Vec<_>>());
-    Ok(code)
+    let [name, "in", path] = words.as_slice() else { return None };
+    Some((name, path))
 }
 
 fn names(code: &mut String, names: &[&str]) {
@@ -164,8 +178,12 @@ fn names(code: &mut String, names: &[&str]) {
     text(code, &inside);
 }
 
-fn parts(code: &mut String, source: &str, mark: Mark) -> Result<(), Mistake> {
-    let pieces = pieces(source).map_err(|message| Mistake { mark, message })?;
+fn parts(code: &mut String, source: &str, mark: Mark, mistakes: &mut Mistakes) {
+    let pieces = match pieces(source) {
+        Ok(pieces) => pieces,
+        Err(message) => return mistakes.push(Mistake { mark, message }),
+    };
+    place(code, mark);
     number(code, pieces.len());
     for piece in pieces {
         match piece {
@@ -183,7 +201,6 @@ fn parts(code: &mut String, source: &str, mark: Mark) -> Result<(), Mistake> {
             }
         }
     }
-    Ok(())
 }
 
 fn mistake(mark: Mark, message: &str) -> Mistake {

@@ -3,9 +3,13 @@
 use crate::{
     expression::{Bound, Scope, compute, push_text},
     value::{List, Map, Text, Value, push_segment},
+    yaml::Mark,
 };
 
-use super::{Template, code::DIGITS};
+use super::{
+    Template,
+    code::{DIGITS, Mistake},
+};
 
 /// Where each expression of a template went: for `explain`.
 #[derive(Debug, Default)]
@@ -46,9 +50,9 @@ pub struct Place {
 /// The objects that a template yields.
 ///
 /// # Errors
-/// The name of the template and what is wrong: only a platform's own template can be, the built-in ones are tested.
-pub fn evaluate(template: &Template, context: &Value, trace: Option<&mut Trace>) -> Result<Vec<Value>, String> {
-    let mut evaluator = Evaluator { code: Code { text: template.code, at: 0 }, trace };
+/// What is wrong, and where: only a platform's own template can be, the built-in ones are tested.
+pub fn evaluate(template: &Template, context: &Value, trace: Option<&mut Trace>) -> Result<Vec<Value>, Mistake> {
+    let mut evaluator = Evaluator { code: Code { text: template.code, at: 0 }, mark: Mark::default(), trace };
     let mut objects = Vec::new();
     for _ in 0..evaluator.code.number() {
         evaluator.code.character();
@@ -59,7 +63,7 @@ pub fn evaluate(template: &Template, context: &Value, trace: Option<&mut Trace>)
                     trace.objects.push(std::mem::take(&mut trace.current));
                 }
             })
-            .map_err(|message| format!("{}: {message}", template.name))?;
+            .map_err(|message| Mistake { mark: evaluator.mark, message })?;
     }
     Ok(objects)
 }
@@ -83,6 +87,11 @@ impl Code {
         digits.into_iter().flatten().fold(0, |number, digit| number << 7 | usize::from(*digit))
     }
 
+    fn mark(&mut self) -> Mark {
+        let [line, column] = [self.number(), self.number()].map(|number| u32::try_from(number).unwrap_or_default());
+        Mark { line, column }
+    }
+
     fn text(&mut self) -> &'static str {
         let length = self.number();
         self.at += length;
@@ -100,6 +109,8 @@ impl Code {
 
 struct Evaluator<'t> {
     code: Code,
+    /// Of what is evaluated, or was last.
+    mark: Mark,
     trace: Option<&'t mut Trace>,
 }
 
@@ -113,6 +124,7 @@ impl Evaluator<'_> {
                 put(self, value);
             }
         } else {
+            self.mark = self.code.mark();
             let name = self.code.text();
             let path = self.code.names();
             let start = self.code.at;
@@ -213,15 +225,15 @@ impl Evaluator<'_> {
     }
 
     fn expression(&mut self, scope: Scope<'_>) -> Result<Value, String> {
-        let line = self.code.number();
         if self.trace.is_some() {
-            self.record(u32::try_from(line).unwrap_or_default());
+            self.record();
         }
-        self.parts(scope).map_err(|error| format!("line {line}: {error}"))
+        self.parts(scope)
     }
 
     /// Alone, an expression keeps its type; with text around it, everything is text.
     fn parts(&mut self, scope: Scope<'_>) -> Result<Value, String> {
+        self.mark = self.code.mark();
         let count = self.code.number();
         if count == 1 {
             return self.part(scope);
@@ -241,8 +253,9 @@ impl Evaluator<'_> {
         }
     }
 
-    fn record(&mut self, line: u32) {
+    fn record(&mut self) {
         let mut code = self.code;
+        let line = code.mark().line;
         let mut paths = Vec::new();
         for _ in 0..code.number() {
             match code.character() {
@@ -292,15 +305,21 @@ impl Evaluator<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Template, Trace, evaluate};
+    use super::{super::code, Template, Trace, evaluate};
     use crate::{emit::json::compact, input::to_value, value::Value, yaml};
 
     fn value(text: &str) -> Value {
         to_value(&yaml::read(text, yaml::Limits::DOCUMENT).expect("YAML")[0], yaml::scalar::core)
     }
 
+    /// Whatever the Environment has.
+    fn compiled(text: &str) -> Template {
+        let code = code::compile(&code::documents(text).expect("YAML")).expect("a template").leak();
+        Template { name: "test.yaml", file: "test.yaml", code, fingerprint: 0 }
+    }
+
     fn shown(template: &str, context: &str) -> String {
-        let template = Template::compile("test.yaml", template).expect("a template");
+        let template = compiled(template);
         match evaluate(&template, &value(context), None) {
             Ok(objects) => {
                 let mut out = Vec::new();
@@ -309,7 +328,7 @@ mod tests {
                 }
                 String::from_utf8(out).expect("UTF-8")
             }
-            Err(message) => message,
+            Err(mistake) => format!("{}:{}: {}", mistake.mark.line, mistake.mark.column, mistake.message),
         }
     }
 
@@ -347,7 +366,7 @@ mod tests {
     #[test]
     fn a_trace_knows_what_names_stand_for() {
         let template = "$for: s in services\na: ${{ s.port }}\nb:\n  - {$for: s in s.folders, c: \"${{ s.path }}\"}\nd: ${{ s.name }}";
-        let template = Template::compile("test.yaml", template).expect("a template");
+        let template = compiled(template);
         let context = value("services: [{name: web, port: 1, folders: [{path: /a}, {path: /b}]}]");
         let mut trace = Trace::default();
         evaluate(&template, &context, Some(&mut trace)).expect("objects");
@@ -367,11 +386,12 @@ mod tests {
     fn mistakes_are_told() {
         assert_eq!(
             shown("a:\n  b: ${{ itmes }}", "{items: []}"),
-            "test.yaml: line 2: nothing is called `itmes`: did you mean `items`?"
+            "2:6: nothing is called `itmes`: did you mean `items`?"
         );
-        assert_eq!(shown("$for: i in n\na: 1", "{n: 1}"), "test.yaml: `n` is no list");
+        assert_eq!(shown("$for: i in n\na: 1", "{n: 1}"), "1:7: `n` is no list");
+        assert_eq!(shown("a: {b: 1, $when: \"${{ n < 'x' ~ [] + 1 }}\"}", "{n: 1}").get(..5), Some("1:18:"));
         for template in ["[]", "$if: 1", "a: {$for: i in x}", "$for: x", "a: 1.5", "a: ${{", "$when: x\na: 1"] {
-            assert!(Template::compile("x", template).is_err(), "{template}");
+            assert!(code::compile(&code::documents(template).expect("YAML")).is_err(), "{template}");
         }
     }
 }

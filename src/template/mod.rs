@@ -4,6 +4,7 @@
 //! Alone in its scalar an expression keeps its type: a list put into a list is spliced in, and what is null is left out
 //! with its key.
 
+mod check;
 mod code;
 mod evaluate;
 
@@ -15,6 +16,8 @@ pub use evaluate::{Place, Trace, evaluate};
 pub struct Template {
     /// Its file's.
     pub name: &'static str,
+    /// As messages name it.
+    pub file: &'static str,
     code: &'static str,
     /// Tells its code from another's.
     pub(crate) fingerprint: u64,
@@ -26,9 +29,29 @@ pub static BUILT_IN: &[Template] = include!(concat!(env!("OUT_DIR"), "/templates
 impl Template {
     /// Compiles a template of the platform's. It stays for the rest of the process: it is read once, and used for every
     /// pull request.
-    pub fn compile(name: &str, text: &str) -> Result<Self, Mistake> {
-        let code = code::compile(text)?;
+    ///
+    /// # Errors
+    /// What is no template.
+    pub fn compile(name: &str, file: &str, text: &str) -> Result<Self, Vec<Mistake>> {
+        let code = code::compile(&code::documents(text)?)?;
         let fingerprint = code::fingerprint(&code);
-        Ok(Self { name: name.to_owned().leak(), code: code.leak(), fingerprint })
+        let (name, file) = (name.to_owned().leak(), file.to_owned().leak());
+        Ok(Self { name, file, code: code.leak(), fingerprint })
+    }
+
+    /// The same, or all that is wrong with it: what can be seen before there is a pull request.
+    ///
+    /// # Errors
+    /// What is no template, an expression that does not parse, a name that the Environment does not have.
+    pub fn checked(name: &str, file: &str, text: &str) -> Result<Self, Vec<Mistake>> {
+        let mut mistakes = check::check(text, &code::documents(text)?);
+        match Self::compile(name, file, text) {
+            Ok(template) if mistakes.is_empty() => Ok(template),
+            compiled => {
+                mistakes.extend(compiled.err().into_iter().flatten());
+                mistakes.sort_by_key(|mistake| mistake.mark);
+                Err(mistakes)
+            }
+        }
     }
 }

@@ -125,7 +125,11 @@ fn places_and_fields_know_who_set_them() {
     check("database-mysql", &[("databases.main", &[files, "(/spec/databases/0/migrate/files)"], "")]);
     check(
         "storefront-single",
-        &[("team", &["(/spec/team)"], ""), ("NetworkPolicy/allow-dns", &["network.dns.pods"], "")],
+        &[
+            ("team", &["pull request, ", "(/spec/team)"], "set by     team"),
+            ("services.web.uses", &["set by     pull request, "], "set by     team"),
+            ("NetworkPolicy/allow-dns", &["network.dns.pods"], ""),
+        ],
     );
 }
 

@@ -151,6 +151,26 @@ fn all_mistakes_are_reported_at_once() {
 /// The image that all of the storefront's programs share.
 const IMAGE: &str = "ghcr.io/acme/storefront:${{ pr.headSha }}";
 
+/// `check` looks everywhere; a render, at all of them as soon as it comes to one.
+#[test]
+fn mistakes_in_templates_are_told_at_once() {
+    let scratch = scratch(&[
+        (GUARDRAILS, "  patches:", "  templates: templates\n  patches:"),
+        ("templates/a.yaml", "", "$when: ${{ '' }}\nkind: ${{ nmespace }}\n"),
+        ("templates/b.yaml", "", "$when: ${{ '' }}\na: ${{ 1 + }}\nb: ${{ routes.web }}\n"),
+    ]);
+    let places = |command: &str| {
+        let text = scratch.run(command, &[]);
+        let text = format!("{}{}", text.out, text.err);
+        text.lines().filter_map(|line| line.trim_start().strip_prefix("--> ").map(str::to_owned)).collect::<Vec<_>>()
+    };
+    let all = ["templates/a.yaml:2:11", "templates/b.yaml:2:8", "templates/b.yaml:3:8"];
+    assert_eq!(places("check"), all);
+    assert_eq!(scratch.run("render", &[]).code, ExitCode::Fine, "nothing of it is come to");
+    scratch.replace("templates/a.yaml", "''", "'x'");
+    assert_eq!((places("render"), places("check")), (all.map(String::from).to_vec(), all.map(String::from).to_vec()));
+}
+
 /// How a file is written makes no difference to what it says.
 #[test]
 fn spellings_of_the_same_policy() {

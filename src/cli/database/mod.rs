@@ -63,7 +63,7 @@ pub(super) fn run(
 }
 
 fn spec(args: &SpecArgs, colour: Colour, out: &mut dyn Write, err: &mut dyn Write) -> anyhow::Result<ExitCode> {
-    let Some(loaded) = load::load_or_report(&args.folder, &args.inputs, colour, err)? else {
+    let Some(loaded) = load::load_or_report(&args.folder, &args.inputs, load::Look::Quick, colour, err)? else {
         return Ok(ExitCode::Findings);
     };
     let parameters = load::parameters(&args.inputs)?;

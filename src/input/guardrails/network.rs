@@ -48,8 +48,8 @@ pub enum RouteKind {
 
 #[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, PartialEq, Eq, Serialize)]
 pub enum Implementation {
-    /// Middlewares of `traefik.io/v1alpha1`. With `Ingress`, the provider `kubernetesIngress` needs `strictPrefixMatching: true`
-    /// (Traefik 3.5 or newer): without it a route's `path: /api` also takes `/apis`.
+    /// Middlewares of `traefik.io/v1alpha1`. With `Ingress`, a route's `path: /api` becomes `Exact` `/api` and `Prefix` `/api/`, because
+    /// Traefik would also take `/apis` for it.
     #[default]
     Traefik,
     /// A `SecurityPolicy` of `gateway.envoyproxy.io/v1alpha1`. Only with `HTTPRoute`.

@@ -114,6 +114,12 @@ impl Parameters {
                 (entries, duplicates)
             }
             Err(problems) => {
+                // YAML has no escapes for halves of a character (`\ud83d\ude00`), which many programs write for every emoji.
+                if source.text.trim_start().starts_with('{')
+                    && let Ok(parameters) = Self::from_json(&source.text)
+                {
+                    return Ok(Self { source: Some(source), ..parameters });
+                }
                 let location = problems.first().map(Finding::location).unwrap_or_default();
                 let message = problems.first().map(|problem| problem.message.clone()).unwrap_or_default();
                 let place: Vec<String> =
@@ -228,5 +234,14 @@ mod tests {
         assert_eq!(parameters.get("number"), Some(&Value::string("17")));
         assert_eq!(parameters.get("head_sha"), Some(&Value::string("1234567e1")));
         assert_eq!(parameters.get("fork"), Some(&Value::Bool(true)));
+    }
+
+    #[test]
+    fn a_file_of_json_has_all_of_its_escapes() {
+        let text = r#" {"title": "\ud83d\ude00", "number": "17"}"#;
+        let source = Source { name: "p.json".into(), text: text.into() };
+        let parameters = Parameters::from_source(source).expect("a map");
+        assert_eq!(parameters.get("title"), Some(&Value::string("\u{1f600}")));
+        assert_eq!(parameters.get("number"), Some(&Value::string("17")));
     }
 }

@@ -86,10 +86,12 @@ text_scalar!(
     /// A key of the secret store and a property in it: `storefront/stripe#api_key`; without `#`, the whole secret.
     SecretKey,
     "secret-key",
-    "a path below the secrets' prefix, and after `#` a property: `storefront/stripe#api_key`",
+    "a path below the secrets' prefix, and after `#` a property: `storefront/stripe#api_key`; no `${{` in it",
     |text| {
         let (path, property) = text.split_once('#').unwrap_or((text, "value"));
-        let plain = |text: &str| !text.is_empty() && text.len() <= 512 && !text.contains(|c: char| c.is_control() || c == '#');
+        let plain = |text: &str| {
+            !text.is_empty() && text.len() <= 512 && is_literal(text) && !text.contains(|c: char| c.is_control() || c == '#')
+        };
         plain(path) && plain(property)
     }
 );
@@ -130,6 +132,11 @@ pub fn is_label_value(text: &str) -> bool {
 /// One that no Kubernetes has yet is fine: it means the newest.
 fn is_pod_security_version(text: &str) -> bool {
     text == "latest" || text.strip_prefix("v1.").is_some_and(|minor| minor.len() <= 9 && is_decimal(minor))
+}
+
+/// Where nothing is filled in, whoever writes an expression believes so.
+pub(super) fn is_literal(text: &str) -> bool {
+    !text.contains("${{")
 }
 
 #[cfg(test)]
@@ -189,7 +196,7 @@ mod tests {
         for text in ["storefront/stripe#api_key", "storefront/stripe"] {
             assert!(SecretKey::parse(text).is_ok(), "{text}");
         }
-        for text in ["", "#x", "a#", "a#b#c", "a\n#b"] {
+        for text in ["", "#x", "a#", "a#b#c", "a\n#b", "a/${{ pr.number }}#b"] {
             assert!(SecretKey::parse(text).is_err(), "{text}");
         }
     }

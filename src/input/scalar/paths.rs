@@ -1,12 +1,12 @@
 //! Paths and web addresses.
 
-use super::text_scalar;
+use super::{names::is_literal, text_scalar};
 
 text_scalar!(
     /// A path below the folder of the file that names it.
     RelativePath,
     "relative-path",
-    "a path below this folder, without `..`",
+    "a path below this folder, without `..` or `${{`",
     is_relative_path
 );
 text_scalar!(
@@ -29,14 +29,14 @@ text_scalar!(
     /// `/api/` is the prefix `/api`.
     UrlPath,
     "url-path",
-    "a path such as `/api`: at most 1024 characters of a web address, no `/` at its end, no `//`, `.`, `..` or `%2F` in it",
+    "a path such as `/api`: at most 1024 characters of a web address, no `/` at its end, no `//`, `.`, `..` or `%2F` in it, and `%` only before what needs it, with capital letters (`%C3`)",
     |text| is_url_path(text) && (text == "/" || !text.ends_with('/'))
 );
 text_scalar!(
     /// A folder in a container, written in the one way that names it.
     AbsolutePath,
     "absolute-path",
-    "a folder such as `/var/cache`: not `/` itself, nothing at its end, no `//`, `.`, `..` or `:` in it",
+    "a folder such as `/var/cache`: not `/` itself, nothing at its end, no `//`, `.`, `..`, `:` or `${{` in it",
     is_absolute_path
 );
 text_scalar!(
@@ -52,7 +52,11 @@ pub(super) fn is_url_path(text: &str) -> bool {
     let bytes = text.as_bytes();
     let escape = |at: usize| {
         let digits = bytes.get(at + 1..at + 3).unwrap_or_default();
-        digits.len() == 2 && digits.iter().all(u8::is_ascii_hexdigit) && !digits.eq_ignore_ascii_case(b"2F")
+        let byte = std::str::from_utf8(digits).ok().and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        // A letter or digit would be the same path, to some controllers; RFC 3986, 6.2.2.
+        digits.len() == 2
+            && digits.iter().all(|digit| matches!(digit, b'0'..=b'9' | b'A'..=b'F'))
+            && byte.is_some_and(|byte| !byte.is_ascii_alphanumeric() && !b"-._~/".contains(&byte))
     };
     text.len() <= 1024
         && text.starts_with('/')
@@ -69,8 +73,7 @@ fn is_absolute_path(text: &str) -> bool {
 }
 
 fn is_image_path(text: &str) -> bool {
-    // Nothing is filled in there, and whoever writes `${{` believes so.
-    text.len() <= 512 && !text.contains("${{") && is_clean(text.strip_prefix('/').unwrap_or(text))
+    text.len() <= 512 && is_clean(text.strip_prefix('/').unwrap_or(text))
 }
 
 fn is_relative_path(text: &str) -> bool {
@@ -83,7 +86,7 @@ fn is_clean(text: &str) -> bool {
 }
 
 fn is_plain(text: &str) -> bool {
-    !text.contains(|c: char| c.is_control() || c == '\\')
+    is_literal(text) && !text.contains(|c: char| c.is_control() || c == '\\')
 }
 
 #[cfg(test)]
@@ -94,7 +97,7 @@ mod tests {
     #[test]
     fn paths_of_addresses() {
         let long = |length: usize| format!("/{}", "a".repeat(length - 1));
-        for text in ["/", "/api", "/.well-known/x", "/a.b/..c", "/a%20b", "/~me/(x);v=1,2", &long(1024)] {
+        for text in ["/", "/api", "/.well-known/x", "/a.b/..c", "/a%20b", "/%C3%A4", "/~me/(x);v=1,2", &long(1024)] {
             assert!(UrlPath::parse(text).is_ok(), "{text}");
         }
         for text in [
@@ -119,6 +122,11 @@ mod tests {
             "/a%zz",
             "/a%2fb",
             "/a%2Fb",
+            "/%61dmin",
+            "/%2E%2E/b",
+            "/a%2Db",
+            "/%c3%a4",
+            "/a%+1b",
             "/ä",
             "/a\nb",
             "/a|b",

@@ -70,6 +70,22 @@ impl Quantity {
     pub fn as_str(&self) -> &str {
         &self.text
     }
+
+    /// An amount of the same resource, exactly, in the largest unit of its kind that needs no fraction.
+    pub fn like(&self, nano: i128) -> String {
+        let bytes = self.text.ends_with(['i', 'k', 'M', 'G', 'T', 'P', 'E']);
+        let (units, rest): (&[(i128, &str)], _) = match nano % NANO {
+            0 if bytes => {
+                (&[(1 << 50, "Pi"), (1 << 40, "Ti"), (1 << 30, "Gi"), (1 << 20, "Mi"), (1 << 10, "Ki")], nano / NANO)
+            }
+            0 => (&[], nano / NANO),
+            _ => (&[(1_000_000, "m"), (1_000, "u"), (1, "n")], nano),
+        };
+        match units.iter().find(|(unit, _)| rest % unit == 0) {
+            Some((unit, name)) if rest != 0 => format!("{}{name}", rest / unit),
+            _ => rest.to_string(),
+        }
+    }
 }
 
 impl fmt::Display for Quantity {
@@ -110,6 +126,23 @@ mod tests {
             assert_eq!(Quantity::parse(one), Quantity::parse(other), "{one} {other}");
         }
         assert!(Quantity::parse("1G") < Quantity::parse("1Gi"));
+    }
+
+    #[test]
+    fn says_amounts_exactly() {
+        for (quota, nano, said) in [
+            ("4", 4_200_000_000, "4200m"),
+            ("199m", 200_000_000, "200m"),
+            ("1", 3_000_000_000, "3"),
+            ("0", 0, "0"),
+            ("4Gi", 4_297_065_472_000_000_000, "4196353Ki"),
+            ("4G", (5 << 30) * 1_000_000_000, "5Gi"),
+            ("4Gi", 1_000_000_000, "1"),
+            ("1", 1_500, "1500n"),
+            ("1", 2_000, "2u"),
+        ] {
+            assert_eq!(Quantity::parse(quota).map(|quota| quota.like(nano)).as_deref(), Ok(said), "{quota}");
+        }
     }
 
     #[test]

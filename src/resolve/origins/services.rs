@@ -81,8 +81,8 @@ impl Resolver<'_> {
                 Some(match key {
                     "name" => (of("name"), "what the route is called"),
                     "url" => (host.clone(), "the host and the path, by https"),
-                    "path" if route.path.is_some() => (of("path"), "the paths below it"),
-                    "path" => (Origin::BuiltIn, "all paths, if the policy does not say"),
+                    "path" | "paths" if route.path.is_some() => (of("path"), "the paths below it"),
+                    "path" | "paths" => (Origin::BuiltIn, "all paths, if the policy does not say"),
                     "service" => (of("service"), "where requests go"),
                     "port" => match service.filter(|_| route.port.is_none()) {
                         Some(at) => (policy(&["services", &at.to_string(), "port"]), "the service's"),

@@ -1,0 +1,132 @@
+//! A manifest's `PodDisruptionBudget` that no Pod may leave keeps its Pods' nodes from being drained: [`POD_PLACEMENT`].
+
+use super::{
+    containers::{below, finding, is_manifest, shown, stated},
+    pod_placement::POD_PLACEMENT,
+};
+use crate::{
+    finding::Finding,
+    objects::Object,
+    value::{Map, Value},
+};
+
+pub(crate) fn check(object: &Object, objects: &[Object], findings: &mut Vec<Finding>) {
+    if !is_manifest(object) || object.kind() != "PodDisruptionBudget" {
+        return;
+    }
+    let Some(spec) = object.value.get("spec") else { return };
+    let mut refuse = |field: &str, message: String| {
+        let message = format!("{message}: nodes could not be drained; allowed: a budget that a Pod may leave");
+        let refused = finding(&POD_PLACEMENT, object, format!("/spec/{field}"), message);
+        findings.push(refused.help("`maxUnavailable: 1` lets one go at a time"));
+    };
+    if let Some(value) = stated(spec, "maxUnavailable").filter(|value| amount(value, 100) == Some(0)) {
+        refuse("maxUnavailable", format!("`maxUnavailable` is {}", shown(value)));
+    }
+    if let Some(value) = stated(spec, "minAvailable") {
+        let pods = pods(objects, spec.get("selector"));
+        if amount(value, pods).is_some_and(|needed| needed > 0 && needed >= pods) {
+            refuse("minAvailable", format!("`minAvailable` is {} of {pods} Pods", shown(value)));
+        }
+    }
+}
+
+/// A number, or so many hundredths of all, rounded up as Kubernetes does.
+fn amount(value: &Value, all: i64) -> Option<i64> {
+    match value {
+        Value::Int(number) => Some(*number),
+        Value::String(text) => {
+            let percent: i64 = text.strip_suffix('%').unwrap_or(text).parse().ok()?;
+            Some(percent.saturating_mul(all).saturating_add(99) / 100)
+        }
+        _ => None,
+    }
+}
+
+/// How many Pods a selector takes at least. One that says more than `matchLabels` is not looked into, and takes none.
+fn pods(objects: &[Object], selector: Option<&Value>) -> i64 {
+    let expressions = selector.and_then(|selector| stated(selector, "matchExpressions"));
+    if expressions.is_some_and(|expressions| !expressions.items().is_empty()) {
+        return 0;
+    }
+    let labels = || selector.and_then(|selector| selector.get("matchLabels")).and_then(Value::as_map).into_iter();
+    let is_taken = |object: &&Object| {
+        let own = below(&object.value, "/spec/template/metadata/labels");
+        labels().flat_map(Map::iter).all(|(key, value)| own.and_then(|own| own.get(key)) == Some(value))
+    };
+    let workloads = objects.iter().filter(|object| matches!(object.kind(), "Deployment" | "StatefulSet"));
+    workloads.filter(is_taken).map(|workload| replicas(objects, workload)).fold(0, i64::saturating_add)
+}
+
+/// What a workload says, or its autoscaler.
+fn replicas(objects: &[Object], workload: &Object) -> i64 {
+    let number = |value: Option<&Value>| match value {
+        Some(Value::Int(number)) => *number,
+        _ => 1,
+    };
+    let scales = |object: &&Object| {
+        let target = |field| object.value.str_at(&["spec", "scaleTargetRef", field]);
+        object.kind() == "HorizontalPodAutoscaler"
+            && target("kind") == Some(workload.kind())
+            && target("name") == Some(workload.name())
+    };
+    match objects.iter().find(scales) {
+        Some(scaler) => number(scaler.value.at(&["spec", "minReplicas"])),
+        None => number(workload.value.at(&["spec", "replicas"])),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value as Json, json};
+
+    use super::super::containers::test::{manifest, places, template};
+
+    fn workload(kind: &str, name: &str, replicas: &Json) -> Json {
+        json!({"apiVersion": "apps/v1", "kind": kind, "metadata": {"name": name}, "spec": {
+            "replicas": replicas, "template": {"metadata": {"labels": {"app": name, "all": "x"}}}}})
+    }
+
+    #[test]
+    fn a_budget_lets_pods_go() {
+        let app = |name: &str| json!({"matchLabels": {"app": name}});
+        let cases = [
+            (json!({"maxUnavailable": 1}), ""),
+            (json!({"maxUnavailable": "1%", "minAvailable": null}), ""),
+            (json!({"maxUnavailable": 0}), "maxUnavailable"),
+            (json!({"maxUnavailable": "0%"}), "maxUnavailable"),
+            (json!({"maxUnavailable": "00"}), "maxUnavailable"),
+            (json!({"minAvailable": 0, "selector": app("one")}), ""),
+            (json!({"minAvailable": 1, "selector": app("one")}), "minAvailable"),
+            (json!({"minAvailable": "1%", "selector": app("one")}), "minAvailable"),
+            (json!({"minAvailable": 1, "selector": app("two")}), ""),
+            (json!({"minAvailable": "50%", "selector": app("two")}), ""),
+            (json!({"minAvailable": "51%", "selector": app("two")}), "minAvailable"),
+            (json!({"minAvailable": "100%", "selector": {}}), "minAvailable"),
+            (json!({"minAvailable": 1, "selector": app("scaled")}), ""),
+            (json!({"minAvailable": 5, "selector": {"matchLabels": {"all": "x"}}}), ""),
+            (json!({"minAvailable": 6, "selector": {}}), "minAvailable"),
+            (json!({"minAvailable": 1, "selector": {"matchLabels": {"dayfly.dev/preview": "x"}}}), "minAvailable"),
+            (
+                json!({"minAvailable": 1, "selector": {"matchExpressions": [{}], "matchLabels": {"all": "x"}}}),
+                "minAvailable",
+            ),
+        ];
+        let mut objects = vec![
+            manifest(&workload("Deployment", "one", &Json::Null)),
+            template(&workload("StatefulSet", "two", &json!(2))),
+            manifest(&workload("Deployment", "scaled", &json!(1))),
+            manifest(&json!({"kind": "HorizontalPodAutoscaler", "spec": {
+                "minReplicas": 3, "scaleTargetRef": {"kind": "Deployment", "name": "scaled"}}})),
+        ];
+        for (spec, field) in cases {
+            let json = json!({"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "spec": spec});
+            objects.push(manifest(&json));
+            let mut findings = Vec::new();
+            super::check(&objects[4], &objects, &mut findings);
+            let expected = if field.is_empty() { vec![] } else { vec![format!("pod-placement /spec/{field}")] };
+            assert_eq!(places(&findings), expected, "{spec}");
+            objects.pop();
+        }
+    }
+}

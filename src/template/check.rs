@@ -1,0 +1,230 @@
+//! What can be seen of a platform's template before there is a pull request: expressions that do not parse, and names that
+//! the Environment does not have, whether or not a preview would come to them.
+
+use schemars::generate::SchemaSettings;
+use serde_json::Value as Json;
+
+use crate::{
+    expression::{
+        self,
+        parse::{Piece, pieces},
+    },
+    finding::nearest,
+    resolve::Environment,
+    yaml::{Data, Mark, Node},
+};
+
+use super::code::{Mistake, for_each};
+
+/// What is not seen by [`super::code`], which the build script has too.
+pub(super) fn check(text: &str, documents: &[Node<'_>]) -> Vec<Mistake> {
+    let schema = SchemaSettings::draft07().into_generator().into_root_schema_for::<Environment>();
+    let mut checker = Checker { text, schema: schema.as_value(), bound: Vec::new(), mistakes: Vec::new() };
+    for document in documents {
+        checker.node(document);
+    }
+    checker.mistakes
+}
+
+/// The schema of a value; nothing if that may be anything.
+type Shape<'s> = Option<&'s Json>;
+
+struct Checker<'s> {
+    text: &'s str,
+    schema: &'s Json,
+    /// What `$for` around this place has bound.
+    bound: Vec<(&'s str, Shape<'s>)>,
+    mistakes: Vec<Mistake>,
+}
+
+impl<'s> Checker<'s> {
+    fn node(&mut self, node: &'s Node<'_>) {
+        match &node.data {
+            Data::Scalar { text, .. } => self.scalar(text, node.mark, false),
+            Data::List(items) => items.iter().for_each(|item| self.node(item)),
+            Data::Map(entries) => {
+                let before = self.bound.len();
+                let repeated = node.entry("$for").and_then(|entry| Some((for_each(entry)?, entry.value.mark)));
+                if let Some(((name, path), mark)) = repeated {
+                    let item = match self.look_up(&path.split('.').collect::<Vec<_>>()) {
+                        Ok(list) => match self.resolved(list) {
+                            list @ Some(_) if kind(list) != Some("a list") => Err(format!("`{path}` is no list")),
+                            list => Ok(list.and_then(|list| list.get("items"))),
+                        },
+                        Err(message) => Err(message),
+                    };
+                    self.bound.push((name, item.as_ref().ok().copied().flatten()));
+                    self.told(item.map(|_| ()), path, mark);
+                }
+                for entry in entries.iter().filter(|entry| entry.key != "$for") {
+                    self.scalar(&entry.key, entry.mark, true);
+                    self.node(&entry.value);
+                }
+                self.bound.truncate(before);
+            }
+        }
+    }
+
+    fn scalar(&mut self, source: &str, mark: Mark, is_key: bool) {
+        if !source.contains("${{") {
+            return;
+        }
+        let Ok(pieces) = pieces(source) else { return };
+        let is_text = is_key || pieces.len() > 1;
+        for piece in pieces {
+            match piece {
+                Piece::Text(_) => {}
+                Piece::Path(path) => {
+                    let found = self.look_up(&path).and_then(|shape| match kind(self.resolved(shape)) {
+                        Some(kind @ ("a list" | "a map")) if is_text => Err(format!("{kind} cannot be put into text")),
+                        _ => Ok(()),
+                    });
+                    self.told(found, &path.join("."), mark);
+                }
+                Piece::Expression(part) => {
+                    let found = expression::names(part).and_then(|names| {
+                        // Whoever asks whether there is such a name knows that there may be none.
+                        let asks = part.contains("defined") || part.contains("default");
+                        let mut names = names.iter().filter(|_| !asks);
+                        names.try_for_each(|name| self.look_up(&name.split('.').collect::<Vec<_>>()).map(|_| ()))
+                    });
+                    self.told(found, part, mark);
+                }
+            }
+        }
+    }
+
+    fn told(&mut self, found: Result<(), String>, what: &str, mark: Mark) {
+        if let Err(message) = found {
+            self.mistakes.push(Mistake { mark: self.place(mark, what), message });
+        }
+    }
+
+    /// What a path leads to.
+    fn look_up(&self, path: &[&str]) -> Result<Shape<'s>, String> {
+        let first = path.first().copied().unwrap_or_default();
+        let bound = self.bound.iter().rev().find(|(name, _)| *name == first);
+        let mut shape = match (bound, property(self.schema, first)) {
+            (Some((_, shape)), _) => *shape,
+            (None, Some(shape)) => Some(shape),
+            (None, None) => {
+                let known = self.bound.iter().map(|(name, _)| *name).chain(properties(self.schema));
+                return Err(format!("nothing is called `{first}`{}", nearest(first, known)));
+            }
+        };
+        for (depth, name) in path.iter().enumerate().skip(1) {
+            let Some(here) = self.resolved(shape) else { return Ok(None) };
+            let so_far = || path[..depth].join(".");
+            shape = match kind(Some(here)) {
+                Some("a map") => Some(
+                    property(here, name)
+                        .ok_or_else(|| format!("`{}` has no `{name}`{}", so_far(), nearest(name, properties(here))))?,
+                ),
+                Some("a list") if name.parse::<usize>().is_ok() => here.get("items"),
+                Some("a list") => return Err(format!("`{}` has no item `{name}`", so_far())),
+                Some(other) => return Err(format!("`{}` is {other}, it has no `{name}`", so_far())),
+                None => return Ok(None),
+            };
+        }
+        Ok(shape)
+    }
+
+    /// Past references, and past what may also be null.
+    fn resolved(&self, mut shape: Shape<'s>) -> Shape<'s> {
+        while let Some(here) = shape {
+            if let Some(reference) = here.get("$ref").and_then(Json::as_str) {
+                shape = self.schema.pointer(reference.trim_start_matches('#'));
+            } else if let Some(variants) = ["anyOf", "allOf"].iter().find_map(|key| here.get(key)?.as_array()) {
+                shape = variants.iter().find(|variant| variant.get("type").is_none_or(|kind| kind != "null"));
+            } else {
+                return shape;
+            }
+        }
+        None
+    }
+
+    /// Where in a scalar something stands, if it is written there as it is read.
+    fn place(&self, mark: Mark, what: &str) -> Mark {
+        /// Lines of a text that goes over many.
+        const MOST: usize = 50;
+
+        let text = self.text.strip_prefix('\u{feff}').unwrap_or(self.text);
+        for (line, source) in (1..).zip(text.lines()).skip(mark.line.saturating_sub(1) as usize).take(MOST) {
+            let skipped = if line == mark.line { mark.column.saturating_sub(1) as usize } else { 0 };
+            let start = source.char_indices().nth(skipped).map_or(source.len(), |(at, _)| at);
+            if let Some(at) = source[start..].find(what) {
+                let column = source[..start + at].chars().count() + 1;
+                return Mark { line, column: u32::try_from(column).unwrap_or(mark.column) };
+            }
+        }
+        mark
+    }
+}
+
+/// The shape of a field; nothing if there is no such field.
+fn property<'s>(schema: &'s Json, name: &str) -> Option<&'s Json> {
+    schema.get("properties").and_then(|properties| properties.get(name)).or_else(|| schema.get("additionalProperties"))
+}
+
+fn properties(schema: &Json) -> impl Iterator<Item = &str> {
+    schema
+        .get("properties")
+        .and_then(Json::as_object)
+        .into_iter()
+        .flat_map(|properties| properties.keys().map(String::as_str))
+}
+
+/// As [`crate::value::Value::kind_name`] has it; nothing if it may be of several.
+fn kind(shape: Shape<'_>) -> Option<&'static str> {
+    let kind = match shape?.get("type")? {
+        Json::Array(kinds) => kinds.iter().find(|kind| *kind != "null")?,
+        kind => kind,
+    };
+    Some(match kind.as_str()? {
+        "object" => "a map",
+        "array" => "a list",
+        "string" => "a string",
+        "boolean" => "a boolean",
+        _ => "a number",
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Template;
+
+    fn mistakes(text: &str) -> Vec<String> {
+        let mistakes = Template::checked("x.yaml", "x.yaml", text).err().unwrap_or_default();
+        let shown =
+            |mistake: &super::Mistake| format!("{}:{} {}", mistake.mark.line, mistake.mark.column, mistake.message);
+        mistakes.iter().map(shown).collect()
+    }
+
+    #[test]
+    fn all_mistakes_are_told_with_their_places() {
+        let text = "a: x-${{ namspace }}-${{ pr.numbr }}\nb: [1.5, \"ä ${{ routes }}\"]\n$if: x\n---\n$for: s in services\nc: ${{ s.imgae }}\nd: |\n  one\n  ${{ s.name.x ~ 'y' }}\ne: {$for: x in y}\nf: ${{ 1 + }}\n---\n$for: s in namespace\na: ${{ s.x }}\n";
+        assert_eq!(
+            mistakes(text),
+            [
+                "1:10 nothing is called `namspace`: did you mean `namespace`?",
+                "1:26 `pr` has no `numbr`: did you mean `number`?",
+                "2:5 no manifest needs a fraction: put it in quotes",
+                "2:17 a list cannot be put into text",
+                "3:1 unknown directive: there are `$for` and `$when`",
+                "6:8 `s` has no `imgae`: did you mean `image`?",
+                "9:7 `s.name` is a string, it has no `x`",
+                "10:5 `$for` repeats documents and list items only",
+                "10:16 nothing is called `y`: did you mean `s`?",
+                "11:8 syntax error: unexpected end of input, expected expression",
+                "13:12 `namespace` is no list",
+            ]
+        );
+    }
+
+    /// What may be null, anything or absent is only known when a pull request is rendered.
+    #[test]
+    fn what_may_be_is_left_alone() {
+        let text = "$for: r in routes\n$when: ${{ application.name }}\na: ${{ labels.x.y }}\nb: ${{ services.0.name }}\nc: ${{ nothing | default('') }}\nd: ${{ secretStore.provider.aws.region }}\ne: $${{ nothing }}\nf: ${{ config['X'] ~ r.host }}\ng: [{$for: c in r.cidrs, h: \"${{ c }}${{ r.port }}\"}]\n";
+        assert_eq!(mistakes(text), [""; 0]);
+    }
+}
