@@ -167,8 +167,6 @@ fn one_preview_keeps_no_other_from_going() {
         );
         psql(&lab.url(1), &gifts).unwrap();
         // And somebody else's database, which dayfly does not enter.
-        let foreign = format!("{name}_foreign");
-        psql(&server.superuser, &format!("DROP DATABASE IF EXISTS {foreign}")).unwrap();
         psql(&server.superuser, &format!("CREATE DATABASE {foreign}")).unwrap();
         let inside = with_database(&server.superuser, &foreign);
         psql(&inside, &format!("CREATE TABLE t (); GRANT SELECT ON t TO {two}")).unwrap();
@@ -195,6 +193,9 @@ fn one_preview_keeps_no_other_from_going() {
         let list = lab.list();
         let others = list.as_array().unwrap().iter().filter_map(|branch| branch["environment"].as_str());
         let alive: Vec<&str> =
+        let foreign = format!("{name}_foreign");
+        // What a failed run left: its role has something there, and cannot go.
+        psql(&service(variable), &format!("DROP DATABASE IF EXISTS {foreign}")).unwrap();
             others.filter(|environment| *environment != lab.environment(2)).chain(["kube-system"]).collect();
         fs::write(lab.path("alive"), alive.join("\n")).unwrap();
         let guardrails = lab.guardrails_path();
