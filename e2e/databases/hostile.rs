@@ -54,6 +54,46 @@ fn a_baselines_operators_do_not_work_as_administrator() {
     }
 }
 
+/// The planner works out what is constant in an index, in statistics or in a partition's key, and a column's other type what is
+/// in a check too: functions of the baseline's, with the rights of whoever asks.
+#[test]
+fn a_baselines_expressions_do_not_work_as_administrator() {
+    for (variable, version) in SERVERS {
+        let name = format!("folds{version}");
+        let trapped = format!("SELECT rolname FROM pg_roles WHERE rolname LIKE '{name}\\_trap\\_%'");
+        for role in psql(&service(variable), &trapped).unwrap().lines() {
+            psql(&service(variable), &format!("DROP ROLE {role}")).unwrap();
+        }
+        let traps = format!(
+            "{USERS}; CREATE FUNCTION public.act(text) RETURNS int LANGUAGE plpgsql AS $$ BEGIN
+               BEGIN EXECUTE 'CREATE ROLE {name}_trap_' || $1; EXCEPTION WHEN OTHERS THEN NULL; END; RETURN 1; END $$;
+             CREATE FUNCTION public.trap(text) RETURNS int IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN public.act($1); END';
+             CREATE TABLE indexed AS SELECT 1 AS id, 'a' AS name; CREATE INDEX ON indexed ((public.trap('index') + id));
+             CREATE TABLE counted AS TABLE indexed; CREATE STATISTICS counts ON (public.trap('statistics') + id), id FROM counted;
+             CREATE TABLE parted (id int, name text) PARTITION BY RANGE ((public.trap('partition') + id));
+             CREATE TABLE part PARTITION OF parted DEFAULT; INSERT INTO parted TABLE indexed;
+             CREATE TABLE checked (id int, name text CHECK (public.trap('check') > 0 AND name <> ''));
+             INSERT INTO checked SELECT n, 'corp.test' FROM generate_series(1, 99) n"
+        );
+        let server = Server::new(variable, &name, &traps);
+        let inside = with_database(&server.superuser, &server.baseline);
+        // Made by itself, not by us: a session of its own has nothing worked out.
+        psql(&inside, &format!("SET ROLE {name}_owner; ANALYZE; DELETE FROM checked")).unwrap();
+        let lab = server.lab(&name, SYNTHETIC);
+        lab.spec(1, "shop", "");
+        let prepare = || lab.dayfly(&["db", "prepare-baseline", "--guardrails", &lab.guardrails_path(), "shop"]);
+        if version == "15" {
+            prepare().refused(&format!("functions of the baseline would run with the rights of {name}_admin"));
+            assert_eq!(psql(&server.superuser, &trapped).unwrap(), "", "{variable}");
+            psql(&inside, "DELETE FROM pg_statistic WHERE starelid = 'checked'::regclass").unwrap();
+        }
+        prepare().fine();
+        lab.db("provision", 1, &[]).fine();
+        assert_eq!(psql(&server.superuser, &trapped).unwrap(), "", "{variable}");
+        lab.db("destroy", 1, &[]).fine();
+    }
+}
+
 #[test]
 fn records_that_somebody_spoiled_make_the_branch_anew() {
     let server = Server::new("DAYFLY_TEST_POSTGRES18", "spoiled", USERS);
@@ -68,6 +108,7 @@ fn records_that_somebody_spoiled_make_the_branch_anew() {
         "DROP TABLE dayfly_branch.runs; CREATE VIEW dayfly_branch.runs AS SELECT n::text AS step, repeat('x', 1000) AS input, 'done' AS state, '[]' AS command, now() AS at FROM generate_series(1, 2000000) n",
         "INSERT INTO dayfly_branch.runs SELECT n::text, 'x', 'done', '[]' FROM generate_series(1, 1000) n",
         "CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE; END'; CREATE TRIGGER no BEFORE INSERT ON dayfly_branch.runs EXECUTE FUNCTION no()",
+        "CREATE STATISTICS dayfly_branch.s ON (length(step) / length('')), state FROM dayfly_branch.runs",
         "REVOKE ALL ON SCHEMA dayfly_branch FROM CURRENT_USER",
         "DROP SCHEMA dayfly_branch CASCADE; CREATE SCHEMA dayfly_branch; REVOKE ALL ON SCHEMA dayfly_branch FROM CURRENT_USER",
     ] {
@@ -154,6 +195,9 @@ fn a_name_makes_no_line_of_the_log() {
 fn one_preview_keeps_no_other_from_going() {
     for (variable, version) in SERVERS {
         let name = format!("gifts{version}");
+        let foreign = format!("{name}_foreign");
+        // What a failed run left: its role has something there, and cannot go.
+        psql(&service(variable), &format!("DROP DATABASE IF EXISTS {foreign}")).unwrap();
         let server = Server::new(variable, &name, USERS);
         let lab = server.lab(&name, SYNTHETIC);
         for number in [1, 2] {
@@ -193,9 +237,6 @@ fn one_preview_keeps_no_other_from_going() {
         let list = lab.list();
         let others = list.as_array().unwrap().iter().filter_map(|branch| branch["environment"].as_str());
         let alive: Vec<&str> =
-        let foreign = format!("{name}_foreign");
-        // What a failed run left: its role has something there, and cannot go.
-        psql(&service(variable), &format!("DROP DATABASE IF EXISTS {foreign}")).unwrap();
             others.filter(|environment| *environment != lab.environment(2)).chain(["kube-system"]).collect();
         fs::write(lab.path("alive"), alive.join("\n")).unwrap();
         let guardrails = lab.guardrails_path();
