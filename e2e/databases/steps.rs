@@ -87,16 +87,16 @@ fn a_migration_killed_half_way_starts_from_a_fresh_branch() {
 #[test]
 fn what_a_program_started_ends_with_it() {
     let (_, lab) = prepared("orphans");
-    let orphan = "(sleep 5; touch orphan) & ";
+    let orphan = "(sleep 15; touch orphan) & ";
     lab.db("migrate", 1, &["--", "sh", "-c", &format!("{orphan} exit 3")]).refused("on a fresh branch too");
     // At the deadline, and where somebody ends dayfly.
     let spec = lab.path("pr-1").join("spec.json");
     let text = fs::read_to_string(&spec).unwrap();
     let mut short: serde_json::Value = serde_json::from_str(&text).unwrap();
-    short["deadlineSeconds"] = 2.into();
+    short["deadlineSeconds"] = 8.into();
     fs::write(&spec, short.to_string()).unwrap();
     lab.db("migrate", 1, &["--", "sh", "-c", &format!("touch begun; {orphan} wait")])
-        .failed("the deadline of 2 s passed");
+        .failed("the deadline of 8 s passed");
     assert!(lab.path("begun").exists());
     fs::remove_file(lab.path("begun")).unwrap();
     fs::write(&spec, text).unwrap();
@@ -106,7 +106,7 @@ fn what_a_program_started_ends_with_it() {
     }
     std::process::Command::new("kill").arg(job.id().to_string()).status().unwrap();
     crate::lab::output(job.wait_with_output().unwrap()).failed("ended by SIGTERM");
-    std::thread::sleep(std::time::Duration::from_secs(6));
+    std::thread::sleep(std::time::Duration::from_secs(16));
     assert!(!lab.path("orphan").exists(), "what a program started went on");
     lab.db("destroy", 1, &[]).fine();
 }

@@ -6,7 +6,7 @@
 
 mod program;
 
-use std::{ffi::OsString, time::Duration};
+use std::{borrow::Cow, ffi::OsString, time::Duration};
 
 use anyhow::{Context as _, Result, bail};
 
@@ -14,7 +14,7 @@ use super::{
     connection::ConnectionUrl,
     credentials::Credentials,
     engine::{Engine, cnpg},
-    failure::refuse,
+    failure::{Refused, refuse},
     files::{self, Files, Record},
     log::Log,
     provision::{CHECKED, again},
@@ -26,6 +26,9 @@ use program::Program;
 
 /// The record that the branch was made anew for an input.
 pub const REBRANCHED: &str = "rebranched";
+
+/// The record that an input was not even begun, and why: nothing is to be waited for.
+pub const REFUSED: &str = "refused";
 
 /// A program of the team's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,18 +131,31 @@ async fn attempt(program: &Program, spec: &Spec<'_>, url: &ConnectionUrl, log: &
         log.info(format!("`{}` has run with this image and command: nothing to do", run.step));
         return Ok(Attempt::Done);
     }
-    // Before anything is written down: that a path is wrong says nothing about the branch.
     let watched = if run.step == Step::Migrate.name() { &*spec.steps.files } else { &[] };
-    let files = files::read(watched)?;
+    let files = match files::read(watched) {
+        Ok(files) => files,
+        Err(error) => {
+            // That a path is wrong says nothing about the branch, and so nothing of what ran there. But somebody waits for it.
+            if let Some(Refused(why)) = error.downcast_ref() {
+                session.record(&Run { step: REFUSED.into(), ..run.failed(why) }).await?;
+            }
+            return Err(error);
+        }
+    };
+    if runs.iter().any(|run| run.step == REFUSED && !run.input.is_empty()) {
+        session.record(&none(REFUSED)).await?;
+    }
     let spoiled = match before.map(|before| before.state) {
         Some(State::Failed) => Some(format!("`{}` failed before", run.step)),
         Some(State::Running) => Some(format!("`{}` broke off before", run.step)),
         Some(State::Done) if !watched.is_empty() => rewritten(&mut *session, &mut runs, watched, &files).await?,
         Some(State::Done) | None => None,
     };
-    let failed = Run { state: State::Failed, ..run.clone() };
     if let Some(why) = spoiled {
-        session.record(&failed).await?;
+        // The first reason says more than that there was one.
+        let first = runs.iter().find(|before| before.step == run.step && before.input == run.input);
+        let first = first.and_then(Run::why).map_or_else(|| why.clone(), Cow::into_owned);
+        session.record(&run.failed(&first)).await?;
         return Ok(Attempt::Spoiled { why, runs });
     }
     session.record(run).await?;
@@ -158,10 +174,22 @@ async fn attempt(program: &Program, spec: &Spec<'_>, url: &ConnectionUrl, log: &
         Some(why) => {
             // The program may have changed or dropped anything in its database, these records too.
             session.prepare_records().await?;
-            session.record(&failed).await?;
+            session.record(&run.failed(&why)).await?;
             Ok(Attempt::Spoiled { why, runs })
         }
     }
+}
+
+/// In place of a record that says nothing any more.
+fn none(step: &str) -> Run {
+    Run { step: step.into(), input: String::new(), state: State::Done, command: Vec::new() }
+}
+
+/// If the branch was once made anew for this input, it may be so again.
+async fn forget_rebranched(session: &mut dyn Session, runs: &mut Vec<Run>) -> Result<()> {
+    session.record(&none(REBRANCHED)).await?;
+    runs.retain(|run| run.step != REBRANCHED);
+    Ok(())
 }
 
 /// Why the branch has the tables of other migrations than there are now, if it has.
@@ -175,10 +203,8 @@ async fn rewritten(
     let why = files::rewritten(&record, checked(runs), watched, now);
     if why.is_some() {
         // Others were through in this branch since it was made: if it was once made anew for this input, then for an earlier push
-        // with it, and it may be so again.
-        let none = Run { step: REBRANCHED.into(), input: String::new(), state: State::Done, command: Vec::new() };
-        session.record(&none).await?;
-        runs.retain(|run| run.step != REBRANCHED);
+        // with it.
+        forget_rebranched(session, runs).await?;
     }
     Ok(why)
 }

@@ -293,7 +293,7 @@ impl Session for MysqlSession {
     }
 
     async fn record(&mut self, run: &Run) -> Result<()> {
-        let command = serde_json::to_string(&run.command)?;
+        let command = run.command_text()?;
         let state = run.state.name();
         self.conn
             .exec_drop(

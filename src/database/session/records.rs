@@ -68,7 +68,7 @@ pub(super) async fn runs(client: &Client) -> Result<Vec<Run>> {
 }
 
 pub(super) async fn record(client: &Client, run: &Run) -> Result<()> {
-    let command = serde_json::to_string(&run.command)?;
+    let command = run.command_text()?;
     client
         .execute(
             "INSERT INTO dayfly_branch.runs (step, input, state, command) VALUES ($1, $2, $3, $4)
