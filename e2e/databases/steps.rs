@@ -218,6 +218,72 @@ fn without_a_key_verify_makes_the_branch_anew() {
     assert_eq!(server.left("waited"), "");
 }
 
+/// A migrate command that is changed and changed back: another one was at work in the branch meanwhile.
+#[test]
+fn a_command_that_comes_back_gets_a_fresh_branch_as_any_other() {
+    let (server, lab) = prepared("back");
+    let keyless = Lab::new("back-keyless", &server.entry("synthetic: {by: seeds}"), &[("DATABASE_URL", &lab.url(1))]);
+    let spec = lab.path("pr-1").join("spec.json").display().to_string();
+    let run = |step: &str, script: &str| keyless.dayfly(&["db", step, "--spec", &spec, "--", "sh", "-c", script]);
+    let pushed = |word: &str, script: &str| {
+        lab.spec(1, "shop", &STEPS.replace("all", word));
+        let verify = lab.start("verify", 1, &["--wait"]);
+        let migrate = run("migrate", script);
+        run("seed", "true");
+        (migrate, crate::lab::output(verify.wait_with_output().unwrap()))
+    };
+    let table = |name: &str| format!("psql -v ON_ERROR_STOP=1 -qc 'CREATE TABLE {name} (id int)'");
+    // The first one fails once, as the network may have it.
+    let first = format!("{} && {{ [ -e tried ] || {{ touch tried; exit 1; }}; }}", table("carts"));
+    let (migrate, verify) = pushed("a", &first);
+    migrate.fine();
+    assert!(verify.fine().err.contains("`migrate` says: `migrate` failed (exit status: 1): making the branch anew, once"));
+    let (migrate, verify) = pushed("b", &table("orders"));
+    assert!(!migrate.fine().err.contains("anew") && !verify.fine().err.contains("anew"));
+    // On what both left it fails, and on a fresh branch it does not.
+    let (migrate, verify) = pushed("a", &first);
+    migrate.fine();
+    assert_eq!(verify.fine().err.matches("making the branch anew, once").count(), 1);
+    let tables = "SELECT string_agg(tablename::text, ' ' ORDER BY tablename) FROM pg_tables WHERE schemaname = 'public'";
+    assert_eq!(psql(&lab.url(1), tables).unwrap(), "carts users");
+    // It failed twice in a row: that is final, until there is another.
+    pushed("c", "exit 4").1.refused("`migrate` says: `migrate` failed (exit status: 4), on a fresh branch too");
+    pushed("c", "exit 4").0.refused("`migrate` failed before, on a fresh branch too");
+    lab.db("verify", 1, &["--wait"]).refused("`migrate` says: `migrate` failed (exit status: 4), on a fresh branch too");
+    pushed("a", &first).1.fine();
+    lab.db("destroy", 1, &[]).fine();
+    assert_eq!(server.left("back"), "");
+}
+
+/// The same seed after other migrations: it is run again, on a branch without the half of it.
+#[test]
+fn a_seed_that_failed_for_good_runs_again_after_other_migrations() {
+    let (server, lab) = prepared("reseed");
+    let keyless = Lab::new("reseed-keyless", &server.entry("synthetic: {by: seeds}"), &[("DATABASE_URL", &lab.url(1))]);
+    let spec = lab.path("pr-1").join("spec.json").display().to_string();
+    let run = |step: &str, sql: &str| {
+        keyless.dayfly(&["db", step, "--spec", &spec, "--", "psql", "-v", "ON_ERROR_STOP=1", "-qc", sql])
+    };
+    let pushed = |word: &str, sql: &str| {
+        lab.spec(1, "shop", &STEPS.replace("all", word));
+        let verify = lab.start("verify", 1, &["--wait"]);
+        // As its Job does: exit code 2 is tried again.
+        for _ in 0..4 {
+            if run("migrate", sql).code != Some(0) || run("seed", "INSERT INTO users VALUES (1); INSERT INTO carts VALUES (1)").code != Some(2) {
+                break;
+            }
+            std::thread::sleep(std::time::Duration::from_secs(2));
+        }
+        crate::lab::output(verify.wait_with_output().unwrap())
+    };
+    pushed("a", "CREATE TABLE bills (id int)").refused("`seed` failed (exit status: 1), on a fresh branch too");
+    let said = pushed("b", "CREATE TABLE bills (id int); CREATE TABLE carts (id int)").fine().err;
+    assert!(said.contains("`migrate` says: `seed` failed before, and other migrations are run: making the branch anew"), "{said}");
+    assert_eq!(psql(&lab.url(1), "SELECT (SELECT count(*) FROM users) + (SELECT count(*) FROM carts)").unwrap(), "2");
+    lab.db("destroy", 1, &[]).fine();
+    assert_eq!(server.left("reseed"), "");
+}
+
 /// Kubernetes puts the URL into a command's words, and so does a shell.
 #[test]
 fn a_command_with_the_login_is_told_and_kept_without_it() {

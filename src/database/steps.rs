@@ -145,9 +145,19 @@ async fn attempt(program: &Program, spec: &Spec<'_>, url: &ConnectionUrl, log: &
     if runs.iter().any(|run| run.step == REFUSED && !run.input.is_empty()) {
         session.record(&none(REFUSED)).await?;
     }
+    if before.is_some_and(|before| before.input != run.input) && is_final(&runs, &run.input) {
+        // Of an earlier push with this input: another one was at work in this branch since, and so it is no fresh one.
+        forget_rebranched(&mut *session, &mut runs).await?;
+    }
+    let before = runs.iter().find(|before| before.step == run.step);
+    let seed = runs.iter().find(|other| other.step == Step::Seed.name() && run.step == Step::Migrate.name());
     let spoiled = match before.map(|before| before.state) {
         Some(State::Failed) => Some(format!("`{}` failed before", run.step)),
         Some(State::Running) => Some(format!("`{}` broke off before", run.step)),
+        // Another migration may be what the same seed needs, and it needs a branch without the half of that.
+        Some(State::Done) if seed.is_some_and(|seed| seed.state != State::Done) => {
+            Some("`seed` failed before, and other migrations are run".to_owned())
+        }
         Some(State::Done) if !watched.is_empty() => rewritten(&mut *session, &mut runs, watched, &files).await?,
         Some(State::Done) | None => None,
     };
