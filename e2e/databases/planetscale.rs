@@ -34,6 +34,7 @@ on_both! {
     two_jobs_at_once_make_one_branch
     a_login_that_expired_is_replaced
     a_rotated_login_is_another
+    a_login_with_all_its_sessions_open_is_told_and_rotated
     installations_leave_each_others_branches_alone
     half_made_branches_of_every_parent_are_swept
     a_branch_that_cannot_go_loses_its_logins_all_the_same
@@ -363,6 +364,55 @@ fn a_rotated_login_is_another(database: &'static str) {
     assert!(sql(&before, "SELECT 1").is_err());
     assert_eq!(sql(&shop.lab.url(1), "SELECT count(*) FROM users").unwrap(), "2");
     assert_eq!(shop.branch(1)["credentials"].as_array().unwrap().len(), 1);
+    shop.lab.db("destroy", 1, &[]).fine();
+    shop.nothing_is_left();
+}
+
+/// Each login is another, and the old one's sessions end with it.
+fn a_login_with_all_its_sessions_open_is_told_and_rotated(database: &'static str) {
+    let shop = shop("psfull", database, INVENTED);
+    shop.lab.spec(1, "shop", "");
+    shop.lab.db("provision", 1, &[]).fine();
+    let url = shop.lab.url(1);
+    let sleep = if database == "shop" { "SELECT SLEEP(60)" } else { "SELECT pg_sleep(60)" };
+    let held = |url: &str, count: usize| -> Vec<_> {
+        let sessions = (0..count).map(|_| url.to_owned()).map(|url| thread::spawn(move || sql(&url, sleep))).collect();
+        thread::sleep(Duration::from_secs(1));
+        sessions
+    };
+    let admin = |text: &str| {
+        shop.planetscale.control(&json!({"sql": {"database": database, "branch": shop.name(1), "text": text}}));
+    };
+    let user = crate::psql::login(&url).split(':').next().unwrap().to_owned();
+    if database == "shop" {
+        admin(&format!("ALTER USER '{user}'@'%' WITH MAX_USER_CONNECTIONS 2"));
+    } else {
+        psql(&service("DAYFLY_TEST_POSTGRES18"), &format!("ALTER ROLE \"{user}\" CONNECTION LIMIT 2")).unwrap();
+    }
+    let sessions = held(&url, 2);
+    assert!(sql(&url, "SELECT 1").is_err());
+    let started = Instant::now();
+    shop.lab.db("provision", 1, &[]).failed("as many sessions as may be: end some");
+    assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
+    assert_eq!(shop.lab.url(1), url);
+    shop.lab.db("provision", 1, &["--rotate"]).fine();
+    assert_ne!(shop.lab.url(1), url);
+    for session in sessions {
+        assert!(session.join().unwrap().is_err(), "a session of the old login goes on");
+    }
+    assert_eq!(sql(&shop.lab.url(1), "SELECT count(*) FROM users").unwrap(), "2");
+    if database == "shop" {
+        // The server's own limit, by which nobody gets in.
+        admin("SET GLOBAL max_connections = 10");
+        let sessions = held(&shop.lab.url(1), 12);
+        let started = Instant::now();
+        shop.lab.db("provision", 1, &[]).failed("as many sessions as may be: end some");
+        assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
+        shop.lab.db("destroy", 1, &[]).fine();
+        for session in sessions {
+            assert!(session.join().unwrap().is_err());
+        }
+    }
     shop.lab.db("destroy", 1, &[]).fine();
     shop.nothing_is_left();
 }

@@ -82,8 +82,8 @@ fn no_session(error: Error) -> NoSession {
         }),
         _ => false,
     };
-    // The user's own limit, in the server's two words for it.
-    let is_full = [1203, 1226].contains(&code(&error));
+    // The user's own limit, in the server's two words for it, and the server's.
+    let is_full = [1040, 1203, 1226].contains(&code(&error));
     let error = plain(error);
     if is_full {
         return NoSession::Unreachable(error.context(Full));
