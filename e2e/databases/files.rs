@@ -260,7 +260,9 @@ fn refused(database: &Database) {
     let started = Instant::now();
     let (migrate, verify) = pushed("2", &format!("{folder}s"));
     migrate.refused("migrationss` of `files` is not in the image");
-    verify.refused("`migrate` was refused, and not run. It says: `/").refused("migrationss` of `files` is not in the image");
+    verify
+        .refused("`migrate` was refused, and not run. It says: `/")
+        .refused("migrationss` of `files` is not in the image");
     lab.db("verify", 1, &[]).refused("`migrate` was refused");
     // A name that a database's encoding may lack.
     let link = lab.path("migrations").join("größe-🦀.sql");

@@ -237,19 +237,23 @@ fn a_command_that_comes_back_gets_a_fresh_branch_as_any_other() {
     let first = format!("{} && {{ [ -e tried ] || {{ touch tried; exit 1; }}; }}", table("carts"));
     let (migrate, verify) = pushed("a", &first);
     migrate.fine();
-    assert!(verify.fine().err.contains("`migrate` says: `migrate` failed (exit status: 1): making the branch anew, once"));
+    assert!(
+        verify.fine().err.contains("`migrate` says: `migrate` failed (exit status: 1): making the branch anew, once")
+    );
     let (migrate, verify) = pushed("b", &table("orders"));
     assert!(!migrate.fine().err.contains("anew") && !verify.fine().err.contains("anew"));
     // On what both left it fails, and on a fresh branch it does not.
     let (migrate, verify) = pushed("a", &first);
     migrate.fine();
     assert_eq!(verify.fine().err.matches("making the branch anew, once").count(), 1);
-    let tables = "SELECT string_agg(tablename::text, ' ' ORDER BY tablename) FROM pg_tables WHERE schemaname = 'public'";
+    let tables =
+        "SELECT string_agg(tablename::text, ' ' ORDER BY tablename) FROM pg_tables WHERE schemaname = 'public'";
     assert_eq!(psql(&lab.url(1), tables).unwrap(), "carts users");
     // It failed twice in a row: that is final, until there is another.
     pushed("c", "exit 4").1.refused("`migrate` says: `migrate` failed (exit status: 4), on a fresh branch too");
     pushed("c", "exit 4").0.refused("`migrate` failed before, on a fresh branch too");
-    lab.db("verify", 1, &["--wait"]).refused("`migrate` says: `migrate` failed (exit status: 4), on a fresh branch too");
+    lab.db("verify", 1, &["--wait"])
+        .refused("`migrate` says: `migrate` failed (exit status: 4), on a fresh branch too");
     pushed("a", &first).1.fine();
     lab.db("destroy", 1, &[]).fine();
     assert_eq!(server.left("back"), "");
@@ -269,7 +273,9 @@ fn a_seed_that_failed_for_good_runs_again_after_other_migrations() {
         let verify = lab.start("verify", 1, &["--wait"]);
         // As its Job does: exit code 2 is tried again.
         for _ in 0..4 {
-            if run("migrate", sql).code != Some(0) || run("seed", "INSERT INTO users VALUES (1); INSERT INTO carts VALUES (1)").code != Some(2) {
+            if run("migrate", sql).code != Some(0)
+                || run("seed", "INSERT INTO users VALUES (1); INSERT INTO carts VALUES (1)").code != Some(2)
+            {
                 break;
             }
             std::thread::sleep(std::time::Duration::from_secs(2));
@@ -278,7 +284,10 @@ fn a_seed_that_failed_for_good_runs_again_after_other_migrations() {
     };
     pushed("a", "CREATE TABLE bills (id int)").refused("`seed` failed (exit status: 1), on a fresh branch too");
     let said = pushed("b", "CREATE TABLE bills (id int); CREATE TABLE carts (id int)").fine().err;
-    assert!(said.contains("`migrate` says: `seed` failed before, and other migrations are run: making the branch anew"), "{said}");
+    assert!(
+        said.contains("`migrate` says: `seed` failed before, and other migrations are run: making the branch anew"),
+        "{said}"
+    );
     assert_eq!(psql(&lab.url(1), "SELECT (SELECT count(*) FROM users) + (SELECT count(*) FROM carts)").unwrap(), "2");
     lab.db("destroy", 1, &[]).fine();
     assert_eq!(server.left("reseed"), "");

@@ -21,7 +21,10 @@ use super::{
     session::{self, NoSession, Run, Session, State},
     spec::Spec,
 };
-use crate::{input::scalar::ImagePath, resolve::names};
+use crate::{
+    input::{guardrails::Provider, scalar::ImagePath},
+    resolve::names,
+};
 use program::Program;
 
 /// The record that the branch was made anew for an input.
@@ -57,7 +60,7 @@ impl Step {
 }
 
 /// Who can make the branch anew.
-pub struct Provider<'a> {
+pub struct Maker<'a> {
     pub engine: &'a dyn Engine,
     pub credentials: &'a Credentials,
 }
@@ -76,7 +79,7 @@ pub async fn run(
     command: &[OsString],
     spec: &Spec<'_>,
     mut url: ConnectionUrl,
-    provider: Option<Provider<'_>>,
+    provider: Option<Maker<'_>>,
     log: &Log,
 ) -> Result<()> {
     let program = Program::new(step, command, spec, &url)?;
@@ -102,7 +105,13 @@ pub async fn run(
         None if step == Step::Seed => {
             bail!("{why}: `dayfly db verify --wait` makes the branch anew, then both run again")
         }
-        None => wait_for_fresh(&url, &runs, log).await?,
+        None => {
+            let fresh = wait_for_fresh(&url, &runs, log);
+            let Ok(fresh) = tokio::time::timeout(patience(spec), fresh).await else {
+                bail!("{why}: a fresh branch is elsewhere, or is still made; the next attempt has its login");
+            };
+            fresh?;
+        }
     }
     match attempt(&program, spec, &url, log).await? {
         Attempt::Done => Ok(()),
@@ -115,9 +124,16 @@ pub fn is_final(runs: &[Run], input: &str) -> bool {
     runs.iter().any(|run| run.step == REBRANCHED && run.input == input)
 }
 
+/// How long a login is tried in vain. Where a fresh branch may have another, a Pod gets that by beginning again.
+fn patience(spec: &Spec<'_>) -> Duration {
+    let keeps = [Provider::Postgres, Provider::Mysql, Provider::Mariadb, Provider::Embedded, Provider::Cnpg];
+    if keeps.contains(&spec.baseline.entry.provider) { Duration::MAX } else { Duration::from_secs(60) }
+}
+
 async fn attempt(program: &Program, spec: &Spec<'_>, url: &ConnectionUrl, log: &Log) -> Result<Attempt> {
     let run = &program.run;
-    let mut session = session::open(url, log).await?;
+    let opened = tokio::time::timeout(patience(spec), session::open(url, log)).await;
+    let mut session = opened.with_context(|| format!("{url} does not answer"))??;
     // Another Pod of the same Job may still be at it.
     session::lock(&mut *session, "dayfly:steps", "waiting for another program that works on this branch", log).await?;
     session.prepare_records().await?;

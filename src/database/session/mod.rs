@@ -280,7 +280,8 @@ mod tests {
 
     #[test]
     fn a_reason_is_kept_in_ascii_and_read_as_it_was() {
-        let run = Run { step: "migrate".into(), input: "a".into(), state: State::Running, command: vec!["hash".into()] };
+        let run =
+            Run { step: "migrate".into(), input: "a".into(), state: State::Running, command: vec!["hash".into()] };
         let failed = run.failed("`größe/🦀.sql` ran here");
         let text = failed.command_text().unwrap();
         assert!(text.is_ascii(), "{text}");

@@ -4,7 +4,11 @@
 use anyhow::{Context as _, Result};
 use tokio_postgres::{Client, error::SqlState};
 
-use super::{MOST_RUNS, Run, postgres::{look, plain}, unreadable};
+use super::{
+    MOST_RUNS, Run,
+    postgres::{look, plain},
+    unreadable,
+};
 
 const MAKE: &str = "CREATE SCHEMA IF NOT EXISTS dayfly_branch;
     CREATE TABLE IF NOT EXISTS dayfly_branch.runs (
