@@ -155,6 +155,50 @@ fn mysqls_records_that_somebody_spoiled_make_the_branch_anew() {
     }
 }
 
+/// A view of the marker's name calls functions with the rights of whoever reads it.
+#[test]
+fn mysqls_marker_is_no_view() {
+    for variable in ["DAYFLY_TEST_MYSQL", "DAYFLY_TEST_MARIADB"] {
+        let admin = service(variable);
+        let name = variable.to_lowercase().replace("dayfly_test_", "marked");
+        let run = |sql: &str| sql_on(&admin, sql).unwrap();
+        run(&format!(
+            "DROP DATABASE IF EXISTS {name}_seen; CREATE DATABASE {name}_seen; CREATE TABLE {name}_seen.seen (who TEXT);
+             DROP DATABASE IF EXISTS {name}; CREATE DATABASE {name}; CREATE TABLE {name}.users (id INT PRIMARY KEY);
+             DELIMITER //
+             CREATE FUNCTION {name}.f() RETURNS VARCHAR(64) SQL SECURITY INVOKER MODIFIES SQL DATA
+               BEGIN INSERT INTO {name}_seen.seen VALUES (CURRENT_USER()); RETURN 'x'; END //
+             DELIMITER ;
+             CREATE SQL SECURITY INVOKER VIEW {name}._dayfly_baseline AS
+               SELECT {name}.f() AS statement, 'masking-job' AS made_by, '2026-01-01T00:00:00Z' AS made_at, 'x' AS schema_digest"
+        ));
+        let provider = if variable.ends_with("MYSQL") { "mysql" } else { "mariadb" };
+        let safe = "sanitized: {by: masking-job, maxAge: 1h}";
+        let entry = format!(
+            "shop: {{provider: {provider}, database: {name}, {safe}, endpoint: {{cidrs: [10.0.0.0/8], port: 3306}}}}"
+        );
+        let lab = Lab::new(&name, &entry, &[("DAYFLY_DATABASE_ADMIN_URL", &admin)]);
+        lab.spec(1, "shop", "");
+        lab.db("provision", 1, &[]).refused("the baseline's marker `_dayfly_baseline` is no table");
+        assert_eq!(run(&format!("SELECT * FROM {name}_seen.seen")), "");
+        // Prepared, it has a marker of dayfly's own.
+        let prepare = || lab.dayfly(&["db", "prepare-baseline", "--guardrails", &lab.guardrails_path(), "shop"]);
+        prepare().refused("the baseline's marker `_dayfly_baseline` is no table");
+        if provider == "mysql" {
+            run(&format!("ALTER DATABASE {name} READ ONLY = 0"));
+        }
+        run(&format!("DROP VIEW {name}._dayfly_baseline"));
+        prepare().fine();
+        lab.db("provision", 1, &[]).fine();
+        assert_eq!(run(&format!("SELECT * FROM {name}_seen.seen")), "");
+        lab.db("destroy", 1, &[]).fine();
+        if provider == "mysql" {
+            run(&format!("ALTER DATABASE {name} READ ONLY = 0"));
+        }
+        run(&format!("DROP DATABASE {name}; DROP DATABASE {name}_seen"));
+    }
+}
+
 #[test]
 fn a_roles_own_settings_end_with_its_password_and_with_its_branch() {
     let server = Server::new("DAYFLY_TEST_POSTGRES18", "settings", USERS);

@@ -127,7 +127,7 @@ pub fn is_final(runs: &[Run], input: &str) -> bool {
 /// How long a login is tried in vain. Where a fresh branch may have another, a Pod gets that by beginning again.
 fn patience(spec: &Spec<'_>) -> Duration {
     let keeps = [Provider::Postgres, Provider::Mysql, Provider::Mariadb, Provider::Embedded, Provider::Cnpg];
-    if keeps.contains(&spec.baseline.entry.provider) { Duration::MAX } else { Duration::from_secs(60) }
+    if keeps.contains(&spec.baseline.entry.provider) { Duration::MAX } else { Duration::from_mins(1) }
 }
 
 async fn attempt(program: &Program, spec: &Spec<'_>, url: &ConnectionUrl, log: &Log) -> Result<Attempt> {
