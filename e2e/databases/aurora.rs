@@ -154,6 +154,11 @@ fn a_lease_is_renewed_in_the_server_and_a_revoked_login_has_no_session() {
     rds.standin.held_to_the_document();
 }
 
+#[test]
+fn a_login_with_all_its_sessions_open_is_told_and_rotated() {
+    rds("rds-full", &[]).full_and_rotated();
+}
+
 /// Baselines of one account are one place, and each has its own administrator and database.
 #[test]
 fn a_branch_is_swept_as_its_own_baseline_says() {

@@ -56,6 +56,11 @@ fn a_failed_migration_gets_a_clean_fork() {
 }
 
 #[test]
+fn a_login_with_all_its_sessions_open_is_told_and_rotated() {
+    team("bridge-full").full_and_rotated();
+}
+
+#[test]
 fn clusters_without_the_mark_are_never_touched() {
     let team = team("bridge-foreign");
     let Hosted { lab, standin, .. } = &team;

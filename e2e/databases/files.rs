@@ -21,7 +21,7 @@ macro_rules! on_all {
     };
 }
 
-on_all!(added, edited, removed, keyless, missing, killed);
+on_all!(added, edited, removed, keyless, refused, missing, killed);
 
 const USERS: &str = "CREATE TABLE users (id BIGINT PRIMARY KEY); INSERT INTO users VALUES (1)";
 
@@ -103,6 +103,12 @@ impl Database {
     fn pushed(&self, image: &str) -> Run {
         self.spec(image, "files: [migrations]");
         self.migrate().fine()
+    }
+
+    /// A laboratory without the server's key.
+    fn keyless(&self) -> Lab {
+        let name = format!("{}-keyless", self.lab.environment(1));
+        Lab::new(&name, &self.entry, &[("DATABASE_URL", &self.lab.url(1))])
     }
 
     #[track_caller]
@@ -200,8 +206,7 @@ fn removed(database: &Database) {
 /// As in the cluster: migrate has no key, and `verify --wait` beside it makes the branch anew.
 fn keyless(database: &Database) {
     let lab = &database.lab;
-    let keyless =
-        Lab::new(&format!("{}-keyless", lab.environment(1)), &database.entry, &[("DATABASE_URL", &lab.url(1))]);
+    let keyless = database.keyless();
     let spec = lab.path("pr-1").join("spec.json").display().to_string();
     let program = database.program("[ -z \"$DAYFLY_DATABASE_ADMIN_URL\" ]");
     let pushed = |image: &str| {
@@ -217,7 +222,8 @@ fn keyless(database: &Database) {
     let (migrate, verify) = pushed("2");
     assert!(migrate.err.contains("/migrations/1.sql` ran here and differs now: "), "{}", migrate.err);
     assert!(migrate.err.contains("waiting for a fresh branch"), "{}", migrate.err);
-    anew(&verify, "`migrate` failed");
+    anew(&verify, "/migrations/1.sql` ran here and differs now: making the branch anew, once");
+    assert!(verify.err.contains("`migrate` says: `/"), "{}", verify.err);
     assert!(database.has("baskets") && !database.has("carts"));
     assert_eq!((database.runs(), &*database.users()), (2, "1"));
 
@@ -231,9 +237,46 @@ fn keyless(database: &Database) {
     fs::remove_file(lab.path("migrations/2.sql")).unwrap();
     let (migrate, verify) = pushed("2");
     assert!(migrate.err.contains("/migrations/2.sql` ran here and is gone now: "), "{}", migrate.err);
-    anew(&verify, "`migrate` failed");
+    anew(&verify, "/migrations/2.sql` ran here and is gone now: making the branch anew, once");
     assert!(database.has("baskets") && !database.has("orders"));
     assert_eq!((database.runs(), &*database.users()), (4, "1"));
+    database.gone();
+}
+
+/// Nobody waits for what will not run.
+fn refused(database: &Database) {
+    let (lab, keyless) = (&database.lab, database.keyless());
+    let spec = lab.path("pr-1").join("spec.json").display().to_string();
+    let folder = lab.path("migrations").display().to_string();
+    let pushed = |image: &str, path: &str| {
+        database.spec(image, &format!("files: ['{path}']"));
+        let verify = lab.start("verify", 1, &["--wait"]);
+        let migrate = keyless.dayfly(&["db", "migrate", "--spec", &spec, "--", "sh", "-c", &database.program("")]);
+        (migrate, output(verify.wait_with_output().unwrap()))
+    };
+    database.write("1.sql", "CREATE TABLE carts (id INT)");
+    pushed("1", &folder).1.fine();
+    database.sql("INSERT INTO users VALUES (2)");
+    let started = Instant::now();
+    let (migrate, verify) = pushed("2", &format!("{folder}s"));
+    migrate.refused("migrationss` of `files` is not in the image");
+    verify
+        .refused("`migrate` was refused, and not run. It says: `/")
+        .refused("migrationss` of `files` is not in the image");
+    lab.db("verify", 1, &[]).refused("`migrate` was refused");
+    // A name that a database's encoding may lack.
+    let link = lab.path("migrations").join("größe-🦀.sql");
+    std::os::unix::fs::symlink("nowhere", &link).unwrap();
+    let (migrate, verify) = pushed("3", &folder);
+    migrate.refused("/größe-🦀.sql` of `files` is a link that leads nowhere");
+    verify.refused("/größe-🦀.sql` of `files` is a link that leads nowhere");
+    assert!(started.elapsed() < Duration::from_mins(1), "{:?}", started.elapsed());
+    // Mended under the same name: by the second time at the latest.
+    fs::remove_file(link).unwrap();
+    let (migrate, _) = pushed("3", &folder);
+    kept(&migrate.fine());
+    kept(&lab.db("verify", 1, &["--wait"]).fine());
+    assert_eq!((database.runs(), &*database.users()), (2, "2"));
     database.gone();
 }
 

@@ -1,7 +1,9 @@
 //! What every provider's API has to come to, whatever makes the branches: `users (id, name)` with `(1, 'ada')` is the baseline.
 
 use std::{
-    fs, thread,
+    fs,
+    process::{Command, Stdio},
+    thread,
     time::{Duration, Instant},
 };
 
@@ -161,6 +163,30 @@ impl Hosted {
         self.lab.db("destroy", 1, &[]).fine();
         assert_eq!(self.count(), 0);
         self.standin.held_to_the_document();
+    }
+
+    /// As many sessions as the login may have: whoever is administrator ends them.
+    #[track_caller]
+    pub(crate) fn full_and_rotated(&self) {
+        self.lab.db("provision", 1, &[]).fine();
+        let url = self.lab.url(1);
+        let mut sessions = Vec::new();
+        while psql(&url, "SELECT 1").is_ok() {
+            assert!(sessions.len() < 40, "there is no limit");
+            sessions.extend((0..5).map(|_| {
+                let mut call = Command::new("psql");
+                call.args(["--no-psqlrc", "--quiet", "--command", "SELECT pg_sleep(600)", &url]);
+                call.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+            }));
+            thread::sleep(Duration::from_millis(500));
+        }
+        self.lab.db("provision", 1, &[]).failed("as many sessions as may be: end some");
+        self.lab.db("provision", 1, &["--rotate"]).fine();
+        assert!(self.lab.url(1) != url && psql(&url, "SELECT 1").is_err());
+        for mut session in sessions {
+            assert!(!session.wait().unwrap().success());
+        }
+        self.gone();
     }
 
     /// A session that is open when the first one's branch goes.

@@ -54,6 +54,46 @@ fn a_baselines_operators_do_not_work_as_administrator() {
     }
 }
 
+/// The planner works out what is constant in an index, in statistics or in a partition's key, and a column's other type what is
+/// in a check too: functions of the baseline's, with the rights of whoever asks.
+#[test]
+fn a_baselines_expressions_do_not_work_as_administrator() {
+    for (variable, version) in SERVERS {
+        let name = format!("folds{version}");
+        let trapped = format!("SELECT rolname FROM pg_roles WHERE rolname LIKE '{name}\\_trap\\_%'");
+        for role in psql(&service(variable), &trapped).unwrap().lines() {
+            psql(&service(variable), &format!("DROP ROLE {role}")).unwrap();
+        }
+        let traps = format!(
+            "{USERS}; CREATE FUNCTION public.act(text) RETURNS int LANGUAGE plpgsql AS $$ BEGIN
+               BEGIN EXECUTE 'CREATE ROLE {name}_trap_' || $1; EXCEPTION WHEN OTHERS THEN NULL; END; RETURN 1; END $$;
+             CREATE FUNCTION public.trap(text) RETURNS int IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN public.act($1); END';
+             CREATE TABLE indexed AS SELECT 1 AS id, 'a' AS name; CREATE INDEX ON indexed ((public.trap('index') + id));
+             CREATE TABLE counted AS TABLE indexed; CREATE STATISTICS counts ON (public.trap('statistics') + id), id FROM counted;
+             CREATE TABLE parted (id int, name text) PARTITION BY RANGE ((public.trap('partition') + id));
+             CREATE TABLE part PARTITION OF parted DEFAULT; INSERT INTO parted TABLE indexed;
+             CREATE TABLE checked (id int, name text CHECK (public.trap('check') > 0 AND name <> ''));
+             INSERT INTO checked SELECT n, 'corp.test' FROM generate_series(1, 99) n"
+        );
+        let server = Server::new(variable, &name, &traps);
+        let inside = with_database(&server.superuser, &server.baseline);
+        // Made by itself, not by us: a session of its own has nothing worked out.
+        psql(&inside, &format!("SET ROLE {name}_owner; ANALYZE; DELETE FROM checked")).unwrap();
+        let lab = server.lab(&name, SYNTHETIC);
+        lab.spec(1, "shop", "");
+        let prepare = || lab.dayfly(&["db", "prepare-baseline", "--guardrails", &lab.guardrails_path(), "shop"]);
+        if version == "15" {
+            prepare().refused(&format!("functions of the baseline would run with the rights of {name}_admin"));
+            assert_eq!(psql(&server.superuser, &trapped).unwrap(), "", "{variable}");
+            psql(&inside, "DELETE FROM pg_statistic WHERE starelid = 'checked'::regclass").unwrap();
+        }
+        prepare().fine();
+        lab.db("provision", 1, &[]).fine();
+        assert_eq!(psql(&server.superuser, &trapped).unwrap(), "", "{variable}");
+        lab.db("destroy", 1, &[]).fine();
+    }
+}
+
 #[test]
 fn records_that_somebody_spoiled_make_the_branch_anew() {
     let server = Server::new("DAYFLY_TEST_POSTGRES18", "spoiled", USERS);
@@ -68,6 +108,7 @@ fn records_that_somebody_spoiled_make_the_branch_anew() {
         "DROP TABLE dayfly_branch.runs; CREATE VIEW dayfly_branch.runs AS SELECT n::text AS step, repeat('x', 1000) AS input, 'done' AS state, '[]' AS command, now() AS at FROM generate_series(1, 2000000) n",
         "INSERT INTO dayfly_branch.runs SELECT n::text, 'x', 'done', '[]' FROM generate_series(1, 1000) n",
         "CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE; END'; CREATE TRIGGER no BEFORE INSERT ON dayfly_branch.runs EXECUTE FUNCTION no()",
+        "CREATE STATISTICS dayfly_branch.s ON (length(step) / length('')), state FROM dayfly_branch.runs",
         "REVOKE ALL ON SCHEMA dayfly_branch FROM CURRENT_USER",
         "DROP SCHEMA dayfly_branch CASCADE; CREATE SCHEMA dayfly_branch; REVOKE ALL ON SCHEMA dayfly_branch FROM CURRENT_USER",
     ] {
@@ -114,6 +155,50 @@ fn mysqls_records_that_somebody_spoiled_make_the_branch_anew() {
     }
 }
 
+/// A view of the marker's name calls functions with the rights of whoever reads it.
+#[test]
+fn mysqls_marker_is_no_view() {
+    for variable in ["DAYFLY_TEST_MYSQL", "DAYFLY_TEST_MARIADB"] {
+        let admin = service(variable);
+        let name = variable.to_lowercase().replace("dayfly_test_", "marked");
+        let run = |sql: &str| sql_on(&admin, sql).unwrap();
+        run(&format!(
+            "DROP DATABASE IF EXISTS {name}_seen; CREATE DATABASE {name}_seen; CREATE TABLE {name}_seen.seen (who TEXT);
+             DROP DATABASE IF EXISTS {name}; CREATE DATABASE {name}; CREATE TABLE {name}.users (id INT PRIMARY KEY);
+             DELIMITER //
+             CREATE FUNCTION {name}.f() RETURNS VARCHAR(64) SQL SECURITY INVOKER MODIFIES SQL DATA
+               BEGIN INSERT INTO {name}_seen.seen VALUES (CURRENT_USER()); RETURN 'x'; END //
+             DELIMITER ;
+             CREATE SQL SECURITY INVOKER VIEW {name}._dayfly_baseline AS
+               SELECT {name}.f() AS statement, 'masking-job' AS made_by, '2026-01-01T00:00:00Z' AS made_at, 'x' AS schema_digest"
+        ));
+        let provider = if variable.ends_with("MYSQL") { "mysql" } else { "mariadb" };
+        let safe = "sanitized: {by: masking-job, maxAge: 1h}";
+        let entry = format!(
+            "shop: {{provider: {provider}, database: {name}, {safe}, endpoint: {{cidrs: [10.0.0.0/8], port: 3306}}}}"
+        );
+        let lab = Lab::new(&name, &entry, &[("DAYFLY_DATABASE_ADMIN_URL", &admin)]);
+        lab.spec(1, "shop", "");
+        lab.db("provision", 1, &[]).refused("the baseline's marker `_dayfly_baseline` is no table");
+        assert_eq!(run(&format!("SELECT * FROM {name}_seen.seen")), "");
+        // Prepared, it has a marker of dayfly's own.
+        let prepare = || lab.dayfly(&["db", "prepare-baseline", "--guardrails", &lab.guardrails_path(), "shop"]);
+        prepare().refused("the baseline's marker `_dayfly_baseline` is no table");
+        if provider == "mysql" {
+            run(&format!("ALTER DATABASE {name} READ ONLY = 0"));
+        }
+        run(&format!("DROP VIEW {name}._dayfly_baseline"));
+        prepare().fine();
+        lab.db("provision", 1, &[]).fine();
+        assert_eq!(run(&format!("SELECT * FROM {name}_seen.seen")), "");
+        lab.db("destroy", 1, &[]).fine();
+        if provider == "mysql" {
+            run(&format!("ALTER DATABASE {name} READ ONLY = 0"));
+        }
+        run(&format!("DROP DATABASE {name}; DROP DATABASE {name}_seen"));
+    }
+}
+
 #[test]
 fn a_roles_own_settings_end_with_its_password_and_with_its_branch() {
     let server = Server::new("DAYFLY_TEST_POSTGRES18", "settings", USERS);
@@ -154,6 +239,9 @@ fn a_name_makes_no_line_of_the_log() {
 fn one_preview_keeps_no_other_from_going() {
     for (variable, version) in SERVERS {
         let name = format!("gifts{version}");
+        let foreign = format!("{name}_foreign");
+        // What a failed run left: its role has something there, and cannot go.
+        psql(&service(variable), &format!("DROP DATABASE IF EXISTS {foreign}")).unwrap();
         let server = Server::new(variable, &name, USERS);
         let lab = server.lab(&name, SYNTHETIC);
         for number in [1, 2] {
@@ -167,8 +255,6 @@ fn one_preview_keeps_no_other_from_going() {
         );
         psql(&lab.url(1), &gifts).unwrap();
         // And somebody else's database, which dayfly does not enter.
-        let foreign = format!("{name}_foreign");
-        psql(&server.superuser, &format!("DROP DATABASE IF EXISTS {foreign}")).unwrap();
         psql(&server.superuser, &format!("CREATE DATABASE {foreign}")).unwrap();
         let inside = with_database(&server.superuser, &foreign);
         psql(&inside, &format!("CREATE TABLE t (); GRANT SELECT ON t TO {two}")).unwrap();

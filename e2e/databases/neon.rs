@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::{
     lab::{Lab, output, service},
-    psql::{password, psql, with_database},
+    psql::{Idle, login, password, psql, with_database},
     standin::StandIn,
 };
 
@@ -546,6 +546,39 @@ fn a_branch_that_cannot_go_loses_its_passwords_all_the_same() {
         None,
     );
     shop.lab.db("destroy", 1, &[]).fine();
+    shop.nothing_is_left();
+}
+
+/// Nobody but the login itself can end its sessions at Neon: it is told within seconds, and keeps its password.
+#[test]
+fn a_login_with_all_its_sessions_open_is_told_and_stays_as_it_is() {
+    let shop = project("neonfull", true, INVENTED);
+    shop.spec(1);
+    shop.lab.db("provision", 1, &[]).fine();
+    let url = shop.lab.url(1);
+    let user = login(&url).split(':').next().unwrap();
+    let superuser = |sql: &str| psql(&service("DAYFLY_TEST_POSTGRES18"), sql).unwrap();
+    let hold = || [Idle::of(&shop.lab.url(1)), Idle::of(&shop.lab.url(1))];
+    let sessions = hold();
+    superuser(&format!("ALTER ROLE \"{user}\" CONNECTION LIMIT 2"));
+    let started = Instant::now();
+    shop.lab.db("provision", 1, &[]).failed("as many sessions as may be: end some");
+    shop.lab.db("migrate", 1, &["--", "true"]).failed("as many sessions as may be: end some");
+    shop.lab.db("provision", 1, &["--rotate"]).failed("the password was not changed: ");
+    assert!(started.elapsed() < Duration::from_secs(40), "{:?}", started.elapsed());
+    assert_eq!(shop.lab.url(1), url);
+    superuser(&format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{user}'"));
+    drop(sessions);
+    shop.lab.db("provision", 1, &["--rotate"]).fine();
+    assert!(psql(&url, "SELECT 1").is_err() && psql(&shop.lab.url(1), "SELECT 1").is_ok());
+    // Whoever keeps it full keeps no branch from going.
+    superuser(&format!("ALTER ROLE \"{user}\" CONNECTION LIMIT -1"));
+    let sessions = hold();
+    superuser(&format!("ALTER ROLE \"{user}\" CONNECTION LIMIT 2"));
+    shop.lab.db("destroy", 1, &[]).fine();
+    for session in sessions {
+        session.ended();
+    }
     shop.nothing_is_left();
 }
 

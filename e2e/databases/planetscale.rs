@@ -34,6 +34,8 @@ on_both! {
     two_jobs_at_once_make_one_branch
     a_login_that_expired_is_replaced
     a_rotated_login_is_another
+    a_login_with_all_its_sessions_open_is_told_and_rotated
+    without_a_key_the_next_attempt_has_the_fresh_branchs_login
     installations_leave_each_others_branches_alone
     half_made_branches_of_every_parent_are_swept
     a_branch_that_cannot_go_loses_its_logins_all_the_same
@@ -363,6 +365,78 @@ fn a_rotated_login_is_another(database: &'static str) {
     assert!(sql(&before, "SELECT 1").is_err());
     assert_eq!(sql(&shop.lab.url(1), "SELECT count(*) FROM users").unwrap(), "2");
     assert_eq!(shop.branch(1)["credentials"].as_array().unwrap().len(), 1);
+    shop.lab.db("destroy", 1, &[]).fine();
+    shop.nothing_is_left();
+}
+
+/// Each login is another, and the old one's sessions end with it.
+fn a_login_with_all_its_sessions_open_is_told_and_rotated(database: &'static str) {
+    let shop = shop("psfull", database, INVENTED);
+    shop.lab.spec(1, "shop", "");
+    shop.lab.db("provision", 1, &[]).fine();
+    let url = shop.lab.url(1);
+    let sleep = if database == "shop" { "SELECT SLEEP(60)" } else { "SELECT pg_sleep(60)" };
+    let held = |url: &str, count: usize| -> Vec<_> {
+        let sessions = (0..count).map(|_| url.to_owned()).map(|url| thread::spawn(move || sql(&url, sleep))).collect();
+        thread::sleep(Duration::from_secs(1));
+        sessions
+    };
+    let admin = |text: &str| {
+        shop.planetscale.control(&json!({"sql": {"database": database, "branch": shop.name(1), "text": text}}));
+    };
+    let user = crate::psql::login(&url).split(':').next().unwrap().to_owned();
+    if database == "shop" {
+        admin(&format!("ALTER USER '{user}'@'%' WITH MAX_USER_CONNECTIONS 2"));
+    } else {
+        psql(&service("DAYFLY_TEST_POSTGRES18"), &format!("ALTER ROLE \"{user}\" CONNECTION LIMIT 2")).unwrap();
+    }
+    let sessions = held(&url, 2);
+    assert!(sql(&url, "SELECT 1").is_err());
+    let started = Instant::now();
+    shop.lab.db("provision", 1, &[]).failed("as many sessions as may be: end some");
+    assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
+    assert_eq!(shop.lab.url(1), url);
+    shop.lab.db("provision", 1, &["--rotate"]).fine();
+    assert_ne!(shop.lab.url(1), url);
+    for session in sessions {
+        assert!(session.join().unwrap().is_err(), "a session of the old login goes on");
+    }
+    assert_eq!(sql(&shop.lab.url(1), "SELECT count(*) FROM users").unwrap(), "2");
+    if database == "shop" {
+        // The server's own limit, by which nobody gets in.
+        admin("SET GLOBAL max_connections = 10");
+        let sessions = held(&shop.lab.url(1), 12);
+        let started = Instant::now();
+        shop.lab.db("provision", 1, &[]).failed("as many sessions as may be: end some");
+        assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
+        shop.lab.db("destroy", 1, &[]).fine();
+        for session in sessions {
+            assert!(session.join().unwrap().is_err());
+        }
+    }
+    shop.lab.db("destroy", 1, &[]).fine();
+    shop.nothing_is_left();
+}
+
+/// As in the cluster: a Pod has the login that it began with, and the fresh branch another.
+fn without_a_key_the_next_attempt_has_the_fresh_branchs_login(database: &'static str) {
+    let shop = shop("pswaited", database, INVENTED);
+    shop.lab.spec(1, "shop", crate::lab::MIGRATE);
+    shop.lab.db("provision", 1, &[]).fine();
+    let baselines = baselines(&shop.planetscale, database, "main", INVENTED);
+    let spec = shop.lab.path("pr-1").join("spec.json").display().to_string();
+    let began = Instant::now();
+    let verify = shop.lab.start("verify", 1, &["--wait"]);
+    let policy = format!("pswaited{}-keyless", database.len());
+    let lab = |url: &str| Lab::new(&policy, &baselines, &[("DATABASE_URL", url)]);
+    let first = lab(&shop.lab.url(1)).dayfly(&["db", "migrate", "--spec", &spec, "--", "sh", "-c", "exit 1"]);
+    first.failed("the next attempt has its login");
+    lab(&shop.lab.url(1))
+        .dayfly(&["db", "migrate", "--spec", &spec, "--", "sh", "-c", &shop.command("CREATE TABLE carts (id INT)")])
+        .fine();
+    output(verify.wait_with_output().unwrap()).fine();
+    assert!(began.elapsed() < Duration::from_mins(3), "{:?}", began.elapsed());
+    sql(&shop.lab.url(1), "SELECT id FROM carts").unwrap();
     shop.lab.db("destroy", 1, &[]).fine();
     shop.nothing_is_left();
 }

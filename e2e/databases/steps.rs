@@ -87,16 +87,16 @@ fn a_migration_killed_half_way_starts_from_a_fresh_branch() {
 #[test]
 fn what_a_program_started_ends_with_it() {
     let (_, lab) = prepared("orphans");
-    let orphan = "(sleep 5; touch orphan) & ";
+    let orphan = "(sleep 15; touch orphan) & ";
     lab.db("migrate", 1, &["--", "sh", "-c", &format!("{orphan} exit 3")]).refused("on a fresh branch too");
     // At the deadline, and where somebody ends dayfly.
     let spec = lab.path("pr-1").join("spec.json");
     let text = fs::read_to_string(&spec).unwrap();
     let mut short: serde_json::Value = serde_json::from_str(&text).unwrap();
-    short["deadlineSeconds"] = 2.into();
+    short["deadlineSeconds"] = 8.into();
     fs::write(&spec, short.to_string()).unwrap();
     lab.db("migrate", 1, &["--", "sh", "-c", &format!("touch begun; {orphan} wait")])
-        .failed("the deadline of 2 s passed");
+        .failed("the deadline of 8 s passed");
     assert!(lab.path("begun").exists());
     fs::remove_file(lab.path("begun")).unwrap();
     fs::write(&spec, text).unwrap();
@@ -106,7 +106,7 @@ fn what_a_program_started_ends_with_it() {
     }
     std::process::Command::new("kill").arg(job.id().to_string()).status().unwrap();
     crate::lab::output(job.wait_with_output().unwrap()).failed("ended by SIGTERM");
-    std::thread::sleep(std::time::Duration::from_secs(6));
+    std::thread::sleep(std::time::Duration::from_secs(16));
     assert!(!lab.path("orphan").exists(), "what a program started went on");
     lab.db("destroy", 1, &[]).fine();
 }
@@ -216,6 +216,81 @@ fn without_a_key_verify_makes_the_branch_anew() {
     crate::lab::output(verify.wait_with_output().unwrap()).refused("on a fresh branch too");
     lab.db("destroy", 1, &[]).fine();
     assert_eq!(server.left("waited"), "");
+}
+
+/// A migrate command that is changed and changed back: another one was at work in the branch meanwhile.
+#[test]
+fn a_command_that_comes_back_gets_a_fresh_branch_as_any_other() {
+    let (server, lab) = prepared("back");
+    let keyless = Lab::new("back-keyless", &server.entry("synthetic: {by: seeds}"), &[("DATABASE_URL", &lab.url(1))]);
+    let spec = lab.path("pr-1").join("spec.json").display().to_string();
+    let run = |step: &str, script: &str| keyless.dayfly(&["db", step, "--spec", &spec, "--", "sh", "-c", script]);
+    let pushed = |word: &str, script: &str| {
+        lab.spec(1, "shop", &STEPS.replace("all", word));
+        let verify = lab.start("verify", 1, &["--wait"]);
+        let migrate = run("migrate", script);
+        run("seed", "true");
+        (migrate, crate::lab::output(verify.wait_with_output().unwrap()))
+    };
+    let table = |name: &str| format!("psql -v ON_ERROR_STOP=1 -qc 'CREATE TABLE {name} (id int)'");
+    // The first one fails once, as the network may have it.
+    let first = format!("{} && {{ [ -e tried ] || {{ touch tried; exit 1; }}; }}", table("carts"));
+    let (migrate, verify) = pushed("a", &first);
+    migrate.fine();
+    assert!(
+        verify.fine().err.contains("`migrate` says: `migrate` failed (exit status: 1): making the branch anew, once")
+    );
+    let (migrate, verify) = pushed("b", &table("orders"));
+    assert!(!migrate.fine().err.contains("anew") && !verify.fine().err.contains("anew"));
+    // On what both left it fails, and on a fresh branch it does not.
+    let (migrate, verify) = pushed("a", &first);
+    migrate.fine();
+    assert_eq!(verify.fine().err.matches("making the branch anew, once").count(), 1);
+    let tables =
+        "SELECT string_agg(tablename::text, ' ' ORDER BY tablename) FROM pg_tables WHERE schemaname = 'public'";
+    assert_eq!(psql(&lab.url(1), tables).unwrap(), "carts users");
+    // It failed twice in a row: that is final, until there is another.
+    pushed("c", "exit 4").1.refused("`migrate` says: `migrate` failed (exit status: 4), on a fresh branch too");
+    pushed("c", "exit 4").0.refused("`migrate` failed before, on a fresh branch too");
+    lab.db("verify", 1, &["--wait"])
+        .refused("`migrate` says: `migrate` failed (exit status: 4), on a fresh branch too");
+    pushed("a", &first).1.fine();
+    lab.db("destroy", 1, &[]).fine();
+    assert_eq!(server.left("back"), "");
+}
+
+/// The same seed after other migrations: it is run again, on a branch without the half of it.
+#[test]
+fn a_seed_that_failed_for_good_runs_again_after_other_migrations() {
+    let (server, lab) = prepared("reseed");
+    let keyless = Lab::new("reseed-keyless", &server.entry("synthetic: {by: seeds}"), &[("DATABASE_URL", &lab.url(1))]);
+    let spec = lab.path("pr-1").join("spec.json").display().to_string();
+    let run = |step: &str, sql: &str| {
+        keyless.dayfly(&["db", step, "--spec", &spec, "--", "psql", "-v", "ON_ERROR_STOP=1", "-qc", sql])
+    };
+    let pushed = |word: &str, sql: &str| {
+        lab.spec(1, "shop", &STEPS.replace("all", word));
+        let verify = lab.start("verify", 1, &["--wait"]);
+        // As its Job does: exit code 2 is tried again.
+        for _ in 0..4 {
+            if run("migrate", sql).code != Some(0)
+                || run("seed", "INSERT INTO users VALUES (1); INSERT INTO carts VALUES (1)").code != Some(2)
+            {
+                break;
+            }
+            std::thread::sleep(std::time::Duration::from_secs(2));
+        }
+        crate::lab::output(verify.wait_with_output().unwrap())
+    };
+    pushed("a", "CREATE TABLE bills (id int)").refused("`seed` failed (exit status: 1), on a fresh branch too");
+    let said = pushed("b", "CREATE TABLE bills (id int); CREATE TABLE carts (id int)").fine().err;
+    assert!(
+        said.contains("`migrate` says: `seed` failed before, and other migrations are run: making the branch anew"),
+        "{said}"
+    );
+    assert_eq!(psql(&lab.url(1), "SELECT (SELECT count(*) FROM users) + (SELECT count(*) FROM carts)").unwrap(), "2");
+    lab.db("destroy", 1, &[]).fine();
+    assert_eq!(server.left("reseed"), "");
 }
 
 /// Kubernetes puts the URL into a command's words, and so does a shell.

@@ -23,8 +23,9 @@ pub async fn rotate(spec: &Spec<'_>, engine: &dyn Engine, credentials: &Credenti
     let Some(branch) = engine.find(spec).await?.filter(|branch| branch.is_complete) else { return Ok(()) };
     let is_published = credentials.read(spec, Audience::Workload).await?.is_some();
     let before = credentials.read(spec, Audience::Steps).await?.filter(|before| before.branch == branch.id);
-    // A login that nobody gets in with keeps its password, unless somebody else can end its sessions.
+    // A login that nobody gets in with keeps its password, unless somebody else can end its sessions, or another does.
     if let Some(before) = &before
+        && !engine.makes_others()
         && let Err(error) = session::open_if_accepted(&before.url, log).await
         && !engine.end_sessions(spec, &branch).await?
     {
@@ -40,6 +41,9 @@ pub async fn rotate(spec: &Spec<'_>, engine: &dyn Engine, credentials: &Credenti
     }
     log.info("the login has a new password");
     let what = "the old password is of no use any more, but its sessions are still open";
+    if engine.makes_others() {
+        return engine.revoke_others(&branch, spec, &url).await.context(what);
+    }
     if engine.end_sessions(spec, &branch).await.context(what)? {
         return Ok(());
     }

@@ -6,7 +6,7 @@
 
 mod program;
 
-use std::{ffi::OsString, time::Duration};
+use std::{borrow::Cow, ffi::OsString, time::Duration};
 
 use anyhow::{Context as _, Result, bail};
 
@@ -14,18 +14,24 @@ use super::{
     connection::ConnectionUrl,
     credentials::Credentials,
     engine::{Engine, cnpg},
-    failure::refuse,
+    failure::{Refused, refuse},
     files::{self, Files, Record},
     log::Log,
     provision::{CHECKED, again},
     session::{self, NoSession, Run, Session, State},
     spec::Spec,
 };
-use crate::{input::scalar::ImagePath, resolve::names};
+use crate::{
+    input::{guardrails::Provider, scalar::ImagePath},
+    resolve::names,
+};
 use program::Program;
 
 /// The record that the branch was made anew for an input.
 pub const REBRANCHED: &str = "rebranched";
+
+/// The record that an input was not even begun, and why: nothing is to be waited for.
+pub const REFUSED: &str = "refused";
 
 /// A program of the team's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,7 +60,7 @@ impl Step {
 }
 
 /// Who can make the branch anew.
-pub struct Provider<'a> {
+pub struct Maker<'a> {
     pub engine: &'a dyn Engine,
     pub credentials: &'a Credentials,
 }
@@ -73,7 +79,7 @@ pub async fn run(
     command: &[OsString],
     spec: &Spec<'_>,
     mut url: ConnectionUrl,
-    provider: Option<Provider<'_>>,
+    provider: Option<Maker<'_>>,
     log: &Log,
 ) -> Result<()> {
     let program = Program::new(step, command, spec, &url)?;
@@ -99,7 +105,13 @@ pub async fn run(
         None if step == Step::Seed => {
             bail!("{why}: `dayfly db verify --wait` makes the branch anew, then both run again")
         }
-        None => wait_for_fresh(&url, &runs, log).await?,
+        None => {
+            let fresh = wait_for_fresh(&url, &runs, log);
+            let Ok(fresh) = tokio::time::timeout(patience(spec), fresh).await else {
+                bail!("{why}: a fresh branch is elsewhere, or is still made; the next attempt has its login");
+            };
+            fresh?;
+        }
     }
     match attempt(&program, spec, &url, log).await? {
         Attempt::Done => Ok(()),
@@ -112,9 +124,16 @@ pub fn is_final(runs: &[Run], input: &str) -> bool {
     runs.iter().any(|run| run.step == REBRANCHED && run.input == input)
 }
 
+/// How long a login is tried in vain. Where a fresh branch may have another, a Pod gets that by beginning again.
+fn patience(spec: &Spec<'_>) -> Duration {
+    let keeps = [Provider::Postgres, Provider::Mysql, Provider::Mariadb, Provider::Embedded, Provider::Cnpg];
+    if keeps.contains(&spec.baseline.entry.provider) { Duration::MAX } else { Duration::from_mins(1) }
+}
+
 async fn attempt(program: &Program, spec: &Spec<'_>, url: &ConnectionUrl, log: &Log) -> Result<Attempt> {
     let run = &program.run;
-    let mut session = session::open(url, log).await?;
+    let opened = tokio::time::timeout(patience(spec), session::open(url, log)).await;
+    let mut session = opened.with_context(|| format!("{url} does not answer"))??;
     // Another Pod of the same Job may still be at it.
     session::lock(&mut *session, "dayfly:steps", "waiting for another program that works on this branch", log).await?;
     session.prepare_records().await?;
@@ -128,18 +147,41 @@ async fn attempt(program: &Program, spec: &Spec<'_>, url: &ConnectionUrl, log: &
         log.info(format!("`{}` has run with this image and command: nothing to do", run.step));
         return Ok(Attempt::Done);
     }
-    // Before anything is written down: that a path is wrong says nothing about the branch.
     let watched = if run.step == Step::Migrate.name() { &*spec.steps.files } else { &[] };
-    let files = files::read(watched)?;
+    let files = match files::read(watched) {
+        Ok(files) => files,
+        Err(error) => {
+            // That a path is wrong says nothing about the branch, and so nothing of what ran there. But somebody waits for it.
+            if let Some(Refused(why)) = error.downcast_ref() {
+                session.record(&Run { step: REFUSED.into(), ..run.failed(why) }).await?;
+            }
+            return Err(error);
+        }
+    };
+    if runs.iter().any(|run| run.step == REFUSED && !run.input.is_empty()) {
+        session.record(&none(REFUSED)).await?;
+    }
+    if before.is_some_and(|before| before.input != run.input) && is_final(&runs, &run.input) {
+        // Of an earlier push with this input: another one was at work in this branch since, and so it is no fresh one.
+        forget_rebranched(&mut *session, &mut runs).await?;
+    }
+    let before = runs.iter().find(|before| before.step == run.step);
+    let seed = runs.iter().find(|other| other.step == Step::Seed.name() && run.step == Step::Migrate.name());
     let spoiled = match before.map(|before| before.state) {
         Some(State::Failed) => Some(format!("`{}` failed before", run.step)),
         Some(State::Running) => Some(format!("`{}` broke off before", run.step)),
+        // Another migration may be what the same seed needs, and it needs a branch without the half of that.
+        Some(State::Done) if seed.is_some_and(|seed| seed.state != State::Done) => {
+            Some("`seed` failed before, and other migrations are run".to_owned())
+        }
         Some(State::Done) if !watched.is_empty() => rewritten(&mut *session, &mut runs, watched, &files).await?,
         Some(State::Done) | None => None,
     };
-    let failed = Run { state: State::Failed, ..run.clone() };
     if let Some(why) = spoiled {
-        session.record(&failed).await?;
+        // The first reason says more than that there was one.
+        let first = runs.iter().find(|before| before.step == run.step && before.input == run.input);
+        let first = first.and_then(Run::why).map_or_else(|| why.clone(), Cow::into_owned);
+        session.record(&run.failed(&first)).await?;
         return Ok(Attempt::Spoiled { why, runs });
     }
     session.record(run).await?;
@@ -158,10 +200,22 @@ async fn attempt(program: &Program, spec: &Spec<'_>, url: &ConnectionUrl, log: &
         Some(why) => {
             // The program may have changed or dropped anything in its database, these records too.
             session.prepare_records().await?;
-            session.record(&failed).await?;
+            session.record(&run.failed(&why)).await?;
             Ok(Attempt::Spoiled { why, runs })
         }
     }
+}
+
+/// In place of a record that says nothing any more.
+fn none(step: &str) -> Run {
+    Run { step: step.into(), input: String::new(), state: State::Done, command: Vec::new() }
+}
+
+/// If the branch was once made anew for this input, it may be so again.
+async fn forget_rebranched(session: &mut dyn Session, runs: &mut Vec<Run>) -> Result<()> {
+    session.record(&none(REBRANCHED)).await?;
+    runs.retain(|run| run.step != REBRANCHED);
+    Ok(())
 }
 
 /// Why the branch has the tables of other migrations than there are now, if it has.
@@ -175,10 +229,8 @@ async fn rewritten(
     let why = files::rewritten(&record, checked(runs), watched, now);
     if why.is_some() {
         // Others were through in this branch since it was made: if it was once made anew for this input, then for an earlier push
-        // with it, and it may be so again.
-        let none = Run { step: REBRANCHED.into(), input: String::new(), state: State::Done, command: Vec::new() };
-        session.record(&none).await?;
-        runs.retain(|run| run.step != REBRANCHED);
+        // with it.
+        forget_rebranched(session, runs).await?;
     }
     Ok(why)
 }

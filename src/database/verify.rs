@@ -13,7 +13,7 @@ use super::{
     provision::{Ready, again, provision},
     session::{Run, State},
     spec::Spec,
-    steps::{REBRANCHED, Step, is_final},
+    steps::{REBRANCHED, REFUSED, Step, is_final},
 };
 
 /// Verifies the branch and publishes its credentials for the workload. `wait`: for migrate and seed, however long they take.
@@ -28,12 +28,15 @@ pub async fn verify(
     loop {
         match progress(spec, &ready.session.runs().await?) {
             Progress::Through => break,
-            Progress::Failed { step, input, is_final } if is_final || !wait => {
-                let again = if is_final { ", on a fresh branch too" } else { "" };
-                refuse!("`{step}` failed{again}: see its own log, and push a fix (input {input})");
+            Progress::Refused { step, why } => {
+                refuse!("`{step}` was refused, and not run. It says: {why}");
             }
-            Progress::Failed { step, input, .. } => {
-                log.warn(format!("`{step}` failed: making the branch anew, once"));
+            Progress::Failed { what, input, is_final } if is_final || !wait => {
+                let again = if is_final { ", on a fresh branch too" } else { "" };
+                refuse!("{what}{again}: see its own log, and push a fix (input {input})");
+            }
+            Progress::Failed { what, input, .. } => {
+                log.warn(format!("{what}: making the branch anew, once"));
                 let Ready { branch, session, .. } = ready;
                 drop(session);
                 ready = again(spec, engine, credentials, &branch, log).await?;
@@ -73,7 +76,8 @@ pub(super) async fn publish(
 enum Progress {
     Through,
     Missing { step: &'static str },
-    Failed { step: &'static str, input: String, is_final: bool },
+    Refused { step: &'static str, why: String },
+    Failed { what: String, input: String, is_final: bool },
 }
 
 /// How far the steps are that this spec asks for.
@@ -81,12 +85,22 @@ fn progress(spec: &Spec<'_>, runs: &[Run]) -> Progress {
     for (step, input) in [(Step::Migrate, &spec.steps.migrate), (Step::Seed, &spec.steps.seed)] {
         let Some(input) = input else { continue };
         let step = step.name();
-        match runs.iter().find(|run| run.step == step && run.input == *input).map(|run| run.state) {
+        let run = runs.iter().find(|run| run.step == step && run.input == *input);
+        match run.map(|run| run.state) {
             Some(State::Done) => {}
             Some(State::Failed) => {
-                return Progress::Failed { step, input: input.clone(), is_final: is_final(runs, input) };
+                let why = run.and_then(Run::why);
+                let what = why.map_or_else(|| format!("`{step}` failed"), |why| format!("`{step}` says: {why}"));
+                return Progress::Failed { what, input: input.clone(), is_final: is_final(runs, input) };
             }
-            Some(State::Running) | None => return Progress::Missing { step },
+            Some(State::Running) => return Progress::Missing { step },
+            None => {
+                let refused = runs.iter().find(|run| run.step == REFUSED && run.input == *input).and_then(Run::why);
+                let Some(why) = refused.filter(|_| step == Step::Migrate.name()) else {
+                    return Progress::Missing { step };
+                };
+                return Progress::Refused { step, why: why.into_owned() };
+            }
         }
     }
     Progress::Through

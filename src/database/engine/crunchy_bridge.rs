@@ -230,6 +230,11 @@ impl Engine for CrunchyBridge {
         Ok(())
     }
 
+    async fn end_sessions(&self, _: &Spec<'_>, branch: &Branch) -> Result<bool> {
+        let client = role::enter(&role::maintenance(&self.admin(&branch.id).await?), &self.log).await?;
+        role::end_sessions(&client, &branch.mark.role()).await.map(|()| true)
+    }
+
     async fn renew(&self, branch: &Branch, until: SystemTime) -> Result<()> {
         if self.state(&branch.id).await? != "ready" {
             return Ok(());

@@ -75,6 +75,12 @@ pub trait Engine {
         Ok(())
     }
 
+    /// Whether each call of [`Self::login`] makes a login of its own: then [`Self::revoke_others`] ends those before, with their
+    /// sessions.
+    fn makes_others(&self) -> bool {
+        false
+    }
+
     /// The same login with another password. `published` is what was given away before, if that is known: most providers do
     /// not need it, since each call of [`Self::login`] makes another password.
     async fn rotate(

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use mysql_async::{Conn, DriverError, Error, IoError, OptsBuilder, Row, SslOpts, Value, prelude::Queryable as _};
 
 use super::{Column, Full, MOST_RUNS, Marker, NoSession, Run, Session, unreadable};
-use crate::database::{connection::ConnectionUrl, log::Log, schema, tls};
+use crate::database::{connection::ConnectionUrl, failure::refuse, log::Log, schema, tls};
 
 /// One connection to a server.
 pub struct MysqlSession {
@@ -82,8 +82,8 @@ fn no_session(error: Error) -> NoSession {
         }),
         _ => false,
     };
-    // The user's own limit, in the server's two words for it.
-    let is_full = [1203, 1226].contains(&code(&error));
+    // The user's own limit, in the server's two words for it, and the server's.
+    let is_full = [1040, 1203, 1226].contains(&code(&error));
     let error = plain(error);
     if is_full {
         return NoSession::Unreachable(error.context(Full));
@@ -138,6 +138,16 @@ impl MysqlSession {
         Ok(count.unwrap_or_default() > 0)
     }
 
+    /// Whether the marker is there. A view would call its functions with the rights of whoever reads it.
+    async fn has_marker(&mut self) -> Result<bool> {
+        let sql = "SELECT table_type FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = ?";
+        let kind: Option<String> = self.conn.exec_first(sql, (BASELINE,)).await.map_err(plain)?;
+        if kind.as_ref().is_some_and(|kind| kind != "BASE TABLE") {
+            refuse!("the baseline's marker `{BASELINE}` is no table: drop it, then prepare the baseline again");
+        }
+        Ok(kind.is_some())
+    }
+
     /// Whether the table of records is as it was made, with nothing that is done by itself.
     async fn has_sound_runs(&mut self) -> Result<bool> {
         let rows = self
@@ -179,7 +189,7 @@ impl MysqlSession {
 #[async_trait(?Send)]
 impl Session for MysqlSession {
     async fn marker(&mut self) -> Result<Option<Marker>> {
-        if !self.has_table(BASELINE).await? {
+        if !self.has_marker().await? {
             return Ok(None);
         }
         let sql = format!("SELECT statement, made_by, made_at, schema_digest FROM {BASELINE}");
@@ -193,6 +203,7 @@ impl Session for MysqlSession {
     }
 
     async fn set_marker(&mut self, marker: &Marker) -> Result<()> {
+        self.has_marker().await?;
         self.conn
             .query_drop(format!(
                 "CREATE TABLE IF NOT EXISTS {BASELINE} (
@@ -293,7 +304,7 @@ impl Session for MysqlSession {
     }
 
     async fn record(&mut self, run: &Run) -> Result<()> {
-        let command = serde_json::to_string(&run.command)?;
+        let command = run.command_text()?;
         let state = run.state.name();
         self.conn
             .exec_drop(

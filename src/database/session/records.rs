@@ -4,7 +4,11 @@
 use anyhow::{Context as _, Result};
 use tokio_postgres::{Client, error::SqlState};
 
-use super::{MOST_RUNS, Run, postgres::plain, unreadable};
+use super::{
+    MOST_RUNS, Run,
+    postgres::{look, plain},
+    unreadable,
+};
 
 const MAKE: &str = "CREATE SCHEMA IF NOT EXISTS dayfly_branch;
     CREATE TABLE IF NOT EXISTS dayfly_branch.runs (
@@ -20,6 +24,7 @@ const IS_SOUND: &str = "SELECT c.relkind = 'r' AND c.relpersistence = 'p' AND NO
            FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped)
         = 'at timestamp with time zone t, command text t, input text t, state text t, step text t'
       AND (SELECT count(*) = 1 AND bool_and(i.indisprimary) FROM pg_index i WHERE i.indrelid = c.oid)
+      AND NOT EXISTS (SELECT FROM pg_statistic_ext s WHERE s.stxrelid = c.oid)
       AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conrelid = c.oid AND k.contype NOT IN ('p', 'n'))
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'dayfly_branch' AND c.relname = 'runs'";
 
@@ -60,14 +65,14 @@ pub(super) async fn runs(client: &Client) -> Result<Vec<Run>> {
         "SELECT left(step, 100), left(input, 1000), left(state, 100), left(command, 100000) FROM dayfly_branch.runs LIMIT {}",
         MOST_RUNS + 1
     );
-    let rows = client.query(&sql, &[]).await.map_err(plain)?;
+    let rows = look(client, &sql, &[]).await?;
     let text = |row: &tokio_postgres::Row, index| row.try_get::<_, String>(index).ok();
     let runs = rows.iter().map(|row| Run::read([0, 1, 2, 3].map(|index| text(row, index))));
     Ok(runs.collect::<Option<Vec<_>>>().filter(|runs| runs.len() <= MOST_RUNS).unwrap_or_else(unreadable))
 }
 
 pub(super) async fn record(client: &Client, run: &Run) -> Result<()> {
-    let command = serde_json::to_string(&run.command)?;
+    let command = run.command_text()?;
     client
         .execute(
             "INSERT INTO dayfly_branch.runs (step, input, state, command) VALUES ($1, $2, $3, $4)

@@ -7,7 +7,7 @@
 use anyhow::Result;
 use tokio_postgres::Client;
 
-use super::postgres::{identifier, literal, plain};
+use super::postgres::{identifier, literal, look, plain};
 use crate::database::{failure::refuse, log::Log, retry::Pauses};
 
 /// Tables with rows of somebody's, as `c` in schema `n`.
@@ -116,8 +116,8 @@ async fn forget_statistics(client: &Client) -> Result<()> {
         let [schema, relation, column, table, kind] = [0, 1, 2, 4, 5].map(|index| row.get::<_, String>(index));
         let (inherited, is_left_out): (bool, bool) = (row.get(3), row.get(6));
         let only = if inherited { "" } else { "ONLY " };
-        let has_rows = client.query_one(&format!("SELECT EXISTS (SELECT FROM {only}{table})"), &[]).await;
-        if has_rows.map_err(plain)?.get(0) && !is_left_out {
+        let has_rows = has_rows(client, &format!("{only}{table}")).await?;
+        if has_rows && !is_left_out {
             continue;
         }
         let relation = format!("{}.{}", identifier(&schema), identifier(&relation));
@@ -130,6 +130,10 @@ async fn forget_statistics(client: &Client) -> Result<()> {
                  DELETE FROM pg_statistic WHERE starelid = {relation}::regclass AND stainherit = {inherited}
                    AND staattnum = (SELECT attnum FROM pg_attribute WHERE attrelid = starelid AND attname = {});
                ELSE
+                 LOCK TABLE {relation_name} IN ACCESS EXCLUSIVE MODE;
+                 IF {own_code} OR {has_rows} AND EXISTS (SELECT FROM pg_constraint WHERE contype = 'c' AND conrelid = {relation}::regclass) THEN
+                   RAISE 'functions of the baseline would run with the rights of %', current_user;
+                 END IF;
                  ALTER TABLE {relation_name} ALTER COLUMN {column_name} TYPE {kind};
                END IF;
              END $dayfly$",
@@ -139,6 +143,7 @@ async fn forget_statistics(client: &Client) -> Result<()> {
             literal(&column),
             relation = literal(&relation),
             relation_name = relation,
+            own_code = own_code(&relation),
         );
         if let Err(error) = client.batch_execute(&sql).await {
             refuse!(
@@ -148,6 +153,34 @@ async fn forget_statistics(client: &Client) -> Result<()> {
         }
     }
     forget_extended(client).await
+}
+
+async fn has_rows(client: &Client, table: &str) -> Result<bool> {
+    let rows = look(client, &format!("SELECT EXISTS (SELECT FROM {table})"), &[]).await?;
+    Ok(rows.first().is_some_and(|row| row.get(0)))
+}
+
+/// Whether a column's other type may call functions of somebody's: the server looks again at all that depends on it, at tables
+/// that it refers to or that refer to it, and at the parts of each.
+fn own_code(relation: &str) -> String {
+    format!(
+        "EXISTS (
+           WITH RECURSIVE near AS (
+             SELECT {relation}::regclass::oid AS oid
+             UNION SELECT CASE near.oid WHEN link.one THEN link.other ELSE link.one END FROM near JOIN (
+               SELECT inhrelid, inhparent FROM pg_inherits
+               UNION ALL SELECT conrelid, confrelid FROM pg_constraint WHERE contype = 'f') AS link (one, other)
+               ON near.oid IN (link.one, link.other)),
+           part AS (
+             SELECT 'pg_class'::regclass AS class, oid FROM near
+             UNION ALL SELECT 'pg_class'::regclass, indexrelid FROM pg_index JOIN near ON indrelid = oid
+             UNION ALL SELECT 'pg_constraint'::regclass, k.oid FROM pg_constraint k JOIN near ON conrelid = near.oid
+             UNION ALL SELECT 'pg_statistic_ext'::regclass, s.oid FROM pg_statistic_ext s JOIN near ON stxrelid = near.oid)
+           SELECT FROM pg_depend d JOIN part ON d.classid = part.class AND d.objid = part.oid
+           WHERE d.refclassid IN ('pg_proc'::regclass, 'pg_operator'::regclass) AND NOT EXISTS (
+             SELECT FROM pg_depend e WHERE e.classid = d.refclassid AND e.objid = d.refobjid AND e.deptype = 'e'))",
+        relation = literal(relation),
+    )
 }
 
 /// Statistics over several columns (`CREATE STATISTICS`) of tables without rows.
@@ -162,8 +195,7 @@ async fn forget_extended(client: &Client) -> Result<()> {
         .map_err(plain)?;
     for row in found {
         let (name, table): (String, String) = (row.get(0), row.get(1));
-        let has_rows = client.query_one(&format!("SELECT EXISTS (SELECT FROM {table})"), &[]).await.map_err(plain)?;
-        if has_rows.get(0) {
+        if has_rows(client, &table).await? {
             continue;
         }
         let oid = format!(

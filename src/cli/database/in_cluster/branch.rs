@@ -141,7 +141,7 @@ pub(super) fn step(step: Step, args: &StepArgs, colour: Colour, err: &mut dyn Wr
             _ => None,
         };
         let provider = engine.as_deref().zip(credentials.as_ref());
-        let provider = provider.map(|(engine, credentials)| steps::Provider { engine, credentials });
+        let provider = provider.map(|(engine, credentials)| steps::Maker { engine, credentials });
         steps::run(step, &args.command, spec, url, provider, log).await
     })
 }

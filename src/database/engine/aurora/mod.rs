@@ -241,6 +241,12 @@ impl Engine for Aurora {
         role::make(&admin, spec, &self.log).await
     }
 
+    async fn end_sessions(&self, _: &Spec<'_>, branch: &Branch) -> Result<bool> {
+        let Some(cluster) = self.cluster_of(branch).await? else { return Ok(false) };
+        let client = role::enter(&role::maintenance(&self.admin(&cluster)?), &self.log).await?;
+        role::end_sessions(&client, &branch.mark.role()).await.map(|()| true)
+    }
+
     async fn renew(&self, branch: &Branch, until: SystemTime) -> Result<()> {
         let Some(cluster) = self.cluster_of(branch).await? else { return Ok(()) };
         let mut parameters = vec![pair("ResourceName", &cluster.arn)];

@@ -299,6 +299,10 @@ impl Engine for PlanetScale {
         self.new_login(&row, &name, spec.lease_seconds).await
     }
 
+    fn makes_others(&self) -> bool {
+        true
+    }
+
     async fn revoke_others(&self, branch: &Branch, spec: &Spec<'_>, kept: &ConnectionUrl) -> Result<()> {
         let Some(row) = self.row(&branch.name).await?.filter(|row| row.id == branch.id) else { return Ok(()) };
         let (owner, _) = names(spec, "");

@@ -201,7 +201,7 @@ pub(in crate::database::engine) async fn revoke(client: &Client, role: &str) -> 
         .context("the branch's sessions cannot be ended: the administrator needs pg_signal_backend")
 }
 
-pub(super) async fn end_sessions(client: &Client, role: &str) -> Result<()> {
+pub(in crate::database::engine) async fn end_sessions(client: &Client, role: &str) -> Result<()> {
     let sql = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = $1";
     client.execute(sql, &[&role]).await.map_err(plain)?;
     Ok(())
