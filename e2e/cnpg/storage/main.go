@@ -72,7 +72,7 @@ func main() {
 
 // run starts one of the programs that stand between Kubernetes and a driver. The kernel ends it with this thread.
 func (d *driver) run(program string) {
-	command := exec.Command(program, "--leader-election=false")
+	command := exec.Command(program, "--leader-election=false", "--kubeconfig="+os.Getenv("KUBECONFIG"))
 	// The one of all drivers knows no driver.
 	if filepath.Base(program) != "snapshot-controller" {
 		command.Args = append(command.Args, "--csi-address="+d.socket())

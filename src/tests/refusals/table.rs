@@ -136,7 +136,7 @@ pub(super) const TABLE: &[Row] = &[
     Row { code: "baseline-incomplete", owner: "platform", place: "guardrails.yaml:69:17",
         bad: &[(GUARDRAILS, DATABASES, "storefront_baseline\n      endpoint: {namespace: databases, port: 5432}\n      lastPort: 5431")],
         good: &[(GUARDRAILS, DATABASES, "storefront_baseline\n      endpoint: {namespace: databases, port: 5432}\n      lastPort: 5432")] },
-    Row { code: "baseline-incomplete", owner: "platform", place: "guardrails.yaml:83:5",
+    Row { code: "baseline-incomplete", owner: "platform", place: "guardrails.yaml:79:7",
         bad: &[OWN[0], (GUARDRAILS, SYNTHETIC, CNPG), (GUARDRAILS, "postgresql:17.5@", "postgresql@"), OWN[2]],
         good: &[OWN[0], (GUARDRAILS, SYNTHETIC, CNPG), OWN[2]] },
     Row { code: "attestation-unchecked", owner: "platform", place: "",
