@@ -134,6 +134,12 @@ impl Environment {
         apply(std::slice::from_ref(&self.asked));
     }
 
+    /// The policy is another one from now on: a folder of the same repository.
+    pub(crate) fn moved(&mut self, folder: &str) {
+        self.asked["spec"]["source"]["path"] = folder.into();
+        apply(std::slice::from_ref(&self.asked));
+    }
+
     /// The host of a route, which is part of what the policy's author relies on.
     pub(crate) fn host(&self) -> String {
         format!("web-{}.preview.acme.dev", self.name)

@@ -26,7 +26,7 @@ fn under_client_side_apply_there_is_no_difference_either() {
     settled(&environment);
 }
 
-fn live(case: fn() -> Case, ask: &Ask) {
+pub(crate) fn live(case: fn() -> Case, ask: &Ask) {
     let mut environment = Environment::sync(case(), ask);
     if !healed(&environment).is_empty() {
         // Argo CD compares as soon as a sync has ended, sometimes before its own watch has shown it what it applied last (here an

@@ -5,6 +5,7 @@
 mod admission; // every golden passes the API server's admission
 mod argo; // an environment Application, and what Argo CD says of it
 mod case; // a folder of testdata
+mod cnpg; // a cluster of CloudNativePG's from a snapshot, by its operator
 mod database; // branches: whose rows are read, who is kept out, what fails and what converges
 mod kube; // objects in the cluster
 mod leaks; // two hundred previews killed and closed, and nothing stays

@@ -8,7 +8,10 @@ use crate::{
     },
 };
 
-use super::egress::{EGRESS_INCOMPLETE, reachable};
+use super::{
+    egress::{EGRESS_INCOMPLETE, reachable},
+    image_registry::split_tag,
+};
 
 pub static UNKNOWN_BASELINE: Rule = Rule {
     code: "unknown-baseline",
@@ -34,7 +37,8 @@ pub static BASELINE_INCOMPLETE: Rule = Rule {
                   `project` (`ORGANIZATION/DATABASE`) and `parent`. `supabase`: `project`. `crunchy-bridge`: `project` (a team's \
                   id), `parent` (a cluster's id) and `database`. `aurora`: `region`, `parent` (a cluster), `database`, `size` (an \
                   instance class) and `endpoint`. `dblab`: `api`, `parent` (a branch of the engine's), `database` and `endpoint`. \
-                  `embedded`: `image`. `cnpg`: `database`, `image` and `cluster`; both also \
+                  `embedded`: `image`. `cnpg`: `database`, `image` (with the version as its tag, as well as the digest: the \
+                  operator asks for both) and `cluster`; both also \
                   `operations.apiServer.cidrs`, since their Jobs run beside the pull request's Pods. An `endpoint` that is only an `fqdn` \
                   needs a `network.fqdn` that is not `Closed`; with `Cilium`, not where each branch has a host of its own. `dump` is for `embedded`: \
                   no other provider would load it. `anonymized` \
@@ -169,6 +173,14 @@ pub(crate) fn is_complete(name: &str, baseline: &Baseline) -> Result<(), String>
     {
         return Err(format!("the baseline `{name}` has the project `{project}`: write `ORGANIZATION/DATABASE`"));
     }
+    if let (Provider::Cnpg, Some(image)) = (baseline.provider, &baseline.image)
+        && !has_version(image)
+    {
+        return Err(format!(
+            "the baseline `{name}` has an image without a PostgreSQL version, which CloudNativePG refuses: write \
+             `…/postgresql:17.5@sha256:…`"
+        ));
+    }
     if baseline.dump.is_some() && baseline.provider != Provider::Embedded {
         return Err(format!(
             "the baseline `{name}` has a `dump`, which `{}` does not load: `embedded` does",
@@ -176,6 +188,12 @@ pub(crate) fn is_complete(name: &str, baseline: &Baseline) -> Result<(), String>
         ));
     }
     baseline.anonymized.as_ref().map_or(Ok(()), |anonymized| is_maskable(name, baseline, anonymized))
+}
+
+/// The operator reads the server's version out of the tag, and its webhook refuses a digest alone.
+fn has_version(image: &str) -> bool {
+    let (_, tag) = split_tag(image.split_once('@').map_or(image, |(name, _)| name));
+    tag.is_some_and(|tag| tag.starts_with(|first: char| first.is_ascii_digit()))
 }
 
 fn is_maskable(name: &str, baseline: &Baseline, anonymized: &Anonymized) -> Result<(), String> {
@@ -235,6 +253,17 @@ mod tests {
         let dump = format!("{dump}{}\"", "a".repeat(64));
         assert!(said(&format!("{neon}{dump}")).contains("which `neon` does not load"));
         assert!(said(&format!(r#""provider": "embedded"{dump}"#)).contains("no `image`"), "a dump is no server");
+        let cnpg = |tag: &str| {
+            let image = format!("ghcr.io:443/acme/postgresql{tag}@sha256:{}", "a".repeat(64));
+            let cluster = r#""cluster": {"driver": "d", "snapshot": "s", "size": "1Gi"}"#;
+            said(&format!(r#""provider": "cnpg", "database": "shop", "image": "{image}", {cluster}"#))
+        };
+        for good in [":17.5", ":17", ":16.0-10", ":17beta1", ":17.5-minimal-trixie"] {
+            assert_eq!(cnpg(good), "", "{good}");
+        }
+        for bad in ["", ":latest", ":v17", ":"] {
+            assert!(cnpg(bad).contains("without a PostgreSQL version"), "{bad}");
+        }
         let elsewhere = mask("public.users.email", function).replace("neon", "postgres");
         let elsewhere = format!(r#"{elsewhere}, "database": "d", "endpoint": {{"port": 5432}}"#);
         assert!(said(&elsewhere).contains("which `postgres` does not do"), "{}", said(&elsewhere));

@@ -61,10 +61,16 @@ fn branch(spec: &Spec<'_>, (url, cluster): (ConnectionUrl, String)) -> Branch {
     }
 }
 
-/// How a person makes a branch anew that no engine can.
+/// How a person makes a branch anew that no engine can. Jobs that have ended would not run again, and the old volume and Secret must
+/// be gone before a cluster of this name is there again.
 pub fn by_hand(spec: &Spec<'_>) -> Option<String> {
-    let server = spec.names.server.as_deref().filter(|_| spec.baseline.entry.provider == Provider::Cnpg)?;
-    Some(format!("`kubectl -n {} delete cluster {server}`, then sync", spec.names.namespace))
+    (spec.baseline.entry.provider == Provider::Cnpg && spec.names.server.is_some()).then(|| {
+        format!(
+            "`kubectl -n {} delete clusters.postgresql.cnpg.io,jobs -l dayfly.dev/database={} --cascade=foreground`, then sync and \
+             restart what has the old login",
+            spec.names.namespace, spec.database
+        )
+    })
 }
 
 #[async_trait(?Send)]

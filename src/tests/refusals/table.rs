@@ -32,7 +32,7 @@ const OWN: [Edit; 3] = [
 const DATABASES: &str =
     "storefront_baseline\n      endpoint: {namespace: databases, podLabels: {app: postgres}, port: 5432}";
 const STEPS: &str = "      migrate:\n        image: ghcr.io/acme/storefront:${{ pr.headSha }}\n        command: [npx, prisma, migrate, deploy]\n      seed:\n        image: ghcr.io/acme/storefront:${{ pr.headSha }}\n        command: [npm, run, \"seed:preview\"]\n";
-const CNPG: &str = "      provider: cnpg\n      image: ghcr.io/acme/postgresql@sha256:4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945\n      database: app\n      cluster: {driver: ebs.csi.aws.com, snapshot: snap-1, size: 1Gi}\n";
+const CNPG: &str = "      provider: cnpg\n      image: ghcr.io/acme/postgresql:17.5@sha256:4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945\n      database: app\n      cluster: {driver: ebs.csi.aws.com, snapshot: snap-1, size: 1Gi}\n";
 const DUMPED: &str = "      provider: embedded\n      image: ghcr.io/acme/baseline@sha256:4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945\n      dump: ghcr.io/acme/dump@sha256:4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945\n";
 const MANIFEST: Edit = (POLICY, APPLICATION, "  manifests: [extra.yaml]\n");
 const WEB_IMAGE: &str = "ghcr.io/acme/storefront:${{ pr.headSha }}";
@@ -136,6 +136,9 @@ pub(super) const TABLE: &[Row] = &[
     Row { code: "baseline-incomplete", owner: "platform", place: "guardrails.yaml:69:17",
         bad: &[(GUARDRAILS, DATABASES, "storefront_baseline\n      endpoint: {namespace: databases, port: 5432}\n      lastPort: 5431")],
         good: &[(GUARDRAILS, DATABASES, "storefront_baseline\n      endpoint: {namespace: databases, port: 5432}\n      lastPort: 5432")] },
+    Row { code: "baseline-incomplete", owner: "platform", place: "guardrails.yaml:79:7",
+        bad: &[OWN[0], (GUARDRAILS, SYNTHETIC, CNPG), (GUARDRAILS, "postgresql:17.5@", "postgresql@"), OWN[2]],
+        good: &[OWN[0], (GUARDRAILS, SYNTHETIC, CNPG), OWN[2]] },
     Row { code: "attestation-unchecked", owner: "platform", place: "",
         bad: &[(POLICY, "baseline: storefront\n", "baseline: storefront-synthetic\n"), (GUARDRAILS, KEYS, ""),
             (GUARDRAILS, "      synthetic: {by: seed-scripts}\n", "      sanitized: {by: masking-job, maxAge: 7d}\n")],
