@@ -14,7 +14,12 @@ pub struct Ordered<V, K = String>(Vec<(K, V)>);
 
 impl<V, K: Deref<Target = str>> Ordered<V, K> {
     pub fn get(&self, name: &str) -> Option<&V> {
-        self.0.iter().find(|(key, _)| &**key == name).map(|(_, value)| value)
+        self.get_key_value(name).map(|(_, value)| value)
+    }
+
+    /// An entry with its name, which lives as long as the map.
+    pub fn get_key_value(&self, name: &str) -> Option<(&str, &V)> {
+        self.iter().find(|(key, _)| *key == name)
     }
 
     pub fn iter(&self) -> impl Iterator<Item = (&str, &V)> {

@@ -39,8 +39,7 @@ impl<'a> Resolver<'a> {
                 }
             }
         };
-        let found = guardrails.profiles.iter().find(|(key, _)| *key == name);
-        let Some((name, profile)) = found else {
+        let Some((name, profile)) = guardrails.profiles.get_key_value(&name) else {
             let (file, pointer) = match &origin {
                 Origin::Input(file, pointer) => (*file, pointer.clone()),
                 _ => (InputFile::Policy, "/spec/labels/profile".into()),

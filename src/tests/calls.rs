@@ -310,15 +310,16 @@ fn a_closed_pipe_changes_no_exit_code() {
             ["dayfly", words[0], &folder, "--guardrails", &guardrails].into_iter().chain(words[1..].iter().copied());
         cli::run(words.map(Into::into), &mut Closed, &mut Closed)
     };
-    let calls: [&[&str]; 3] = [
+    let calls: [&[&str]; 4] = [
         &["check", "--parameters", &parameters],
         &["check", "--parameters", &parameters, "--format", "json"],
         &["render", "--parameters", &parameters],
+        &["explain", "ttl", "--parameters", &parameters],
     ];
     assert_eq!(run(&["render", "--each", &path("sets"), "-o", "ndjson"]), ExitCode::Findings);
-    assert_eq!(calls.map(run), [ExitCode::Fine; 3]);
+    assert_eq!(calls.map(run), [ExitCode::Fine; 4]);
     scratch.replace(POLICY, "  ttl: 48h", "  ttl: 48h\n  colour: blue");
-    assert_eq!(calls.map(run), [ExitCode::Findings; 3]);
+    assert_eq!(calls.map(run), [ExitCode::Findings; 4]);
 }
 
 /// Passwords stand in nothing that is written, though the line is shown.

@@ -103,10 +103,10 @@ macro_rules! scalar_traits {
 
             fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
                 use $crate::input::scalar::Scalar;
-                let kinds: &[&str] = if <$type>::NUMBERS { &["string", "number"] } else { &["string"] };
-                let kinds = match kinds {
-                    [one] => serde_json::json!(one),
-                    several => serde_json::json!(several),
+                let kinds = if <$type>::NUMBERS {
+                    serde_json::json!(["string", "number"])
+                } else {
+                    serde_json::json!("string")
                 };
                 schemars::json_schema!({"type": kinds, "format": <$type>::FORMAT})
             }
@@ -162,11 +162,10 @@ macro_rules! scalars {
 scalars!(
     AbsolutePath,
     Cidr,
-    Duration,
-    Quantity,
     DnsLabel,
     DnsName,
     Domain,
+    Duration,
     EnvName,
     FlagName,
     ImageDigest,
@@ -177,6 +176,7 @@ scalars!(
     LabelValue,
     Percent,
     PodSecurityVersion,
+    Quantity,
     RelativePath,
     SecretKey,
     Url,
@@ -187,7 +187,7 @@ fn refusal_of<T: Scalar>(text: &str) -> Option<(String, &'static str)> {
     T::parse(text).err().map(|message| (message, T::EXPECTED))
 }
 
-/// Whether a text is a number as Go reads it: digits, and of them no zero in front. Rust's `parse` takes more.
+/// Whether a text is digits with no zero in front, as Kubernetes wants a number within a text. Rust's `parse` takes more.
 fn is_decimal(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) && (text == "0" || !text.starts_with('0'))
 }

@@ -195,11 +195,9 @@ impl<'a> Resolver<'a> {
     fn destroy(&self, database: &Database, namespace: &str) -> Vec<DatabaseJob> {
         let guardrails = self.guardrails;
         let Some(operations) = &guardrails.operations else { return Vec::new() };
-        let asked = guardrails.baselines.iter().find(|(name, _)| **name == *database.baseline);
-        let restricted = asked.and_then(|(_, baseline)| {
-            let name = baseline.restricted.as_deref()?;
-            guardrails.baselines.iter().find(|(other, _)| *other == name)
-        });
+        let asked = guardrails.baselines.get_key_value(&database.baseline);
+        let restricted =
+            asked.and_then(|(_, baseline)| guardrails.baselines.get_key_value(baseline.restricted.as_deref()?));
         let mut places: Vec<(&str, &'a Baseline)> = Vec::with_capacity(2);
         for (name, baseline) in asked.into_iter().chain(restricted) {
             // A server of the preview's own goes with its namespace.
@@ -233,8 +231,7 @@ impl<'a> Resolver<'a> {
     fn baseline(&mut self, database: &'a Database, pointer: &str, grant: Grant) -> Option<(&'a str, &'a Baseline)> {
         let guardrails = self.guardrails;
         let pointer = format!("{pointer}/baseline");
-        let find = |name: &str| guardrails.baselines.iter().find(|(key, _)| *key == name);
-        let Some((asked, baseline)) = find(&database.baseline) else {
+        let Some((asked, baseline)) = guardrails.baselines.get_key_value(&database.baseline) else {
             let hint = nearest(&database.baseline, guardrails.baselines.names());
             let message = format!("the guardrails have no baseline `{}`{hint}", database.baseline);
             self.policy_finding(&rules::baseline::UNKNOWN_BASELINE, pointer, message);
@@ -247,7 +244,7 @@ impl<'a> Resolver<'a> {
             if let Some(other) = baseline
                 .restricted
                 .as_ref()
-                .and_then(|name| find(name))
+                .and_then(|name| guardrails.baselines.get_key_value(name))
                 .filter(|(_, other)| is_safe_for_strangers(other))
             {
                 granted = other;
