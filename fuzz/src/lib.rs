@@ -199,7 +199,11 @@ pub fn template(data: &[u8]) {
             .unwrap_or_default()
     });
     let Ok(text) = std::str::from_utf8(data) else { return };
-    let Ok(template) = Template::compile("fuzz.yaml", "fuzz.yaml", text) else { return };
+    let checked = Template::checked("fuzz.yaml", "fuzz.yaml", text);
+    let Ok(template) = Template::compile("fuzz.yaml", "fuzz.yaml", text) else {
+        assert!(checked.is_err());
+        return;
+    };
     let plain = template::evaluate(&template, &CONTEXT, None);
     let traced = template::evaluate(&template, &CONTEXT, Some(&mut template::Trace::default()));
     assert_eq!(plain, traced);

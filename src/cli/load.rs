@@ -30,7 +30,10 @@ pub(super) const BUILT_IN_GUARDRAILS: &str = include_str!("../input/guardrails.y
 pub(super) const POLICY: &str = "preview.yaml";
 
 /// Most manifests' files of one policy.
-const MOST_MANIFESTS: usize = 200;
+const MOST_FILES: usize = 200;
+
+/// Most documents in all of them: more than any quota lets run, and few enough to compare them with each other.
+const MOST_MANIFESTS: usize = 2000;
 
 /// What was read. Findings that leave nothing to render with are the error case of [`load`].
 pub(super) struct Loaded {
@@ -220,8 +223,8 @@ fn manifests(folder: &Path, policy: &Policy, owner: Owner, findings: &mut Vec<Fi
                 continue;
             }
         };
-        if objects.len() + files.len() > MOST_MANIFESTS {
-            findings.push(finding(format!("more than {MOST_MANIFESTS} files of manifests")));
+        if sources.len() + files.len() > MOST_FILES {
+            findings.push(finding(format!("more than {MOST_FILES} files of manifests")));
             continue;
         }
         for file in files {
@@ -241,6 +244,10 @@ fn manifests(folder: &Path, policy: &Policy, owner: Owner, findings: &mut Vec<Fi
                 Err(problems) => findings.extend(problems),
             }
             sources.push(source);
+            if objects.len() > MOST_MANIFESTS {
+                findings.push(finding(format!("more than {MOST_MANIFESTS} documents in the files of manifests")));
+                return (objects, sources);
+            }
         }
     }
     (objects, sources)

@@ -48,8 +48,9 @@ pub fn pieces(text: &str) -> Result<Vec<Piece<'_>>, String> {
             continue;
         }
         let inside = &rest[start + 3..];
-        let end =
-            closing(inside).ok_or_else(|| format!("`{}` has no closing `}}}}`", crate_visible(&rest[start..])))?;
+        let end = closing(inside).ok_or_else(|| {
+            format!("`{}` has no closing `}}}}`; `$${{{{` is the characters themselves", crate_visible(&rest[start..]))
+        })?;
         let expression = inside[..end].trim();
         if expression.len() > LONGEST {
             return Err(format!("an expression has {} bytes, allowed are {LONGEST}", expression.len()));

@@ -186,7 +186,10 @@ impl Walk<'_> {
             return self.wrong_type(kinds, node, pointer);
         }
         if let Some((message, expected)) = refused {
-            let message = if message.contains(expected) { message } else { format!("{message}: expected {expected}") };
+            let format = schema.get("format").and_then(Json::as_str).unwrap_or_default();
+            // What is wrong inside of an expression says more than that there may be one.
+            let is_enough = message.contains(expected) || format.starts_with("interpolated") && text.contains("${{");
+            let message = if is_enough { message } else { format!("{message}: expected {expected}") };
             return self.report(&INVALID_VALUE, node.mark, pointer, message, None);
         }
         if let Ok(number) = text.parse::<i64>() {

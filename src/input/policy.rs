@@ -55,7 +55,8 @@ pub struct PolicySpec {
     pub services: Vec<Service>,
     /// The team's own Kustomize, Helm or plain source at the pull request's head, as a child Application.
     pub application: Option<Application>,
-    /// Plain manifests beside this file: paths, in which `*` stands for any part of a name. Only workload kinds are taken.
+    /// Plain manifests beside this file: paths, in which `*` stands for any part of a name. Only workload kinds are taken, at most 200
+    /// files and 2000 documents.
     #[serde(default)]
     pub manifests: Vec<RelativePath>,
     /// Where the preview is reached: each is a URL of its own.

@@ -128,7 +128,7 @@ impl<'a> Resolver<'a> {
             is_ingress: !is_http_route,
             is_http_route,
             host,
-            paths: paths(&path, traefik),
+            paths: paths(&path, traefik && !is_http_route),
             path,
             port,
             target_port,

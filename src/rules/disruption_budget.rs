@@ -1,5 +1,7 @@
 //! A manifest's `PodDisruptionBudget` that no Pod may leave keeps its Pods' nodes from being drained: [`POD_PLACEMENT`].
 
+use std::collections::HashMap;
+
 use super::{
     containers::{below, finding, is_manifest, shown, stated},
     pod_placement::POD_PLACEMENT,
@@ -10,10 +12,28 @@ use crate::{
     value::{Map, Value},
 };
 
-pub(crate) fn check(object: &Object, objects: &[Object], findings: &mut Vec<Finding>) {
-    if !is_manifest(object) || object.kind() != "PodDisruptionBudget" {
+/// Most budgets that are looked into: each is compared with every workload.
+const MOST: usize = 100;
+
+/// Checks all budgets at once.
+pub(crate) fn check(objects: &[Object], findings: &mut Vec<Finding>) {
+    let is_budget = |object: &&Object| is_manifest(object) && object.kind() == "PodDisruptionBudget";
+    let mut budgets = objects.iter().filter(is_budget).peekable();
+    if budgets.peek().is_none() {
         return;
     }
+    let workloads = workloads(objects);
+    for (index, object) in budgets.enumerate() {
+        if index == MOST {
+            let message = format!("more than {MOST} budgets; allowed: as many as there are workloads to keep");
+            findings.push(finding(&POD_PLACEMENT, object, "", message));
+            return;
+        }
+        budget(object, &workloads, findings);
+    }
+}
+
+fn budget(object: &Object, workloads: &[Workload<'_>], findings: &mut Vec<Finding>) {
     let Some(spec) = object.value.get("spec") else { return };
     let mut refuse = |field: &str, message: String| {
         let message = format!("{message}: nodes could not be drained; allowed: a budget that a Pod may leave");
@@ -24,9 +44,10 @@ pub(crate) fn check(object: &Object, objects: &[Object], findings: &mut Vec<Find
         refuse("maxUnavailable", format!("`maxUnavailable` is {}", shown(value)));
     }
     if let Some(value) = stated(spec, "minAvailable") {
-        let pods = pods(objects, spec.get("selector"));
+        let pods = pods(workloads, spec.get("selector"));
         if amount(value, pods).is_some_and(|needed| needed > 0 && needed >= pods) {
-            refuse("minAvailable", format!("`minAvailable` is {} of {pods} Pods", shown(value)));
+            let pods = if pods == 1 { "1 Pod".to_owned() } else { format!("{pods} Pods") };
+            refuse("minAvailable", format!("`minAvailable` is {} of {pods}", shown(value)));
         }
     }
 }
@@ -43,37 +64,42 @@ fn amount(value: &Value, all: i64) -> Option<i64> {
     }
 }
 
-/// How many Pods a selector takes at least. One that says more than `matchLabels` is not looked into, and takes none.
-fn pods(objects: &[Object], selector: Option<&Value>) -> i64 {
-    let expressions = selector.and_then(|selector| stated(selector, "matchExpressions"));
-    if expressions.is_some_and(|expressions| !expressions.items().is_empty()) {
-        return 0;
-    }
-    let labels = || selector.and_then(|selector| selector.get("matchLabels")).and_then(Value::as_map).into_iter();
-    let is_taken = |object: &&Object| {
-        let own = below(&object.value, "/spec/template/metadata/labels");
-        labels().flat_map(Map::iter).all(|(key, value)| own.and_then(|own| own.get(key)) == Some(value))
-    };
-    let workloads = objects.iter().filter(|object| matches!(object.kind(), "Deployment" | "StatefulSet"));
-    workloads.filter(is_taken).map(|workload| replicas(objects, workload)).fold(0, i64::saturating_add)
-}
+/// The labels of a workload's Pods, and how many of them there are.
+type Workload<'o> = (Option<&'o Value>, i64);
 
-/// What a workload says, or its autoscaler.
-fn replicas(objects: &[Object], workload: &Object) -> i64 {
+fn workloads(objects: &[Object]) -> Vec<Workload<'_>> {
     let number = |value: Option<&Value>| match value {
         Some(Value::Int(number)) => *number,
         _ => 1,
     };
-    let scales = |object: &&Object| {
-        let target = |field| object.value.str_at(&["spec", "scaleTargetRef", field]);
-        object.kind() == "HorizontalPodAutoscaler"
-            && target("kind") == Some(workload.kind())
-            && target("name") == Some(workload.name())
-    };
-    match objects.iter().find(scales) {
-        Some(scaler) => number(scaler.value.at(&["spec", "minReplicas"])),
-        None => number(workload.value.at(&["spec", "replicas"])),
+    let scalers = objects.iter().filter(|object| object.kind() == "HorizontalPodAutoscaler");
+    let scaled: HashMap<_, _> = scalers
+        .filter_map(|scaler| {
+            let target = |field| scaler.value.str_at(&["spec", "scaleTargetRef", field]);
+            Some(((target("kind")?, target("name")?), number(scaler.value.at(&["spec", "minReplicas"]))))
+        })
+        .collect();
+    let workloads = objects.iter().filter(|object| matches!(object.kind(), "Deployment" | "StatefulSet"));
+    workloads
+        .map(|workload| {
+            let stated = || number(workload.value.at(&["spec", "replicas"]));
+            let replicas = scaled.get(&(workload.kind(), workload.name())).copied().unwrap_or_else(stated);
+            (below(&workload.value, "/spec/template/metadata/labels"), replicas)
+        })
+        .collect()
+}
+
+/// How many Pods a selector takes at least. One that says more than `matchLabels` is not looked into, and takes none.
+fn pods(workloads: &[Workload<'_>], selector: Option<&Value>) -> i64 {
+    let expressions = selector.and_then(|selector| stated(selector, "matchExpressions"));
+    if expressions.is_some_and(|expressions| !expressions.items().is_empty()) {
+        return 0;
     }
+    let labels = selector.and_then(|selector| selector.get("matchLabels")).and_then(Value::as_map);
+    let is_taken = |own: Option<&Value>| {
+        labels.into_iter().flat_map(Map::iter).all(|(key, value)| own.and_then(|own| own.get(key)) == Some(value))
+    };
+    workloads.iter().filter(|(own, _)| is_taken(*own)).map(|(_, pods)| *pods).fold(0, i64::saturating_add)
 }
 
 #[cfg(test)]
@@ -123,10 +149,15 @@ mod tests {
             let json = json!({"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "spec": spec});
             objects.push(manifest(&json));
             let mut findings = Vec::new();
-            super::check(&objects[4], &objects, &mut findings);
+            super::check(&objects, &mut findings);
             let expected = if field.is_empty() { vec![] } else { vec![format!("pod-placement /spec/{field}")] };
             assert_eq!(places(&findings), expected, "{spec}");
             objects.pop();
         }
+        let budget = json!({"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "spec": {"maxUnavailable": 1}});
+        objects.extend((0..=super::MOST).map(|_| manifest(&budget)));
+        let mut findings = Vec::new();
+        super::check(&objects, &mut findings);
+        assert_eq!(places(&findings), ["pod-placement"]);
     }
 }

@@ -163,12 +163,12 @@ fn each_manifest(objects: &[Object], bounds: &Bounds<'_>, findings: &mut Vec<Fin
         manifest_annotation::check(object, bounds, findings);
         manifest_secret::check(object, bounds, findings);
         manifest_service::check(object, bounds, findings);
-        disruption_budget::check(object, objects, findings);
         route_port::check(object, bounds, findings);
         image_registry::check(object, bounds, findings);
         image_tag::check(object, bounds, findings);
         pod_placement::check(object, bounds, findings);
     }
+    disruption_budget::check(objects, findings);
 }
 
 /// What goes out, whoever wrote it.

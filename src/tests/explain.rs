@@ -98,6 +98,8 @@ fn places_and_fields_know_who_set_them() {
             ("flags.new-cart", &["granted    on", "FLAG_NEW_CART"], "price"),
             ("services.web.port", &["granted    8080"], "dayfly"),
             ("services.worker.replicas", &["granted    1"], "team"),
+            ("services.worker.tcpCheck", &["granted    false", "it has no port"], "`health`"),
+            ("routes.web.paths", &["\"Prefix\""], "Exact"),
             ("databases.main.migrate", &["(/spec/databases/0/migrate/image)", "npx prisma migrate deploy"], "baseline"),
             ("routes.web.url", &["granted    https://"], "access"),
             ("routes.web.targetPort", &["granted    8080", "(/spec/services/0/port)"], "routes/0"),

@@ -25,6 +25,9 @@ impl Resolver<'_> {
                 "port" | "ports" => {
                     or_built_in(service.port.is_some(), "port", "where it listens", "it has no port: nothing listens")
                 }
+                "httpCheck" | "tcpCheck" if service.port.is_none() => {
+                    Some((Origin::BuiltIn, "it has no port: that it runs is enough"))
+                }
                 "httpCheck" | "tcpCheck" => or_built_in(
                     service.health.is_some(),
                     "health",

@@ -149,6 +149,32 @@ fn hostile_manifests() {
     }
 }
 
+/// What is compared with each other is bounded, and documents are not files.
+#[test]
+fn many_manifests() {
+    let scratch = Scratch::new("storefront-single");
+    let document = |kind: &str, n: usize, spec: &str| {
+        format!("---\napiVersion: policy/v1\nkind: {kind}\nmetadata: {{name: n{n}}}\nspec: {spec}\n")
+    };
+    let write = |files: usize| {
+        for file in 0..files {
+            let documents: String = (0..66)
+                .map(|n| {
+                    let n = 66 * file + n;
+                    document("Deployment", n, "{template: {metadata: {labels: {a: b}}}}")
+                        + &document("HorizontalPodAutoscaler", n, "{scaleTargetRef: {kind: Deployment, name: x}}")
+                        + &document("PodDisruptionBudget", n, "{minAvailable: 1, selector: {matchLabels: {a: b}}}")
+                })
+                .collect();
+            scratch.write(&format!("deploy/x{file}.yaml"), documents);
+        }
+        run(&scratch, "many manifests").err
+    };
+    let found = write(2);
+    assert!(found.contains("more than 100 budgets") && !found.contains("files of manifests"), "{found}");
+    assert!(write(11).contains("more than 2000 documents in the files of manifests"));
+}
+
 /// Names of files are foreign text, too.
 #[test]
 fn hostile_names_of_files() {
