@@ -9,23 +9,11 @@ pub fn text(time: SystemTime) -> String {
     humantime::format_rfc3339_seconds(time).to_string()
 }
 
-/// What [`text`] writes, or the same with another precision or time zone.
+/// What [`text`] writes, or the same in another time zone; to the second.
 pub fn parse(text: &str) -> anyhow::Result<SystemTime> {
-    let parsed = match offset(text) {
-        Some((instant, is_ahead, seconds)) => humantime::parse_rfc3339(&format!("{instant}Z")).map(|there| {
-            let offset = Duration::from_secs(seconds);
-            if is_ahead { there - offset } else { there + offset }
-        }),
-        None => humantime::parse_rfc3339(text),
-    };
-    parsed.with_context(|| format!("`{text}` is no time such as 2026-11-22T18:00:00Z"))
-}
-
-/// The parts of `2026-11-22T19:00:00+01:00`: all but the zone, whether that is ahead of UTC, and by how many seconds.
-fn offset(text: &str) -> Option<(&str, bool, u64)> {
-    let (instant, zone) = text.split_at_checked(text.len().checked_sub(6)?)?;
-    let (hours, minutes) = zone.strip_prefix(['+', '-'])?.split_once(':')?;
-    Some((instant, zone.starts_with('+'), hours.parse::<u64>().ok()? * 3600 + minutes.parse::<u64>().ok()? * 60))
+    let seconds = crate::resolve::time::parse(text);
+    let time = seconds.map(|seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
+    time.with_context(|| format!("`{text}` is no time such as 2026-11-22T18:00:00Z"))
 }
 
 /// So long from now, and at most a thousand years: a time has a year of four digits.

@@ -3,8 +3,10 @@
 use crate::{
     finding::{Finding, Location, Owner, Rule, Subject, printable, visible},
     objects::{Object, Origin},
-    value::{Value, push_segment},
+    value::Value,
 };
+
+pub(crate) use crate::value::child;
 
 /// The lists of a Pod's spec that hold containers, in the order in which Kubernetes looks at them.
 const LISTS: [&str; 3] = ["initContainers", "containers", "ephemeralContainers"];
@@ -84,12 +86,9 @@ pub(crate) fn finding(
     }
 }
 
-/// A pointer with one more segment, which may be anything.
-pub(crate) fn child(pointer: &str, segment: &str) -> String {
-    let mut child = String::with_capacity(pointer.len() + segment.len() + 1);
-    child.push_str(pointer);
-    push_segment(&mut child, segment);
-    child
+/// The items of a list in a map, numbered; none, if it is no list.
+pub(crate) fn items<'a>(value: &'a Value, key: &str) -> impl Iterator<Item = (usize, &'a Value)> {
+    value.get(key).map_or(&[][..], Value::items).iter().enumerate()
 }
 
 /// A value for a message: text and numbers as they are, of anything else only what it is.

@@ -2,7 +2,7 @@
 
 use super::{
     Bounds,
-    containers::{finding, is_manifest, pod_spec, shown, stated},
+    containers::{finding, is_manifest, items, pod_spec, shown, stated},
 };
 use crate::{
     finding::{Finding, Rule, Severity},
@@ -66,10 +66,6 @@ pub(crate) fn check(object: &Object, claims: &[String], bounds: &Bounds<'_>, fin
         }
         affinity(object, base, pod, findings);
     }
-}
-
-fn items<'a>(value: &'a Value, key: &str) -> impl Iterator<Item = (usize, &'a Value)> {
-    value.get(key).map_or(&[][..], Value::items).iter().enumerate()
 }
 
 /// Services that a route sends requests to, or copies of them.

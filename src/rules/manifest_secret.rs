@@ -2,7 +2,7 @@
 
 use super::{
     Bounds,
-    containers::{containers, finding, is_manifest, pod_spec, stated},
+    containers::{containers, finding, is_manifest, items, pod_spec, stated},
 };
 use crate::{
     finding::{Finding, Rule, Severity, visible},
@@ -72,10 +72,6 @@ fn references(pod: &Value) -> Vec<(String, &Value)> {
 
 fn named<'a>(value: &'a Value, field: &str, name: &str) -> Option<&'a Value> {
     stated(value, field).and_then(|reference| stated(reference, name))
-}
-
-fn items<'a>(value: &'a Value, list: &str) -> impl Iterator<Item = (usize, &'a Value)> {
-    value.get(list).map_or(&[][..], Value::items).iter().enumerate()
 }
 
 #[cfg(test)]

@@ -152,10 +152,15 @@ pub(crate) fn check_manifests(objects: &[Object], bounds: &Bounds<'_>, owner: Ow
 /// Apart, since most policies have no manifests.
 #[inline(never)]
 fn each_manifest(objects: &[Object], bounds: &Bounds<'_>, findings: &mut Vec<Finding>) {
-    let named = |kind: &str| -> Vec<String> {
-        objects.iter().filter(|object| object.kind() == kind).map(|object| object.name().to_owned()).collect()
+    let names = |kind: &str, of: fn(&Object) -> bool| -> Vec<String> {
+        objects
+            .iter()
+            .filter(|object| object.kind() == kind && of(object))
+            .map(|object| object.name().to_owned())
+            .collect()
     };
-    let (services, claims) = (named("Service"), named("PersistentVolumeClaim"));
+    // Requests may go to any Service of the preview, but volumes are whoever's that claimed them.
+    let (services, claims) = (names("Service", |_| true), names("PersistentVolumeClaim", containers::is_manifest));
     for object in objects.iter().filter(|object| containers::is_manifest(object)) {
         shared_database::check(object, &services, bounds, findings);
         manifest_kind::check(object, bounds, findings);

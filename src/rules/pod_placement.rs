@@ -2,7 +2,7 @@
 
 use super::{
     Bounds,
-    containers::{finding, is_manifest, pod_spec, shown, stated},
+    containers::{finding, is_manifest, items, pod_spec, shown, stated},
 };
 use crate::{
     finding::{Finding, Rule, Severity, visible},
@@ -157,10 +157,6 @@ fn nodes(pod: &Value, refuse: &mut dyn FnMut(String, String)) {
             }
         }
     }
-}
-
-fn items<'a>(value: &'a Value, key: &str) -> impl Iterator<Item = (usize, &'a Value)> {
-    value.get(key).map_or(&[][..], Value::items).iter().enumerate()
 }
 
 fn is_system(key: &str, list: &[&str]) -> bool {
