@@ -72,6 +72,9 @@ fn a_baselines_expressions_do_not_work_as_administrator() {
              CREATE TABLE counted AS TABLE indexed; CREATE STATISTICS counts ON (public.trap('statistics') + id), id FROM counted;
              CREATE TABLE parted (id int, name text) PARTITION BY RANGE ((public.trap('partition') + id));
              CREATE TABLE part PARTITION OF parted DEFAULT; INSERT INTO parted TABLE indexed;
+             CREATE TYPE public.json AS (name text); CREATE FUNCTION public.of_json(public.json) RETURNS text LANGUAGE plpgsql AS 'BEGIN RAISE; END';
+             CREATE CAST (public.json AS text) WITH FUNCTION public.of_json(public.json);
+             CREATE TABLE casted (id int, name public.json); INSERT INTO casted VALUES (1, ROW('a'));
              CREATE TABLE checked (id int, name text CHECK (public.trap('check') > 0 AND name <> ''));
              INSERT INTO checked SELECT n, 'corp.test' FROM generate_series(1, 99) n"
         );

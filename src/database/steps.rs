@@ -84,7 +84,9 @@ pub async fn run(
 ) -> Result<()> {
     let program = Program::new(step, command, spec, &url)?;
     let run = &program.run;
-    let Attempt::Spoiled { why, runs } = attempt(&program, spec, &url, log).await? else { return Ok(()) };
+    // With a key, the login is the one that is published, and the branch may sleep.
+    let limit = if provider.is_some() { Duration::MAX } else { patience(spec) };
+    let Attempt::Spoiled { why, runs } = attempt(&program, spec, &url, limit, log).await? else { return Ok(()) };
     log.warn(format!("{why}: a branch that is half migrated, or otherwise than now, is not repaired"));
     let by_hand = cnpg::by_hand(spec);
     match provider {
@@ -107,13 +109,13 @@ pub async fn run(
         }
         None => {
             let fresh = wait_for_fresh(&url, &runs, log);
-            let Ok(fresh) = tokio::time::timeout(patience(spec), fresh).await else {
+            let Ok(fresh) = tokio::time::timeout(limit, fresh).await else {
                 bail!("{why}: a fresh branch is elsewhere, or is still made; the next attempt has its login");
             };
             fresh?;
         }
     }
-    match attempt(&program, spec, &url, log).await? {
+    match attempt(&program, spec, &url, limit, log).await? {
         Attempt::Done => Ok(()),
         Attempt::Spoiled { why, .. } => refuse!("{why}, on a fresh branch too"),
     }
@@ -130,9 +132,15 @@ fn patience(spec: &Spec<'_>) -> Duration {
     if keeps.contains(&spec.baseline.entry.provider) { Duration::MAX } else { Duration::from_mins(1) }
 }
 
-async fn attempt(program: &Program, spec: &Spec<'_>, url: &ConnectionUrl, log: &Log) -> Result<Attempt> {
+async fn attempt(
+    program: &Program,
+    spec: &Spec<'_>,
+    url: &ConnectionUrl,
+    limit: Duration,
+    log: &Log,
+) -> Result<Attempt> {
     let run = &program.run;
-    let opened = tokio::time::timeout(patience(spec), session::open(url, log)).await;
+    let opened = tokio::time::timeout(limit, session::open(url, log)).await;
     let mut session = opened.with_context(|| format!("{url} does not answer"))??;
     // Another Pod of the same Job may still be at it.
     session::lock(&mut *session, "dayfly:steps", "waiting for another program that works on this branch", log).await?;

@@ -215,7 +215,7 @@ impl Session for PostgresSession {
     async fn columns(&mut self) -> Result<Vec<Column>> {
         // Extensions bring tables of their own, which differ between servers and hold nobody's data.
         let sql = format!(
-            "SELECT n.nspname, c.relname, a.attname, format_type(a.atttypid, a.atttypmod), t.typcategory = 'S' OR t.typname IN ('json', 'jsonb'),
+            "SELECT n.nspname, c.relname, a.attname, format_type(a.atttypid, a.atttypmod), t.typcategory = 'S' OR t.oid IN ('json'::regtype, 'jsonb'::regtype),
                t.typcategory IN ('N', 'B', 'D', 'T', 'E') OR 'uuid'::regtype IN (t.oid, t.typbasetype)
              FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
              JOIN pg_type t ON t.oid = a.atttypid
