@@ -6,7 +6,6 @@
 //! Paths are data: nothing in them is expanded, and no program is asked.
 
 use std::{
-    borrow::Cow,
     collections::BTreeMap,
     env, fs,
     io::{self, Read as _},
@@ -21,7 +20,7 @@ use super::{
     schema::hexadecimal,
 };
 use crate::{
-    finding::{printable, visible},
+    finding::{one_line, visible},
     input::scalar::ImagePath,
 };
 
@@ -79,7 +78,7 @@ pub fn rewritten(record: &[u8], branch: Option<&str>, paths: &[ImagePath], now: 
         0 => String::new(),
         more => format!(", the first of {} files that differ or are gone", more + 1),
     };
-    Some(format!("`{}` ran here and {how}{all}", shown(first)))
+    Some(format!("`{}` ran here and {how}{all}", one_line(first)))
 }
 
 /// Whether a file is what a path names, or below it.
@@ -107,7 +106,7 @@ impl Look {
                 let here = env::current_dir().map_or_else(|_| "unknown".into(), |here| here.display().to_string());
                 refuse!(
                     "`{path}` of `files` is not in the image (its working directory is `{}`), and nothing was run: correct the path in the policy, or put the files into the image",
-                    shown(&here)
+                    one_line(&here)
                 )
             }
             Err(error) => Err(unreadable(path, &error)),
@@ -117,7 +116,7 @@ impl Look {
     fn folder(&mut self, path: &str, depth: usize) -> Result<()> {
         let Limits { entries, depth: deepest, .. } = self.limits;
         if depth > deepest {
-            refuse!("`{}` of `files` is more than {deepest} folders deep: name the migrations' own", shown(path));
+            refuse!("`{}` of `files` is more than {deepest} folders deep: name the migrations' own", one_line(path));
         }
         for entry in fs::read_dir(path).map_err(|error| unreadable(path, &error))? {
             let entry = entry.map_err(|error| unreadable(path, &error))?;
@@ -128,7 +127,11 @@ impl Look {
             let name = entry.file_name();
             let Some(name) = name.to_str().filter(|name| !name.contains(char::is_control)) else {
                 let name = name.to_string_lossy();
-                refuse!("`{}/{}` of `files` has a name that is no plain text: rename it", shown(path), visible(&name))
+                refuse!(
+                    "`{}/{}` of `files` has a name that is no plain text: rename it",
+                    one_line(path),
+                    visible(&name)
+                )
             };
             let below = format!("{path}/{name}");
             let mut kind = entry.file_type().map_err(|error| unreadable(&below, &error))?;
@@ -171,11 +174,6 @@ impl Look {
     }
 }
 
-/// A path for a message, longer than other foreign text may be: its end is what tells it from others.
-fn shown(path: &str) -> Cow<'_, str> {
-    printable(path, 1000)
-}
-
 /// What a link leads to: a file counts as one. A folder may be above the link, and to pass it over would be to see no change in
 /// it.
 fn behind(link: &str) -> Result<fs::FileType> {
@@ -183,18 +181,18 @@ fn behind(link: &str) -> Result<fs::FileType> {
         Ok(kind) if !kind.is_dir() => Ok(kind.file_type()),
         Ok(_) => refuse!(
             "`{}` of `files` is a link to a folder, which is not followed: name that folder in `files`, and put the link elsewhere",
-            shown(link)
+            one_line(link)
         ),
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Err(unreadable(link, &error)),
         Err(error) => {
-            refuse!("`{}` of `files` is a link that leads nowhere ({error}): mend or remove it", shown(link))
+            refuse!("`{}` of `files` is a link that leads nowhere ({error}): mend or remove it", one_line(link))
         }
     }
 }
 
 /// Rights are the image's, and stay as they are; anything else may be the machine's fault.
 fn unreadable(path: &str, error: &io::Error) -> anyhow::Error {
-    let path = shown(path);
+    let path = one_line(path);
     if error.kind() == io::ErrorKind::PermissionDenied {
         let why = format!(
             "`{path}` of `files` may not be read ({error}): give the user of `migrate` the right, in the image"

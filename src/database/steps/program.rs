@@ -35,8 +35,7 @@ impl Program {
         let words: Vec<String> = command.iter().map(|word| word.to_string_lossy().into_owned()).collect();
         // As the variable has it, which may be spelled otherwise than a URL that was read.
         let spelled = [&*spec.names.variable, DIRECT].map(|name| std::env::var(name).unwrap_or_default());
-        let spelled = spelled.into_iter().filter(|text| text.contains("://"));
-        let spelled: Vec<String> = spelled.collect();
+        let spelled: Vec<String> = spelled.into_iter().filter(|text| text.contains("://")).collect();
         let shown: Vec<String> = words
             .iter()
             .map(|word| {
@@ -121,6 +120,6 @@ fn environment(spec: &Spec<'_>, url: &ConnectionUrl) -> Vec<(String, String)> {
         variables.push(("PGSSLMODE".into(), mode));
     }
     variables.push((spec.names.variable.to_string(), url.reveal_here()));
-    variables.push(("DATABASE_URL".into(), url.reveal_here()));
+    variables.push((DIRECT.into(), url.reveal_here()));
     variables
 }
