@@ -53,7 +53,10 @@ fn its_server_is_its_own_previews_alone() {
     assert_eq!(published, operators);
     // No superuser, and none of the operator's own roles.
     let worker = Inside::of(&environment.name, "worker");
-    let who = worker.tell(&["sql"], "SELECT session_user::text, rolsuper, rolreplication, rolcreaterole FROM pg_roles WHERE rolname = session_user");
+    let who = worker.tell(
+        &["sql"],
+        "SELECT session_user::text, rolsuper, rolreplication, rolcreaterole FROM pg_roles WHERE rolname = session_user",
+    );
     assert_eq!(who.unwrap().trim(), r#"["app",false,false,false]"#);
 }
 
@@ -67,7 +70,8 @@ fn a_failed_migration_names_the_way_to_a_cluster_made_anew() {
     });
     let said: String = pods(&environment.name, "migrate").iter().map(logs).collect();
     let before = get("secret", "database-main-app", &environment.name).expect("the operator's Secret");
-    let command = said.split('`').find(|part| part.starts_with("kubectl ")).unwrap_or_else(|| panic!("no command: {said}"));
+    let command =
+        said.split('`').find(|part| part.starts_with("kubectl ")).unwrap_or_else(|| panic!("no command: {said}"));
     must("sh", &["-c", command], "");
     // And the team repairs its migration.
     environment.moved("database-cnpg");

@@ -65,6 +65,11 @@ mod tests {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let error = runtime.block_on(rotate(&spec, &engine, &credentials, &log)).unwrap_err();
         assert!(error.is::<Refused>(), "{error:#}");
-        assert!(error.to_string().contains("`kubectl -n shop-pr-7 delete clusters.postgresql.cnpg.io,jobs -l dayfly.dev/database=main "), "{error:#}");
+        assert!(
+            error
+                .to_string()
+                .contains("`kubectl -n shop-pr-7 delete clusters.postgresql.cnpg.io,jobs -l dayfly.dev/database=main "),
+            "{error:#}"
+        );
     }
 }
