@@ -100,6 +100,8 @@ fn health_checks() {
     let data = json!({"data": {
         "resource.customizations.health.ConfigMap": read(&repository("e2e/assets/health-configmap.lua")),
         "resource.customizations.health.argoproj.io_Application": read(&repository("e2e/assets/health-application.lua")),
+        // docs/databases/cnpg.md
+        "resource.customizations.ignoreDifferences.snapshot.storage.k8s.io_VolumeSnapshotContent": "jsonPointers: [/spec/volumeSnapshotRef]",
     }});
     kubectl(&["patch", "configmap", "argocd-cm", "-n", "argocd", "--type=merge", "-p", &data.to_string()]);
 }
