@@ -213,7 +213,9 @@ fn keyless(database: &Database) {
         database.spec(image, &format!("files: ['{}']", lab.path("migrations").display()));
         let verify = lab.start("verify", 1, &["--wait"]);
         let migrate = keyless.dayfly(&["db", "migrate", "--spec", &spec, "--", "sh", "-c", &program]);
-        (migrate.fine(), output(verify.wait_with_output().unwrap()).fine())
+        let verify = output(verify.wait_with_output().unwrap());
+        assert_eq!(migrate.code, Some(0), "{}\nverify:\n{}", migrate.err, verify.err);
+        (migrate, verify.fine())
     };
     database.write("1.sql", "CREATE TABLE carts (id INT)");
     pushed("1");
@@ -405,7 +407,7 @@ fn where_nobody_can_the_message_says_how() {
     database.write("1.sql", "CREATE TABLE carts (id INT)");
     migrate("1").fine();
     database.write("1.sql", "CREATE TABLE baskets (id INT)");
-    let how = "/migrations/1.sql` ran here and differs now: `kubectl -n filesbyhand-pr-1 delete cluster database-main`, then sync";
+    let how = "/migrations/1.sql` ran here and differs now: `kubectl -n filesbyhand-pr-1 delete clusters.postgresql.cnpg.io,jobs -l dayfly.dev/database=main --cascade=foreground`, then sync";
     migrate("2").refused(how);
     assert_eq!(database.runs(), 1);
     database.spec("2", "");
