@@ -86,8 +86,9 @@ fn pod(object: &Value) -> Option<Value> {
     let template =
         object.pointer("/spec/template").filter(|_| matches!(kind(object), "Deployment" | "StatefulSet" | "Job"))?;
     let mut metadata = template.get("metadata").cloned().unwrap_or_else(|| json!({}));
-    // Real ones get names of their own, within their limit.
-    metadata["name"] = format!("{}-{}", kind(object).to_lowercase(), name(object)).into();
+    // Real ones get names of their own, within the limit of a host's name.
+    let begin = name(object).get(..40).unwrap_or(name(object)).trim_end_matches(['-', '.']);
+    metadata["name"] = format!("{}-{begin}", kind(object).to_lowercase()).into();
     metadata["namespace"] = text(object, "/metadata/namespace").into();
     Some(json!({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": template["spec"]}))
 }

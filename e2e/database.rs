@@ -140,7 +140,7 @@ fn a_failing_migration_gets_one_fresh_branch_and_then_fails_the_sync() {
     assert!(said.contains("on a fresh branch too"), "{said}");
     let verify: String = pods(&environment.name, "verify").iter().map(logs).collect();
     assert!(verify.contains("making the branch anew, once"), "{verify}");
-    assert!(verify.contains("`migrate` failed, on a fresh branch too"), "{verify}");
+    assert!(verify.contains("`migrate` failed (exit status: 1), on a fresh branch too"), "{verify}");
     // Where people look: the Application, the Job, the Pod.
     let failed: Vec<Value> = ["migrate", "verify"].iter().flat_map(|step| jobs(&environment.name, step)).collect();
     for job in &failed {
