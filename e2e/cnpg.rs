@@ -1,5 +1,7 @@
 //! A `Cluster` of `CloudNativePG`'s, which its own operator recovers from a snapshot that a CSI driver made: `e2e/run --cnpg`.
 
+use serde_json::Value;
+
 use crate::argo::{Ask, Environment, SPLIT, story};
 use crate::case::Case;
 use crate::kube::{array, get, json, kubectl, name, text};
@@ -64,9 +66,10 @@ fn its_server_is_its_own_previews_alone() {
 #[test]
 fn a_failed_migration_names_the_way_to_a_cluster_made_anew() {
     let mut environment = Environment::begin(Case::new("storefront", 208).of("database-cnpg-broken"), &CNPG);
-    until(180, || {
+    let failed = until(180, || {
         let application = environment.application();
-        if text(&application, "/status/operationState/phase") == "Failed" { Ok(()) } else { Err(story(&application)) }
+        let failed = text(&application, "/status/operationState/phase") == "Failed";
+        if failed { Ok(application) } else { Err(story(&application)) }
     });
     let said: String = pods(&environment.name, "migrate").iter().map(logs).collect();
     let before = get("secret", "database-main-app", &environment.name).expect("the operator's Secret");
@@ -75,6 +78,11 @@ fn a_failed_migration_names_the_way_to_a_cluster_made_anew() {
     must("sh", &["-c", command], "");
     // And the team repairs its migration.
     environment.moved("database-cnpg");
+    let begun = |application: &Value| text(application, "/status/operationState/startedAt").to_owned();
+    until(60, || {
+        let application = environment.application();
+        if begun(&application) == begun(&failed) { Err(story(&application)) } else { Ok(()) }
+    });
     environment.wait("Synced", "Healthy");
     let after = get("secret", "database-main-app", &environment.name).expect("the operator's Secret");
     assert_ne!(before["data"]["password"], after["data"]["password"], "it is the same cluster");
