@@ -154,9 +154,7 @@ impl Renderer {
     ) -> Vec<Object> {
         let context = to_value(environment);
         let mut objects: Vec<Object> = Vec::with_capacity(64);
-        let replaced = |name: &str| self.templates.iter().any(|own| own.name == name);
-        let built_in = template::BUILT_IN.iter().filter(|template| !replaced(template.name));
-        for template in built_in.chain(&self.templates) {
+        for template in all_templates(&self.templates) {
             let mut trace = traces.is_some().then(Trace::default);
             match template::evaluate(template, &context, trace.as_mut()) {
                 Ok(values) => {
@@ -209,13 +207,19 @@ impl Renderer {
     }
 }
 
+/// The built-in templates, but for those that the platform's own replace, and then these.
+fn all_templates(own: &[Template]) -> impl Iterator<Item = &Template> {
+    let is_replaced = |name: &str| own.iter().any(|own| own.name == name);
+    template::BUILT_IN.iter().filter(move |template| !is_replaced(template.name)).chain(own)
+}
+
 /// Templates of Jobs that are no hooks: Argo CD removes a hook before it makes it anew.
 const JOBS: [&str; 2] = ["database-jobs.yaml", "database-migrate.yaml"];
 
 /// Stands for what makes a Job of what was decided. Kubernetes changes no Job's Pods, so that one that is laid out otherwise, by a new
 /// dayfly or a patch, has to be another.
 fn job_layout(guardrails: &Guardrails, own: &[Template]) -> String {
-    let templates = own.iter().chain(template::BUILT_IN.iter()).filter(|template| JOBS.contains(&template.name));
+    let templates = all_templates(own).filter(|template| JOBS.contains(&template.name));
     let patches = guardrails.spec.patches.iter().filter(|patch| fits_kind(&patch.target, "Job"));
     let parts: Vec<String> = templates
         .map(|template| template.fingerprint.to_string())

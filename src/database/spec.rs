@@ -138,6 +138,11 @@ impl Provider {
     pub fn has_hosts(self) -> bool {
         matches!(self, Self::Neon | Self::Supabase | Self::CrunchyBridge | Self::Aurora)
     }
+
+    /// Whether the login that leads to a branch also leads to the one that is made anew in its place.
+    pub fn keeps_login(self) -> bool {
+        matches!(self, Self::Postgres | Self::Mysql | Self::Mariadb | Self::Embedded | Self::Cnpg)
+    }
 }
 
 /// What begins an owner where installations have names, before that name.

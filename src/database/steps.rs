@@ -21,10 +21,7 @@ use super::{
     session::{self, NoSession, Run, Session, State},
     spec::Spec,
 };
-use crate::{
-    input::{guardrails::Provider, scalar::ImagePath},
-    resolve::names,
-};
+use crate::{input::scalar::ImagePath, resolve::names};
 use program::Program;
 
 /// The record that the branch was made anew for an input.
@@ -84,8 +81,10 @@ pub async fn run(
 ) -> Result<()> {
     let program = Program::new(step, command, spec, &url)?;
     let run = &program.run;
-    // With a key, the login is the one that is published, and the branch may sleep.
-    let limit = if provider.is_some() { Duration::MAX } else { patience(spec) };
+    // How long a login is tried in vain. With a key it is the one that is published, and the branch may sleep; without, and where a
+    // fresh branch may have another, a Pod gets that by beginning again.
+    let is_lasting = provider.is_some() || spec.baseline.entry.provider.keeps_login();
+    let limit = if is_lasting { Duration::MAX } else { Duration::from_mins(1) };
     let Attempt::Spoiled { why, runs } = attempt(&program, spec, &url, limit, log).await? else { return Ok(()) };
     log.warn(format!("{why}: a branch that is half migrated, or otherwise than now, is not repaired"));
     let by_hand = cnpg::by_hand(spec);
@@ -124,12 +123,6 @@ pub async fn run(
 /// Whether the branch was made anew for this input already.
 pub fn is_final(runs: &[Run], input: &str) -> bool {
     runs.iter().any(|run| run.step == REBRANCHED && run.input == input)
-}
-
-/// How long a login is tried in vain. Where a fresh branch may have another, a Pod gets that by beginning again.
-fn patience(spec: &Spec<'_>) -> Duration {
-    let keeps = [Provider::Postgres, Provider::Mysql, Provider::Mariadb, Provider::Embedded, Provider::Cnpg];
-    if keeps.contains(&spec.baseline.entry.provider) { Duration::MAX } else { Duration::from_mins(1) }
 }
 
 async fn attempt(

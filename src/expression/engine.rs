@@ -11,22 +11,25 @@ use crate::{
 /// Steps of an expression; a comparison takes about five.
 const FUEL: u64 = 10_000;
 
-/// All that there is of them.
-const FILTERS: [&str; 7] = ["default", "join", "length", "lower", "replace", "trim", "upper"];
-const TESTS: [&str; 1] = ["defined"];
+/// All filters and tests that there are, under the names of the engine's functions.
+macro_rules! vocabulary {
+    (filters: $($filter:ident)*; tests: $($test:ident = $is:ident)*) => {
+        const FILTERS: &[&str] = &[$(stringify!($filter)),*];
+        const TESTS: &[&str] = &[$(stringify!($test)),*];
+
+        fn add_vocabulary(environment: &mut Environment<'_>) {
+            $(environment.add_filter(stringify!($filter), minijinja::filters::$filter);)*
+            $(environment.add_test(stringify!($test), minijinja::tests::$is);)*
+        }
+    };
+}
+vocabulary!(filters: default join length lower replace trim upper; tests: defined = is_defined);
 
 fn environment() -> Environment<'static> {
     let mut environment = Environment::empty();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_fuel(Some(FUEL));
-    environment.add_filter("default", minijinja::filters::default);
-    environment.add_filter("join", minijinja::filters::join);
-    environment.add_filter("length", minijinja::filters::length);
-    environment.add_filter("lower", minijinja::filters::lower);
-    environment.add_filter("replace", minijinja::filters::replace);
-    environment.add_filter("trim", minijinja::filters::trim);
-    environment.add_filter("upper", minijinja::filters::upper);
-    environment.add_test("defined", minijinja::tests::is_defined);
+    add_vocabulary(&mut environment);
     environment
 }
 
@@ -46,9 +49,9 @@ fn vocabulary(source: &str) -> Result<(), String> {
         let before = |back: usize| at.checked_sub(back).map_or("", |at| words[at]);
         let tests = |back: usize| before(back) == "is" && before(back + 1) != ".";
         match (before(1), *word) {
-            ("|", word) => known("filter", word, &FILTERS)?,
-            ("not", word) if tests(2) => known("test", word, &TESTS)?,
-            (_, word) if tests(1) && word != "not" => known("test", word, &TESTS)?,
+            ("|", word) => known("filter", word, FILTERS)?,
+            ("not", word) if tests(2) => known("test", word, TESTS)?,
+            (_, word) if tests(1) && word != "not" => known("test", word, TESTS)?,
             (_, "and" | "or" | "not" | "in" | "is" | "if" | "else") => {}
             (_, word) if words.get(at + 1) == Some(&"(") => {
                 return Err(format!("there are no functions, and so no `{word}`"));

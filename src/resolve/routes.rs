@@ -180,7 +180,9 @@ impl<'a> Resolver<'a> {
             if !host.is_empty()
                 && let Err((rule, message)) = rules::host::check_host(&host, namespace, domain)
             {
-                self.policy_finding(rule, pointer.clone(), message).owner = owner;
+                let finding = self.policy_finding(rule, pointer.clone(), message);
+                finding.owner = owner;
+                finding.help = Some(rules::host::HELP.into());
             }
             (host, Origin::Input(InputFile::Policy, pointer))
         } else {
