@@ -29,12 +29,8 @@ pub struct Sources<'a> {
 }
 
 impl Sources<'_> {
-    fn author(&self, file: InputFile) -> &'static str {
-        match (file, self.layout) {
-            (InputFile::Guardrails, _) => "platform",
-            (InputFile::Policy, Layout::Split) => "team",
-            (InputFile::Policy, Layout::Single) | (InputFile::Parameters, _) => "pull request",
-        }
+    fn author(&self, file: InputFile) -> String {
+        self.layout.owner(file).name().replace('-', " ")
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use crate::{
-    finding::{Finding, Owner, Subject},
+    finding::{Finding, InputFile, Owner, Subject},
     input::{Guardrails, Parameters, Policy, guardrails::Layout},
     objects::{
         self, Object, Origin,
@@ -195,7 +195,7 @@ impl Renderer {
             databases: &environment.databases,
         };
         // The firewall sees the team's manifests as they were written, before anything is added to them.
-        let owner = self.guardrails.spec.layout.policy_owner();
+        let owner = self.guardrails.spec.layout.owner(InputFile::Policy);
         rules::check_manifests(&objects, &bounds, owner, findings);
         for object in &mut objects {
             objects::stamp::stamp(object, environment);

@@ -73,7 +73,7 @@ pub(super) fn load(folder: &Path, flags: &InputFlags, look: Look) -> Result<Load
     let (guardrails_source, guardrails_folder) = guardrails(flags)?;
     let guardrails: Result<Guardrails, _> = read_typed(&guardrails_source, Owner::Platform);
     let layout = guardrails.as_ref().map_or(Layout::Split, |guardrails| guardrails.spec.layout);
-    let owner = layout.policy_owner();
+    let owner = layout.owner(InputFile::Policy);
     let policy_source = policy_source(folder)?;
     let policy = read_policy(&policy_source, owner, layout);
     let mut mistakes = Vec::new();

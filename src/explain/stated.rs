@@ -14,7 +14,7 @@ use crate::{
 pub(super) struct Stated {
     file: InputFile,
     /// Whose it is.
-    author: &'static str,
+    author: String,
     /// A JSON pointer.
     pointer: String,
     value: String,
@@ -24,12 +24,10 @@ pub(super) struct Stated {
 /// The field that is called so: `services.web.uses`, `spec.ttl`, `/spec/egress/0`. The policy's, before the guardrails'.
 pub(super) fn find(what: &str, sources: &Sources<'_>) -> Option<Stated> {
     let files = [(InputFile::Policy, sources.policy), (InputFile::Guardrails, sources.guardrails)];
-    files
-        .into_iter()
-        .find_map(|(file, source)| Some(Stated { author: sources.author(file), ..in_file(what, file, source)? }))
+    files.into_iter().find_map(|(file, source)| in_file(what, file, source, sources.author(file)))
 }
 
-fn in_file(what: &str, file: InputFile, source: &Source) -> Option<Stated> {
+fn in_file(what: &str, file: InputFile, source: &Source, author: String) -> Option<Stated> {
     let document = source.value();
     let (pointer, value) = if what.starts_with('/') {
         (what.to_owned(), document.pointer(what)?)
@@ -43,7 +41,7 @@ fn in_file(what: &str, file: InputFile, source: &Source) -> Option<Stated> {
         (pointer, value)
     };
     let place = shown_place(&source.locate(&pointer));
-    Some(Stated { file, author: "", pointer, value: shown(value), place })
+    Some(Stated { file, author, pointer, value: shown(value), place })
 }
 
 /// One name down; an item of a list is called as it calls itself, or by its index.

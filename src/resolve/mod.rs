@@ -226,11 +226,7 @@ impl Resolver<'_> {
     }
 
     fn owner(&self, file: InputFile) -> Owner {
-        match file {
-            InputFile::Guardrails => Owner::Platform,
-            InputFile::Policy => self.guardrails.layout.policy_owner(),
-            InputFile::Parameters => Owner::PullRequest,
-        }
+        self.guardrails.layout.owner(file)
     }
 
     /// Reports something about a field of the policy.

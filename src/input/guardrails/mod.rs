@@ -17,7 +17,11 @@ use super::{
     Ordered,
     scalar::{DnsLabel, Domain, Duration, ImagePrefix, PodSecurityVersion, Port, Quantity, RelativePath, Url},
 };
-use crate::{database::attestation::AttestationKey, expression::Interpolated, finding::Owner};
+use crate::{
+    database::attestation::AttestationKey,
+    expression::Interpolated,
+    finding::{InputFile, Owner},
+};
 
 /// Values of fields that are left out, as the file would have them.
 macro_rules! defaults {
@@ -130,11 +134,12 @@ pub enum Layout {
 }
 
 impl Layout {
-    /// Who answers for the policy and its manifests: whoever could write them.
-    pub fn policy_owner(self) -> Owner {
-        match self {
-            Self::Split => Owner::Team,
-            Self::Single => Owner::PullRequest,
+    /// Who answers for a file, and the policy's manifests with it: whoever could write them.
+    pub fn owner(self, file: InputFile) -> Owner {
+        match (file, self) {
+            (InputFile::Guardrails, _) => Owner::Platform,
+            (InputFile::Policy, Self::Split) => Owner::Team,
+            (InputFile::Policy, Self::Single) | (InputFile::Parameters, _) => Owner::PullRequest,
         }
     }
 }
