@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{
-    Filled, Ordered,
+    Filled, HelmValue, Ordered,
     scalar::{
         AbsolutePath, DnsLabel, Duration, EnvName, FlagName, ImagePath, InterpolatedPath, LabelValue, Port, Quantity,
         RelativePath, SecretKey, Url, UrlPath, UserId,
@@ -153,9 +153,10 @@ pub struct Helm {
     /// Files with values, below `path`.
     #[serde(default)]
     pub value_files: Vec<RelativePath>,
-    /// Values by their dotted names, as `helm --set-string` takes them.
+    /// Values by their dotted names: text as `helm --set-string` takes it, `true`, `false` and whole numbers as `helm --set` does. Text
+    /// is what stands in quotes: to a chart, `"false"` is true.
     #[serde(default)]
-    pub parameters: Ordered<Interpolated>,
+    pub parameters: Ordered<HelmValue>,
 }
 
 #[derive(Clone, Debug, Deserialize, JsonSchema)]

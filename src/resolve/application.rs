@@ -2,7 +2,7 @@
 
 use crate::{
     finding::InputFile,
-    input::{guardrails::Layout, policy::Application},
+    input::{HelmValue, guardrails::Layout, policy::Application},
     rules::{self, application::APPLICATION_SOURCE},
     value::{Map, Value, child},
 };
@@ -108,11 +108,16 @@ impl Resolver<'_> {
             }
             let mut parameters = Vec::with_capacity(helm.parameters.len());
             for (name, value) in helm.parameters.iter() {
-                let text = self.text(value, InputFile::Policy, || child("/spec/application/helm/parameters", name));
                 let mut item = Map::with_capacity(3);
                 item.push("name", Value::string(name));
-                item.push("value", Value::string(text));
-                item.push("forceString", Value::Bool(true));
+                match value {
+                    HelmValue::Text(text) => {
+                        let pointer = || child("/spec/application/helm/parameters", name);
+                        item.push("value", Value::string(self.text(text, InputFile::Policy, pointer)));
+                        item.push("forceString", Value::Bool(true));
+                    }
+                    HelmValue::Plain(plain) => item.push("value", Value::string(&**plain)),
+                }
                 parameters.push(Value::Map(item));
             }
             if !parameters.is_empty() {

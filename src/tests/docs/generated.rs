@@ -233,7 +233,8 @@ impl<'s> Reference<'s> {
         }
         if let Some((name, expected)) = bare["format"].as_str().and_then(format) {
             self.formats.insert(name, expected);
-            return name.to_owned();
+            let is_typed = bare["type"].as_array().is_some_and(|kinds| kinds.contains(&Json::from("boolean")));
+            return if is_typed { format!("{name}, integer, `true` or `false`") } else { name.to_owned() };
         }
         let unnamed = bare["format"].as_str().filter(|format| !format.starts_with("uint"));
         assert_eq!(unnamed, None, "a kind of scalar without a name in `format` below");
