@@ -173,7 +173,9 @@ impl Renderer {
                 }
             }
         }
+        let own = objects.len();
         objects.extend(manifests.iter().cloned());
+        let mistakes = rules::image_expression::fill_in(&mut objects[own..], environment);
         let hosts: Vec<String> = environment.routes.iter().map(|route| route.host.clone()).collect();
         // Of the policy, not of what was granted: what is withheld is another finding, and the Pod waits for it.
         let policy = &self.policy.spec;
@@ -196,7 +198,7 @@ impl Renderer {
         };
         // The firewall sees the team's manifests as they were written, before anything is added to them.
         let owner = self.guardrails.spec.layout.owner(InputFile::Policy);
-        rules::check_manifests(&objects, &bounds, owner, findings);
+        rules::check_manifests(&objects, mistakes, &bounds, owner, findings);
         for object in &mut objects {
             objects::stamp::stamp(object, environment);
         }

@@ -65,5 +65,7 @@ pub static BAD_EXPRESSION: Rule = Rule {
     summary: "expressions name things that there are",
     explanation: "`${{ … }}` in the policy sees `policy`, `pr`, `preview`, `routes` and `services`. \
                   Free text of the pull request (`pr.title`, `pr.branch`, `pr.author`, …) is only there in `env` and `flags`: \
-                  anywhere else it could become a command, an image or the path of a secret.",
+                  anywhere else it could become a command, an image or the path of a secret.\n\n\
+                  In `manifests` an image may hold one, since no file holds the SHA of the commit that it is in. It sees `policy.name`, \
+                  `pr.number`, `pr.headSha`, `pr.headShortSha` and `pr.headShortSha7`.",
 };

@@ -17,6 +17,7 @@ pub mod duplicate_object;
 pub mod egress;
 pub mod forbidden_output;
 pub mod host;
+pub mod image_expression;
 pub mod image_registry;
 pub mod image_tag;
 pub mod ingress;
@@ -140,11 +141,21 @@ pub static ALL: &[&Rule] = &[
     &input::WRONG_TYPE,
 ];
 
-/// The firewall: the team's own manifests, as they were written.
-pub(crate) fn check_manifests(objects: &[Object], bounds: &Bounds<'_>, owner: Owner, findings: &mut Vec<Finding>) {
+/// The firewall: the team's own manifests, as they were written; `mistakes` are known already.
+pub(crate) fn check_manifests(
+    objects: &[Object],
+    mistakes: Vec<Finding>,
+    bounds: &Bounds<'_>,
+    owner: Owner,
+    findings: &mut Vec<Finding>,
+) {
     let first = findings.len();
     if objects.iter().any(containers::is_manifest) {
-        each_manifest(objects, bounds, findings);
+        let mut found = Vec::new();
+        each_manifest(objects, bounds, &mut found);
+        // What an expression would have come to is not told to be no image, too.
+        found.retain(|finding| !mistakes.iter().any(|mistake| mistake.subject == finding.subject));
+        findings.extend(mistakes.into_iter().chain(found));
     }
     blame(&mut findings[first..], owner);
 }

@@ -1,0 +1,63 @@
+//! `${{ … }}` in the images of manifests: a commit cannot hold its own SHA, and a protected file not that of every pull request.
+
+use super::{containers::finding, image_registry::for_each_image, input::BAD_EXPRESSION};
+use crate::{
+    expression::{Interpolated, Scope},
+    finding::{Finding, visible},
+    input::scalar::Scalar as _,
+    objects::Object,
+    resolve::Environment,
+    value::{Map, Value},
+};
+
+/// Puts values where the images of manifests have expressions. They see what is the same kind of thing for every pull request.
+pub(crate) fn fill_in(manifests: &mut [Object], environment: &Environment) -> Vec<Finding> {
+    let mut mistakes = Vec::new();
+    for object in manifests {
+        let mut images: Vec<(String, String)> = Vec::new();
+        for_each_image(object, |pointer, image| {
+            if let Some(image) = image.and_then(Value::as_str).filter(|image| image.contains("${{")) {
+                images.push((pointer(), image.to_owned()));
+            }
+        });
+        for (pointer, image) in images {
+            let facts = facts(environment);
+            match Interpolated::parse(&image).and_then(|text| text.text(Scope::new(&facts))) {
+                Ok(text) => {
+                    if let Some(place) = place(&mut object.value, &pointer) {
+                        *place = Value::string(text);
+                    }
+                }
+                Err(error) => {
+                    let message = format!("`{}`: {error}", visible(&image));
+                    mistakes.push(finding(&BAD_EXPRESSION, object, pointer, message));
+                }
+            }
+        }
+    }
+    mistakes
+}
+
+/// The value at a pointer without escapes.
+fn place<'v>(value: &'v mut Value, pointer: &str) -> Option<&'v mut Value> {
+    pointer.split('/').skip(1).try_fold(value, |value, segment| match value {
+        Value::Map(map) => map.get_mut(segment),
+        Value::List(items) => items.get_mut(segment.parse::<usize>().ok()?),
+        _ => None,
+    })
+}
+
+fn facts(environment: &Environment) -> Value {
+    let map = |entries: &[(&'static str, &str)]| {
+        Value::Map(entries.iter().map(|(name, value)| ((*name).into(), Value::string(*value))).collect::<Map>())
+    };
+    let pr = &environment.pr;
+    let pr = [
+        ("number", &*pr.number),
+        ("headSha", &*pr.head_sha),
+        ("headShortSha", &*pr.head_short_sha),
+        ("headShortSha7", &*pr.head_short_sha_7),
+    ];
+    let facts = [("policy".into(), map(&[("name", &*environment.policy.name)])), ("pr".into(), map(&pr))];
+    Value::Map(facts.into_iter().collect::<Map>())
+}
