@@ -80,6 +80,32 @@ impl Renderer {
         rules::attestation::check_age(&self.policy.spec, &self.guardrails.spec, time)
     }
 
+    /// What is wrong with what the guardrails offer, whether or not this policy asks for it.
+    pub fn check_offers(&self) -> Vec<Finding> {
+        let spec = &self.guardrails.spec;
+        let found = |rule, pointer: String, message: String| {
+            Finding::new(rule, Owner::Platform, Subject::Input(InputFile::Guardrails, pointer), message)
+        };
+        let profiles = spec.profiles.iter().flat_map(|(name, profile)| {
+            let of =
+                move |message| found(&rules::profile::UNBOUNDED_PROFILE, format!("/spec/profiles/{name}"), message);
+            rules::profile::unbounded(name, profile).into_iter().map(of)
+        });
+        let access = spec.access.iter().filter_map(|(name, access)| {
+            let message = rules::access::enforceable(name, access, spec.ingress.as_ref()?).err()?;
+            Some(found(&rules::access::ACCESS_NOT_ENFORCEABLE, format!("/spec/access/{name}"), message))
+        });
+        let egress = spec.egress.iter().filter_map(|(name, destination)| {
+            let message = rules::egress::reachable(destination).err()?;
+            Some(found(&rules::egress::EGRESS_INCOMPLETE, format!("/spec/egress/{name}"), message))
+        });
+        let baselines = spec.baselines.iter().filter_map(|(name, baseline)| {
+            rules::baseline::check(name, baseline)
+                .or_else(|| rules::baseline::unreachable(name, baseline, spec.network.fqdn))
+        });
+        profiles.chain(access).chain(egress).chain(baselines).collect()
+    }
+
     /// The platform's patches that change an object at a JSON pointer, by their index in the guardrails.
     pub fn patches_of(&self, object: &Object, pointer: &str) -> Vec<usize> {
         self.patches.of(object, pointer)

@@ -35,6 +35,8 @@ const STEPS: &str = "      migrate:\n        image: ghcr.io/acme/storefront:${{ 
 const CNPG: &str = "      provider: cnpg\n      image: ghcr.io/acme/postgresql:17.5@sha256:4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945\n      database: app\n      cluster: {driver: ebs.csi.aws.com, snapshot: snap-1, size: 1Gi}\n";
 const DUMPED: &str = "      provider: embedded\n      image: ghcr.io/acme/baseline@sha256:4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945\n      dump: ghcr.io/acme/dump@sha256:4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945\n";
 const MANIFEST: Edit = (POLICY, APPLICATION, "  manifests: [extra.yaml]\n");
+/// What only Traefik and Nginx can hold.
+const WITHOUT_PARTNERS: Edit = (GUARDRAILS, "    partners: {oauth2Proxy: \"https://sso.acme.dev/oauth2\"}\n", "");
 const WEB_IMAGE: &str = "ghcr.io/acme/storefront:${{ pr.headSha }}";
 
 /// Sixty-two characters: four of these and `FLAG_` are a key of a ConfigMap, three of them, two dots and one more a domain.
@@ -65,7 +67,7 @@ pub(super) const TABLE: &[Row] = &[
         good: &[(GUARDRAILS, "{cidrs: [10.0.0.0/8, 127.0.0.0/8]}", "{public: true}")] },
     Row { code: "access-not-enforceable", owner: "platform", place: "",
         bad: &[(GUARDRAILS, "implementation: Traefik", "implementation: Standard")],
-        good: &[(GUARDRAILS, "implementation: Traefik", "implementation: Envoy")] },
+        good: &[(GUARDRAILS, "implementation: Traefik", "implementation: Envoy"), WITHOUT_PARTNERS] },
     Row { code: "application-source", owner: "team", place: "source/preview.yaml:30:17",
         bad: &[(GUARDRAILS, "    project:", "    repositories: [https://github.com/acme]\n    project:"),
             (POLICY, "path: deploy/overlays/preview", "path: deploy\n    repository: https://github.com/acme-evil/x.git")],
@@ -233,9 +235,9 @@ pub(super) const TABLE: &[Row] = &[
         bad: &[(GUARDRAILS, "    gateway: previews/public\n", "")],
         good: &[(GUARDRAILS, "    gateway: previews/public\n", "    gateway: other/public\n")] },
     Row { code: "ingress-incomplete", owner: "platform", place: "guardrails.yaml:42:5",
-        bad: &[(GUARDRAILS, "implementation: Traefik\n    controller: {namespace: traefik}", "implementation: Standard"),
+        bad: &[WITHOUT_PARTNERS, (GUARDRAILS, "implementation: Traefik\n    controller: {namespace: traefik}", "implementation: Standard"),
             (GUARDRAILS, "{cidrs: [10.0.0.0/8, 127.0.0.0/8]}", "{public: true}")],
-        good: &[(GUARDRAILS, "implementation: Traefik", "implementation: Standard"), (GUARDRAILS, "{cidrs: [10.0.0.0/8, 127.0.0.0/8]}", "{public: true}")] },
+        good: &[WITHOUT_PARTNERS, (GUARDRAILS, "implementation: Traefik", "implementation: Standard"), (GUARDRAILS, "{cidrs: [10.0.0.0/8, 127.0.0.0/8]}", "{public: true}")] },
     Row { code: "input-limit", owner: "team", place: "",
         bad: &[(POLICY, "\"on\"", "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]")],
         good: &[(POLICY, "\"on\"", "\"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]\"")] },
