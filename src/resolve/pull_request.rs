@@ -152,7 +152,10 @@ impl Reader<'_> {
         if (7..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)) {
             return text;
         }
-        self.report("head_sha", format!("`{}` is no SHA: expected 7 to 64 hexadecimal digits", visible(&text)));
+        self.report(
+            "head_sha",
+            format!("`{}` is no SHA: expected 7 to 64 hexadecimal digits in lower case", visible(&text)),
+        );
         String::new()
     }
 

@@ -28,6 +28,10 @@ impl Resolver<'_> {
             return (None, Vec::new());
         };
         let prefix = self.text(&secrets.prefix, InputFile::Guardrails, || "/spec/secrets/prefix".into());
+        if let Err(message) = rules::secret_prefix::is_folder(&prefix) {
+            self.report(&SECRET_OUTSIDE_PREFIX, InputFile::Guardrails, "/spec/secrets/prefix", message);
+            return (None, Vec::new());
+        }
         let (store_kind, store_name) = match rules::secret_store::store(secrets) {
             Ok(Some((kind, name))) => (kind.to_owned(), name.to_owned()),
             Ok(None) => ("SecretStore".to_owned(), OWN_STORE.to_owned()),

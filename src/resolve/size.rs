@@ -17,6 +17,21 @@ impl<'a> Resolver<'a> {
     /// The profile, and the `LimitRange`'s item.
     pub(super) fn profile(&mut self, pr: &PullRequest) -> (Option<(&'a str, &'a Profile)>, Value) {
         let guardrails = self.guardrails;
+        for (file, offered) in
+            [(InputFile::Guardrails, &guardrails.labels.profile), (InputFile::Policy, &self.policy.labels.profile)]
+        {
+            for (index, name) in offered.iter().enumerate() {
+                if guardrails.profiles.get(name).is_none() {
+                    let message = format!("there is no profile `{name}`{}", nearest(name, guardrails.profiles.names()));
+                    self.report(
+                        &rules::profile::UNKNOWN_PROFILE,
+                        file,
+                        format!("/spec/labels/profile/{index}"),
+                        message,
+                    );
+                }
+            }
+        }
         let label = self.label(pr, "profile", |resolver, text| {
             let offered = resolver.guardrails.labels.profile.iter().chain(&resolver.policy.labels.profile);
             let names: Vec<&str> = offered.map(|name| &**name).collect();
@@ -40,12 +55,11 @@ impl<'a> Resolver<'a> {
             }
         };
         let Some((name, profile)) = guardrails.profiles.get_key_value(&name) else {
-            let (file, pointer) = match &origin {
-                Origin::Input(file, pointer) => (*file, pointer.clone()),
-                _ => (InputFile::Policy, "/spec/labels/profile".into()),
-            };
-            let message = format!("there is no profile `{name}`{}", nearest(&name, guardrails.profiles.names()));
-            self.report(&rules::profile::UNKNOWN_PROFILE, file, pointer, message);
+            // One that a label asks for was offered, and reported there.
+            if let Origin::Input(file, pointer) = &origin {
+                let message = format!("there is no profile `{name}`{}", nearest(&name, guardrails.profiles.names()));
+                self.report(&rules::profile::UNKNOWN_PROFILE, *file, pointer.clone(), message);
+            }
             return (None, Value::Null);
         };
         for message in rules::profile::unbounded(name, profile) {

@@ -11,16 +11,23 @@ pub static SECRET_OUTSIDE_PREFIX: Rule = Rule {
                   the operator cannot hold that.",
 };
 
+fn climbs(text: &str) -> bool {
+    text.split('/').any(|part| part.is_empty() || part == "." || part == "..")
+}
+
+/// Whether anything can be below it.
+pub(crate) fn is_folder(prefix: &str) -> Result<(), String> {
+    if climbs(prefix.trim_end_matches('/')) {
+        return Err(format!("the prefix `{prefix}` is none: it names a folder of the store, such as `preview/`"));
+    }
+    Ok(())
+}
+
 /// The whole key of a path, if it lies below the prefix.
 pub(crate) fn below(prefix: &str, path: &str) -> Result<String, String> {
-    let climbs = |text: &str| text.split('/').any(|part| part.is_empty() || part == "." || part == "..");
+    is_folder(prefix)?;
     if climbs(path) || path.contains(['\\', '%']) {
         return Err(format!("`{path}` is not below the prefix `{prefix}`: no `/` in front, no `.`, no `..`, no `%`"));
-    }
-    if climbs(prefix.trim_end_matches('/')) {
-        return Err(format!(
-            "the guardrails' prefix `{prefix}` is none: it names a folder of the store, such as `preview/`"
-        ));
     }
     let joint = if prefix.ends_with('/') { "" } else { "/" };
     match path.strip_prefix(prefix) {

@@ -52,7 +52,7 @@ text_scalar!(
     ImagePrefix,
     "image-prefix",
     "a registry or a path in one, ending with `/`: `ghcr.io/acme/`",
-    |text| text.ends_with('/') && text.len() > 1 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"./-_:".contains(&b))
+    is_image_prefix
 );
 text_scalar!(
     /// An image whose content is fixed.
@@ -129,6 +129,12 @@ pub fn is_label_value(text: &str) -> bool {
         && bytes.iter().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(b))
 }
 
+/// No web address, and nothing that no image could begin with.
+fn is_image_prefix(text: &str) -> bool {
+    text.strip_suffix('/').is_some_and(|path| path.split('/').all(|part| !part.is_empty() && !part.ends_with(':')))
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"./-_:".contains(&b))
+}
+
 /// One that no Kubernetes has yet is fine: it means the newest.
 fn is_pod_security_version(text: &str) -> bool {
     text == "latest" || text.strip_prefix("v1.").is_some_and(|minor| minor.len() <= 9 && is_decimal(minor))
@@ -142,8 +148,8 @@ pub(super) fn is_literal(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::{
-        DnsLabel, Domain, EnvName, FlagName, LabelKey, PodSecurityVersion, SecretKey, is_dns_label, is_dns_name,
-        is_label_value,
+        DnsLabel, Domain, EnvName, FlagName, ImagePrefix, LabelKey, PodSecurityVersion, SecretKey, is_dns_label,
+        is_dns_name, is_label_value,
     };
     use crate::input::scalar::Scalar as _;
 
@@ -178,6 +184,18 @@ mod tests {
         }
         for text in ["", "a b", "/a", "a/", "a/b/c", "Acme.dev/a", "-a", "ä", &"a".repeat(64)] {
             assert!(LabelKey::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn registries() {
+        for text in ["ghcr.io/", "ghcr.io/acme/", "registry.acme.dev:5000/", "docker.io/library/"] {
+            assert!(ImagePrefix::parse(text).is_ok(), "{text}");
+        }
+        for text in
+            ["", "/", "ghcr.io", "ghcr.io//", "/acme/", "https://ghcr.io/acme/", "https:/", "ghcr.io/*", "ghcr.io/a b/"]
+        {
+            assert!(ImagePrefix::parse(text).is_err(), "{text}");
         }
     }
 

@@ -29,8 +29,8 @@ text_scalar!(
     /// `/api/` is the prefix `/api`.
     UrlPath,
     "url-path",
-    "a path such as `/api`: at most 1024 characters of a web address, no `/` at its end, no `//`, `.`, `..` or `%2F` in it, and `%` only before what needs it, with capital letters (`%C3`)",
-    |text| is_url_path(text) && (text == "/" || !text.ends_with('/'))
+    "a path such as `/api`: at most 1024 characters of a web address, no `*`, no `/` at its end, no `//`, `.`, `..` or `%2F` in it, and `%` only before what needs it, with capital letters (`%C3`)",
+    |text| is_url_path(text) && (text == "/" || !text.ends_with('/')) && !text.contains('*')
 );
 text_scalar!(
     /// A folder in a container, written in the one way that names it.
@@ -131,6 +131,8 @@ mod tests {
             "/a\nb",
             "/a|b",
             "/a{b}",
+            // Neither Gateway API nor Ingress takes it for anything else than the character.
+            "/api/*",
             "https://x.dev/a",
             &long(1025),
         ] {
