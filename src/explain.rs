@@ -60,6 +60,12 @@ pub fn explain(renderer: &Renderer, rendered: &Rendered, sources: &Sources<'_>, 
             text.push_str("  because    it is taken as it stands\n");
         }
     }
+    if found.is_empty()
+        && text.is_empty()
+        && let Some(meant) = stated::unstated(what, sources)
+    {
+        text = meant;
+    }
     if found.is_empty() && text.is_empty() {
         let fields = decisions.made.iter().map(|decision| decision.field.as_str());
         let hint = nearest(what, fields.clone());

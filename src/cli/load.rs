@@ -147,6 +147,10 @@ fn policy_source(folder: &Path) -> anyhow::Result<Source> {
     // A plain file leads nowhere else; anything else is followed, and looked at.
     let plain = folder.join(POLICY);
     let is_plain = std::fs::symlink_metadata(&plain).is_ok_and(|metadata| metadata.is_file());
+    if folder.is_file() {
+        let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        bail!("`{}` is a file: name the folder with the `{POLICY}`, `{}`", folder.display(), parent.display());
+    }
     let path = if is_plain { Ok(plain) } else { open_below(folder, POLICY) };
     let path = path.with_context(|| format!("there is no policy `{named}`: `dayfly init` writes one"))?;
     let source = read_file(&path, Limits::DOCUMENT.bytes)?;

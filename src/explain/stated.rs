@@ -5,7 +5,7 @@ use std::fmt;
 use super::{Sources, shown_place};
 use crate::{
     finding::{InputFile, visible},
-    input::Source,
+    input::{Guardrails, Policy, Source, field},
     resolve::{Decision, Decisions, Origin, decision::shown},
     value::{Value, is_below, push_segment},
 };
@@ -42,6 +42,20 @@ fn in_file(what: &str, file: InputFile, source: &Source, author: String) -> Opti
     };
     let place = shown_place(&source.locate(&pointer));
     Some(Stated { file, author, pointer, value: shown(value), place })
+}
+
+/// The same of a field that the file leaves out, as far as its parents are there.
+pub(super) fn unstated(what: &str, sources: &Sources<'_>) -> Option<String> {
+    let path = what.strip_prefix('/').map(|path| path.replace('/', "."));
+    let path = path.as_deref().unwrap_or(what);
+    let names: Vec<&str> =
+        std::iter::once("spec").chain(path.strip_prefix("spec.").unwrap_or(path).split('.')).collect();
+    let (file, meant) = match field::<Policy>(&sources.policy.value(), &names) {
+        Some(meant) => (&sources.policy.name, meant),
+        None => (&sources.guardrails.name, field::<Guardrails>(&sources.guardrails.value(), &names)?),
+    };
+    let meant = meant.split_once(": ").map_or(&*meant, |(_, meant)| meant);
+    Some(format!("{}\n  stated     nothing, in {file}\n  because    {meant}\n", visible(what)))
 }
 
 /// One name down; an item of a list is called as it calls itself, or by its index.

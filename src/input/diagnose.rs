@@ -9,7 +9,7 @@ use serde_json::{Map, Value as Json};
 use crate::{
     finding::{Finding, Location, Owner, Subject, nearest, visible},
     rules::input::{INVALID_VALUE, MISSING_FIELD, UNKNOWN_FIELD, WRONG_TYPE},
-    value::child,
+    value::{Value, child},
     yaml::{Data, Entry, Mark, Node, scalar},
 };
 
@@ -19,11 +19,19 @@ use super::{Places, Source, scalar::refusal};
 pub(super) fn diagnose<T: JsonSchema>(source: &Source, owner: Owner, node: &Node<'_>) -> Vec<Finding> {
     let schema = schemars::schema_for!(T).to_value();
     let definitions = schema.get("$defs").and_then(Json::as_object).cloned().unwrap_or_default();
-    let mut walk = Walk { places: source.places(), owner, definitions, findings: Vec::new() };
+    let mut walk = Walk { places: source.places(), owner, definitions, field: None, findings: Vec::new() };
     walk.node(&schema, node, "");
     walk.findings.sort_by_key(|finding| {
         let location = finding.location();
         (location.line, location.column)
+    });
+    // What an alias or a merge key repeats is one mistake.
+    walk.findings.dedup_by(|next, first| {
+        let place = |finding: &Finding| {
+            let Location { line, column, .. } = finding.location();
+            (line, column)
+        };
+        place(next) == place(first) && next.message == first.message
     });
     walk.findings
 }
@@ -32,6 +40,8 @@ struct Walk<'s> {
     places: Places<'s>,
     owner: Owner,
     definitions: Map<String, Json>,
+    /// What the field is for whose value is looked at.
+    field: Option<String>,
     findings: Vec<Finding>,
 }
 
@@ -50,26 +60,12 @@ impl Walk<'_> {
         self.findings.push(finding);
     }
 
-    /// The schema behind references; for what may be left out, the schema of what may be there.
-    fn resolve(&self, schema: &Json) -> Json {
-        if let Some(name) = schema.get("$ref").and_then(Json::as_str) {
-            let definition = self.definitions.get(name.trim_start_matches("#/$defs/"));
-            return definition.map_or(Json::Bool(true), |definition| self.resolve(definition));
-        }
-        if let Some([one, Json::Object(null)]) = schema.get("anyOf").and_then(Json::as_array).map(Vec::as_slice)
-            && null.get("type").and_then(Json::as_str) == Some("null")
-        {
-            return self.resolve(one);
-        }
-        schema.clone()
-    }
-
     fn node(&mut self, schema: &Json, node: &Node<'_>, pointer: &str) {
         let optional = schema.get("anyOf").is_some() || kinds(schema).any(|kind| kind == "null");
         if optional && node.is_null() {
             return;
         }
-        let schema = self.resolve(schema);
+        let schema = resolved(&self.definitions, schema).clone();
         if let Some(choices) = schema.get("oneOf").or_else(|| schema.get("anyOf")).and_then(Json::as_array) {
             let choices = choices.clone();
             return self.choice(&choices, node, pointer);
@@ -109,11 +105,11 @@ impl Walk<'_> {
                 }
             }
             Data::Scalar { text, plain } => self.scalar(&schema, &kinds, node, text, *plain, pointer),
-            _ => self.wrong_type(&kinds, node, pointer),
+            _ => self.wrong_type(&schema, &kinds, node, pointer),
         }
     }
 
-    fn wrong_type(&mut self, kinds: &[&str], node: &Node<'_>, pointer: &str) {
+    fn wrong_type(&mut self, schema: &Json, kinds: &[&str], node: &Node<'_>, pointer: &str) {
         let expected: Vec<&str> = kinds.iter().map(|kind| noun(kind)).collect();
         let message = format!("found {}, expected {}", found(node), expected.join(" or "));
         let text_wanted =
@@ -124,10 +120,20 @@ impl Walk<'_> {
             Data::Scalar { text: bare, plain: false } if kinds.contains(&kind_of(bare)) => {
                 Some(format!("without quotes it is {}: `{text}`", noun(kind_of(bare))))
             }
-            Data::Scalar { .. } if kinds.contains(&"array") && !node.is_null() => {
+            _ if node.is_null() => self.field.clone(),
+            _ if kinds.contains(&"array") => {
                 Some("a list is written `[one, two]`, or an item a line with `- ` before it".to_owned())
             }
-            _ => None,
+            _ if kinds.contains(&"object") => Some(match schema.get("properties").and_then(Json::as_object) {
+                Some(fields) => {
+                    format!(
+                        "it has the fields `{}`",
+                        fields.keys().map(String::as_str).collect::<Vec<_>>().join("`, `")
+                    )
+                }
+                None => "a map is written `{name: value}`, or an entry a line, `name: value`".to_owned(),
+            }),
+            _ => self.field.clone(),
         };
         self.report(&WRONG_TYPE, node.mark, pointer, message, help);
     }
@@ -137,7 +143,9 @@ impl Walk<'_> {
         for entry in entries {
             let below = child(pointer, &entry.key);
             if let Some(property) = properties.get(entry.key.as_ref()) {
+                let around = std::mem::replace(&mut self.field, described(&entry.key, property));
                 self.node(property, &entry.value, &below);
+                self.field = around;
                 continue;
             }
             match schema.get("additionalProperties") {
@@ -163,16 +171,9 @@ impl Walk<'_> {
         }
         for name in schema.get("required").and_then(Json::as_array).into_iter().flatten().filter_map(Json::as_str) {
             if !entries.iter().any(|entry| entry.key == name) {
-                let described =
-                    properties.get(name).and_then(|property| property.get("description")).and_then(Json::as_str);
                 let message = format!("the field `{name}` is missing");
-                self.report(
-                    &MISSING_FIELD,
-                    node.mark,
-                    pointer,
-                    message,
-                    described.map(|text| format!("`{name}`: {}", first_line(text))),
-                );
+                let help = properties.get(name).and_then(|property| described(name, property));
+                self.report(&MISSING_FIELD, node.mark, pointer, message, help);
             }
         }
     }
@@ -183,14 +184,15 @@ impl Walk<'_> {
         let refused = schema.get("format").and_then(Json::as_str).and_then(|format| refusal(format, text));
         // Quotes alone would not help a number that lacks its unit.
         if !fits && (refused.is_none() || !kinds.contains(&"string")) {
-            return self.wrong_type(kinds, node, pointer);
+            return self.wrong_type(schema, kinds, node, pointer);
         }
         if let Some((message, expected)) = refused {
             let format = schema.get("format").and_then(Json::as_str).unwrap_or_default();
             // What is wrong inside of an expression says more than that there may be one.
             let is_enough = message.contains(expected) || format.starts_with("interpolated") && text.contains("${{");
+            let help = self.field.clone().filter(|_| !is_enough);
             let message = if is_enough { message } else { format!("{message}: expected {expected}") };
-            return self.report(&INVALID_VALUE, node.mark, pointer, message, None);
+            return self.report(&INVALID_VALUE, node.mark, pointer, message, help);
         }
         if let Ok(number) = text.parse::<i64>() {
             let bound = |name: &str| schema.get(name).and_then(Json::as_f64);
@@ -247,6 +249,42 @@ impl Walk<'_> {
     }
 }
 
+/// The schema behind references; for what may be left out, the schema of what may be there.
+fn resolved<'j>(definitions: &'j Map<String, Json>, schema: &'j Json) -> &'j Json {
+    if let Some(name) = schema.get("$ref").and_then(Json::as_str) {
+        let definition = definitions.get(name.trim_start_matches("#/$defs/"));
+        return definition.map_or(&Json::Bool(true), |definition| resolved(definitions, definition));
+    }
+    if let Some([one, Json::Object(null)]) = schema.get("anyOf").and_then(Json::as_array).map(Vec::as_slice)
+        && null.get("type").and_then(Json::as_str) == Some("null")
+    {
+        return resolved(definitions, one);
+    }
+    schema
+}
+
+/// What the field of a `T` is for that `names` lead to, through what `document` has: its items and entries exist, its fields may not.
+pub fn field<T: JsonSchema>(document: &Value, names: &[&str]) -> Option<String> {
+    let whole = schemars::schema_for!(T).to_value();
+    let no_definitions = Map::new();
+    let definitions = whole.get("$defs").and_then(Json::as_object).unwrap_or(&no_definitions);
+    let (mut schema, mut here, mut field) = (&whole, Some(document), None);
+    for name in names {
+        let bare = resolved(definitions, schema);
+        if let Some(property) = bare.get("properties").and_then(|properties| properties.get(*name)) {
+            (schema, here, field) = (property, here.and_then(|map| map.get(name)), Some((*name, property)));
+            continue;
+        }
+        let items = here?.items();
+        let item = items.iter().find(|item| item.str_at(&["name"]) == Some(name));
+        let item = item.or_else(|| items.get(name.parse::<usize>().ok()?));
+        schema = bare.get("items").or_else(|| bare.get("additionalProperties"))?;
+        here = Some(item.or_else(|| here?.get(name))?);
+    }
+    let (name, property) = field?;
+    described(name, property).or_else(|| described(name, resolved(definitions, property)))
+}
+
 fn kinds(schema: &Json) -> impl Iterator<Item = &str> {
     let several = schema.get("type").and_then(Json::as_array).into_iter().flatten();
     schema.get("type").filter(|kind| kind.is_string()).into_iter().chain(several).filter_map(Json::as_str)
@@ -297,6 +335,16 @@ fn format_maximum(schema: &Json) -> Option<f64> {
     }
 }
 
-fn first_line(text: &str) -> &str {
-    text.lines().next().unwrap_or_default()
+/// What a field is for: as much of its description as is read at a glance.
+fn described(name: &str, property: &Json) -> Option<String> {
+    let text = property.get("description")?.as_str()?;
+    let paragraph = text.split("\n\n").next().unwrap_or_default().replace('\n', " ");
+    let mut shown = String::new();
+    for sentence in paragraph.split_inclusive(". ") {
+        if !shown.is_empty() && shown.len() + sentence.len() > 160 {
+            break;
+        }
+        shown.push_str(sentence);
+    }
+    Some(format!("`{name}`: {}", shown.trim_end()))
 }

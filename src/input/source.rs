@@ -68,7 +68,15 @@ impl Source {
                     ProblemKind::Limit => &INPUT_LIMIT,
                 };
                 let message = visible(&problem.message).into_owned();
-                Finding::new(rule, owner, Subject::Place(places.location(problem.mark)), message)
+                let location = places.location(problem.mark);
+                let is_cut =
+                    message.contains("flow") && location.source.as_deref().is_some_and(|line| line.contains("${{"));
+                let finding = Finding::new(rule, owner, Subject::Place(location), message);
+                if is_cut {
+                    return finding
+                        .help("inside of `{…}` and `[…]`, text with `${{ … }}` stands in quotes: `\"${{ … }}\"`");
+                }
+                finding
             })
             .collect()
     }

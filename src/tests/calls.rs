@@ -363,3 +363,18 @@ fn a_manifest_s_mistakes_have_their_lines() {
     assert!(run.out.contains(&format!("source/deploy/two.yaml:{at}:")), "{}", run.out);
     assert!(run.out.contains(&format!("{at} |")) && run.out.contains("helm.sh/hook: x"), "{}", run.out);
 }
+
+/// The file instead of its folder.
+#[test]
+fn a_policy_is_named_by_its_folder() {
+    let scratch = Scratch::new("storefront");
+    let file = scratch.path(POLICY).display().to_string();
+    let run = dayfly(&["check", &file, "--set", "number=1"]);
+    assert_eq!(run.code, ExitCode::CannotRun);
+    let folder = file.strip_suffix("/preview.yaml").expect("the policy");
+    assert!(
+        run.err.contains(&format!("is a file: name the folder with the `preview.yaml`, `{folder}`")),
+        "{}",
+        run.err
+    );
+}

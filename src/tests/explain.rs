@@ -309,3 +309,24 @@ fn a_quarantine_says_what_it_has() {
     let run = scratch.run("explain", &["ConfigMap/dayfly-findings/data/findings"]);
     assert!(run.out.contains("quarantine.findings"), "{}{}", run.out, run.err);
 }
+
+/// What a file leaves out is a field all the same; what it has not is none.
+#[test]
+fn a_field_that_nobody_states_says_what_it_is_for() {
+    check(
+        "storefront",
+        &[
+            (
+                "services.worker.health",
+                &["stated     nothing, in ", "Without it, an open port is enough."],
+                "did you mean",
+            ),
+            ("/spec/services/1/health", &["stated     nothing, in "], "did you mean"),
+            ("databases.main.env", &["Left out, `DATABASE_URL`."], "did you mean"),
+            ("manifests", &["Plain manifests beside this file"], "nothing is decided"),
+            ("operations.deadline", &["guardrails.yaml\n", "Left out, `15m`."], "nothing is decided"),
+            ("services.nobody.health", &["nothing is decided about"], "stated"),
+            ("services.web.healht", &["did you mean"], "stated"),
+        ],
+    );
+}

@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, fs};
 
 use serde_json::Value as Json;
 
-use self::table::{Edit, TABLE};
+use self::table::{APPLICATION, Edit, TABLE};
 use super::{
     scratch::{GUARDRAILS, POLICY, Scratch},
     support::{Run, dayfly, root},
@@ -146,6 +146,68 @@ fn all_mistakes_are_reported_at_once() {
     let text = scratch.run("render", &[]).err;
     assert!(text.contains("source/preview.yaml:10:3") && text.contains("10 |   profil: small\n"), "{text}");
     assert!(text.contains("\n8 errors\n") || text.ends_with("8 errors\n"), "{text}");
+}
+
+/// Whoever wrote a value in another shape is told what the field is for, or how its shape is written.
+#[test]
+fn a_value_of_the_wrong_shape_says_what_was_meant() {
+    let port = "      port: 8080\n";
+    for (from, to, help) in [
+        (port, "      env: [{name: A, value: b}]\n", "a map is written `{name: value}`"),
+        (port, "      resources: {requests: {cpu: 100m}}\n", "`resources`: What a Pod requests (`cpu`, `memory`"),
+        (port, "      command: npm start\n", "a list is written `[one, two]`"),
+        (port, "      health: :8081/healthz\n", "`health`: A path that answers 2xx or 3xx at `port`"),
+        (port, "      runAsUser: node\n", "`runAsUser`: The number of the user"),
+        ("[stripe-sandbox, mail]", "[api.stripe.com]", "names from the guardrails' `egress`"),
+        ("    - {name: web, service: web, access: staff}\n", "    web: {service: web}\n", "a list is written"),
+        ("  ttl: 48h", "  application: deploy", "it has the fields `"),
+    ] {
+        let edits = [(POLICY, APPLICATION, ""), (POLICY, from, to)];
+        let found = findings(&scratch(&edits).run("check", &["--format", "json"]));
+        let helps: Vec<&str> = found.iter().map(|finding| text(finding, "/help")).collect();
+        assert!(helps.iter().any(|said| said.contains(help)), "{to}: {helps:#?}");
+    }
+}
+
+/// Two services share a map; what is wrong in it is one mistake, in one place.
+#[test]
+fn what_an_alias_repeats_is_told_once() {
+    let wrong = scratch(&[
+        (POLICY, "      env:\n        PUBLIC_URL", "      env: &shared\n        DEBUG: true\n        PUBLIC_URL"),
+        (POLICY, "      resources: {", "      env: *shared\n      resources: {"),
+    ]);
+    let found = findings(&wrong.run("check", &["--format", "json"]));
+    assert_eq!(found.iter().map(place).collect::<Vec<_>>(), ["source/preview.yaml:20:16"], "{found:#?}");
+}
+
+#[test]
+fn an_expression_that_a_flow_map_cuts_needs_quotes() {
+    let unquoted =
+        ("{name: web, service: web, access: staff}", "{name: web, service: web, access: staff, host: a${{ x }}}");
+    let found = findings(&scratch(&[(POLICY, unquoted.0, unquoted.1)]).run("check", &["--format", "json"]));
+    assert_eq!(codes(&found), BTreeSet::from(["not-yaml".to_owned()]));
+    assert!(text(&found[0], "/help").contains("stands in quotes"), "{found:#?}");
+    let other = findings(&scratch(&[(POLICY, unquoted.0, "{name: web]")]).run("check", &["--format", "json"]));
+    assert_eq!(text(&other[0], "/help"), "", "{other:#?}");
+}
+
+/// What no policy asks for yet is somebody's to mend, too, though it keeps nothing from being rendered.
+#[test]
+fn what_the_guardrails_offer_is_checked_before_anybody_asks() {
+    let wrong = scratch(&[
+        (GUARDRAILS, "{oauth2Proxy: \"https://sso.acme.dev/oauth2\"}", "{}"),
+        (GUARDRAILS, "        requests.cpu: \"4\"\n", ""),
+        (GUARDRAILS, "  egress:\n", "  egress:\n    nowhere: {port: 443}\n"),
+        (GUARDRAILS, "  baselines:\n", "  baselines:\n    other: {provider: neon, schemaOnly: true}\n"),
+    ]);
+    let found = findings(&wrong.run("check", &["--format", "json"]));
+    let expected = ["access-not-enforceable", "baseline-incomplete", "egress-incomplete", "unbounded-profile"];
+    assert_eq!(codes(&found), expected.map(str::to_owned).into(), "{found:#?}");
+    assert!(found.iter().all(|finding| text(finding, "/owner") == "platform" && finding["location"]["line"].is_u64()));
+    assert_eq!(wrong.run("render", &[]).code, ExitCode::Fine);
+    // What is asked for is told once.
+    let asked = scratch(&[(GUARDRAILS, "{fqdn: api.stripe.com, port: 443}", "{port: 443}")]);
+    assert_eq!(findings(&asked.run("check", &["--format", "json"])).len(), 1);
 }
 
 /// The image that all of the storefront's programs share.

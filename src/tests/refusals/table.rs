@@ -20,7 +20,7 @@ pub(super) struct Row {
 }
 
 const FREE_HOST: &str = "{name: web, service: web, access: staff}";
-const APPLICATION: &str = "  application:\n    path: deploy/overlays/preview\n    kustomize:\n      images: [\"acme/search=ghcr.io/acme/search:${{ pr.headSha }}\"]\n";
+pub(super) const APPLICATION: &str = "  application:\n    path: deploy/overlays/preview\n    kustomize:\n      images: [\"acme/search=ghcr.io/acme/search:${{ pr.headSha }}\"]\n";
 const SYNTHETIC: &str = "      provider: postgres\n      database: storefront_synthetic\n      endpoint: {namespace: databases, podLabels: {app: postgres}, port: 5432}\n";
 const EMBEDDED: &str = "      provider: embedded\n      image: ghcr.io/acme/baseline@sha256:4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945\n";
 /// A server of the preview's own, whose Jobs run beside it.
