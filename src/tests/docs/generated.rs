@@ -62,6 +62,8 @@ struct Page {
     introduction: &'static str,
     example: &'static str,
     source: &'static str,
+    /// What comes before the fields.
+    more: &'static str,
 }
 
 static POLICY_PAGE: Page = Page {
@@ -78,6 +80,27 @@ Text marked *with expressions* may hold `${{ … }}`: `${{ pr.headSha }}`, `${{ 
 [Templates](templates.md#expressions) lists what there is.",
     example: "testdata/storefront/preview.yaml",
     source: "src/input/policy.rs",
+    more: "\
+## What a service becomes
+
+A Deployment, and with a `port` a Service that others reach at `http://NAME:PORT`. Its Pods keep the Pod Security Standards, level
+restricted, and what they do not find there they ask for here:
+
+- **Files.** The image's are read-only. `/tmp` and the folders of `writable` can be written to, and are empty when a Pod starts. Caches
+  beside the code, PID files, Celery beat's schedule, Redis' `/data` and nginx' `/var/cache/nginx` are such folders. What must outlive a
+  Pod is for a PersistentVolumeClaim among `manifests`.
+- **User.** 65532, unless `runAsUser` says otherwise, and without any rights: no port below 1024 on nodes that ask for a right there.
+- **Start.** Within two minutes its port is open, or `health` answers there; what takes longer is started anew. `health` is asked at `port`
+  only: let a framework with a port of its own for health (Spring Boot's actuator) answer at this one.
+- **Room.** It requests what `resources` says, and has the profile's limits. A push stops the old Pod before the new one starts.
+- **Variables.** Those of `env`, of what it `uses`, and for every service `PREVIEW_URL` (the first route's), `PREVIEW_URL_NAME` for each route,
+  `PREVIEW_NAMESPACE`, `PREVIEW_PULL_REQUEST`, `PREVIEW_HEAD_SHA`, `FLAG_NAME` for each flag, and OpenTelemetry's.
+- **Images of others**, such as Redis, are named by digest: `docker buildx imagetools inspect redis:8` prints it.
+
+Whatever else a workload needs (a StatefulSet, volumes, a Job, a CronJob, probes of its own) is written as plain `manifests`, whose images may
+hold expressions, or comes from the team's own chart or overlay as an `application`.
+
+",
 };
 
 static GUARDRAILS_PAGE: Page = Page {
@@ -93,6 +116,7 @@ exist. `dayfly check` tells what is wrong with any entry, whether or not the pol
 [templates](templates.md#expressions) see.",
     example: "testdata/storefront/guardrails.yaml",
     source: "src/input/guardrails",
+    more: "",
 };
 
 fn page(page: &Page, schema: &str) -> String {
@@ -122,12 +146,12 @@ fn page(page: &Page, schema: &str) -> String {
     for (name, expected) in &reference.formats {
         let _ = writeln!(kinds, "- **{name}**: {expected}.");
     }
-    let Page { title, introduction, example, source } = page;
+    let Page { title, introduction, example, source, more } = page;
     let text = read(example);
     format!(
         "<!-- Made from {source}: {HOW}. -->\n# {title}\n\n{introduction}\n\n## A complete example\n\n\
          This is `{example}`, which the README's main command renders.\n\n```yaml file={example}\n{text}```\n\n\
-         ## Fields\n{fields}\n## Kinds of values\n\n{kinds}"
+         {more}## Fields\n{fields}\n## Kinds of values\n\n{kinds}"
     )
 }
 
