@@ -8,7 +8,7 @@ use std::{
 use anyhow::{Context as _, bail};
 
 use crate::{
-    finding::{Finding, InputFile, Location, Owner, Subject},
+    finding::{self, Finding, InputFile, Location, Owner, Subject},
     input::{
         Guardrails, Parameters, Places, Policy, Source, guardrails::Layout, open_below, parameters, read_file,
         read_policy, read_typed,
@@ -285,12 +285,12 @@ pub(super) fn parameters(flags: &InputFlags) -> anyhow::Result<Parameters> {
 
 impl Loaded {
     /// Looks up where findings stand.
-    pub(super) fn locate(&self, findings: &mut [Finding], parameters: Option<&Parameters>) {
+    pub(super) fn locate(&self, findings: &mut Vec<Finding>, parameters: Option<&Parameters>) {
         let (guardrails, policy) = (self.guardrails.places(), self.policy.places());
         let of_parameters = parameters.and_then(Parameters::places);
         let manifests: Vec<Places<'_>> = self.manifests.iter().map(Source::places).collect();
         locate_in_files(findings, &self.templates);
-        for finding in findings {
+        for finding in findings.iter_mut() {
             let location = match &finding.subject {
                 Subject::Input(InputFile::Guardrails, pointer) => guardrails.locate(pointer),
                 Subject::Input(InputFile::Policy, pointer) => policy.locate(pointer),
@@ -309,6 +309,7 @@ impl Loaded {
             };
             finding.subject = Subject::Place(location);
         }
+        finding::once(findings);
     }
 }
 

@@ -148,6 +148,15 @@ impl Finding {
     }
 }
 
+/// Leaves out what is said of a place a second time: an alias or a merge key repeats a mistake that is one.
+pub(crate) fn once(findings: &mut Vec<Finding>) {
+    let mut said = std::collections::HashSet::new();
+    findings.retain(|finding| {
+        let Location { file, line: Some(line), column: Some(column), .. } = finding.location() else { return true };
+        said.insert((file, line, column, finding.message.clone()))
+    });
+}
+
 /// `1 error`, `2 errors`.
 pub(crate) fn count(number: usize, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde_json::{Map, Value as Json};
 
 use crate::{
-    finding::{Finding, Location, Owner, Subject, nearest, visible},
+    finding::{Finding, Location, Owner, Subject, nearest, once, visible},
     rules::input::{INVALID_VALUE, MISSING_FIELD, UNKNOWN_FIELD, WRONG_TYPE},
     value::{Value, child},
     yaml::{Data, Entry, Mark, Node, scalar},
@@ -25,14 +25,7 @@ pub(super) fn diagnose<T: JsonSchema>(source: &Source, owner: Owner, node: &Node
         let location = finding.location();
         (location.line, location.column)
     });
-    // What an alias or a merge key repeats is one mistake.
-    walk.findings.dedup_by(|next, first| {
-        let place = |finding: &Finding| {
-            let Location { line, column, .. } = finding.location();
-            (line, column)
-        };
-        place(next) == place(first) && next.message == first.message
-    });
+    once(&mut walk.findings);
     walk.findings
 }
 

@@ -178,6 +178,20 @@ fn what_an_alias_repeats_is_told_once() {
     ]);
     let found = findings(&wrong.run("check", &["--format", "json"]));
     assert_eq!(found.iter().map(place).collect::<Vec<_>>(), ["source/preview.yaml:20:16"], "{found:#?}");
+    let image = scratch(&[
+        (
+            POLICY,
+            "    - name: web\n      image: ghcr.io/acme/storefront:${{ pr.headSha }}",
+            "    - &web\n      name: web\n      image: ghcr.io/acme/storefront:latest",
+        ),
+        (
+            POLICY,
+            "    - name: worker\n      image: ghcr.io/acme/storefront:${{ pr.headSha }}",
+            "    - <<: *web\n      name: worker",
+        ),
+    ]);
+    let found = findings(&image.run("check", &["--format", "json"]));
+    assert_eq!(found.iter().map(place).collect::<Vec<_>>(), ["source/preview.yaml:17:14"], "{found:#?}");
 }
 
 #[test]
