@@ -183,11 +183,14 @@ fn labels(base: &str, labels: Option<&Value>, refuse: &mut dyn FnMut(&str, Strin
             refuse(&child(&format!("{base}/labels"), key), format!("`{}` is no key of a label", visible(key)));
         }
         if !value.as_str().is_some_and(|text| text.is_empty() || is_name_part(text)) {
-            let message = format!(
-                "label `{}` cannot be {}; allowed: 63 letters, digits, `-`, `_` and `.`",
-                visible(key),
-                shown(value)
-            );
+            let message = match value {
+                Value::String(_) => format!(
+                    "label `{}` cannot be {}; allowed: 63 letters, digits, `-`, `_` and `.`",
+                    visible(key),
+                    shown(value)
+                ),
+                other => format!("label `{}` must be a string, not {}", visible(key), other.kind_name()),
+            };
             refuse(&child(&format!("{base}/labels"), key), message);
         }
     }

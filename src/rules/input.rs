@@ -41,7 +41,9 @@ pub static WRONG_TYPE: Rule = Rule {
     code: "wrong-type",
     severity: Severity::Error,
     summary: "values have the type of their field",
-    explanation: "A number or `true` where text is meant is put in quotes; nothing is converted silently.",
+    explanation: "A number or `true` where text is meant is put in quotes; nothing is converted silently. So it is in \
+                  manifests, where `yes`, `on` and `012` without quotes are no text either: Kubernetes refuses a variable, an \
+                  argument or an entry of a ConfigMap that is none.",
 };
 
 pub static INVALID_VALUE: Rule = Rule {

@@ -30,6 +30,7 @@ pub mod manifest_kind;
 pub mod manifest_namespace;
 pub mod manifest_secret;
 pub mod manifest_service;
+pub mod manifest_text;
 pub mod namespace;
 pub mod open_network_policy;
 pub mod patch;
@@ -175,6 +176,7 @@ fn each_manifest(objects: &[Object], bounds: &Bounds<'_>, findings: &mut Vec<Fin
     for object in objects.iter().filter(|object| containers::is_manifest(object)) {
         shared_database::check(object, &services, bounds, findings);
         manifest_kind::check(object, bounds, findings);
+        manifest_text::check(object, findings);
         manifest_namespace::check(object, &claims, bounds, findings);
         manifest_annotation::check(object, bounds, findings);
         manifest_secret::check(object, bounds, findings);
