@@ -1,6 +1,6 @@
 //! `${{ … }}` in the images of manifests: a commit cannot hold its own SHA, and a protected file not that of every pull request.
 
-use super::{containers::finding, image_registry::for_each_image, input::BAD_EXPRESSION};
+use super::{containers::finding, image_registry::for_each_image, input::BAD_EXPRESSION, manifest_kind::MANIFEST_KIND};
 use crate::{
     expression::{Interpolated, Scope},
     finding::{Finding, visible},
@@ -10,26 +10,41 @@ use crate::{
     value::{Map, Value},
 };
 
-/// Puts values where the images of manifests have expressions. They see what is the same kind of thing for every pull request.
+const NAME: &str = "/metadata/name";
+
+/// Puts values where the images of manifests have expressions, and the names of Jobs: Kubernetes takes no other image for a Job that is
+/// there, so it has to be another. They see what is the same kind of thing for every pull request.
 pub(crate) fn fill_in(manifests: &mut [Object], environment: &Environment) -> Vec<Finding> {
     let mut mistakes = Vec::new();
     for object in manifests {
-        let mut images: Vec<(String, String)> = Vec::new();
+        let mut places: Vec<(String, String)> = Vec::new();
         for_each_image(object, |pointer, image| {
             if let Some(image) = image.and_then(Value::as_str).filter(|image| image.contains("${{")) {
-                images.push((pointer(), image.to_owned()));
+                places.push((pointer(), image.to_owned()));
             }
         });
-        for (pointer, image) in images {
-            let facts = facts(environment);
-            match Interpolated::parse(&image).and_then(|text| text.text(Scope::new(&facts))) {
+        if places.is_empty() {
+            continue;
+        }
+        if object.kind() == "Job" {
+            if object.name().contains("${{") {
+                places.push((NAME.to_owned(), object.name().to_owned()));
+            } else {
+                let message = "a Job cannot be changed, so with another image it needs another name";
+                let help = "end the name with `-${{ pr.headShortSha7 }}`";
+                mistakes.push(finding(&MANIFEST_KIND, object, NAME, message).help(help));
+            }
+        }
+        let facts = facts(environment);
+        for (pointer, written) in places {
+            match Interpolated::parse(&written).and_then(|text| text.text(Scope::new(&facts))) {
                 Ok(text) => {
                     if let Some(place) = place(&mut object.value, &pointer) {
                         *place = Value::string(text);
                     }
                 }
                 Err(error) => {
-                    let message = format!("`{}`: {error}", visible(&image));
+                    let message = format!("`{}`: {error}", visible(&written));
                     mistakes.push(finding(&BAD_EXPRESSION, object, pointer, message));
                 }
             }

@@ -22,7 +22,8 @@ pub static MANIFEST_KIND: Rule = Rule {
         under `secrets`. Argo CD's own kinds deploy elsewhere. A bare `Pod` isn't replaced, a `DaemonSet` runs on every \
         node. What is not in a namespace is everybody's.\n\n\
         An object has its kind's own fields and no others. It needs a fixed `metadata.name`: Argo CD makes a new object of a \
-        `generateName` with every sync. The `ConfigMap`s `kube-root-ca.crt` and `openshift-service-ca.crt` are the cluster's own.",
+        `generateName` with every sync. Only the name of a `Job` whose image holds an expression holds one, too: Kubernetes takes no \
+        other image for a Job that is there, so `load-${{ pr.headShortSha7 }}` is a new one with every push. The `ConfigMap`s `kube-root-ca.crt` and `openshift-service-ca.crt` are the cluster's own.",
 };
 
 /// In the one version whose fields the other rules know.
