@@ -101,6 +101,10 @@ pub struct Service {
     pub port: Option<Port>,
     /// A path that answers 2xx or 3xx at `port` when the workload is ready. Without it, an open port is enough.
     pub health: Option<InterpolatedPath>,
+    /// Where `health` answers, if that is another port than `port`.
+    pub health_port: Option<Port>,
+    /// How long it may take until it is ready for the first time, at most `10m`. Left out, `2m`.
+    pub start_within: Option<Duration>,
     /// Environment variables. Those of the ConfigMap `preview` are there as well.
     #[serde(default)]
     pub env: Ordered<Interpolated, EnvName>,

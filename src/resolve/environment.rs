@@ -158,6 +158,10 @@ pub struct ServiceFacts {
     /// A path, or nothing: an open port is enough then.
     pub http_check: Option<String>,
     pub tcp_check: bool,
+    /// Where the path is asked for.
+    pub health_port: Option<u16>,
+    /// How often it is asked, every two seconds, before it is started anew.
+    pub start_attempts: u64,
     /// Items of a container's `env`.
     pub env: Value,
     pub replicas: u8,

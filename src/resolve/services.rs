@@ -21,6 +21,13 @@ use super::{
 /// A user without a name or a home in any image: the one of distroless' `nonroot`.
 const NOBODY: u32 = 65_532;
 
+/// How long a workload may take to start, in seconds, and how often it is asked, as `templates/deployment.yaml` has it.
+const START: u64 = 120;
+const PROBE_PERIOD: u64 = 2;
+
+/// A Deployment's `progressDeadlineSeconds`, which nobody states.
+const LONGEST_START: u64 = 600;
+
 /// What OpenTelemetry calls the service, unless the team calls it otherwise.
 const SERVICE_NAME: &str = "OTEL_SERVICE_NAME";
 
@@ -151,10 +158,24 @@ impl<'a> Resolver<'a> {
                 })
                 .collect()
         };
-        if service.health.is_some() && service.port.is_none() {
-            let message = format!("`{}` has `health` but no `port`, so nothing can be asked", service.name);
-            self.policy_finding(&rules::input::MISSING_FIELD, format!("{pointer}/health"), message).help =
-                Some("add the `port` that answers, or leave `health` out".into());
+        let has = [
+            ("health", service.health.is_some()),
+            ("healthPort", service.health_port.is_some()),
+            ("startWithin", service.start_within.is_some()),
+        ];
+        for (field, _) in has.iter().filter(|(_, is_there)| *is_there && service.port.is_none()) {
+            let message = format!("`{}` has `{field}` but no `port`, so nothing can be asked", service.name);
+            self.policy_finding(&rules::input::MISSING_FIELD, format!("{pointer}/{field}"), message).help =
+                Some(format!("add the `port` that answers, or leave `{field}` out"));
+        }
+        if service.health_port.is_some() && service.health.is_none() {
+            let message = format!("`{}` has `healthPort` but no `health`, the path to ask for there", service.name);
+            self.policy_finding(&rules::input::MISSING_FIELD, format!("{pointer}/healthPort"), message);
+        }
+        let start = service.start_within.map_or(START, |start| start.seconds);
+        if start > LONGEST_START {
+            let message = "`startWithin` is at most `10m`: by then Kubernetes calls the Deployment failed".to_owned();
+            self.policy_finding(&rules::input::INVALID_VALUE, format!("{pointer}/startWithin"), message);
         }
         let http_check = service.health.as_ref().map(|path| self.health(path, &format!("{pointer}/health")));
         let command = words(self, &service.command, "command");
@@ -162,6 +183,8 @@ impl<'a> Resolver<'a> {
         ServiceFacts {
             tcp_check: service.port.is_some() && http_check.is_none(),
             http_check: http_check.filter(|_| service.port.is_some()),
+            health_port: service.health_port.or(service.port).map(Port::get),
+            start_attempts: start.div_ceil(PROBE_PERIOD),
             env: self.env(service, pointer, secrets, databases),
             replicas: service.replicas.unwrap_or(1),
             resources: resources(service),

@@ -25,6 +25,16 @@ impl Resolver<'_> {
                 "port" | "ports" => {
                     or_built_in(service.port.is_some(), "port", "where it listens", "it has no port: nothing listens")
                 }
+                "healthPort" if service.health_port.is_none() => {
+                    or_built_in(service.port.is_some(), "port", "where it listens", "it has no port: nothing listens")
+                }
+                "healthPort" => or_built_in(true, key, "where its health answers", ""),
+                "startAttempts" => or_built_in(
+                    service.start_within.is_some(),
+                    "startWithin",
+                    "an attempt every two seconds",
+                    "two minutes, an attempt every two seconds, if the policy does not say",
+                ),
                 "httpCheck" | "tcpCheck" if service.port.is_none() => {
                     Some((Origin::BuiltIn, "it has no port: that it runs is enough"))
                 }

@@ -90,8 +90,8 @@ restricted, and what they do not find there they ask for here:
   beside the code, PID files, Celery beat's schedule, Redis' `/data` and nginx' `/var/cache/nginx` are such folders. What must outlive a
   Pod is for a PersistentVolumeClaim among `manifests`.
 - **User.** 65532, unless `runAsUser` says otherwise, and without any rights: no port below 1024 on nodes that ask for a right there.
-- **Start.** Within two minutes its port is open, or `health` answers there; what takes longer is started anew. `health` is asked at `port`
-  only: let a framework with a port of its own for health (Spring Boot's actuator) answer at this one.
+- **Start.** Within two minutes, or `startWithin`, its port is open, or `health` answers there; what takes longer is started anew. `healthPort`
+  is for frameworks with a port of their own for health, such as Spring Boot's actuator.
 - **Room.** It requests what `resources` says, and has the profile's limits. A push stops the old Pod before the new one starts.
 - **Variables.** Those of `env`, of what it `uses`, and for every service `PREVIEW_URL` (the first route's), `PREVIEW_URL_NAME` for each route,
   `PREVIEW_NAMESPACE`, `PREVIEW_PULL_REQUEST`, `PREVIEW_HEAD_SHA`, `FLAG_NAME` for each flag, and OpenTelemetry's.
