@@ -6,8 +6,9 @@ use std::fs;
 
 use serde_json::{Value, json};
 
+use crate::case::render;
 use crate::kube::{admit, apply, documents, kind, kubectl, name, remove, text};
-use crate::process::{must, read, repository, setting};
+use crate::process::{read, repository};
 use crate::world;
 
 /// The goldens may be stale, so what this build renders is judged as well. Cases share namespaces: one comes after the other.
@@ -30,21 +31,15 @@ fn every_golden_and_what_storefront_renders_now_are_admitted() {
         judge(&file, &objects, &mut namespaces, &mut problems);
     }
     for case in ["storefront", "storefront-single"] {
-        judge(case, &rendered(case), &mut namespaces, &mut problems);
+        let folder = repository(&format!("testdata/{case}"));
+        let [guardrails, parameters] = ["guardrails", "parameters"].map(|file| format!("{folder}/{file}.yaml"));
+        judge(case, &render(&folder, &guardrails, &parameters), &mut namespaces, &mut problems);
     }
     namespaces.sort();
     namespaces.dedup();
     let arguments = ["delete", "namespace", "--ignore-not-found", "--wait", "--timeout=120s"];
     kubectl(&arguments.into_iter().chain(namespaces.iter().map(String::as_str)).collect::<Vec<_>>());
     assert!(problems.is_empty(), "{problems}");
-}
-
-fn rendered(case: &str) -> Vec<Value> {
-    let folder = repository(&format!("testdata/{case}"));
-    let [guardrails, parameters] = ["guardrails", "parameters"].map(|file| format!("{folder}/{file}.yaml"));
-    let arguments = ["render", &folder, "--guardrails", &guardrails, "--parameters", &parameters, "-o", "ndjson"];
-    let lines = must(&setting("DAYFLY_E2E_BINARY"), &arguments, "");
-    lines.lines().map(crate::kube::json).collect()
 }
 
 /// Adds what is wrong with a case's objects to `problems`, and its namespaces, which stay, to `left`.

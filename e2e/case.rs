@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::kube::documents;
-use crate::process::{read, repository, setting};
+use crate::process::{must, read, repository, setting};
 
 pub(crate) struct Case {
     pub(crate) folder: String,
@@ -45,4 +45,11 @@ impl Case {
         let string = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         self.parameters.iter().map(|(name, value)| json!({"name": name, "string": string(value)})).collect()
     }
+}
+
+/// What this build renders of a folder with a `preview.yaml`.
+pub(crate) fn render(folder: &str, guardrails: &str, parameters: &str) -> Vec<Value> {
+    let arguments = ["render", folder, "--guardrails", guardrails, "--parameters", parameters, "-o", "ndjson"];
+    let lines = must(&setting("DAYFLY_E2E_BINARY"), &arguments, "");
+    lines.lines().map(crate::kube::json).collect()
 }

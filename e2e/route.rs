@@ -1,12 +1,17 @@
 //! Behind the real controllers, storefront's URL answers through its route, and through no other way; its secret is there.
 
-use crate::argo::{CLOSED, Environment, OPEN};
-use crate::kube::get;
-use crate::pods::{Inside, service};
-use crate::process::{run, setting, until};
-use crate::world::{certificate_files, has_condition};
+use std::fs;
 
-/// Status and headers of what the Gateway answers for a URL.
+use serde_json::Value;
+
+use crate::argo::{CLOSED, Environment, OPEN};
+use crate::case::{Case, render};
+use crate::kube::{apply, delete, get, kind, kubectl};
+use crate::pods::{Inside, service};
+use crate::process::{read, repository, run, setting, until};
+use crate::world::{self, certificate_files, has_condition};
+
+/// Status and headers of what answers for a URL, with its body behind them.
 fn ask(url: &str) -> Result<(String, String), String> {
     let [certificate, _] = certificate_files();
     let gateway = format!("::{}:", setting("DAYFLY_E2E_GATEWAY"));
@@ -21,8 +26,6 @@ fn ask(url: &str) -> Result<(String, String), String> {
         &gateway,
         "--dump-header",
         "-",
-        "--output",
-        "/dev/null",
         "--write-out",
         "%{http_code}",
         url,
@@ -35,6 +38,7 @@ fn ask(url: &str) -> Result<(String, String), String> {
     Ok((status.to_owned(), headers.to_lowercase()))
 }
 
+/// Waits for an answer with this status.
 fn answers(url: &str, status: &str) -> String {
     until(20, || {
         let (seen, headers) = ask(url)?;
@@ -87,4 +91,47 @@ fn the_workload_answers_in_no_other_way() {
 fn who_is_not_on_the_access_list_is_refused() {
     let environment = CLOSED.get();
     answers(&url(&environment, "/healthz"), "403");
+}
+
+/// Ingresses that share a host: Traefik's own `Prefix` would give `/publish` to `/pub`.
+#[test]
+fn behind_traefik_s_ingress_each_path_is_answered_by_its_own_service() {
+    const NAMESPACE: &str = "paths-pr-230";
+    world::prepare();
+    delete("namespace", NAMESPACE, "", 120);
+    let folder = format!("{}/paths", env!("CARGO_TARGET_TMPDIR"));
+    fs::create_dir_all(&folder).expect("a folder");
+    let write = |file: &str, text: &str| {
+        let path = format!("{folder}/{file}.yaml");
+        fs::write(&path, text.replace("ghcr.io/acme/", &setting("DAYFLY_E2E_REGISTRY"))).expect("a file");
+        path
+    };
+    write("preview", &read(&repository("e2e/assets/paths/preview.yaml")));
+    let guardrails = write("guardrails", &read(&repository("testdata/ingress-traefik/guardrails.yaml")));
+    let parameters = write("parameters", &Value::Object(Case::new("storefront", 230).parameters).to_string());
+    let (namespace, objects): (Vec<Value>, Vec<Value>) =
+        render(&folder, &guardrails, &parameters).into_iter().partition(|object| kind(object) == "Namespace");
+    apply(&namespace);
+    apply(&objects);
+    kubectl(&["wait", "deployment", "--all", "-n", NAMESPACE, "--for=condition=Available", "--timeout=90s"]);
+    for (path, service) in [
+        ("/", "all"),
+        ("/a", "a"),
+        ("/a/", "a"),
+        ("/a/x", "a"),
+        ("/ab", "all"),
+        ("/a/b", "below-a"),
+        ("/a/b/c", "below-a"),
+        ("/a/bc", "a"),
+        ("/pub", "pub"),
+        ("/pub/x", "pub"),
+        ("/publish", "all"),
+    ] {
+        let answer = answers(&format!("https://all-{NAMESPACE}.preview.acme.dev{path}"), "200");
+        let pod = answer.lines().last().unwrap_or_default();
+        // A Deployment's Pods have its name and two words of the cluster's.
+        let found = pod.rsplitn(3, '-').last().unwrap_or_default();
+        assert_eq!(found, service, "{path} in\n{answer}");
+    }
+    delete("namespace", NAMESPACE, "", 120);
 }

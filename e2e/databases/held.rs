@@ -80,6 +80,25 @@ fn both_sides_ask_whether_the_other_is_still_there() {
     assert_eq!(server.left("asked"), "");
 }
 
+/// Servers may end sessions that say nothing, and a migration takes as long as it takes; one that is ended all the same is told why.
+#[test]
+fn a_long_migration_is_recorded_where_idle_sessions_are_ended() {
+    let server = Server::new("DAYFLY_TEST_POSTGRES18", "idle", USERS);
+    let lab = server.lab("idle", SYNTHETIC);
+    lab.spec(1, "shop", "");
+    lab.db("provision", 1, &[]).fine();
+    let limit = |value: &str| {
+        let sql = format!("ALTER DATABASE {} SET idle_session_timeout = '{value}'", lab.branch_name(1));
+        psql(&server.superuser, &sql).unwrap();
+    };
+    limit("7s");
+    lab.db("migrate", 1, &["--", "sleep", "9"]).fine();
+    limit("1s");
+    let said = lab.db("migrate", 1, &["--", "sleep", "3"]).failed("the server ended the session").err;
+    assert!(said.contains("terminating connection due to idle-session timeout [57P05]"), "{said}");
+    lab.db("destroy", 1, &[]).fine();
+}
+
 /// As many sessions as a login may have are one preview's own, and said within seconds.
 #[test]
 fn a_login_with_all_its_sessions_open_is_told_and_rotated_all_the_same() {

@@ -327,13 +327,13 @@ fn two_jobs_at_once_make_one_branch(database: &'static str) {
 fn a_login_that_expired_is_replaced(database: &'static str) {
     let shop = shop("pslease", database, INVENTED);
     let guardrails = fs::read_to_string(shop.lab.path("guardrails.yaml")).unwrap();
-    let short = guardrails.replace("    namespace: preview-ops\n", "    namespace: preview-ops\n    lease: 4s\n");
+    let short = guardrails.replace("    namespace: preview-ops\n", "    namespace: preview-ops\n    lease: 8s\n");
     fs::write(shop.lab.path("guardrails.yaml"), short).unwrap();
     shop.lab.spec(1, "shop", "");
     shop.lab.db("provision", 1, &[]).fine();
     let url = shop.lab.url(1);
     sql(&url, "CREATE TABLE mine (id INT)").unwrap();
-    let deadline = Instant::now() + Duration::from_secs(20);
+    let deadline = Instant::now() + Duration::from_secs(30);
     while sql(&url, "SELECT 1").is_ok() {
         assert!(Instant::now() < deadline, "it never expired");
         thread::sleep(Duration::from_millis(200));

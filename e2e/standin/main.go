@@ -2,7 +2,7 @@
 // and seeds (team.go), a PostgreSQL server's entry point (server.go), and a probe that tries connections. Its name and
 // first argument say which.
 //
-//	                     serve HTTP on $PORT (8080): /healthz, /rows, /set/NAME says whether variable NAME is set
+//	                     serve HTTP on $PORT (8080): /healthz, /rows, /set/NAME says whether variable NAME is set, all else which Pod it is
 //	npx … , npm …        migrate and seed the database at $DATABASE_URL
 //	node …               log the command line and go on sleeping, as a worker would
 //	postgres             start the server that is in the image, on a dump if there is one
@@ -89,7 +89,7 @@ func serve() {
 	if port == "" {
 		port = "8080"
 	}
-	http.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "stand-in") })
+	http.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, os.Getenv("HOSTNAME")) })
 	http.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	http.HandleFunc("/rows", func(w http.ResponseWriter, _ *http.Request) {
 		if err := rows(w); err != nil {

@@ -6,7 +6,7 @@
 
 mod program;
 
-use std::{borrow::Cow, ffi::OsString, time::Duration};
+use std::{borrow::Cow, ffi::OsString, pin::pin, time::Duration};
 
 use anyhow::{Context as _, Result, bail};
 
@@ -186,7 +186,7 @@ async fn attempt(
         return Ok(Attempt::Spoiled { why, runs });
     }
     session.record(run).await?;
-    match program.execute(spec, url, log).await? {
+    match awake(&mut *session, program.execute(spec, url, log)).await? {
         None => {
             if !watched.is_empty() {
                 // The files first, and no transaction: whoever is killed before the next record leaves `running`, and so the
@@ -203,6 +203,22 @@ async fn attempt(
             session.prepare_records().await?;
             session.record(&run.failed(&why)).await?;
             Ok(Attempt::Spoiled { why, runs })
+        }
+    }
+}
+
+/// How long a session says nothing while a program runs.
+const SILENCE: Duration = Duration::from_secs(5);
+
+/// Waits for a program, and keeps the session meanwhile: servers, poolers and load balancers end one that says nothing, and a
+/// migration whose outcome is not recorded would be one that broke off.
+async fn awake<T>(session: &mut dyn Session, program: impl Future<Output = T>) -> T {
+    let mut program = pin!(program);
+    loop {
+        match tokio::time::timeout(SILENCE, program.as_mut()).await {
+            Ok(outcome) => return outcome,
+            // Whether the session is there shows when the outcome is recorded.
+            Err(_) => drop(session.ping().await),
         }
     }
 }

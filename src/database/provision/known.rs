@@ -153,6 +153,10 @@ mod tests {
             bail!("no")
         }
 
+        async fn ping(&mut self) -> Result<()> {
+            bail!("no")
+        }
+
         async fn end_others(&mut self) -> Result<()> {
             bail!("no")
         }

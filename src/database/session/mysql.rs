@@ -98,6 +98,8 @@ pub fn plain(error: Error) -> anyhow::Error {
             let message = error.message.split(" near '").next().unwrap_or_default();
             anyhow::anyhow!("{message} [{}]", error.code)
         }
+        // Each layer of the driver repeats the one below.
+        Error::Io(IoError::Io(error)) => anyhow::Error::new(error),
         error => anyhow::Error::new(error),
     }
 }
@@ -345,6 +347,10 @@ impl Session for MysqlSession {
         let got: Option<Option<i64>> =
             self.conn.query_first(format!("SELECT GET_LOCK('{digest}', 0)")).await.map_err(plain)?;
         Ok(got.flatten() == Some(1))
+    }
+
+    async fn ping(&mut self) -> Result<()> {
+        self.conn.ping().await.map_err(plain)
     }
 
     async fn end_others(&mut self) -> Result<()> {

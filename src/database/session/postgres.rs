@@ -1,6 +1,6 @@
 //! PostgreSQL.
 
-use std::{error::Error as _, time::Duration};
+use std::{cell::Cell, error::Error as _, time::Duration};
 
 use anyhow::{Context as _, Result};
 use async_trait::async_trait;
@@ -28,6 +28,12 @@ const NOT_OURS: &str =
 /// left to the login's settings, which a preview's role may change. A policy's rows are not left out but said to be missing.
 const BEGINNING: &str = "SET search_path = pg_catalog, pg_temp; SET row_security = off; SET statement_timeout = 0;
     SET default_transaction_read_only = off";
+
+thread_local! {
+    /// Why the server ended a session last. The driver tells that to what carries the connection, and to the one who asks something
+    /// only that it is closed.
+    static LAST_WORDS: Cell<Option<String>> = const { Cell::new(None) };
+}
 
 /// Connects once. The connection ends with the client.
 pub async fn connect(url: &ConnectionUrl) -> Result<Client, NoSession> {
@@ -76,7 +82,11 @@ pub async fn connect(url: &ConnectionUrl) -> Result<Client, NoSession> {
         }
         result => result.map_err(no_session)?,
     };
-    tokio::spawn(connection);
+    tokio::spawn(async {
+        if let Err(error) = connection.await {
+            LAST_WORDS.set(Some(plain(error).to_string()));
+        }
+    });
     client.batch_execute(BEGINNING).await.map_err(no_session)?;
     Ok(client)
 }
@@ -128,6 +138,10 @@ pub fn plain(error: tokio_postgres::Error) -> anyhow::Error {
         Some(db) => {
             let detail = db.detail().map(|detail| format!(" ({})", shortened(detail))).unwrap_or_default();
             anyhow::anyhow!("{}{detail} [{}]", shortened(db.message()), db.code().code())
+        }
+        None if error.is_closed() => {
+            let words = LAST_WORDS.take().map(|words| format!(": {words}")).unwrap_or_default();
+            anyhow::anyhow!("the server ended the session{words}")
         }
         None => anyhow::Error::new(error),
     }
@@ -315,6 +329,10 @@ impl Session for PostgresSession {
             .await
             .map_err(plain)?;
         Ok(row.get(0))
+    }
+
+    async fn ping(&mut self) -> Result<()> {
+        self.client.batch_execute("").await.map_err(plain)
     }
 
     async fn end_others(&mut self) -> Result<()> {
