@@ -209,7 +209,7 @@ fn stamped(text: &mut String, rendered: &Rendered, object: &Object, pointer: &st
             fields.push(format!("labels.{key}"));
         }
     }
-    if pointer == "/metadata/namespace" && matches!(object.origin, ObjectOrigin::Manifest { .. }) {
+    if pointer == "/metadata/namespace" && object.is_manifest() {
         text.push_str("  from       namespace: of every manifest, whatever it says\n");
         fields.push("namespace".into());
     }

@@ -193,6 +193,7 @@ impl Renderer {
             service_accounts: &[objects::SERVICE_ACCOUNT, "default"],
             secrets: &secrets,
             databases: &environment.databases,
+            ..rules::Bounds::default()
         };
         // The firewall sees the team's manifests as they were written, before anything is added to them.
         let owner = self.guardrails.spec.layout.owner(InputFile::Policy);

@@ -2,7 +2,7 @@
 
 use super::{
     Bounds,
-    containers::{below, child, finding, is_manifest, shown},
+    containers::{below, child, finding, shown},
     qualified::{is_key, is_name_part},
 };
 use crate::{
@@ -47,7 +47,7 @@ pub(crate) fn check(object: &Object, _: &Bounds<'_>, findings: &mut Vec<Finding>
         findings.push(finding(&FORBIDDEN_OUTPUT, object, pointer, message));
     };
     // Of manifests, rules of their own say the same.
-    let template = !is_manifest(object);
+    let template = !object.is_manifest();
     let mut metadata = None;
     for (field, value) in map.iter() {
         match field {
@@ -141,7 +141,7 @@ fn is_subdomain(name: &str) -> bool {
 /// Names within their budgets.
 fn name(object: &Object, kind: &str, value: &Value, refuse: &mut dyn FnMut(&str, String)) {
     let Some(name) = value.as_str().filter(|name| !name.is_empty()) else {
-        if !is_manifest(object) {
+        if !object.is_manifest() {
             refuse("/metadata/name", format!("a name must be a string that isn't empty, not {}", shown(value)));
         }
         return;

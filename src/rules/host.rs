@@ -2,10 +2,10 @@
 
 use super::{
     Bounds,
-    containers::{finding, shown, stated},
+    containers::{finding, items, shown, stated},
 };
 use crate::{
-    finding::{Finding, Rule, Severity, visible},
+    finding::{Finding, Rule, Severity, listed, visible},
     input::scalar::is_dns_label,
     objects::Object,
     value::Value,
@@ -42,11 +42,10 @@ pub(crate) fn check(object: &Object, bounds: &Bounds<'_>, findings: &mut Vec<Fin
     };
     match object.kind() {
         "HTTPRoute" | "GRPCRoute" => {
-            let hosts = spec.get("hostnames").map_or(&[][..], Value::items);
-            if hosts.is_empty() {
+            if items(spec, "hostnames").next().is_none() {
                 host("/spec/hostnames".to_owned(), None);
             }
-            for (index, name) in hosts.iter().enumerate() {
+            for (index, name) in items(spec, "hostnames") {
                 host(format!("/spec/hostnames/{index}"), Some(name));
             }
         }
@@ -54,11 +53,11 @@ pub(crate) fn check(object: &Object, bounds: &Bounds<'_>, findings: &mut Vec<Fin
             if stated(spec, "defaultBackend").is_some() {
                 host("/spec/defaultBackend".to_owned(), None);
             }
-            for (index, rule) in spec.get("rules").map_or(&[][..], Value::items).iter().enumerate() {
+            for (index, rule) in items(spec, "rules") {
                 host(format!("/spec/rules/{index}/host"), rule.get("host"));
             }
-            for (index, tls) in spec.get("tls").map_or(&[][..], Value::items).iter().enumerate() {
-                for (at, name) in tls.get("hosts").map_or(&[][..], Value::items).iter().enumerate() {
+            for (index, tls) in items(spec, "tls") {
+                for (at, name) in items(tls, "hosts") {
                     host(format!("/spec/tls/{index}/hosts/{at}"), Some(name));
                 }
             }
@@ -71,7 +70,7 @@ pub(crate) fn check(object: &Object, bounds: &Bounds<'_>, findings: &mut Vec<Fin
 fn refusal(host: Option<&Value>, bounds: &Bounds<'_>) -> Option<(&'static Rule, String)> {
     let own = || match bounds.hosts {
         [] => "the policy has no routes".to_owned(),
-        hosts => format!("allowed: {}", hosts.iter().map(|host| format!("`{host}`")).collect::<Vec<_>>().join(", ")),
+        hosts => format!("allowed: {}", listed(hosts)),
     };
     match host {
         None | Some(Value::Null) => {
