@@ -7,7 +7,7 @@ use tokio_postgres::{Client, error::SqlState};
 use super::{
     MOST_RUNS, Run,
     postgres::{look, plain},
-    unreadable,
+    readable, unreadable,
 };
 
 const MAKE: &str = "CREATE SCHEMA IF NOT EXISTS dayfly_branch;
@@ -67,8 +67,7 @@ pub(super) async fn runs(client: &Client) -> Result<Vec<Run>> {
     );
     let rows = look(client, &sql, &[]).await?;
     let text = |row: &tokio_postgres::Row, index| row.try_get::<_, String>(index).ok();
-    let runs = rows.iter().map(|row| Run::read([0, 1, 2, 3].map(|index| text(row, index))));
-    Ok(runs.collect::<Option<Vec<_>>>().filter(|runs| runs.len() <= MOST_RUNS).unwrap_or_else(unreadable))
+    Ok(readable(rows.iter().map(|row| Run::read([0, 1, 2, 3].map(|index| text(row, index))))))
 }
 
 pub(super) async fn record(client: &Client, run: &Run) -> Result<()> {
