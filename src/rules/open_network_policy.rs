@@ -33,7 +33,7 @@ pub(crate) fn check(object: &Object, _: &Bounds<'_>, findings: &mut Vec<Finding>
     for spec in ["spec", "specs"] {
         if let Some(value) = object.value.get(spec) {
             walk(value, &|| format!("/{spec}"), &mut |pointer, key| {
-                let what = if key.ends_with("orts") { "every port" } else { "everybody" };
+                let what = if matches!(key, "ports" | "toPorts") { "every port" } else { "everybody" };
                 let message = format!("`{key}` is empty, which is {what}: leave it out if that is meant");
                 findings.push(finding(&OPEN_NETWORK_POLICY, object, pointer, message));
             });
