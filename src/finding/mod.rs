@@ -11,6 +11,7 @@ mod window;
 
 pub use github::github;
 pub use json::json;
+pub(crate) use json::pretty;
 pub use masked::masked;
 pub use nearest::nearest;
 pub use sarif::sarif;
