@@ -13,7 +13,7 @@ pub use github::github;
 pub use json::json;
 pub(crate) use json::pretty;
 pub use masked::masked;
-pub use nearest::nearest;
+pub use nearest::{meant, nearest};
 pub use sarif::sarif;
 pub use text::{Style, text};
 pub(crate) use visible::is_deceptive;
