@@ -225,12 +225,10 @@ fn annotations(base: &str, annotations: Option<&Value>, template: bool, refuse: 
 mod tests {
     use serde_json::{Value as Json, json};
 
-    use super::super::containers::test::{manifest, places, template, with_bounds};
+    use super::super::containers::test::{found, manifest, places, template};
 
     fn run(json: &Json) -> Vec<String> {
-        let mut findings = Vec::new();
-        with_bounds(|bounds| super::check(&template(json), bounds, &mut findings));
-        places(&findings)
+        places(&found(super::check, &template(json)))
     }
 
     fn expect(cases: &[(Json, Vec<&str>)]) {
@@ -356,10 +354,8 @@ mod tests {
     #[test]
     fn manifests_have_rules_of_their_own_for_the_rest() {
         let json = json!({"apiVersion": "v1", "kind": "Secret", "status": {}, "items": [{}], "metadata": {"name": "a_b", "finalizers": ["a/b"], "labels": {"x": 1}}});
-        let mut findings = Vec::new();
-        with_bounds(|bounds| super::check(&manifest(&json), bounds, &mut findings));
         assert_eq!(
-            places(&findings),
+            places(&found(super::check, &manifest(&json))),
             ["forbidden-output /items", "forbidden-output /metadata/labels/x", "forbidden-output /metadata/name"]
         );
     }

@@ -31,9 +31,6 @@ pub static HOST_OF_ANOTHER_PREVIEW: Rule = Rule {
 
 /// Checks the hosts of an Ingress, `HTTPRoute` or `GRPCRoute`, whoever wrote or patched it.
 pub(crate) fn check(object: &Object, bounds: &Bounds<'_>, findings: &mut Vec<Finding>) {
-    if !matches!(object.kind(), "Ingress" | "HTTPRoute" | "GRPCRoute") {
-        return;
-    }
     let Some(spec) = object.value.get("spec") else { return };
     let mut host = |pointer: String, host: Option<&Value>| {
         if let Some((rule, message)) = refusal(host, bounds) {
@@ -124,7 +121,7 @@ fn is_of(label: &str, namespace: &str) -> bool {
 mod tests {
     use serde_json::json;
 
-    use super::super::containers::test::{manifest, places, template, with_bounds};
+    use super::super::containers::test::{found, manifest, places, template};
     use super::check_host;
 
     #[test]
@@ -201,12 +198,9 @@ mod tests {
         ];
         for (kind, spec, expected) in cases {
             let json = json!({"apiVersion": "x/v1", "kind": kind, "metadata": {"name": "web"}, "spec": spec});
-            let mut findings = Vec::new();
-            with_bounds(|bounds| super::check(&manifest(&json), bounds, &mut findings));
-            assert_eq!(places(&findings), expected, "{kind} {spec}");
-            let mut findings = Vec::new();
-            with_bounds(|bounds| super::check(&template(&json), bounds, &mut findings));
-            assert_eq!(places(&findings), expected, "{kind} {spec}");
+            for object in [manifest(&json), template(&json)] {
+                assert_eq!(places(&found(super::check, &object)), expected, "{kind} {spec}");
+            }
         }
     }
 }
