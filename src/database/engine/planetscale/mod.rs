@@ -350,7 +350,30 @@ impl Engine for PlanetScale {
 
 #[cfg(test)]
 mod tests {
-    use super::parts;
+    use super::*;
+    use crate::{
+        database::{
+            http::tests::{answering, runs},
+            log::LogFormat,
+        },
+        resolve::names::direct_secret,
+    };
+
+    /// A database's name may be as long as its Secrets', which are shortened then.
+    #[test]
+    fn a_branch_names_its_secrets_as_the_renderer_does() {
+        let row = r#"{"data": [{"id": "b", "name": "dayfly_shop-pr-7_orders-of-all-customers-in-all-countries-and-of-their-parcels", "kind": "mysql",
+            "ready": true, "created_at": "2026-11-20T09:00:00Z", "parent_branch": "main"}]}"#;
+        let (base, _) = answering(&[(200, row), (200, r#"{"data": []}"#)]);
+        let entry =
+            serde_json::json!({"provider": "planetscale", "project": "acme/shop", "parent": "main", "api": base});
+        let entry = serde_json::from_value(entry).unwrap();
+        let engine = PlanetScale::new(["id", "token"], &entry, &Log::new(LogFormat::Text, "test", "")).unwrap();
+        let branches = runs(engine.list()).unwrap();
+        let database = &branches[0].mark.database;
+        assert_eq!(branches[0].mark.secrets, format!("{database},{}", direct_secret(database)));
+        assert!(branches[0].mark.secrets.split(',').all(|name| name.len() <= 63));
+    }
 
     #[test]
     fn a_name_says_whose_a_branch_is() {
