@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 use crate::{
     emit,
-    finding::{Finding, InputFile, Location, Subject, count, masked, nearest, visible},
+    finding::{Finding, InputFile, Location, Subject, count, masked, meant, nearest, visible},
     input::{Parameters, Source, guardrails::Layout},
     objects::{Object, Origin as ObjectOrigin},
     render::{Rendered, Renderer},
@@ -68,8 +68,7 @@ pub fn explain(renderer: &Renderer, rendered: &Rendered, sources: &Sources<'_>, 
     }
     if found.is_empty() && text.is_empty() {
         let fields = decisions.made.iter().map(|decision| decision.field.as_str());
-        let hint = nearest(what, fields.clone());
-        if hint.contains("did you mean") {
+        if let Some(hint) = meant(what, fields.clone()) {
             return Err(format!("nothing is decided about `{}`{hint}", visible(what)));
         }
         let mut groups: Vec<&str> = fields.map(|field| field.split('.').next().unwrap_or(field)).collect();
@@ -215,7 +214,7 @@ fn stamped(text: &mut String, rendered: &Rendered, object: &Object, pointer: &st
             fields.push(format!("labels.{key}"));
         }
     }
-    if pointer == "/metadata/namespace" && matches!(object.origin, ObjectOrigin::Manifest { .. }) {
+    if pointer == "/metadata/namespace" && object.is_manifest() {
         text.push_str("  from       namespace: of every manifest, whatever it says\n");
         fields.push("namespace".into());
     }

@@ -67,9 +67,9 @@ impl Renderer {
         manifests: Vec<Object>,
         mut findings: Vec<Finding>,
     ) -> Self {
-        let patches = Patches::read(&guardrails.spec.patches);
         // Once, however many pull requests are rendered: a signature takes as long as a good part of a render.
         findings.extend(rules::attestation::check(&policy.spec, &guardrails.spec));
+        let patches = Patches::read(&guardrails.spec.patches, &mut findings);
         let job_layout =
             if policy.spec.databases.is_empty() { String::new() } else { job_layout(&guardrails, &templates) };
         Self { guardrails, policy, templates, manifests, patches, job_layout, findings }
@@ -124,7 +124,7 @@ impl Renderer {
             decisions: resolution.decisions,
             traces: Vec::new(),
         };
-        rendered.findings.extend(self.findings.iter().chain(&self.patches.problems).cloned());
+        rendered.findings.extend(self.findings.iter().cloned());
         let Some(environment) = resolution.environment else { return rendered };
         if rendered.has_errors() {
             return self.quarantine(environment, rendered, explain);
@@ -221,6 +221,7 @@ impl Renderer {
             service_accounts: &[objects::SERVICE_ACCOUNT, "default"],
             secrets: &secrets,
             databases: &environment.databases,
+            ..rules::Bounds::default()
         };
         // The firewall sees the team's manifests as they were written, before anything is added to them.
         let owner = self.guardrails.spec.layout.owner(InputFile::Policy);

@@ -56,16 +56,13 @@ pub(super) fn run(args: &CheckArgs, colour: Colour, out: &mut dyn Write) -> anyh
             (rendered.findings, rendered.objects.len())
         }
     };
-    let mut text = match args.format {
+    let text = match args.format {
         CheckFormat::Text if findings.is_empty() => format!("{}, nothing to report\n", finding::count(count, "object")),
         CheckFormat::Text => finding::text(&findings, &terminal::style(colour, Stream::Out)),
         CheckFormat::Json => finding::json(&findings),
         CheckFormat::Sarif => finding::sarif(&findings, rules::ALL),
         CheckFormat::Github => finding::github(&findings),
     };
-    if !text.is_empty() && !text.ends_with('\n') {
-        text.push('\n');
-    }
     super::print(out, &text)?;
     Ok(if findings.iter().any(finding::Finding::is_error) { ExitCode::Findings } else { ExitCode::Fine })
 }

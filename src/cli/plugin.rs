@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use clap::Args;
 use serde_json::json;
 
-use crate::input::parameters::KNOWN;
+use crate::{finding::pretty, input::parameters::KNOWN};
 
 #[derive(Args, Debug)]
 pub(super) struct PluginArgs {
@@ -65,7 +65,5 @@ pub(super) fn announcement() -> String {
             parameter
         })
         .collect();
-    let mut text = serde_json::to_string_pretty(&announced).unwrap_or_default();
-    text.push('\n');
-    text
+    pretty(&announced)
 }

@@ -4,6 +4,7 @@ use clap::{Args, ValueEnum};
 use schemars::{JsonSchema, generate::SchemaSettings};
 
 use crate::{
+    finding::pretty,
     input::{Guardrails, Policy},
     resolve::Environment,
 };
@@ -28,10 +29,7 @@ pub(super) enum Of {
 /// A schema, as it is committed. Draft 7, which editors' YAML servers know best.
 pub(super) fn schema(of: Of) -> String {
     fn of_type<T: JsonSchema>() -> String {
-        let schema = SchemaSettings::draft07().into_generator().into_root_schema_for::<T>();
-        let mut text = serde_json::to_string_pretty(&schema).unwrap_or_default();
-        text.push('\n');
-        text
+        pretty(&SchemaSettings::draft07().into_generator().into_root_schema_for::<T>())
     }
     match of {
         Of::Policy => of_type::<Policy>(),

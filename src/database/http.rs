@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::{Client, Method, StatusCode, header};
 use serde_json::Value;
 
@@ -67,6 +68,11 @@ pub fn is_ambiguous(error: &anyhow::Error) -> bool {
     }
 }
 
+/// One part of a path or a query.
+pub fn part(text: &str) -> String {
+    utf8_percent_encode(text, NON_ALPHANUMERIC).to_string().replace("%2D", "-").replace("%5F", "_")
+}
+
 /// A client for a provider's API.
 pub fn client() -> Result<Client> {
     Client::builder()
@@ -87,6 +93,14 @@ impl Api {
     /// Reads.
     pub async fn get(&self, path: &str) -> Result<Value> {
         self.call(Method::GET, path, None).await
+    }
+
+    /// Reads what may not be there.
+    pub async fn find(&self, path: &str) -> Result<Option<Value>> {
+        match self.get(path).await {
+            Err(error) if status(&error) == Some(StatusCode::NOT_FOUND) => Ok(None),
+            answer => answer.map(Some),
+        }
     }
 
     /// Posts once the API is free; `Value::Null` is no body. An answer that was lost is not asked for again ([`is_ambiguous`]).

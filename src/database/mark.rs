@@ -59,7 +59,7 @@ impl Mark {
             environment: environment.to_owned(),
             database: database.to_owned(),
             baseline,
-            secrets: format!("{database},{}", names::direct_secret(database)),
+            secrets: secrets(database),
             created,
         })
     }
@@ -83,6 +83,11 @@ impl Mark {
                     == self.owner.split_once(':').map(|(_, owner)| owner);
         is_owner && self.environment == spec.environment && self.database == spec.database
     }
+}
+
+/// A database's Secrets, as the renderer names them and [`Mark::secrets`] lists them.
+pub fn secrets(database: &str) -> String {
+    format!("{database},{}", names::direct_secret(database))
 }
 
 /// Whether some dayfly is called so.

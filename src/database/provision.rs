@@ -31,23 +31,18 @@ pub struct Ready {
 /// Makes sure of a branch with checked data and working credentials, and publishes these for migrate and seed.
 pub async fn provision(spec: &Spec<'_>, engine: &dyn Engine, credentials: &Credentials, log: &Log) -> Result<Ready> {
     check::claim(&spec.baseline)?;
-    match engine.find(spec).await? {
-        // A half made one too: to complete it would be to take the other baseline's data.
-        Some(branch) if branch.mark.baseline != spec.baseline.entry.subject() => {
-            log.info(format!("the branch `{}` was made from {}: it is made anew", branch.name, branch.mark.baseline));
-            engine.destroy(&branch).await?;
-            let branch = made(spec, engine, credentials).await?;
-            ready(spec, engine, credentials, (branch, true), log).await
-        }
-        Some(branch) if branch.is_complete => {
-            log.info(format!("the branch `{}` is there", branch.name));
-            ready(spec, engine, credentials, (branch, false), log).await
-        }
-        _ => {
-            let branch = made(spec, engine, credentials).await?;
-            ready(spec, engine, credentials, (branch, true), log).await
-        }
+    let mut found = engine.find(spec).await?;
+    // A half made one too: to complete it would be to take the other baseline's data.
+    if let Some(other) = found.take_if(|branch| branch.mark.baseline != spec.baseline.entry.subject()) {
+        log.info(format!("the branch `{}` was made from {}: it is made anew", other.name, other.mark.baseline));
+        engine.destroy(&other).await?;
     }
+    if let Some(branch) = found.filter(|branch| branch.is_complete) {
+        log.info(format!("the branch `{}` is there", branch.name));
+        return ready(spec, engine, credentials, (branch, false), log).await;
+    }
+    let branch = made(spec, engine, credentials).await?;
+    ready(spec, engine, credentials, (branch, true), log).await
 }
 
 /// `is_new`: this process made it, or gave it other data. Then it is checked, whatever anything says.

@@ -111,40 +111,6 @@ impl Baseline {
     }
 }
 
-impl Provider {
-    /// As the guardrails spell it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Postgres => "postgres",
-            Self::Mysql => "mysql",
-            Self::Mariadb => "mariadb",
-            Self::Embedded => "embedded",
-            Self::Neon => "neon",
-            Self::Planetscale => "planetscale",
-            Self::Supabase => "supabase",
-            Self::CrunchyBridge => "crunchy-bridge",
-            Self::Aurora => "aurora",
-            Self::Dblab => "dblab",
-            Self::Cnpg => "cnpg",
-        }
-    }
-
-    /// Whether a branch has a server of its own in the preview's namespace: nobody's key is needed, and it goes with that.
-    pub fn is_own(self) -> bool {
-        matches!(self, Self::Embedded | Self::Cnpg)
-    }
-
-    /// Whether each branch is at a host of its own, whose name nobody knows before it is made.
-    pub fn has_hosts(self) -> bool {
-        matches!(self, Self::Neon | Self::Supabase | Self::CrunchyBridge | Self::Aurora)
-    }
-
-    /// Whether the login that leads to a branch also leads to the one that is made anew in its place.
-    pub fn keeps_login(self) -> bool {
-        matches!(self, Self::Postgres | Self::Mysql | Self::Mariadb | Self::Embedded | Self::Cnpg)
-    }
-}
-
 /// What begins an owner where installations have names, before that name.
 pub const INSTALLATION: &str = "dayfly-";
 

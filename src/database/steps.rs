@@ -139,7 +139,7 @@ async fn attempt(
     session::lock(&mut *session, "dayfly:steps", "waiting for another program that works on this branch", log).await?;
     session.prepare_records().await?;
     let mut runs = session.runs().await?;
-    if run.step == Step::Seed.name() && !is_migrated(spec, &runs) {
+    if program.step == Step::Seed && !is_migrated(spec, &runs) {
         // Not refused for good: where a Pod runs both, its next attempt migrates first.
         bail!("`migrate` is not through in this branch, so there is nothing to seed: call `dayfly db migrate` first");
     }
@@ -148,7 +148,7 @@ async fn attempt(
         log.info(format!("`{}` has run with this image and command: nothing to do", run.step));
         return Ok(Attempt::Done);
     }
-    let watched = if run.step == Step::Migrate.name() { &*spec.steps.files } else { &[] };
+    let watched = if program.step == Step::Migrate { &*spec.steps.files } else { &[] };
     let files = match files::read(watched) {
         Ok(files) => files,
         Err(error) => {
@@ -167,7 +167,7 @@ async fn attempt(
         forget_rebranched(&mut *session, &mut runs).await?;
     }
     let before = runs.iter().find(|before| before.step == run.step);
-    let seed = runs.iter().find(|other| other.step == Step::Seed.name() && run.step == Step::Migrate.name());
+    let seed = runs.iter().find(|other| other.step == Step::Seed.name() && program.step == Step::Migrate);
     let spoiled = match before.map(|before| before.state) {
         Some(State::Failed) => Some(format!("`{}` failed before", run.step)),
         Some(State::Running) => Some(format!("`{}` broke off before", run.step)),
@@ -175,7 +175,7 @@ async fn attempt(
         Some(State::Done) if seed.is_some_and(|seed| seed.state != State::Done) => {
             Some("`seed` failed before, and other migrations are run".to_owned())
         }
-        Some(State::Done) if !watched.is_empty() => rewritten(&mut *session, &mut runs, watched, &files).await?,
+        Some(State::Done) if !watched.is_empty() => ran_otherwise(&mut *session, &mut runs, watched, &files).await?,
         Some(State::Done) | None => None,
     };
     if let Some(why) = spoiled {
@@ -236,7 +236,7 @@ async fn forget_rebranched(session: &mut dyn Session, runs: &mut Vec<Run>) -> Re
 }
 
 /// Why the branch has the tables of other migrations than there are now, if it has.
-async fn rewritten(
+async fn ran_otherwise(
     session: &mut dyn Session,
     runs: &mut Vec<Run>,
     watched: &[ImagePath],

@@ -32,8 +32,8 @@ pub fn json(findings: &[Finding]) -> String {
     pretty(&entries)
 }
 
-/// With a line break at its end, as files and terminals want it.
-pub(super) fn pretty(value: &impl Serialize) -> String {
+/// JSON laid out for people, with a line break at its end, as files and terminals want it.
+pub(crate) fn pretty(value: &impl Serialize) -> String {
     let mut text = serde_json::to_string_pretty(value).unwrap_or_default(); // strings and numbers cannot fail
     text.push('\n');
     text

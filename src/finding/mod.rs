@@ -11,8 +11,9 @@ mod window;
 
 pub use github::github;
 pub use json::json;
+pub(crate) use json::pretty;
 pub use masked::masked;
-pub use nearest::nearest;
+pub use nearest::{meant, nearest};
 pub use sarif::sarif;
 pub use text::{Style, text};
 pub(crate) use visible::is_deceptive;
@@ -155,6 +156,12 @@ pub(crate) fn once(findings: &mut Vec<Finding>) {
         let Location { file, line: Some(line), column: Some(column), .. } = finding.location() else { return true };
         said.insert((file, line, column, finding.message.clone()))
     });
+}
+
+/// `` `a`, `b` ``, or `none`.
+pub(crate) fn listed<T: std::fmt::Display>(names: impl IntoIterator<Item = T>) -> String {
+    let names: Vec<String> = names.into_iter().map(|name| format!("`{name}`")).collect();
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
 }
 
 /// `1 error`, `2 errors`.

@@ -1,3 +1,5 @@
+//! What somebody may have meant.
+
 /// Most names that are listed; of more, the nearest few.
 const MOST_LISTED: usize = 20;
 const NEAREST: usize = 3;
@@ -5,20 +7,34 @@ const NEAREST: usize = 3;
 /// `: did you mean `x`?`, or what else there is to choose from; nothing if there is nothing.
 pub fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> String {
     let candidates: Vec<&str> = candidates.collect();
-    let mut near: Vec<(usize, &str)> =
-        candidates.iter().map(|candidate| (distance(name, candidate), *candidate)).collect();
-    near.sort_unstable();
-    match near.first() {
-        Some((distance, candidate)) if *distance <= 1 + candidate.chars().count() / 3 => {
-            format!(": did you mean `{candidate}`?")
-        }
-        Some(_) if candidates.len() <= MOST_LISTED => format!("; there is `{}`", candidates.join("`, `")),
-        Some(_) => {
-            let near: Vec<&str> = near.iter().take(NEAREST).map(|(_, candidate)| *candidate).collect();
-            format!("; nearest of {} are `{}`", candidates.len(), near.join("`, `"))
-        }
-        None => String::new(),
+    let near = by_distance(name, candidates.iter().copied());
+    if let Some(meant) = first(&near) {
+        return meant;
     }
+    match candidates.len() {
+        0 => String::new(),
+        1..=MOST_LISTED => format!("; there is `{}`", candidates.join("`, `")),
+        all => {
+            let near: Vec<&str> = near.into_iter().take(NEAREST).map(|(_, candidate)| candidate).collect();
+            format!("; nearest of {all} are `{}`", near.join("`, `"))
+        }
+    }
+}
+
+/// `: did you mean `x`?`, if one is near enough.
+pub fn meant<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<String> {
+    first(&by_distance(name, candidates))
+}
+
+fn first(near: &[(usize, &str)]) -> Option<String> {
+    let (distance, candidate) = near.first()?;
+    (*distance <= 1 + candidate.chars().count() / 3).then(|| format!(": did you mean `{candidate}`?"))
+}
+
+fn by_distance<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Vec<(usize, &'a str)> {
+    let mut near: Vec<(usize, &str)> = candidates.map(|candidate| (distance(name, candidate), candidate)).collect();
+    near.sort_unstable();
+    near
 }
 
 /// Insertions, deletions, replacements and swaps of neighbours (optimal string alignment); capital letters count as equal.

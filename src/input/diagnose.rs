@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde_json::{Map, Value as Json};
 
 use crate::{
-    finding::{Finding, Location, Owner, Subject, nearest, once, visible},
+    finding::{Finding, Location, Owner, Subject, meant, nearest, once, visible},
     rules::input::{INVALID_VALUE, MISSING_FIELD, UNKNOWN_FIELD, WRONG_TYPE},
     value::{Value, child},
     yaml::{Data, Entry, Mark, Node, scalar},
@@ -232,9 +232,8 @@ impl Walk<'_> {
                     Data::Map(entries) => entries.first().map(|entry| entry.key.as_ref()),
                     _ => None,
                 });
-                let hint = written
-                    .map(|text| nearest(text, words.iter().copied().chain(variants.iter().map(|(name, _)| *name))));
-                let hint = hint.filter(|hint| hint.contains("did you mean")).unwrap_or_default();
+                let known = words.iter().copied().chain(variants.iter().map(|(name, _)| *name));
+                let hint = written.and_then(|text| meant(text, known)).unwrap_or_default();
                 let message = format!("found {}, expected {}{hint}", found(node), shown.join(" or "));
                 self.report(&INVALID_VALUE, node.mark, pointer, message, None);
             }

@@ -41,6 +41,11 @@ impl Object {
         self.value.str_at(&["metadata", "annotations", key])
     }
 
+    /// Whether it is one of the team's own manifests.
+    pub fn is_manifest(&self) -> bool {
+        matches!(self.origin, Origin::Manifest { .. })
+    }
+
     /// `Kind/name`, as messages and `explain` say it.
     pub fn id(&self) -> String {
         format!("{}/{}", self.kind(), self.name())

@@ -15,8 +15,6 @@ use super::Object;
 #[derive(Debug, Default)]
 pub struct Patches {
     patches: Vec<Ready>,
-    /// What is wrong with them as they were written.
-    pub problems: Vec<Finding>,
 }
 
 #[derive(Debug)]
@@ -28,17 +26,18 @@ struct Ready {
 }
 
 impl Patches {
-    pub fn read(patches: &[Patch]) -> Self {
+    /// Reads them, and says what is wrong with them as they were written.
+    pub fn read(patches: &[Patch], findings: &mut Vec<Finding>) -> Self {
         let mut ready = Self::default();
         for (index, patch) in patches.iter().enumerate() {
             if patch.merge.is_none() && patch.json.is_empty() {
-                ready.problems.push(problem(index, "", "the patch has neither `merge` nor `json`".to_owned()));
+                findings.push(problem(index, "", "the patch has neither `merge` nor `json`".to_owned()));
             }
             let mut json = Vec::with_capacity(patch.json.len());
             for (number, operation) in patch.json.iter().enumerate() {
                 match serde_json::from_value(operation.clone()) {
                     Ok(operation) => json.push(operation),
-                    Err(error) => ready.problems.push(problem(
+                    Err(error) => findings.push(problem(
                         index,
                         &format!("/json/{number}"),
                         format!("no JSON Patch operation: {error}"),

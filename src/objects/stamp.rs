@@ -5,13 +5,13 @@ use crate::{
     value::{Map, Value},
 };
 
-use super::{Object, Origin};
+use super::Object;
 
 /// Adds the environment's labels to an object and to the Pods that it makes; the team's manifests also get the
 /// namespace, which the firewall has made sure is no other.
 pub fn stamp(object: &mut Object, environment: &Environment) {
     let pods = object.pod_spec_pointer();
-    let is_manifest = matches!(object.origin, Origin::Manifest { .. });
+    let is_manifest = object.is_manifest();
     let Some(root) = object.value.as_map_mut() else { return };
     let metadata = root.map_at("metadata");
     if is_manifest {

@@ -1,15 +1,15 @@
 //! What a destination of the guardrails comes to: an entry of the catalogue, or where a baseline's branches are.
 
-use crate::input::{
-    Ordered,
-    guardrails::{Destination, Fqdn},
-    scalar::{DnsLabel, LabelKey, LabelValue},
+use crate::{
+    input::{
+        Ordered,
+        guardrails::{Destination, Fqdn},
+        scalar::{Cidr, DnsLabel, LabelKey, LabelValue},
+    },
+    value::Value,
 };
 
-use super::{
-    environment::{Block, NamedPeer, Peers, PodPeer},
-    network::labels,
-};
+use super::environment::{Block, NamedPeer, Peers, PodPeer};
 
 /// IPv4 addresses that are not the public internet's: private, shared, link-local (cloud metadata), loopback, protocols',
 /// documentation's, benchmarks', multicast, reserved. Source: IANA's IPv4 special-purpose registry (RFC 6890), all that is not
@@ -70,10 +70,19 @@ fn peers(name: &str, destination: &Destination) -> Peers {
     Peers {
         name: name.to_owned(),
         pods: destination.namespace.iter().map(|namespace| pods(namespace, &destination.pod_labels)).collect(),
-        blocks: destination.cidrs.iter().map(|cidr| Block { cidr: cidr.text.clone(), except: Vec::new() }).collect(),
+        blocks: blocks(&destination.cidrs),
         ports: vec![destination.port.get()],
         end_port: None,
     }
+}
+
+/// Addresses, all of each block.
+pub(super) fn blocks(cidrs: &[Cidr]) -> Vec<Block> {
+    cidrs.iter().map(|cidr| Block { cidr: cidr.text.clone(), except: Vec::new() }).collect()
+}
+
+pub(super) fn labels(labels: &Ordered<LabelValue, LabelKey>) -> Value {
+    Value::Map(labels.iter().map(|(key, value)| (key.to_owned().into(), Value::string(&**value))).collect())
 }
 
 pub(super) fn pods(namespace: &DnsLabel, pod_labels: &Ordered<LabelValue, LabelKey>) -> PodPeer {

@@ -1,13 +1,13 @@
 //! The Environment: everything about a preview, decided. What templates lay out, and what `explain` shows.
 
+mod databases;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::{
-    input::{guardrails::Layout, scalar::ImagePath},
-    value::Value,
-};
+use crate::{input::guardrails::Layout, value::Value};
 
+pub use self::databases::{ClusterFacts, DatabaseFacts, DatabaseJob, StepFacts};
 use super::pull_request::PullRequest;
 
 /// One preview environment. Field names are what templates write: `${{ routes }}`, `${{ waves.guard }}`.
@@ -266,120 +266,6 @@ pub struct SecretDatum {
     pub variable: String,
     pub key: String,
     pub property: Option<String>,
-}
-
-/// A database: names, Jobs and what they are told.
-#[derive(Clone, Debug, JsonSchema, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct DatabaseFacts {
-    /// Also the Secret that the workload reads, once `verify` has published it.
-    pub name: String,
-    /// The variable in it.
-    pub variable: String,
-    /// The Secret of `migrate` and `seed`, with the direct endpoint.
-    pub direct_secret: String,
-    /// Where provision, verify and destroy run.
-    pub jobs_namespace: String,
-    /// Seconds that each of its Jobs may take.
-    pub active_deadline_seconds: u64,
-    pub image: String,
-    pub service_account: String,
-    /// What the Jobs are told, as JSON: no secret in it.
-    pub spec: String,
-    /// The Job of migrate and seed. Jobs' names are made of their inputs: they run again when these change, only then.
-    pub migrate: String,
-    /// The Secrets that the Jobs may write.
-    pub secrets: Vec<String>,
-    /// Of the Jobs that hold the provider's key.
-    pub network_policy: String,
-    /// Programs of the team's, in order; the last is the Job's container, those before it run first.
-    pub first_steps: Vec<StepFacts>,
-    pub last_step: Option<StepFacts>,
-    /// Whether the branch lives in the preview's own namespace, and goes with it.
-    pub embedded: bool,
-    /// Whether it brings the ServiceAccount of the Jobs that run in the preview's namespace: the first one does, for all.
-    pub own_account: bool,
-    pub embedded_image: String,
-    /// The image of the dump that fills it; nothing if `embeddedImage` has the data.
-    pub embedded_dump: Option<String>,
-    /// A `Cluster` of CloudNativePG's, which is made from a snapshot.
-    pub cluster: Option<ClusterFacts>,
-    /// The preview's own server: `StatefulSet` and Service, or `Cluster`, and the Secret with its password.
-    pub server: String,
-    pub server_secret: String,
-    /// Where the branch is reached.
-    pub endpoint: Option<Peers>,
-    /// The same as a host name, where Cilium holds names.
-    pub names: Vec<NamedPeer>,
-    /// Where the Jobs reach the Kubernetes API and the provider.
-    pub job_peers: Peers,
-    /// Host names that the Jobs reach, where Cilium holds names: the branch's, and its provider's.
-    pub job_names: Vec<NamedPeer>,
-}
-
-impl DatabaseFacts {
-    /// Whether its server, and so the Jobs, run in the preview's namespace.
-    pub fn is_own(&self) -> bool {
-        self.embedded || self.cluster.is_some()
-    }
-
-    /// Whether a Service of this name is its server's: who connects to that tells a password.
-    pub fn answers_as(&self, service: &str) -> bool {
-        match service.strip_prefix(self.server.as_str()) {
-            Some("") => self.embedded,
-            // CloudNativePG makes one for each role of an instance.
-            Some("-rw" | "-ro" | "-r") => self.cluster.is_some(),
-            _ => false,
-        }
-    }
-}
-
-/// A `Cluster` of the preview's own.
-#[derive(Clone, Debug, JsonSchema, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ClusterFacts {
-    /// Of the `VolumeSnapshotContent`, which is in no namespace.
-    pub content: String,
-    pub driver: String,
-    pub snapshot: String,
-    pub size: String,
-    pub storage_class: Option<String>,
-    pub image: String,
-    pub database: String,
-    pub owner: String,
-    /// The operator's namespace.
-    pub operator: String,
-}
-
-/// A Job that holds a provider's key: provision, verify or destroy.
-#[derive(Clone, Debug, JsonSchema, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct DatabaseJob {
-    pub name: String,
-    pub namespace: String,
-    pub database: String,
-    pub step: &'static str,
-    /// Of its command line.
-    pub flags: Vec<&'static str>,
-    /// Its wave, or that it runs after the preview.
-    pub annotations: Value,
-    pub active_deadline_seconds: u64,
-    pub image: String,
-    pub service_account: String,
-    /// The Secret with the provider's key, or nothing.
-    pub credentials: String,
-    pub spec: String,
-    /// How long a finished hook stays. Any other Job must stay: Argo CD would make it again.
-    pub ttl_seconds: Option<u32>,
-}
-
-#[derive(Clone, Debug, JsonSchema, Serialize)]
-pub struct StepFacts {
-    pub name: &'static str,
-    pub image: String,
-    pub command: Vec<String>,
-    /// Of `migrate`: what of the image is only ever added to. Its Job is told in `spec`.
-    pub files: Vec<ImagePath>,
 }
 
 #[derive(Clone, Debug, JsonSchema, Serialize)]

@@ -360,7 +360,7 @@ impl Resolver<'_> {
             None => ("unknown", trust.unknown, "/spec/trust/unknown"),
             Some(true) => ("fork", trust.fork, "/spec/trust/fork"),
         };
-        let forks_are_refused = tier == "fork" && self.guardrails.layout == Layout::Single;
+        let forks_are_refused = pr.fork == Some(true) && self.guardrails.layout == Layout::Single;
         let grant = if forks_are_refused { Grant::Quarantine } else { grant };
         if grant == Grant::Quarantine {
             self.findings.push(rules::trust::quarantine(tier, forks_are_refused));
@@ -371,9 +371,9 @@ impl Resolver<'_> {
             asked: None,
             granted: format!("{tier}: {grant:?}").to_lowercase(),
             rule: (grant == Grant::Quarantine).then_some(rules::trust::UNTRUSTED.code),
-            reason: match tier {
-                "unknown" => "no parameter `fork`: Argo CD's generator cannot tell".into(),
-                _ => format!("the parameter `fork` is {}", tier == "fork"),
+            reason: match pr.fork {
+                None => "no parameter `fork`: Argo CD's generator cannot tell".into(),
+                Some(fork) => format!("the parameter `fork` is {fork}"),
             },
         });
         TrustFacts { tier, grant }

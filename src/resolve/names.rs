@@ -61,6 +61,12 @@ pub fn provider(parts: &[&str]) -> String {
     format!("{}_{hash}", &plain[..plain.len().min(PROVIDER - hash.len() - 1)])
 }
 
+/// `stem`, and a hash of all that tells it from others, as one DNS label.
+pub fn hashed(stem: &str, parts: &[&str]) -> String {
+    let hash = hash(parts);
+    format!("{}-{hash}", shorten(stem, LABEL - hash.len() - 1))
+}
+
 /// The Secret of a database's migrate and seed.
 pub fn direct_secret(database: &str) -> String {
     shorten(&format!("{database}-direct"), LABEL)

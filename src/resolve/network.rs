@@ -2,19 +2,15 @@
 
 use crate::{
     finding::{Finding, InputFile, Owner, Subject},
-    input::{
-        Ordered,
-        guardrails::{Destination, Dns, Fqdn},
-        scalar::{LabelKey, LabelValue},
-    },
+    input::guardrails::{Destination, Dns, Fqdn},
     rules,
     value::{Map, Value},
 };
 
 use super::{
     Decision, Origin, Resolver,
-    destination::{Opened, in_words, opened, pods},
-    environment::{Block, IngressPeer, NamedPeer, NetworkFacts, Peers, RouteFacts, ServiceFacts},
+    destination::{Opened, blocks, in_words, labels, opened, pods},
+    environment::{IngressPeer, NamedPeer, NetworkFacts, Peers, RouteFacts, ServiceFacts},
 };
 
 impl Resolver<'_> {
@@ -45,7 +41,7 @@ impl Resolver<'_> {
             dns: Peers {
                 name: "dns".into(),
                 pods: vec![pods(&dns.namespace, &dns.pod_labels)],
-                blocks: dns.cidrs.iter().map(|cidr| Block { cidr: cidr.text.clone(), except: Vec::new() }).collect(),
+                blocks: blocks(&dns.cidrs),
                 ports: vec![dns.port.get()],
                 end_port: None,
             },
@@ -136,10 +132,6 @@ impl Resolver<'_> {
         }
         peers
     }
-}
-
-pub(super) fn labels(labels: &Ordered<LabelValue, LabelKey>) -> Value {
-    Value::Map(labels.iter().map(|(key, value)| (key.to_owned().into(), Value::string(&**value))).collect())
 }
 
 /// The Pods that answer DNS, as a `CiliumNetworkPolicy` selects them: a namespace is a label among others. Null, where

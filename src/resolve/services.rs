@@ -132,8 +132,9 @@ impl<'a> Resolver<'a> {
             reason: "from an allowed registry, and pinned".into(),
         });
         if let Some((name, profile)) = profile {
-            for (rule, resource, message) in rules::capacity::beyond(name, profile, service) {
-                self.policy_finding(rule, child(&format!("{pointer}/resources"), &resource), message);
+            for (resource, message) in rules::capacity::beyond(name, profile, service) {
+                let place = child(&format!("{pointer}/resources"), resource);
+                self.policy_finding(&rules::capacity::UNBOUNDED_REQUEST, place, message);
             }
         }
         for (resource, amount) in service.resources.iter() {

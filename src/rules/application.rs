@@ -1,7 +1,7 @@
 //! The child Application's source is clear, and from a repository that the platform allows.
 
 use crate::{
-    finding::{Rule, Severity, visible},
+    finding::{Rule, Severity, listed, visible},
     input::scalar::Url,
 };
 
@@ -25,11 +25,7 @@ pub(crate) fn repository_allowed(repository: &str, allowed: &[Url]) -> Result<()
         Some(_) => {
             Err(format!("the repository `{repository}` is no plain address: no `.`, `..`, `//`, `%`, `?`, `#` or `@`"))
         }
-        None => {
-            let allowed: Vec<String> = allowed.iter().map(|prefix| format!("`{prefix}`")).collect();
-            let allowed = if allowed.is_empty() { "none".to_owned() } else { allowed.join(", ") };
-            Err(format!("the repository `{repository}` is not below an allowed one: {allowed}"))
-        }
+        None => Err(format!("the repository `{repository}` is not below an allowed one: {}", listed(allowed))),
     }
 }
 

@@ -77,7 +77,7 @@ fn out_of_reach(name: &str, baseline: &Baseline, endpoint: &Destination, fqdn: F
             "the baseline `{name}` is reached at `{host}`, and a NetworkPolicy knows no names: give its `endpoint` `cidrs` or a \
              `namespace`, or set `spec.network.fqdn` to `Cilium` or `PublicInternet`"
         )),
-        Fqdn::Cilium if provider.has_hosts() => Some(format!(
+        Fqdn::Cilium if provider.has_a_host_each() => Some(format!(
             "the baseline `{name}` is reached at `{host}`, and each branch of `{}` has a host of its own: give its `endpoint` `cidrs`",
             provider.name()
         )),

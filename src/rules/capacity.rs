@@ -27,14 +27,14 @@ pub static OVER_QUOTA: Rule = Rule {
                   from a child Application.",
 };
 
-/// Single requests that a container may not have: the rule, the resource, the message.
-pub(crate) fn beyond(name: &str, profile: &Profile, service: &Service) -> Vec<(&'static Rule, String, String)> {
+/// Single requests that a container may not have: the resource, and the message.
+pub(crate) fn beyond<'s>(name: &str, profile: &Profile, service: &'s Service) -> Vec<(&'s str, String)> {
     let mut found = Vec::new();
     for (resource, amount) in service.resources.iter() {
         let is_bytes = matches!(resource, "memory" | "ephemeral-storage");
         if is_bytes && amount.nano % 1_000_000_000 != 0 {
             let message = format!("`{}` asks for {amount} of `{resource}`, a fraction of a byte", service.name);
-            found.push((&UNBOUNDED_REQUEST, resource.to_owned(), message));
+            found.push((resource, message));
             continue;
         }
         let message = match profile.container.default.get(resource) {
@@ -53,7 +53,7 @@ pub(crate) fn beyond(name: &str, profile: &Profile, service: &Service) -> Vec<(&
                 _ => continue,
             },
         };
-        found.push((&UNBOUNDED_REQUEST, resource.to_owned(), message));
+        found.push((resource, message));
     }
     found
 }

@@ -36,10 +36,7 @@ impl Container<'_> {
 
 /// Every container of a Pod: init, ordinary and ephemeral ones.
 pub(crate) fn containers(pod: &Value) -> impl Iterator<Item = Container<'_>> {
-    LISTS.into_iter().flat_map(move |list| {
-        let items = pod.get(list).map_or(&[][..], Value::items);
-        items.iter().enumerate().map(move |(index, value)| Container { list, index, value })
-    })
+    LISTS.into_iter().flat_map(move |list| items(pod, list).map(move |(index, value)| Container { list, index, value }))
 }
 
 /// The spec of an object's Pods and its pointer.
@@ -56,10 +53,6 @@ pub(crate) fn below<'a>(value: &'a Value, pointer: &str) -> Option<&'a Value> {
 /// A field that says something: to Kubernetes, `null` is as good as nothing.
 pub(crate) fn stated<'a>(value: &'a Value, key: &str) -> Option<&'a Value> {
     value.get(key).filter(|value| **value != Value::Null)
-}
-
-pub(crate) fn is_manifest(object: &Object) -> bool {
-    matches!(object.origin, Origin::Manifest { .. })
 }
 
 /// A finding about a place in an object: the platform's, if a template made the object, else the team's.
@@ -132,14 +125,29 @@ pub(crate) mod test {
         check(&Bounds {
             namespace: "shop-pr-7",
             hosts: &hosts,
-            routes: &[],
             domain: "preview.acme.dev",
             registries: &registries,
             head_sha: SHA,
             service_accounts: &["preview"],
             secrets: &["stripe", "main"],
-            databases: &[],
+            services: &["db".to_owned()],
+            claims: &["cache".to_owned()],
+            ..Bounds::default()
         })
+    }
+
+    /// What a check finds in an object.
+    pub(crate) fn found(check: fn(&Object, &Bounds<'_>, &mut Vec<Finding>), object: &Object) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        with_bounds(|bounds| check(object, bounds, &mut findings));
+        findings
+    }
+
+    /// What a check of all objects finds in some.
+    pub(crate) fn found_in(check: fn(&[Object], &Bounds<'_>, &mut Vec<Finding>), objects: &[Object]) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        with_bounds(|bounds| check(objects, bounds, &mut findings));
+        findings
     }
 
     /// Code and pointer of every finding, one a line.

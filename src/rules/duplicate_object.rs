@@ -1,9 +1,6 @@
 //! No two objects of one name.
 
-use super::{
-    Bounds,
-    containers::{finding, is_manifest},
-};
+use super::{Bounds, containers::finding};
 use crate::{
     finding::{Finding, Rule, Severity, visible},
     objects::{Object, Origin},
@@ -40,7 +37,7 @@ pub(crate) fn check(objects: &[Object], bounds: &Bounds<'_>, findings: &mut Vec<
     for (again, first) in repeated {
         // Of a manifest and a template, the manifest is what somebody must rename.
         let (about, other) = match (&objects[again], &objects[first]) {
-            (again, first) if is_manifest(first) && !is_manifest(again) => (first, again),
+            (again, first) if first.is_manifest() && !again.is_manifest() => (first, again),
             pair => pair,
         };
         let place = match &other.origin {
@@ -56,7 +53,7 @@ pub(crate) fn check(objects: &[Object], bounds: &Bounds<'_>, findings: &mut Vec<
 mod tests {
     use serde_json::{Value as Json, json};
 
-    use super::super::containers::test::{manifest, template, with_bounds};
+    use super::super::containers::test::{found_in, manifest, template};
 
     fn object(version: &str, kind: &str, namespace: Option<&str>, name: &str) -> Json {
         json!({"apiVersion": version, "kind": kind, "metadata": {"name": name, "namespace": namespace}})
@@ -75,8 +72,7 @@ mod tests {
         ];
         for (other, same) in cases {
             for objects in [[template(&web), manifest(&other)], [manifest(&other), template(&web)]] {
-                let mut findings = Vec::new();
-                with_bounds(|bounds| super::check(&objects, bounds, &mut findings));
+                let findings = found_in(super::check, &objects);
                 assert_eq!(findings.len(), usize::from(same), "{other}");
                 assert!(findings.iter().all(|f| f.location().file.is_some()), "the manifest is what is wrong");
                 assert!(
@@ -90,8 +86,6 @@ mod tests {
             template(&object("apps/v1", "Deployment", None, "a")),
             template(&object("apps/v2", "Deployment", None, "a")),
         ];
-        let mut findings = Vec::new();
-        with_bounds(|bounds| super::check(&versions, bounds, &mut findings));
-        assert_eq!(findings.len(), 1, "a version doesn't tell objects apart");
+        assert_eq!(found_in(super::check, &versions).len(), 1, "a version doesn't tell objects apart");
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{
     Bounds,
-    containers::{below, child, finding, is_manifest, shown},
+    containers::{below, child, finding, shown},
     qualified::{is_key, is_name_part},
 };
 use crate::{
@@ -47,7 +47,7 @@ pub(crate) fn check(object: &Object, _: &Bounds<'_>, findings: &mut Vec<Finding>
         findings.push(finding(&FORBIDDEN_OUTPUT, object, pointer, message));
     };
     // Of manifests, rules of their own say the same.
-    let template = !is_manifest(object);
+    let template = !object.is_manifest();
     let mut metadata = None;
     for (field, value) in map.iter() {
         match field {
@@ -141,7 +141,7 @@ fn is_subdomain(name: &str) -> bool {
 /// Names within their budgets.
 fn name(object: &Object, kind: &str, value: &Value, refuse: &mut dyn FnMut(&str, String)) {
     let Some(name) = value.as_str().filter(|name| !name.is_empty()) else {
-        if !is_manifest(object) {
+        if !object.is_manifest() {
             refuse("/metadata/name", format!("a name must be a string that isn't empty, not {}", shown(value)));
         }
         return;
@@ -228,12 +228,10 @@ fn annotations(base: &str, annotations: Option<&Value>, template: bool, refuse: 
 mod tests {
     use serde_json::{Value as Json, json};
 
-    use super::super::containers::test::{manifest, places, template, with_bounds};
+    use super::super::containers::test::{found, manifest, places, template};
 
     fn run(json: &Json) -> Vec<String> {
-        let mut findings = Vec::new();
-        with_bounds(|bounds| super::check(&template(json), bounds, &mut findings));
-        places(&findings)
+        places(&found(super::check, &template(json)))
     }
 
     fn expect(cases: &[(Json, Vec<&str>)]) {
@@ -359,10 +357,8 @@ mod tests {
     #[test]
     fn manifests_have_rules_of_their_own_for_the_rest() {
         let json = json!({"apiVersion": "v1", "kind": "Secret", "status": {}, "items": [{}], "metadata": {"name": "a_b", "finalizers": ["a/b"], "labels": {"x": 1}}});
-        let mut findings = Vec::new();
-        with_bounds(|bounds| super::check(&manifest(&json), bounds, &mut findings));
         assert_eq!(
-            places(&findings),
+            places(&found(super::check, &manifest(&json))),
             ["forbidden-output /items", "forbidden-output /metadata/labels/x", "forbidden-output /metadata/name"]
         );
     }

@@ -2,10 +2,10 @@
 
 use super::{
     Bounds,
-    containers::{finding, shown, stated},
+    containers::{finding, items, shown, stated},
 };
 use crate::{
-    finding::{Finding, Rule, Severity, visible},
+    finding::{Finding, Rule, Severity, listed, visible},
     input::scalar::is_dns_label,
     objects::Object,
     value::Value,
@@ -31,9 +31,6 @@ pub static HOST_OF_ANOTHER_PREVIEW: Rule = Rule {
 
 /// Checks the hosts of an Ingress, `HTTPRoute` or `GRPCRoute`, whoever wrote or patched it.
 pub(crate) fn check(object: &Object, bounds: &Bounds<'_>, findings: &mut Vec<Finding>) {
-    if !matches!(object.kind(), "Ingress" | "HTTPRoute" | "GRPCRoute") {
-        return;
-    }
     let Some(spec) = object.value.get("spec") else { return };
     let mut host = |pointer: String, host: Option<&Value>| {
         if let Some((rule, message)) = refusal(host, bounds) {
@@ -42,11 +39,10 @@ pub(crate) fn check(object: &Object, bounds: &Bounds<'_>, findings: &mut Vec<Fin
     };
     match object.kind() {
         "HTTPRoute" | "GRPCRoute" => {
-            let hosts = spec.get("hostnames").map_or(&[][..], Value::items);
-            if hosts.is_empty() {
+            if items(spec, "hostnames").next().is_none() {
                 host("/spec/hostnames".to_owned(), None);
             }
-            for (index, name) in hosts.iter().enumerate() {
+            for (index, name) in items(spec, "hostnames") {
                 host(format!("/spec/hostnames/{index}"), Some(name));
             }
         }
@@ -54,11 +50,11 @@ pub(crate) fn check(object: &Object, bounds: &Bounds<'_>, findings: &mut Vec<Fin
             if stated(spec, "defaultBackend").is_some() {
                 host("/spec/defaultBackend".to_owned(), None);
             }
-            for (index, rule) in spec.get("rules").map_or(&[][..], Value::items).iter().enumerate() {
+            for (index, rule) in items(spec, "rules") {
                 host(format!("/spec/rules/{index}/host"), rule.get("host"));
             }
-            for (index, tls) in spec.get("tls").map_or(&[][..], Value::items).iter().enumerate() {
-                for (at, name) in tls.get("hosts").map_or(&[][..], Value::items).iter().enumerate() {
+            for (index, tls) in items(spec, "tls") {
+                for (at, name) in items(tls, "hosts") {
                     host(format!("/spec/tls/{index}/hosts/{at}"), Some(name));
                 }
             }
@@ -71,7 +67,7 @@ pub(crate) fn check(object: &Object, bounds: &Bounds<'_>, findings: &mut Vec<Fin
 fn refusal(host: Option<&Value>, bounds: &Bounds<'_>) -> Option<(&'static Rule, String)> {
     let own = || match bounds.hosts {
         [] => "the policy has no routes".to_owned(),
-        hosts => format!("allowed: {}", hosts.iter().map(|host| format!("`{host}`")).collect::<Vec<_>>().join(", ")),
+        hosts => format!("allowed: {}", listed(hosts)),
     };
     match host {
         None | Some(Value::Null) => {
@@ -125,7 +121,7 @@ fn is_of(label: &str, namespace: &str) -> bool {
 mod tests {
     use serde_json::json;
 
-    use super::super::containers::test::{manifest, places, template, with_bounds};
+    use super::super::containers::test::{found, manifest, places, template};
     use super::check_host;
 
     #[test]
@@ -202,12 +198,9 @@ mod tests {
         ];
         for (kind, spec, expected) in cases {
             let json = json!({"apiVersion": "x/v1", "kind": kind, "metadata": {"name": "web"}, "spec": spec});
-            let mut findings = Vec::new();
-            with_bounds(|bounds| super::check(&manifest(&json), bounds, &mut findings));
-            assert_eq!(places(&findings), expected, "{kind} {spec}");
-            let mut findings = Vec::new();
-            with_bounds(|bounds| super::check(&template(&json), bounds, &mut findings));
-            assert_eq!(places(&findings), expected, "{kind} {spec}");
+            for object in [manifest(&json), template(&json)] {
+                assert_eq!(places(&found(super::check, &object)), expected, "{kind} {spec}");
+            }
         }
     }
 }

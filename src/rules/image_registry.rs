@@ -2,10 +2,10 @@
 
 use super::{
     Bounds,
-    containers::{containers, finding, is_manifest, pod_spec, shown},
+    containers::{containers, finding, items, pod_spec, shown},
 };
 use crate::{
-    finding::{Finding, Rule, Severity, visible},
+    finding::{Finding, Rule, Severity, listed, visible},
     input::scalar::ImagePrefix,
     objects::Object,
     value::Value,
@@ -24,9 +24,6 @@ pub static IMAGE_OUTSIDE_REGISTRIES: Rule = Rule {
 
 /// Checks the containers and the image volumes of a manifest's Pods.
 pub(crate) fn check(object: &Object, bounds: &Bounds<'_>, findings: &mut Vec<Finding>) {
-    if !is_manifest(object) {
-        return;
-    }
     for_each_image(object, |pointer, image| match image {
         Some(Value::String(image)) if image_allowed(image, bounds.registries) => {}
         Some(Value::String(image)) => {
@@ -63,8 +60,7 @@ pub(crate) fn refusal(image: &str, registries: &[ImagePrefix]) -> String {
     if registries.is_empty() {
         return format!("image `{image}` is not allowed: the guardrails list no registries");
     }
-    let allowed = registries.iter().map(|prefix| format!("`{prefix}`")).collect::<Vec<_>>().join(", ");
-    format!("image `{image}` comes from elsewhere; allowed: {allowed}")
+    format!("image `{image}` comes from elsewhere; allowed: {}", listed(registries))
 }
 
 /// Calls back with every image that an object's Pods state, and with `None` for a container that states none.
@@ -73,7 +69,7 @@ pub(super) fn for_each_image<'a>(object: &'a Object, mut each: impl FnMut(&dyn F
     for container in containers(pod) {
         each(&|| container.pointer(base, "/image"), container.value.get("image"));
     }
-    for (index, volume) in pod.get("volumes").map_or(&[][..], Value::items).iter().enumerate() {
+    for (index, volume) in items(pod, "volumes") {
         if let Some(image) = volume.at(&["image", "reference"]) {
             each(&|| format!("{base}/volumes/{index}/image/reference"), Some(image));
         }
@@ -150,7 +146,7 @@ fn is_tag(tag: &str) -> bool {
 mod tests {
     use serde_json::json;
 
-    use super::super::containers::test::{manifest, places, template, with_bounds};
+    use super::super::containers::test::{found, manifest, places};
     use super::image_allowed;
     use crate::input::scalar::{ImagePrefix, Scalar};
 
@@ -212,11 +208,7 @@ mod tests {
         });
         let job = json!({"kind": "CronJob", "apiVersion": "batch/v1", "metadata": {"name": "x"},
             "spec": {"jobTemplate": {"spec": {"template": {"spec": pod}}}}});
-        let mut findings = Vec::new();
-        with_bounds(|bounds| {
-            super::check(&manifest(&job), bounds, &mut findings);
-            super::check(&template(&job), bounds, &mut Vec::new());
-        });
+        let findings = found(super::check, &manifest(&job));
         let base = "image-outside-registries /spec/jobTemplate/spec/template/spec";
         let expected = ["initContainers/1/image", "containers/0/image", "containers/1/image", "containers/2/image"];
         let expected = expected.into_iter().chain(["ephemeralContainers/0/image", "volumes/1/image/reference"]);

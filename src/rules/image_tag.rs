@@ -2,7 +2,7 @@
 
 use super::{
     Bounds,
-    containers::{finding, is_manifest},
+    containers::finding,
     image_registry::{for_each_image, split_tag},
 };
 use crate::{
@@ -27,9 +27,6 @@ const SHORTEST: usize = 7;
 
 /// Checks the containers and the image volumes of a manifest's Pods.
 pub(crate) fn check(object: &Object, bounds: &Bounds<'_>, findings: &mut Vec<Finding>) {
-    if !is_manifest(object) {
-        return;
-    }
     for_each_image(object, |pointer, image| {
         // What is no string is the registries' finding.
         if let Some(image) = image.and_then(|image| image.as_str())
@@ -76,7 +73,7 @@ fn is_sha(sha: &str) -> bool {
 mod tests {
     use serde_json::json;
 
-    use super::super::containers::test::{SHA, manifest, places, template, with_bounds};
+    use super::super::containers::test::{SHA, found, manifest, places};
     use super::is_pinned;
 
     #[test]
@@ -120,11 +117,7 @@ mod tests {
     fn manifests_are_checked() {
         let json = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"}, "spec": {"template":
             {"spec": {"containers": [{"image": "web:3f9c1e7"}, {"image": "redis:7"}, {}], "initContainers": [{"image": "x"}]}}}});
-        let mut findings = Vec::new();
-        with_bounds(|bounds| {
-            super::check(&manifest(&json), bounds, &mut findings);
-            super::check(&template(&json), bounds, &mut Vec::new());
-        });
+        let findings = found(super::check, &manifest(&json));
         let base = "image-mutable-tag /spec/template/spec";
         assert_eq!(places(&findings), [format!("{base}/initContainers/0/image"), format!("{base}/containers/1/image")]);
         assert_eq!(

@@ -5,6 +5,7 @@
 //! (`pkg/quota/v1/evaluator/core/pods.go`).
 
 use super::{
+    Bounds,
     amounts::{Amounts, amount, amounts},
     container_resources,
     containers::{child, finding},
@@ -60,7 +61,7 @@ fn limit_pointer(index: usize, field: &str) -> String {
 }
 
 /// Checks every `LimitRange` and `ResourceQuota`, those of one namespace against each other, and the containers against them.
-pub(crate) fn check(objects: &[Object], findings: &mut Vec<Finding>) {
+pub(crate) fn check(objects: &[Object], _: &Bounds<'_>, findings: &mut Vec<Finding>) {
     let mut ranges = Vec::new();
     let mut quotas = Vec::new();
     for object in objects {
@@ -263,7 +264,7 @@ fn fits(item: &Item<'_>, quota: &Object, hard: &Amounts<'_>, findings: &mut Vec<
 pub(super) mod tests {
     use serde_json::{Value as Json, json};
 
-    use super::super::containers::test::{places, template};
+    use super::super::containers::test::{found_in, places, template};
     use crate::{finding::Finding, objects::Object};
 
     pub(in super::super) fn range(limits: &Json) -> Object {
@@ -279,9 +280,7 @@ pub(super) mod tests {
     }
 
     pub(in super::super) fn check(objects: &[Object]) -> Vec<Finding> {
-        let mut findings = Vec::new();
-        super::check(objects, &mut findings);
-        findings
+        found_in(super::check, objects)
     }
 
     #[test]

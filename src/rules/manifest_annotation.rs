@@ -2,7 +2,7 @@
 
 use super::{
     Bounds,
-    containers::{below, child, finding, is_manifest, pod_spec, stated},
+    containers::{below, child, finding, items, pod_spec, stated},
 };
 use crate::{
     finding::{Finding, Rule, Severity, visible},
@@ -144,9 +144,6 @@ const ALLOWED_ROUTE_DOMAINS: [&str; 2] = ["prometheus.io", "app.kubernetes.io"];
 const ALLOWED_LABEL_DOMAINS: [&str; 3] = ["app.kubernetes.io", "kubernetes.io", "batch.kubernetes.io"];
 
 pub(crate) fn check(object: &Object, _: &Bounds<'_>, findings: &mut Vec<Finding>) {
-    if !is_manifest(object) {
-        return;
-    }
     if stated(&object.value, "status").is_some() {
         let message = "`status` is what controllers write; a manifest has none";
         findings.push(finding(&MANIFEST_ANNOTATION, object, "/status", message));
@@ -173,7 +170,7 @@ pub(crate) fn check(object: &Object, _: &Bounds<'_>, findings: &mut Vec<Finding>
         }
     }
     let Some((base, pod)) = pod_spec(object) else { return };
-    for (index, volume) in pod.get("volumes").map_or(&[][..], Value::items).iter().enumerate() {
+    for (index, volume) in items(pod, "volumes") {
         if let Some(value) = volume.at(&["ephemeral", "volumeClaimTemplate", "metadata"]) {
             let pointer = format!("{base}/volumes/{index}/ephemeral/volumeClaimTemplate/metadata");
             metadata(object, &pointer, value, false, findings);
@@ -268,14 +265,10 @@ fn reason(key: &str, route: bool) -> &'static str {
 mod tests {
     use serde_json::{Value as Json, json};
 
-    use super::super::containers::test::{manifest, places, template, with_bounds};
+    use super::super::containers::test::{found, manifest, places};
 
     fn check(json: &Json) -> Vec<String> {
-        let mut findings = Vec::new();
-        with_bounds(|bounds| super::check(&template(json), bounds, &mut findings));
-        assert!(findings.is_empty(), "templates are the platform's");
-        with_bounds(|bounds| super::check(&manifest(json), bounds, &mut findings));
-        places(&findings)
+        places(&found(super::check, &manifest(json)))
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::{
     Bounds,
-    containers::{child, finding, is_manifest, stated},
+    containers::{child, finding, stated},
 };
 use crate::{
     finding::{Finding, Rule, Severity, visible},
@@ -46,9 +46,6 @@ const CLUSTERS_OWN: [&str; 2] = ["kube-root-ca.crt", "openshift-service-ca.crt"]
 const COMMON: [&str; 5] = ["apiVersion", "kind", "metadata", "status", "items"];
 
 pub(crate) fn check(object: &Object, _: &Bounds<'_>, findings: &mut Vec<Finding>) {
-    if !is_manifest(object) {
-        return;
-    }
     let version = object.value.str_at(&["apiVersion"]).unwrap_or_default();
     let kind = object.kind();
     if kind.is_empty() {
@@ -143,7 +140,7 @@ fn reason(group: &str, kind: &str) -> &'static str {
 mod tests {
     use serde_json::json;
 
-    use super::super::containers::test::{manifest, places, template, with_bounds};
+    use super::super::containers::test::{found, manifest, places};
 
     #[test]
     fn only_listed_kinds_pass() {
@@ -178,11 +175,7 @@ mod tests {
         ];
         for (version, kind, expected) in cases {
             let json = json!({"apiVersion": version, "kind": kind, "metadata": {"name": "web"}});
-            let mut findings = Vec::new();
-            with_bounds(|bounds| {
-                super::check(&manifest(&json), bounds, &mut findings);
-                super::check(&template(&json), bounds, &mut Vec::new());
-            });
+            let findings = found(super::check, &manifest(&json));
             assert_eq!(places(&findings).join(" "), expected, "{version} {kind}");
         }
     }
@@ -198,8 +191,7 @@ mod tests {
             ("Service", "a/b", "manifest-kind /a~1b"),
         ] {
             let json = json!({"apiVersion": "v1", "kind": kind, "metadata": {"name": "web"}, field: {}, "x": null});
-            let mut findings = Vec::new();
-            with_bounds(|bounds| super::check(&manifest(&json), bounds, &mut findings));
+            let findings = found(super::check, &manifest(&json));
             assert_eq!(places(&findings).join(" "), expected, "{kind} {field}");
         }
     }
@@ -214,9 +206,8 @@ mod tests {
             (json!({"name": 7}), "manifest-kind /metadata/name"),
         ];
         for (metadata, expected) in cases {
-            let mut findings = Vec::new();
             let object = manifest(&json!({"apiVersion": "v1", "kind": "Service", "metadata": metadata}));
-            with_bounds(|bounds| super::check(&object, bounds, &mut findings));
+            let findings = found(super::check, &object);
             assert_eq!(places(&findings).join(" "), expected, "{metadata}");
             assert!(findings.iter().all(|f| f.owner == crate::finding::Owner::Team));
         }

@@ -2,10 +2,10 @@
 
 use super::{
     Bounds,
-    containers::{containers, finding, is_manifest, items, pod_spec, stated},
+    containers::{containers, finding, items, pod_spec, stated},
 };
 use crate::{
-    finding::{Finding, Rule, Severity, visible},
+    finding::{Finding, Rule, Severity, listed, visible},
     objects::Object,
     value::Value,
 };
@@ -20,9 +20,6 @@ pub static MANIFEST_SECRET: Rule = Rule {
 };
 
 pub(crate) fn check(object: &Object, bounds: &Bounds<'_>, findings: &mut Vec<Finding>) {
-    if !is_manifest(object) {
-        return;
-    }
     let Some((base, pod)) = pod_spec(object) else { return };
     for (pointer, name) in references(pod) {
         if name.as_str().is_some_and(|name| bounds.secrets.contains(&name)) {
@@ -31,10 +28,7 @@ pub(crate) fn check(object: &Object, bounds: &Bounds<'_>, findings: &mut Vec<Fin
         let message = format!(
             "Secret `{}` is none of the policy's; allowed: {}",
             visible(name.as_str().unwrap_or_default()),
-            match bounds.secrets {
-                [] => "none".to_owned(),
-                names => names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "),
-            }
+            listed(bounds.secrets)
         );
         findings.push(
             finding(&MANIFEST_SECRET, object, format!("{base}{pointer}"), message).help("name it under `secrets`"),
@@ -78,7 +72,7 @@ fn named<'a>(value: &'a Value, field: &str, name: &str) -> Option<&'a Value> {
 mod tests {
     use serde_json::json;
 
-    use super::super::containers::test::{manifest, places, template, with_bounds};
+    use super::super::containers::test::{found, manifest, places};
 
     #[test]
     fn every_way_to_a_secret_is_seen() {
@@ -95,14 +89,8 @@ mod tests {
                     {"name": "c", "projected": {"sources": [{"configMap": {"name": "preview"}}, {"secret": {"name": name}}]}}],
             }}}}}})
         };
-        let run = |object| {
-            let mut findings = Vec::new();
-            with_bounds(|bounds| super::check(&object, bounds, &mut findings));
-            findings
-        };
-        assert!(run(manifest(&pod("stripe"))).is_empty());
-        assert!(run(template(&pod("main-server"))).is_empty(), "dayfly's own Jobs read it");
-        let findings = run(manifest(&pod("main-server")));
+        assert!(found(super::check, &manifest(&pod("stripe"))).is_empty());
+        let findings = found(super::check, &manifest(&pod("main-server")));
         let base = "manifest-secret /spec/jobTemplate/spec/template/spec";
         assert_eq!(
             places(&findings),

@@ -1,7 +1,8 @@
 //! Text of a manifest is text: Kubernetes reads `yes` and `8080` without quotes as something else, and refuses that.
 
 use super::{
-    containers::{child, containers, finding, is_manifest, pod_spec},
+    Bounds,
+    containers::{child, containers, finding, pod_spec},
     input::WRONG_TYPE,
 };
 use crate::{
@@ -10,10 +11,7 @@ use crate::{
     value::{Map, Value},
 };
 
-pub(crate) fn check(object: &Object, findings: &mut Vec<Finding>) {
-    if !is_manifest(object) {
-        return;
-    }
+pub(crate) fn check(object: &Object, _: &Bounds<'_>, findings: &mut Vec<Finding>) {
     let mut text = |pointer: &dyn Fn() -> String, what: &dyn Fn() -> String, value: &Value| {
         if matches!(value, Value::Null | Value::String(_)) {
             return;
@@ -53,7 +51,7 @@ pub(crate) fn check(object: &Object, findings: &mut Vec<Finding>) {
 mod tests {
     use serde_json::json;
 
-    use super::super::containers::test::{manifest, places, template};
+    use super::super::containers::test::{found, manifest, places};
 
     #[test]
     fn what_kubernetes_would_refuse_is_told() {
@@ -66,11 +64,8 @@ mod tests {
         let config =
             json!({"apiVersion": "v1", "kind": "ConfigMap", "data": {"a/b": 1.5, "c": "x", "d": [1], "e": null}});
         let service = json!({"apiVersion": "v1", "kind": "Service", "spec": {"selector": {"app": "x", "v": 1}}});
-        let mut findings = Vec::new();
-        for object in [&job, &config, &service] {
-            super::check(&manifest(object), &mut findings);
-            super::check(&template(object), &mut Vec::new());
-        }
+        let findings: Vec<_> =
+            [&job, &config, &service].into_iter().flat_map(|object| found(super::check, &manifest(object))).collect();
         let container = "wrong-type /spec/template/spec/containers/0";
         let expected = [
             format!("{container}/command/1"),

@@ -12,7 +12,6 @@ pub mod baseline;
 pub mod capacity;
 pub mod container_resources;
 mod containers;
-mod disruption_budget;
 pub mod duplicate_object;
 pub mod egress;
 pub mod forbidden_output;
@@ -58,7 +57,7 @@ use crate::{
 };
 
 /// What the rules about objects know of the environment.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Bounds<'a> {
     /// The preview's namespace.
     pub namespace: &'a str,
@@ -76,6 +75,10 @@ pub struct Bounds<'a> {
     /// Secrets that Pods may read.
     pub secrets: &'a [&'a str],
     pub databases: &'a [DatabaseFacts],
+    /// While manifests are checked: Services of the preview, whoever makes them.
+    pub services: &'a [String],
+    /// While manifests are checked: the `PersistentVolumeClaim`s among them.
+    pub claims: &'a [String],
 }
 
 /// All rules, in alphabetical order of their codes: what the documentation lists.
@@ -142,6 +145,27 @@ pub static ALL: &[&Rule] = &[
     &input::WRONG_TYPE,
 ];
 
+type Check = fn(&Object, &Bounds<'_>, &mut Vec<Finding>);
+
+/// What is asked of each manifest.
+const MANIFEST_CHECKS: [Check; 11] = [
+    shared_database::check,
+    manifest_kind::check,
+    manifest_text::check,
+    manifest_namespace::check,
+    manifest_annotation::check,
+    manifest_secret::check,
+    manifest_service::check,
+    route_port::check,
+    image_registry::check,
+    image_tag::check,
+    pod_placement::check,
+];
+
+/// What is asked of each object.
+const OBJECT_CHECKS: [Check; 4] =
+    [forbidden_output::check, pod_security::check, host::check, open_network_policy::check];
+
 /// The firewall: the team's own manifests, as they were written; `mistakes` are known already.
 pub(crate) fn check_manifests(
     objects: &[Object],
@@ -151,7 +175,7 @@ pub(crate) fn check_manifests(
     findings: &mut Vec<Finding>,
 ) {
     let first = findings.len();
-    if objects.iter().any(containers::is_manifest) {
+    if objects.iter().any(Object::is_manifest) {
         let mut found = Vec::new();
         each_manifest(objects, bounds, &mut found);
         // What an expression would have come to is not told to be no image, too.
@@ -172,33 +196,25 @@ fn each_manifest(objects: &[Object], bounds: &Bounds<'_>, findings: &mut Vec<Fin
             .collect()
     };
     // Requests may go to any Service of the preview, but volumes are whoever's that claimed them.
-    let (services, claims) = (names("Service", |_| true), names("PersistentVolumeClaim", containers::is_manifest));
-    for object in objects.iter().filter(|object| containers::is_manifest(object)) {
-        shared_database::check(object, &services, bounds, findings);
-        manifest_kind::check(object, bounds, findings);
-        manifest_text::check(object, findings);
-        manifest_namespace::check(object, &claims, bounds, findings);
-        manifest_annotation::check(object, bounds, findings);
-        manifest_secret::check(object, bounds, findings);
-        manifest_service::check(object, bounds, findings);
-        route_port::check(object, bounds, findings);
-        image_registry::check(object, bounds, findings);
-        image_tag::check(object, bounds, findings);
-        pod_placement::check(object, bounds, findings);
+    let (services, claims) = (names("Service", |_| true), names("PersistentVolumeClaim", Object::is_manifest));
+    let bounds = &Bounds { services: &services, claims: &claims, ..*bounds };
+    for object in objects.iter().filter(|object| object.is_manifest()) {
+        for check in MANIFEST_CHECKS {
+            check(object, bounds, findings);
+        }
     }
-    disruption_budget::check(objects, findings);
+    pod_placement::check_budgets(objects, bounds, findings);
 }
 
 /// What goes out, whoever wrote it.
 pub(crate) fn check_objects(objects: &[Object], bounds: &Bounds<'_>, owner: Owner, findings: &mut Vec<Finding>) {
     let first = findings.len();
     for object in objects {
-        forbidden_output::check(object, bounds, findings);
-        pod_security::check(object, bounds, findings);
-        host::check(object, bounds, findings);
-        open_network_policy::check(object, findings);
+        for check in OBJECT_CHECKS {
+            check(object, bounds, findings);
+        }
     }
-    limit_range::check(objects, findings);
+    limit_range::check(objects, bounds, findings);
     duplicate_object::check(objects, bounds, findings);
     blame(&mut findings[first..], owner);
 }
@@ -212,7 +228,27 @@ fn blame(findings: &mut [Finding], owner: Owner) {
 
 #[cfg(test)]
 mod tests {
-    use super::ALL;
+    use serde_json::json;
+
+    use super::{
+        ALL, check_manifests,
+        containers::test::{manifest, template, with_bounds},
+    };
+    use crate::finding::Owner;
+
+    #[test]
+    fn the_firewall_is_for_manifests() {
+        let pod = json!({"nodeName": "a", "containers": [{"image": "evil.io/a", "args": ["mysql://staging"]}]});
+        let job = json!({"kind": "Job", "apiVersion": "batch/v1", "metadata": {"name": "a", "namespace": "b", "finalizers": ["c/d"]},
+            "spec": {"template": {"spec": pod}}});
+        let found = |objects: &[_]| {
+            let mut findings = Vec::new();
+            with_bounds(|bounds| check_manifests(objects, Vec::new(), bounds, Owner::Team, &mut findings));
+            findings.len()
+        };
+        assert_eq!(found(&[manifest(&job), template(&job)]), 6);
+        assert_eq!(found(&[template(&job)]), 0, "templates are the platform's");
+    }
 
     #[test]
     fn codes_are_sorted_and_unique() {

@@ -1,6 +1,9 @@
 //! An empty list of peers or ports is no closed door.
 
-use super::containers::{child, finding, is_manifest};
+use super::{
+    Bounds,
+    containers::{child, finding},
+};
 use crate::{
     finding::{Finding, Rule, Severity},
     objects::Object,
@@ -16,21 +19,21 @@ pub static OPEN_NETWORK_POLICY: Rule = Rule {
                   leaves the field out.",
 };
 
-pub(crate) fn check(object: &Object, findings: &mut Vec<Finding>) {
+pub(crate) fn check(object: &Object, _: &Bounds<'_>, findings: &mut Vec<Finding>) {
     // A manifest is none: rule `manifest-kind`.
     let is_policy = match object.kind() {
         "NetworkPolicy" => object.group() == "networking.k8s.io",
         "CiliumNetworkPolicy" | "CiliumClusterwideNetworkPolicy" => object.group() == "cilium.io",
         _ => false,
     };
-    if !is_policy || is_manifest(object) {
+    if !is_policy || object.is_manifest() {
         return;
     }
     // Cilium has `specs`, too.
     for spec in ["spec", "specs"] {
         if let Some(value) = object.value.get(spec) {
             walk(value, &|| format!("/{spec}"), &mut |pointer, key| {
-                let what = if key.ends_with("orts") { "every port" } else { "everybody" };
+                let what = if matches!(key, "ports" | "toPorts") { "every port" } else { "everybody" };
                 let message = format!("`{key}` is empty, which is {what}: leave it out if that is meant");
                 findings.push(finding(&OPEN_NETWORK_POLICY, object, pointer, message));
             });
@@ -64,7 +67,7 @@ fn walk(value: &Value, pointer: &dyn Fn() -> String, empty: &mut dyn FnMut(Strin
 mod tests {
     use serde_json::{Value as Json, json};
 
-    use super::super::containers::test::{manifest, places, template};
+    use super::super::containers::test::{found, manifest, places, template};
 
     fn policy(version: &str, kind: &str, spec: impl serde::Serialize) -> Json {
         json!({"apiVersion": version, "kind": kind, "metadata": {"name": "a"}, "spec": spec})
@@ -94,17 +97,14 @@ mod tests {
             (policy("v1", "Service", json!({"ports": []})), &[]),
         ];
         for (json, expected) in cases {
-            let mut findings = Vec::new();
-            super::check(&template(json), &mut findings);
-            let mut found = places(&findings);
+            let mut found = places(&found(super::check, &template(json)));
             let mut expected: Vec<String> =
                 expected.iter().map(|pointer| format!("open-network-policy {pointer}")).collect();
             found.sort();
             expected.sort();
             assert_eq!(found, expected, "{json}");
         }
-        let mut findings = Vec::new();
-        super::check(&manifest(&kubernetes(json!({"egress": [{"to": []}]}))), &mut findings);
-        assert!(findings.is_empty(), "that rule is another");
+        let manifest = manifest(&kubernetes(json!({"egress": [{"to": []}]})));
+        assert!(found(super::check, &manifest).is_empty(), "that rule is another");
     }
 }

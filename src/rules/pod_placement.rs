@@ -1,14 +1,17 @@
 //! Pods of a team's own manifests run where, and as whom, a preview's Pods run.
 
+mod budgets;
+
 use super::{
     Bounds,
-    containers::{finding, is_manifest, items, pod_spec, shown, stated},
+    containers::{finding, items, pod_spec, shown, stated},
 };
 use crate::{
-    finding::{Finding, Rule, Severity, visible},
+    finding::{Finding, Rule, Severity, listed, visible},
     objects::Object,
     value::{Map, Value},
 };
+pub(super) use budgets::check as check_budgets;
 
 pub static POD_PLACEMENT: Rule = Rule {
     code: "pod-placement",
@@ -51,9 +54,6 @@ const LONGEST_GRACE: i64 = 600;
 const SYSTEM_LABELS: [&str; 2] = ["node-role.kubernetes.io/", "kubernetes.io/hostname"];
 
 pub(crate) fn check(object: &Object, bounds: &Bounds<'_>, findings: &mut Vec<Finding>) {
-    if !is_manifest(object) {
-        return;
-    }
     let Some((base, pod)) = pod_spec(object) else { return };
     let mut refuse = |rest: String, message: String| {
         findings.push(finding(&POD_PLACEMENT, object, format!("{base}{rest}"), message));
@@ -99,10 +99,7 @@ fn identity(pod: &Value, bounds: &Bounds<'_>, refuse: &mut dyn FnMut(String, Str
     for field in ["serviceAccountName", "serviceAccount"] {
         let Some(account) = stated(pod, field) else { continue };
         if !account.as_str().is_some_and(|name| name.is_empty() || bounds.service_accounts.contains(&name)) {
-            let allowed = match bounds.service_accounts {
-                [] => "none".to_owned(),
-                names => names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "),
-            };
+            let allowed = listed(bounds.service_accounts);
             refuse(
                 format!("/{field}"),
                 format!("ServiceAccount {} is not the preview's; allowed: {allowed}", shown(account)),
@@ -167,7 +164,7 @@ fn is_system(key: &str, list: &[&str]) -> bool {
 mod tests {
     use serde_json::json;
 
-    use super::super::containers::test::{manifest, places, template, with_bounds};
+    use super::super::containers::test::{found, manifest, places};
 
     #[test]
     fn pods_run_where_previews_run() {
@@ -227,14 +224,9 @@ mod tests {
         ];
         for (pod, expected) in cases {
             let json = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"}, "spec": {"template": {"spec": pod}}});
-            let mut findings = Vec::new();
-            with_bounds(|bounds| super::check(&manifest(&json), bounds, &mut findings));
             let expected: Vec<String> =
                 expected.iter().map(|pointer| format!("pod-placement /spec/template/spec{pointer}")).collect();
-            assert_eq!(places(&findings), expected, "{pod}");
-            let mut findings = Vec::new();
-            with_bounds(|bounds| super::check(&template(&json), bounds, &mut findings));
-            assert!(findings.is_empty());
+            assert_eq!(places(&found(super::check, &manifest(&json))), expected, "{pod}");
         }
     }
 }

@@ -5,7 +5,7 @@
 
 use super::{
     Bounds,
-    containers::{is_manifest, shown, stated},
+    containers::{shown, stated},
 };
 use crate::{
     finding::{Finding, InputFile, Owner, Rule, Severity, Subject},
@@ -25,7 +25,7 @@ pub static ROUTE_PORT: Rule = Rule {
 };
 
 pub(crate) fn check(object: &Object, bounds: &Bounds<'_>, findings: &mut Vec<Finding>) {
-    if !is_manifest(object) || object.kind() != "Service" {
+    if object.kind() != "Service" {
         return;
     }
     for (index, route) in bounds.routes.iter().enumerate().filter(|(_, route)| *route.service == *object.name()) {
@@ -77,7 +77,7 @@ fn refusal(service: &Object, route: &Route, port: Port) -> Option<(&'static str,
 mod tests {
     use serde_json::json;
 
-    use super::super::containers::test::{manifest, template, with_bounds};
+    use super::super::containers::test::{manifest, with_bounds};
     use crate::{input::policy::Route, rules::Bounds};
 
     fn route(port: Option<u16>, target_port: Option<u16>) -> Route {
@@ -129,7 +129,6 @@ mod tests {
                     .join(" ")
             };
             assert_eq!(found(manifest(&json)), expected, "{ports} {port:?} {target_port:?}");
-            assert_eq!(found(template(&json)), "", "templates are the platform's: {ports}");
             let mut other = json.clone();
             other["metadata"]["name"] = json!("db");
             assert_eq!(found(manifest(&other)), "", "another Service: {ports}");

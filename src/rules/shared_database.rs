@@ -2,7 +2,7 @@
 
 use super::{
     Bounds,
-    containers::{child, containers, finding, is_manifest, pod_spec},
+    containers::{child, containers, finding, items, pod_spec},
 };
 use crate::{
     finding::{Finding, Rule, Severity, visible},
@@ -118,11 +118,8 @@ fn is_own(address: &str, hosts: Hosts<'_>) -> bool {
 }
 
 /// The firewall's part: what a manifest's containers are told, and its `ConfigMap`s.
-pub(crate) fn check(object: &Object, services: &[String], bounds: &Bounds<'_>, findings: &mut Vec<Finding>) {
-    if !is_manifest(object) {
-        return;
-    }
-    let hosts = Hosts { services, namespace: bounds.namespace };
+pub(crate) fn check(object: &Object, bounds: &Bounds<'_>, findings: &mut Vec<Finding>) {
+    let hosts = Hosts { services: bounds.services, namespace: bounds.namespace };
     let mut judge = |what: &dyn Fn() -> String, value: &Value, pointer: &dyn Fn() -> String| {
         if let Some(Err(message)) = value.as_str().map(|text| not_a_database(what, text, hosts)) {
             findings.push(finding(&SHARED_DATABASE, object, pointer(), message));
@@ -135,15 +132,14 @@ pub(crate) fn check(object: &Object, services: &[String], bounds: &Bounds<'_>, f
     }
     let Some((base, pod)) = pod_spec(object) else { return };
     for container in containers(pod) {
-        let items = |list| container.value.get(list).map_or(&[][..], Value::items).iter().enumerate();
-        for (index, item) in items("env") {
+        for (index, item) in items(container.value, "env") {
             let name = || format!("the variable `{}`", visible(item.str_at(&["name"]).unwrap_or("?")));
             if let Some(value) = item.get("value") {
                 judge(&name, value, &|| container.pointer(base, &format!("/env/{index}/value")));
             }
         }
         for list in ["command", "args"] {
-            for (index, value) in items(list) {
+            for (index, value) in items(container.value, list) {
                 let what = || format!("a word of `{list}`");
                 judge(&what, value, &|| container.pointer(base, &format!("/{list}/{index}")));
             }
@@ -156,7 +152,7 @@ mod tests {
     use serde_json::{Value as Json, json};
 
     use super::{
-        super::containers::test::{manifest, places, template, with_bounds},
+        super::containers::test::{found, manifest, places},
         Hosts, not_a_database, shared,
     };
 
@@ -237,12 +233,7 @@ mod tests {
     }
 
     fn check(json: &Json) -> Vec<String> {
-        let mut findings = Vec::new();
-        let services = ["db".to_owned()];
-        with_bounds(|bounds| super::check(&template(json), &services, bounds, &mut findings));
-        assert!(findings.is_empty(), "templates are the platform's");
-        with_bounds(|bounds| super::check(&manifest(json), &services, bounds, &mut findings));
-        places(&findings)
+        places(&found(super::check, &manifest(json)))
     }
 
     #[test]

@@ -46,11 +46,13 @@ fn main() {
     for file in files {
         let name = file.file_name().and_then(|name| name.to_str()).expect("a name");
         let text = fs::read_to_string(&file).expect("a readable template");
-        let code = code::documents(&text).and_then(|documents| code::compile(&documents)).unwrap_or_else(|mistakes| {
+        let compiled =
+            code::documents(&text).and_then(|documents| Ok((code::compile(&documents)?, code::fingerprint(documents))));
+        let (code, fingerprint) = compiled.unwrap_or_else(|mistakes| {
             let mistake = &mistakes[0];
             panic!("{}:{}:{}: {}", file.display(), mistake.mark.line, mistake.mark.column, mistake.message)
         });
-        let [a, b, c, d] = [48, 32, 16, 0].map(|shift| code::fingerprint(&code) >> shift & 0xffff);
+        let [a, b, c, d] = [48, 32, 16, 0].map(|shift| fingerprint >> shift & 0xffff);
         fs::write(out.join(name), code).expect("a writable OUT_DIR");
         writeln!(source, "Template {{ name: {name:?}, file: \"templates/{name}\", code: include_str!({name:?}), fingerprint: 0x{a:04x}_{b:04x}_{c:04x}_{d:04x} }},")
             .expect("memory");

@@ -51,9 +51,26 @@ pub(super) fn compile(documents: &[Node<'_>]) -> Result<String, Vec<Mistake>> {
 /// What is wrong so far; the code of a template that has any is of no use.
 type Mistakes = Vec<Mistake>;
 
-/// Tells a template's code from another's: FNV-1a. Computed when the code is made, since to read it all takes a hundredth of a render.
-pub(super) fn fingerprint(code: &str) -> u64 {
+/// Tells what a template says from what another does, wherever that stands in its file: FNV-1a of its code without marks. Computed
+/// when that is made, since to read it all takes a hundredth of a render.
+pub(super) fn fingerprint(mut documents: Vec<Node<'_>>) -> u64 {
+    documents.iter_mut().for_each(unmark);
+    let code = compile(&documents).unwrap_or_default();
     code.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+fn unmark(node: &mut Node<'_>) {
+    node.mark = Mark::default();
+    match &mut node.data {
+        Data::Scalar { .. } => {}
+        Data::List(items) => items.iter_mut().for_each(unmark),
+        Data::Map(entries) => {
+            for entry in entries {
+                entry.mark = Mark::default();
+                unmark(&mut entry.value);
+            }
+        }
+    }
 }
 
 /// Digits of a number, each of seven bits.

@@ -19,7 +19,7 @@ pub struct Template {
     /// As messages name it.
     pub file: &'static str,
     code: &'static str,
-    /// Tells its code from another's.
+    /// Tells what it says from what another does.
     pub(crate) fingerprint: u64,
 }
 
@@ -33,8 +33,9 @@ impl Template {
     /// # Errors
     /// What is no template.
     pub fn compile(name: &str, file: &str, text: &str) -> Result<Self, Vec<Mistake>> {
-        let code = code::compile(&code::documents(text)?)?;
-        let fingerprint = code::fingerprint(&code);
+        let documents = code::documents(text)?;
+        let code = code::compile(&documents)?;
+        let fingerprint = code::fingerprint(documents);
         let (name, file) = (name.to_owned().leak(), file.to_owned().leak());
         Ok(Self { name, file, code: code.leak(), fingerprint })
     }

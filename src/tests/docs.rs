@@ -118,7 +118,7 @@ fn parts(text: &str, path: &str) -> Vec<Part> {
 
 #[test]
 fn every_block_of_every_page_holds() {
-    let scratch = Scratch::new();
+    let my_app = MyApp::new();
     let mut problems = Vec::new();
     for path in pages() {
         let text = read(&path);
@@ -127,7 +127,7 @@ fn every_block_of_every_page_holds() {
             match part {
                 Part::Line(line) => fresh.push_str(&line),
                 Part::Block(mut block) => {
-                    if let Err(problem) = hold(&mut block, &scratch) {
+                    if let Err(problem) = hold(&mut block, &my_app) {
                         problems.push(format!("{path}:{}: {problem}", block.line));
                     }
                     let indent = &block.indent;
@@ -150,15 +150,15 @@ fn every_block_of_every_page_holds() {
 }
 
 /// Runs or reads a block; when updating, puts what is true in place of what isn't.
-fn hold(block: &mut Block, scratch: &Scratch) -> Result<(), String> {
+fn hold(block: &mut Block, my_app: &MyApp) -> Result<(), String> {
     let info: Vec<&str> = block.info.split_whitespace().collect();
     match info.as_slice() {
         ["sh"] => commands(block.content.iter().map(String::as_str))?.iter().try_for_each(|command| {
-            let run = scratch.run(command)?;
+            let run = my_app.run(command)?;
             if run.1 == 0 { Ok(()) } else { Err(format!("`{command}` ends with exit code {}:\n{}", run.1, run.0)) }
         }),
         ["console"] => {
-            let fresh = transcript(&block.content, scratch)?;
+            let fresh = transcript(&block.content, my_app)?;
             if fresh == block.content {
                 return Ok(());
             }
@@ -217,7 +217,7 @@ fn commands<'a>(lines: impl Iterator<Item = &'a str>) -> Result<Vec<String>, Str
 }
 
 /// A transcript with what the commands print now. Where `...` stood for what is printed, it stays.
-fn transcript(lines: &[String], scratch: &Scratch) -> Result<Vec<String>, String> {
+fn transcript(lines: &[String], my_app: &MyApp) -> Result<Vec<String>, String> {
     let mut fresh = Vec::new();
     let mut index = 0;
     while index < lines.len() {
@@ -237,7 +237,7 @@ fn transcript(lines: &[String], scratch: &Scratch) -> Result<Vec<String>, String
         let end =
             lines[index..].iter().position(|line| line.starts_with("$ ")).map_or(lines.len(), |found| index + found);
         let expected = &lines[index..end];
-        let (printed, code) = scratch.run(&command)?;
+        let (printed, code) = my_app.run(&command)?;
         let mut found: Vec<String> = printed.lines().map(str::to_owned).collect();
         if code != 0 {
             found.push(format!("[exit {code}]"));
@@ -268,9 +268,9 @@ fn fits(wanted: &[String], found: &[String]) -> bool {
 }
 
 /// The folder that stands for `my-app`.
-struct Scratch(PathBuf);
+struct MyApp(PathBuf);
 
-impl Scratch {
+impl MyApp {
     fn new() -> Self {
         let folder = std::env::temp_dir().join(format!("dayfly-docs-{}", std::process::id()));
         fs::create_dir_all(&folder).expect("a temporary folder");
@@ -313,7 +313,7 @@ impl Scratch {
     }
 }
 
-impl Drop for Scratch {
+impl Drop for MyApp {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.0);
     }

@@ -64,3 +64,13 @@ fn a_job_s_pods_never_change_under_its_name() {
         assert_eq!(kept.len(), same, "{to}: {kept:?}");
     }
 }
+
+#[test]
+fn where_the_lines_of_a_template_stand_names_no_job() {
+    let before = jobs(&Scratch::new("storefront"));
+    let template = fs::read_to_string(root().join("templates/database-migrate.yaml")).expect("a template");
+    let scratch = Scratch::new("storefront");
+    scratch.replace(GUARDRAILS, "  patches:\n", "  templates: templates\n  patches:\n");
+    scratch.write("templates/database-migrate.yaml", format!("# The same as dayfly's.\n{template}"));
+    assert_eq!(jobs(&scratch), before);
+}

@@ -13,13 +13,12 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 use async_trait::async_trait;
-use reqwest::StatusCode;
 use serde::Deserialize;
 use serde_json::json;
 
 use super::{Baseline, Branch, ConnectionUrl, Engine, Log, Mark, Pauses, Session, Spec, postgres::role, refuse};
 use crate::database::{
-    http::{Api, is_ambiguous, status},
+    http::{Api, is_ambiguous},
     session,
 };
 
@@ -121,11 +120,10 @@ impl CrunchyBridge {
 
     /// A cluster's state; `gone` if it is.
     async fn state(&self, id: &str) -> Result<String> {
-        match self.api.get(&format!("/clusters/{id}/status")).await {
-            Ok(answer) => Ok(answer["state"].as_str().unwrap_or("unknown").to_owned()),
-            Err(error) if status(&error) == Some(StatusCode::NOT_FOUND) => Ok("gone".to_owned()),
-            Err(error) => Err(error),
-        }
+        let Some(answer) = self.api.find(&format!("/clusters/{id}/status")).await? else {
+            return Ok("gone".to_owned());
+        };
+        Ok(answer["state"].as_str().unwrap_or("unknown").to_owned())
     }
 
     /// Asks for a fork. `None`: whether it is made, only a look can tell.

@@ -178,7 +178,7 @@ pub fn keys(baseline: &BaselineSpec<'_>) -> Vec<String> {
         Provider::Dblab => vec![dblab::TOKEN.to_owned()],
         Provider::Neon => vec![neon::KEY.to_owned()],
         Provider::Planetscale => planetscale::KEYS.map(str::to_owned).to_vec(),
-        _ => Vec::new(),
+        Provider::Embedded | Provider::Cnpg => Vec::new(),
     }
 }
 

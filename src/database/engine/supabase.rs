@@ -98,11 +98,8 @@ impl Supabase {
     }
 
     async fn preview(&self, name: &str) -> Result<Option<Preview>> {
-        match self.api.get(&format!("{}/{name}", self.path())).await {
-            Ok(preview) => serde_json::from_value(preview).context("Supabase's branch cannot be read").map(Some),
-            Err(error) if status(&error) == Some(StatusCode::NOT_FOUND) => Ok(None),
-            Err(error) => Err(error),
-        }
+        let preview = self.api.find(&format!("{}/{name}", self.path())).await?;
+        preview.map(serde_json::from_value).transpose().context("Supabase's branch cannot be read")
     }
 
     async fn detail(&self, id: &str) -> Result<Detail> {

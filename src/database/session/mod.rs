@@ -134,6 +134,11 @@ impl Run {
     }
 }
 
+/// The records of what ran, each as [`Run::read`] has it: at most [`MOST_RUNS`] and one more.
+fn readable(runs: impl Iterator<Item = Option<Run>>) -> Vec<Run> {
+    runs.collect::<Option<Vec<_>>>().filter(|runs| runs.len() <= MOST_RUNS).unwrap_or_else(unreadable)
+}
+
 /// What records say that cannot be read: whatever ran here failed, so the branch is made anew.
 fn unreadable() -> Vec<Run> {
     let failed =

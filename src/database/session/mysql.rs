@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 use async_trait::async_trait;
 use mysql_async::{Conn, DriverError, Error, IoError, OptsBuilder, Row, SslOpts, Value, prelude::Queryable as _};
 
-use super::{Column, Full, MOST_RUNS, Marker, NoSession, Run, Session, unreadable};
+use super::{Column, Full, MOST_RUNS, Marker, NoSession, Run, Session, readable, unreadable};
 use crate::database::{connection::ConnectionUrl, failure::refuse, log::Log, schema, tls};
 
 /// One connection to a server.
@@ -301,8 +301,7 @@ impl Session for MysqlSession {
                 MOST_RUNS + 1
             ))
             .await?;
-        let runs = rows.into_iter().map(|row| Run::read(row.try_into().ok()?));
-        Ok(runs.collect::<Option<Vec<_>>>().filter(|runs| runs.len() <= MOST_RUNS).unwrap_or_else(unreadable))
+        Ok(readable(rows.into_iter().map(|row| Run::read(row.try_into().ok()?))))
     }
 
     async fn record(&mut self, run: &Run) -> Result<()> {

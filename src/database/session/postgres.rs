@@ -295,31 +295,11 @@ impl Session for PostgresSession {
     }
 
     async fn files(&mut self) -> Result<Option<Vec<u8>>> {
-        let there =
-            self.client.query_one("SELECT to_regclass('dayfly_branch.files') IS NOT NULL", &[]).await.map_err(plain)?;
-        if !there.get::<_, bool>(0) {
-            return Ok(None);
-        }
-        let row = self.client.query_opt("SELECT files FROM dayfly_branch.files WHERE id = 1", &[]).await;
-        Ok(row.map_err(plain)?.map(|row| row.get(0)))
+        records::files(&self.client).await
     }
 
     async fn record_files(&mut self, files: &[u8]) -> Result<()> {
-        // Bytes: a file's name may have letters that the database's encoding lacks. All in one row, which one statement replaces.
-        self.client
-            .batch_execute("CREATE TABLE IF NOT EXISTS dayfly_branch.files (id int PRIMARY KEY, files bytea NOT NULL)")
-            .await
-            .map_err(plain)
-            .context("the branch's own table `dayfly_branch.files` cannot be made")?;
-        self.client
-            .execute(
-                "INSERT INTO dayfly_branch.files (id, files) VALUES (1, $1)
-                 ON CONFLICT (id) DO UPDATE SET files = excluded.files",
-                &[&files],
-            )
-            .await
-            .map_err(plain)?;
-        Ok(())
+        records::record_files(&self.client, files).await
     }
 
     async fn try_lock(&mut self, name: &str) -> Result<bool> {

@@ -7,7 +7,7 @@ use tokio_postgres::{Client, error::SqlState};
 use super::{
     MOST_RUNS, Run,
     postgres::{look, plain},
-    unreadable,
+    readable, unreadable,
 };
 
 const MAKE: &str = "CREATE SCHEMA IF NOT EXISTS dayfly_branch;
@@ -67,8 +67,7 @@ pub(super) async fn runs(client: &Client) -> Result<Vec<Run>> {
     );
     let rows = look(client, &sql, &[]).await?;
     let text = |row: &tokio_postgres::Row, index| row.try_get::<_, String>(index).ok();
-    let runs = rows.iter().map(|row| Run::read([0, 1, 2, 3].map(|index| text(row, index))));
-    Ok(runs.collect::<Option<Vec<_>>>().filter(|runs| runs.len() <= MOST_RUNS).unwrap_or_else(unreadable))
+    Ok(readable(rows.iter().map(|row| Run::read([0, 1, 2, 3].map(|index| text(row, index))))))
 }
 
 pub(super) async fn record(client: &Client, run: &Run) -> Result<()> {
@@ -78,6 +77,33 @@ pub(super) async fn record(client: &Client, run: &Run) -> Result<()> {
             "INSERT INTO dayfly_branch.runs (step, input, state, command) VALUES ($1, $2, $3, $4)
              ON CONFLICT (step) DO UPDATE SET input = excluded.input, state = excluded.state, command = excluded.command, at = now()",
             &[&run.step, &run.input, &run.state.name(), &command],
+        )
+        .await
+        .map_err(plain)?;
+    Ok(())
+}
+
+pub(super) async fn files(client: &Client) -> Result<Option<Vec<u8>>> {
+    let there = client.query_one("SELECT to_regclass('dayfly_branch.files') IS NOT NULL", &[]).await.map_err(plain)?;
+    if !there.get::<_, bool>(0) {
+        return Ok(None);
+    }
+    let row = client.query_opt("SELECT files FROM dayfly_branch.files WHERE id = 1", &[]).await;
+    Ok(row.map_err(plain)?.map(|row| row.get(0)))
+}
+
+pub(super) async fn record_files(client: &Client, files: &[u8]) -> Result<()> {
+    // Bytes: a file's name may have letters that the database's encoding lacks. All in one row, which one statement replaces.
+    client
+        .batch_execute("CREATE TABLE IF NOT EXISTS dayfly_branch.files (id int PRIMARY KEY, files bytea NOT NULL)")
+        .await
+        .map_err(plain)
+        .context("the branch's own table `dayfly_branch.files` cannot be made")?;
+    client
+        .execute(
+            "INSERT INTO dayfly_branch.files (id, files) VALUES (1, $1)
+             ON CONFLICT (id) DO UPDATE SET files = excluded.files",
+            &[&files],
         )
         .await
         .map_err(plain)?;

@@ -22,6 +22,7 @@ use crate::{
 
 /// A program of the team's, as its caller gave it.
 pub(super) struct Program {
+    pub(super) step: Step,
     /// With the branch's login, where Kubernetes or a shell put that in: for nobody's eyes.
     words: Vec<String>,
     /// The same for logs.
@@ -50,12 +51,12 @@ impl Program {
             state: State::Running,
             command: vec![digest],
         };
-        Ok(Self { words, shown, run })
+        Ok(Self { step, words, shown, run })
     }
 
     /// Runs it. `Some`: how it failed.
     pub(super) async fn execute(&self, spec: &Spec<'_>, url: &ConnectionUrl, log: &Log) -> Result<Option<String>> {
-        let Self { words, shown, run } = self;
+        let Self { words, shown, run, .. } = self;
         let (Some((program, arguments)), Some(name)) = (words.split_first(), shown.first()) else {
             bail!("there is no command to run")
         };

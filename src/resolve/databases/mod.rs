@@ -95,7 +95,6 @@ impl<'a> Resolver<'a> {
         let spec = |steps| self.spec(database, baseline_name, baseline, operations, namespace, steps);
         // A push changes the steps, and not the branch.
         let (branch_spec, spec) = (spec(Steps::default()), spec(told(&steps)));
-        let stem = format!("{}-migrate", database.name);
         // What else is in a Job's Pods, which nobody can change.
         let pods = names::hash(&[
             &operations.image,
@@ -107,7 +106,7 @@ impl<'a> Resolver<'a> {
         ]);
         let reached = reach(&database.name, baseline, operations, guardrails.network.fqdn);
         let facts = DatabaseFacts {
-            migrate: format!("{}-{}", names::shorten(&stem, names::LABEL - 9), names::hash(&[spec.as_str(), &pods])),
+            migrate: names::hashed(&format!("{}-migrate", database.name), &[&spec, &pods]),
             last_step: steps.pop(),
             first_steps: steps,
             jobs_namespace: if own { namespace.to_owned() } else { operations.namespace.to_string() },
@@ -312,9 +311,8 @@ fn jobs(
     let job = |step: &'static str, flags: Vec<&'static str>, wave: &'static str, spec: String| {
         let stem =
             if own { format!("{}-{step}", database.name) } else { format!("{namespace}-{}-{step}", database.name) };
-        let hash = names::hash(&[spec.as_str(), pods]);
         DatabaseJob {
-            name: format!("{}-{hash}", names::shorten(&stem, names::LABEL - 9)),
+            name: names::hashed(&stem, &[&spec, pods]),
             namespace: database.jobs_namespace.clone(),
             database: database.name.clone(),
             step,
@@ -361,7 +359,7 @@ fn annotations(annotations: &[(&'static str, &'static str)]) -> Value {
 /// database's name may hold hyphens, so that different parts could make one text: the hash keeps them apart.
 fn joined(parts: &[&str], step: &str) -> String {
     let stem = parts.iter().copied().chain(Some(step).filter(|step| !step.is_empty())).collect::<Vec<_>>().join("-");
-    format!("{}-{}", names::shorten(&stem, names::LABEL - 9), names::hash(parts))
+    names::hashed(&stem, parts)
 }
 
 /// The `StatefulSet` and Service of an embedded database, or the `Cluster`.

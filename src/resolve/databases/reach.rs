@@ -3,8 +3,8 @@
 use crate::{
     input::guardrails::{Baseline, Fqdn, Operations, Provider},
     resolve::{
-        destination::{Opened, opened, public_addresses, public_internet},
-        environment::{Block, NamedPeer, Peers},
+        destination::{Opened, blocks, opened, public_addresses, public_internet},
+        environment::{NamedPeer, Peers},
     },
 };
 
@@ -31,16 +31,11 @@ fn endpoint(name: &str, baseline: &Baseline, fqdn: Fqdn) -> (Option<Peers>, Vec<
         Some(Opened::Peers(peers)) => (Some(Peers { end_port, ..peers }), Vec::new()),
         Some(Opened::Name(peer)) => (None, vec![NamedPeer { end_port, ..peer }]),
         Some(Opened::Nothing) => (None, Vec::new()),
-        None if is_hosted(baseline.provider) => {
+        None if baseline.provider.is_hosted() => {
             (Some(public_internet(name, hosted_ports(baseline.provider).to_vec())), Vec::new())
         }
         None => (None, Vec::new()),
     }
-}
-
-/// Whether branches and API are the provider's, on the public internet.
-fn is_hosted(provider: Provider) -> bool {
-    matches!(provider, Provider::Neon | Provider::Planetscale | Provider::Supabase | Provider::CrunchyBridge)
 }
 
 /// Neon's pooler has its database's port; a database of `PlanetScale` is of either kind.
@@ -51,12 +46,11 @@ fn hosted_ports(provider: Provider) -> &'static [u16] {
 /// What a Job reaches: the Kubernetes API, and the provider's; the latter perhaps by its name.
 fn job_peers(operations: &Operations, baseline: &Baseline, fqdn: Fqdn) -> (Peers, Option<NamedPeer>) {
     let api = &operations.api_server;
-    let mut blocks: Vec<Block> =
-        api.cidrs.iter().map(|cidr| Block { cidr: cidr.text.clone(), except: Vec::new() }).collect();
+    let mut blocks = blocks(&api.cidrs);
     let mut pods = Vec::new();
     let mut name = None;
     // An Aurora cluster is in a network of one's own, its API is not.
-    let is_public = is_hosted(baseline.provider) || baseline.provider == Provider::Aurora;
+    let is_public = baseline.provider.is_hosted() || baseline.provider == Provider::Aurora;
     if is_public {
         blocks.extend(public_addresses());
     }

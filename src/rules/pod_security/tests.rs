@@ -2,14 +2,12 @@
 
 use serde_json::{Value as Json, json};
 
-use super::super::containers::test::{manifest, places, template, with_bounds};
+use super::super::containers::test::{found, manifest, places, template};
 use crate::finding::{Finding, Owner};
 
 fn run(json: &Json) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    with_bounds(|bounds| super::check(&manifest(json), bounds, &mut findings));
-    let mut again = Vec::new();
-    with_bounds(|bounds| super::check(&template(json), bounds, &mut again));
+    let findings = found(super::check, &manifest(json));
+    let again = found(super::check, &template(json));
     assert!(again.iter().all(|f| f.owner == Owner::Platform) && findings.iter().all(|f| f.owner == Owner::Team));
     assert_eq!(places(&findings), places(&again), "templates keep the same rule");
     findings

@@ -21,7 +21,7 @@ use crate::{
         log::{Log, LogFormat},
         prepare, sweep,
     },
-    finding::visible,
+    finding::{pretty, visible},
     input::{guardrails::Sanitized, scalar::is_dns_label},
     rules,
 };
@@ -100,7 +100,7 @@ pub(super) fn list(args: &ListArgs, colour: Colour, out: &mut dyn Write, err: &m
             ListFormat::Table => sweep::table(&branches, SystemTime::now()),
             ListFormat::Json => {
                 let all: Vec<_> = branches.iter().map(|(place, branch)| sweep::json(place, branch)).collect();
-                format!("{}\n", serde_json::to_string_pretty(&all)?)
+                pretty(&all)
             }
         };
         print(out, &text)?;

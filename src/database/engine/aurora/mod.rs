@@ -74,7 +74,7 @@ impl Aurora {
             parameters.extend(page.as_deref().map(|page| pair("Marker", page)));
             let text = match self.rds.call("DescribeDBClusters", &parameters).await {
                 Ok(text) => text,
-                Err(error) if has_code(&error, "DBClusterNotFoundFault") => return Ok(Vec::new()),
+                Err(error) if code(&error) == "DBClusterNotFoundFault" => return Ok(Vec::new()),
                 Err(error) => return Err(error),
             };
             let document = parse(&text)?;
@@ -323,8 +323,4 @@ fn pair(name: &str, value: &str) -> (String, String) {
 
 fn code(error: &anyhow::Error) -> &str {
     api_error(error).map_or("", |error| error.code.as_str())
-}
-
-fn has_code(error: &anyhow::Error, wanted: &str) -> bool {
-    code(error) == wanted
 }

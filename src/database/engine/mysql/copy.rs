@@ -74,7 +74,7 @@ pub(super) async fn copy(conn: &mut Conn, guard: Conn, source: &str, entry: &Ent
 }
 
 impl Copy<'_> {
-    async fn all(&mut self, guard: Conn) -> Result<usize> {
+    async fn all(&mut self, mut guard: Conn) -> Result<usize> {
         self.may_read_all().await?;
         // Zero is a value like others; rows are read as they are, without locks of their own.
         self.run(
@@ -82,7 +82,6 @@ impl Copy<'_> {
         )
         .await?;
         self.run("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED").await?;
-        let mut guard = guard;
         let tables = self.held(&mut guard).await?;
         self.enter(self.source).await?;
         let mut statements = Vec::with_capacity(tables.len());

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::{Branch, DAYFLY, Mark, Neon, Pauses, time};
+use crate::database::http::part;
 
 /// What Neon began and could not do.
 #[derive(Debug)]
@@ -160,9 +160,4 @@ impl Neon {
             .map(|operation| operation.id)
             .collect())
     }
-}
-
-/// One part of a path or a query.
-pub(super) fn part(text: &str) -> String {
-    utf8_percent_encode(text, NON_ALPHANUMERIC).to_string().replace("%2D", "-").replace("%5F", "_")
 }

@@ -9,11 +9,11 @@ use reqwest::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Neon, api::part};
+use super::Neon;
 use crate::database::{
     connection::ConnectionUrl,
     failure::refuse,
-    http::status,
+    http::{part, status},
     session::{self, Session},
 };
 

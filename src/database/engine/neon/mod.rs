@@ -74,13 +74,12 @@ impl Neon {
 
     /// The parent, which must be able to have children.
     async fn parent(&self) -> Result<Row> {
-        let answer = match self.api.get(&self.branch_path(&self.parent, "")).await {
-            Err(error) if status(&error) == Some(StatusCode::NOT_FOUND) => refuse!(
+        let Some(answer) = self.api.find(&self.branch_path(&self.parent, "")).await? else {
+            refuse!(
                 "the project `{}` has no branch `{}`, which the guardrails name as `parent`: it is a branch's id (`br-…`)",
                 self.project,
                 self.parent
-            ),
-            answer => answer?,
+            );
         };
         let row = Row::read(&answer["branch"])?;
         if let Some(expires) = &row.expires_at {

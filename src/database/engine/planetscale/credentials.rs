@@ -5,12 +5,11 @@ use reqwest::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Kind, PlanetScale, Row, part};
+use super::{Kind, PlanetScale, Row};
 use crate::{
     database::{
         connection::ConnectionUrl,
-        http::{is_ambiguous, status},
-        retry::Pauses,
+        http::{part, status},
         spec::{LOCAL, LOCAL_ENVIRONMENT, Spec},
     },
     resolve,
@@ -103,14 +102,7 @@ impl PlanetScale {
             // The owner of all that the baseline has, which is no superuser.
             Kind::Postgresql => json!({"name": name, "inherited_roles": ["postgres"], "ttl": seconds}),
         };
-        let mut pauses = Pauses::long();
-        loop {
-            match self.api.post(&self.credential_path(row, ""), &body).await {
-                Err(error) if is_ambiguous(&error) => self.log.again(error),
-                answer => return answer,
-            }
-            pauses.wait().await;
-        }
+        self.api.post_again(&self.credential_path(row, ""), &body).await
     }
 
     fn url(&self, row: &Row, made: &Value) -> Result<ConnectionUrl> {

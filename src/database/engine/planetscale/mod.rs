@@ -14,7 +14,6 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, Result};
 use async_trait::async_trait;
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::StatusCode;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
@@ -22,8 +21,8 @@ use serde_json::{Value, json};
 use self::credentials::{Credential, names, owner};
 use super::{Baseline, Branch, ConnectionUrl, Engine, Log, Mark, Pauses, Session, Spec, refuse};
 use crate::database::{
-    http::{Api, api_error, is_ambiguous, status},
-    mark::is_maker,
+    http::{Api, api_error, is_ambiguous, part},
+    mark::{is_maker, secrets},
     session, time,
 };
 
@@ -91,11 +90,13 @@ impl PlanetScale {
 
     /// The branch that has a name now.
     async fn row(&self, name: &str) -> Result<Option<Row>> {
-        match self.api.get(&self.branch_path(name, "")).await {
-            Ok(answer) => Ok(Some(Row::deserialize(answer).context("PlanetScale's answer describes no branch")?)),
-            Err(error) if status(&error) == Some(StatusCode::NOT_FOUND) => Ok(None),
-            Err(error) => Err(error),
-        }
+        let answer = self.api.find(&self.branch_path(name, "")).await?;
+        answer.map(Row::deserialize).transpose().context("PlanetScale's answer describes no branch")
+    }
+
+    /// The same, as long as it is `branch`.
+    async fn row_of(&self, branch: &Branch) -> Result<Option<Row>> {
+        Ok(self.row(&branch.name).await?.filter(|row| row.id == branch.id))
     }
 
     async fn parent(&self) -> Result<Row> {
@@ -230,11 +231,6 @@ fn parts(name: &str) -> Option<(&str, &str, &str)> {
     ))
 }
 
-/// One part of a path.
-fn part(text: &str) -> String {
-    utf8_percent_encode(text, NON_ALPHANUMERIC).to_string().replace("%2D", "-").replace("%5F", "_")
-}
-
 #[async_trait(?Send)]
 impl Engine for PlanetScale {
     async fn list(&self) -> Result<Vec<Branch>> {
@@ -252,8 +248,7 @@ impl Engine for PlanetScale {
                 environment: environment.to_owned(),
                 database: database.to_owned(),
                 baseline: format!("planetscale/{}/{}", self.organization, self.database),
-                // As the renderer names them.
-                secrets: format!("{database},{database}-direct"),
+                secrets: secrets(database),
                 created: row.created_at.clone(),
             };
             branches.push(row.branch(mark, ours));
@@ -293,8 +288,7 @@ impl Engine for PlanetScale {
     }
 
     async fn login(&self, spec: &Spec<'_>, branch: &Branch) -> Result<ConnectionUrl> {
-        let row =
-            self.row(&branch.name).await?.filter(|row| row.id == branch.id).context("the branch is gone already")?;
+        let row = self.row_of(branch).await?.context("the branch is gone already")?;
         let (_, name) = names(spec, &self.entry.subject());
         self.new_login(&row, &name, spec.lease_seconds).await
     }
@@ -304,14 +298,14 @@ impl Engine for PlanetScale {
     }
 
     async fn revoke_others(&self, branch: &Branch, spec: &Spec<'_>, kept: &ConnectionUrl) -> Result<()> {
-        let Some(row) = self.row(&branch.name).await?.filter(|row| row.id == branch.id) else { return Ok(()) };
+        let Some(row) = self.row_of(branch).await? else { return Ok(()) };
         let (owner, _) = names(spec, "");
         self.revoke_but(&row, &owner, &kept.user()).await
     }
 
     async fn renew(&self, branch: &Branch, _: SystemTime) -> Result<()> {
         // A credential is renewed by the time it was made for.
-        let Some(row) = self.row(&branch.name).await?.filter(|row| row.id == branch.id) else { return Ok(()) };
+        let Some(row) = self.row_of(branch).await? else { return Ok(()) };
         for credential in self.credentials(&row).await?.iter().filter(|credential| credential.is_ours()) {
             self.renew_credential(&row, credential).await?;
         }
@@ -319,7 +313,7 @@ impl Engine for PlanetScale {
     }
 
     async fn destroy(&self, branch: &Branch) -> Result<()> {
-        let Some(row) = self.row(&branch.name).await?.filter(|row| row.id == branch.id) else { return Ok(()) };
+        let Some(row) = self.row_of(branch).await? else { return Ok(()) };
         for credential in self.credentials(&row).await? {
             self.revoke(&row, &credential).await?;
         }
@@ -356,7 +350,30 @@ impl Engine for PlanetScale {
 
 #[cfg(test)]
 mod tests {
-    use super::parts;
+    use super::*;
+    use crate::{
+        database::{
+            http::tests::{answering, runs},
+            log::LogFormat,
+        },
+        resolve::names::direct_secret,
+    };
+
+    /// A database's name may be as long as its Secrets', which are shortened then.
+    #[test]
+    fn a_branch_names_its_secrets_as_the_renderer_does() {
+        let row = r#"{"data": [{"id": "b", "name": "dayfly_shop-pr-7_orders-of-all-customers-in-all-countries-and-of-their-parcels", "kind": "mysql",
+            "ready": true, "created_at": "2026-11-20T09:00:00Z", "parent_branch": "main"}]}"#;
+        let (base, _) = answering(&[(200, row), (200, r#"{"data": []}"#)]);
+        let entry =
+            serde_json::json!({"provider": "planetscale", "project": "acme/shop", "parent": "main", "api": base});
+        let entry = serde_json::from_value(entry).unwrap();
+        let engine = PlanetScale::new(["id", "token"], &entry, &Log::new(LogFormat::Text, "test", "")).unwrap();
+        let branches = runs(engine.list()).unwrap();
+        let database = &branches[0].mark.database;
+        assert_eq!(branches[0].mark.secrets, format!("{database},{}", direct_secret(database)));
+        assert!(branches[0].mark.secrets.split(',').all(|name| name.len() <= 63));
+    }
 
     #[test]
     fn a_name_says_whose_a_branch_is() {

@@ -1,14 +1,15 @@
-//! A manifest's `PodDisruptionBudget` that no Pod may leave keeps its Pods' nodes from being drained: [`POD_PLACEMENT`].
+//! A manifest's `PodDisruptionBudget` that no Pod may leave keeps its Pods' nodes from being drained.
 
 use std::collections::HashMap;
 
-use super::{
-    containers::{below, finding, is_manifest, shown, stated},
-    pod_placement::POD_PLACEMENT,
-};
+use super::POD_PLACEMENT;
 use crate::{
     finding::Finding,
     objects::Object,
+    rules::{
+        Bounds,
+        containers::{below, finding, shown, stated},
+    },
     value::{Map, Value},
 };
 
@@ -16,8 +17,8 @@ use crate::{
 const MOST: usize = 100;
 
 /// Checks all budgets at once.
-pub(crate) fn check(objects: &[Object], findings: &mut Vec<Finding>) {
-    let is_budget = |object: &&Object| is_manifest(object) && object.kind() == "PodDisruptionBudget";
+pub(crate) fn check(objects: &[Object], _: &Bounds<'_>, findings: &mut Vec<Finding>) {
+    let is_budget = |object: &&Object| object.is_manifest() && object.kind() == "PodDisruptionBudget";
     let mut budgets = objects.iter().filter(is_budget).peekable();
     if budgets.peek().is_none() {
         return;
@@ -106,7 +107,7 @@ fn pods(workloads: &[Workload<'_>], selector: Option<&Value>) -> i64 {
 mod tests {
     use serde_json::{Value as Json, json};
 
-    use super::super::containers::test::{manifest, places, template};
+    use crate::rules::containers::test::{found_in, manifest, places, template};
 
     fn workload(kind: &str, name: &str, replicas: &Json) -> Json {
         json!({"apiVersion": "apps/v1", "kind": kind, "metadata": {"name": name}, "spec": {
@@ -148,16 +149,14 @@ mod tests {
         for (spec, field) in cases {
             let json = json!({"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "spec": spec});
             objects.push(manifest(&json));
-            let mut findings = Vec::new();
-            super::check(&objects, &mut findings);
+            let findings = found_in(super::check, &objects);
             let expected = if field.is_empty() { vec![] } else { vec![format!("pod-placement /spec/{field}")] };
             assert_eq!(places(&findings), expected, "{spec}");
             objects.pop();
         }
         let budget = json!({"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "spec": {"maxUnavailable": 1}});
         objects.extend((0..=super::MOST).map(|_| manifest(&budget)));
-        let mut findings = Vec::new();
-        super::check(&objects, &mut findings);
+        let findings = found_in(super::check, &objects);
         assert_eq!(places(&findings), ["pod-placement"]);
     }
 }

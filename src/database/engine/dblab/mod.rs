@@ -11,6 +11,8 @@
 //!
 //! The lease is the clone's protection; without it the engine removes a clone that was idle for a while.
 
+mod api;
+
 use std::{
     fmt::Write as _,
     time::{Duration, SystemTime},
@@ -18,14 +20,13 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 use async_trait::async_trait;
-use reqwest::StatusCode;
 use ring::hmac;
-use serde::Deserialize;
 use serde_json::json;
 
+use self::api::{Clone, Status, minutes, path};
 use super::{Baseline, Branch, ConnectionUrl, Engine, Log, Mark, Pauses, Session, Spec, postgres::role, refuse};
 use crate::database::{
-    http::{Api, is_ambiguous, status},
+    http::{Api, is_ambiguous},
     random, session, time,
 };
 
@@ -34,10 +35,6 @@ pub const TOKEN: &str = "DBLAB_VERIFICATION_TOKEN";
 
 /// What begins the name of a clone's user.
 const USERS: &str = "dayfly_";
-
-/// Clones that fail are made again so often: a clone of the same id may still hold its storage for a while after it is gone
-/// from the API.
-const ATTEMPTS: u32 = 4;
 
 /// So often can the password of a clone be rotated.
 const PASSWORDS: u32 = 50;
@@ -56,46 +53,6 @@ pub struct Dblab {
     log: Log,
 }
 
-/// A clone, as the engine tells it.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Clone {
-    id: String,
-    #[serde(default)]
-    branch: String,
-    #[serde(default)]
-    protected: bool,
-    protected_till: Option<String>,
-    #[serde(default)]
-    created_at: String,
-    snapshot: Option<Snapshot>,
-    status: Status,
-    db: Server,
-}
-
-#[derive(Debug, Deserialize)]
-struct Snapshot {
-    id: String,
-}
-
-#[derive(Debug, Deserialize)]
-struct Status {
-    code: String,
-    message: String,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Server {
-    #[serde(default)]
-    host: String,
-    #[serde(default)]
-    port: String,
-    username: String,
-    #[serde(default)]
-    db_name: String,
-}
-
 impl Dblab {
     /// `token`: the engine's verification token.
     pub fn new(token: String, baseline: &Baseline, log: &Log) -> Result<Self> {
@@ -110,18 +67,6 @@ impl Dblab {
         })
     }
 
-    async fn clones(&self) -> Result<Vec<Clone>> {
-        serde_json::from_value(self.api.get("/clones").await?).context("the engine's list of clones cannot be read")
-    }
-
-    async fn clone(&self, id: &str) -> Result<Option<Clone>> {
-        match self.api.get(&path(id)).await {
-            Ok(clone) => serde_json::from_value(clone).context("the engine's clone cannot be read").map(Some),
-            Err(error) if status(&error) == Some(StatusCode::NOT_FOUND) => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-
     /// This environment's clone. Another with its id is an error.
     async fn own(&self, spec: &Spec<'_>) -> Result<Option<(Clone, Branch)>> {
         let Some(clone) = self.clone(&Mark::name(spec)).await? else { return Ok(None) };
@@ -131,12 +76,16 @@ impl Dblab {
         }
     }
 
+    fn database<'a>(&'a self, clone: &'a Clone) -> &'a str {
+        if clone.db.db_name.is_empty() { &self.database } else { &clone.db.db_name }
+    }
+
     /// A clone that is dayfly's.
     fn branch(&self, clone: &Clone) -> Option<Branch> {
         if !clone.db.username.starts_with(USERS) {
             return None;
         }
-        let database = if clone.db.db_name.is_empty() { &self.database } else { &clone.db.db_name };
+        let database = self.database(clone);
         let baseline = format!("dblab/{}/{database}", clone.branch);
         Some(Branch {
             id: clone.db.username.clone(),
@@ -184,98 +133,7 @@ impl Dblab {
         let url = format!("postgres://{}:{}/", clone.db.host, clone.db.port);
         let url = ConnectionUrl::parse(&url, "the clone's address (`accessHost` in the engine's configuration)")?;
         let user = &clone.db.username;
-        let database = if clone.db.db_name.is_empty() { &self.database } else { &clone.db.db_name };
-        Ok(url.with_login(user, &self.password(&clone.id, user, rotations), database))
-    }
-
-    /// Asks for a clone. Whether it is made, only a look can tell.
-    async fn request(&self, id: &str, lease: Duration) -> Result<()> {
-        let user = format!("{USERS}{}", random::nonce());
-        let body = json!({
-            "id": id,
-            "branch": self.parent,
-            "protected": true,
-            "protectionDurationMinutes": minutes(lease),
-            // Restricted: the owner of everything in the clone, and no superuser.
-            "db": {"username": user, "password": self.password(id, &user, 0), "restricted": true, "db_name": self.database},
-        });
-        self.log.doing(format!("asking for the clone `{id}`"));
-        match self.api.post("/clone", &body).await {
-            Ok(_) => Ok(()),
-            Err(error) if is_full(&format!("{error:#}")) => Err(self.full().await?),
-            // Another Job was faster, or the answer was lost.
-            Err(error) if is_ambiguous(&error) || format!("{error:#}").contains("already exists") => {
-                self.log.doing(format!("looking whether the clone is there: {error:#}"));
-                Ok(())
-            }
-            Err(error) => Err(error).with_context(|| format!("the engine's branch `{}` cannot be cloned", self.parent)),
-        }
-    }
-
-    /// What to say if there is no room for another clone.
-    async fn full(&self) -> Result<anyhow::Error> {
-        let clones = self.clones().await?;
-        let ours = clones.iter().filter(|clone| self.branch(clone).is_some()).count();
-        Ok(anyhow::anyhow!(
-            "the DBLab Engine at {} has no port left: it runs {} clones, {ours} of them dayfly's. `dayfly db sweep` removes those of closed previews; `portPool` in the engine's configuration sets how many there may be",
-            self.place,
-            clones.len()
-        ))
-    }
-
-    /// Waits until a clone that is asked for can be used; makes one that failed again. `None`: it is not there.
-    async fn usable(&self, id: &str, lease: Duration, may_use: impl Fn(&Clone) -> Result<()>) -> Result<Clone> {
-        let mut pauses = Pauses::new(Duration::from_millis(200), Duration::from_secs(5));
-        let mut failed = 0;
-        loop {
-            match self.clone(id).await? {
-                None => self.request(id, lease).await?,
-                Some(clone) => {
-                    may_use(&clone)?;
-                    let Status { code, message } = &clone.status;
-                    self.log.doing(format!("waiting for the clone `{id}`: {code} ({message})"));
-                    match code.as_str() {
-                        "OK" => return Ok(clone),
-                        "FATAL" => {
-                            failed += 1;
-                            self.remove(id, &clone.db.username).await?;
-                            if is_full(message) {
-                                return Err(self.full().await?);
-                            }
-                            if failed == ATTEMPTS {
-                                bail!("the clone `{id}` failed {failed} times: {message}");
-                            }
-                            self.log.warn(format!("the clone `{id}` failed ({message}): making it again"));
-                        }
-                        _ => {}
-                    }
-                }
-            }
-            pauses.wait().await;
-        }
-    }
-
-    /// Removes the clone with this id and user, and waits until it is gone.
-    async fn remove(&self, id: &str, user: &str) -> Result<()> {
-        let mut pauses = Pauses::new(Duration::from_millis(200), Duration::from_secs(5));
-        loop {
-            let Some(clone) = self.clone(id).await? else { return Ok(()) };
-            if clone.db.username != user {
-                return Ok(());
-            }
-            self.log.doing(format!("waiting for the clone `{id}` to go: {}", clone.status.message));
-            if clone.status.code != "DELETING" {
-                if clone.protected {
-                    gone_is_fine(self.api.patch(&path(id), &json!({"protected": false})).await.map(drop))?;
-                }
-                match self.api.delete(&path(id)).await {
-                    // Somebody renewed it between the two.
-                    Err(error) if format!("{error:#}").contains("protected") => {}
-                    result => drop(result?),
-                }
-            }
-            pauses.wait().await;
-        }
+        Ok(url.with_login(user, &self.password(&clone.id, user, rotations), self.database(clone)))
     }
 
     /// The clone in which a baseline is prepared: its id is no mark of any environment's.
@@ -402,25 +260,5 @@ impl Engine for Dblab {
         let body = json!({"cloneID": id, "message": "prepared by dayfly"});
         self.api.post("/branch/snapshot", &body).await.context("the prepared clone cannot become a snapshot")?;
         self.remove(&id, &clone.db.username).await
-    }
-}
-
-fn path(id: &str) -> String {
-    format!("/clone/{id}")
-}
-
-fn minutes(lease: Duration) -> u64 {
-    lease.as_secs().div_ceil(60)
-}
-
-/// The engine's words for a port pool that is used up.
-fn is_full(message: &str) -> bool {
-    message.contains("available port") || message.contains("free port")
-}
-
-fn gone_is_fine(result: Result<()>) -> Result<()> {
-    match result {
-        Err(error) if status(&error) == Some(StatusCode::NOT_FOUND) => Ok(()),
-        result => result,
     }
 }

@@ -1,0 +1,323 @@
+use proptest::prelude::*;
+
+use super::{documents, is_literal};
+use crate::{
+    input::to_value,
+    value::{Map, Text, Value},
+    yaml::{Limits, read, scalar},
+};
+
+fn entries<const N: usize>(entries: [(&'static str, Value); N]) -> Value {
+    Value::Map(entries.into_iter().map(|(key, value)| (Text::from(key), value)).collect())
+}
+
+fn list<const N: usize>(items: [&'static str; N]) -> Value {
+    Value::List(items.into_iter().map(Value::from).collect())
+}
+
+/// What the parsers make of a document that holds this value.
+fn check(value: &Value) {
+    let wrapped =
+        entries([("kind", "Test".into()), ("value", value.clone()), ("list", Value::list(vec![value.clone()]))]);
+    let text = documents([&wrapped, &wrapped].into_iter());
+    for reading in [scalar::core, scalar::kubernetes] {
+        let nodes =
+            read(&text, Limits { documents: 2, ..Limits::DOCUMENT }).unwrap_or_else(|e| panic!("{e:?}\n{text}"));
+        assert_eq!(nodes.len(), 2, "{text}");
+        for node in &nodes {
+            assert_eq!(to_value(node, reading), wrapped, "{text}");
+        }
+    }
+    let mut count = 0;
+    for document in serde_yaml::Deserializer::from_str(&text) {
+        let read: serde_json::Value =
+            serde::Deserialize::deserialize(document).unwrap_or_else(|e| panic!("{e}\n{text}"));
+        // `serde_json` sorts keys; our own reader has seen their order above.
+        let read = serde_json::Value::from(&whole(Value::from(read)));
+        assert_eq!(read, serde_json::Value::from(&wrapped), "{text}");
+        count += 1;
+    }
+    assert_eq!(count, 2, "{text}");
+}
+
+/// Whole floats as `to_value` reads them.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::float_cmp,
+    reason = "checked to be exact"
+)]
+fn whole(value: Value) -> Value {
+    match value {
+        Value::Float(float) if float.abs() < 9e15 && float as i64 as f64 == float => Value::Int(float as i64),
+        Value::List(items) => Value::List(items.into_iter().map(whole).collect()),
+        Value::Map(map) => Value::Map(map.into_iter().map(|(key, value)| (key, whole(value))).collect()),
+        other => other,
+    }
+}
+
+const NASTY: &[&str] = &[
+    "",
+    " ",
+    "~",
+    "on",
+    "On",
+    "OFF",
+    "y",
+    "N",
+    "yes",
+    "no",
+    "true",
+    "FALSE",
+    "null",
+    "Null",
+    "nan",
+    ".nan",
+    ".inf",
+    "-.inf",
+    "Infinity",
+    "0123",
+    "0o17",
+    "0x1F",
+    "0b11",
+    "089",
+    "1_000",
+    "1e3",
+    "e1",
+    "1e21",
+    "12345e67",
+    "+1",
+    "-1",
+    "-",
+    "--",
+    "---",
+    "--- a",
+    "...",
+    "a\n---\nb",
+    "a\n---\nb\n",
+    "a\n...\nb",
+    "22:22",
+    "1:30",
+    "2024-01-01",
+    "<<",
+    "=",
+    "!",
+    "!a",
+    "&a",
+    "*a",
+    "|",
+    ">",
+    "%",
+    "@a",
+    "`a`",
+    "?",
+    "? a",
+    ":",
+    ": ",
+    "a: b",
+    "a:",
+    "#",
+    "# a",
+    "a #b",
+    "a#b",
+    "- x",
+    "-x",
+    "[",
+    "]",
+    "{",
+    "}",
+    ",",
+    "[]",
+    "{}",
+    "'",
+    "''",
+    "\"",
+    "\\",
+    "\\n",
+    "a\tb",
+    "\ta",
+    "a\t",
+    "\ta\nb",
+    "a\n\tb",
+    "a\t\nb",
+    " a",
+    "a ",
+    "a \nb",
+    " a\nb",
+    "a\n b",
+    "a\nb",
+    "a\nb\n",
+    "a\nb\n\n",
+    "\na",
+    "\na\nb",
+    "\n",
+    "\n\n",
+    "a\n",
+    "a\n\nb",
+    "a\n\n\n  b\nc\n",
+    "a\r\nb",
+    "a\rb\nc",
+    "# a\n# b\n",
+    "- a\n- b",
+    "a: 1\nb: 2\n",
+    "a\u{85}b",
+    "a\u{85}b\nc",
+    "\u{7f}",
+    "a\u{80}",
+    "\u{feff}",
+    "\u{feff}a\nb",
+    "a\nb\u{feff}",
+    "a\u{2028}b",
+    "a\u{2029}b\nc",
+    "\u{fffe}",
+    "\u{ffff}",
+    "\u{0}",
+    "\u{1b}[31m",
+    "a\u{202e}b",
+    "\u{200b}",
+    "\u{e0001}",
+    "é",
+    "漢字\n漢字",
+    "🚀",
+    "\u{a0}a",
+    "a\u{a0}\nb",
+    "/",
+    "/a",
+    "//",
+    "a/b.c-d_e",
+    "ghcr.io/acme/web:1.2@sha256:00",
+    "https://a.b/c?d=e#f",
+    "*",
+    "a\n  \nb",
+    "%YAML 1.2\nb",
+    "{{ a }}",
+    "|\na",
+    "a\n|",
+    "${{ a }}\nb",
+];
+
+#[test]
+fn nasty_strings_come_back() {
+    for text in NASTY {
+        check(&Value::from(*text));
+        check(&Value::list(vec![list(["a", text]), entries([("k", Value::from(*text))])]));
+        // Our reader, as YAML 1.1's, merges what stands under `<<`, even quoted.
+        if *text != "<<" {
+            check(&entries([(text, Value::from(*text)), ("other", Value::Null)]));
+            check(&Value::list(vec![entries([(text, list([text])), ("other", Value::Null)])]));
+        }
+    }
+}
+
+#[test]
+fn long_keys_and_values_stand() {
+    for length in [990, 1000, 1030, 5000] {
+        let key: Text = "k".repeat(length).into();
+        for value in [Value::Int(1), "a\nb".into(), list(["a"]), entries([("a", list(["b"]))]), Value::list([])] {
+            check(&Value::Map(Map::from_iter([(key.clone(), value.clone()), ("b".into(), value)])));
+        }
+        check(&Value::string("v w".repeat(length)));
+    }
+}
+
+#[test]
+fn people_find_the_usual_layout() {
+    let container = entries([
+        ("name", "web".into()),
+        ("args", list(["-c", "a b"])),
+        ("env", Value::list(vec![entries([("name", "A".into()), ("value", "on".into())])])),
+        ("securityContext", entries([("runAsUser", Value::Int(0)), ("weight", Value::Float(0.5))])),
+    ]);
+    let object = entries([
+        ("apiVersion", "apps/v1".into()),
+        ("metadata", entries([("labels", Value::Map(Map::default())), ("name", Value::Null)])),
+        ("spec", entries([("containers", Value::list(vec![container])), ("paused", Value::Bool(false))])),
+        ("none", Value::list([])),
+        ("nested", Value::list(vec![list(["a", "b"]), Value::list([])])),
+        ("script", "set -e\n\n  run\n".into()),
+        ("last", "a\nb".into()),
+    ]);
+    let expected = r#"apiVersion: apps/v1
+metadata:
+  labels: {}
+  name: null
+spec:
+  containers:
+  - name: web
+    args:
+    - "-c"
+    - "a b"
+    env:
+    - name: A
+      value: "on"
+    securityContext:
+      runAsUser: 0
+      weight: 0.5
+  paused: false
+none: []
+nested:
+- - a
+  - b
+- []
+script: |
+  set -e
+
+    run
+last: |-
+  a
+  b
+"#;
+    assert_eq!(documents([&object].into_iter()), expected);
+}
+
+/// Go rejects a block whose first line begins with a tab, our own readers take it: reading back would not tell.
+#[test]
+fn only_ordinary_lines_make_a_block() {
+    for text in ["a\nb", "a\nb\n", "# a\n\n  b", "---\n..."] {
+        assert!(is_literal(text), "{text:?}");
+    }
+    for text in
+        ["a", "a\n", "a\nb\n\n", "\na\nb", " a\nb", "\ta\nb", "a\n\tb", "a \nb", "a\t\nb", "a\r\nb", "a\nb\u{85}"]
+    {
+        assert!(!is_literal(text), "{text:?}");
+    }
+}
+
+#[test]
+fn eyes_are_not_deceived() {
+    let text = documents([&Value::from("a\u{202e}\u{85}\u{e0001}\"\\é")].into_iter());
+    assert_eq!(text, "\"a\\u202e\\x85\\U000e0001\\\"\\\\é\"\n");
+}
+
+fn any_text() -> impl Strategy<Value = String> {
+    prop_oneof![
+        3 => proptest::sample::select(NASTY).prop_map(str::to_owned),
+        2 => any::<String>(),
+        3 => "[ab0-9 \t\n:#'\"|>%&*!~,.\\[\\]{}?_+eox-]{0,12}",
+    ]
+}
+
+fn any_value() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        1 => Just(Value::Null),
+        1 => any::<bool>().prop_map(Value::Bool),
+        1 => any::<i64>().prop_map(Value::Int),
+        1 => (-1e30..1e30).prop_map(|float| whole(Value::Float(float))),
+        6 => any_text().prop_map(Value::string),
+    ];
+    leaf.prop_recursive(5, 40, 5, |inner| {
+        let key = any_text().prop_filter("merged by our reader", |key| key != "<<");
+        prop_oneof![
+            proptest::collection::vec(inner.clone(), 0..5).prop_map(Value::list),
+            proptest::collection::btree_map(key, inner, 0..5)
+                .prop_map(|map| Value::Map(map.into_iter().map(|(key, value)| (key.into(), value)).collect())),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn any_value_comes_back(value in any_value()) {
+        check(&value);
+    }
+}
