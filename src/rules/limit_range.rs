@@ -80,7 +80,7 @@ pub(crate) fn check(objects: &[Object], findings: &mut Vec<Finding>) {
             fits(item, quota, hard, findings);
         }
     }
-    container_resources::check(objects, &ranges, findings);
+    container_resources::check(objects, &ranges, &quotas, findings);
 }
 
 /// Bounds of a profile that no container with these requests and limits keeps: where below `container`, and the message.
