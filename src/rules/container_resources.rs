@@ -33,7 +33,11 @@ pub(super) fn check(
     quotas: &[(&Object, Amounts<'_>)],
     findings: &mut Vec<Finding>,
 ) {
+    let first = findings.len();
     for object in objects {
+        if findings.len() - first > super::MOST {
+            break;
+        }
         let Some((pod, spec)) = pod_spec(object) else { continue };
         if is_manifest(object) {
             let is_bounded = |resource: &str| {

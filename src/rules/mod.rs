@@ -49,7 +49,7 @@ pub mod trust;
 pub mod ttl;
 
 use crate::{
-    finding::{Finding, Owner, Rule},
+    finding::{Finding, InputFile, Owner, Rule, Subject},
     input::{policy::Route, scalar::ImagePrefix},
     objects::Object,
     resolve::environment::DatabaseFacts,
@@ -140,13 +140,16 @@ pub static ALL: &[&Rule] = &[
     &input::WRONG_TYPE,
 ];
 
+/// Mistakes in objects that are told: two hundred files have room for millions, and each is looked for in its file.
+const MOST: usize = 1000;
+
 /// The firewall: the team's own manifests, as they were written.
 pub(crate) fn check_manifests(objects: &[Object], bounds: &Bounds<'_>, owner: Owner, findings: &mut Vec<Finding>) {
     let first = findings.len();
     if objects.iter().any(containers::is_manifest) {
         each_manifest(objects, bounds, findings);
     }
-    blame(&mut findings[first..], owner);
+    blame(findings, first, owner);
 }
 
 /// Apart, since most policies have no manifests.
@@ -161,7 +164,11 @@ fn each_manifest(objects: &[Object], bounds: &Bounds<'_>, findings: &mut Vec<Fin
     };
     // Requests may go to any Service of the preview, but volumes are whoever's that claimed them.
     let (services, claims) = (names("Service", |_| true), names("PersistentVolumeClaim", containers::is_manifest));
+    let first = findings.len();
     for object in objects.iter().filter(|object| containers::is_manifest(object)) {
+        if findings.len() - first > MOST {
+            break;
+        }
         shared_database::check(object, &services, bounds, findings);
         manifest_kind::check(object, bounds, findings);
         manifest_namespace::check(object, &claims, bounds, findings);
@@ -179,7 +186,11 @@ fn each_manifest(objects: &[Object], bounds: &Bounds<'_>, findings: &mut Vec<Fin
 /// What goes out, whoever wrote it.
 pub(crate) fn check_objects(objects: &[Object], bounds: &Bounds<'_>, owner: Owner, findings: &mut Vec<Finding>) {
     let first = findings.len();
+    // Those of templates come first.
     for object in objects {
+        if findings.len() - first > MOST {
+            break;
+        }
         forbidden_output::check(object, bounds, findings);
         pod_security::check(object, bounds, findings);
         host::check(object, bounds, findings);
@@ -187,12 +198,18 @@ pub(crate) fn check_objects(objects: &[Object], bounds: &Bounds<'_>, owner: Owne
     }
     limit_range::check(objects, findings);
     duplicate_object::check(objects, bounds, findings);
-    blame(&mut findings[first..], owner);
+    blame(findings, first, owner);
 }
 
-/// The team's manifests are the pull request's in layout `single`.
-fn blame(findings: &mut [Finding], owner: Owner) {
-    for finding in findings.iter_mut().filter(|finding| finding.owner == Owner::Team) {
+/// The team's manifests are the pull request's in layout `single`. Of too many mistakes, the first are told.
+fn blame(findings: &mut Vec<Finding>, first: usize, owner: Owner) {
+    if findings.len() - first > MOST {
+        findings.truncate(first + MOST);
+        let message = format!("there are more mistakes in objects than these {MOST}");
+        let subject = Subject::Input(InputFile::Policy, "/spec/manifests".into());
+        findings.push(Finding::new(&input::INPUT_LIMIT, Owner::Team, subject, message));
+    }
+    for finding in findings[first..].iter_mut().filter(|finding| finding.owner == Owner::Team) {
         finding.owner = owner;
     }
 }
