@@ -119,12 +119,15 @@ pub(super) fn reserved(databases: &[DatabaseFacts], store: Option<&SecretStoreFa
         names.extend(
             database.secrets.iter().filter(|name| **name != database.name).map(|name| format!("Secret/{name}")),
         );
+        names.extend(database.services().map(|service| format!("Service/{service}")));
         if database.cluster.is_some() {
             // CloudNativePG's own; who has its authority's key has every login.
             names.extend(["ca", "server", "replication"].map(|end| format!("Secret/{}-{end}", database.server)));
             // The data, before anybody looked at them: the hyphen stands for the number that the operator puts behind it.
             names.push(format!("PersistentVolumeClaim/{}-", database.server));
             names.push(format!("VolumeSnapshot/{}", database.server));
+            // Its Pods' own account, which may read those Secrets: left out, a Pod would get its token.
+            names.push(format!("ServiceAccount/{}", database.server));
         }
         if database.own_account {
             names.push(format!("ServiceAccount/{}", database.service_account));

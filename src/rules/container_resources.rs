@@ -12,6 +12,7 @@ use crate::{
     finding::{Finding, Rule, Severity, visible},
     input::scalar::Quantity,
     objects::Object,
+    value::{Map, Value},
 };
 
 pub static CONTAINER_RESOURCES: Rule = Rule {
@@ -20,13 +21,39 @@ pub static CONTAINER_RESOURCES: Rule = Rule {
     summary: "a container's requests and limits are within its namespace's LimitRange",
     explanation: "Kubernetes takes a Deployment whose Pods it will refuse, and says so only in an event. What a container \
         does not state it gets from the LimitRange: its limit is `default`, its request its own limit, else `defaultRequest`. \
-        So a request above the profile's `default` needs a limit of its own. With that, `min` ≤ request ≤ limit ≤ `max`.",
+        So a request above the profile's `default` needs a limit of its own. With that, `min` ≤ request ≤ limit ≤ `max`.\n\n\
+        Of devices (`nvidia.com/gpu`) and huge pages, a manifest has what the profile bounds, by a `requests.…` of its quota or by \
+        `max`: Kubernetes counts only what a quota names.",
 };
 
 /// Checks every container, init containers too, against what the limit ranges of its namespace say of containers.
-pub(super) fn check(objects: &[Object], ranges: &[Item<'_>], findings: &mut Vec<Finding>) {
+pub(super) fn check(
+    objects: &[Object],
+    ranges: &[Item<'_>],
+    quotas: &[(&Object, Amounts<'_>)],
+    findings: &mut Vec<Finding>,
+) {
+    let first = findings.len();
     for object in objects {
+        if findings.len() - first > super::MOST {
+            break;
+        }
         let Some((pod, spec)) = pod_spec(object) else { continue };
+        if object.is_manifest() {
+            let is_bounded = |resource: &str| {
+                quotas.iter().filter(|(quota, _)| quota.namespace() == object.namespace()).any(|(_, hard)| {
+                    hard.iter().any(|(key, _)| key.strip_prefix("requests.").unwrap_or(key) == resource)
+                }) || ranges
+                    .iter()
+                    .any(|item| item.object.namespace() == object.namespace() && amount(&item.max, resource).is_some())
+            };
+            // A Pod's own `resources` are for all its containers.
+            devices(object, &format!("{pod}/resources"), stated(spec, "resources"), &is_bounded, findings);
+            for container in containers(spec) {
+                let pointer = container.pointer(pod, "/resources");
+                devices(object, &pointer, stated(container.value, "resources"), &is_bounded, findings);
+            }
+        }
         let mut items = ranges
             .iter()
             .filter(|item| item.kind == "Container" && item.object.namespace() == object.namespace())
@@ -46,6 +73,26 @@ pub(super) fn check(objects: &[Object], ranges: &[Item<'_>], findings: &mut Vec<
                     let pointer = child(&container.pointer(pod, &format!("/resources/{field}")), resource);
                     findings.push(finding(&CONTAINER_RESOURCES, object, pointer, message));
                 });
+            }
+        }
+    }
+}
+
+/// What costs and is no part of every node.
+fn devices(
+    object: &Object,
+    pointer: &str,
+    resources: Option<&Value>,
+    is_bounded: &dyn Fn(&str) -> bool,
+    findings: &mut Vec<Finding>,
+) {
+    for field in ["requests", "limits"] {
+        let asked = resources.and_then(|resources| resources.get(field)).and_then(Value::as_map);
+        for (resource, _) in asked.into_iter().flat_map(Map::iter) {
+            if (resource.contains('/') || resource.starts_with("hugepages-")) && !is_bounded(resource) {
+                let message = format!("the profile bounds no `{}`, so it cannot be asked for", visible(resource));
+                let pointer = child(&format!("{pointer}/{field}"), resource);
+                findings.push(finding(&CONTAINER_RESOURCES, object, pointer, message));
             }
         }
     }
@@ -101,8 +148,8 @@ mod tests {
     use serde_json::{Value as Json, json};
 
     use super::super::{
-        containers::test::{manifest, places},
-        limit_range::tests::{check, range},
+        containers::test::{manifest, places, template},
+        limit_range::tests::{check, quota, range},
     };
 
     fn deployment(namespace: &str, list: &str, resources: &Json) -> crate::objects::Object {
@@ -110,6 +157,54 @@ mod tests {
             "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web", "namespace": namespace},
             "spec": {"template": {"spec": {list: [{"name": "web", "resources": resources}]}}},
         }))
+    }
+
+    #[test]
+    fn a_manifest_has_devices_that_the_profile_bounds() {
+        let cases = [
+            (json!({"limits": {"nvidia.com/gpu": 1}}), json!({}), json!({}), vec!["limits/nvidia.com~1gpu"]),
+            (
+                json!({"limits": {"hugepages-2Mi": "4Mi"}, "requests": {"hugepages-2Mi": "4Mi", "acme.dev/disk": 1}}),
+                json!({}),
+                json!({}),
+                vec!["requests/acme.dev~1disk", "requests/hugepages-2Mi", "limits/hugepages-2Mi"],
+            ),
+            (json!({"limits": {"nvidia.com/gpu": 1}}), json!({"requests.nvidia.com/gpu": 2}), json!({}), vec![]),
+            (
+                json!({"limits": {"nvidia.com/gpu": 1}}),
+                json!({"requests.amd.com/gpu": 2}),
+                json!({"nvidia.com/gpu": 1}),
+                vec![],
+            ),
+            (json!({"limits": {"hugepages-2Mi": "4Mi"}}), json!({"hugepages-2Mi": "4Mi"}), json!({}), vec![]),
+            (
+                json!({"requests": {"cpu": 1, "memory": "1Gi", "ephemeral-storage": "1Gi"}}),
+                json!({}),
+                json!({}),
+                vec![],
+            ),
+        ];
+        for (resources, hard, max, expected) in cases {
+            let bounds = [quota("a", &json!({"hard": hard})), range(&json!([{"type": "Container", "max": max}]))];
+            let objects = |object| [vec![object], bounds.to_vec()].concat();
+            let place =
+                |pod: &str, place: &&str| format!("container-resources /spec/template/spec/{pod}resources/{place}");
+            let found = places(&check(&objects(deployment("a", "containers", &resources))));
+            assert_eq!(
+                found,
+                expected.iter().map(|rest| place("containers/0/", rest)).collect::<Vec<_>>(),
+                "{resources} {hard}"
+            );
+            let pod = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web", "namespace": "a"},
+                "spec": {"template": {"spec": {"resources": resources}}}});
+            let found = places(&check(&objects(manifest(&pod))));
+            assert_eq!(
+                found,
+                expected.iter().map(|rest| place("", rest)).collect::<Vec<_>>(),
+                "of the Pod: {resources} {hard}"
+            );
+            assert_eq!(check(&objects(template(&pod))).len(), 0, "templates are the platform's");
+        }
     }
 
     #[test]
@@ -130,7 +225,6 @@ mod tests {
             (json!({"limits": {"cpu": "2001m", "memory": "2049Mi"}}), vec!["limits/cpu", "limits/memory"]),
             // Without a default, the limit is the most that one may have.
             (json!({"requests": {"memory": "3Gi"}}), vec!["requests/memory"]),
-            (json!({"requests": {"nvidia.com/gpu": 9}}), vec![]),
             (json!({"requests": {"cpu": "lots"}, "limits": 7}), vec!["requests/cpu", "limits"]),
         ] {
             for list in ["containers", "initContainers"] {

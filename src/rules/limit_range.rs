@@ -81,7 +81,7 @@ pub(crate) fn check(objects: &[Object], _: &Bounds<'_>, findings: &mut Vec<Findi
             fits(item, quota, hard, findings);
         }
     }
-    container_resources::check(objects, &ranges, findings);
+    container_resources::check(objects, &ranges, &quotas, findings);
 }
 
 /// Bounds of a profile that no container with these requests and limits keeps: where below `container`, and the message.

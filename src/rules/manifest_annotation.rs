@@ -33,7 +33,7 @@ pub static MANIFEST_ANNOTATION: Rule = Rule {
 const METADATA: [&str; 5] = ["name", "namespace", "labels", "annotations", "generateName"];
 
 /// Domains, with all that is below them, whose annotations and labels are orders.
-const REFUSED_DOMAINS: [&str; 68] = [
+const REFUSED_DOMAINS: [&str; 70] = [
     "dayfly.dev",
     "cnpg.io",
     "argoproj.io",
@@ -102,10 +102,15 @@ const REFUSED_DOMAINS: [&str; 68] = [
     "velero.io",
     "k8up.io",
     "crossplane.io",
+    // Of claims: Trident's `cloneFromPVC`, CDI's imports.
+    "netapp.io",
+    "kubevirt.io",
 ];
 
 /// How keys begin that are orders to a container runtime or to an agent, which reads files of the node: with a domain written backwards.
-const REFUSED_BEGINNINGS: [&str; 7] = [
+const REFUSED_BEGINNINGS: [&str; 8] = [
+    // What Cilium's policies select by is put beside a Pod's own labels (CVE-2023-39347).
+    "io.cilium.",
     "io.kubernetes.",
     "io.containerd.",
     "io.katacontainers.",
@@ -304,6 +309,8 @@ mod tests {
             ("Deployment", "co.elastic.logs/raw", false),
             ("Deployment", "operator.1password.io/item-path", false),
             ("Deployment", "io.acme.note", true),
+            ("PersistentVolumeClaim", "trident.netapp.io/cloneFromPVC", false),
+            ("PersistentVolumeClaim", "cdi.kubevirt.io/storage.import.endpoint", false),
             ("Service", "io.kubernetes.cri-o.Devices", false),
             ("Ingress", "note", true),
             ("Ingress", "nginx.ingress.kubernetes.io/proxy-body-size", true),
@@ -337,6 +344,8 @@ mod tests {
             ("grafana_dashboard", false),
             ("aadpodidbinding", false),
             ("co.elastic.logs/enabled", false),
+            ("io.cilium.k8s.policy.serviceaccount", false),
+            ("io.kubernetes.pod.namespace", false),
         ];
         for (key, allowed) in cases {
             let json = json!({"kind": "Deployment", "spec": {"template": {"metadata": {"labels": {key: "x"}}}}});

@@ -17,8 +17,10 @@ pub static MANIFEST_NAMESPACE: Rule = Rule {
     explanation: "Leave `metadata.namespace` out: dayfly sets it, and every pull request has another one. References by \
         namespace (a route's `backendRefs`, a Pod affinity's `namespaces`) lead out of the preview. The Gateway of a route is \
         the one exception: it is the platform's.\n\n\
-        A volume is a new one: `volumeName` and `selector` take one of the whole cluster's, `dataSource` and `dataSourceRef` \
-        copy one, and that may be a database's before its data were looked at. A Pod uses claims of the policy's manifests only.",
+        A volume is a new one: `volumeName`, `selector` and an empty `storageClassName` take one of the whole cluster's, `dataSource` \
+        and `dataSourceRef` copy one, and that may be a database's before its data were looked at. A Pod uses claims of the \
+        policy's manifests only, and none of those is called as a CloudNativePG server's (`database-main-1`), nor is one that a \
+        StatefulSet makes (`CLAIM-STATEFULSET-NUMBER`): whose a claim is, Kubernetes tells by its name.",
 };
 
 pub(crate) fn check(object: &Object, bounds: &Bounds<'_>, findings: &mut Vec<Finding>) {
@@ -34,9 +36,17 @@ pub(crate) fn check(object: &Object, bounds: &Bounds<'_>, findings: &mut Vec<Fin
     let Some(spec) = object.value.get("spec") else { return };
     match object.kind() {
         "HTTPRoute" | "GRPCRoute" => backends(spec, &mut own),
-        "PersistentVolumeClaim" => claim(object, "/spec", spec, findings),
+        "PersistentVolumeClaim" => {
+            claim(object, "/spec", spec, findings);
+            name_of_claim(object, "/metadata/name", object.name(), bounds, findings);
+        }
         "StatefulSet" => {
             for (index, template) in items(spec, "volumeClaimTemplates") {
+                // It takes a claim of that name, whoever made it. Source: `getPersistentVolumeClaimName` and
+                // `createMissingPersistentVolumeClaims` in Kubernetes, `pkg/controller/statefulset`.
+                let name = template.str_at(&["metadata", "name"]).unwrap_or_default();
+                let pointer = format!("/spec/volumeClaimTemplates/{index}/metadata/name");
+                name_of_claim(object, &pointer, &format!("{name}-{}-", object.name()), bounds, findings);
                 if let Some(spec) = template.get("spec") {
                     claim(object, &format!("/spec/volumeClaimTemplates/{index}/spec"), spec, findings);
                 }
@@ -101,6 +111,23 @@ fn claim(object: &Object, base: &str, spec: &Value, findings: &mut Vec<Finding>)
             findings.push(finding(&MANIFEST_NAMESPACE, object, pointer, message).help("leave it out"));
         }
     }
+    // Nothing makes volumes of no class, so what is bound was there.
+    if spec.str_at(&["storageClassName"]) == Some("") {
+        let message = "without a class, it takes a volume of the whole cluster; a preview's are new";
+        let pointer = format!("{base}/storageClassName");
+        findings.push(finding(&MANIFEST_NAMESPACE, object, pointer, message).help("leave it out"));
+    }
+}
+
+/// A claim, or the beginning of a claim's name, is not called as the volume of a database's server.
+fn name_of_claim(object: &Object, pointer: &str, name: &str, bounds: &Bounds<'_>, findings: &mut Vec<Finding>) {
+    if let Some(database) = bounds.databases.iter().find(|database| database.keeps_claim(name)) {
+        let message = format!(
+            "the volumes of the database `{}` are called `{}-…`: a claim needs another name",
+            database.name, database.server
+        );
+        findings.push(finding(&MANIFEST_NAMESPACE, object, pointer, message));
+    }
 }
 
 /// Affinity to, or against, other namespaces' Pods keeps those from being scheduled.
@@ -158,8 +185,8 @@ mod tests {
             ),
             // An empty selector picks any.
             (
-                json!({"kind": "PersistentVolumeClaim", "spec": {"selector": {}, "dataSource": {"kind": "VolumeSnapshot", "name": "database-main"}}}),
-                vec!["/spec/selector", "/spec/dataSource"],
+                json!({"kind": "PersistentVolumeClaim", "spec": {"selector": {}, "storageClassName": "", "dataSource": {"kind": "VolumeSnapshot", "name": "database-main"}}}),
+                vec!["/spec/selector", "/spec/dataSource", "/spec/storageClassName"],
             ),
             (
                 json!({"apiVersion": "batch/v1", "kind": "Job", "spec": {"template": {"spec": {"volumes": [
@@ -168,7 +195,7 @@ mod tests {
             ),
             (
                 json!({"apiVersion": "apps/v1", "kind": "StatefulSet", "spec": {
-                    "volumeClaimTemplates": [{"spec": {"volumeName": ""}}, {"spec": {"volumeName": "pv-1"}}],
+                    "volumeClaimTemplates": [{"spec": {"volumeName": "", "storageClassName": "fast"}}, {"spec": {"volumeName": "pv-1"}}],
                     "template": {"spec": {
                         "volumes": [{"ephemeral": {"volumeClaimTemplate": {"spec": {"volumeName": "pv-2"}}}}],
                         "affinity": {

@@ -50,7 +50,7 @@ pub mod trust;
 pub mod ttl;
 
 use crate::{
-    finding::{Finding, Owner, Rule},
+    finding::{Finding, InputFile, Owner, Rule, Subject},
     input::{policy::Route, scalar::ImagePrefix},
     objects::Object,
     resolve::environment::DatabaseFacts,
@@ -166,6 +166,9 @@ const MANIFEST_CHECKS: [Check; 11] = [
 const OBJECT_CHECKS: [Check; 4] =
     [forbidden_output::check, pod_security::check, host::check, open_network_policy::check];
 
+/// Mistakes in objects that are told: two hundred files have room for millions, and each is looked for in its file.
+const MOST: usize = 1000;
+
 /// The firewall: the team's own manifests, as they were written; `mistakes` are known already.
 pub(crate) fn check_manifests(
     objects: &[Object],
@@ -182,7 +185,7 @@ pub(crate) fn check_manifests(
         found.retain(|finding| !mistakes.iter().any(|mistake| mistake.subject == finding.subject));
         findings.extend(mistakes.into_iter().chain(found));
     }
-    blame(&mut findings[first..], owner);
+    blame(findings, first, owner);
 }
 
 /// Apart, since most policies have no manifests.
@@ -198,7 +201,11 @@ fn each_manifest(objects: &[Object], bounds: &Bounds<'_>, findings: &mut Vec<Fin
     // Requests may go to any Service of the preview, but volumes are whoever's that claimed them.
     let (services, claims) = (names("Service", |_| true), names("PersistentVolumeClaim", Object::is_manifest));
     let bounds = &Bounds { services: &services, claims: &claims, ..*bounds };
+    let first = findings.len();
     for object in objects.iter().filter(|object| object.is_manifest()) {
+        if findings.len() - first > MOST {
+            break;
+        }
         for check in MANIFEST_CHECKS {
             check(object, bounds, findings);
         }
@@ -209,19 +216,29 @@ fn each_manifest(objects: &[Object], bounds: &Bounds<'_>, findings: &mut Vec<Fin
 /// What goes out, whoever wrote it.
 pub(crate) fn check_objects(objects: &[Object], bounds: &Bounds<'_>, owner: Owner, findings: &mut Vec<Finding>) {
     let first = findings.len();
+    // Those of templates come first.
     for object in objects {
+        if findings.len() - first > MOST {
+            break;
+        }
         for check in OBJECT_CHECKS {
             check(object, bounds, findings);
         }
     }
     limit_range::check(objects, bounds, findings);
     duplicate_object::check(objects, bounds, findings);
-    blame(&mut findings[first..], owner);
+    blame(findings, first, owner);
 }
 
-/// The team's manifests are the pull request's in layout `single`.
-fn blame(findings: &mut [Finding], owner: Owner) {
-    for finding in findings.iter_mut().filter(|finding| finding.owner == Owner::Team) {
+/// The team's manifests are the pull request's in layout `single`. Of too many mistakes, the first are told.
+fn blame(findings: &mut Vec<Finding>, first: usize, owner: Owner) {
+    if findings.len() - first > MOST {
+        findings.truncate(first + MOST);
+        let message = format!("there are more mistakes in objects than these {MOST}");
+        let subject = Subject::Input(InputFile::Policy, "/spec/manifests".into());
+        findings.push(Finding::new(&input::INPUT_LIMIT, Owner::Team, subject, message));
+    }
+    for finding in findings[first..].iter_mut().filter(|finding| finding.owner == Owner::Team) {
         finding.owner = owner;
     }
 }

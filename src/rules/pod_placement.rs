@@ -24,6 +24,8 @@ pub static POD_PLACEMENT: Rule = Rule {
         and no toleration of every taint or of the cluster's own (for a stated time, one may stay on a node that is not ready).\n\
         - Weight: no priority, which evicts other Pods, and no `PodDisruptionBudget` that no Pod may leave, which keeps nodes \
         from being drained.\n\
+        - A number: at most 1000 `replicas` of a StatefulSet, and of what a HorizontalPodAutoscaler scales. The controller of \
+        StatefulSets has all Pods of a set in memory before it asks for the first (2 KiB each), whatever the quota says.\n\
         - An end: `terminationGracePeriodSeconds` of at most 600, since the preview's namespace is there for as long.\n\
         - Inline `csi` volumes give whatever their driver gives (certificates, secrets of a vault); claim a volume instead.",
 };
@@ -50,10 +52,14 @@ const SYSTEM_TAINTS: [&str; 5] = [
 /// Seconds that a Pod may take to end.
 const LONGEST_GRACE: i64 = 600;
 
+/// Pods that a `StatefulSet` may want.
+const MOST_REPLICAS: i64 = 1000;
+
 /// Labels that pick a single node, or the control plane's.
 const SYSTEM_LABELS: [&str; 2] = ["node-role.kubernetes.io/", "kubernetes.io/hostname"];
 
 pub(crate) fn check(object: &Object, bounds: &Bounds<'_>, findings: &mut Vec<Finding>) {
+    replicas(object, findings);
     let Some((base, pod)) = pod_spec(object) else { return };
     let mut refuse = |rest: String, message: String| {
         findings.push(finding(&POD_PLACEMENT, object, format!("{base}{rest}"), message));
@@ -84,6 +90,23 @@ pub(crate) fn check(object: &Object, bounds: &Bounds<'_>, findings: &mut Vec<Fin
         }
     }
     nodes(pod, &mut refuse);
+}
+
+/// Source: `updateStatefulSet` in Kubernetes 1.36, `pkg/controller/statefulset/stateful_set_control.go`.
+fn replicas(object: &Object, findings: &mut Vec<Finding>) {
+    let fields: &[&str] = match object.kind() {
+        "StatefulSet" => &["replicas"],
+        "HorizontalPodAutoscaler" => &["minReplicas", "maxReplicas"],
+        _ => return,
+    };
+    for field in fields {
+        if let Some(found) = object.value.at(&["spec", field]).filter(|found| **found != Value::Null)
+            && !matches!(found, Value::Int(..=MOST_REPLICAS))
+        {
+            let message = format!("{} replicas; allowed: at most {MOST_REPLICAS}", shown(found));
+            findings.push(finding(&POD_PLACEMENT, object, format!("/spec/{field}"), message));
+        }
+    }
 }
 
 /// Kubernetes itself lets every Pod stay for five minutes; less, or more, is the team's choice.
@@ -165,6 +188,29 @@ mod tests {
     use serde_json::json;
 
     use super::super::containers::test::{found, manifest, places};
+
+    #[test]
+    fn replicas_have_a_bound() {
+        let cases = [
+            ("StatefulSet", json!({"replicas": 1000}), vec![]),
+            ("StatefulSet", json!({"replicas": null}), vec![]),
+            ("StatefulSet", json!({"replicas": 1001}), vec!["/spec/replicas"]),
+            ("StatefulSet", json!({"replicas": 2_147_483_647}), vec!["/spec/replicas"]),
+            ("StatefulSet", json!({"replicas": "1e9"}), vec!["/spec/replicas"]),
+            ("Deployment", json!({"replicas": 1001}), vec![]),
+            ("HorizontalPodAutoscaler", json!({"minReplicas": 1, "maxReplicas": 1000}), vec![]),
+            (
+                "HorizontalPodAutoscaler",
+                json!({"minReplicas": 1001, "maxReplicas": 1002}),
+                vec!["/spec/minReplicas", "/spec/maxReplicas"],
+            ),
+        ];
+        for (kind, spec, expected) in cases {
+            let json = json!({"apiVersion": "x/v1", "kind": kind, "metadata": {"name": "a"}, "spec": spec});
+            let expected: Vec<String> = expected.iter().map(|pointer| format!("pod-placement {pointer}")).collect();
+            assert_eq!(places(&found(super::check, &manifest(&json))), expected, "{json}");
+        }
+    }
 
     #[test]
     fn pods_run_where_previews_run() {

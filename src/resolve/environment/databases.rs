@@ -62,14 +62,24 @@ impl DatabaseFacts {
         self.embedded || self.cluster.is_some()
     }
 
-    /// Whether a Service of this name is its server's: who connects to that tells a password.
-    pub fn answers_as(&self, service: &str) -> bool {
-        match service.strip_prefix(self.server.as_str()) {
-            Some("") => self.embedded,
+    /// The Services of its server: who connects to one of them tells a password.
+    pub fn services(&self) -> impl Iterator<Item = String> + '_ {
+        let ends: &[&str] = match &self.cluster {
             // CloudNativePG makes one for each role of an instance.
-            Some("-rw" | "-ro" | "-r") => self.cluster.is_some(),
-            _ => false,
-        }
+            Some(_) => &["-rw", "-ro", "-r"],
+            None if self.embedded => &[""],
+            None => &[],
+        };
+        ends.iter().map(|end| format!("{}{end}", self.server))
+    }
+
+    pub fn answers_as(&self, service: &str) -> bool {
+        self.services().any(|own| own == service)
+    }
+
+    /// Whether a claim of this name is its server's volume: CloudNativePG puts a hyphen and the instance's number behind its name.
+    pub fn keeps_claim(&self, claim: &str) -> bool {
+        self.cluster.is_some() && claim.strip_prefix(self.server.as_str()).is_some_and(|rest| rest.starts_with('-'))
     }
 }
 

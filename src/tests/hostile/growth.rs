@@ -120,6 +120,43 @@ fn documents_that_grow() {
     }
 }
 
+/// A manifest with a mistake in each line: the first thousand are said, and that there are more.
+#[test]
+fn mistakes_in_manifests_have_a_bound() {
+    let scratch = Scratch::new("storefront-single");
+    let head = "apiVersion: batch/v1\nkind: CronJob\nmetadata: {name: x}\nspec: {jobTemplate: {spec: {template: ";
+    let cases = [
+        (
+            "labels",
+            format!(
+                "{head}{{metadata: {{labels: {{{}}}}}}}}}}}}}\n",
+                many(8_000, &|n| format!("argoproj.io/a{n}: b, "))
+            ),
+        ),
+        (
+            "bad labels",
+            format!("{head}{{metadata: {{labels: {{{}}}}}}}}}}}}}\n", many(8_000, &|n| format!("a-{n}-: b, "))),
+        ),
+        (
+            "amounts",
+            format!(
+                "{head}{{spec: {{containers: [{{resources: {{limits: {{{}}}}}}}]}}}}}}}}}}\n",
+                many(8_000, &|n| format!("a{n}: x, "))
+            ),
+        ),
+    ];
+    for (what, text) in cases {
+        for file in 0..3 {
+            scratch.write(&format!("deploy/{file}.yaml"), &text);
+        }
+        let (run, took) = timed(&scratch, what);
+        let errors = run.err.matches("\nerror[").count();
+        assert!(errors > 900 && errors < 2_100, "{what}: {errors}");
+        assert!(run.err.contains("more mistakes"), "{what}");
+        assert!(took < Duration::from_secs(15), "{what}: {took:?}");
+    }
+}
+
 /// Expressions that would grow, loop or go deep.
 #[test]
 fn expressions_that_grow() {

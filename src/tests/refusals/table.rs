@@ -46,6 +46,35 @@ macro_rules! a62 {
     };
 }
 
+/// A claim: its name and its class.
+macro_rules! claim {
+    ($name:literal, $class:literal) => {
+        concat!(
+            "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: ",
+            $name,
+            "}\nspec: {storageClassName: ",
+            $class,
+            ", accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}\n"
+        )
+    };
+}
+
+/// A `StatefulSet` `main`, by the name of its claims.
+macro_rules! stateful_set {
+    ($claim:literal) => {
+        concat!(
+            "apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {name: main}\nspec:\n  serviceName: main\n",
+            "  selector: {matchLabels: {app: extra}}\n  volumeClaimTemplates:\n    - metadata: {name: ",
+            $claim,
+            "}\n      spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}\n",
+            "  template:\n    metadata: {labels: {app: extra}}\n    spec:\n",
+            "      securityContext: {runAsNonRoot: true, seccompProfile: {type: RuntimeDefault}}\n      containers:\n",
+            "        - name: extra\n          image: ghcr.io/acme/extra:3f9c1e7ab2d4c6588e0fd17a9b3c5d7e9f102938\n",
+            "          securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}\n"
+        )
+    };
+}
+
 /// A Deployment that breaks no rule.
 macro_rules! deployment {
     ($pod:literal) => {
@@ -375,6 +404,15 @@ pub(super) const TABLE: &[Row] = &[
     Row { code: "manifest-namespace", owner: "team", place: "",
         bad: &[MANIFEST, ("extra.yaml", "", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x, namespace: storefront-pr-129}\n")],
         good: &[MANIFEST, ("extra.yaml", "", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x, namespace: storefront-pr-128}\n")] },
+    Row { code: "manifest-namespace", owner: "team", place: "PersistentVolumeClaim/database-main-1 /metadata/name",
+        bad: &[OWN[0], (GUARDRAILS, SYNTHETIC, CNPG), OWN[2], MANIFEST, ("extra.yaml", "", claim!("database-main-1", "fast"))],
+        good: &[OWN[0], (GUARDRAILS, SYNTHETIC, CNPG), OWN[2], MANIFEST, ("extra.yaml", "", claim!("database-mail-1", "fast"))] },
+    Row { code: "manifest-namespace", owner: "team", place: "StatefulSet/main /spec/volumeClaimTemplates/0/metadata/name",
+        bad: &[OWN[0], (GUARDRAILS, SYNTHETIC, CNPG), OWN[2], MANIFEST, ("extra.yaml", "", stateful_set!("database"))],
+        good: &[OWN[0], OWN[1], OWN[2], MANIFEST, ("extra.yaml", "", stateful_set!("database"))] },
+    Row { code: "manifest-namespace", owner: "team", place: "PersistentVolumeClaim/x /spec/storageClassName",
+        bad: &[MANIFEST, ("extra.yaml", "", claim!("x", "\"\""))],
+        good: &[MANIFEST, ("extra.yaml", "", claim!("x", "null"))] },
     Row { code: "manifest-annotation", owner: "team", place: "",
         bad: &[MANIFEST, ("extra.yaml", "", "apiVersion: v1\nkind: Service\nmetadata: {name: x, labels: {dayfly.dev/database-job: \"true\"}}\nspec: {ports: [{port: 80}]}\n")],
         good: &[MANIFEST, ("extra.yaml", "", "apiVersion: v1\nkind: Service\nmetadata: {name: x, labels: {database-job: \"true\"}}\nspec: {ports: [{port: 80}]}\n")] },
