@@ -12,7 +12,7 @@ use crate::{
     resolve::{self, Decisions, Environment, Inputs},
     rules,
     template::{self, Place, Template, Trace},
-    value::to_value,
+    value::{Text, to_value},
 };
 
 /// Everything that is the same for all pull requests, read once.
@@ -184,11 +184,8 @@ impl Renderer {
             let mut trace = traces.is_some().then(Trace::default);
             match template::evaluate(template, &context, trace.as_mut()) {
                 Ok(values) => {
-                    objects.extend(
-                        values
-                            .into_iter()
-                            .map(|value| Object { value, origin: Origin::Template(template.file.into()) }),
-                    );
+                    let origin = Origin::Template(Text::from_static_str(template.file));
+                    objects.extend(values.into_iter().map(|value| Object { value, origin: origin.clone() }));
                 }
                 Err(mistake) => findings.push(rules::template::found(template.file, mistake)),
             }

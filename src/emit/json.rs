@@ -14,6 +14,18 @@ pub(crate) fn compact(value: &Value, out: &mut Vec<u8>) {
     writer.end();
 }
 
+/// Appends values, each on a line.
+pub(crate) fn lines<'a>(values: impl Iterator<Item = &'a Value>, out: &mut Vec<u8>) {
+    let mut writer = Writer::<false>::new(out);
+    for value in values {
+        writer.node(value, 0);
+        writer.at -= 1;
+        writer.bytes(*b"\n");
+    }
+    let at = writer.at;
+    out.truncate(at);
+}
+
 /// Appends one array, laid out for people.
 pub(crate) fn array<'a>(items: impl ExactSizeIterator<Item = &'a Value>, out: &mut Vec<u8>) {
     let mut writer = Writer::<true>::new(out);
@@ -46,9 +58,14 @@ impl<'a, const PRETTY: bool> Writer<'a, PRETTY> {
 
     fn room(&mut self, size: usize) -> &mut [u8] {
         if self.out.len() < self.at + size {
-            self.out.resize(self.at + size + AHEAD, 0);
+            self.grow(size);
         }
         &mut self.out[self.at..]
+    }
+
+    #[cold]
+    fn grow(&mut self, size: usize) {
+        self.out.resize(self.at + size + AHEAD, 0);
     }
 
     fn bytes<const N: usize>(&mut self, bytes: [u8; N]) {
@@ -120,30 +137,28 @@ impl<'a, const PRETTY: bool> Writer<'a, PRETTY> {
         let size = text.len();
         let room = &mut self.room(size + 3)[..size + 3];
         room[0] = b'"';
-        let plain = copy_plain(text.as_bytes(), &mut room[1..]);
-        if plain == size {
+        if copy_plain(text.as_bytes(), &mut room[1..=size]) {
             room[size + 1..].copy_from_slice(&then);
             self.at += size + 3;
         } else {
-            self.at += 1 + plain;
-            self.escaped(&text[plain..]);
-            self.bytes(then);
+            self.escaped(text, then);
         }
     }
 
-    /// The inside of a string, from the first character on that is not plain.
+    /// A string that is not plain.
     #[cold]
-    fn escaped(&mut self, mut text: &str) {
-        while let Some(c) = text.chars().next() {
-            if is_escaped(c) {
-                self.escape(c);
-            } else {
-                self.text(c.encode_utf8(&mut [0; 4]).as_bytes());
-            }
-            text = &text[c.len_utf8()..];
-            let plain = copy_plain(text.as_bytes(), self.room(text.len()));
+    fn escaped(&mut self, mut text: &str, then: [u8; 2]) {
+        self.bytes(*b"\"");
+        loop {
+            let plain = copy_while_plain(text.as_bytes(), self.room(text.len()));
             self.at += plain;
-            text = &text[plain..];
+            let mut rest = text[plain..].chars();
+            match rest.next() {
+                None => break self.bytes(then),
+                Some(c) if is_escaped(c) => self.escape(c),
+                Some(c) => self.text(c.encode_utf8(&mut [0; 4]).as_bytes()),
+            }
+            text = rest.as_str();
         }
     }
 
@@ -163,69 +178,75 @@ impl<'a, const PRETTY: bool> Writer<'a, PRETTY> {
     }
 
     fn integer(&mut self, value: i64) {
-        let mut digits = [b','; 21];
-        let mut first = digits.len() - 1;
-        let mut rest = value.unsigned_abs();
-        loop {
-            first -= 1;
-            digits[first] = b"0123456789"[(rest % 10) as usize];
-            rest /= 10;
-            if rest == 0 {
-                break;
-            }
-        }
         if value < 0 {
             self.bytes(*b"-");
         }
-        self.text(&digits[first..]);
+        let mut rest = value.unsigned_abs();
+        let size = rest.checked_ilog10().unwrap_or_default() as usize + 1;
+        for place in self.room(size)[..size].iter_mut().rev() {
+            *place = b"0123456789"[(rest % 10) as usize];
+            rest /= 10;
+        }
+        self.at += size;
+        self.bytes(*b",");
     }
 }
 
-/// Copies ASCII that needs no escape to where there is room for all of it, up to where it ends, and says how far that is. Four or
-/// eight bytes are copied and looked at at once, the last ones perhaps in part a second time: most texts are short, and a call to
-/// copy each would cost more than the copy.
-fn copy_plain(from: &[u8], to: &mut [u8]) -> usize {
+/// Copies a text to where there is as much room and says whether it is plain: ASCII that needs no escape. Four or eight bytes are
+/// copied and looked at at once, the last ones perhaps in part a second time: most texts are short, and a call to copy each would
+/// cost more than the copy.
+fn copy_plain(from: &[u8], to: &mut [u8]) -> bool {
     let size = from.len();
-    let to = &mut to[..size];
-    if let (Some(last), Some(place)) = (from.last_chunk::<8>(), to.last_chunk_mut::<8>()) {
+    if let (Some(last), Some(place)) = (from.last_chunk::<8>(), to.last_chunk_mut()) {
         *place = *last;
-        for (index, (eight, place)) in from.as_chunks::<8>().0.iter().zip(to.as_chunks_mut::<8>().0).enumerate() {
+        for (eight, place) in from.as_chunks::<8>().0.iter().zip(to.as_chunks_mut().0) {
             *place = *eight;
-            let plain = plain(u64::from_le_bytes(*eight));
-            if plain < 8 {
-                return 8 * index + plain;
+            // Looked at in the loop, or the compiler would make it a call.
+            if strange(*eight) != 0 {
+                return false;
             }
         }
-        return size + plain(u64::from_le_bytes(*last)) - 8;
+        return strange(*last) == 0;
     }
     if let (Some(first), Some(last)) = (from.first_chunk::<4>(), from.last_chunk::<4>()) {
         to[..4].copy_from_slice(first);
         to[size - 4..].copy_from_slice(last);
         let both = u64::from(u32::from_le_bytes(*last)) << 32 | u64::from(u32::from_le_bytes(*first));
-        return match plain(both) {
-            plain @ 0..4 => plain,
-            plain => size + plain - 8,
-        };
+        return strange(both.to_le_bytes()) == 0;
     }
-    for (index, (byte, place)) in from.iter().zip(to).enumerate() {
-        if plain(u64::from(*byte)) == 0 {
-            return index;
-        }
-        *place = *byte;
-    }
-    size
+    copy_while_plain(from, to) == size
 }
 
-/// How many of eight bytes come before the first control character, quote, backslash, or anything from 0x7f on. What is
-/// carried from one byte to the next raises false alarms only behind that.
-fn plain(word: u64) -> usize {
+/// Copies what is plain, and says how long that is.
+fn copy_while_plain(from: &[u8], to: &mut [u8]) -> usize {
+    let mut plain = 0;
+    for (eight, place) in from.as_chunks::<8>().0.iter().zip(to.as_chunks_mut().0) {
+        *place = *eight;
+        let strange = strange(*eight);
+        if strange != 0 {
+            return plain + strange.trailing_zeros() as usize / 8;
+        }
+        plain += 8;
+    }
+    for (byte, place) in from.iter().zip(to).skip(plain) {
+        if !matches!(byte, b' '..=b'~') || matches!(byte, b'"' | b'\\') {
+            break;
+        }
+        *place = *byte;
+        plain += 1;
+    }
+    plain
+}
+
+/// The highest bits of bytes that are control characters, quotes, backslashes, or anything from 0x7f on; perhaps also of some
+/// behind the first of them, to which something was carried.
+fn strange(bytes: [u8; 8]) -> u64 {
     const ONES: u64 = 0x0101_0101_0101_0101;
-    let has_zero = |word: u64| word.wrapping_sub(ONES) & !word;
-    let control = word.wrapping_sub(ONES * 0x20) & !word;
-    let quote = has_zero(word ^ (ONES * u64::from(b'"')));
-    let backslash = has_zero(word ^ (ONES * u64::from(b'\\')));
-    let beyond = word.wrapping_add(ONES) | word;
-    ((control | quote | backslash | beyond) & (ONES << 7)).trailing_zeros() as usize / 8
+    let word = u64::from_le_bytes(bytes);
+    let outside = word.wrapping_sub(ONES * 0x20) | word.wrapping_add(ONES) | word;
+    // Below 0x80, nothing but zero has it when one is taken away.
+    let is = |byte: u8| (word ^ (ONES * u64::from(byte))).wrapping_sub(ONES);
+    (outside | is(b'"') | is(b'\\')) & (ONES << 7)
 }
 
 fn is_escaped(c: char) -> bool {

@@ -60,10 +60,7 @@ pub fn write(format: &Format, objects: &[Object], out: &mut dyn Write) -> io::Re
 
 /// Appends one object a line: what renders many environments keeps one buffer.
 pub fn ndjson(objects: &[Object], out: &mut Vec<u8>) {
-    for object in objects {
-        json::compact(&object.value, out);
-        out.push(b'\n');
-    }
+    json::lines(objects.iter().map(|object| &object.value), out);
 }
 
 #[cfg(test)]

@@ -9,7 +9,10 @@ pub mod parse;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer};
 
-use crate::{input::scalar::Scalar, value::Value};
+use crate::{
+    input::scalar::Scalar,
+    value::{Value, is_same},
+};
 pub use parse::Part;
 
 /// A string of an input file that may hold expressions.
@@ -50,7 +53,7 @@ impl<'a> Scope<'a> {
     fn variable(&self, name: &str) -> Option<&'a Value> {
         let mut bound = self.bound;
         while let Some(this) = bound {
-            if this.name == name {
+            if is_same(this.name, name) {
                 return Some(this.value);
             }
             bound = this.outer;

@@ -1,9 +1,11 @@
 //! What everything is marked with, and the ConfigMap `preview`: the contract with the workload.
 
+use std::collections::BTreeSet;
+
 use crate::{
     finding::{InputFile, visible},
     rules,
-    value::{Map, Value, child},
+    value::{Map, Text, Value, child},
 };
 
 use super::{
@@ -85,12 +87,13 @@ impl Resolver<'_> {
             }
             data.push(format!("PREVIEW_URL_{}", variable(&route.name)), Value::string(&*route.url));
         }
+        let mut variables = BTreeSet::new();
         for (name, value) in policy.flags.iter() {
             let pointer = child("/spec/flags", name);
             let text = self.free_text(value, InputFile::Policy, || pointer.clone());
             self.judge_address(value, &text, || format!("the flag `{}`", visible(name)), || pointer.clone());
-            let variable = format!("FLAG_{}", variable(name));
-            if data.contains_key(&variable) {
+            let variable = Text::from(format!("FLAG_{}", variable(name)));
+            if !variables.insert(variable.clone()) {
                 let message = format!("the variable `{variable}` of the flag `{}` is set already", visible(name));
                 self.policy_finding(&rules::reference::DUPLICATE_NAME, pointer, message);
             }

@@ -52,7 +52,8 @@ pub struct Place {
 /// # Errors
 /// What is wrong, and where: only a platform's own template can be, the built-in ones are tested.
 pub fn evaluate(template: &Template, context: &Value, trace: Option<&mut Trace>) -> Result<Vec<Value>, Mistake> {
-    let mut evaluator = Evaluator { code: Code { text: template.code, at: 0 }, mark: Mark::default(), trace };
+    let code = Code(template.code);
+    let mut evaluator = Evaluator { code, place: code, trace };
     let mut objects = Vec::new();
     for _ in 0..evaluator.code.number() {
         evaluator.code.character();
@@ -63,28 +64,28 @@ pub fn evaluate(template: &Template, context: &Value, trace: Option<&mut Trace>)
                     trace.objects.push(std::mem::take(&mut trace.current));
                 }
             })
-            .map_err(|message| Mistake { mark: evaluator.mark, message })?;
+            .map_err(|message| Mistake { mark: evaluator.place.mark(), message })?;
     }
     Ok(objects)
 }
 
-/// A place in a template's code ([`super::code`] says how that is written).
+/// What is still to be read of a template's code ([`super::code`] says how that is written).
 #[derive(Clone, Copy)]
-struct Code {
-    text: &'static str,
-    at: usize,
-}
+struct Code(&'static str);
 
 impl Code {
+    fn take(&mut self, size: usize) -> &'static str {
+        let (taken, rest) = self.0.split_at(size);
+        self.0 = rest;
+        taken
+    }
+
     fn character(&mut self) -> u8 {
-        self.at += 1;
-        self.text.as_bytes()[self.at - 1]
+        self.take(1).as_bytes()[0]
     }
 
     fn number(&mut self) -> usize {
-        self.at += DIGITS;
-        let digits = self.text.as_bytes()[..self.at].last_chunk::<DIGITS>();
-        digits.into_iter().flatten().fold(0, |number, digit| number << 7 | usize::from(*digit))
+        self.take(DIGITS).bytes().fold(0, |number, digit| number << 7 | usize::from(digit))
     }
 
     fn mark(&mut self) -> Mark {
@@ -94,45 +95,53 @@ impl Code {
 
     fn text(&mut self) -> &'static str {
         let length = self.number();
-        self.at += length;
-        &self.text[self.at - length..self.at]
+        self.take(length)
     }
 
     /// The names of a path; this moves behind them.
     fn names(&mut self) -> impl Iterator<Item = &'static str> + Clone + use<> {
-        let length = self.number();
-        let mut names = *self;
-        self.at += length;
+        let mut names = Self(self.text());
         (0..names.number()).map(move |_| names.text())
     }
 }
 
 struct Evaluator<'t> {
     code: Code,
-    /// Of what is evaluated, or was last.
-    mark: Mark,
+    /// Where the mark stands of what is evaluated, or was last.
+    place: Code,
     trace: Option<&'t mut Trace>,
 }
 
 impl Evaluator<'_> {
+    /// Goes into a map, to behind its length; gives back what follows it.
+    fn go_in(&mut self) -> Code {
+        let inside = Code(self.code.text());
+        std::mem::replace(&mut self.code, inside)
+    }
+
+    /// Remembers a mark, which only a mistake needs, and moves behind it.
+    fn pass_mark(&mut self) {
+        self.place = self.code;
+        self.code.take(2 * DIGITS);
+    }
+
     /// A map as often as its `$for` says; the code stands behind its `m`.
     fn repeat(&mut self, scope: Scope<'_>, put: &mut dyn FnMut(&mut Self, Value)) -> Result<(), String> {
-        let length = self.code.number();
-        let end = self.code.at + length;
+        let after = self.go_in();
         if self.code.character() == b'-' {
             if let Some(value) = self.map(scope)? {
                 put(self, value);
             }
         } else {
-            self.mark = self.code.mark();
+            self.pass_mark();
             let name = self.code.text();
             let path = self.code.names();
-            let start = self.code.at;
+            let start = self.code;
             let Value::List(items) = scope.look_up(path.clone())? else {
                 return Err(format!("`{}` is no list", path.collect::<Vec<_>>().join(".")));
             };
             for (index, value) in items.iter().enumerate() {
-                self.code.at = start;
+                self.code = start;
                 self.bind(name, path.clone(), index, value);
                 let bound = Bound { name, value, outer: scope.bound() };
                 if let Some(value) = self.map(scope.with(&bound))? {
@@ -143,7 +152,7 @@ impl Evaluator<'_> {
                 }
             }
         }
-        self.code.at = end;
+        self.code = after;
         Ok(())
     }
 
@@ -163,7 +172,8 @@ impl Evaluator<'_> {
                 },
             };
             let depth = self.enter(&key);
-            if let Some(value) = self.value(scope)? {
+            let kind = self.code.character();
+            if let Some(value) = self.value(kind, scope)? {
                 map.push(key, value);
             }
             self.leave(depth);
@@ -171,8 +181,9 @@ impl Evaluator<'_> {
         Ok(Some(Value::Map(map)))
     }
 
-    fn value(&mut self, scope: Scope<'_>) -> Result<Option<Value>, String> {
-        Ok(match self.code.character() {
+    /// The code stands behind the character of the value's kind.
+    fn value(&mut self, kind: u8, scope: Scope<'_>) -> Result<Option<Value>, String> {
+        Ok(match kind {
             b'n' => Some(Value::Null),
             b't' => Some(Value::Bool(true)),
             b'f' => Some(Value::Bool(false)),
@@ -185,11 +196,10 @@ impl Evaluator<'_> {
             },
             // Only documents and items are repeated.
             _ => {
-                let length = self.code.number();
-                let end = self.code.at + length;
+                let after = self.go_in();
                 self.code.character();
                 let value = self.map(scope)?;
-                self.code.at = end;
+                self.code = after;
                 value
             }
         })
@@ -200,24 +210,18 @@ impl Evaluator<'_> {
         let mut items = List::with_capacity(count);
         for _ in 0..count {
             let depth = self.enter_index(items.len());
-            match self.code.text.as_bytes()[self.code.at] {
-                b'm' => {
-                    self.code.character();
-                    self.repeat(scope, &mut |evaluator, value| {
-                        items.push(value);
-                        evaluator.leave(depth);
-                        evaluator.enter_index(items.len());
-                    })?;
-                }
-                b'e' => {
-                    self.code.character();
-                    match self.expression(scope)? {
-                        Value::List(spliced) => items.extend(spliced),
-                        Value::Null => {}
-                        value => items.push(value),
-                    }
-                }
-                _ => items.extend(self.value(scope)?),
+            match self.code.character() {
+                b'm' => self.repeat(scope, &mut |evaluator, value| {
+                    items.push(value);
+                    evaluator.leave(depth);
+                    evaluator.enter_index(items.len());
+                })?,
+                b'e' => match self.expression(scope)? {
+                    Value::List(spliced) => items.extend(spliced),
+                    Value::Null => {}
+                    value => items.push(value),
+                },
+                kind => items.extend(self.value(kind, scope)?),
             }
             self.leave(depth);
         }
@@ -233,7 +237,7 @@ impl Evaluator<'_> {
 
     /// Alone, an expression keeps its type; with text around it, everything is text.
     fn parts(&mut self, scope: Scope<'_>) -> Result<Value, String> {
-        self.mark = self.code.mark();
+        self.pass_mark();
         let count = self.code.number();
         if count == 1 {
             return self.part(scope);

@@ -188,11 +188,11 @@ impl Map {
     }
 
     pub fn get(&self, key: &str) -> Option<&Value> {
-        self.0.iter().find(|(name, _)| name == key).map(|(_, value)| value)
+        self.0.iter().find(|(name, _)| is_same(name, key)).map(|(_, value)| value)
     }
 
     pub fn get_mut(&mut self, key: &str) -> Option<&mut Value> {
-        self.0.iter_mut().find(|(name, _)| name == key).map(|(_, value)| value)
+        self.0.iter_mut().find(|(name, _)| is_same(name, key)).map(|(_, value)| value)
     }
 
     pub fn contains_key(&self, key: &str) -> bool {
@@ -214,7 +214,7 @@ impl Map {
     }
 
     pub fn remove(&mut self, key: &str) -> Option<Value> {
-        let index = self.0.iter().position(|(name, _)| name == key)?;
+        let index = self.0.iter().position(|(name, _)| is_same(name, key))?;
         Some(self.0.remove(index).1)
     }
 
@@ -277,6 +277,21 @@ impl IntoIterator for Map {
     }
 }
 
+/// Whether two names are the same. They are short, and musl compares letter by letter.
+pub(crate) fn is_same(a: &str, b: &str) -> bool {
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    a.len() == b.len()
+        && match (a.last_chunk::<8>(), b.last_chunk::<8>()) {
+            (Some(last), Some(other)) => {
+                last == other && a.as_chunks::<8>().0.iter().zip(b.as_chunks().0).all(|(a, b)| a == b)
+            }
+            _ => match (a.last_chunk::<4>(), b.last_chunk::<4>()) {
+                (Some(last), Some(other)) => last == other && a.first_chunk::<4>() == b.first_chunk(),
+                _ => a.iter().zip(b).all(|(a, b)| a == b),
+            },
+        }
+}
+
 /// The segments of a JSON pointer, unescaped; a pointer without its leading slash is taken as if it had one.
 pub fn pointer_segments(pointer: &str) -> impl Iterator<Item = String> {
     let pointer = pointer.strip_prefix('/').unwrap_or(pointer);
@@ -303,5 +318,24 @@ pub fn push_segment(pointer: &mut String, segment: &str) {
         pointer.push_str(&segment.replace('~', "~0").replace('/', "~1"));
     } else {
         pointer.push_str(segment);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_same;
+
+    #[test]
+    fn names_differ_wherever_a_letter_does() {
+        for length in 0..20 {
+            let name = "abcdefghijklmnopqrst"[..length].to_owned();
+            assert!(is_same(&name, &name.clone()), "{name}");
+            assert!(!is_same(&name, &format!("{name}x")), "{name}");
+            for at in 0..length {
+                let mut other = name.clone();
+                other.replace_range(at..=at, "x");
+                assert!(!is_same(&name, &other), "{name} {other}");
+            }
+        }
     }
 }
