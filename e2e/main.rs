@@ -14,6 +14,7 @@ mod operations; // the platform's part in databases
 mod pods; // connections and Pods tried inside the environment
 mod process; // running programs and waiting
 mod quarantine; // findings shown in Argo CD
+mod reserved; // what belongs to a preview's own database is nobody else's
 mod route; // the URL answers, and nothing else does
 mod walls; // quota, Pod Security and NetworkPolicies on real Pods
 mod world; // what a platform has before the first preview

@@ -117,7 +117,7 @@ fn a_pull_request_cannot_put_anything_into_another_one_s_preview() {
 const ARGO_CD: &str = "--as=system:serviceaccount:argocd:argocd-application-controller";
 
 /// Argo CD's application controller creates an object, of which it says that it is an Application's.
-fn by(application: &str, mut object: Value) -> Result<(), String> {
+pub(crate) fn by(application: &str, mut object: Value) -> Result<(), String> {
     let group = text(&object, "/apiVersion").rsplit_once('/').map_or("", |(group, _)| group);
     let id =
         format!("{application}:{group}/{}:{}/{}", kind(&object), text(&object, "/metadata/namespace"), name(&object));
@@ -128,12 +128,12 @@ fn by(application: &str, mut object: Value) -> Result<(), String> {
     if done.ok { Ok(()) } else { Err(done.err) }
 }
 
-fn config(namespace: &str) -> Value {
+pub(crate) fn config(namespace: &str) -> Value {
     json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x", "namespace": namespace}})
 }
 
 /// A Job with these labels on its Pods, with more fields in their spec and in their container.
-fn job(namespace: &str, labels: &Value, pod: &Value, container: &Value) -> Value {
+pub(crate) fn job(namespace: &str, labels: &Value, pod: &Value, container: &Value) -> Value {
     let mut spec = sleeper(namespace, "x")["spec"].take();
     for (target, more) in [("", pod), ("/containers/0", container)] {
         let target = spec.pointer_mut(target).and_then(Value::as_object_mut).expect("a Pod's spec with a container");
@@ -174,7 +174,7 @@ fn a_preview_takes_what_its_own_applications_write_and_loses_only_that() {
 }
 
 /// That it is refused, and for this reason.
-fn never(done: Result<(), String>, because: &str) {
+pub(crate) fn never(done: Result<(), String>, because: &str) {
     let error = done.expect_err(because);
     assert!(error.contains(because), "refused, but not because of {because:?}: {error}");
 }
@@ -312,73 +312,4 @@ fn a_child_application_s_pods_are_not_taken_for_the_database_s() {
         by(&space, object.clone()).unwrap_or_else(|error| panic!("dayfly's own Jobs may: {error}"));
         never(by(&child, object), because);
     }
-
-    // A server of the preview's own brings the Jobs' account with it; storefront has none.
-    let (space, child) = ("storefront-pr-222", "storefront-pr-222-app");
-    apply(&[json!({
-        "apiVersion": "v1", "kind": "Namespace",
-        "metadata": {"name": space, "labels": {OWN: "true", "dayfly.dev/environment": space}, "annotations": {
-            "dayfly.dev/application": format!("argocd/{child}"), "dayfly.dev/reserved":
-                "Secret/x,ServiceAccount/dayfly-database,ServiceAccount/secret-store,PersistentVolumeClaim/database-main-,VolumeSnapshot/database-main"}},
-    })]);
-    let under = |account: &str| by(child, job(space, &none, &json!({"serviceAccountName": account}), &none));
-    until(30, || under("default"));
-    for account in ["dayfly-database", "secret-store"] {
-        never(
-            under(account),
-            "this ServiceAccount is for the Jobs of the preview's databases, or for its secret store",
-        );
-    }
-    never(
-        by(child, job(space, &none, &json!({"serviceAccount": "secret-store"}), &none)),
-        "this ServiceAccount is for",
-    );
-
-    // The volume of a server of the preview's own, and copies of it.
-    let volume = |volume: Value| by(child, job(space, &none, &json!({"volumes": [volume]}), &none));
-    let claim = |from: Value| {
-        let mut spec = json!({"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}});
-        spec.as_object_mut().expect("a map").extend(from.as_object().expect("a map").clone());
-        spec
-    };
-    let snapshot = |name: &str| json!({"apiGroup": "snapshot.storage.k8s.io", "kind": "VolumeSnapshot", "name": name});
-    let made = |spec: Value| {
-        by(
-            child,
-            json!({
-                "apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "copy", "namespace": space}, "spec": spec,
-            }),
-        )
-    };
-    let mounted = |name: &str| volume(json!({"name": "a", "persistentVolumeClaim": {"claimName": name}}));
-    let ephemeral = |spec: Value| volume(json!({"name": "a", "ephemeral": {"volumeClaimTemplate": {"spec": spec}}}));
-    mounted("database-mainly").expect("a claim of its own");
-    made(claim(json!({"dataSource": snapshot("own")}))).expect("a copy of its own");
-    for refused in [
-        mounted("database-main-1"),
-        made(claim(json!({"dataSource": snapshot("database-main")}))),
-        made(claim(json!({"dataSourceRef": {"kind": "PersistentVolumeClaim", "name": "database-main-2"}}))),
-        ephemeral(claim(json!({"dataSource": snapshot("database-main")}))),
-        by(
-            child,
-            json!({
-                "apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "copies", "namespace": space},
-                "spec": {
-                    "serviceName": "copies", "selector": {"matchLabels": {"app": "copies"}},
-                    "template": {"metadata": {"labels": {"app": "copies"}}, "spec": {"containers": [{"name": "a", "image": "a"}]}},
-                    "volumeClaimTemplates": [{"metadata": {"name": "a"}, "spec": claim(json!({"dataSource": snapshot("database-main")}))}],
-                },
-            }),
-        ),
-    ] {
-        never(refused, "a volume is one of the preview's databases");
-    }
-
-    // A child that the other policy would not take for a pull request's.
-    kubectl(&["annotate", "namespace", space, "--overwrite", "dayfly.dev/application=argocd/storefront"]);
-    until(30, || match by("storefront", config(space)) {
-        Err(error) if error.contains("is not called as policy dayfly-pull-requests expects") => Ok(()),
-        done => Err(format!("{done:?}")),
-    });
-    crate::kube::delete("namespace", space, "", 60);
 }
