@@ -100,6 +100,37 @@ restricted, and what they do not find there they ask for here:
 Whatever else a workload needs (a StatefulSet, volumes, a Job, a CronJob, probes of its own) is written as plain `manifests`, whose images may
 hold expressions, or comes from the team's own chart or overlay as an `application`.
 
+## A database in parts
+
+`uses` gives a service the database's URL, `postgres://USER:PASSWORD@HOST:PORT/DATABASE`. For programs that want it otherwise, `keys` of the
+database puts `host`, `port`, `username`, `password` and `database` into variables of their own. Services that use it have them, and so have
+its migrate and seed, which also see [libpq's or MySQL's](databases/README.md#migrate-and-seed). A service's `env` and arguments may hold
+`$(NAME)` for any variable of what it `uses`: Kubernetes puts the value there. JDBC, here for Spring:
+
+```yaml
+spec:
+  services:
+    - name: web
+      image: ghcr.io/acme/shop:${{ pr.headSha }}
+      env: {SPRING_DATASOURCE_URL: \"jdbc:postgresql://$(DB_HOST):$(DB_PORT)/$(DB_NAME)\"}
+      uses: [main]
+  databases:
+    - name: main
+      baseline: shop
+      keys:
+        DB_HOST: host
+        DB_PORT: port
+        DB_NAME: database
+        SPRING_DATASOURCE_USERNAME: username
+        SPRING_DATASOURCE_PASSWORD: password
+```
+
+.NET's Npgsql takes `ConnectionStrings__Main: Host=$(DB_HOST);Port=$(DB_PORT);Database=$(DB_NAME);Username=$(DB_USER);Password=$(DB_PASSWORD)`
+in the same way. Django's settings read each from `os.environ`, and whatever is made with libpq reads `PGHOST`, `PGPORT`, `PGUSER`, `PGPASSWORD`
+and `PGDATABASE` by itself. A password as a variable of its own needs no escaping, whatever a vendor puts into it. What else the URL says, such
+as `sslmode`, is in none of the parts: say it beside them, as the driver has it. Pods of `manifests` and of an `application` read the same keys
+from the Secret that is called as the database.
+
 ",
 };
 
