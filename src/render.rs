@@ -198,7 +198,7 @@ impl Renderer {
         }
         let own = objects.len();
         objects.extend(manifests.iter().cloned());
-        let mistakes = rules::image_expression::fill_in(&mut objects[own..], environment);
+        let mistakes = objects::expression::fill_in(&mut objects[own..], environment);
         let hosts: Vec<String> = environment.routes.iter().map(|route| route.host.clone()).collect();
         // Of the policy, not of what was granted: what is withheld is another finding, and the Pod waits for it.
         let policy = &self.policy.spec;

@@ -64,7 +64,7 @@ pub(crate) fn refusal(image: &str, registries: &[ImagePrefix]) -> String {
 }
 
 /// Calls back with every image that an object's Pods state, and with `None` for a container that states none.
-pub(super) fn for_each_image<'a>(object: &'a Object, mut each: impl FnMut(&dyn Fn() -> String, Option<&'a Value>)) {
+pub(crate) fn for_each_image<'a>(object: &'a Object, mut each: impl FnMut(&dyn Fn() -> String, Option<&'a Value>)) {
     let Some((base, pod)) = pod_spec(object) else { return };
     for container in containers(pod) {
         each(&|| container.pointer(base, "/image"), container.value.get("image"));
