@@ -218,6 +218,7 @@ impl Renderer {
             service_accounts: &[objects::SERVICE_ACCOUNT, "default"],
             secrets: &secrets,
             databases: &environment.databases,
+            profile: self.guardrails.spec.profiles.get_key_value(&environment.profile),
             ..rules::Bounds::default()
         };
         // The firewall sees the team's manifests as they were written, before anything is added to them.

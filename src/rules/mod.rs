@@ -50,7 +50,7 @@ pub mod ttl;
 
 use crate::{
     finding::{Finding, InputFile, Owner, Rule, Subject},
-    input::{policy::Route, scalar::ImagePrefix},
+    input::{guardrails::Profile, policy::Route, scalar::ImagePrefix},
     objects::Object,
     resolve::environment::DatabaseFacts,
 };
@@ -74,6 +74,8 @@ pub struct Bounds<'a> {
     /// Secrets that Pods may read.
     pub secrets: &'a [&'a str],
     pub databases: &'a [DatabaseFacts],
+    /// The guardrails' profile and its name.
+    pub profile: Option<(&'a str, &'a Profile)>,
     /// While manifests are checked: Services of the preview, whoever makes them.
     pub services: &'a [String],
     /// While manifests are checked: the `PersistentVolumeClaim`s among them.
