@@ -238,7 +238,7 @@ impl<'a> Resolver<'a> {
             self.policy_finding(&rules::image_registry::IMAGE_OUTSIDE_REGISTRIES, pointer.clone(), message).owner =
                 owner;
         }
-        if !rules::image_tag::is_pinned(image, &pr.head_sha) {
+        if rules::image_registry::is_name(image) && !rules::image_tag::is_pinned(image, &pr.head_sha) {
             let message = rules::image_tag::refusal(image, &pr.head_sha);
             self.policy_finding(&rules::image_tag::IMAGE_MUTABLE_TAG, pointer, message).owner = owner;
         }
