@@ -198,7 +198,7 @@ impl Renderer {
         }
         let own = objects.len();
         objects.extend(manifests.iter().cloned());
-        let mistakes = rules::image_expression::fill_in(&mut objects[own..], environment);
+        let mistakes = objects::expression::fill_in(&mut objects[own..], environment);
         let hosts: Vec<String> = environment.routes.iter().map(|route| route.host.clone()).collect();
         // Of the policy, not of what was granted: what is withheld is another finding, and the Pod waits for it.
         let policy = &self.policy.spec;
@@ -218,6 +218,7 @@ impl Renderer {
             service_accounts: &[objects::SERVICE_ACCOUNT, "default"],
             secrets: &secrets,
             databases: &environment.databases,
+            profile: self.guardrails.spec.profiles.get_key_value(&environment.profile),
             ..rules::Bounds::default()
         };
         // The firewall sees the team's manifests as they were written, before anything is added to them.

@@ -209,10 +209,37 @@ pub struct Database {
     pub baseline: DnsLabel,
     /// The environment variable that holds its URL. Left out, `DATABASE_URL`.
     pub env: Option<EnvName>,
+    /// Further environment variables, and what each holds, for programs that take no URL: `PGHOST: host`.
+    #[serde(default)]
+    pub keys: Ordered<DatabaseKey, EnvName>,
     /// Brings the branch's schema up to the pull request's.
     pub migrate: Option<Migration>,
     /// Adds data, after `migrate`.
     pub seed: Option<Step>,
+}
+
+/// A part of a database's URL: a key of its Secret, beside the URL's variable.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub enum DatabaseKey {
+    Host,
+    Port,
+    Username,
+    Password,
+    Database,
+}
+
+impl DatabaseKey {
+    /// As the Secret has it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Host => "host",
+            Self::Port => "port",
+            Self::Username => "username",
+            Self::Password => "password",
+            Self::Database => "database",
+        }
+    }
 }
 
 /// A program of the team's that runs in the preview's namespace, with the database's URL in its environment. It runs again

@@ -1,5 +1,6 @@
 //! Kubernetes objects on their way from the templates to the output.
 
+pub mod expression;
 mod object;
 pub mod order;
 pub mod patch;

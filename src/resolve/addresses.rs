@@ -24,7 +24,8 @@ impl Resolver<'_> {
         let services = self.policy.services.iter().map(|service| service.name.to_string());
         let services: Vec<String> = services.chain(self.policy.databases.iter().map(server)).collect();
         let namespace = self.facts.str_at(&["preview", "namespace"]).unwrap_or_default();
-        let hosts = Hosts { services: &services, namespace };
+        let variables: Vec<&str> = self.policy.databases.iter().flat_map(|database| database.keys.names()).collect();
+        let hosts = Hosts { services: &services, namespace, variables: &variables };
         let Err(message) = not_a_database(what, evaluated, hosts) else { return };
         // A title that talks of an address is only data.
         let pr = Bound { name: "pr", value: &without_addresses(&self.pr), outer: None };

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::{input::guardrails::Layout, value::Value};
 
-pub use self::databases::{ClusterFacts, DatabaseFacts, DatabaseJob, StepFacts};
+pub use self::databases::{ClusterFacts, DatabaseFacts, DatabaseJob, DatabaseVariable, StepFacts};
 use super::pull_request::PullRequest;
 
 /// One preview environment. Field names are what templates write: `${{ routes }}`, `${{ waves.guard }}`.

@@ -238,7 +238,7 @@ impl<'a> Resolver<'a> {
             self.policy_finding(&rules::image_registry::IMAGE_OUTSIDE_REGISTRIES, pointer.clone(), message).owner =
                 owner;
         }
-        if !rules::image_tag::is_pinned(image, &pr.head_sha) {
+        if rules::image_registry::is_name(image) && !rules::image_tag::is_pinned(image, &pr.head_sha) {
             let message = rules::image_tag::refusal(image, &pr.head_sha);
             self.policy_finding(&rules::image_tag::IMAGE_MUTABLE_TAG, pointer, message).owner = owner;
         }
@@ -260,7 +260,8 @@ impl<'a> Resolver<'a> {
             .collect()
     }
 
-    /// A container's `env`: the service's own, then what it uses. What was withheld is left out.
+    /// A container's `env`: what it uses, then the service's own, since Kubernetes puts in place of `$(NAME)` only what stands above. What
+    /// was withheld is left out.
     fn env(
         &mut self,
         service: &'a Service,
@@ -270,6 +271,7 @@ impl<'a> Resolver<'a> {
     ) -> Value {
         let policy = self.policy;
         let mut items: Vec<Value> = Vec::new();
+        let mut own: Vec<Value> = Vec::with_capacity(service.env.len());
         let mut names: Vec<String> = Vec::new();
         if service.env.get(SERVICE_NAME).is_none() {
             names.push(SERVICE_NAME.into());
@@ -280,7 +282,7 @@ impl<'a> Resolver<'a> {
             let text = self.variable(value, InputFile::Policy, here);
             self.judge_address(value, &text, || format!("the variable `{name}`"), here);
             names.push(name.to_owned());
-            items.push(plain(name, &text));
+            own.push(plain(name, &text));
             self.decisions.record(|| Decision {
                 field: format!("services.{}.env.{name}", service.name),
                 origin: Origin::Input(InputFile::Policy, here()),
@@ -292,36 +294,40 @@ impl<'a> Resolver<'a> {
         }
         for (index, used) in service.uses.iter().enumerate() {
             let pointer = format!("{pointer}/uses/{index}");
-            let keys: Vec<&str> = if let Some(secret) = policy.secrets.iter().find(|secret| secret.name == *used) {
-                secret.keys.names().collect()
-            } else if let Some(database) = policy.databases.iter().find(|database| database.name == *used) {
-                vec![database.env.as_deref().unwrap_or(super::databases::VARIABLE)]
-            } else {
-                let known = policy
-                    .secrets
-                    .iter()
-                    .map(|secret| &*secret.name)
-                    .chain(policy.databases.iter().map(|database| &*database.name));
-                let message = format!("there is no secret or database `{used}`{}", nearest(used, known));
-                self.policy_finding(&rules::reference::UNKNOWN_REFERENCE, pointer, message);
-                continue;
-            };
+            // Each variable, and the key of the Secret that it holds.
+            let keys: Vec<(&str, &str)> =
+                if let Some(secret) = policy.secrets.iter().find(|secret| secret.name == *used) {
+                    secret.keys.names().map(|name| (name, name)).collect()
+                } else if let Some(database) = policy.databases.iter().find(|database| database.name == *used) {
+                    let url = super::databases::url_variable(database);
+                    let parts = database.keys.iter().filter(|(name, _)| *name != url);
+                    std::iter::once((url, url)).chain(parts.map(|(name, key)| (name, key.name()))).collect()
+                } else {
+                    let known = policy
+                        .secrets
+                        .iter()
+                        .map(|secret| &*secret.name)
+                        .chain(policy.databases.iter().map(|database| &*database.name));
+                    let message = format!("there is no secret or database `{used}`{}", nearest(used, known));
+                    self.policy_finding(&rules::reference::UNKNOWN_REFERENCE, pointer, message);
+                    continue;
+                };
             let granted = secrets.iter().any(|secret| secret.name == **used)
                 || databases.iter().any(|database| database.name == **used);
-            for key in keys {
-                if names.iter().any(|name| name == key) {
-                    let message = format!("the variable `{key}` of `{used}` is set already");
-                    let is_database = policy.databases.iter().any(|database| database.name == *used);
+            for (name, key) in keys {
+                if names.iter().any(|other| other == name) {
+                    let message = format!("the variable `{name}` of `{used}` is set already");
+                    let is_database = name == key && policy.databases.iter().any(|database| database.name == *used);
                     let finding = self.policy_finding(&rules::reference::DUPLICATE_NAME, pointer.clone(), message);
                     finding.help =
                         is_database.then(|| "another `env` at the database gives its URL another variable".into());
                 }
-                names.push(key.to_owned());
+                names.push(name.to_owned());
                 if granted {
-                    items.push(from_secret(key, used));
+                    items.push(from_secret(name, used, key));
                 }
                 self.decisions.record(|| Decision {
-                    field: format!("services.{}.env.{key}", service.name),
+                    field: format!("services.{}.env.{name}", service.name),
                     origin: Origin::Input(InputFile::Policy, pointer.clone()),
                     asked: None,
                     granted: if granted { format!("of the Secret `{used}`") } else { "nothing".to_owned() },
@@ -330,6 +336,7 @@ impl<'a> Resolver<'a> {
                 });
             }
         }
+        items.extend(own);
         Value::list(items)
     }
 }
@@ -341,14 +348,14 @@ fn plain(name: &str, value: &str) -> Value {
     Value::Map(item)
 }
 
-fn from_secret(key: &str, secret: &str) -> Value {
+fn from_secret(name: &str, secret: &str, key: &str) -> Value {
     let mut reference = Map::with_capacity(2);
     reference.push("name", Value::string(secret));
     reference.push("key", Value::string(key));
     let mut source = Map::with_capacity(1);
     source.push("secretKeyRef", Value::Map(reference));
     let mut item = Map::with_capacity(2);
-    item.push("name", Value::string(key));
+    item.push("name", Value::string(name));
     item.push("valueFrom", Value::Map(source));
     Value::Map(item)
 }

@@ -129,9 +129,11 @@ impl<'a> Resolver<'a> {
                     let subject = crate::finding::Subject::Input(InputFile::Parameters, "/labels".into());
                     self.findings.push(Finding::new(&rules::ttl::TTL_CLAMPED, Owner::PullRequest, subject, message));
                 }
-                _ => {
-                    self.policy_finding(&rules::ttl::TTL_CLAMPED, "/spec/ttl", message);
+                Origin::Input(InputFile::Policy, pointer) => {
+                    self.policy_finding(&rules::ttl::TTL_CLAMPED, pointer.clone(), message);
                 }
+                // The guardrails' own default: that was told above.
+                _ => {}
             }
         }
         // With a label, the policy asked for something else; clamped, whoever asked did.

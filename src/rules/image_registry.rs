@@ -50,12 +50,19 @@ pub(crate) fn image_allowed(image: &str, registries: &[ImagePrefix]) -> bool {
     })
 }
 
+/// Whether a text is an image reference at all, wherever it leads.
+pub(crate) fn is_name(image: &str) -> bool {
+    repository(image).is_some()
+}
+
 /// What is wrong with an image that is not allowed.
 pub(crate) fn refusal(image: &str, registries: &[ImagePrefix]) -> String {
-    let is_name = repository(image).is_some();
+    let is_name = is_name(image);
+    let has_one_brace = image.contains("${") && !image.contains("${{");
     let image = visible(image);
     if !is_name {
-        return format!("`{image}` is no name of an image");
+        let hint = if has_one_brace { ": an expression has two braces, `${{ … }}`" } else { "" };
+        return format!("`{image}` is no name of an image{hint}");
     }
     if registries.is_empty() {
         return format!("image `{image}` is not allowed: the guardrails list no registries");
@@ -64,7 +71,7 @@ pub(crate) fn refusal(image: &str, registries: &[ImagePrefix]) -> String {
 }
 
 /// Calls back with every image that an object's Pods state, and with `None` for a container that states none.
-pub(super) fn for_each_image<'a>(object: &'a Object, mut each: impl FnMut(&dyn Fn() -> String, Option<&'a Value>)) {
+pub(crate) fn for_each_image<'a>(object: &'a Object, mut each: impl FnMut(&dyn Fn() -> String, Option<&'a Value>)) {
     let Some((base, pod)) = pod_spec(object) else { return };
     for container in containers(pod) {
         each(&|| container.pointer(base, "/image"), container.value.get("image"));

@@ -3,7 +3,7 @@
 use super::{
     Bounds,
     containers::finding,
-    image_registry::{for_each_image, split_tag},
+    image_registry::{for_each_image, is_name, split_tag},
 };
 use crate::{
     finding::{Finding, Rule, Severity, visible},
@@ -28,8 +28,9 @@ const SHORTEST: usize = 7;
 /// Checks the containers and the image volumes of a manifest's Pods.
 pub(crate) fn check(object: &Object, bounds: &Bounds<'_>, findings: &mut Vec<Finding>) {
     for_each_image(object, |pointer, image| {
-        // What is no string is the registries' finding.
+        // What is no name of an image is the registries' finding.
         if let Some(image) = image.and_then(|image| image.as_str())
+            && is_name(image)
             && !is_pinned(image, bounds.head_sha)
         {
             findings.push(finding(&IMAGE_MUTABLE_TAG, object, pointer(), refusal(image, bounds.head_sha)));

@@ -12,7 +12,7 @@ use super::{
     resource_quota,
 };
 use crate::{
-    finding::{Finding, Rule, Severity, visible},
+    finding::{Finding, InputFile, Rule, Severity, Subject, visible},
     input::{
         Ordered,
         guardrails::{ContainerLimits, Profile},
@@ -61,7 +61,8 @@ fn limit_pointer(index: usize, field: &str) -> String {
 }
 
 /// Checks every `LimitRange` and `ResourceQuota`, those of one namespace against each other, and the containers against them.
-pub(crate) fn check(objects: &[Object], _: &Bounds<'_>, findings: &mut Vec<Finding>) {
+pub(crate) fn check(objects: &[Object], bounds: &Bounds<'_>, findings: &mut Vec<Finding>) {
+    let known = findings.len();
     let mut ranges = Vec::new();
     let mut quotas = Vec::new();
     for object in objects {
@@ -81,7 +82,33 @@ pub(crate) fn check(objects: &[Object], _: &Bounds<'_>, findings: &mut Vec<Findi
             fits(item, quota, hard, findings);
         }
     }
+    if let Some((name, profile)) = bounds.profile {
+        for finding in &mut findings[known..] {
+            if let Some(below) = stated(finding, objects, profile) {
+                finding.subject = Subject::Input(InputFile::Guardrails, format!("/spec/profiles/{name}/{below}"));
+            }
+        }
+    }
     container_resources::check(objects, &ranges, &quotas, findings);
+}
+
+/// Where a profile says what a finding is about: below it. Templates lay out what it says, unless a patch says otherwise.
+fn stated(finding: &Finding, objects: &[Object], profile: &Profile) -> Option<String> {
+    let Subject::Object(id, pointer) = &finding.subject else { return None };
+    let place = pointer.strip_prefix("/spec/limits/0/").filter(|_| id == "LimitRange/preview")?;
+    let (field, resource) = place.split_once('/')?;
+    let object = objects.iter().find(|object| object.id() == *id)?;
+    let laid_out = object.value.at(&["spec", "limits"])?.items().first()?.str_at(&[field, resource])?;
+    let container = &profile.container;
+    let (field, amounts) = match field {
+        "default" => (field, &container.default),
+        "defaultRequest" => ("request", &container.request),
+        "max" => (field, &container.max),
+        "min" => (field, &container.min),
+        _ => return None,
+    };
+    let amount = amounts.get(resource)?;
+    (amount.as_str() == laid_out).then(|| format!("container/{field}/{resource}"))
 }
 
 /// Bounds of a profile that no container with these requests and limits keeps: where below `container`, and the message.

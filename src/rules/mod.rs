@@ -11,12 +11,11 @@ pub mod attestation;
 pub mod baseline;
 pub mod capacity;
 pub mod container_resources;
-mod containers;
+pub(crate) mod containers;
 pub mod duplicate_object;
 pub mod egress;
 pub mod forbidden_output;
 pub mod host;
-pub mod image_expression;
 pub mod image_registry;
 pub mod image_tag;
 pub mod ingress;
@@ -51,7 +50,7 @@ pub mod ttl;
 
 use crate::{
     finding::{Finding, InputFile, Owner, Rule, Subject},
-    input::{policy::Route, scalar::ImagePrefix},
+    input::{guardrails::Profile, policy::Route, scalar::ImagePrefix},
     objects::Object,
     resolve::environment::DatabaseFacts,
 };
@@ -75,6 +74,8 @@ pub struct Bounds<'a> {
     /// Secrets that Pods may read.
     pub secrets: &'a [&'a str],
     pub databases: &'a [DatabaseFacts],
+    /// The guardrails' profile and its name.
+    pub profile: Option<(&'a str, &'a Profile)>,
     /// While manifests are checked: Services of the preview, whoever makes them.
     pub services: &'a [String],
     /// While manifests are checked: the `PersistentVolumeClaim`s among them.

@@ -50,6 +50,8 @@ const SCHEMES: [&str; 22] = [
 pub(crate) struct Hosts<'a> {
     pub(crate) services: &'a [String],
     pub(crate) namespace: &'a str,
+    /// Variables from a Secret, which `$(NAME)` stands for.
+    pub(crate) variables: &'a [&'a str],
 }
 
 impl Hosts<'_> {
@@ -62,7 +64,13 @@ impl Hosts<'_> {
         };
         // A StatefulSet's Pods have names of their own, below their Service's.
         let pod = || host.split_once('.').is_some_and(|(_, below)| service(below));
-        matches!(host, "localhost" | "127.0.0.1") || service(host) || pod()
+        matches!(host, "localhost" | "127.0.0.1") || service(host) || pod() || self.fills_in(host)
+    }
+
+    /// Whether a text is `$(NAME)` of such a variable.
+    fn fills_in(&self, text: &str) -> bool {
+        let name = text.strip_prefix("$(").and_then(|text| text.strip_suffix(')'));
+        name.is_some_and(|name| self.variables.iter().any(|known| known.eq_ignore_ascii_case(name)))
     }
 }
 
@@ -105,7 +113,7 @@ fn is_own(address: &str, hosts: Hosts<'_>) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-._~:@,$()%!*+;=&".contains(c);
     let host = |host: &str| {
         let (name, port) = host.split_once(':').unwrap_or((host, "0"));
-        port.bytes().all(|b| b.is_ascii_digit()) && hosts.has(name)
+        (port.bytes().all(|b| b.is_ascii_digit()) || hosts.fills_in(port)) && hosts.has(name)
     };
     let (user, names) = authority.rsplit_once('@').unwrap_or(("", authority));
     // Some clients take a host from the query, or from a second `@`.
@@ -119,29 +127,32 @@ fn is_own(address: &str, hosts: Hosts<'_>) -> bool {
 
 /// The firewall's part: what a manifest's containers are told, and its `ConfigMap`s.
 pub(crate) fn check(object: &Object, bounds: &Bounds<'_>, findings: &mut Vec<Finding>) {
-    let hosts = Hosts { services: bounds.services, namespace: bounds.namespace };
-    let mut judge = |what: &dyn Fn() -> String, value: &Value, pointer: &dyn Fn() -> String| {
+    let mut judge = |variables: &[&str], what: &dyn Fn() -> String, value: &Value, pointer: &dyn Fn() -> String| {
+        let hosts = Hosts { services: bounds.services, namespace: bounds.namespace, variables };
         if let Some(Err(message)) = value.as_str().map(|text| not_a_database(what, text, hosts)) {
             findings.push(finding(&SHARED_DATABASE, object, pointer(), message));
         }
     };
     if object.kind() == "ConfigMap" {
         for (key, value) in object.value.get("data").and_then(Value::as_map).into_iter().flat_map(Map::iter) {
-            judge(&|| format!("what the ConfigMap has at `{}`", visible(key)), value, &|| child("/data", key));
+            judge(&[], &|| format!("what the ConfigMap has at `{}`", visible(key)), value, &|| child("/data", key));
         }
     }
     let Some((base, pod)) = pod_spec(object) else { return };
     for container in containers(pod) {
+        let from_secrets = items(container.value, "env").map(|(_, item)| item);
+        let from_secrets = from_secrets.filter(|item| item.at(&["valueFrom", "secretKeyRef"]).is_some());
+        let variables: Vec<&str> = from_secrets.filter_map(|item| item.str_at(&["name"])).collect();
         for (index, item) in items(container.value, "env") {
             let name = || format!("the variable `{}`", visible(item.str_at(&["name"]).unwrap_or("?")));
             if let Some(value) = item.get("value") {
-                judge(&name, value, &|| container.pointer(base, &format!("/env/{index}/value")));
+                judge(&variables, &name, value, &|| container.pointer(base, &format!("/env/{index}/value")));
             }
         }
         for list in ["command", "args"] {
             for (index, value) in items(container.value, list) {
                 let what = || format!("a word of `{list}`");
-                judge(&what, value, &|| container.pointer(base, &format!("/{list}/{index}")));
+                judge(&variables, &what, value, &|| container.pointer(base, &format!("/{list}/{index}")));
             }
         }
     }
@@ -157,7 +168,7 @@ mod tests {
     };
 
     fn hosts(services: &[String]) -> Hosts<'_> {
-        Hosts { services, namespace: "shop-pr-7" }
+        Hosts { services, namespace: "shop-pr-7", variables: &["DB_HOST", "DB_PORT"] }
     }
 
     #[test]
@@ -198,6 +209,8 @@ mod tests {
             "db:1,database-main:2",
             "db-0.db,db-1.db.shop-pr-7.svc",
             "localhost:5432",
+            "$(DB_HOST)",
+            "u:$(PASSWORD)@$(DB_HOST):$(DB_PORT)",
         ] {
             for text in [
                 format!("postgres://{host}"),
@@ -223,6 +236,9 @@ mod tests {
             "staging\\@db",
             "db @staging/app",
             "$(HOST)",
+            "$(DB_HOST",
+            "$(DB_HOST).acme.dev",
+            "$(DB_HOST),staging",
             "db:$(PORT)",
             "db/app?host=staging",
             "db/app?ho%73t=staging",
@@ -255,6 +271,13 @@ mod tests {
             let expected: Vec<String> = expected.iter().map(|place| format!("shared-database {base}{place}")).collect();
             assert_eq!(check(&json!({"apiVersion": version, "kind": kind, "spec": spec})), expected);
         }
+        let host = json!({"name": "DB_HOST", "valueFrom": {"secretKeyRef": {"name": "main", "key": "host"}}});
+        let urls =
+            |host: &Json| json!({"containers": [{"env": [host, {"name": "A", "value": "jdbc:mysql://$(DB_HOST)/a"}]}]});
+        let pod = |host: &Json| check(&json!({"apiVersion": "v1", "kind": "Pod", "spec": urls(host)}));
+        assert_eq!(pod(&host), Vec::<String>::new());
+        let constant = json!({"name": "DB_HOST", "value": "staging"});
+        assert_eq!(pod(&constant), ["shared-database /spec/containers/0/env/1/value"]);
         let data = json!({"a/b": "x = \"postgres://staging\"", "c": "postgres://db/app"});
         assert_eq!(check(&json!({"kind": "ConfigMap", "data": data})), ["shared-database /data/a~1b"]);
     }

@@ -74,6 +74,9 @@ fn free_text_in_env_is_not_expanded() {
     assert_eq!(run.err, "");
     let banner = "$(PUBLIC_URL) $$ $$(OTEL_SERVICE_NAME) costs $$$$(5) $$(OTEL_SERVICE_NAME) COSTS $$$$(5)";
     assert!(run.out.contains(&format!("{{\"name\":\"BANNER\",\"value\":\"{banner}\"}}")), "{}", run.out);
+    // Kubernetes knows what stands above only.
+    let place = |name: &str| run.out.find(&format!("{{\"name\":\"{name}\",\"value")).expect("a variable");
+    assert!(place("DATABASE_URL") < place("BANNER") && place("STRIPE_KEY") < place("BANNER"), "{}", run.out);
     // What a ConfigMap holds is not replaced.
     assert!(run.out.contains("\"FLAG_PRICE_ENGINE\":\"$(OTEL_SERVICE_NAME) costs $$(5)\""), "{}", run.out);
 }

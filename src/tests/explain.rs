@@ -108,7 +108,7 @@ fn places_and_fields_know_who_set_them() {
             ("Deployment/web/spec/revisionHistoryLimit", &["guardrails.yaml:94:7 (/spec/patches/0)"], "preview.yaml"),
             ("Deployment/web/spec", &["guardrails.yaml:94:7 (/spec/patches/0)"], "worker"),
             (
-                "Deployment/web/spec/template/spec/containers/0/env/1/value",
+                "Deployment/web/spec/template/spec/containers/0/env/3/value",
                 &["(/spec/services/0/env/PUBLIC_URL)"],
                 "patches",
             ),

@@ -42,6 +42,7 @@ fn a_job_s_pods_never_change_under_its_name() {
         (POLICY, "costCenter: cc-1234", "costCenter: cc-9", 0),
         (POLICY, "team: payments", "team: checkout", 0),
         (POLICY, "migrate, deploy", "migrate, status", 1),
+        (POLICY, "baseline: storefront\n", "baseline: storefront\n      keys: {PGHOST: host}\n", 2),
         (POLICY, "ttl: 48h", "ttl: 47h", 3),
         (GUARDRAILS, "serviceAccount: dayfly-database", "serviceAccount: other", 0),
         (GUARDRAILS, "credentials: dayfly-database-admin", "credentials: other", 0),

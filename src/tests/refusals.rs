@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 
 use self::table::{APPLICATION, Edit, TABLE};
 use super::{
-    scratch::{GUARDRAILS, POLICY, Scratch},
+    scratch::{GUARDRAILS, PARAMETERS, POLICY, Scratch},
     support::{Run, dayfly, root},
 };
 use crate::{cli::ExitCode, rules};
@@ -192,6 +192,43 @@ fn what_an_alias_repeats_is_told_once() {
     ]);
     let found = findings(&image.run("check", &["--format", "json"]));
     assert_eq!(found.iter().map(place).collect::<Vec<_>>(), ["source/preview.yaml:17:14"], "{found:#?}");
+}
+
+/// What follows from one mistake is none of its own.
+#[test]
+fn what_follows_from_a_mistake_is_not_told() {
+    let of_case = |file: &str| fs::read_to_string(root().join("testdata/storefront").join(file)).expect("a file");
+    let own_default = ("ttl: {default: 24h, max: 168h}", "ttl: {default: 240h, max: 168h}");
+    let (policy, guardrails) = (of_case("preview.yaml"), of_case("guardrails.yaml"));
+    let two = format!("{policy}---\nspec: {{}}\n");
+    for (edits, message) in [
+        (vec![(GUARDRAILS, "", &*policy)], "expected `PreviewGuardrails`"),
+        (vec![(POLICY, "", &*guardrails)], "expected `PreviewPolicy`"),
+        (vec![(POLICY, "", &*two)], "more than 1 document"),
+        (
+            vec![
+                (GUARDRAILS, own_default.0, own_default.1),
+                (POLICY, "  ttl: 48h\n", ""),
+                (PARAMETERS, ", \"preview/ttl=72h\"", ""),
+            ],
+            "the default `240h` is longer than the maximum `168h`",
+        ),
+        (
+            vec![(
+                POLICY,
+                "image: ghcr.io/acme/storefront:${{ pr.headSha }}",
+                "image: ghcr.io/acme/storefront:${pr.headSha}",
+            )],
+            "`ghcr.io/acme/storefront:${pr.headSha}` is no name of an image: an expression has two braces, `${{ … }}`",
+        ),
+    ] {
+        let scratch = Scratch::new("storefront");
+        for (file, from, to) in edits {
+            if from.is_empty() { scratch.write(file, to) } else { scratch.replace(file, from, to) }
+        }
+        let found = findings(&scratch.run("check", &["--format", "json"]));
+        assert!(found.len() == 1 && text(&found[0], "/message").ends_with(message), "{message}: {found:#?}");
+    }
 }
 
 #[test]

@@ -254,6 +254,7 @@ fn within(count: usize, limit: usize, what: &str, mark: Mark) -> Result<(), Prob
     if count <= limit {
         return Ok(());
     }
+    let what = if limit == 1 { what.trim_end_matches('s') } else { what };
     Err(Problem { kind: ProblemKind::Limit, mark, message: format!("more than {limit} {what}") })
 }
 

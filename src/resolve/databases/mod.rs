@@ -25,12 +25,12 @@ use self::reach::reach;
 pub(super) use self::room::job_resources;
 use super::{
     Decision, Origin, PullRequest, Resolver,
-    environment::{ClusterFacts, DatabaseFacts, DatabaseJob, StepFacts, WAVES},
+    environment::{ClusterFacts, DatabaseFacts, DatabaseJob, DatabaseVariable, StepFacts, WAVES},
     names,
 };
 
 /// The variable that holds a database's URL, if the policy names no other.
-pub(super) const VARIABLE: &str = "DATABASE_URL";
+const VARIABLE: &str = "DATABASE_URL";
 
 /// A server's name: what a `StatefulSet` makes gets a suffix, and CloudNativePG takes no more for a `Cluster`.
 const SERVER: usize = 50;
@@ -104,14 +104,19 @@ impl<'a> Resolver<'a> {
             &self.policy.cost_center,
             self.job_layout,
         ]);
+        let keys = self.keys(database, pointer);
+        // Only the programs see these.
+        let shown = keys.iter().flat_map(|variable| [&*variable.name, variable.key]);
+        let program_pods = names::hash(&std::iter::once(&*pods).chain(shown).collect::<Vec<_>>());
         let reached = reach(&database.name, baseline, operations, guardrails.network.fqdn);
         let facts = DatabaseFacts {
-            migrate: names::hashed(&format!("{}-migrate", database.name), &[&spec, &pods]),
+            migrate: names::hashed(&format!("{}-migrate", database.name), &[&spec, &program_pods]),
             last_step: steps.pop(),
             first_steps: steps,
             jobs_namespace: if own { namespace.to_owned() } else { operations.namespace.to_string() },
             name: database.name.to_string(),
-            variable: database.env.as_deref().unwrap_or(VARIABLE).to_owned(),
+            variable: url_variable(database).to_owned(),
+            keys,
             image: operations.image.to_string(),
             active_deadline_seconds: job_deadline(operations),
             service_account: operations.service_account.to_string(),
@@ -154,6 +159,20 @@ impl<'a> Resolver<'a> {
         Some((facts, jobs))
     }
 
+    /// Parts of its URL as variables of their own, beside the URL's.
+    fn keys(&mut self, database: &Database, pointer: &str) -> Vec<DatabaseVariable> {
+        let mut keys = Vec::with_capacity(database.keys.len());
+        for (name, key) in database.keys.iter() {
+            // Migrate and seed have the URL in both.
+            if [VARIABLE, url_variable(database)].contains(&name) {
+                let message = format!("the variable `{name}` holds the URL: `{}` needs another", key.name());
+                self.policy_finding(&rules::reference::DUPLICATE_NAME, format!("{pointer}/keys/{name}"), message);
+            }
+            keys.push(DatabaseVariable { name: name.to_owned(), key: key.name() });
+        }
+        keys
+    }
+
     /// What a database's Jobs are told.
     fn spec(
         &self,
@@ -175,7 +194,7 @@ impl<'a> Resolver<'a> {
             names: Names {
                 namespace: namespace.into(),
                 secret: (*database.name).into(),
-                variable: database.env.as_deref().unwrap_or(VARIABLE).into(),
+                variable: url_variable(database).into(),
                 direct_secret: names::direct_secret(&database.name).into(),
                 branch: names::provider(&[namespace, &database.name]).into(),
                 role: names::provider(&[namespace, &database.name, "user"]).into(),
@@ -360,6 +379,11 @@ fn annotations(annotations: &[(&'static str, &'static str)]) -> Value {
 fn joined(parts: &[&str], step: &str) -> String {
     let stem = parts.iter().copied().chain(Some(step).filter(|step| !step.is_empty())).collect::<Vec<_>>().join("-");
     names::hashed(&stem, parts)
+}
+
+/// The variable that holds a database's URL.
+pub(super) fn url_variable(database: &Database) -> &str {
+    database.env.as_deref().unwrap_or(VARIABLE)
 }
 
 /// The `StatefulSet` and Service of an embedded database, or the `Cluster`.

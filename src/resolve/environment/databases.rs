@@ -15,6 +15,8 @@ pub struct DatabaseFacts {
     pub name: String,
     /// The variable in it.
     pub variable: String,
+    /// Further variables, and the Secrets' keys that they hold.
+    pub keys: Vec<DatabaseVariable>,
     /// The Secret of `migrate` and `seed`, with the direct endpoint.
     pub direct_secret: String,
     /// Where provision, verify and destroy run.
@@ -120,6 +122,13 @@ pub struct DatabaseJob {
     pub spec: String,
     /// How long a finished hook stays. Any other Job must stay: Argo CD would make it again.
     pub ttl_seconds: Option<u32>,
+}
+
+/// A part of the URL as a variable of its own.
+#[derive(Clone, Debug, JsonSchema, Serialize)]
+pub struct DatabaseVariable {
+    pub name: String,
+    pub key: &'static str,
 }
 
 #[derive(Clone, Debug, JsonSchema, Serialize)]

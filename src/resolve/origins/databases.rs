@@ -27,6 +27,7 @@ impl Resolver<'_> {
                     Some((policy(&["databases", &index, "env"]), "the variable with the URL"))
                 }
                 "variable" => Some((Origin::BuiltIn, "the variable with the URL, if the policy does not say")),
+                "keys" => Some((policy(&["databases", &index, "keys"]), "parts of the URL as variables of their own")),
                 "migrate" => {
                     Some((Origin::BuiltIn, "the Job of migrate and seed: its name holds a hash of what it runs"))
                 }
@@ -54,6 +55,12 @@ impl Resolver<'_> {
                     "fqdn" | "port" => Some((guardrails(&["baselines", &baseline, "endpoint", key]), "the baseline's")),
                     "endPort" => Some((guardrails(&["baselines", &baseline, "lastPort"]), "the baseline's")),
                     _ => None,
+                });
+            }
+            for (name, _) in database.keys.iter() {
+                let place = policy(&["databases", &index, "keys", name]);
+                self.below(&format!("{field}.keys.{name}"), facts, |_| {
+                    Some((place.clone(), "a part of the URL as a variable of its own"))
                 });
             }
             let steps = environment.databases.iter().filter(|facts| facts.name == *database.name);

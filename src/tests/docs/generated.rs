@@ -100,6 +100,55 @@ restricted, and what they do not find there they ask for here:
 Whatever else a workload needs (a StatefulSet, volumes, a Job, a CronJob, probes of its own) is written as plain `manifests`, whose images may
 hold expressions, or comes from the team's own chart or overlay as an `application`.
 
+## A database in parts
+
+`uses` gives a service the database's URL, `postgres://USER:PASSWORD@HOST:PORT/DATABASE`. For programs that want it otherwise, `keys` of the
+database puts `host`, `port`, `username`, `password` and `database` into variables of their own. Services that use it have them, and so have
+its migrate and seed, which also see [libpq's or MySQL's](databases/README.md#migrate-and-seed). A service's `env` and arguments may hold
+`$(NAME)` for any variable of what it `uses`: Kubernetes puts the value there. JDBC, here for Spring:
+
+```yaml
+spec:
+  services:
+    - name: web
+      image: ghcr.io/acme/shop:${{ pr.headSha }}
+      env: {SPRING_DATASOURCE_URL: \"jdbc:postgresql://$(DB_HOST):$(DB_PORT)/$(DB_NAME)\"}
+      uses: [main]
+  databases:
+    - name: main
+      baseline: shop
+      keys:
+        DB_HOST: host
+        DB_PORT: port
+        DB_NAME: database
+        SPRING_DATASOURCE_USERNAME: username
+        SPRING_DATASOURCE_PASSWORD: password
+```
+
+.NET's Npgsql takes `ConnectionStrings__Main: Host=$(DB_HOST);Port=$(DB_PORT);Database=$(DB_NAME);Username=$(DB_USER);Password=$(DB_PASSWORD)`
+in the same way. Django's settings read each from `os.environ`, and whatever is made with libpq reads `PGHOST`, `PGPORT`, `PGUSER`, `PGPASSWORD`
+and `PGDATABASE` by itself. A password as a variable of its own needs no escaping, whatever a vendor puts into it. What else the URL says, such
+as `sslmode`, is in none of the parts: say it beside them, as the driver has it. Pods of `manifests` and of an `application` read the same keys
+from the Secret that is called as the database.
+
+## Signing in with an identity provider
+
+Each preview has a host of its own, and identity providers send people back only to addresses that they were told before. A fixed host for all
+previews is [refused](rules.md#host-of-another-preview), since only one of them could answer there. What to do instead, the least work first:
+
+- **Leave it to the access.** Where it only matters who sees the preview, a route's `access` with an `oauth2Proxy` signs people in. The provider
+  knows one address, the proxy's `--redirect-url`; the proxy takes people back to the preview if `--whitelist-domain` and `--cookie-domain`
+  cover the previews' domain. Its cookie then reaches the code in each preview, so use a proxy that guards nothing else. With Traefik the
+  preview sees who it is in `X-Auth-Request-User` and `X-Auth-Request-Email`, if the proxy has `--set-xauthrequest`.
+- **A provider that takes patterns.** Some take `https://*.preview.acme.dev/auth/callback`, for a client of the previews' alone: whoever can open a
+  pull request can receive its codes. `env: {OAUTH_REDIRECT_URI: \"${{ routes.web.url }}/auth/callback\"}` tells the service its own address.
+- **A relay.** A small service of the platform's at one address, `https://callback.acme.dev`, which the provider knows. The preview sends it as
+  `redirect_uri`, and its own host with a secret of the session in `state`; the relay redirects the browser with `code` and `state` to that host,
+  and to nothing that is not one label below the previews' domain. The preview compares `state`, and redeems the code with the same
+  `redirect_uri` and PKCE, without which other previews could use a code that they got hold of.
+
+In the last two the preview itself talks to the provider: its `egress` names it, and the client's secret is a sandbox's, from `secrets`.
+
 ",
 };
 

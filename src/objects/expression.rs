@@ -1,14 +1,15 @@
 //! `${{ … }}` in the images of manifests: a commit cannot hold its own SHA, and a protected file not that of every pull request.
 
-use super::{containers::finding, image_registry::for_each_image, input::BAD_EXPRESSION, manifest_kind::MANIFEST_KIND};
 use crate::{
     expression::{Interpolated, Scope},
     finding::{Finding, visible},
     input::scalar::Scalar as _,
-    objects::Object,
     resolve::Environment,
+    rules::{containers::finding, image_registry::for_each_image, input::BAD_EXPRESSION, manifest_kind::MANIFEST_KIND},
     value::{Map, Value},
 };
+
+use super::Object;
 
 const NAME: &str = "/metadata/name";
 
