@@ -50,7 +50,8 @@ fn an_embedded_server_is_its_own_previews_alone() {
 fn an_embedded_server_fills_itself_from_a_dump() {
     let case = Case::new("storefront-single", 205).of("database-dump");
     let environment = Environment::sync(case, &Ask { plugin: "dayfly-dump", ..SINGLE });
-    let rows = Inside::of(&environment.name, "worker").rows();
+    let worker = Inside::of(&environment.name, "worker");
+    let rows = worker.rows();
     // The server's own image has three customers; the dump, one more.
     let customers: Vec<&str> = array(&rows, "/customers").iter().map(|customer| text(customer, "/name")).collect();
     assert_eq!(customers, ["Ada", "Grace", "Edsger", "Barbara"], "{rows}");
@@ -60,6 +61,11 @@ fn an_embedded_server_fills_itself_from_a_dump() {
         "{rows}"
     );
     assert_eq!(text(&rows, "/orders/3/item"), "order of Barbara", "{rows}");
+    // The URL's parts, which Kubernetes puts into a variable of the team's.
+    let told = |name: &str| worker.tell(&["variable", name], "").unwrap();
+    let (jdbc, url) = (told("JDBC_URL"), told("DATABASE_URL"));
+    let address = jdbc.trim().strip_prefix("jdbc:postgresql://").expect("an address");
+    assert!(!address.contains('$') && url.contains(&format!("@{address}")), "{jdbc}");
 
     let pod = get("pod", "database-main-0", &environment.name).expect("the server's Pod");
     let dump = array(&pod, "/spec/volumes").iter().find(|volume| text(volume, "/name") == "dump").expect("a volume");
