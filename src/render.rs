@@ -221,7 +221,7 @@ impl Renderer {
             profile: self.guardrails.spec.profiles.get_key_value(&environment.profile),
             ..rules::Bounds::default()
         };
-        // The firewall sees the team's manifests as they were written, before anything is added to them.
+        // Before anything is added to the team's manifests.
         let owner = self.guardrails.spec.layout.owner(InputFile::Policy);
         rules::check_manifests(&objects, mistakes, &bounds, owner, findings);
         for object in &mut objects {

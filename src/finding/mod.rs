@@ -69,7 +69,7 @@ impl Owner {
 }
 
 /// The file that a finding is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum InputFile {
     Guardrails,
     Policy,
@@ -77,7 +77,7 @@ pub enum InputFile {
 }
 
 /// What a finding is about, before anybody looked up where that stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Subject {
     /// A JSON pointer into an input file.
     Input(InputFile, String),
@@ -88,7 +88,7 @@ pub enum Subject {
 }
 
 /// Where something stands. Lines and columns count from one.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize)]
 pub struct Location {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,

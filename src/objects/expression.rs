@@ -5,7 +5,9 @@ use crate::{
     finding::{Finding, visible},
     input::scalar::Scalar as _,
     resolve::Environment,
-    rules::{containers::finding, image_registry::for_each_image, input::BAD_EXPRESSION, manifest_kind::MANIFEST_KIND},
+    rules::{
+        MOST, containers::finding, image_registry::for_each_image, input::BAD_EXPRESSION, manifest_kind::MANIFEST_KIND,
+    },
     value::{Map, Value},
 };
 
@@ -18,6 +20,9 @@ const NAME: &str = "/metadata/name";
 pub(crate) fn fill_in(manifests: &mut [Object], environment: &Environment) -> Vec<Finding> {
     let mut mistakes = Vec::new();
     for object in manifests {
+        if mistakes.len() > MOST {
+            break; // nothing of this is rendered, and no more is told
+        }
         let mut places: Vec<(String, String)> = Vec::new();
         for_each_image(object, |pointer, image| {
             if let Some(image) = image.and_then(Value::as_str).filter(|image| image.contains("${{")) {

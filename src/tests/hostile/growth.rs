@@ -144,9 +144,16 @@ fn mistakes_in_manifests_have_a_bound() {
                 many(8_000, &|n| format!("a{n}: x, "))
             ),
         ),
+        (
+            "images",
+            format!(
+                "{head}{{spec: {{containers: [{}]}}}}}}}}}}\n",
+                many(11_000, &|n| format!("{{name: c{n}, image: \"${{{{ x{n} }}}}\"}}, "))
+            ),
+        ),
     ];
     for (what, text) in cases {
-        for file in 0..3 {
+        for file in 0..20 {
             scratch.write(&format!("deploy/{file}.yaml"), &text);
         }
         let (run, took) = timed(&scratch, what);
