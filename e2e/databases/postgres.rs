@@ -227,6 +227,38 @@ fn two_jobs_at_once_end_as_one() {
 }
 
 #[test]
+fn a_role_that_somebody_changes_at_the_same_moment_is_changed_after_that() {
+    let server = Server::new("DAYFLY_TEST_POSTGRES18", "changed", USERS);
+    let lab = server.lab("changed", SYNTHETIC);
+    lab.spec(1, "shop", "");
+    lab.db("provision", 1, &[]).fine();
+    let role = user(&lab.url(1));
+    // Until somebody waits for it: PostgreSQL refuses who waited.
+    let change = format!(
+        "SET statement_timeout = '20s';
+         DO $$ BEGIN
+             ALTER ROLE {role} VALID UNTIL '2001-01-01';
+             WHILE NOT EXISTS (SELECT FROM pg_stat_activity
+                 WHERE usename = 'changed_admin' AND wait_event_type = 'Lock' AND query LIKE 'ALTER ROLE%')
+             LOOP
+                 PERFORM pg_sleep(0.02), pg_stat_clear_snapshot();
+             END LOOP;
+         END $$"
+    );
+    let begun = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND query LIKE '%changed_admin%'";
+    for command in ["renew", "destroy"] {
+        let (url, sql) = (server.superuser.clone(), change.clone());
+        let changing = thread::spawn(move || psql(&url, &sql));
+        while psql(&server.superuser, begun).unwrap() != "1" {
+            assert!(!changing.is_finished(), "{:?}", changing.join());
+        }
+        lab.db(command, 1, &[]).fine();
+        changing.join().unwrap().unwrap();
+    }
+    assert_eq!(server.left("changed"), "");
+}
+
+#[test]
 fn a_job_killed_anywhere_is_resumed() {
     let server = Server::new("DAYFLY_TEST_POSTGRES18", "killed", USERS);
     let lab = server.lab("killed", SYNTHETIC);

@@ -4,7 +4,10 @@
 use anyhow::{Context as _, Result};
 use tokio_postgres::{Client, error::SqlState};
 
-use super::{catalogue, role::enter};
+use super::{
+    catalogue,
+    role::{alter, enter},
+};
 use crate::database::{
     connection::ConnectionUrl,
     log::Log,
@@ -28,7 +31,10 @@ pub(super) async fn drop_role(admin: &ConnectionUrl, client: &Client, role: &str
         return Ok(());
     }
     let sql = format!("ALTER ROLE {} NOLOGIN PASSWORD NULL", identifier(role));
-    client.batch_execute(&sql).await.map_err(plain).with_context(|| format!("the role `{role}` cannot be barred"))?;
+    alter(client, &sql, Some(role))
+        .await
+        .map_err(plain)
+        .with_context(|| format!("the role `{role}` cannot be barred"))?;
     log.warn(format!(
         "the role `{role}` stays, without a login or a password, as long as it has rights in {}: the sweep removes it after that, or `DROP OWNED BY {role}` there",
         holders(client, role).await?.join(", ")

@@ -88,11 +88,8 @@ impl Postgres {
         self.log.doing("setting up the branch");
         // Of a branch that was there before: its role may have changed its own.
         let sql = format!("ALTER ROLE {} RESET ALL", identifier(role_name));
-        client
-            .batch_execute(&sql)
-            .await
-            .map_err(plain)
-            .context("the settings of the branch's role cannot be removed")?;
+        let reset = role::alter(client, &sql, None).await;
+        reset.map_err(plain).context("the settings of the branch's role cannot be removed")?;
         ownership::set_up(&self.admin, client, &making, role_name, &self.log).await?;
         self.publish_name(client, &making, name, &mark).await?;
         self.branch(client, spec).await

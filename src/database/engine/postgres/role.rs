@@ -137,7 +137,7 @@ pub(super) async fn set_password(client: &Client, spec: &Spec<'_>, database: &st
         literal(&scram_sha_256(password.as_bytes())),
         literal(&time::text(time::after(spec.lease_seconds))),
     );
-    client.batch_execute(&sql).await.map_err(plain).context("the branch's role cannot be given a password")?;
+    alter(client, &sql, None).await.map_err(plain).context("the branch's role cannot be given a password")?;
     Ok(password)
 }
 
@@ -157,7 +157,7 @@ async fn forget_settings(client: &Client, role: &str, database: &str) -> Result<
     if let Some(row) = works_as {
         let _ = write!(sql, "; ALTER ROLE {role} {inside} SET role TO {}", literal(row.get(0)));
     }
-    client.batch_execute(&sql).await.map_err(plain).context("the settings of the branch's role cannot be removed")
+    alter(client, &sql, None).await.map_err(plain).context("the settings of the branch's role cannot be removed")
 }
 
 /// Gives a login another password, with the one that it has.
@@ -169,31 +169,22 @@ pub(in crate::database::engine) async fn change_own(
     let client = enter(url, log).await?;
     let verifier = literal(&scram_sha_256(password.as_bytes()));
     let sql = format!("ALTER ROLE {} PASSWORD {verifier}", identifier(&url.user()));
-    client.batch_execute(&sql).await.map_err(plain).context("the login cannot be given another password")?;
+    alter(&client, &sql, None).await.map_err(plain).context("the login cannot be given another password")?;
     Ok(url.with_login(&url.user(), password, &url.database()))
 }
 
 /// Prolongs the login.
 pub(in crate::database::engine) async fn renew(client: &Client, role: &str, until: SystemTime) -> Result<()> {
     let sql = format!("ALTER ROLE {} VALID UNTIL {}", identifier(role), literal(&time::text(until)));
-    client.batch_execute(&sql).await.map_err(plain).context("the login of the branch cannot be prolonged")
+    alter(client, &sql, None).await.map_err(plain).context("the login of the branch cannot be prolonged")
 }
 
 /// Whoever is there goes, and nobody may come.
 pub(in crate::database::engine) async fn revoke(client: &Client, role: &str) -> Result<()> {
-    const ATTEMPTS: usize = 4;
     let sql = format!("ALTER ROLE {} NOLOGIN", identifier(role));
-    let mut pauses = Pauses::short();
-    for attempt in 1.. {
-        // A role may change its own row, and one that does holds it: its sessions go first. Whether they may be ended, the
-        // last time says.
-        let _ = end_sessions(client, role).await;
-        match client.batch_execute(&sql).await {
-            Ok(()) => break,
-            Err(error) if error.code() == Some(&SqlState::UNDEFINED_OBJECT) => return Ok(()),
-            Err(error) if attempt < ATTEMPTS && is_contended(&error) => pauses.wait().await,
-            Err(error) => return Err(plain(error)).context("the branch's login cannot be barred"),
-        }
+    match alter(client, &sql, Some(role)).await {
+        Err(error) if error.code() == Some(&SqlState::UNDEFINED_OBJECT) => return Ok(()),
+        barred => barred.map_err(plain).context("the branch's login cannot be barred")?,
     }
     // VALID UNTIL and NOLOGIN stop new sessions only.
     end_sessions(client, role)
@@ -207,9 +198,29 @@ pub(in crate::database::engine) async fn end_sessions(client: &Client, role: &st
     Ok(())
 }
 
-/// Whether somebody holds what was asked for, or changed it meanwhile, of which the server says "tuple concurrently updated".
-fn is_contended(error: &tokio_postgres::Error) -> bool {
-    error.code().is_some_and(|code| [SqlState::LOCK_NOT_AVAILABLE, SqlState::INTERNAL_ERROR].contains(code))
+/// Changes a role, and does so again where another Job changed it at the same moment: PostgreSQL does not let the second one
+/// wait, it says "tuple concurrently updated". A role may change its own row too, and one that does holds it: where its sessions
+/// are to go, they go first. Whether they may be ended, the caller finds out.
+pub(super) async fn alter(
+    client: &Client,
+    sql: &str,
+    ending_sessions_of: Option<&str>,
+) -> std::result::Result<(), tokio_postgres::Error> {
+    let (mut pauses, mut attempts) = (Pauses::short(), 4);
+    loop {
+        if let Some(role) = ending_sessions_of {
+            let _ = end_sessions(client, role).await;
+        }
+        let done = client.batch_execute(sql).await;
+        attempts -= 1;
+        let passes = done.as_ref().err().and_then(tokio_postgres::Error::code).is_some_and(|code| {
+            *code == SqlState::INTERNAL_ERROR || ending_sessions_of.is_some() && *code == SqlState::LOCK_NOT_AVAILABLE
+        });
+        if attempts == 0 || !passes {
+            return done;
+        }
+        pauses.wait().await;
+    }
 }
 
 /// How long a server that goes anyway is waited for.
