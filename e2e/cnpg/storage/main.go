@@ -1,5 +1,5 @@
 // Storage for the tests: a CSI driver whose volumes and snapshots are folders of this machine, and copies of folders. The drivers
-// that do this better are not Go modules that a proxy serves. One node, no topology, nothing to attach, and no restarts in mind.
+// that do this better are not Go modules that a proxy serves. One node, no topology, nothing to attach, and no restarts of its own in mind.
 //
 //	storage FOLDER KUBELET [PROGRAM…]   serves FOLDER/csi.sock, makes itself known to the kubelet whose folder is KUBELET, and runs
 //	                                    the programs beside it, with the socket's address. All end with that folder.
@@ -62,16 +62,24 @@ func main() {
 	listener = listen(filepath.Join(kubelet, "plugins_registry", name+".sock"))
 	go func() { must(registrar.Serve(listener)) }()
 
+	ended := make(chan string)
 	for _, program := range os.Args[3:] {
-		d.run(program)
+		d.run(program, ended)
 	}
 	for exists(kubelet) {
-		time.Sleep(time.Second)
+		select {
+		// As the kubelet would: they give up on a driver that does not answer within a second, and this machine may be busy.
+		case program := <-ended:
+			time.Sleep(time.Second)
+			d.run(program, ended)
+		case <-time.After(time.Second):
+		}
 	}
 }
 
-// run starts one of the programs that stand between Kubernetes and a driver. The kernel ends it with this thread.
-func (d *driver) run(program string) {
+// run starts one of the programs that stand between Kubernetes and a driver. The kernel ends it with this thread, which must be
+// the one of main.
+func (d *driver) run(program string, ended chan<- string) {
 	command := exec.Command(program, "--leader-election=false", "--kubeconfig="+os.Getenv("KUBECONFIG"))
 	// The one of all drivers knows no driver.
 	if filepath.Base(program) != "snapshot-controller" {
@@ -80,7 +88,10 @@ func (d *driver) run(program string) {
 	command.Stdout, command.Stderr = os.Stderr, os.Stderr
 	command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	must(command.Start())
-	go func() { log.Fatalf("%s ended: %v", program, command.Wait()) }()
+	go func() {
+		log.Printf("%s ended: %v", program, command.Wait())
+		ended <- program
+	}()
 }
 
 func must(err error) {
