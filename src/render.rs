@@ -103,7 +103,10 @@ impl Renderer {
             rules::baseline::check(name, baseline)
                 .or_else(|| rules::baseline::unreachable(name, baseline, spec.network.fqdn))
         });
-        profiles.chain(access).chain(egress).chain(baselines).collect()
+        let all = &spec.baselines;
+        let restricted =
+            all.iter().filter_map(|(name, baseline)| rules::baseline::without_substitute(name, baseline, all));
+        profiles.chain(access).chain(egress).chain(baselines).chain(restricted).collect()
     }
 
     /// The platform's patches that change an object at a JSON pointer, by their index in the guardrails.

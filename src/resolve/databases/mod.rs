@@ -256,14 +256,13 @@ impl<'a> Resolver<'a> {
             return None;
         };
         let mut granted = (asked, baseline);
-        let is_safe_for_strangers = |baseline: &Baseline| baseline.schema_only || baseline.synthetic.is_some();
         // A quarantined pull request runs nothing; its databases are only named, to be removed.
-        if grant == Grant::Restricted && !is_safe_for_strangers(baseline) {
+        if grant == Grant::Restricted && !rules::baseline::is_safe_for_strangers(baseline) {
             if let Some(other) = baseline
                 .restricted
                 .as_ref()
                 .and_then(|name| guardrails.baselines.get_key_value(name))
-                .filter(|(_, other)| is_safe_for_strangers(other))
+                .filter(|(_, other)| rules::baseline::is_safe_for_strangers(other))
             {
                 granted = other;
             } else {
