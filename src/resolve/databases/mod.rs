@@ -104,6 +104,8 @@ impl<'a> Resolver<'a> {
             &self.policy.cost_center,
             self.job_layout,
         ]);
+        // Its data go with its Pods: in other ones, the branch is made anew.
+        let pods = if embedded { names::hash(&[&pods, self.server_layout]) } else { pods };
         let keys = self.keys(database, pointer);
         // Only the programs see these.
         let shown = keys.iter().flat_map(|variable| [&*variable.name, variable.key]);
@@ -135,7 +137,12 @@ impl<'a> Resolver<'a> {
             embedded_dump: baseline.dump.as_deref().map(str::to_owned),
             cluster: baseline.cluster.as_ref().filter(|_| baseline.provider == Provider::Cnpg).map(|source| {
                 ClusterFacts {
-                    content: joined(&[namespace, &database.name], "snapshot"),
+                    // Nobody can change which snapshot these are: another one's are others.
+                    content: names::hashed(
+                        &format!("{namespace}-{}-snapshot", database.name),
+                        &[namespace, &database.name, &source.driver, &source.snapshot],
+                    ),
+                    copy: names::hashed(&server(database), &[&source.driver, &source.snapshot]),
                     driver: source.driver.clone(),
                     snapshot: source.snapshot.clone(),
                     size: source.size.to_string(),
