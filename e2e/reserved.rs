@@ -12,7 +12,7 @@ const SPACE: &str = "storefront-pr-222";
 const CHILD: &str = "storefront-pr-222-app";
 /// As dayfly writes it for a CloudNativePG server.
 const RESERVED: &str = "Secret/x,ServiceAccount/dayfly-database,ServiceAccount/secret-store,ServiceAccount/database-main,\
-    Service/database-main-rw,PersistentVolumeClaim/database-main-,VolumeSnapshot/database-main";
+    Service/database-main-rw,PersistentVolumeClaim/database-main-,VolumeSnapshot/database-main-";
 
 const OF_A_DATABASE: &str = "a volume is one of the preview's databases";
 
@@ -99,13 +99,13 @@ fn volumes() {
     inline("own").expect("a volume of its own");
     for refused in [
         mounted("database-main-1"),
-        child(volume_claim("copy", &claim(&json!({"dataSource": snapshot("database-main")})))),
+        child(volume_claim("copy", &claim(&json!({"dataSource": snapshot("database-main-t61sre40")})))),
         child(volume_claim(
             "copy",
             &claim(&json!({"dataSourceRef": {"kind": "PersistentVolumeClaim", "name": "database-main-2"}})),
         )),
-        ephemeral(&claim(&json!({"dataSource": snapshot("database-main")}))),
-        child(stateful_set("copies", 1, "a", &claim(&json!({"dataSource": snapshot("database-main")})))),
+        ephemeral(&claim(&json!({"dataSource": snapshot("database-main-t61sre40")}))),
+        child(stateful_set("copies", 1, "a", &claim(&json!({"dataSource": snapshot("database-main-t61sre40")})))),
         // Its first Pod's claim is `database-main-0`, whoever made that.
         child(stateful_set("main", 1, "database", &claim(&json!({})))),
     ] {

@@ -4,7 +4,10 @@ use std::time::SystemTime;
 
 use crate::{
     finding::{Finding, InputFile, Owner, Subject},
-    input::{Guardrails, Parameters, Policy, guardrails::Layout},
+    input::{
+        Guardrails, Parameters, Policy,
+        guardrails::{Layout, Provider},
+    },
     objects::{
         self, Object, Origin,
         patch::{Patches, fits_kind},
@@ -25,8 +28,9 @@ pub struct Renderer {
     /// The documents of the policy's `manifests`.
     pub manifests: Vec<Object>,
     patches: Patches,
-    /// See [`Inputs::job_layout`].
+    /// See [`Inputs`].
     job_layout: String,
+    server_layout: String,
     /// What is wrong with what was read, though not so much that nothing can be rendered.
     findings: Vec<Finding>,
 }
@@ -70,9 +74,14 @@ impl Renderer {
         // Once, however many pull requests are rendered: a signature takes as long as a good part of a render.
         findings.extend(rules::attestation::check(&policy.spec, &guardrails.spec));
         let patches = Patches::read(&guardrails.spec.patches, &mut findings);
-        let job_layout =
-            if policy.spec.databases.is_empty() { String::new() } else { job_layout(&guardrails, &templates) };
-        Self { guardrails, policy, templates, manifests, patches, job_layout, findings }
+        let layout_if = |is_there: bool, names: &[&str], kind| {
+            if is_there { layout(&guardrails, &templates, names, kind) } else { String::new() }
+        };
+        let has_databases = !policy.spec.databases.is_empty();
+        let has_servers = guardrails.spec.baselines.iter().any(|(_, baseline)| baseline.provider == Provider::Embedded);
+        let job_layout = layout_if(has_databases, &JOBS, "Job");
+        let server_layout = layout_if(has_databases && has_servers, &SERVERS, "StatefulSet");
+        Self { guardrails, policy, templates, manifests, patches, job_layout, server_layout, findings }
     }
 
     /// What is wrong with the inputs at a time, which rendering doesn't know.
@@ -103,7 +112,10 @@ impl Renderer {
             rules::baseline::check(name, baseline)
                 .or_else(|| rules::baseline::unreachable(name, baseline, spec.network.fqdn))
         });
-        profiles.chain(access).chain(egress).chain(baselines).collect()
+        let all = &spec.baselines;
+        let restricted =
+            all.iter().filter_map(|(name, baseline)| rules::baseline::without_substitute(name, baseline, all));
+        profiles.chain(access).chain(egress).chain(baselines).chain(restricted).collect()
     }
 
     /// The platform's patches that change an object at a JSON pointer, by their index in the guardrails.
@@ -113,8 +125,13 @@ impl Renderer {
 
     /// Renders one pull request. `explain` also records where every value comes from.
     pub fn render(&self, parameters: &Parameters, explain: bool) -> Rendered {
-        let inputs =
-            Inputs { guardrails: &self.guardrails, policy: &self.policy, parameters, job_layout: &self.job_layout };
+        let inputs = Inputs {
+            guardrails: &self.guardrails,
+            policy: &self.policy,
+            parameters,
+            job_layout: &self.job_layout,
+            server_layout: &self.server_layout,
+        };
         let resolution = resolve::resolve(inputs, explain);
         let mut rendered = Rendered {
             objects: Vec::new(),
@@ -157,7 +174,11 @@ impl Renderer {
             rendered.environment = Some(environment);
             return rendered;
         }
-        let environment = environment.quarantined(&self.guardrails.spec, &rendered.findings);
+        let environment = environment.quarantined(
+            &self.guardrails.spec,
+            &layout(&self.guardrails, &self.templates, &["quarantine.yaml"], "Job"),
+            &rendered.findings,
+        );
         rendered.decisions.quarantined(&environment);
         let mut findings = Vec::new();
         rendered.objects = self.objects(&environment, &[], &mut findings, explain.then_some(&mut rendered.traces));
@@ -243,11 +264,14 @@ fn all_templates(own: &[Template]) -> impl Iterator<Item = &Template> {
 /// Templates of Jobs that are no hooks: Argo CD removes a hook before it makes it anew.
 const JOBS: [&str; 2] = ["database-jobs.yaml", "database-migrate.yaml"];
 
-/// Stands for what makes a Job of what was decided. Kubernetes changes no Job's Pods, so that one that is laid out otherwise, by a new
-/// dayfly or a patch, has to be another.
-fn job_layout(guardrails: &Guardrails, own: &[Template]) -> String {
-    let templates = all_templates(own).filter(|template| JOBS.contains(&template.name));
-    let patches = guardrails.spec.patches.iter().filter(|patch| fits_kind(&patch.target, "Job"));
+/// Of servers whose Pods start without the data that the ones before had.
+const SERVERS: [&str; 1] = ["database-embedded.yaml"];
+
+/// Stands for what makes objects of a kind of what was decided. Kubernetes changes no Job's Pods, so that one that is laid out otherwise,
+/// by a new dayfly or a patch, has to be another.
+fn layout(guardrails: &Guardrails, own: &[Template], names: &[&str], kind: &str) -> String {
+    let templates = all_templates(own).filter(|template| names.contains(&template.name));
+    let patches = guardrails.spec.patches.iter().filter(|patch| fits_kind(&patch.target, kind));
     let parts: Vec<String> = templates
         .map(|template| template.fingerprint.to_string())
         .chain(patches.map(|patch| format!("{patch:?}")))

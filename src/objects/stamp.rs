@@ -1,7 +1,10 @@
 //! Marks every object with its owner, its cost centre and its pull request, and so do their Pods.
 
 use crate::{
-    resolve::Environment,
+    resolve::{
+        Environment,
+        config::{COST_CENTER, TEAM},
+    },
     value::{Map, Value},
 };
 
@@ -11,13 +14,13 @@ use super::Object;
 /// namespace, which the firewall has made sure is no other.
 pub fn stamp(object: &mut Object, environment: &Environment) {
     let pods = object.pod_spec_pointer();
-    let is_manifest = object.is_manifest();
+    let (is_manifest, is_job) = (object.is_manifest(), object.kind() == "Job");
     let Some(root) = object.value.as_map_mut() else { return };
     let metadata = root.map_at("metadata");
     if is_manifest {
         metadata.insert("namespace", Value::string(&*environment.namespace));
     }
-    add(metadata, &environment.labels);
+    add(metadata, &environment.labels, |_| true);
     let Some(pods) = pods.and_then(|pointer| pointer.strip_suffix("/spec")).filter(|pointer| !pointer.is_empty())
     else {
         return;
@@ -29,19 +32,22 @@ pub fn stamp(object: &mut Object, environment: &Environment) {
             _ => return,
         }
     }
-    add(template.map_at("metadata"), &environment.labels);
+    // Kubernetes changes no Job's Pods, and a manifest's has one name for ever: what a policy may say otherwise tomorrow would keep
+    // every open preview from syncing.
+    let stays = |key: &str| !(is_manifest && is_job && [TEAM, COST_CENTER].contains(&key));
+    add(template.map_at("metadata"), &environment.labels, stays);
     if is_manifest {
         // Left out, the namespace's default ServiceAccount would give its Pods a token.
         template.map_at("spec").insert("automountServiceAccountToken", Value::Bool(false));
     }
 }
 
-fn add(metadata: &mut Map, labels: &Value) {
+fn add(metadata: &mut Map, labels: &Value, takes: impl Fn(&str) -> bool) {
     // In alphabetical order, as `resolve` makes them; nobody overrides one.
     let own = metadata.remove("labels").and_then(Value::into_map).unwrap_or_default();
     let labels = labels.as_map().map(Map::entries).unwrap_or_default();
     let mut merged = Map::with_capacity(labels.len() + own.len());
-    merged.extend(labels.iter().cloned());
+    merged.extend(labels.iter().filter(|(key, _)| takes(key.as_str())).cloned());
     for (key, value) in own {
         merged.insert_sorted(key, value);
     }

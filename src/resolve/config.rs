@@ -18,6 +18,10 @@ use super::{
 /// there, as `NAMESPACE/NAME`, and what it may not use.
 pub(super) const CHILD: &str = "dayfly.dev/application";
 pub(super) const RESERVED: &str = "dayfly.dev/reserved";
+pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
+pub const ENVIRONMENT: &str = "dayfly.dev/environment";
+pub const TEAM: &str = "dayfly.dev/team";
+pub const COST_CENTER: &str = "dayfly.dev/cost-center";
 /// Argo CD shows what begins so as a link.
 pub(super) const LINK: &str = "link.argocd.argoproj.io/";
 pub(super) const PULL_REQUEST: &str = "link.argocd.argoproj.io/pull-request";
@@ -26,13 +30,13 @@ impl Resolver<'_> {
     /// On every object: who owns it, who pays for it, which pull request it is of.
     pub(super) fn labels(policy: &PolicyFacts, pr: &PullRequest, namespace: &str) -> Value {
         let mut labels = Map::with_capacity(6);
-        labels.push("app.kubernetes.io/managed-by", Value::from("dayfly"));
+        labels.push(MANAGED_BY, Value::from("dayfly"));
         labels.push("app.kubernetes.io/part-of", Value::string(&*policy.name));
-        labels.push("dayfly.dev/cost-center", Value::string(&*policy.cost_center));
-        labels.push("dayfly.dev/environment", Value::string(namespace));
+        labels.push(COST_CENTER, Value::string(&*policy.cost_center));
+        labels.push(ENVIRONMENT, Value::string(namespace));
         labels.push("dayfly.dev/policy", Value::string(&*policy.name));
         labels.push("dayfly.dev/pull-request", Value::string(&*pr.number));
-        labels.push("dayfly.dev/team", Value::string(&*policy.team));
+        labels.push(TEAM, Value::string(&*policy.team));
         Value::Map(labels)
     }
 
@@ -128,7 +132,7 @@ pub(super) fn reserved(databases: &[DatabaseFacts], store: Option<&SecretStoreFa
             names.extend(["ca", "server", "replication"].map(|end| format!("Secret/{}-{end}", database.server)));
             // The data, before anybody looked at them: the hyphen stands for the number that the operator puts behind it.
             names.push(format!("PersistentVolumeClaim/{}-", database.server));
-            names.push(format!("VolumeSnapshot/{}", database.server));
+            names.push(format!("VolumeSnapshot/{}-", database.server));
             // Its Pods' own account, which may read those Secrets: left out, a Pod would get its token.
             names.push(format!("ServiceAccount/{}", database.server));
         }

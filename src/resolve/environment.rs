@@ -286,7 +286,9 @@ pub struct QuarantineFacts {
     pub findings: String,
     /// A Job that fails, where Argo CD has no health check for the ConfigMap.
     pub failing_job: bool,
-    /// What that Job would run, if it ever did.
+    /// That Job's name.
+    pub job: String,
+    /// What it would run, if it ever did.
     pub image: String,
 }
 

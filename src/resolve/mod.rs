@@ -2,7 +2,7 @@
 
 mod addresses;
 mod application;
-mod config;
+pub mod config;
 mod databases;
 pub mod decision;
 mod destination;
@@ -42,6 +42,8 @@ pub struct Inputs<'a> {
     pub parameters: &'a Parameters,
     /// Stands for what lays out the databases' Jobs: templates and the platform's patches.
     pub job_layout: &'a str,
+    /// The same of servers whose data go with their Pods.
+    pub server_layout: &'a str,
 }
 
 /// What was decided.
@@ -62,6 +64,7 @@ pub fn resolve(inputs: Inputs<'_>, record: bool) -> Resolution {
         policy: &inputs.policy.spec,
         policy_name: &inputs.policy.metadata.name,
         job_layout: inputs.job_layout,
+        server_layout: inputs.server_layout,
         facts: Value::Null,
         pr: Value::Null,
         findings,
@@ -91,7 +94,7 @@ const LONGEST_SHOWN: usize = 600;
 impl Environment {
     /// The same preview with nothing in it but its walls, its teardown and what was found.
     #[must_use]
-    pub fn quarantined(mut self, guardrails: &GuardrailsSpec, findings: &[Finding]) -> Self {
+    pub fn quarantined(mut self, guardrails: &GuardrailsSpec, job_layout: &str, findings: &[Finding]) -> Self {
         let mut errors = findings.iter().filter(|finding| finding.is_error());
         let mut lines: Vec<String> = Vec::new();
         // They become an object, and people read them in Argo CD: neither has room for thousands.
@@ -129,13 +132,16 @@ impl Environment {
         self.databases.clear();
         self.database_jobs.retain(|job| job.step == "destroy");
         self.config = Value::Map(Map::default());
+        let image = guardrails
+            .operations
+            .as_ref()
+            .map_or_else(|| "dayfly".to_owned(), |operations| operations.image.to_string());
+        let pods = [image.as_str(), &self.policy.team, &self.policy.cost_center, job_layout];
         self.quarantine = QuarantineFacts {
+            job: names::hashed("dayfly-findings", &pods),
             findings: if lines.is_empty() { "quarantined".to_owned() } else { lines.join("\n") },
             failing_job: !guardrails.quarantine.health_check,
-            image: guardrails
-                .operations
-                .as_ref()
-                .map_or_else(|| "dayfly".to_owned(), |operations| operations.image.to_string()),
+            image,
         };
         self
     }
@@ -146,6 +152,7 @@ pub(crate) struct Resolver<'a> {
     policy: &'a PolicySpec,
     policy_name: &'a str,
     job_layout: &'a str,
+    server_layout: &'a str,
     /// What expressions see.
     facts: Value,
     /// The pull request with its free text, for what is data in any case.

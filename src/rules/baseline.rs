@@ -1,10 +1,11 @@
 //! Previews get no live personal data.
 
 use crate::{
-    finding::{Finding, InputFile, Owner, Rule, Severity, Subject},
+    finding::{Finding, InputFile, Owner, Rule, Severity, Subject, nearest},
     input::{
+        Ordered,
         guardrails::{Anonymized, Baseline, Destination, Fqdn, Operations, Provider},
-        scalar::Cidr,
+        scalar::{Cidr, DnsLabel},
     },
 };
 
@@ -17,7 +18,8 @@ pub static UNKNOWN_BASELINE: Rule = Rule {
     code: "unknown-baseline",
     severity: Severity::Error,
     summary: "a baseline is one of the guardrails'",
-    explanation: "Policies name a baseline, never a server: what may be branched is the platform's to say.",
+    explanation: "Policies name a baseline, never a server: what may be branched is the platform's to say. A baseline's `restricted` names \
+                  another, `synthetic` or `schemaOnly` one; of any other name, `dayfly check` tells.",
 };
 
 pub static BASELINE_NOT_SANITIZED: Rule = Rule {
@@ -53,6 +55,35 @@ pub(crate) fn check(name: &str, baseline: &Baseline) -> Option<Finding> {
     let (rule, message) = safe.and_then(complete).err()?;
     let subject = Subject::Input(InputFile::Guardrails, format!("/spec/baselines/{name}"));
     Some(Finding::new(rule, Owner::Platform, subject, message))
+}
+
+/// Why pull requests of trust `restricted` go without its database, though it names a baseline for them.
+pub(crate) fn without_substitute(
+    name: &str,
+    baseline: &Baseline,
+    all: &Ordered<Baseline, DnsLabel>,
+) -> Option<Finding> {
+    let restricted = baseline.restricted.as_deref()?;
+    let message = match all.get_key_value(restricted) {
+        // One that claims nothing is a mistake of its own.
+        Some((_, other)) if is_safe_for_strangers(other) || is_safe(restricted, other).is_err() => return None,
+        Some(_) => format!(
+            "the baseline `{name}` gives `{restricted}` to pull requests of trust `restricted`, which get nothing but `synthetic` and `schemaOnly`"
+        ),
+        None => {
+            let hint = nearest(restricted, all.names());
+            format!(
+                "the baseline `{name}` gives `{restricted}` to pull requests of trust `restricted`, and there is none{hint}"
+            )
+        }
+    };
+    let subject = Subject::Input(InputFile::Guardrails, format!("/spec/baselines/{name}/restricted"));
+    Some(Finding::new(&UNKNOWN_BASELINE, Owner::Platform, subject, message))
+}
+
+/// Whether pull requests of trust `restricted` may have it.
+pub(crate) fn is_safe_for_strangers(baseline: &Baseline) -> bool {
+    baseline.schema_only || baseline.synthetic.is_some()
 }
 
 /// Why its branches cannot be reached: a preview would wait for its database until it gives up. Nothing, if they can.

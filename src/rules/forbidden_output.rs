@@ -9,6 +9,7 @@ use crate::{
     finding::{Finding, Rule, Severity, visible},
     input::scalar::is_dns_label,
     objects::Object,
+    resolve::config::{ENVIRONMENT, MANAGED_BY},
     value::{Map, Value},
 };
 
@@ -23,7 +24,8 @@ pub static FORBIDDEN_OUTPUT: Rule = Rule {
         object's place (`IsList` in `k8s.io/apimachinery/pkg/apis/meta/v1/unstructured`), and no rule would have seen it.\n\n\
         Names, labels and annotations are those that Kubernetes takes: names are DNS names, and of a Namespace, a Service \
         or a Job one label of 63 characters, of a CronJob or a StatefulSet 52, since what they make gets a suffix; label \
-        values have at most 63 characters; annotations are strings, together at most 256 KiB.",
+        values have at most 63 characters; annotations are strings, together at most 256 KiB. A preview's Namespace keeps the labels \
+        `app.kubernetes.io/managed-by` and `dayfly.dev/environment`, by which the sweep and the admission policy know it.",
 };
 
 /// Source: `TotalAnnotationSizeLimitB` in `k8s.io/apimachinery/pkg/api/validation/objectmeta.go`.
@@ -36,7 +38,7 @@ const APPLICATION_FINALIZERS: [&str; 3] = [
     "resources-finalizer.argocd.argoproj.io/background",
 ];
 
-pub(crate) fn check(object: &Object, _: &Bounds<'_>, findings: &mut Vec<Finding>) {
+pub(crate) fn check(object: &Object, bounds: &Bounds<'_>, findings: &mut Vec<Finding>) {
     let Some(map) = object.value.as_map() else {
         let message = format!("an object must be a map, not {}", object.value.kind_name());
         findings.push(finding(&FORBIDDEN_OUTPUT, object, "", message));
@@ -73,6 +75,17 @@ pub(crate) fn check(object: &Object, _: &Bounds<'_>, findings: &mut Vec<Finding>
     match metadata {
         Some(Value::Map(map)) => check_metadata(object, kind, map, template, refuse),
         _ => refuse("/metadata", "an object must have `metadata`".to_owned()),
+    }
+    if template && kind == "Namespace" && object.value.str_at(&["metadata", "name"]) == Some(bounds.namespace) {
+        for (label, value, why) in [
+            (MANAGED_BY, "dayfly", "the sweep would take this preview for gone, and remove its databases"),
+            (ENVIRONMENT, bounds.namespace, "the admission policy would not hold there"),
+        ] {
+            if object.value.str_at(&["metadata", "labels", label]) != Some(value) {
+                let message = format!("label `{label}` of a preview's Namespace stays `{value}`: otherwise {why}");
+                refuse(&child("/metadata/labels", label), message);
+            }
+        }
     }
     let pods = match object.pod_spec_pointer() {
         Some("/spec/template/spec") => "/spec/template/metadata",
@@ -285,6 +298,26 @@ mod tests {
     }
 
     #[test]
+    fn a_preview_s_namespace_is_known_by_its_labels() {
+        let (managed, environment) =
+            ("/metadata/labels/app.kubernetes.io~1managed-by", "/metadata/labels/dayfly.dev~1environment");
+        let namespace = |name: &str, labels: Json| object("v1", "Namespace", json!({"name": name, "labels": labels}));
+        let both = json!({"app.kubernetes.io/managed-by": "dayfly", "dayfly.dev/environment": "shop-pr-7"});
+        expect(&[
+            (namespace("shop-pr-7", both), vec![]),
+            (namespace("shop-pr-7", json!({})), vec![managed, environment]),
+            (
+                namespace(
+                    "shop-pr-7",
+                    json!({"app.kubernetes.io/managed-by": "argocd", "dayfly.dev/environment": "shop-pr-8"}),
+                ),
+                vec![managed, environment],
+            ),
+            (namespace("another", json!({})), vec![]),
+        ]);
+    }
+
+    #[test]
     fn names_have_budgets() {
         let cases = [
             ("v1", "ConfigMap", "a.b-1".to_owned(), true),
@@ -293,7 +326,7 @@ mod tests {
             ("v1", "ConfigMap", "a-.b".to_owned(), false),
             ("v1", "ConfigMap", "A".to_owned(), false),
             ("v1", "ConfigMap", "a_b".to_owned(), false),
-            ("v1", "Namespace", "shop-pr-7".to_owned(), true),
+            ("v1", "Namespace", "shop-pr-8".to_owned(), true),
             ("v1", "Namespace", "shop.pr".to_owned(), false),
             ("v1", "Service", "web".to_owned(), true),
             ("v1", "Service", "1web".to_owned(), false),

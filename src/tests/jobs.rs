@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fs};
 use serde_json::Value as Json;
 
 use super::{
-    scratch::{GUARDRAILS, PARAMETERS, POLICY, Scratch},
+    scratch::{GUARDRAILS, PARAMETERS, POLICY, Scratch, of_case},
     support::root,
 };
 
@@ -74,4 +74,115 @@ fn where_the_lines_of_a_template_stand_names_no_job() {
     scratch.replace(GUARDRAILS, "  patches:\n", "  templates: templates\n  patches:\n");
     scratch.write("templates/database-migrate.yaml", format!("# The same as dayfly's.\n{template}"));
     assert_eq!(jobs(&scratch), before);
+}
+
+/// The storefront's pull request, and a case's policy and guardrails.
+fn of(case: &str) -> Scratch {
+    let scratch = Scratch::new("storefront");
+    for file in [POLICY, GUARDRAILS] {
+        scratch.write(file, of_case(case, file));
+    }
+    scratch
+}
+
+#[test]
+fn a_quarantine_s_job_is_another_with_other_pods() {
+    let quarantined = || {
+        let scratch = of("quarantine-job");
+        scratch.replace(PARAMETERS, "head_sha: 3f9c1e7a", "head_sha: main");
+        scratch
+    };
+    let before = jobs(&quarantined());
+    assert_eq!(before.len(), 1, "{before:?}");
+    for (file, from, to, is_same) in [
+        (POLICY, "costCenter: ", "costCenter: other-", false),
+        (GUARDRAILS, "dayfly@sha256:4f", "dayfly@sha256:5f", false),
+        (
+            GUARDRAILS,
+            "  domain:",
+            "  patches: [{target: {kind: Job}, merge: {spec: {template: {metadata: {labels: {x: y}}}}}}]\n  domain:",
+            false,
+        ),
+        (GUARDRAILS, "domain: preview", "domain: previews", true),
+    ] {
+        let scratch = quarantined();
+        scratch.replace(file, from, to);
+        let after = jobs(&scratch);
+        assert_eq!(after.len(), 1, "{to}");
+        assert_eq!(after == before, is_same, "{to}");
+        assert_eq!(after.keys().eq(before.keys()), is_same, "{to}: {after:?}");
+    }
+}
+
+#[test]
+fn a_manifest_s_job_takes_no_label_that_its_policy_may_change() {
+    let manifest = r#"{"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "warm"}, "spec": {"template": {"spec": {
+        "restartPolicy": "Never", "securityContext": {"runAsNonRoot": true, "seccompProfile": {"type": "RuntimeDefault"}},
+        "containers": [{"name": "warm", "image": "ghcr.io/acme/shop:3f9c1e7ab2d4c6588e0fd17a9b3c5d7e9f102938",
+            "securityContext": {"allowPrivilegeEscalation": false, "capabilities": {"drop": ["ALL"]}}}]}}}}"#;
+    let rendered = |from: &str, to: &str| {
+        let scratch = Scratch::new("storefront");
+        scratch.write("warm.json", manifest);
+        scratch.replace(POLICY, "  ttl: 48h", "  ttl: 48h\n  manifests: [warm.json]");
+        scratch.replace(POLICY, from, to);
+        jobs(&scratch)["storefront-pr-128/warm"].clone()
+    };
+    let before = rendered("team: payments", "team: payments");
+    assert_eq!(before.pointer("/metadata/labels/dayfly.dev~1pull-request").and_then(Json::as_str), Some("128"));
+    assert_eq!(rendered("team: payments", "team: checkout"), before);
+    assert_eq!(rendered("costCenter: cc-1234", "costCenter: cc-9"), before);
+}
+
+#[test]
+fn a_server_that_starts_anew_without_its_data_has_its_jobs_run_again() {
+    let rendered = |patch: &str| {
+        let scratch = of("database-dump");
+        scratch.replace(GUARDRAILS, "  domain:", &format!("{patch}  domain:"));
+        jobs(&scratch)
+    };
+    let patch = |kind: &str| {
+        format!(
+            "  patches: [{{target: {{kind: {kind}}}, merge: {{spec: {{template: {{metadata: {{annotations: {{x: y}}}}}}}}}}}}]\n"
+        )
+    };
+    let before = rendered("");
+    assert_eq!(before.len(), 3, "{before:?}");
+    assert_eq!(rendered(&patch("Deployment")), before);
+    let after = rendered(&patch("StatefulSet"));
+    assert_eq!(after.len(), 3);
+    assert!(after.keys().all(|name| !before.contains_key(name)), "{after:?}");
+}
+
+#[test]
+fn another_snapshot_is_another_object() {
+    // Kubernetes changes neither the handle of a VolumeSnapshotContent nor which one a VolumeSnapshot is.
+    let rendered = |from: &str, to: &str| {
+        let scratch = of("database-cnpg");
+        scratch.replace(GUARDRAILS, from, to);
+        let run = scratch.run("render", &["-o", "json"]);
+        let objects: Vec<Json> = serde_json::from_str(&run.out).unwrap_or_else(|error| panic!("{error}: {}", run.err));
+        let of = |kind: &str, pointer: &str| {
+            let object = objects.iter().find(|object| object["kind"] == kind).expect(kind);
+            object.pointer(pointer).and_then(Json::as_str).unwrap_or_default().to_owned()
+        };
+        let snapshot = of("VolumeSnapshot", "/metadata/name");
+        let content = of("VolumeSnapshotContent", "/metadata/name");
+        assert_eq!(of("VolumeSnapshot", "/spec/source/volumeSnapshotContentName"), content);
+        assert_eq!(of("VolumeSnapshotContent", "/spec/volumeSnapshotRef/name"), snapshot);
+        assert_eq!(of("Cluster", "/spec/bootstrap/recovery/volumeSnapshots/storage/name"), snapshot);
+        let reserved = of("Namespace", "/metadata/annotations/dayfly.dev~1reserved");
+        assert!(
+            reserved.split(',').any(|entry| {
+                entry.strip_prefix("VolumeSnapshot/").is_some_and(|start| snapshot.starts_with(start))
+            }),
+            "{snapshot} is not among {reserved}"
+        );
+        (snapshot, content)
+    };
+    let before = rendered("size: 20Gi", "size: 20Gi");
+    assert_eq!(rendered("size: 20Gi", "size: 30Gi"), before);
+    for (from, to) in [("snap-0a1b2c3d4e5f60718", "snap-1"), ("driver: ebs", "driver: efs")] {
+        let after = rendered(from, to);
+        assert!(after.0 != before.0 && after.1 != before.1, "{to}: {after:?}");
+    }
 }

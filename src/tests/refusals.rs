@@ -256,6 +256,14 @@ fn what_the_guardrails_offer_is_checked_before_anybody_asks() {
     assert_eq!(codes(&found), expected.map(str::to_owned).into(), "{found:#?}");
     assert!(found.iter().all(|finding| text(finding, "/owner") == "platform" && finding["location"]["line"].is_u64()));
     assert_eq!(wrong.run("render", &[]).code, ExitCode::Fine);
+    // Pull requests of trust `restricted` would go without a database, and be told to be trusted.
+    let restricted = "restricted: storefront-synthetic";
+    for other in ["restricted: storefront-synthetics", "restricted: storefront"] {
+        let found = findings(&scratch(&[(GUARDRAILS, restricted, other)]).run("check", &["--format", "json"]));
+        assert_eq!(codes(&found), ["unknown-baseline".to_owned()].into(), "{found:#?}");
+        assert_eq!(place(&found[0]), "guardrails.yaml:77:19", "{found:#?}");
+        assert_eq!(text(&found[0], "/owner"), "platform");
+    }
     // What is asked for is told once.
     let asked = scratch(&[(GUARDRAILS, "{fqdn: api.stripe.com, port: 443}", "{port: 443}")]);
     assert_eq!(findings(&asked.run("check", &["--format", "json"])).len(), 1);

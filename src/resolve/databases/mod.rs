@@ -104,6 +104,8 @@ impl<'a> Resolver<'a> {
             &self.policy.cost_center,
             self.job_layout,
         ]);
+        // Its data go with its Pods: in other ones, the branch is made anew.
+        let pods = if embedded { names::hash(&[&pods, self.server_layout]) } else { pods };
         let keys = self.keys(database, pointer);
         // Only the programs see these.
         let shown = keys.iter().flat_map(|variable| [&*variable.name, variable.key]);
@@ -135,7 +137,12 @@ impl<'a> Resolver<'a> {
             embedded_dump: baseline.dump.as_deref().map(str::to_owned),
             cluster: baseline.cluster.as_ref().filter(|_| baseline.provider == Provider::Cnpg).map(|source| {
                 ClusterFacts {
-                    content: joined(&[namespace, &database.name], "snapshot"),
+                    // Nobody can change which snapshot these are: another one's are others.
+                    content: names::hashed(
+                        &format!("{namespace}-{}-snapshot", database.name),
+                        &[namespace, &database.name, &source.driver, &source.snapshot],
+                    ),
+                    copy: names::hashed(&server(database), &[&source.driver, &source.snapshot]),
                     driver: source.driver.clone(),
                     snapshot: source.snapshot.clone(),
                     size: source.size.to_string(),
@@ -256,14 +263,13 @@ impl<'a> Resolver<'a> {
             return None;
         };
         let mut granted = (asked, baseline);
-        let is_safe_for_strangers = |baseline: &Baseline| baseline.schema_only || baseline.synthetic.is_some();
         // A quarantined pull request runs nothing; its databases are only named, to be removed.
-        if grant == Grant::Restricted && !is_safe_for_strangers(baseline) {
+        if grant == Grant::Restricted && !rules::baseline::is_safe_for_strangers(baseline) {
             if let Some(other) = baseline
                 .restricted
                 .as_ref()
                 .and_then(|name| guardrails.baselines.get_key_value(name))
-                .filter(|(_, other)| is_safe_for_strangers(other))
+                .filter(|(_, other)| rules::baseline::is_safe_for_strangers(other))
             {
                 granted = other;
             } else {

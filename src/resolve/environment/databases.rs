@@ -91,6 +91,8 @@ impl DatabaseFacts {
 pub struct ClusterFacts {
     /// Of the `VolumeSnapshotContent`, which is in no namespace.
     pub content: String,
+    /// Of the `VolumeSnapshot`.
+    pub copy: String,
     pub driver: String,
     pub snapshot: String,
     pub size: String,

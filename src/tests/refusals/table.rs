@@ -175,6 +175,7 @@ pub(super) const TABLE: &[Row] = &[
         good: &[OWN[0], (GUARDRAILS, SYNTHETIC, CNPG), OWN[2]] },
     Row { code: "attestation-unchecked", owner: "platform", place: "",
         bad: &[(POLICY, "baseline: storefront\n", "baseline: storefront-synthetic\n"), (GUARDRAILS, KEYS, ""),
+            (GUARDRAILS, "      restricted: storefront-synthetic\n", ""),
             (GUARDRAILS, "      synthetic: {by: seed-scripts}\n", "      sanitized: {by: masking-job, maxAge: 7d}\n")],
         good: &[(POLICY, "baseline: storefront\n", "baseline: storefront-synthetic\n"), (GUARDRAILS, KEYS, "")] },
     Row { code: "baseline-not-attested", owner: "platform", place: "guardrails.yaml:71:9",
