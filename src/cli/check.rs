@@ -45,13 +45,7 @@ pub(super) fn run(args: &CheckArgs, colour: Colour, out: &mut dyn Write) -> anyh
             let parameters = load::parameters(flags)?;
             let mut rendered = loaded.renderer.render(&parameters, false);
             rendered.findings.extend(args.at.into_iter().flat_map(|time| loaded.renderer.check_at(time)));
-            for finding in loaded.renderer.check_offers() {
-                let is_known =
-                    |other: &finding::Finding| other.rule.code == finding.rule.code && other.subject == finding.subject;
-                if !rendered.findings.iter().any(is_known) {
-                    rendered.findings.push(finding);
-                }
-            }
+            rendered.findings.extend(loaded.renderer.check_offers());
             loaded.locate(&mut rendered.findings, Some(&parameters));
             (rendered.findings, rendered.objects.len())
         }

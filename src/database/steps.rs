@@ -217,8 +217,7 @@ async fn awake<T>(session: &mut dyn Session, program: impl Future<Output = T>) -
     loop {
         match tokio::time::timeout(SILENCE, program.as_mut()).await {
             Ok(outcome) => return outcome,
-            // Whether the session is there shows when the outcome is recorded.
-            Err(_) => drop(session.ping().await),
+            Err(_) => session.ping().await,
         }
     }
 }

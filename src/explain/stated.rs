@@ -5,7 +5,7 @@ use std::fmt;
 use super::{Sources, shown_place};
 use crate::{
     finding::{InputFile, visible},
-    input::{Guardrails, Policy, Source, field},
+    input::{Guardrails, Policy, Source, purpose},
     resolve::{Decision, Decisions, Origin, decision::shown},
     value::{Value, is_below, push_segment},
 };
@@ -50,12 +50,11 @@ pub(super) fn unstated(what: &str, sources: &Sources<'_>) -> Option<String> {
     let path = path.as_deref().unwrap_or(what);
     let names: Vec<&str> =
         std::iter::once("spec").chain(path.strip_prefix("spec.").unwrap_or(path).split('.')).collect();
-    let (file, meant) = match field::<Policy>(&sources.policy.value(), &names) {
-        Some(meant) => (&sources.policy.name, meant),
-        None => (&sources.guardrails.name, field::<Guardrails>(&sources.guardrails.value(), &names)?),
+    let (file, purpose) = match purpose::<Policy>(&sources.policy.value(), &names) {
+        Some(purpose) => (&sources.policy.name, purpose),
+        None => (&sources.guardrails.name, purpose::<Guardrails>(&sources.guardrails.value(), &names)?),
     };
-    let meant = meant.split_once(": ").map_or(&*meant, |(_, meant)| meant);
-    Some(format!("{}\n  stated     nothing, in {file}\n  because    {meant}\n", visible(what)))
+    Some(format!("{}\n  stated     nothing, in {file}\n  because    {purpose}\n", visible(what)))
 }
 
 /// One name down; an item of a list is called as it calls itself, or by its index.

@@ -146,7 +146,7 @@ impl Walk<'_> {
         for entry in entries {
             let below = child(pointer, &entry.key);
             if let Some(property) = properties.get(entry.key.as_ref()) {
-                let around = std::mem::replace(&mut self.field, described(&entry.key, property));
+                let around = std::mem::replace(&mut self.field, help(&entry.key, property));
                 self.node(property, &entry.value, &below);
                 self.field = around;
                 continue;
@@ -175,7 +175,7 @@ impl Walk<'_> {
         for name in schema.get("required").and_then(Json::as_array).into_iter().flatten().filter_map(Json::as_str) {
             if !entries.iter().any(|entry| entry.key == name) {
                 let message = format!("the field `{name}` is missing");
-                let help = properties.get(name).and_then(|property| described(name, property));
+                let help = properties.get(name).and_then(|property| help(name, property));
                 self.report(&MISSING_FIELD, node.mark, pointer, message, help);
             }
         }
@@ -266,15 +266,15 @@ fn resolved<'j>(definitions: &'j Map<String, Json>, schema: &'j Json) -> &'j Jso
 }
 
 /// What the field of a `T` is for that `names` lead to, through what `document` has: its items and entries exist, its fields may not.
-pub fn field<T: JsonSchema>(document: &Value, names: &[&str]) -> Option<String> {
+pub fn purpose<T: JsonSchema>(document: &Value, names: &[&str]) -> Option<String> {
     let whole = schemars::schema_for!(T).to_value();
     let no_definitions = Map::new();
     let definitions = whole.get("$defs").and_then(Json::as_object).unwrap_or(&no_definitions);
-    let (mut schema, mut here, mut field) = (&whole, Some(document), None);
+    let (mut schema, mut here, mut last) = (&whole, Some(document), None);
     for name in names {
         let bare = resolved(definitions, schema);
         if let Some(property) = bare.get("properties").and_then(|properties| properties.get(*name)) {
-            (schema, here, field) = (property, here.and_then(|map| map.get(name)), Some((*name, property)));
+            (schema, here, last) = (property, here.and_then(|map| map.get(name)), Some(property));
             continue;
         }
         let items = here?.items();
@@ -283,8 +283,8 @@ pub fn field<T: JsonSchema>(document: &Value, names: &[&str]) -> Option<String> 
         schema = bare.get("items").or_else(|| bare.get("additionalProperties"))?;
         here = Some(item.or_else(|| here?.get(name))?);
     }
-    let (name, property) = field?;
-    described(name, property).or_else(|| described(name, resolved(definitions, property)))
+    let property = last?;
+    described(property).or_else(|| described(resolved(definitions, property)))
 }
 
 fn kinds(schema: &Json) -> impl Iterator<Item = &str> {
@@ -338,7 +338,7 @@ fn format_maximum(schema: &Json) -> Option<f64> {
 }
 
 /// What a field is for: as much of its description as is read at a glance.
-fn described(name: &str, property: &Json) -> Option<String> {
+fn described(property: &Json) -> Option<String> {
     let text = property.get("description")?.as_str()?;
     let paragraph = text.split("\n\n").next().unwrap_or_default().replace('\n', " ");
     let mut shown = String::new();
@@ -348,5 +348,11 @@ fn described(name: &str, property: &Json) -> Option<String> {
         }
         shown.push_str(sentence);
     }
-    Some(format!("`{name}`: {}", shown.trim_end()))
+    shown.truncate(shown.trim_end().len());
+    Some(shown)
+}
+
+/// The same for somebody who looks at the file.
+fn help(name: &str, property: &Json) -> Option<String> {
+    Some(format!("`{name}`: {}", described(property)?))
 }

@@ -15,7 +15,7 @@ pub mod policy;
 pub mod scalar;
 mod source;
 
-pub use diagnose::field;
+pub use diagnose::purpose;
 pub use files::{open_below, read_file};
 pub use filled::Filled;
 pub use guardrails::{Guardrails, GuardrailsSpec};

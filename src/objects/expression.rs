@@ -32,18 +32,26 @@ pub(crate) fn fill_in(manifests: &mut [Object], environment: &Environment) -> Ve
         if places.is_empty() {
             continue;
         }
+        let pr = &environment.pr;
+        let seen = facts(environment, [&pr.head_sha, &pr.head_short_sha, &pr.head_short_sha_7]);
         if object.kind() == "Job" {
-            if object.name().contains("${{") {
-                places.push((NAME.to_owned(), object.name().to_owned()));
-            } else {
+            let name = object.name().to_owned();
+            let later = facts(environment, ["0"; 3]);
+            let is_lasting = |written: &str| evaluated(written, &seen) == evaluated(written, &later);
+            if places.iter().any(|(_, image)| !is_lasting(image))
+                && is_lasting(&name)
+                && evaluated(&name, &seen).is_ok()
+            {
                 let message = "a Job cannot be changed, so with another image it needs another name";
                 let help = "end the name with `-${{ pr.headShortSha7 }}`";
                 mistakes.push(finding(&MANIFEST_KIND, object, NAME, message).help(help));
             }
+            if name.contains("${{") {
+                places.push((NAME.to_owned(), name));
+            }
         }
-        let facts = facts(environment);
         for (pointer, written) in places {
-            match Interpolated::parse(&written).and_then(|text| text.text(Scope::new(&facts))) {
+            match evaluated(&written, &seen) {
                 Ok(text) => {
                     if let Some(place) = place(&mut object.value, &pointer) {
                         *place = Value::string(text);
@@ -59,6 +67,10 @@ pub(crate) fn fill_in(manifests: &mut [Object], environment: &Environment) -> Ve
     mistakes
 }
 
+fn evaluated(written: &str, facts: &Value) -> Result<String, String> {
+    Interpolated::parse(written)?.text(Scope::new(facts))
+}
+
 /// The value at a pointer without escapes.
 fn place<'v>(value: &'v mut Value, pointer: &str) -> Option<&'v mut Value> {
     pointer.split('/').skip(1).try_fold(value, |value, segment| match value {
@@ -68,17 +80,17 @@ fn place<'v>(value: &'v mut Value, pointer: &str) -> Option<&'v mut Value> {
     })
 }
 
-fn facts(environment: &Environment) -> Value {
+/// What expressions see at a head: its SHA, and the two short ones.
+fn facts(environment: &Environment, [head, short, short_7]: [&str; 3]) -> Value {
     let map = |entries: &[(&'static str, &str)]| {
         Value::Map(entries.iter().map(|(name, value)| ((*name).into(), Value::string(*value))).collect::<Map>())
     };
-    let pr = &environment.pr;
-    let pr = [
-        ("number", &*pr.number),
-        ("headSha", &*pr.head_sha),
-        ("headShortSha", &*pr.head_short_sha),
-        ("headShortSha7", &*pr.head_short_sha_7),
-    ];
-    let facts = [("policy".into(), map(&[("name", &*environment.policy.name)])), ("pr".into(), map(&pr))];
-    Value::Map(facts.into_iter().collect::<Map>())
+    let pr = map(&[
+        ("number", &environment.pr.number),
+        ("headSha", head),
+        ("headShortSha", short),
+        ("headShortSha7", short_7),
+    ]);
+    let policy = map(&[("name", &environment.policy.name)]);
+    Value::Map([("policy".into(), policy), ("pr".into(), pr)].into_iter().collect::<Map>())
 }

@@ -2,6 +2,7 @@
 
 use crate::{
     expression::{Bound, Interpolated, Scope},
+    input::scalar::DnsLabel,
     rules::shared_database::{Hosts, SHARED_DATABASE, not_a_database},
     value::{Map, Value},
 };
@@ -9,11 +10,12 @@ use crate::{
 use super::{Resolver, databases::server, pull_request::FREE_TEXT};
 
 impl Resolver<'_> {
-    /// Reports a text, of which `evaluated` came, that is such an address.
+    /// Reports a text, of which `evaluated` came, that is such an address. `uses`: what the container has variables of.
     pub(super) fn judge_address(
         &mut self,
         text: &Interpolated,
         evaluated: &str,
+        uses: &[DnsLabel],
         what: impl FnOnce() -> String,
         pointer: impl FnOnce() -> String,
     ) {
@@ -24,7 +26,8 @@ impl Resolver<'_> {
         let services = self.policy.services.iter().map(|service| service.name.to_string());
         let services: Vec<String> = services.chain(self.policy.databases.iter().map(server)).collect();
         let namespace = self.facts.str_at(&["preview", "namespace"]).unwrap_or_default();
-        let variables: Vec<&str> = self.policy.databases.iter().flat_map(|database| database.keys.names()).collect();
+        let used = self.policy.databases.iter().filter(|database| uses.contains(&database.name));
+        let variables: Vec<&str> = used.flat_map(|database| database.keys.names()).collect();
         let hosts = Hosts { services: &services, namespace, variables: &variables };
         let Err(message) = not_a_database(what, evaluated, hosts) else { return };
         // A title that talks of an address is only data.

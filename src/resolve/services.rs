@@ -154,7 +154,7 @@ impl<'a> Resolver<'a> {
                 .map(|(index, word)| {
                     let here = || format!("{pointer}/{field}/{index}");
                     let text = resolver.text(word, InputFile::Policy, here);
-                    resolver.judge_address(word, &text, || format!("a word of `{field}`"), here);
+                    resolver.judge_address(word, &text, &service.uses, || format!("a word of `{field}`"), here);
                     text
                 })
                 .collect()
@@ -280,7 +280,7 @@ impl<'a> Resolver<'a> {
         for (name, value) in service.env.iter() {
             let here = || format!("{pointer}/env/{name}");
             let text = self.variable(value, InputFile::Policy, here);
-            self.judge_address(value, &text, || format!("the variable `{name}`"), here);
+            self.judge_address(value, &text, &service.uses, || format!("the variable `{name}`"), here);
             names.push(name.to_owned());
             own.push(plain(name, &text));
             self.decisions.record(|| Decision {

@@ -19,7 +19,7 @@ use crate::{
         scalar::Quantity,
     },
     objects::Object,
-    value::Value,
+    value::{Value, pointer_segments},
 };
 
 pub static LIMIT_RANGE: Rule = Rule {
@@ -97,6 +97,7 @@ fn stated(finding: &Finding, objects: &[Object], profile: &Profile) -> Option<St
     let Subject::Object(id, pointer) = &finding.subject else { return None };
     let place = pointer.strip_prefix("/spec/limits/0/").filter(|_| id == "LimitRange/preview")?;
     let (field, resource) = place.split_once('/')?;
+    let resource = &*pointer_segments(resource).next()?;
     let object = objects.iter().find(|object| object.id() == *id)?;
     let laid_out = object.value.at(&["spec", "limits"])?.items().first()?.str_at(&[field, resource])?;
     let container = &profile.container;
@@ -108,7 +109,7 @@ fn stated(finding: &Finding, objects: &[Object], profile: &Profile) -> Option<St
         _ => return None,
     };
     let amount = amounts.get(resource)?;
-    (amount.as_str() == laid_out).then(|| format!("container/{field}/{resource}"))
+    (amount.as_str() == laid_out).then(|| child(&format!("container/{field}"), resource))
 }
 
 /// Bounds of a profile that no container with these requests and limits keeps: where below `container`, and the message.

@@ -51,7 +51,7 @@ pub mod ttl;
 use std::collections::HashSet;
 
 use crate::{
-    finding::{Finding, InputFile, Owner, Rule, Subject},
+    finding::{Finding, Owner, Rule, Subject},
     input::{guardrails::Profile, policy::Route, scalar::ImagePrefix},
     objects::Object,
     resolve::environment::DatabaseFacts,
@@ -234,13 +234,13 @@ pub(crate) fn check_objects(objects: &[Object], bounds: &Bounds<'_>, owner: Owne
     blame(findings, first, owner);
 }
 
-/// The team's manifests are the pull request's in layout `single`. Of too many mistakes, the first are told.
+/// The team's manifests are the pull request's in layout `single`. Of too many mistakes, the first are told, and where the next is.
 fn blame(findings: &mut Vec<Finding>, first: usize, owner: Owner) {
-    if findings.len() - first > MOST {
+    if let Some(next) = findings.get(first + MOST) {
+        let message = format!("there are more mistakes in objects than these {MOST}: the next is here");
+        let more = Finding::new(&input::INPUT_LIMIT, next.owner, next.subject.clone(), message);
         findings.truncate(first + MOST);
-        let message = format!("there are more mistakes in objects than these {MOST}");
-        let subject = Subject::Input(InputFile::Policy, "/spec/manifests".into());
-        findings.push(Finding::new(&input::INPUT_LIMIT, Owner::Team, subject, message));
+        findings.push(more);
     }
     for finding in findings[first..].iter_mut().filter(|finding| finding.owner == Owner::Team) {
         finding.owner = owner;
@@ -252,7 +252,7 @@ mod tests {
     use serde_json::json;
 
     use super::{
-        ALL, check_manifests,
+        ALL, MOST, check_manifests, check_objects,
         containers::test::{manifest, template, with_bounds},
     };
     use crate::finding::Owner;
@@ -269,6 +269,17 @@ mod tests {
         };
         assert_eq!(found(&[manifest(&job), template(&job)]), 6);
         assert_eq!(found(&[template(&job)]), 0, "templates are the platform's");
+    }
+
+    #[test]
+    fn of_too_many_mistakes_the_next_says_whose_it_is() {
+        let job = json!({"kind": "Job", "apiVersion": "batch/v1", "metadata": {"name": "a"},
+            "spec": {"template": {"spec": {"hostNetwork": true}}}});
+        let mut findings = Vec::new();
+        with_bounds(|bounds| check_objects(&vec![template(&job); MOST], bounds, Owner::Team, &mut findings));
+        let last = findings.pop().expect("a finding");
+        assert_eq!((findings.len(), last.rule.code, last.owner), (MOST, "input-limit", Owner::Platform));
+        assert_eq!(last.location().object.as_deref(), Some("Job/a"));
     }
 
     #[test]

@@ -56,6 +56,10 @@ pub(crate) struct Hosts<'a> {
 
 impl Hosts<'_> {
     fn has(&self, host: &str) -> bool {
+        self.fills_in(host) || self.has_name(&host.to_ascii_lowercase())
+    }
+
+    fn has_name(&self, host: &str) -> bool {
         let service = |host: &str| {
             let (name, rest) = host.split_once('.').unwrap_or((host, ""));
             let domain = rest.strip_suffix(".cluster.local").unwrap_or(rest);
@@ -64,13 +68,13 @@ impl Hosts<'_> {
         };
         // A StatefulSet's Pods have names of their own, below their Service's.
         let pod = || host.split_once('.').is_some_and(|(_, below)| service(below));
-        matches!(host, "localhost" | "127.0.0.1") || service(host) || pod() || self.fills_in(host)
+        matches!(host, "localhost" | "127.0.0.1") || service(host) || pod()
     }
 
-    /// Whether a text is `$(NAME)` of such a variable.
+    /// Whether a text is `$(NAME)` of such a variable: to Kubernetes, `$(name)` is another.
     fn fills_in(&self, text: &str) -> bool {
         let name = text.strip_prefix("$(").and_then(|text| text.strip_suffix(')'));
-        name.is_some_and(|name| self.variables.iter().any(|known| known.eq_ignore_ascii_case(name)))
+        name.is_some_and(|name| self.variables.contains(&name))
     }
 }
 
@@ -86,15 +90,15 @@ pub(crate) fn not_a_database(what: impl FnOnce() -> String, text: &str, hosts: H
 }
 
 /// How the first address of a database that is not the preview's begins.
-fn shared(text: &str, hosts: Hosts<'_>) -> Option<String> {
-    if !text.contains(':') {
+fn shared(written: &str, hosts: Hosts<'_>) -> Option<String> {
+    if !written.contains(':') {
         return None;
     }
-    let text = text.to_ascii_lowercase();
+    let text = written.to_ascii_lowercase();
     for (at, _) in text.match_indices("://") {
         let word = text[..at].rsplit(|c: char| !(c.is_ascii_alphanumeric() || "+-.".contains(c))).next()?;
         let name = word.split('+').next()?.rsplit(['-', '.']).next()?;
-        if SCHEMES.contains(&name) && !is_own(&text[at + "://".len()..], hosts) {
+        if SCHEMES.contains(&name) && !is_own(&written[at + "://".len()..], hosts) {
             return Some(format!("{}://", visible(&word[word.find(name)?..])));
         }
     }
@@ -122,7 +126,10 @@ fn is_own(address: &str, hosts: Hosts<'_>) -> bool {
     authority.chars().all(plain)
         && !user.contains('@')
         && names.split(',').all(host)
-        && query.is_none_or(|(_, query)| !["host", "serv", "%"].iter().any(|word| query.contains(word)))
+        && query.is_none_or(|(_, query)| {
+            let query = query.to_ascii_lowercase();
+            !["host", "serv", "%"].iter().any(|word| query.contains(word))
+        })
 }
 
 /// The firewall's part: what a manifest's containers are told, and its `ConfigMap`s.
@@ -237,6 +244,7 @@ mod tests {
             "db @staging/app",
             "$(HOST)",
             "$(DB_HOST",
+            "$(db_host)",
             "$(DB_HOST).acme.dev",
             "$(DB_HOST),staging",
             "db:$(PORT)",

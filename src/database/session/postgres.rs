@@ -84,7 +84,8 @@ pub async fn connect(url: &ConnectionUrl) -> Result<Client, NoSession> {
     };
     tokio::spawn(async {
         if let Err(error) = connection.await {
-            LAST_WORDS.set(Some(plain(error).to_string()));
+            // That it is closed is no reason.
+            LAST_WORDS.set(Some(error).filter(|error| !error.is_closed()).map(|error| plain(error).to_string()));
         }
     });
     client.batch_execute(BEGINNING).await.map_err(no_session)?;
@@ -311,8 +312,8 @@ impl Session for PostgresSession {
         Ok(row.get(0))
     }
 
-    async fn ping(&mut self) -> Result<()> {
-        self.client.batch_execute("").await.map_err(plain)
+    async fn ping(&mut self) {
+        let _ = self.client.batch_execute("").await;
     }
 
     async fn end_others(&mut self) -> Result<()> {
@@ -324,5 +325,39 @@ impl Session for PostgresSession {
 
     async fn settle(&mut self, log: &Log) -> Result<()> {
         residue::remove(&self.client, log).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io::{Read as _, Write as _},
+        net::TcpListener,
+        thread,
+    };
+
+    use super::*;
+    use crate::database::http::tests::runs;
+
+    /// As a server does that is killed, or whatever is between.
+    #[test]
+    fn a_session_that_ends_without_a_word_has_none() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("postgres://a:b@{}/c?sslmode=disable", listener.local_addr().unwrap());
+        let server = thread::spawn(move || {
+            let ready = b"Z\0\0\0\x05I";
+            let (mut client, mut asked) = (listener.accept().unwrap().0, [0; 1024]);
+            for answer in [&b"R\0\0\0\x08\0\0\0\0"[..], b"C\0\0\0\x08SET\0"] {
+                assert_ne!(client.read(&mut asked).unwrap(), 0);
+                client.write_all(&[answer, ready].concat()).unwrap();
+            }
+            assert_ne!(client.read(&mut asked).unwrap(), 0);
+        });
+        let error = runs(async {
+            let client = connect(&ConnectionUrl::parse(&url, "an address").unwrap()).await.ok().unwrap();
+            client.batch_execute("").await.unwrap_err()
+        });
+        server.join().unwrap();
+        assert_eq!(plain(error).to_string(), "the server ended the session");
     }
 }

@@ -75,6 +75,20 @@ macro_rules! stateful_set {
     };
 }
 
+/// A Job whose image is another with every push, by its name.
+macro_rules! job {
+    ($name:literal) => {
+        concat!(
+            "apiVersion: batch/v1\nkind: Job\nmetadata:\n  name: ",
+            $name,
+            "\nspec:\n  template:\n    spec:\n      restartPolicy: Never\n",
+            "      securityContext: {runAsNonRoot: true, seccompProfile: {type: RuntimeDefault}}\n      containers:\n",
+            "        - name: own\n          image: ghcr.io/acme/own:${{ pr.headSha }}\n",
+            "          securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}\n"
+        )
+    };
+}
+
 /// A Deployment that breaks no rule.
 macro_rules! deployment {
     ($pod:literal) => {
@@ -390,6 +404,9 @@ pub(super) const TABLE: &[Row] = &[
     Row { code: "limit-range", owner: "platform", place: "guardrails.yaml:27:24",
         bad: &[(GUARDRAILS, "request: {cpu: 100m, memory: 128Mi", "request: {cpu: 501m, memory: 128Mi")],
         good: &[(GUARDRAILS, "request: {cpu: 100m, memory: 128Mi", "request: {cpu: 500m, memory: 128Mi")] },
+    Row { code: "limit-range", owner: "platform", place: "guardrails.yaml:26:84",
+        bad: &[(GUARDRAILS, "ephemeral-storage: 1Gi}", "ephemeral-storage: 1Gi, acme.dev/disk: 2}"), (GUARDRAILS, "max: {cpu: \"2\"", "max: {acme.dev/disk: 1, cpu: \"2\"")],
+        good: &[(GUARDRAILS, "ephemeral-storage: 1Gi}", "ephemeral-storage: 1Gi, acme.dev/disk: 2}"), (GUARDRAILS, "max: {cpu: \"2\"", "max: {acme.dev/disk: 2, cpu: \"2\"")] },
     // A patch says it: nobody knows where.
     Row { code: "limit-range", owner: "platform", place: "LimitRange/preview /spec/limits/0/defaultRequest/cpu",
         bad: &[(GUARDRAILS, "  patches:\n", "  patches:\n    - {target: {kind: LimitRange}, json: [{op: replace, path: /spec/limits/0/defaultRequest/cpu, value: 501m}]}\n")],
@@ -407,8 +424,12 @@ pub(super) const TABLE: &[Row] = &[
         bad: &[(POLICY, APPLICATION, "  manifests: [extra*.yaml]\n")],
         good: &[(POLICY, APPLICATION, "  manifests: [extra*.yaml]\n"), ("extra-1.yaml", "", "---\n")] },
     Row { code: "manifest-kind", owner: "team", place: "Job/load /metadata/name",
-        bad: &[MANIFEST, ("extra.yaml", "", "apiVersion: batch/v1\nkind: Job\nmetadata:\n  name: load\nspec:\n  template:\n    spec:\n      restartPolicy: Never\n      securityContext: {runAsNonRoot: true, seccompProfile: {type: RuntimeDefault}}\n      containers:\n        - {name: own, image: \"ghcr.io/acme/own:${{ pr.headSha }}\", securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}}\n")],
-        good: &[MANIFEST, ("extra.yaml", "", "apiVersion: batch/v1\nkind: Job\nmetadata:\n  name: load-${{ pr.headShortSha7 }}\nspec:\n  template:\n    spec:\n      restartPolicy: Never\n      securityContext: {runAsNonRoot: true, seccompProfile: {type: RuntimeDefault}}\n      containers:\n        - {name: own, image: \"ghcr.io/acme/own:${{ pr.headSha }}\", securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}}\n")] },
+        bad: &[MANIFEST, ("extra.yaml", "", job!("load"))],
+        good: &[MANIFEST, ("extra.yaml", "", job!("load-${{ pr.headShortSha7 }}"))] },
+    // With the next push it would have the same name.
+    Row { code: "manifest-kind", owner: "team", place: "Job/load-${{ pr.number }} /metadata/name",
+        bad: &[MANIFEST, ("extra.yaml", "", job!("load-${{ pr.number }}"))],
+        good: &[MANIFEST, ("extra.yaml", "", job!("load-${{ pr.number }}-${{ pr['headSha'] | lower }}"))] },
     Row { code: "manifest-kind", owner: "team", place: "",
         bad: &[MANIFEST, ("extra.yaml", "", "apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {name: x}\n")],
         good: &[MANIFEST, ("extra.yaml", "", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n")] },
@@ -552,6 +573,9 @@ pub(super) const TABLE: &[Row] = &[
     Row { code: "shared-database", owner: "team", place: "",
         bad: &[(POLICY, "Preview of ${{ pr.title }}", "jdbc:postgresql://$(DB_HOST):$(DB_PORT)/app")],
         good: &[(POLICY, "Preview of ${{ pr.title }}", "jdbc:postgresql://$(DB_HOST):$(DB_PORT)/app"), (POLICY, "baseline: storefront\n", "baseline: storefront\n      keys: {DB_HOST: host, DB_PORT: port}\n")] },
+    Row { code: "shared-database", owner: "team", place: "source/preview.yaml:26:36",
+        bad: &[(POLICY, "      resources: {cpu: 200m, memory: 256Mi}\n      uses: [main]\n", "      env: {DB_HOST: staging, DSN: \"mysql://$(DB_HOST)/app\"}\n"), (POLICY, "baseline: storefront\n", "baseline: storefront\n      keys: {DB_HOST: host}\n")],
+        good: &[(POLICY, "      resources: {cpu: 200m, memory: 256Mi}\n      uses: [main]\n", "      env: {DSN: \"mysql://$(DB_HOST)/app\"}\n      uses: [main]\n"), (POLICY, "baseline: storefront\n", "baseline: storefront\n      keys: {DB_HOST: host}\n")] },
     Row { code: "shared-database", owner: "team", place: "source/preview.yaml:12:15",
         bad: &[(POLICY, "new-cart: \"on\"", "new-cart: \"jdbc:oracle:thin:@staging:1521/app\"")],
         good: &[(POLICY, "new-cart: \"on\"", "new-cart: \"postgres and ${{ pr.title }}\""), (PARAMETERS, "Cart: keep", "postgres://u@staging")] },
