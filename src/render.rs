@@ -103,7 +103,11 @@ impl Renderer {
             rules::baseline::check(name, baseline)
                 .or_else(|| rules::baseline::unreachable(name, baseline, spec.network.fqdn))
         });
-        profiles.chain(access).chain(egress).chain(baselines).collect()
+        let default = spec.default_profile.iter().filter(|name| spec.profiles.get(name).is_none()).map(|name| {
+            let message = rules::profile::unknown(name, &spec.profiles);
+            found(&rules::profile::UNKNOWN_PROFILE, "/spec/defaultProfile".into(), message)
+        });
+        profiles.chain(default).chain(access).chain(egress).chain(baselines).collect()
     }
 
     /// The platform's patches that change an object at a JSON pointer, by their index in the guardrails.
