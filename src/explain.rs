@@ -41,8 +41,9 @@ impl Sources<'_> {
 /// Nothing is called so; with the nearest name.
 pub fn explain(renderer: &Renderer, rendered: &Rendered, sources: &Sources<'_>, what: &str) -> Result<String, String> {
     let decisions = rendered.decisions.with(refused(rendered, sources));
-    let starts_like_an_object = what.chars().next().is_some_and(char::is_uppercase);
-    if starts_like_an_object && what.contains('/') {
+    // `deployment/web`, as kubectl takes it, too; a field with a slash has a dot before it: `labels.dayfly.dev/team`.
+    let kind = what.split_once('/').map(|(kind, _)| kind);
+    if kind.is_some_and(|kind| !kind.is_empty() && kind.bytes().all(|b| b.is_ascii_alphanumeric())) {
         return object(renderer, rendered, &decisions, sources, what);
     }
     let mut found = decisions.within(what);

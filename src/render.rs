@@ -115,7 +115,11 @@ impl Renderer {
         let all = &spec.baselines;
         let restricted =
             all.iter().filter_map(|(name, baseline)| rules::baseline::without_substitute(name, baseline, all));
-        profiles.chain(access).chain(egress).chain(baselines).chain(restricted).collect()
+        let default = spec.default_profile.iter().filter(|name| spec.profiles.get(name).is_none()).map(|name| {
+            let message = rules::profile::unknown(name, &spec.profiles);
+            found(&rules::profile::UNKNOWN_PROFILE, "/spec/defaultProfile".into(), message)
+        });
+        profiles.chain(default).chain(access).chain(egress).chain(baselines).chain(restricted).collect()
     }
 
     /// The platform's patches that change an object at a JSON pointer, by their index in the guardrails.

@@ -10,12 +10,12 @@ use anyhow::{Context as _, bail};
 use crate::{
     finding::{self, Finding, InputFile, Location, Owner, Subject},
     input::{
-        Guardrails, Parameters, Places, Policy, Source, guardrails::Layout, open_below, parameters, read_file,
+        Guardrails, Parameters, Places, Policy, Source, Unfit, guardrails::Layout, open_below, parameters, read_file,
         read_policy, read_typed,
     },
     objects::{Object, Origin},
     render::Renderer,
-    rules,
+    resolve, rules,
     template::Template,
     value::Value,
     yaml::{Limits, Mark},
@@ -70,12 +70,16 @@ pub(super) enum Look {
 
 /// Reads guardrails, policy, templates and manifests.
 pub(super) fn load(folder: &Path, flags: &InputFlags, look: Look) -> Result<Loaded, Broken> {
-    let (guardrails_source, guardrails_folder) = guardrails(flags)?;
-    let guardrails: Result<Guardrails, _> = read_typed(&guardrails_source, Owner::Platform);
+    let (guardrails_source, unfit, guardrails_folder) = guardrails(flags)?;
+    let guardrails: Result<Guardrails, _> = match unfit {
+        None => read_typed(&guardrails_source, Owner::Platform),
+        Some(unfit) => Err(vec![unfit.finding(&guardrails_source.name, Owner::Platform)]),
+    };
     let layout = guardrails.as_ref().map_or(Layout::Split, |guardrails| guardrails.spec.layout);
     let owner = layout.owner(InputFile::Policy);
-    let policy_source = policy_source(folder)?;
-    let policy = read_policy(&policy_source, owner, layout);
+    let (policy_source, unfit) = policy_source(folder)?;
+    let unfit = unfit.map(|unfit| unfit.finding(&policy_source.name, owner));
+    let policy = read_policy(&policy_source, unfit, owner, layout);
     let mut mistakes = Vec::new();
     let (templates, template_sources) = match &guardrails {
         Ok(guardrails) => templates(guardrails_folder.as_deref(), guardrails, look, &mut mistakes)?,
@@ -87,6 +91,9 @@ pub(super) fn load(folder: &Path, flags: &InputFlags, look: Look) -> Result<Load
         (guardrails, policy) => {
             mistakes.extend(guardrails.err().into_iter().chain(policy.err()).flatten());
             locate_in_files(&mut mistakes, &template_sources);
+            if let Ok(parameters) = self::parameters(flags) {
+                mistakes.extend(wrong_parameters(&parameters));
+            }
             return Err(Broken::Findings(mistakes));
         }
     };
@@ -122,12 +129,27 @@ pub(super) fn load_or_report(
     }
 }
 
-fn guardrails(flags: &InputFlags) -> anyhow::Result<(Source, Option<PathBuf>)> {
+/// A file, and what is wrong with it as a whole.
+fn fit_or_not(path: &Path) -> anyhow::Result<(Source, Option<Unfit>)> {
+    match read_file(path, Limits::DOCUMENT.bytes) {
+        Ok(source) => Ok((source, None)),
+        Err(error) => {
+            let mut unfit: Unfit = error.downcast()?;
+            let source = Source { name: path.display().to_string(), text: std::mem::take(&mut unfit.text) };
+            Ok((source, Some(unfit)))
+        }
+    }
+}
+
+fn guardrails(flags: &InputFlags) -> anyhow::Result<(Source, Option<Unfit>, Option<PathBuf>)> {
     let from_variable = || std::env::var_os("DAYFLY_GUARDRAILS").filter(|path| !path.is_empty()).map(PathBuf::from);
     let path = match &flags.guardrails {
         Some(path) => path.clone(),
         None => match from_variable() {
-            None => return Ok((Source { name: "built-in guardrails".into(), text: BUILT_IN_GUARDRAILS.into() }, None)),
+            None => {
+                let source = Source { name: "built-in guardrails".into(), text: BUILT_IN_GUARDRAILS.into() };
+                return Ok((source, None, None));
+            }
             // In the plugin, the current directory is the source tree.
             Some(path) if is_plugin(flags) && path.is_relative() => {
                 bail!(
@@ -138,11 +160,11 @@ fn guardrails(flags: &InputFlags) -> anyhow::Result<(Source, Option<PathBuf>)> {
             Some(path) => path,
         },
     };
-    let source = read_file(&path, Limits::DOCUMENT.bytes).context("failed to read the guardrails")?;
-    Ok((source, path.parent().map(Path::to_owned)))
+    let (source, unfit) = fit_or_not(&path).context("failed to read the guardrails")?;
+    Ok((source, unfit, path.parent().map(Path::to_owned)))
 }
 
-fn policy_source(folder: &Path) -> anyhow::Result<Source> {
+fn policy_source(folder: &Path) -> anyhow::Result<(Source, Option<Unfit>)> {
     let named = folder.join(POLICY).display().to_string();
     // A plain file leads nowhere else; anything else is followed, and looked at.
     let plain = folder.join(POLICY);
@@ -153,9 +175,9 @@ fn policy_source(folder: &Path) -> anyhow::Result<Source> {
     }
     let path = if is_plain { Ok(plain) } else { open_below(folder, POLICY) };
     let path = path.with_context(|| format!("there is no policy `{named}`: `dayfly init` writes one"))?;
-    let source = read_file(&path, Limits::DOCUMENT.bytes)?;
+    let (source, unfit) = fit_or_not(&path)?;
     let name = named.strip_prefix("./").unwrap_or(&named).to_owned();
-    Ok(Source { name, ..source })
+    Ok((Source { name, ..source }, unfit))
 }
 
 /// `.argocd-source*.yaml` beside the policy.
@@ -281,6 +303,18 @@ pub(super) fn parameters(flags: &InputFlags) -> anyhow::Result<Parameters> {
         parameters.set(name, Value::string(value));
     }
     Ok(parameters)
+}
+
+/// What is wrong with the parameters by themselves.
+fn wrong_parameters(parameters: &Parameters) -> Vec<Finding> {
+    let mut findings = resolve::check_parameters(parameters);
+    let places = parameters.places();
+    for finding in &mut findings {
+        if let Subject::Input(InputFile::Parameters, pointer) = &finding.subject {
+            finding.subject = Subject::Place(parameters.locate(places.as_ref(), pointer));
+        }
+    }
+    findings
 }
 
 impl Loaded {

@@ -177,6 +177,7 @@ const KEY_HEADER: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x
 impl crate::input::scalar::Scalar for AttestationKey {
     const FORMAT: &'static str = "ed25519-public-key";
     const EXPECTED: &'static str = "an ed25519 public key: the middle line of `openssl pkey -in KEY -pubout`, which begins with `MCowBQYDK2VwAyEA`";
+    const PATTERN: &'static str = r"^MCowBQYDK2VwAyEA[A-Za-z0-9+/]{43}=$";
 
     fn parse(text: &str) -> Result<Self, String> {
         let expected = || Self::EXPECTED.to_owned();

@@ -196,6 +196,7 @@ impl Interpolated {
 impl Scalar for Interpolated {
     const FORMAT: &'static str = "interpolated";
     const EXPECTED: &'static str = "text, in which `${{ … }}` stands for a value; `$${{` for the characters themselves";
+    const PATTERN: &'static str = "";
 
     fn parse(text: &str) -> Result<Self, String> {
         // No program takes it, neither as an argument nor in its environment.

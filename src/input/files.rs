@@ -9,6 +9,36 @@ use std::{
 use anyhow::{Context as _, bail};
 
 use super::Source;
+use crate::{
+    finding::{Finding, Location, Owner, Rule, Subject},
+    rules::input::{INPUT_LIMIT, NOT_YAML},
+};
+
+/// A file that is there, but too long or no text.
+#[derive(Debug)]
+pub struct Unfit {
+    name: String,
+    /// As much of it as was read, and what of that is text.
+    pub text: String,
+    rule: &'static Rule,
+    problem: String,
+}
+
+impl std::fmt::Display for Unfit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "`{}` {}", self.name, self.problem)
+    }
+}
+
+impl std::error::Error for Unfit {}
+
+impl Unfit {
+    /// The same as what is wrong with a file called `name`.
+    pub fn finding(&self, name: &str, owner: Owner) -> Finding {
+        let location = Location { file: Some(name.to_owned()), ..Location::default() };
+        Finding::new(self.rule, owner, Subject::Place(location), format!("the file {}", self.problem))
+    }
+}
 
 /// Reads a whole file of at most `limit` bytes, `-` for standard input.
 pub fn read_file(path: &Path, limit: usize) -> anyhow::Result<Source> {
@@ -24,13 +54,19 @@ pub fn read_file(path: &Path, limit: usize) -> anyhow::Result<Source> {
         bytes.reserve_exact(usize::try_from(size).unwrap_or(0) + 1);
         file.take(most).read_to_end(&mut bytes).with_context(|| format!("failed to read `{name}`"))?;
     }
-    if bytes.len() > limit {
-        bail!("`{name}` has more than {limit} bytes");
-    }
-    let text = String::from_utf8(bytes).map_err(|error| {
-        anyhow::anyhow!("`{name}` is not UTF-8: byte {} is none", error.utf8_error().valid_up_to() + 1)
-    })?;
-    Ok(Source { name, text })
+    let is_long = bytes.len() > limit;
+    bytes.truncate(limit);
+    let (text, broken_at) = match String::from_utf8(bytes) {
+        Ok(text) if !is_long => return Ok(Source { name, text }),
+        Ok(text) => (text, 0),
+        Err(error) => (String::from_utf8_lossy(error.as_bytes()).into_owned(), error.utf8_error().valid_up_to() + 1),
+    };
+    let (rule, problem) = if is_long {
+        (&INPUT_LIMIT, format!("has more than {limit} bytes"))
+    } else {
+        (&NOT_YAML, format!("is not UTF-8: byte {broken_at} is none"))
+    };
+    Err(Unfit { name, text, rule, problem }.into())
 }
 
 /// The real path of a file that must lie below `folder`, whatever links there are on the way.

@@ -16,7 +16,7 @@ pub mod scalar;
 mod source;
 
 pub use diagnose::purpose;
-pub use files::{open_below, read_file};
+pub use files::{Unfit, open_below, read_file};
 pub use filled::Filled;
 pub use guardrails::{Guardrails, GuardrailsSpec};
 pub use helm_value::HelmValue;

@@ -226,8 +226,13 @@ where
 
 /// The policy: in layout `single` it comes from the pull request, so a name that can be made out is enough for a
 /// quarantine that says what is wrong with the rest.
-pub fn read_policy(source: &Source, owner: Owner, layout: Layout) -> Result<(Policy, Vec<Finding>), Vec<Finding>> {
-    let findings = match read_typed::<Policy>(source, owner) {
+pub fn read_policy(
+    source: &Source,
+    unfit: Option<Finding>,
+    owner: Owner,
+    layout: Layout,
+) -> Result<(Policy, Vec<Finding>), Vec<Finding>> {
+    let findings = match unfit.map_or_else(|| read_typed::<Policy>(source, owner), |unfit| Err(vec![unfit])) {
         Ok(policy) => return Ok((policy, Vec::new())),
         Err(findings) => findings,
     };

@@ -79,9 +79,10 @@ impl Resolver<'_> {
             let mut images = Vec::with_capacity(kustomize.images.len());
             for (index, image) in kustomize.images.iter().enumerate() {
                 let pointer = format!("/spec/application/kustomize/images/{index}");
+                let known = self.findings.len();
                 let text = self.text(image, InputFile::Policy, || pointer.clone());
                 let new = text.rsplit_once('=').map_or(text.as_str(), |(_, new)| new);
-                if !text.is_empty() && !pr.head_sha.is_empty() {
+                if self.findings.len() == known && !pr.head_sha.is_empty() {
                     self.judge_image(new, pointer, pr, self.owner_of(image, InputFile::Policy));
                 }
                 images.push(Value::string(text));

@@ -55,6 +55,13 @@ pub struct Resolution {
     pub decisions: Decisions,
 }
 
+/// What is wrong with the parameters by themselves, whatever the two files say.
+pub fn check_parameters(parameters: &Parameters) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    pull_request::read(parameters, &mut findings);
+    findings
+}
+
 /// Decides. `record` keeps why each value is what it is, which only `explain` needs.
 pub fn resolve(inputs: Inputs<'_>, record: bool) -> Resolution {
     let mut findings = Vec::new();

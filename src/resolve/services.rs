@@ -221,9 +221,10 @@ impl<'a> Resolver<'a> {
         pointer: String,
         pr: &PullRequest,
     ) -> String {
+        let known = self.findings.len();
         let text = self.text(image, InputFile::Policy, || pointer.clone());
         // Without a SHA the pull request is quarantined anyway, and a message about its tag would mislead.
-        if text.is_empty() || pr.head_sha.is_empty() {
+        if self.findings.len() > known || pr.head_sha.is_empty() {
             return text;
         }
         let owner = self.owner_of(image, InputFile::Policy);

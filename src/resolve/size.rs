@@ -1,7 +1,7 @@
 //! How large and for how long: profile and ttl, asked for by labels or the policy, within the guardrails.
 
 use crate::{
-    finding::{Finding, InputFile, Owner, nearest},
+    finding::{Finding, InputFile, Owner},
     input::{
         Ordered,
         guardrails::Profile,
@@ -22,7 +22,7 @@ impl<'a> Resolver<'a> {
         {
             for (index, name) in offered.iter().enumerate() {
                 if guardrails.profiles.get(name).is_none() {
-                    let message = format!("there is no profile `{name}`{}", nearest(name, guardrails.profiles.names()));
+                    let message = rules::profile::unknown(name, &guardrails.profiles);
                     self.report(
                         &rules::profile::UNKNOWN_PROFILE,
                         file,
@@ -57,7 +57,7 @@ impl<'a> Resolver<'a> {
         let Some((name, profile)) = guardrails.profiles.get_key_value(&name) else {
             // One that a label asks for was offered, and reported there.
             if let Origin::Input(file, pointer) = &origin {
-                let message = format!("there is no profile `{name}`{}", nearest(&name, guardrails.profiles.names()));
+                let message = rules::profile::unknown(&name, &guardrails.profiles);
                 self.report(&rules::profile::UNKNOWN_PROFILE, *file, pointer.clone(), message);
             }
             return (None, Value::Null);

@@ -1,8 +1,8 @@
 //! A size bounds everything that it counts.
 
 use crate::{
-    finding::{Rule, Severity},
-    input::guardrails::Profile,
+    finding::{Rule, Severity, nearest},
+    input::{Ordered, guardrails::Profile, scalar::DnsLabel},
 };
 
 pub static UNKNOWN_PROFILE: Rule = Rule {
@@ -19,6 +19,11 @@ pub static UNBOUNDED_PROFILE: Rule = Rule {
     explanation: "Without a quota for `requests.cpu`, `requests.memory` and `limits.memory`, one pull request can fill the cluster. \
                   Without a default, no Pod that leaves its resources out would start under that quota.",
 };
+
+/// What to say of a name that is no profile's.
+pub(crate) fn unknown(name: &str, profiles: &Ordered<Profile, DnsLabel>) -> String {
+    format!("there is no profile `{name}`{}", nearest(name, profiles.names()))
+}
 
 /// What a profile leaves open.
 pub(crate) fn unbounded(name: &str, profile: &Profile) -> Vec<String> {

@@ -13,7 +13,7 @@ use crate::{
 };
 
 use super::{
-    scratch::{GUARDRAILS, PARAMETERS, POLICY, Scratch},
+    scratch::{GUARDRAILS, PARAMETERS, POLICY, Scratch, of_case},
     support::dayfly,
 };
 
@@ -286,6 +286,50 @@ fn a_single_policy_that_cannot_be_read_is_quarantined() {
         assert_eq!(run.code, ExitCode::Findings, "{}", run.err);
         assert!(run.err.contains(&format!("error[{code}]")), "{}", run.err);
         assert!(run.out.contains("\"name\":\"dayfly-findings\"") && run.out.contains(code), "{to}: {}", run.out);
+    }
+}
+
+/// What can be read of a file that is no text or too long is quarantined as well; a trusted one is an error with a place.
+#[test]
+fn a_file_that_is_no_text_or_too_long_is_a_finding() {
+    let latin = |text: &str| [text.as_bytes(), b"# caf\xe9\n"].concat();
+    let long = |text: &str| [text.as_bytes(), &b"# x\n".repeat(300_000)].concat();
+    for case in ["storefront", "storefront-single"] {
+        for (file, owner) in [(GUARDRAILS, "platform"), (POLICY, "team")] {
+            for (code, spoiled) in
+                [("not-yaml", latin(&of_case(case, file))), ("input-limit", long(&of_case(case, file)))]
+            {
+                let scratch = Scratch::new(case);
+                scratch.write(file, spoiled);
+                let run = scratch.run("check", &["--format", "json"]);
+                assert_eq!(run.code, ExitCode::Findings, "{}", run.err);
+                let found: serde_json::Value = serde_json::from_str(&run.out).expect("JSON");
+                let is_pull_requests = case == "storefront-single" && file == POLICY;
+                let owner = if is_pull_requests { "pull-request" } else { owner };
+                assert_eq!((&found[0]["code"], &found[0]["owner"]), (&code.into(), &owner.into()), "{found}");
+                assert!(found[0]["location"]["file"].as_str().is_some_and(|name| name.ends_with(file)), "{found}");
+                let run = scratch.run("render", &["-o", "ndjson"]);
+                assert_eq!(run.out.contains("\"name\":\"dayfly-findings\""), is_pull_requests, "{}", run.out);
+                assert!(is_pull_requests || run.out.is_empty(), "{}", run.out);
+            }
+        }
+    }
+}
+
+/// All that is wrong is told at once, of all three inputs.
+#[test]
+fn broken_files_hide_no_broken_parameters() {
+    let scratch = Scratch::new("storefront");
+    scratch.replace(GUARDRAILS, "spec:\n", "spec:\n  bar: 2\n");
+    scratch.replace(POLICY, "spec:\n", "spec:\n  foo: 1\n");
+    scratch.replace(PARAMETERS, "author:", "auther:");
+    for args in [&["--format", "json"][..], &["--format", "json", "--set", "number=x"]] {
+        let run = scratch.run("check", args);
+        for found in ["unknown field `bar`", "unknown field `foo`", "unknown parameter `auther`"] {
+            assert!(run.out.contains(found), "{found}: {}", run.out);
+        }
+        assert!(run.out.contains("\"line\": 9"), "{}", run.out);
+        assert_eq!(run.out.contains("the number `x` is none"), args.len() > 2, "{}", run.out);
     }
 }
 

@@ -327,6 +327,13 @@ fn a_field_that_nobody_states_says_what_it_is_for() {
             ("operations.deadline", &["guardrails.yaml\n", "Left out, `15m`."], "nothing is decided"),
             ("services.nobody.health", &["nothing is decided about"], "stated"),
             ("services.web.healht", &["did you mean"], "stated"),
+            ("deployment/web/spec/replicas", &["Deployment/web/spec/replicas\n"], "nothing is decided"),
+            (
+                "deployment/wbe",
+                &["there is no object `deployment/wbe`: did you mean `Deployment/web`?"],
+                "nothing is decided",
+            ),
+            ("labels.dayfly.dev/team", &["granted    payments"], "no object"),
         ],
     );
 }

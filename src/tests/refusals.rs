@@ -249,10 +249,12 @@ fn what_the_guardrails_offer_is_checked_before_anybody_asks() {
         (GUARDRAILS, "{oauth2Proxy: \"https://sso.acme.dev/oauth2\"}", "{}"),
         (GUARDRAILS, "        requests.cpu: \"4\"\n", ""),
         (GUARDRAILS, "  egress:\n", "  egress:\n    nowhere: {port: 443}\n"),
+        (GUARDRAILS, "defaultProfile: small", "defaultProfile: tiny"),
         (GUARDRAILS, "  baselines:\n", "  baselines:\n    other: {provider: neon, schemaOnly: true}\n"),
     ]);
     let found = findings(&wrong.run("check", &["--format", "json"]));
-    let expected = ["access-not-enforceable", "baseline-incomplete", "egress-incomplete", "unbounded-profile"];
+    let expected =
+        ["access-not-enforceable", "baseline-incomplete", "egress-incomplete", "unbounded-profile", "unknown-profile"];
     assert_eq!(codes(&found), expected.map(str::to_owned).into(), "{found:#?}");
     assert!(found.iter().all(|finding| text(finding, "/owner") == "platform" && finding["location"]["line"].is_u64()));
     assert_eq!(wrong.run("render", &[]).code, ExitCode::Fine);

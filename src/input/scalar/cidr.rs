@@ -26,6 +26,7 @@ impl serde::Serialize for Cidr {
 impl Scalar for Cidr {
     const FORMAT: &'static str = "cidr";
     const EXPECTED: &'static str = "an address block such as `10.0.0.0/8`, `203.0.113.7/32` or `fd00::/8`";
+    const PATTERN: &'static str = r"^[0-9A-Fa-f:.]+/(0|[1-9][0-9]{0,2})$";
 
     fn parse(text: &str) -> Result<Self, String> {
         let wrong = || format!("`{}` is no address block", visible(text));

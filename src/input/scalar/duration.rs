@@ -12,6 +12,7 @@ pub struct Duration {
 impl Scalar for Duration {
     const FORMAT: &'static str = "duration-dhms";
     const EXPECTED: &'static str = "a whole number with a unit: `30s`, `15m`, `48h`, `7d` or `2w`, or several: `1h30m`";
+    const PATTERN: &'static str = r"^([0-9]+[smhdw])+$";
 
     fn parse(text: &str) -> Result<Self, String> {
         let mut rest = text;

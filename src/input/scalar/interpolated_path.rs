@@ -33,6 +33,7 @@ impl Deref for InterpolatedPath {
 impl Scalar for InterpolatedPath {
     const FORMAT: &'static str = "interpolated-path";
     const EXPECTED: &'static str = "a path such as `/healthz`: characters of a web address, no `//`, `.`, `..` or `%2F` in it, and `%` only before what needs it; `${{ … }}` stands for a value";
+    const PATTERN: &'static str = r"^/|\$\{\{";
 
     fn parse(text: &str) -> Result<Self, String> {
         let path = Interpolated::parse(text)?;

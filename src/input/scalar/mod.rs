@@ -35,7 +35,10 @@ pub trait Scalar: Sized {
     const FORMAT: &'static str;
     /// What is allowed, in words: shown with every refusal.
     const EXPECTED: &'static str;
-    /// Whether a plain number is as good as a string.
+    /// What of that a regular expression can say, for editors and validators that know no such `format`: it matches whatever
+    /// `parse` takes, and is written as JavaScript and Rust both read it.
+    const PATTERN: &'static str;
+    /// Whether a plain number is as good as a string; none is below 0.
     const NUMBERS: bool = false;
 
     /// Reads the text, or says what is wrong with it.
@@ -45,7 +48,7 @@ pub trait Scalar: Sized {
 /// A string newtype whose whole knowledge is a predicate. That looks byte by byte: a regular expression compiled at start-up would
 /// cost more than a whole render.
 macro_rules! text_scalar {
-    ($(#[$doc:meta])* $name:ident, $format:literal, $expected:literal, $test:expr) => {
+    ($(#[$doc:meta])* $name:ident, $format:literal, $expected:literal, $pattern:literal, $test:expr) => {
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
         pub struct $name(String);
@@ -53,6 +56,7 @@ macro_rules! text_scalar {
         impl $crate::input::scalar::Scalar for $name {
             const FORMAT: &'static str = $format;
             const EXPECTED: &'static str = $expected;
+            const PATTERN: &'static str = $pattern;
 
             fn parse(text: &str) -> Result<Self, String> {
                 let test: fn(&str) -> bool = $test;
@@ -103,12 +107,12 @@ macro_rules! scalar_traits {
 
             fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
                 use $crate::input::scalar::Scalar;
-                let kinds = if <$type>::NUMBERS {
-                    serde_json::json!(["string", "number"])
-                } else {
-                    serde_json::json!("string")
-                };
-                schemars::json_schema!({"type": kinds, "format": <$type>::FORMAT})
+                let (format, pattern) = (<$type>::FORMAT, <$type>::PATTERN);
+                if <$type>::NUMBERS {
+                    let kinds = ["string", "number"];
+                    return schemars::json_schema!({"type": kinds, "format": format, "pattern": pattern, "minimum": 0});
+                }
+                schemars::json_schema!({"type": "string", "format": format, "pattern": pattern})
             }
         }
     )*};
@@ -190,4 +194,120 @@ fn refusal_of<T: Scalar>(text: &str) -> Option<(String, &'static str)> {
 /// Whether a text is digits with no zero in front, as Kubernetes wants a number within a text. Rust's `parse` takes more.
 fn is_decimal(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) && (text == "0" || !text.starts_with('0'))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use regex::Regex;
+
+    use super::*;
+
+    /// What each scalar's pattern says of a text, and whether that is one.
+    fn judged(text: &str) -> Vec<(&'static str, bool, bool)> {
+        macro_rules! judged {
+            ($($type:ty),*) => {
+                vec![$((
+                    <$type>::FORMAT,
+                    Regex::new(<$type>::PATTERN).expect("a pattern").is_match(text),
+                    <$type>::parse(text).is_ok(),
+                )),*]
+            };
+        }
+        judged!(
+            AbsolutePath,
+            AttestationKey,
+            Cidr,
+            DnsLabel,
+            DnsName,
+            Domain,
+            Duration,
+            EnvName,
+            FlagName,
+            ImageDigest,
+            ImagePath,
+            ImagePrefix,
+            InterpolatedPath,
+            LabelKey,
+            LabelValue,
+            Percent,
+            PodSecurityVersion,
+            Quantity,
+            RelativePath,
+            SecretKey,
+            Url,
+            UrlPath
+        )
+    }
+
+    fn assert_taken(text: &str) {
+        for (format, matches, is_one) in judged(text) {
+            assert!(matches || !is_one, "{format}: {text:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn patterns_match_whatever_is_read(
+            text in "[a1A0._/:%#@$ {}+-]{0,5}",
+            number in "[0-9]{0,3}[.]?[0-9]{0,2}[numkKMGTPEeihdsw%+]{0,2}[0-9]{0,2}",
+            path in "(https://)?/?[a.-]{1,3}(/[a.:~%2F]{1,3}){0,3}[/#?]?[a-z]?",
+        ) {
+            assert_taken(&text);
+            assert_taken(&number);
+            assert_taken(&path);
+        }
+    }
+
+    #[test]
+    fn patterns_take_long_names() {
+        for length in [1, 62, 63, 64, 248, 253, 254] {
+            for letter in ["a", "A", "_", "1", "\n", "ä"] {
+                assert_taken(&letter.repeat(length));
+            }
+            assert_taken(&format!("a.{}/b", "a".repeat(length)));
+        }
+        for text in
+            ["ghcr.io/acme/", "localhost:5000/", "v1.34", "latest", "fd00::/8", "10.0.0.0/8", "1h30m", "1e+3", ".5Gi"]
+        {
+            assert_taken(text);
+        }
+        let digest = format!("ghcr.io/acme/web:v1@sha256:{}", "a".repeat(64));
+        assert_taken(&digest);
+        assert_taken("MCowBQYDK2VwAyEA6kpsY+KcUgq+9VB7Ey7F+ZVHdq6+vnuSQh7qaRRG0iw=");
+    }
+
+    /// Mistakes that an editor can show.
+    #[test]
+    fn patterns_refuse_what_people_mistype() {
+        for (format, text) in [
+            ("cidr", "10.0.0.0"),
+            ("dns-label", "Web"),
+            ("dns-label", "1a"),
+            ("dns-name", "preview.acme.dev."),
+            ("domain", "https://preview.acme.dev"),
+            ("duration-dhms", "48"),
+            ("duration-dhms", "1.5h"),
+            ("ed25519-public-key", "-----BEGIN PUBLIC KEY-----"),
+            ("environment-variable", "MY-NAME"),
+            ("flag", ""),
+            ("image-digest", "ghcr.io/acme/web:v1"),
+            ("image-path", "/"),
+            ("image-prefix", "ghcr.io/acme"),
+            ("interpolated-path", "healthz"),
+            ("label-key", "a b"),
+            ("label-value", "the team"),
+            ("percent", "half"),
+            ("pod-security-version", "1.34"),
+            ("quantity", "512MB"),
+            ("quantity", "1gi"),
+            ("relative-path", "/deploy"),
+            ("secret-key", "storefront/stripe#"),
+            ("url-path", "/api/*"),
+            ("absolute-path", "cache"),
+            ("web-url", "sso.acme.dev"),
+        ] {
+            assert!(judged(text).contains(&(format, false, false)), "{format}: {text:?}");
+        }
+    }
 }

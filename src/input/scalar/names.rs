@@ -13,6 +13,7 @@ text_scalar!(
     DnsLabel,
     "dns-label",
     "lower-case letters, digits and `-`, at most 63, beginning with a letter",
+    r"^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$",
     |text| is_dns_label(text) && text.starts_with(|c: char| c.is_ascii_lowercase())
 );
 text_scalar!(
@@ -20,6 +21,7 @@ text_scalar!(
     DnsName,
     "dns-name",
     "a DNS name such as `preview.example.com`",
+    r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?(\.[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)*$",
     is_dns_name
 );
 text_scalar!(
@@ -27,6 +29,7 @@ text_scalar!(
     Domain,
     "domain",
     "a DNS name such as `preview.example.com`, at most 189 characters",
+    r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?(\.[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)*$",
     |text| is_dns_name(text) && text.len() <= MOST_OF_DOMAIN
 );
 text_scalar!(
@@ -34,6 +37,7 @@ text_scalar!(
     EnvName,
     "environment-variable",
     "letters, digits and `_`, not beginning with a digit, at most 253",
+    r"^[A-Za-z_][A-Za-z0-9_]{0,252}$",
     |text| {
         text.len() <= MOST_OF_NAME
             && text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
@@ -45,6 +49,7 @@ text_scalar!(
     FlagName,
     "flag",
     "1 to 248 characters",
+    r"^[\s\S]{1,248}$",
     |text| (1..=MOST_OF_NAME - "FLAG_".len()).contains(&text.chars().count())
 );
 text_scalar!(
@@ -52,6 +57,7 @@ text_scalar!(
     ImagePrefix,
     "image-prefix",
     "a registry or a path in one, ending with `/`: `ghcr.io/acme/`",
+    r"^([A-Za-z0-9._:-]*[A-Za-z0-9._-]/)+$",
     is_image_prefix
 );
 text_scalar!(
@@ -59,6 +65,7 @@ text_scalar!(
     ImageDigest,
     "image-digest",
     "an image by its digest: `REGISTRY/NAME@sha256:…`",
+    r"^[^ @]+@(sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$",
     |text| text.split_once('@').is_some_and(|(name, digest)| !name.is_empty() && !text.contains(' ') && is_digest(digest))
 );
 text_scalar!(
@@ -66,6 +73,7 @@ text_scalar!(
     LabelValue,
     "label-value",
     "at most 63 letters, digits, `-`, `_` and `.`, beginning and ending with a letter or digit",
+    r"^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$",
     is_label_value
 );
 text_scalar!(
@@ -73,6 +81,7 @@ text_scalar!(
     LabelKey,
     "label-key",
     "a name of at most 63 letters, digits, `-`, `_` and `.`, perhaps behind a DNS name and `/`",
+    r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$",
     crate::rules::qualified::is_key
 );
 text_scalar!(
@@ -80,6 +89,7 @@ text_scalar!(
     PodSecurityVersion,
     "pod-security-version",
     "`latest` or a minor version of Kubernetes, such as `v1.34`",
+    r"^(latest|v1\.(0|[1-9][0-9]{0,8}))$",
     is_pod_security_version
 );
 text_scalar!(
@@ -87,6 +97,7 @@ text_scalar!(
     SecretKey,
     "secret-key",
     "a path below the secrets' prefix, and after `#` a property: `storefront/stripe#api_key`; no `${{` in it",
+    r"^[^#]+(#[^#]+)?$",
     |text| {
         let (path, property) = text.split_once('#').unwrap_or((text, "value"));
         let plain = |text: &str| {

@@ -7,6 +7,7 @@ text_scalar!(
     RelativePath,
     "relative-path",
     "a path below this folder, without `..` or `${{`",
+    r"^[^/\\]+(/[^/\\]+)*$",
     is_relative_path
 );
 text_scalar!(
@@ -14,6 +15,7 @@ text_scalar!(
     Url,
     "web-url",
     "an address that begins with `https://` or `http://`",
+    r"^https?://[^/ ][^ ]*$",
     |text| {
         let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
         rest.is_some_and(|rest| {
@@ -30,6 +32,7 @@ text_scalar!(
     UrlPath,
     "url-path",
     "a path such as `/api`: at most 1024 characters of a web address, no `*`, no `/` at its end, no `//`, `.`, `..` or `%2F` in it, and `%` only before what needs it, with capital letters (`%C3`)",
+    r"^/([^/?#* ]+(/[^/?#* ]+)*)?$",
     |text| is_url_path(text) && (text == "/" || !text.ends_with('/')) && !text.contains('*')
 );
 text_scalar!(
@@ -37,6 +40,7 @@ text_scalar!(
     AbsolutePath,
     "absolute-path",
     "a folder such as `/var/cache`: not `/` itself, nothing at its end, no `//`, `.`, `..`, `:` or `${{` in it",
+    r"^(/[^/\\:]+)+$",
     is_absolute_path
 );
 text_scalar!(
@@ -44,6 +48,7 @@ text_scalar!(
     ImagePath,
     "image-path",
     "a path in the image such as `prisma/migrations` or `/app/migrations`: at most 512 bytes, nothing at its end, no `//`, `.`, `..`, `\\`, `${{` or control characters in it",
+    r"^/?[^/\\]+(/[^/\\]+)*$",
     is_image_path
 );
 

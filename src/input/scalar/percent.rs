@@ -15,6 +15,7 @@ impl Percent {
 impl Scalar for Percent {
     const FORMAT: &'static str = "percent";
     const EXPECTED: &'static str = "a whole number from 1 to 100, such as `50` or `50%`";
+    const PATTERN: &'static str = r"^[0-9]+%?$";
     const NUMBERS: bool = true;
 
     fn parse(text: &str) -> Result<Self, String> {

@@ -16,6 +16,7 @@ pub struct Quantity {
 impl Scalar for Quantity {
     const FORMAT: &'static str = "quantity";
     const EXPECTED: &'static str = "a Kubernetes quantity such as `500m`, `2`, `512Mi` or `1.5Gi`";
+    const PATTERN: &'static str = r"^([0-9]+\.?[0-9]*|\.[0-9]+)([numkMGTPE]|[KMGTPE]i|[eE]\+?[0-9]+)?$";
     const NUMBERS: bool = true;
 
     fn parse(text: &str) -> Result<Self, String> {
