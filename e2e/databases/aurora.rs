@@ -8,7 +8,7 @@ use crate::{
     hosted::Hosted,
     hostile::operators,
     lab::{Lab, output, service},
-    psql::{MASKED_IN_PLACE, psql},
+    psql::{MASKED_IN_PLACE, login, psql, with_login},
     standin::StandIn,
 };
 
@@ -227,6 +227,26 @@ fn faults_on_the_way_leave_one_cluster() {
     let run = lab.db("provision", 1, &[]);
     assert!(run.err.contains("rds:AddTagsToResource"), "{}", run.err);
     standin.held_to_the_document();
+}
+
+#[test]
+fn a_branch_without_its_role_is_renewed_all_the_same() {
+    let hosted = rds("rds-roleless", &[]);
+    let lab = &hosted.lab;
+    lab.db("provision", 1, &[]).fine();
+    // As a Job leaves it that is killed before it makes the role, or has not come that far.
+    let role = login(&lab.url(1)).split_once(':').unwrap().0.to_owned();
+    let master = service("DAYFLY_TEST_AURORA_MASTER");
+    let (user, password) = master.split_once(':').unwrap();
+    let sql = format!(
+        "DROP SCHEMA dayfly_branch CASCADE; REASSIGN OWNED BY {role} TO {user}; DROP OWNED BY {role}; DROP ROLE {role}"
+    );
+    psql(&with_login(&lab.url(1), user, password), &sql).unwrap();
+    lab.db("renew", 1, &[]).fine();
+    lab.sweep(&[1]).fine();
+    lab.db("provision", 1, &[]).fine();
+    assert_eq!(psql(&lab.url(1), "SELECT * FROM users").unwrap(), "1|ada");
+    hosted.gone();
 }
 
 #[test]

@@ -185,6 +185,26 @@ fn full_engines_and_failing_clones_say_so() {
 }
 
 #[test]
+fn a_branch_that_went_is_not_waited_for() {
+    let engine = engine("dblab-went");
+    let lab = &engine.lab;
+    lab.db("provision", 1, &[]).fine();
+    // As if its server were on its way down: there is a clone, and nobody answers.
+    let port = lab.url(1).rsplit_once(':').unwrap().1.split('/').next().unwrap().to_owned();
+    let text = fs::read_to_string(lab.env_file(1)).unwrap();
+    fs::write(lab.env_file(1), text.replace(&format!(":{port}/"), ":1/")).unwrap();
+    let (said, mut job) = lab.told("provision", 1, &[]);
+    while !said().contains("waiting for postgres") {
+        assert!(job.try_wait().unwrap().is_none(), "{}", said());
+        thread::sleep(Duration::from_millis(50));
+    }
+    lab.db("destroy", 1, &[]).fine();
+    assert_eq!(job.wait().unwrap().code(), Some(2), "{}", said());
+    assert!(said().contains("is gone already: call this again"), "{}", said());
+    engine.standin.held_to_the_document();
+}
+
+#[test]
 fn killed_and_raced_calls_end_the_same() {
     engine("dblab-killed").killed_and_raced(&[30, 120, 300, 600, 900, 1400]);
 }

@@ -10,7 +10,7 @@ use std::{
 use crate::{
     lab::{Lab, service},
     page::{recipe, run_sql},
-    psql::{Idle, password, psql, with_database, with_login},
+    psql::{Held, Idle, password, psql, with_database, with_login},
 };
 
 const USERS: &str = "CREATE TABLE users (id bigint PRIMARY KEY, name text); INSERT INTO users VALUES (1, 'ada');
@@ -256,6 +256,91 @@ fn a_role_that_somebody_changes_at_the_same_moment_is_changed_after_that() {
         changing.join().unwrap().unwrap();
     }
     assert_eq!(server.left("changed"), "");
+}
+
+#[test]
+fn a_session_that_another_job_ends_is_opened_again() {
+    let server = Server::new("DAYFLY_TEST_POSTGRES18", "ended", USERS);
+    let lab = server.lab("ended", SYNTHETIC);
+    lab.spec(1, "shop", "");
+    lab.db("provision", 1, &[]).fine();
+    // As a rotation does, right after it published the password that this one has.
+    let inside = with_database(&server.superuser, &lab.branch_name(1));
+    let waits = "FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    let end = format!(
+        "SET statement_timeout = '20s';
+         DO $$ BEGIN
+             LOCK TABLE dayfly_branch.runs;
+             WHILE NOT EXISTS (SELECT {waits}) LOOP PERFORM pg_sleep(0.02), pg_stat_clear_snapshot(); END LOOP;
+             PERFORM pg_terminate_backend(pid) {waits};
+         END $$"
+    );
+    let ending = thread::spawn(move || psql(&inside, &end));
+    lab.db("provision", 1, &[]).fine();
+    while !ending.is_finished() {
+        lab.db("provision", 1, &[]).fine();
+    }
+    ending.join().unwrap().unwrap();
+    lab.db("destroy", 1, &[]).fine();
+    assert_eq!(server.left("ended"), "");
+}
+
+#[test]
+fn a_branch_that_is_made_anew_meanwhile_keeps_its_password() {
+    let server = Server::new("DAYFLY_TEST_POSTGRES18", "anew", USERS);
+    let lab = server.lab("anew", SYNTHETIC);
+    lab.spec(1, "shop", "");
+    lab.db("provision", 1, &[]).fine();
+    let (branch, url) = (lab.branch_name(1), lab.url(1));
+    let locked = Idle::after(
+        &with_database(&server.superuser, &branch),
+        &["BEGIN; LOCK TABLE dayfly_branch.runs; SELECT pg_sleep(600)"],
+    );
+    let (said, mut job) = lab.told("provision", 1, &[]);
+    let waits =
+        format!("SELECT count(*) FROM pg_stat_activity WHERE datname = '{branch}' AND wait_event_type = 'Lock'");
+    while psql(&server.superuser, &waits).unwrap() != "1" {
+        assert!(job.try_wait().unwrap().is_none(), "{}", said());
+        thread::sleep(Duration::from_millis(20));
+    }
+    let held = Held::of(&server.superuser, &branch);
+    psql(&server.superuser, &format!("DROP DATABASE {branch} WITH (FORCE)")).unwrap();
+    locked.ended();
+    while !said().contains("waiting for another Job that works on") {
+        assert!(job.try_wait().unwrap().is_none(), "{}", said());
+        thread::sleep(Duration::from_millis(20));
+    }
+    held.release();
+    assert!(job.wait().unwrap().success(), "{}", said());
+    assert_eq!(lab.url(1), url);
+    assert_eq!(psql(&url, "SELECT name FROM users").unwrap(), "ada");
+    lab.db("destroy", 1, &[]).fine();
+    assert_eq!(server.left("anew"), "");
+}
+
+#[test]
+fn a_branch_that_goes_meanwhile_may_be_asked_for_again() {
+    let server = Server::new("DAYFLY_TEST_POSTGRES18", "went", USERS);
+    let lab = server.lab("went", SYNTHETIC);
+    lab.spec(1, "shop", "");
+    lab.db("provision", 1, &[]).fine();
+    let (branch, role) = (lab.branch_name(1), user(&lab.url(1)));
+    std::fs::remove_file(lab.env_file(1)).unwrap();
+    let held = Held::of(&server.superuser, &branch);
+    let (said, mut job) = lab.told("provision", 1, &[]);
+    while !said().contains("waiting for another Job that works on") {
+        assert!(job.try_wait().unwrap().is_none(), "{}", said());
+        thread::sleep(Duration::from_millis(20));
+    }
+    psql(&server.superuser, &format!("DROP DATABASE {branch}")).unwrap();
+    psql(&server.superuser, &format!("DROP ROLE {role}")).unwrap();
+    held.release();
+    // A Job that was refused is not tried again.
+    assert_eq!(job.wait().unwrap().code(), Some(2), "{}", said());
+    assert!(said().contains("the branch is gone already"), "{}", said());
+    lab.db("provision", 1, &[]).fine();
+    lab.db("destroy", 1, &[]).fine();
+    assert_eq!(server.left("went"), "");
 }
 
 #[test]

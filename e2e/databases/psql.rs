@@ -98,3 +98,31 @@ impl Drop for Idle {
         let _ = self.0.wait();
     }
 }
+
+/// The lock that keeps a branch's Jobs apart, in another's hands.
+pub(crate) struct Held<'a> {
+    server: &'a str,
+    lock: String,
+    session: Idle,
+}
+
+impl<'a> Held<'a> {
+    pub(crate) fn of(server: &'a str, branch: &str) -> Self {
+        let lock = format!("hashtextextended('dayfly:{branch}', 0)");
+        let session = Idle::after(server, &[&format!("SELECT pg_advisory_lock({lock})")]);
+        while psql(server, &format!("SELECT pg_try_advisory_lock({lock})")).unwrap() == "t" {
+            thread::sleep(Duration::from_millis(20));
+        }
+        Self { server, lock, session }
+    }
+
+    pub(crate) fn release(self) {
+        let holder = format!(
+            "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted
+               AND (classid::int8 << 32) | objid::int8 = {}",
+            self.lock
+        );
+        psql(self.server, &holder).unwrap();
+        self.session.ended();
+    }
+}

@@ -5,7 +5,7 @@ use std::{fs, path::PathBuf};
 use crate::{
     lab::Lab,
     postgres::Server,
-    psql::{psql, with_login},
+    psql::{Held, psql, with_login},
 };
 
 const STEPS: &str =
@@ -80,6 +80,33 @@ fn a_migration_killed_half_way_starts_from_a_fresh_branch() {
     lab.db("migrate", 1, &["--", "sh", "-c", &script]).fine();
     assert_eq!(count(&runs), 2);
     assert_eq!(lab.url(1), url, "a fresh branch keeps the login");
+    lab.db("destroy", 1, &[]).fine();
+}
+
+#[test]
+fn two_jobs_that_find_it_failed_make_the_branch_anew_once() {
+    let (server, lab) = prepared("twice");
+    let (runs, script) = program(
+        &lab,
+        "psql -v ON_ERROR_STOP=1 -qc 'CREATE TABLE half (id int)' && if [ ! -e once ]; then touch once; exit 3; fi; sleep 3",
+    );
+    let held = Held::of(&server.superuser, &lab.branch_name(1));
+    let first = lab.start("migrate", 1, &["--", "sh", "-c", &script]);
+    let failed = "SELECT count(*) FROM dayfly_branch.runs WHERE step = 'migrate' AND state = 'failed'";
+    while psql(&lab.url(1), failed).unwrap() != "1" {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    let command = ["--", "sh", "-c", &script];
+    let (said, mut second) = lab.told("migrate", 1, &command);
+    while !said().contains("waiting for another") {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    held.release();
+    crate::lab::output(first.wait_with_output().unwrap()).fine();
+    second.wait().unwrap();
+    assert_eq!(count(&runs), 2, "{}", said());
+    lab.db("migrate", 1, &["--", "sh", "-c", &script]).fine();
+    assert_eq!(count(&runs), 2);
     lab.db("destroy", 1, &[]).fine();
 }
 

@@ -2,17 +2,22 @@
 
 mod known;
 
-use std::time::Instant;
+use std::{
+    pin::pin,
+    time::{Duration, Instant},
+};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use serde_json::json;
 
 use super::{
     check,
+    connection::ConnectionUrl,
     credentials::{Audience, Credentials, Written},
     engine::{Branch, Engine, cnpg},
     failure::{Refused, refuse},
     log::Log,
+    retry::Pauses,
     session::{self, Session},
     spec::Spec,
     time,
@@ -56,6 +61,7 @@ async fn ready(
     let started = Instant::now();
     let key = known::key(&spec.baseline).filter(|_| !engine.checks());
     let mut before = credentials.read(spec, Audience::Steps).await?;
+    let mut lost = 0;
     let Turn { mut written, session: _alone, _lock, .. } = loop {
         let mut turn = turn(spec, engine, credentials, &mut branch, before, log).await?;
         let known = match turn.published.as_ref() {
@@ -80,9 +86,14 @@ async fn ready(
             ));
             branch = made(spec, engine, credentials).await?;
             is_new = true;
-        } else if session::open_if_accepted(&turn.written.url, log).await?.is_some() {
-            // Otherwise another Job may have made the login anew, and ended this session: then the next turn is this one's.
-            return Err(error);
+        } else {
+            // Another Job may have given the login another password, or have ended all sessions that were there before it did so:
+            // then the next turn is this one's.
+            lost += 1;
+            let is_ended = lost < MOST_LOST && turn.session.ping().await.is_err();
+            if !is_ended && opened(spec, engine, &branch, &turn.written.url, log).await?.is_some() {
+                return Err(error);
+            }
         }
         before = credentials.read(spec, Audience::Steps).await?;
     };
@@ -90,11 +101,11 @@ async fn ready(
     credentials.write(spec, Audience::Steps, &written).await?;
     // A Job whose turn has not come may have given the login another password: what is published in the end must work.
     let session = loop {
-        if let Some(session) = session::open_if_accepted(&written.url, log).await? {
+        if let Some(session) = opened(spec, engine, &branch, &written.url, log).await? {
             break session;
         }
         let before = credentials.read(spec, Audience::Steps).await?;
-        (written, _) = admitted(spec, engine, &mut branch, before, log).await?;
+        (written, _) = admitted(spec, engine, credentials, &mut branch, before, log).await?;
         written.is_checked = true;
         credentials.write(spec, Audience::Steps, &written).await?;
     };
@@ -142,6 +153,9 @@ async fn kept(made: Result<Branch>, spec: &Spec<'_>, engine: &dyn Engine, creden
     made
 }
 
+/// How many sessions other Jobs may end before that is an error.
+const MOST_LOST: u32 = 3;
+
 /// What a Job has while no other provisions the same branch.
 struct Turn {
     written: Written,
@@ -163,21 +177,21 @@ async fn turn(
 ) -> Result<Turn> {
     let mut lost = 0;
     loop {
-        let (written, mut session) = admitted(spec, engine, branch, before, log).await?;
+        let (written, mut session) = admitted(spec, engine, credentials, branch, before, log).await?;
         let what = "waiting for another Job that provisions this branch";
         let waited = session::lock(&mut *session, "dayfly:provision", what, log).await;
         before = credentials.read(spec, Audience::Steps).await?;
         if let Err(error) = waited {
             // The Job before ends all logins but the one that it published; some providers end a login's sessions first.
             lost += 1;
-            if lost < 3 || session::open_if_accepted(&written.url, log).await?.is_none() {
+            if lost < MOST_LOST || opened(spec, engine, branch, &written.url, log).await?.is_none() {
                 continue;
             }
             return Err(error);
         }
         let published = before.as_ref().filter(|before| before.branch == branch.id && before.url != written.url);
         if let Some(published) = published
-            && let Some(its) = session::open_if_accepted(&published.url, log).await?
+            && let Some(its) = opened(spec, engine, branch, &published.url, log).await?
         {
             return Ok(Turn { written: published.clone(), session: its, published: before, _lock: Some(session) });
         }
@@ -187,38 +201,103 @@ async fn turn(
     }
 }
 
+/// How often other Jobs may have made a login between this one's being made and used: each time this one waits longer, so that
+/// one of them gets in and publishes its own.
+const MOST_LOGINS: u32 = 10;
+
 /// A session with the login that was published before, as long as it works, or else with a new one.
 async fn admitted(
     spec: &Spec<'_>,
     engine: &dyn Engine,
+    credentials: &Credentials,
     branch: &mut Branch,
-    before: Option<Written>,
+    mut before: Option<Written>,
     log: &Log,
 ) -> Result<(Written, Box<dyn Session>)> {
-    if let Some(before) = before.as_ref().filter(|before| before.branch == branch.id)
-        && let Some(session) = session::open_if_accepted(&before.url, log).await?
-    {
-        let until = time::after(spec.lease_seconds);
-        engine.renew(branch, until).await?;
-        branch.expires = Some(until);
-        return Ok((before.clone(), session));
-    }
-    let unchecked = |url| Written { url, branch: branch.id.clone(), is_checked: false };
-    let published = before.as_ref().filter(|before| before.branch == branch.id).map(|before| &before.url);
-    let mut url = match published {
-        // Its password was changed: what the provider tells may be the one that it had first, and that somebody rotated.
-        Some(_) => engine.rotate(spec, branch, published).await?,
-        None => engine.login(spec, branch).await?,
-    };
-    for _ in 0..4 {
-        if let Some(session) = session::open_if_accepted(&url, log).await? {
-            return Ok((unchecked(url), session));
+    let (mut pauses, mut attempt) = (Pauses::short(), 0);
+    loop {
+        attempt += 1;
+        let published = before.filter(|before| before.branch == branch.id);
+        if let Some(published) = &published
+            && let Some(session) = welcome(spec, engine, credentials, branch, &published.url, log).await?
+        {
+            let until = time::after(spec.lease_seconds);
+            engine.renew(branch, until).await?;
+            branch.expires = Some(until);
+            return Ok((published.clone(), session));
         }
-        // Another Job made a login between these two steps.
-        url = engine.rotate(spec, branch, published).await?;
+        let published = published.as_ref().map(|published| &published.url);
+        let url = if attempt == 1 && published.is_none() {
+            while_there(spec, engine, branch, engine.login(spec, branch)).await?
+        } else {
+            // Its password was changed: what the provider tells may be the one that it had first, and that somebody rotated.
+            while_there(spec, engine, branch, engine.rotate(spec, branch, published)).await?
+        };
+        if let Some(session) = opened(spec, engine, branch, &url, log).await? {
+            return Ok((Written { url, branch: branch.id.clone(), is_checked: false }, session));
+        }
+        if attempt == MOST_LOGINS {
+            let session = session::open(&url, log).await?;
+            return Ok((Written { url, branch: branch.id.clone(), is_checked: false }, session));
+        }
+        pauses.wait().await;
+        before = credentials.read(spec, Audience::Steps).await?;
     }
-    let session = session::open(&url, log).await?;
-    Ok((unchecked(url), session))
+}
+
+/// A session with a login that was published. Nobody gets in while another Job makes the branch anew, and whoever took that for
+/// another password, and made one more, would do so under that Job's program.
+async fn welcome(
+    spec: &Spec<'_>,
+    engine: &dyn Engine,
+    credentials: &Credentials,
+    branch: &Branch,
+    url: &ConnectionUrl,
+    log: &Log,
+) -> Result<Option<Box<dyn Session>>> {
+    if let Some(session) = opened(spec, engine, branch, url, log).await? {
+        return Ok(Some(session));
+    }
+    if !there(spec, engine, branch).await?.is_complete {
+        kept(engine.create(spec).await, spec, engine, credentials).await?;
+    }
+    opened(spec, engine, branch, url, log).await
+}
+
+/// The branch as it is now. Another in its place is an error.
+async fn there(spec: &Spec<'_>, engine: &dyn Engine, branch: &Branch) -> Result<Branch> {
+    let found = engine.find(spec).await?.filter(|found| found.id == branch.id);
+    found.with_context(|| format!("the branch `{}` is gone already: call this again", branch.name))
+}
+
+/// How long a branch's server is waited for before somebody asks whether the branch is still there.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// [`session::open_if_accepted`], as long as the branch is there.
+async fn opened(
+    spec: &Spec<'_>,
+    engine: &dyn Engine,
+    branch: &Branch,
+    url: &ConnectionUrl,
+    log: &Log,
+) -> Result<Option<Box<dyn Session>>> {
+    while_there(spec, engine, branch, session::open_if_accepted(url, log)).await
+}
+
+/// What waits for a branch's server, as long as the branch is there: another Job may have removed it, and its server with it.
+async fn while_there<T>(
+    spec: &Spec<'_>,
+    engine: &dyn Engine,
+    branch: &Branch,
+    work: impl Future<Output = Result<T>>,
+) -> Result<T> {
+    let mut work = pin!(work);
+    loop {
+        if let Ok(done) = tokio::time::timeout(PATIENCE, work.as_mut()).await {
+            return done;
+        }
+        there(spec, engine, branch).await?;
+    }
 }
 
 /// `dayfly db renew`: prolongs the lease.
@@ -268,7 +347,7 @@ mod tests {
     use async_trait::async_trait;
 
     use super::*;
-    use crate::database::{connection::ConnectionUrl, log::LogFormat, mark::Mark, spec};
+    use crate::database::{log::LogFormat, mark::Mark, spec};
 
     fn log() -> Log {
         Log::new(LogFormat::Text, "test", "")

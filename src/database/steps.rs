@@ -66,8 +66,9 @@ pub struct Maker<'a> {
 enum Attempt {
     /// It is through, now or before.
     Done,
-    /// The branch is not what the program expects: why, and what ran here before.
-    Spoiled { why: String, runs: Vec<Run> },
+    /// The branch is not what the program expects: why, and what ran here before. As long as the session is there, nobody else
+    /// works in this branch.
+    Spoiled { why: String, runs: Vec<Run>, session: Box<dyn Session> },
 }
 
 /// Runs a step's command, if it has not run with this input.
@@ -85,9 +86,13 @@ pub async fn run(
     // fresh branch may have another, a Pod gets that by beginning again.
     let is_lasting = provider.is_some() || spec.baseline.entry.provider.keeps_login();
     let limit = if is_lasting { Duration::MAX } else { Duration::from_mins(1) };
-    let Attempt::Spoiled { why, runs } = attempt(&program, spec, &url, limit, log).await? else { return Ok(()) };
+    let Attempt::Spoiled { why, runs, session } = attempt(&program, spec, &url, limit, log).await? else {
+        return Ok(());
+    };
     log.warn(format!("{why}: a branch that is half migrated, or otherwise than now, is not repaired"));
     let by_hand = cnpg::by_hand(spec);
+    // Whoever makes the branch anew does so alone: another that found it spoiled too would do so again, under the next attempt.
+    let alone = provider.is_some().then_some(session);
     match provider {
         Some(provider) => {
             let branch = provider.engine.find(spec).await?.context("the branch is gone")?;
@@ -114,6 +119,7 @@ pub async fn run(
             fresh?;
         }
     }
+    drop(alone);
     match attempt(&program, spec, &url, limit, log).await? {
         Attempt::Done => Ok(()),
         Attempt::Spoiled { why, .. } => refuse!("{why}, on a fresh branch too"),
@@ -183,7 +189,7 @@ async fn attempt(
         let first = runs.iter().find(|before| before.step == run.step && before.input == run.input);
         let first = first.and_then(Run::why).map_or_else(|| why.clone(), Cow::into_owned);
         session.record(&run.failed(&first)).await?;
-        return Ok(Attempt::Spoiled { why, runs });
+        return Ok(Attempt::Spoiled { why, runs, session });
     }
     session.record(run).await?;
     match awake(&mut *session, program.execute(spec, url, log)).await? {
@@ -202,7 +208,7 @@ async fn attempt(
             // The program may have changed or dropped anything in its database, these records too.
             session.prepare_records().await?;
             session.record(&run.failed(&why)).await?;
-            Ok(Attempt::Spoiled { why, runs })
+            Ok(Attempt::Spoiled { why, runs, session })
         }
     }
 }

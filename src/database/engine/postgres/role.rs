@@ -125,7 +125,8 @@ pub(super) async fn enter_alone(admin: &ConnectionUrl, branch: &str, log: &Log) 
 pub(super) async fn set_password(client: &Client, spec: &Spec<'_>, database: &str) -> Result<String> {
     let role = &*spec.names.role;
     let Some(found) = catalogue::role(client, role).await? else {
-        refuse!("the role `{role}` is gone: `dayfly db destroy`, then `dayfly db provision` makes the branch anew")
+        // Another Job removed the branch: the next call finds none, and makes it.
+        bail!("the branch is gone already, and its role `{role}`: call this again")
     };
     check_mark(&found, spec)?;
     forget_settings(client, role, database).await?;
@@ -173,10 +174,13 @@ pub(in crate::database::engine) async fn change_own(
     Ok(url.with_login(&url.user(), password, &url.database()))
 }
 
-/// Prolongs the login.
+/// Prolongs the login, if there is one yet.
 pub(in crate::database::engine) async fn renew(client: &Client, role: &str, until: SystemTime) -> Result<()> {
     let sql = format!("ALTER ROLE {} VALID UNTIL {}", identifier(role), literal(&time::text(until)));
-    alter(client, &sql, None).await.map_err(plain).context("the login of the branch cannot be prolonged")
+    match alter(client, &sql, None).await {
+        Err(error) if error.code() == Some(&SqlState::UNDEFINED_OBJECT) => Ok(()),
+        prolonged => prolonged.map_err(plain).context("the login of the branch cannot be prolonged"),
+    }
 }
 
 /// Whoever is there goes, and nobody may come.
