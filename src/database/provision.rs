@@ -90,7 +90,7 @@ async fn ready(
             // Another Job may have given the login another password, or have ended all sessions that were there before it did so:
             // then the next turn is this one's.
             lost += 1;
-            let is_ended = lost < MOST_LOST && turn.session.ping().await.is_err();
+            let is_ended = lost < MOST_LOST && !turn.session.ping().await;
             if !is_ended && opened(spec, engine, &branch, &turn.written.url, log).await?.is_some() {
                 return Err(error);
             }

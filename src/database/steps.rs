@@ -221,10 +221,11 @@ const SILENCE: Duration = Duration::from_secs(5);
 async fn awake<T>(session: &mut dyn Session, program: impl Future<Output = T>) -> T {
     let mut program = pin!(program);
     loop {
-        match tokio::time::timeout(SILENCE, program.as_mut()).await {
-            Ok(outcome) => return outcome,
-            Err(_) => session.ping().await,
+        if let Ok(outcome) = tokio::time::timeout(SILENCE, program.as_mut()).await {
+            return outcome;
         }
+        // One that ended is told of when the outcome is recorded.
+        session.ping().await;
     }
 }
 

@@ -153,7 +153,9 @@ mod tests {
             bail!("no")
         }
 
-        async fn ping(&mut self) {}
+        async fn ping(&mut self) -> bool {
+            true
+        }
 
         async fn end_others(&mut self) -> Result<()> {
             bail!("no")

@@ -197,8 +197,8 @@ pub trait Session {
     /// Takes a lock that ends with this session. `false`: another session has it.
     async fn try_lock(&mut self, name: &str) -> Result<bool>;
 
-    /// Asks for nothing, so that nobody takes the session for forgotten. Whether it is there, the next who asks finds out.
-    async fn ping(&mut self);
+    /// Asks for nothing, so that nobody takes the session for forgotten. `false`: it ended; why, the next who asks is told.
+    async fn ping(&mut self) -> bool;
 
     /// Ends all other sessions of this login.
     async fn end_others(&mut self) -> Result<()>;

@@ -348,8 +348,8 @@ impl Session for MysqlSession {
         Ok(got.flatten() == Some(1))
     }
 
-    async fn ping(&mut self) {
-        let _ = self.conn.ping().await;
+    async fn ping(&mut self) -> bool {
+        self.conn.ping().await.is_ok()
     }
 
     async fn end_others(&mut self) -> Result<()> {

@@ -312,8 +312,8 @@ impl Session for PostgresSession {
         Ok(row.get(0))
     }
 
-    async fn ping(&mut self) {
-        let _ = self.client.batch_execute("").await;
+    async fn ping(&mut self) -> bool {
+        self.client.batch_execute("").await.is_ok()
     }
 
     async fn end_others(&mut self) -> Result<()> {
