@@ -103,6 +103,9 @@ macro_rules! deployment {
     };
 }
 
+/// A store without folders.
+const GCP: &str = "    provider: {gcp: {project: p, clusterLocation: l, clusterName: c, serviceAccount: s@p.iam.gserviceaccount.com}}\n    prefix: preview-";
+
 #[rustfmt::skip]
 pub(super) const TABLE: &[Row] = &[
     Row { code: "access-not-enforceable", owner: "platform", place: "guardrails.yaml:49:12",
@@ -558,6 +561,9 @@ pub(super) const TABLE: &[Row] = &[
     Row { code: "secret-outside-prefix", owner: "platform", place: "guardrails.yaml:62:13",
         bad: &[(GUARDRAILS, "prefix: preview/", "prefix: \"\"")],
         good: &[(GUARDRAILS, "prefix: preview/", "prefix: preview")] },
+    Row { code: "secret-outside-prefix", owner: "team", place: "source/preview.yaml:38:21",
+        bad: &[(GUARDRAILS, "    store: ClusterSecretStore/previews\n    prefix: preview/", GCP)],
+        good: &[(GUARDRAILS, "    store: ClusterSecretStore/previews\n    prefix: preview/", GCP), (POLICY, "storefront/stripe-sandbox#", "storefront-stripe#")] },
     Row { code: "secret-store-unclear", owner: "platform", place: "",
         bad: &[(GUARDRAILS, "ClusterSecretStore/previews", "SecretStore/previews")],
         good: &[(GUARDRAILS, "ClusterSecretStore/previews", "ClusterSecretStore/other")] },
