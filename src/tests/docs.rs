@@ -326,7 +326,7 @@ impl MyApp {
 }
 
 impl MyApp {
-    /// Whether a case has nothing to report with other fields in its guardrails, and nothing of them is without effect.
+    /// Whether a case has nothing to report with other fields in its guardrails, a quarantine neither, and no patch is without effect.
     fn renders(&self, case: &str, fields: &Json, template: Option<&(&str, String)>) -> Result<(), String> {
         let folder = self.0.join("recipe");
         fs::create_dir_all(folder.join("templates")).map_err(|error| error.to_string())?;
@@ -348,6 +348,10 @@ impl MyApp {
         let check = run(&["check"]);
         if !check.out.contains("nothing to report") {
             return Err(format!("{}{}", check.out, check.err));
+        }
+        let quarantine = run(&["render", "--set", "fork=true"]);
+        if !quarantine.out.contains("dayfly-findings") {
+            return Err(quarantine.err);
         }
         for patch in 0..guardrails["spec"]["patches"].as_array().map_or(0, Vec::len) {
             let explain = run(&["explain", &format!("patches.{patch}")]);
