@@ -66,10 +66,14 @@ impl Patches {
                 }
                 let mut json = serde_json::Value::from(&object.value);
                 if let Err(error) = json_patch::patch(&mut json, &patch.json) {
+                    let why = match missing(&object.value, error.path.as_str()) {
+                        Some(place) => format!("it has no `{}`", visible(&place)),
+                        None => error.kind.to_string(),
+                    };
                     findings.push(problem(
                         patch.index,
-                        "/json",
-                        format!("the patch does not fit {}: {error}", object.id()),
+                        &format!("/json/{}", error.operation),
+                        format!("the operation does not fit {}: {why}", visible(&object.id())),
                     ));
                     continue;
                 }
@@ -182,6 +186,16 @@ fn put<'p>(patch: &'p Value, pointer: &str) -> Option<&'p Value> {
 
 fn replaces_list(merge: &Value, pointer: &str) -> bool {
     matches!(put(merge, pointer), Some(Value::List(_)))
+}
+
+/// The first place on a way that is not there.
+fn missing(value: &Value, pointer: &str) -> Option<String> {
+    let mut way = String::new();
+    let mut segments = pointer_segments(pointer);
+    segments.find_map(|segment| {
+        push_segment(&mut way, &segment);
+        value.pointer(&way).is_none().then(|| way.clone())
+    })
 }
 
 /// Whether a merge patch says anything at a place, above it or below it.

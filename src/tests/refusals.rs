@@ -344,6 +344,24 @@ fn a_patch_that_can_fit_nothing_is_told() {
     }
 }
 
+#[test]
+fn an_operation_that_does_not_fit_says_what_is_missing() {
+    for (operation, says) in [
+        (
+            "{op: add, path: /spec/template/spec/containers/0/resources/limits, value: {cpu: 1}}",
+            "Deployment/web: it has no `/spec/template/spec/containers/0/resources`",
+        ),
+        ("{op: remove, path: /spec/paused}", "Deployment/web: it has no `/spec/paused`"),
+        ("{op: test, path: /spec/replicas, value: 7}", "Deployment/web: value did not match"),
+    ] {
+        let first = "{op: test, path: /kind, value: Deployment}";
+        let patch = format!("    - target: {{kind: Deployment, name: web}}\n      json: [{first}, {operation}]\n");
+        let found = findings(&patched(&patch).run("check", &["--format", "json"]));
+        assert!(found.len() == 1 && text(&found[0], "/message").ends_with(says), "{operation}: {found:#?}");
+        assert_eq!(text(&found[0], "/location/pointer"), "/spec/patches/0/json/1", "{operation}");
+    }
+}
+
 /// RFC 7396 replaces lists: what is then missing was taken away by the patch, whoever wrote the object.
 #[test]
 fn what_a_patch_broke_is_the_platform_s() {
