@@ -91,8 +91,11 @@ impl Patches {
             if let Some(kinds) = kinds
                 && !kinds.iter().any(|known| is(Some(kind), known))
             {
-                let message =
-                    format!("no object is of kind `{}`{}", visible(kind), nearest(kind, kinds.iter().copied()));
+                let hint = match kind {
+                    "Pod" => ": patch what makes them, `Deployment`, `StatefulSet`, `Job` and `CronJob`".to_owned(),
+                    _ => nearest(kind, kinds.iter().copied()),
+                };
+                let message = format!("no object is of kind `{}`{hint}", visible(kind));
                 findings.push(problem(patch.index, "/target/kind", message));
                 continue;
             }

@@ -304,6 +304,7 @@ fn a_patch_that_can_fit_nothing_is_told() {
         ),
         (format!("{{target: {{kind: deployment}}, {annotate}}}"), "target/kind", "did you mean `Deployment`?"),
         (format!("{{target: {{kind: \"Route*\"}}, {annotate}}}"), "target/kind", "no object is of kind `Route*`"),
+        (format!("{{target: {{kind: Pod}}, {annotate}}}"), "target/kind", "of kind `Pod`: patch what makes them"),
         (
             "{target: {kind: Deployment}, merge: {spec: {nodeSelector: {a: b}}}}".to_owned(),
             "merge/spec/nodeSelector",
