@@ -57,7 +57,15 @@ pub fn explain(renderer: &Renderer, rendered: &Rendered, sources: &Sources<'_>, 
     {
         found = field.became(&decisions);
         let _ = write!(text, "{field}");
-        if found.is_empty() {
+        if let Some(index) = field.patch() {
+            let objects: Vec<String> =
+                renderer.patched(index, &rendered.objects).iter().map(|object| object.id()).collect();
+            let _ = writeln!(
+                text,
+                "  changes    {}",
+                if objects.is_empty() { "no object".into() } else { objects.join(", ") }
+            );
+        } else if found.is_empty() {
             text.push_str("  because    it is taken as it stands\n");
         }
     }

@@ -31,6 +31,7 @@ pub struct Renderer {
     /// See [`Inputs`].
     job_layout: String,
     server_layout: String,
+    config_layout: String,
     /// What is wrong with what was read, though not so much that nothing can be rendered.
     findings: Vec<Finding>,
 }
@@ -81,7 +82,8 @@ impl Renderer {
         let has_servers = guardrails.spec.baselines.iter().any(|(_, baseline)| baseline.provider == Provider::Embedded);
         let job_layout = layout_if(has_databases, &JOBS, "Job");
         let server_layout = layout_if(has_databases && has_servers, &SERVERS, "StatefulSet");
-        Self { guardrails, policy, templates, manifests, patches, job_layout, server_layout, findings }
+        let config_layout = patches.of_config();
+        Self { guardrails, policy, templates, manifests, patches, job_layout, server_layout, config_layout, findings }
     }
 
     /// What is wrong with the inputs at a time, which rendering doesn't know.
@@ -119,7 +121,22 @@ impl Renderer {
             let message = rules::profile::unknown(name, &spec.profiles);
             found(&rules::profile::UNKNOWN_PROFILE, "/spec/defaultProfile".into(), message)
         });
-        profiles.chain(default).chain(access).chain(egress).chain(baselines).chain(restricted).collect()
+        let patches = self.patches.check(self.kinds().as_deref());
+        profiles.chain(default).chain(access).chain(egress).chain(baselines).chain(restricted).chain(patches).collect()
+    }
+
+    /// All kinds that objects of any preview may have; nothing if a template of the platform's own leaves one open.
+    fn kinds(&self) -> Option<Vec<&'static str>> {
+        let of_templates = all_templates(&self.templates).flat_map(template::kinds);
+        let mut kinds: Vec<_> = of_templates.chain(rules::manifest_kind::kinds().map(Some)).collect::<Option<_>>()?;
+        kinds.sort_unstable();
+        kinds.dedup();
+        Some(kinds)
+    }
+
+    /// The objects that a patch changes, by its index in the guardrails.
+    pub fn patched<'o>(&self, index: usize, objects: &'o [Object]) -> Vec<&'o Object> {
+        self.patches.targets(index, objects)
     }
 
     /// The platform's patches that change an object at a JSON pointer, by their index in the guardrails.
@@ -135,6 +152,7 @@ impl Renderer {
             parameters,
             job_layout: &self.job_layout,
             server_layout: &self.server_layout,
+            config_layout: &self.config_layout,
         };
         let resolution = resolve::resolve(inputs, explain);
         let mut rendered = Rendered {
@@ -253,7 +271,9 @@ impl Renderer {
             objects::stamp::stamp(object, environment);
         }
         self.patches.apply(&mut objects, findings);
+        let first = findings.len();
         rules::check_objects(&objects, &bounds, owner, findings);
+        self.patches.blame(&objects, &mut findings[first..]);
         objects::order::sort(&mut objects);
         objects
     }

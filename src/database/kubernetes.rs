@@ -6,6 +6,7 @@ use std::{fmt, path::Path};
 use anyhow::{Context as _, Result};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use reqwest::{Client, Method, StatusCode, header};
+use rustls::ClientConfig;
 use serde_json::{Value, json};
 
 use super::{log::Log, retry::Pauses, tls};
@@ -39,6 +40,16 @@ pub fn is_inside() -> bool {
     std::env::var_os("KUBERNETES_SERVICE_HOST").is_some()
 }
 
+/// A client for the cluster's own API, which is never behind the proxy that a provider's is (`HTTPS_PROXY`).
+fn client(tls: ClientConfig) -> Result<Client> {
+    Client::builder()
+        .tls_backend_preconfigured(tls)
+        .timeout(std::time::Duration::from_secs(30))
+        .no_proxy()
+        .build()
+        .context("no HTTP client can be made")
+}
+
 impl Kubernetes {
     /// The cluster that this Pod runs in.
     pub fn inside(log: &Log) -> Result<Self> {
@@ -47,11 +58,7 @@ impl Kubernetes {
         let host = if host.contains(':') { format!("[{host}]") } else { host };
         let token = std::fs::read_to_string(Path::new(ACCOUNT).join("token"))
             .context("the Pod has no token of its ServiceAccount")?;
-        let client = Client::builder()
-            .tls_backend_preconfigured(tls::verified(Some(&Path::new(ACCOUNT).join("ca.crt")))?)
-            .timeout(std::time::Duration::from_secs(30))
-            .build()
-            .context("no HTTP client can be made")?;
+        let client = client(tls::verified(Some(&Path::new(ACCOUNT).join("ca.crt")))?)?;
         Ok(Self { client, base: format!("https://{host}:{port}"), token: token.trim().to_owned(), log: log.clone() })
     }
 
@@ -197,8 +204,16 @@ mod tests {
 
     fn cluster(base: String) -> Kubernetes {
         let log = Log::new(LogFormat::Text, "test", "");
-        let client = super::super::http::client().unwrap();
+        let client = client(tls::verified(None).unwrap()).unwrap();
         Kubernetes { client, base, token: "t".into(), log }
+    }
+
+    /// Where providers are behind a proxy, the Jobs' environment says so.
+    #[test]
+    fn the_cluster_s_own_api_is_asked_directly() {
+        let asks_a_proxy = |client: &Client| format!("{client:?}").contains("proxies");
+        assert!(asks_a_proxy(&crate::database::http::client().unwrap()));
+        assert!(!asks_a_proxy(&client(tls::verified(None).unwrap()).unwrap()));
     }
 
     #[test]

@@ -73,6 +73,12 @@ fn step<'v>(value: &'v Value, name: &str, pointer: &mut String) -> Option<&'v Va
 }
 
 impl Stated {
+    /// The index of a patch, if this is one.
+    pub(super) fn patch(&self) -> Option<usize> {
+        let index = self.pointer.strip_prefix("/spec/patches/").filter(|_| self.file == InputFile::Guardrails)?;
+        index.parse().ok()
+    }
+
     /// What was decided about it: of all that is in it, or else of what it is in.
     pub(super) fn became<'d>(&self, decisions: &'d Decisions) -> Vec<&'d Decision> {
         let is_within = |decision: &&Decision| match &decision.origin {

@@ -10,3 +10,6 @@ pub use object::{Object, Origin};
 
 /// The ServiceAccount of the preview's Pods. It has no token.
 pub const SERVICE_ACCOUNT: &str = "preview";
+
+/// The ConfigMap that is their environment.
+pub const CONFIG_MAP: &str = "preview";

@@ -3,10 +3,10 @@
 use json_patch::PatchOperation;
 
 use crate::{
-    finding::{Finding, InputFile, Owner, Subject},
+    finding::{Finding, InputFile, Location, Owner, Subject, nearest, visible},
     input::guardrails::{Patch, Target},
-    rules::patch::PATCH,
-    value::{Map, Value, is_below, json::keep_order, pointer_segments},
+    rules::{self, patch::PATCH},
+    value::{Map, Value, is_below, json::keep_order, pointer_segments, push_segment},
 };
 
 use super::Object;
@@ -66,10 +66,14 @@ impl Patches {
                 }
                 let mut json = serde_json::Value::from(&object.value);
                 if let Err(error) = json_patch::patch(&mut json, &patch.json) {
+                    let why = match missing(&object.value, error.path.as_str()) {
+                        Some(place) => format!("it has no `{}`", visible(&place)),
+                        None => error.kind.to_string(),
+                    };
                     findings.push(problem(
                         patch.index,
-                        "/json",
-                        format!("the patch does not fit {}: {error}", object.id()),
+                        &format!("/json/{}", error.operation),
+                        format!("the operation does not fit {}: {why}", visible(&object.id())),
                     ));
                     continue;
                 }
@@ -78,15 +82,123 @@ impl Patches {
         }
     }
 
+    /// What is wrong with them whatever is rendered: a kind that no object has, if all `kinds` are known, and fields of Pods that
+    /// stand beside the Pods. Kubernetes refuses those, or forgets them.
+    pub fn check(&self, kinds: Option<&[&str]>) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        for patch in &self.patches {
+            let Some(kind) = patch.target.kind.as_deref() else { continue };
+            if let Some(kinds) = kinds
+                && !kinds.iter().any(|known| is(Some(kind), known))
+            {
+                let hint = match kind {
+                    "Pod" => ": patch what makes them, `Deployment`, `StatefulSet`, `Job` and `CronJob`".to_owned(),
+                    _ => nearest(kind, kinds.iter().copied()),
+                };
+                let message = format!("no object is of kind `{}`{hint}", visible(kind));
+                findings.push(problem(patch.index, "/target/kind", message));
+                continue;
+            }
+            let Some(pods) = pods(kind) else { continue };
+            let mut found = |place: String, field: String| {
+                let message = format!("`{field}` is a Pod's: in a {kind}, that is below `{pods}`");
+                findings.push(problem(patch.index, &place, message));
+            };
+            if let Some((place, field)) = patch.merge.as_ref().and_then(|merge| misplaced(merge, pods)) {
+                found(format!("/merge{place}"), field);
+            }
+            for (number, operation) in patch.json.iter().enumerate() {
+                if let Some(field) = misplaced_path(operation.path().as_str(), pods) {
+                    found(format!("/json/{number}/path"), field);
+                }
+            }
+        }
+        findings
+    }
+
+    /// Stands for what of them changes the ConfigMap that Pods read when they start.
+    pub fn of_config(&self) -> String {
+        let is_of_it = |patch: &&Ready| {
+            fits_kind(&patch.target, "ConfigMap")
+                && is(patch.target.name.as_deref(), super::CONFIG_MAP)
+                && changes(patch, "/data")
+        };
+        let parts: Vec<_> = self.patches.iter().filter(is_of_it).map(|patch| (&patch.merge, &patch.json)).collect();
+        if parts.is_empty() { String::new() } else { format!("{parts:?}") }
+    }
+
+    /// The objects that one of them changes.
+    pub fn targets<'o>(&self, index: usize, objects: &'o [Object]) -> Vec<&'o Object> {
+        let patch = self.patches.iter().find(|patch| patch.index == index);
+        patch.map(|patch| objects.iter().filter(|object| fits(&patch.target, object)).collect()).unwrap_or_default()
+    }
+
+    /// Whoever wrote an object, what a patch put there, or took away, is the platform's.
+    pub fn blame(&self, objects: &[Object], findings: &mut [Finding]) {
+        if self.patches.is_empty() {
+            return;
+        }
+        for finding in findings {
+            let Location { object: Some(id), pointer: Some(pointer), .. } = finding.location() else { continue };
+            let Some(object) = objects.iter().find(|object| visible(&object.id()) == id) else { continue };
+            let Some(patch) = self.patches.iter().find(|patch| fits(&patch.target, object) && sets(patch, &pointer))
+            else {
+                continue;
+            };
+            finding.owner = Owner::Platform;
+            let place = format!("`/spec/patches/{}` of the guardrails put that there", patch.index);
+            let replaces_list = patch.merge.as_ref().is_some_and(|merge| replaces_list(merge, &pointer));
+            finding.help = Some(if replaces_list {
+                format!("{place}: `merge` replaces a whole list, `json` changes one item of it")
+            } else {
+                place
+            });
+        }
+    }
+
     /// The patches that change an object at a JSON pointer, above it or below it, by their index in the guardrails.
     pub fn of(&self, object: &Object, pointer: &str) -> Vec<usize> {
-        let changes = |patch: &Ready| {
-            patch.merge.as_ref().is_some_and(|merge| merges(merge, pointer))
-                || patch.json.iter().any(|operation| operates(operation, pointer))
-        };
-        let patches = self.patches.iter().filter(|patch| fits(&patch.target, object) && changes(patch));
+        let patches = self.patches.iter().filter(|patch| fits(&patch.target, object) && changes(patch, pointer));
         patches.map(|patch| patch.index).collect()
     }
+}
+
+fn changes(patch: &Ready, pointer: &str) -> bool {
+    patch.merge.as_ref().is_some_and(|merge| merges(merge, pointer))
+        || patch.json.iter().any(|operation| operates(operation, pointer))
+}
+
+/// Whether a patch says what is at a place, or that nothing is.
+fn sets(patch: &Ready, pointer: &str) -> bool {
+    let by_path = |operation: &PatchOperation| {
+        !matches!(operation, PatchOperation::Test(_)) && is_below(pointer, operation.path().as_str())
+    };
+    patch.merge.as_ref().is_some_and(|merge| !matches!(put(merge, pointer), None | Some(Value::Map(_))))
+        || patch.json.iter().any(by_path)
+}
+
+/// What a merge patch puts at a place or above it; nothing if it is silent there.
+fn put<'p>(patch: &'p Value, pointer: &str) -> Option<&'p Value> {
+    let mut place = patch;
+    for segment in pointer_segments(pointer) {
+        let Value::Map(map) = place else { break };
+        place = map.get(&segment)?;
+    }
+    Some(place)
+}
+
+fn replaces_list(merge: &Value, pointer: &str) -> bool {
+    matches!(put(merge, pointer), Some(Value::List(_)))
+}
+
+/// The first place on a way that is not there.
+fn missing(value: &Value, pointer: &str) -> Option<String> {
+    let mut way = String::new();
+    let mut segments = pointer_segments(pointer);
+    segments.find_map(|segment| {
+        push_segment(&mut way, &segment);
+        value.pointer(&way).is_none().then(|| way.clone())
+    })
 }
 
 /// Whether a merge patch says anything at a place, above it or below it.
@@ -146,7 +258,60 @@ pub fn fits_kind(target: &Target, kind: &str) -> bool {
 }
 
 fn is(wanted: Option<&str>, found: &str) -> bool {
-    wanted.is_none_or(|wanted| wanted == found || wanted == "*")
+    wanted.is_none_or(|wanted| wanted == found || wanted.contains('*') && rules::manifest_file::fits(wanted, found))
+}
+
+/// The pointer of a kind's Pods, whatever its group: what is wrong with a patch is told before there is an object.
+fn pods(kind: &str) -> Option<&'static str> {
+    match kind {
+        "Deployment" | "StatefulSet" | "Job" => Some("/spec/template/spec"),
+        "CronJob" => Some("/spec/jobTemplate/spec/template/spec"),
+        _ => None,
+    }
+}
+
+/// Fields of a Pod that what makes Pods does not have itself, though it is where people look for them.
+const PODS_OWN: [&str; 16] = [
+    "affinity",
+    "automountServiceAccountToken",
+    "containers",
+    "dnsConfig",
+    "hostAliases",
+    "imagePullSecrets",
+    "initContainers",
+    "nodeSelector",
+    "priorityClassName",
+    "restartPolicy",
+    "securityContext",
+    "serviceAccountName",
+    "terminationGracePeriodSeconds",
+    "tolerations",
+    "topologySpreadConstraints",
+    "volumes",
+];
+
+/// The first place in a merge patch where a Pod's field stands above the Pod.
+fn misplaced(merge: &Value, pods: &str) -> Option<(String, String)> {
+    let mut pointer = String::new();
+    let mut place = merge;
+    for segment in pointer_segments(pods) {
+        place = place.get(&segment)?;
+        push_segment(&mut pointer, &segment);
+        if pointer == pods {
+            return None;
+        }
+        if let Some(field) = PODS_OWN.iter().find(|field| place.get(field).is_some()) {
+            return Some((format!("{pointer}/{field}"), (*field).to_owned()));
+        }
+    }
+    None
+}
+
+/// The same of a path.
+fn misplaced_path(path: &str, pods: &str) -> Option<String> {
+    let (above, field) =
+        PODS_OWN.iter().find_map(|field| Some((path.split_once(&format!("/{field}"))?.0, (*field).to_owned())))?;
+    (above != pods && !above.is_empty() && is_below(pods, above)).then_some(field)
 }
 
 fn problem(index: usize, below: &str, message: String) -> Finding {

@@ -140,8 +140,8 @@ pub struct IngressPeer {
     pub name: String,
     /// The one of `services` whose Pods are reached; nothing for all Pods.
     pub service: Option<String>,
-    pub namespace: String,
-    pub labels: Value,
+    pub pods: Vec<PodPeer>,
+    pub blocks: Vec<Block>,
     pub ports: Vec<u16>,
 }
 

@@ -44,6 +44,8 @@ pub struct Inputs<'a> {
     pub job_layout: &'a str,
     /// The same of servers whose data go with their Pods.
     pub server_layout: &'a str,
+    /// The same of what the platform's patches change of the Pods' ConfigMap.
+    pub config_layout: &'a str,
 }
 
 /// What was decided.
@@ -72,6 +74,7 @@ pub fn resolve(inputs: Inputs<'_>, record: bool) -> Resolution {
         policy_name: &inputs.policy.metadata.name,
         job_layout: inputs.job_layout,
         server_layout: inputs.server_layout,
+        config_layout: inputs.config_layout,
         facts: Value::Null,
         pr: Value::Null,
         findings,
@@ -160,6 +163,7 @@ pub(crate) struct Resolver<'a> {
     policy_name: &'a str,
     job_layout: &'a str,
     server_layout: &'a str,
+    config_layout: &'a str,
     /// What expressions see.
     facts: Value,
     /// The pull request with its free text, for what is data in any case.
@@ -215,7 +219,7 @@ impl Resolver<'_> {
             profile: profile.map(|(name, _)| name.to_owned()).unwrap_or_default(),
             waves: WAVES,
             quarantine: QuarantineFacts::default(),
-            config_hash: config::hash(&config),
+            config_hash: config::hash(&config, self.config_layout),
             policy,
             pr,
             namespace,

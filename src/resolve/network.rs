@@ -9,8 +9,8 @@ use crate::{
 
 use super::{
     Decision, Origin, Resolver,
-    destination::{Opened, blocks, in_words, labels, opened, pods},
-    environment::{IngressPeer, NamedPeer, NetworkFacts, Peers, RouteFacts, ServiceFacts},
+    destination::{Opened, blocks, in_words, opened, pods},
+    environment::{IngressPeer, NamedPeer, NetworkFacts, Peers, PodPeer, RouteFacts, ServiceFacts},
 };
 
 impl Resolver<'_> {
@@ -100,16 +100,17 @@ impl Resolver<'_> {
         }
     }
 
-    /// Requests come from the ingress controller's Pods, to the Pods and ports that routes lead to. Which Pods stand behind
+    /// Requests come from the ingress controller, to the Pods and ports that routes lead to. Which Pods stand behind
     /// a Service of the team's own manifests, nobody knows here: for those, all Pods of the preview.
     fn ingress_peers(&self, services: &[ServiceFacts], routes: &[RouteFacts]) -> Vec<IngressPeer> {
         let Some(ingress) = &self.guardrails.ingress else { return Vec::new() };
-        let (namespace, labels) = if let Some(controller) = &ingress.controller {
-            (controller.namespace.to_string(), labels(&controller.pod_labels))
+        let (from_pods, from_blocks) = if let Some(controller) = &ingress.controller {
+            let namespace = controller.namespace.iter();
+            (namespace.map(|namespace| pods(namespace, &controller.pod_labels)).collect(), blocks(&controller.cidrs))
         } else {
             // Of one without, a rule has said so.
             let Some(usual) = rules::ingress::usual_namespace(ingress.implementation) else { return Vec::new() };
-            (usual.to_owned(), Value::Map(Map::default()))
+            (vec![PodPeer { namespace: usual.to_owned(), labels: Value::Map(Map::default()) }], Vec::new())
         };
         let mut peers: Vec<IngressPeer> = Vec::with_capacity(routes.len());
         for route in routes {
@@ -123,8 +124,8 @@ impl Resolver<'_> {
                 Some(peer) => peer.ports.push(port),
                 None => peers.push(IngressPeer {
                     service: service.map(|service| service.name.clone()),
-                    namespace: namespace.clone(),
-                    labels: labels.clone(),
+                    pods: from_pods.clone(),
+                    blocks: from_blocks.clone(),
                     ports: vec![port],
                     name,
                 }),

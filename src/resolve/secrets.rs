@@ -3,7 +3,11 @@
 use crate::{
     finding::InputFile,
     input::guardrails::{Grant, Secrets, StoreProvider},
-    rules::{self, secret_prefix::SECRET_OUTSIDE_PREFIX, trust::WITHHELD},
+    rules::{
+        self,
+        secret_prefix::{Names, SECRET_OUTSIDE_PREFIX},
+        trust::WITHHELD,
+    },
     value::{Value, to_value},
 };
 
@@ -28,7 +32,11 @@ impl Resolver<'_> {
             return (None, Vec::new());
         };
         let prefix = self.text(&secrets.prefix, InputFile::Guardrails, || "/spec/secrets/prefix".into());
-        if let Err(message) = rules::secret_prefix::is_folder(&prefix) {
+        let names = match secrets.provider {
+            Some(StoreProvider::Gcp(_)) => Names::Flat,
+            _ => Names::Paths,
+        };
+        if let Err(message) = rules::secret_prefix::is_folder(&prefix, names) {
             self.report(&SECRET_OUTSIDE_PREFIX, InputFile::Guardrails, "/spec/secrets/prefix", message);
             return (None, Vec::new());
         }
@@ -53,7 +61,7 @@ impl Resolver<'_> {
                 let (path, property) =
                     key.split_once('#').map_or((&**key, None), |(path, property)| (path, Some(property)));
                 let pointer = format!("/spec/secrets/{index}/keys/{variable}");
-                match rules::secret_prefix::below(&prefix, path) {
+                match rules::secret_prefix::below(&prefix, path, names) {
                     Ok(key) => {
                         self.decisions.record(|| Decision {
                             field: format!("secrets.{}.data.{variable}", secret.name),

@@ -2,7 +2,7 @@
 
 use crate::{
     finding::{Rule, Severity},
-    input::guardrails::{Implementation, Ingress, RouteKind},
+    input::guardrails::{Controller, Implementation, Ingress, RouteKind},
 };
 
 pub static INGRESS_INCOMPLETE: Rule = Rule {
@@ -10,8 +10,8 @@ pub static INGRESS_INCOMPLETE: Rule = Rule {
     severity: Severity::Error,
     summary: "the guardrails' `ingress` fits together",
     explanation: "`HTTPRoute` needs a `gateway` (`NAMESPACE/NAME`), `Ingress` a `class`; Envoy only knows HTTPRoutes, Nginx only Ingresses. Of \
-                  `Standard` nobody knows where its Pods are, so it needs a `controller`: requests from anywhere else are refused \
-                  by the network policies.",
+                  `Standard` nobody knows where its requests come from, so it needs a `controller`, which has a `namespace`, `cidrs` or \
+                  both: requests from anywhere else are refused by the network policies.",
 };
 
 /// What is missing or does not fit: a pointer and a message each.
@@ -41,9 +41,20 @@ pub(crate) fn inconsistent(ingress: &Ingress) -> Vec<(&'static str, String)> {
         }
         _ => {}
     }
-    if ingress.controller.is_none() && usual_namespace(ingress.implementation).is_none() {
-        let message = "`Standard` says nothing about where requests come from: add a `controller`";
-        found.push(("/spec/ingress", message.to_owned()));
+    match &ingress.controller {
+        None if usual_namespace(ingress.implementation).is_none() => {
+            let message = "`Standard` says nothing about where requests come from: add a `controller`";
+            found.push(("/spec/ingress", message.to_owned()));
+        }
+        Some(Controller { namespace: None, cidrs, pod_labels }) => {
+            let controller = "/spec/ingress/controller";
+            if !pod_labels.is_empty() {
+                found.push((controller, "`podLabels` say nothing without a `namespace`".to_owned()));
+            } else if cidrs.is_empty() {
+                found.push((controller, "neither `namespace` nor `cidrs` says where requests come from".to_owned()));
+            }
+        }
+        _ => {}
     }
     found
 }
@@ -74,6 +85,28 @@ mod tests {
         }
         assert!(said(r#""implementation": "Nginx", "kind": "Ingress""#).is_empty());
         assert_eq!(said(r#""implementation": "Standard""#), ["/spec/ingress"]);
-        assert!(said(r#""implementation": "Standard", "controller": {"namespace": "haproxy"}"#).is_empty());
+        for controller in [
+            r#""namespace": "haproxy""#,
+            r#""namespace": "haproxy", "podLabels": {"app": "haproxy"}"#,
+            r#""cidrs": ["10.0.0.0/16"]"#,
+            r#""namespace": "haproxy", "cidrs": ["10.0.0.0/16"]"#,
+        ] {
+            assert!(
+                said(&format!(r#""implementation": "Standard", "controller": {{{controller}}}"#)).is_empty(),
+                "{controller}"
+            );
+        }
+        for controller in [
+            "",
+            r#""cidrs": []"#,
+            r#""podLabels": {"app": "a"}"#,
+            r#""podLabels": {"app": "a"}, "cidrs": ["10.0.0.0/16"]"#,
+        ] {
+            assert_eq!(
+                said(&format!(r#""controller": {{{controller}}}"#)),
+                ["/spec/ingress/controller"],
+                "{controller}"
+            );
+        }
     }
 }

@@ -43,7 +43,7 @@ pub(crate) fn matching(root: &Path, pattern: &str) -> Result<Vec<String>, String
 }
 
 /// Whether `name` is what a pattern with `*` says: each stretch between stars is found behind the one before it.
-fn fits(pattern: &str, name: &str) -> bool {
+pub(crate) fn fits(pattern: &str, name: &str) -> bool {
     let mut stretches = pattern.split('*');
     let first = stretches.next().unwrap_or_default();
     let Some(mut rest) = name.strip_prefix(first) else { return false };

@@ -39,6 +39,11 @@ const ALLOWED: [(&str, &str); 9] = [
     ("policy/v1", "PodDisruptionBudget"),
 ];
 
+/// The kinds that a manifest may be.
+pub(crate) fn kinds() -> impl Iterator<Item = &'static str> {
+    ALLOWED.iter().map(|(_, kind)| *kind)
+}
+
 /// `ConfigMaps` with the authorities that a namespace's Pods trust; who else writes them is at odds with a controller for ever.
 const CLUSTERS_OWN: [&str; 2] = ["kube-root-ca.crt", "openshift-service-ca.crt"];
 

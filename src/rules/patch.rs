@@ -7,5 +7,6 @@ pub static PATCH: Rule = Rule {
     severity: Severity::Error,
     summary: "the platform's patches can be applied",
     explanation: "A patch has `merge` (RFC 7396), `json` (RFC 6902) or both. A JSON Patch that does not fit an object of its target \
-                  changes nothing of it, and is reported.",
+                  changes nothing of it, and is reported. So does `dayfly check` with a `kind` that no object of any preview has, and with \
+                  a Pod's field that stands beside the Pod (`/spec/nodeSelector` of a Deployment).",
 };

@@ -8,49 +8,97 @@ pub static SECRET_OUTSIDE_PREFIX: Rule = Rule {
     summary: "a secret's key lies below the guardrails' prefix",
     explanation: "Keys are read below `spec.secrets.prefix`: `storefront/stripe` with the prefix `preview/` is `preview/storefront/stripe`. \
                   A key that begins with `/`, or climbs with `..`, would leave it. The store's own role must see the prefix only: \
-                  the operator cannot hold that.",
+                  the operator cannot hold that.\n\n\
+                  A prefix that ends with `-` or `_` is the beginning of a name, for stores without folders: `storefront-stripe` with the prefix \
+                  `preview-` is `preview-storefront-stripe`. Google's (`provider: gcp`) is one: names there are letters, digits, `-` and `_`.",
 };
+
+/// What a store's names are made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Names {
+    Paths,
+    /// Letters, digits, `-` and `_`. Source: Google Cloud's documentation, "Method: projects.secrets.create".
+    Flat,
+}
+
+impl Names {
+    fn allow(self, text: &str) -> Result<(), String> {
+        let is_flat = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+        if self == Self::Paths || text.bytes().all(is_flat) {
+            return Ok(());
+        }
+        Err(format!("`{text}` is no name of a secret at Google's Secret Manager: letters, digits, `-` and `_`"))
+    }
+}
 
 fn climbs(text: &str) -> bool {
     text.split('/').any(|part| part.is_empty() || part == "." || part == "..")
 }
 
 /// Whether anything can be below it.
-pub(crate) fn is_folder(prefix: &str) -> Result<(), String> {
+pub(crate) fn is_folder(prefix: &str, names: Names) -> Result<(), String> {
     if climbs(prefix.trim_end_matches('/')) {
         return Err(format!("the prefix `{prefix}` is none: it names a folder of the store, such as `preview/`"));
+    }
+    names.allow(prefix)?;
+    if names == Names::Flat && !prefix.ends_with(SEPARATORS) {
+        return Err(format!("the prefix `{prefix}` must end with `-` or `_`: this store has no folders"));
     }
     Ok(())
 }
 
-/// The whole key of a path, if it lies below the prefix, which is a folder.
-pub(crate) fn below(prefix: &str, path: &str) -> Result<String, String> {
+/// What a prefix ends with that is complete.
+const SEPARATORS: [char; 3] = ['/', '-', '_'];
+
+/// The whole key of a path, if it lies below the prefix, which is a folder or the beginning of a name.
+pub(crate) fn below(prefix: &str, path: &str, names: Names) -> Result<String, String> {
+    names.allow(path)?;
     if climbs(path) || path.contains(['\\', '%']) {
         return Err(format!("`{path}` is not below the prefix `{prefix}`: no `/` in front, no `.`, no `..`, no `%`"));
     }
-    let joint = if prefix.ends_with('/') { "" } else { "/" };
+    let is_complete = prefix.ends_with(SEPARATORS);
     match path.strip_prefix(prefix) {
         // Written out in full by somebody careful.
-        Some(_) if prefix.ends_with('/') => Ok(path.to_owned()),
-        _ => Ok(format!("{prefix}{joint}{path}")),
+        Some(rest) if is_complete && !rest.is_empty() => Ok(path.to_owned()),
+        _ => Ok(format!("{prefix}{}{path}", if is_complete { "" } else { "/" })),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{below, is_folder};
+    use super::{Names, below, is_folder};
 
     #[test]
     fn keys_stay_below() {
-        assert_eq!(below("preview/", "a/b").as_deref(), Ok("preview/a/b"));
-        assert_eq!(below("preview", "a/b").as_deref(), Ok("preview/a/b"));
-        assert_eq!(below("preview/", "preview/a").as_deref(), Ok("preview/a"));
-        assert_eq!(below("preview", "preview-prod/a").as_deref(), Ok("preview/preview-prod/a"));
+        let of = |prefix, path| below(prefix, path, Names::Paths);
+        assert_eq!(of("preview/", "a/b").as_deref(), Ok("preview/a/b"));
+        assert_eq!(of("preview", "a/b").as_deref(), Ok("preview/a/b"));
+        assert_eq!(of("preview/", "preview/a").as_deref(), Ok("preview/a"));
+        assert_eq!(of("preview", "preview-prod/a").as_deref(), Ok("preview/preview-prod/a"));
         for path in ["/prod/a", "../prod", "a/../../prod", "a//b", "", ".", "a/%2e%2e/b", "a\\b"] {
-            assert!(below("preview/", path).is_err(), "{path}");
+            assert!(of("preview/", path).is_err(), "{path}");
         }
         for prefix in ["", "/", "../", "a/../"] {
-            assert!(is_folder(prefix).is_err(), "{prefix}");
+            assert!(is_folder(prefix, Names::Paths).is_err(), "{prefix}");
+        }
+    }
+
+    /// Google's Secret Manager and Azure's Key Vault have no folders.
+    #[test]
+    fn a_prefix_may_be_the_beginning_of_a_name() {
+        for names in [Names::Paths, Names::Flat] {
+            for prefix in ["preview-", "preview_"] {
+                assert_eq!(is_folder(prefix, names), Ok(()));
+                assert_eq!(below(prefix, "stripe", names), Ok(format!("{prefix}stripe")));
+                assert_eq!(below(prefix, &format!("{prefix}stripe"), names), Ok(format!("{prefix}stripe")));
+                assert_eq!(below(prefix, prefix, names), Ok(format!("{prefix}{prefix}")));
+            }
+        }
+        for prefix in ["preview", "preview/", "a/preview-", "prévue-", ""] {
+            assert!(is_folder(prefix, Names::Flat).is_err(), "{prefix}");
+        }
+        for path in ["shop/stripe", "stripe.key", "", "..", "a b"] {
+            assert!(below("preview-", path, Names::Flat).is_err(), "{path}");
         }
     }
 }

@@ -98,11 +98,63 @@ impl Code {
         self.take(length)
     }
 
+    /// Moves behind an expression and the text around it.
+    fn skip_parts(&mut self) -> &'static str {
+        self.mark();
+        for _ in 0..self.number() {
+            self.character();
+            self.text();
+        }
+        ""
+    }
+
+    /// Moves behind a value; text is given back.
+    fn skip(&mut self) -> &'static str {
+        match self.character() {
+            b's' | b'i' | b'm' => return self.text(),
+            b'e' => return self.skip_parts(),
+            b'l' => {
+                for _ in 0..self.number() {
+                    self.skip();
+                }
+            }
+            _ => {}
+        }
+        ""
+    }
+
     /// The names of a path; this moves behind them.
     fn names(&mut self) -> impl Iterator<Item = &'static str> + Clone + use<> {
         let mut names = Self(self.text());
         (0..names.number()).map(move |_| names.text())
     }
+}
+
+/// The kinds of the objects that a template yields; nothing of one that an expression names.
+pub fn kinds(template: &Template) -> Vec<Option<&'static str>> {
+    let mut code = Code(template.code);
+    let documents = code.number();
+    (0..documents)
+        .filter_map(|_| {
+            code.character();
+            let mut map = Code(code.text());
+            if map.character() == b'r' {
+                map.mark();
+                map.text();
+                map.text();
+            }
+            if map.character() == b'w' {
+                map.skip_parts();
+            }
+            (0..map.number()).find_map(|_| {
+                let key = map.character();
+                let key = if key == b's' { map.text() } else { map.skip_parts() };
+                let is_text = map.0.starts_with('s');
+                let value = map.skip();
+                (key == "kind").then_some(is_text.then_some(value))
+            })
+        })
+        .collect()
 }
 
 struct Evaluator<'t> {

@@ -9,7 +9,7 @@ mod code;
 mod evaluate;
 
 pub use code::Mistake;
-pub use evaluate::{Place, Trace, evaluate};
+pub use evaluate::{Place, Trace, evaluate, kinds};
 
 /// A compiled template.
 #[derive(Clone, Copy, Debug)]

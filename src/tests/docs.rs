@@ -11,6 +11,8 @@
 //! | `console` | lines with `$ ` are run, what stands below is compared: output, then errors, then `[exit N]` if N is not 0; a line `...` stands for any lines |
 //! | `yaml` | not run; read with dayfly's own reader, and decoded if it is a policy or guardrails |
 //! | `yaml file=PATH` | the same, and the very content of that file |
+//! | `yaml over=CASE` | fields of guardrails, in the place of those of a case in `testdata`, whose policy then has nothing to report |
+//! | `yaml template=NAME` | a template added to the storefront's guardrails, likewise |
 //! | `sql recipe=NAME`, and so `sh` and `yaml` | not run here: a test of `e2e/databases` takes it from the page and runs it |
 //! | `json`, `text`, `dockerfile`, `sql` | not looked at |
 //!
@@ -26,6 +28,8 @@ use std::{
     fs,
     path::{Path, PathBuf},
 };
+
+use serde_json::{Value as Json, json};
 
 use super::support::{self, root};
 use crate::{
@@ -170,6 +174,14 @@ fn hold(block: &mut Block, my_app: &MyApp) -> Result<(), String> {
         }
         ["sql" | "sh" | "yaml", recipe] if recipe.starts_with("recipe=") => recipe_is_run(&recipe["recipe=".len()..]),
         ["yaml"] => yaml_holds(&block.content.join("\n")),
+        ["yaml", over] if over.starts_with("over=") => {
+            let fields: Json = serde_yaml::from_str(&block.content.join("\n")).map_err(|error| error.to_string())?;
+            my_app.renders(&over["over=".len()..], &fields, None)
+        }
+        ["yaml", template] if template.starts_with("template=") => {
+            let template = (&template["template=".len()..], block.content.join("\n"));
+            my_app.renders("storefront", &json!({"spec": {"templates": "templates"}}), Some(&template))
+        }
         ["yaml", file] => {
             let path = file.strip_prefix("file=").ok_or_else(|| format!("`{file}` is no `file=PATH`"))?;
             let content: Vec<String> = read(path).lines().map(str::to_owned).collect();
@@ -310,6 +322,46 @@ impl MyApp {
                 .map_err(|error| error.to_string())?;
         }
         Ok(((printed + &run.err).replace(&app, "my-app"), run.code as u8))
+    }
+}
+
+impl MyApp {
+    /// Whether a case has nothing to report with other fields in its guardrails, a quarantine neither, and no patch is without effect.
+    fn renders(&self, case: &str, fields: &Json, template: Option<&(&str, String)>) -> Result<(), String> {
+        let folder = self.0.join("recipe");
+        fs::create_dir_all(folder.join("templates")).map_err(|error| error.to_string())?;
+        let mut guardrails: Json =
+            serde_yaml::from_str(&read(&format!("testdata/{case}/guardrails.yaml"))).expect("YAML");
+        for (field, value) in fields["spec"].as_object().ok_or("no `spec`")? {
+            guardrails["spec"][field] = value.clone();
+        }
+        if let Some((name, text)) = template {
+            fs::write(folder.join("templates").join(name), text).map_err(|error| error.to_string())?;
+        }
+        let file = folder.join("guardrails.yaml");
+        fs::write(&file, guardrails.to_string()).map_err(|error| error.to_string())?;
+        let (policy, parameters) = (format!("testdata/{case}"), "testdata/storefront/parameters.yaml");
+        let run = |args: &[&str]| {
+            let inputs = [&policy, "--guardrails", &file.to_string_lossy(), "--parameters", parameters];
+            support::dayfly(&[&args[..1], &inputs, &args[1..]].concat())
+        };
+        let check = run(&["check"]);
+        if !check.out.contains("nothing to report") {
+            return Err(format!("{}{}", check.out, check.err));
+        }
+        let quarantine = run(&["render", "--set", "fork=true"]);
+        if !quarantine.out.contains("dayfly-findings") {
+            return Err(quarantine.err);
+        }
+        for patch in 0..guardrails["spec"]["patches"].as_array().map_or(0, Vec::len) {
+            let explain = run(&["explain", &format!("patches.{patch}")]);
+            let kind = guardrails["spec"]["patches"][patch]["target"]["kind"].as_str().unwrap_or_default();
+            // The case has none of these.
+            if explain.out.contains("no object") && !matches!(kind, "CronJob" | "StatefulSet") {
+                return Err(explain.out);
+            }
+        }
+        fs::remove_dir_all(folder).map_err(|error| error.to_string())
     }
 }
 

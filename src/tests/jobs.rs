@@ -186,3 +186,29 @@ fn another_snapshot_is_another_object() {
         assert!(after.0 != before.0 && after.1 != before.1, "{to}: {after:?}");
     }
 }
+
+/// Pods read the ConfigMap `preview` when they start, whoever wrote what is in it.
+#[test]
+fn a_patch_of_the_config_map_starts_pods_anew() {
+    let hash = |patches: &str| {
+        let scratch = Scratch::new("storefront");
+        scratch.replace(GUARDRAILS, "  patches:\n", &format!("  patches:\n{patches}"));
+        let run = scratch.run("render", &["-o", "yaml"]);
+        let hashes: Vec<&str> = run.out.lines().filter(|line| line.contains("dayfly.dev/config-hash")).collect();
+        assert!(hashes.len() == 2 && hashes[0] == hashes[1], "{}", run.err);
+        hashes[0].to_owned()
+    };
+    let proxy = |port: u16| {
+        format!(
+            "    - target: {{kind: ConfigMap, name: preview}}\n      merge: {{data: {{HTTPS_PROXY: \"http://proxy:{port}\"}}}}\n"
+        )
+    };
+    let json = "    - target: {name: preview}\n      json: [{op: test, path: /metadata/name, value: preview}]\n";
+    let labels = "    - target: {}\n      merge: {metadata: {labels: {a: b}}}\n";
+    let before = hash("");
+    assert_eq!(hash(labels), before, "no Pod reads a label");
+    assert_eq!(hash(json), before, "nothing is changed");
+    assert_ne!(hash(&proxy(3128)), before);
+    assert_ne!(hash(&proxy(3128)), hash(&proxy(3129)));
+    assert_eq!(hash(&proxy(3128)), hash(&(labels.to_owned() + &proxy(3128))), "wherever it stands");
+}

@@ -271,6 +271,117 @@ fn what_the_guardrails_offer_is_checked_before_anybody_asks() {
     assert_eq!(findings(&asked.run("check", &["--format", "json"])).len(), 1);
 }
 
+fn patched(patches: &str) -> Scratch {
+    let scratch = scratch(&[]);
+    scratch.replace(GUARDRAILS, "  patches:\n", &format!("  patches:\n{patches}"));
+    scratch
+}
+
+/// A patch that fits no object of this preview may fit one of the next; one that fits none of any is a slip of the pen.
+#[test]
+fn a_patch_that_can_fit_nothing_is_told() {
+    let with = |patch: &str| patched(&format!("    - {patch}\n"));
+    let annotate = "merge: {metadata: {annotations: {a: b}}}";
+    for fine in [
+        format!("{{target: {{kind: StatefulSet}}, {annotate}}}"),
+        format!("{{target: {{kind: PodDisruptionBudget}}, {annotate}}}"),
+        format!("{{target: {{kind: \"*NetworkPolicy\", name: \"allow-*\"}}, {annotate}}}"),
+        format!("{{target: {{kind: \"*\"}}, {annotate}}}"),
+        "{target: {kind: Deployment}, merge: {spec: {template: {spec: {nodeSelector: {a: b}}}}}}".to_owned(),
+        "{target: {kind: CronJob}, merge: {spec: {jobTemplate: {spec: {template: {spec: {tolerations: []}}}}}}}"
+            .to_owned(),
+        "{target: {kind: Job}, json: [{op: add, path: /spec/template/spec/nodeSelector, value: {a: b}}]}".to_owned(),
+        "{target: {kind: ServiceAccount}, merge: {imagePullSecrets: [{name: a}]}}".to_owned(),
+    ] {
+        let run = with(&fine).run("check", &["--format", "json"]);
+        assert_eq!(run.out.trim(), "[]", "{fine}: {}", run.err);
+    }
+    for (bad, pointer, says) in [
+        (
+            format!("{{target: {{kind: Deploymnt}}, {annotate}}}"),
+            "target/kind",
+            "no object is of kind `Deploymnt`: did you mean `Deployment`?",
+        ),
+        (format!("{{target: {{kind: deployment}}, {annotate}}}"), "target/kind", "did you mean `Deployment`?"),
+        (format!("{{target: {{kind: \"Route*\"}}, {annotate}}}"), "target/kind", "no object is of kind `Route*`"),
+        (format!("{{target: {{kind: Pod}}, {annotate}}}"), "target/kind", "of kind `Pod`: patch what makes them"),
+        (
+            "{target: {kind: Deployment}, merge: {spec: {nodeSelector: {a: b}}}}".to_owned(),
+            "merge/spec/nodeSelector",
+            "`nodeSelector` is a Pod's: in a Deployment, that is below `/spec/template/spec`",
+        ),
+        (
+            "{target: {kind: Job}, merge: {spec: {template: {tolerations: []}}}}".to_owned(),
+            "merge/spec/template/tolerations",
+            "`tolerations` is a Pod's",
+        ),
+        (
+            "{target: {kind: CronJob}, merge: {spec: {template: {spec: {}}, priorityClassName: a}}}".to_owned(),
+            "merge/spec/priorityClassName",
+            "below `/spec/jobTemplate/spec/template/spec`",
+        ),
+        (
+            "{target: {kind: Deployment}, json: [{op: add, path: /spec/nodeSelector, value: {a: b}}]}".to_owned(),
+            "json/0/path",
+            "`nodeSelector` is a Pod's",
+        ),
+    ] {
+        let wrong = with(&bad);
+        let found = findings(&wrong.run("check", &["--format", "json"]));
+        assert!(found.len() == 1 && text(&found[0], "/message").contains(says), "{bad}: {found:#?}");
+        assert_eq!(text(&found[0], "/location/pointer"), format!("/spec/patches/0/{pointer}"), "{bad}");
+        assert_eq!(found[0]["location"]["line"], 94, "{bad}");
+        assert_eq!((text(&found[0], "/code"), text(&found[0], "/owner")), ("patch", "platform"), "{bad}");
+        // What runs is not held up by it.
+        assert!(!wrong.run("render", &["-o", "ndjson"]).out.is_empty(), "{bad}");
+    }
+    // A kind of the platform's own template, and one that only an expression knows.
+    for (kind, fine) in [("Certificate2", false), ("Widget", true), ("\"${{ policy.name }}\"", true)] {
+        let own = with(&format!("{{target: {{kind: Widget}}, {annotate}}}"));
+        own.replace(GUARDRAILS, "  patches:", "  templates: templates\n  patches:");
+        own.write("templates/x.yaml", format!("$for: route in routes\n$when: ${{{{ application }}}}\napiVersion: v1\nspec: [1, {{a: \"b${{{{ namespace }}}}\"}}]\nkind: {kind}\nmetadata: {{name: x, namespace: \"${{{{ namespace }}}}\"}}\n"));
+        let found = findings(&own.run("check", &["--format", "json"]));
+        assert_eq!(found.is_empty(), fine, "{kind}: {found:#?}");
+    }
+}
+
+#[test]
+fn an_operation_that_does_not_fit_says_what_is_missing() {
+    for (operation, says) in [
+        (
+            "{op: add, path: /spec/template/spec/containers/0/resources/limits, value: {cpu: 1}}",
+            "Deployment/web: it has no `/spec/template/spec/containers/0/resources`",
+        ),
+        ("{op: remove, path: /spec/paused}", "Deployment/web: it has no `/spec/paused`"),
+        ("{op: test, path: /spec/replicas, value: 7}", "Deployment/web: value did not match"),
+    ] {
+        let first = "{op: test, path: /kind, value: Deployment}";
+        let patch = format!("    - target: {{kind: Deployment, name: web}}\n      json: [{first}, {operation}]\n");
+        let found = findings(&patched(&patch).run("check", &["--format", "json"]));
+        assert!(found.len() == 1 && text(&found[0], "/message").ends_with(says), "{operation}: {found:#?}");
+        assert_eq!(text(&found[0], "/location/pointer"), "/spec/patches/0/json/1", "{operation}");
+    }
+}
+
+/// RFC 7396 replaces lists: what is then missing was taken away by the patch, whoever wrote the object.
+#[test]
+fn what_a_patch_broke_is_the_platform_s() {
+    let env = "    - target: {kind: Deployment}\n      merge: {spec: {template: {spec: {containers: [{env: [{name: A, value: b}]}]}}}}\n";
+    let found = findings(&patched(env).run("check", &["--format", "json"]));
+    assert_eq!(codes(&found), ["pod-security".to_owned()].into(), "{found:#?}");
+    let help = "`/spec/patches/0` of the guardrails put that there: `merge` replaces a whole list, `json` changes one item of it";
+    assert!(found.iter().all(|finding| text(finding, "/help") == help), "{found:#?}");
+    let root = "    - target: {kind: StatefulSet}\n      json: [{op: add, path: /spec/template/spec/securityContext, value: {runAsUser: 0}}]\n";
+    let manifest = "apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {name: x}\nspec:\n  serviceName: x\n  selector: {matchLabels: {a: b}}\n  template:\n    metadata: {labels: {a: b}}\n    spec:\n      containers:\n        - name: x\n          image: ghcr.io/acme/x:3f9c1e7ab2d4c6588e0fd17a9b3c5d7e9f102938\n          securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}, runAsNonRoot: true, seccompProfile: {type: RuntimeDefault}}\n";
+    for (patch, owners) in [("", vec![]), (root, vec!["platform"])] {
+        let patched = patched(patch);
+        patched.replace(POLICY, "  routes:\n", "  manifests: [extra.yaml]\n  routes:\n");
+        patched.write("extra.yaml", manifest);
+        let found = findings(&patched.run("check", &["--format", "json"]));
+        assert_eq!(found.iter().map(|finding| text(finding, "/owner")).collect::<Vec<_>>(), owners, "{found:#?}");
+    }
+}
+
 /// The image that all of the storefront's programs share.
 const IMAGE: &str = "ghcr.io/acme/storefront:${{ pr.headSha }}";
 

@@ -258,7 +258,7 @@ pub struct Patch {
     pub json: Vec<serde_json::Value>,
 }
 
-/// The objects that a patch changes. What is left out, or `*`, fits all.
+/// The objects that a patch changes. What is left out fits all; `*` stands for any part: `*-migrate-*`, or `*` alone.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Target {

@@ -26,12 +26,11 @@ pub struct Ingress {
     /// Which controller reads the routes: its extensions carry `access` and `noindex`.
     #[serde(default)]
     pub implementation: Implementation,
-    /// The Pods that requests come from, for the network policies. Left out, all of the namespace in which the implementation
-    /// usually runs: `traefik`, `envoy-gateway-system` or `ingress-nginx`; `Standard` needs one. Requests that come from no Pod
-    /// are let in by no `controller`: a controller with `hostNetwork` has its node's addresses, Cilium's own Gateway and Ingress
-    /// the identity `ingress`. For those, add a template of your own (`templates`) with a `NetworkPolicy` for the nodes' addresses,
-    /// or a `CiliumNetworkPolicy` with `fromEntities: [ingress]`.
-    // Sources: Cilium's documentation, "Network Policy" of "Gateway API"; Kubernetes' of NetworkPolicies on hostNetwork Pods.
+    /// Where requests come from, for the network policies: Pods, addresses, or both. Left out, all Pods of the namespace in which
+    /// the implementation usually runs: `traefik`, `envoy-gateway-system` or `ingress-nginx`; `Standard` needs one. Cilium's own
+    /// Gateway and Ingress are neither, but have the identity `ingress`: add a template of your own (`templates`) with a
+    /// `CiliumNetworkPolicy` with `fromEntities: [ingress]`.
+    // Source: Cilium's documentation, "Network Policy" of "Gateway API".
     pub controller: Option<Controller>,
     /// Where certificates come from.
     #[serde(default)]
@@ -66,10 +65,16 @@ pub enum Implementation {
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Controller {
     /// Its namespace.
-    pub namespace: DnsLabel,
+    pub namespace: Option<DnsLabel>,
     /// Its Pods' labels. Left out, all Pods of the namespace.
     #[serde(default)]
     pub pod_labels: Ordered<LabelValue, LabelKey>,
+    /// Addresses that requests come from where no Pod of the cluster sends them: a cloud's load balancer that reaches Pods directly has
+    /// those of its subnets, a controller with `hostNetwork` its nodes'. Whatever else has such an address gets in, too. Cilium takes
+    /// no node's address for one of a block, unless it runs with `policyCIDRMatchMode: nodes`.
+    // Sources: Kubernetes' documentation of NetworkPolicies on hostNetwork Pods; Cilium's, "CIDR based" of "Layer 3 policies".
+    #[serde(default)]
+    pub cidrs: Vec<Cidr>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Eq)]

@@ -18,7 +18,9 @@ pub struct Secrets {
     pub store: Option<String>,
     /// The backend of a `SecretStore` that each preview gets for itself.
     pub provider: Option<StoreProvider>,
-    /// What every key begins with: previews can name nothing else.
+    /// What every key begins with: previews can name nothing else. One that ends with `/`, `-` or `_` is put before a key as it is, any
+    /// other with a `/`. Google's and Azure's stores have no folders, so there it is `preview-`.
+    // Sources: Google Cloud's documentation, "Method: projects.secrets.create"; Azure's, "Azure Key Vault keys, secrets and certificates".
     pub prefix: Interpolated,
     /// How often values are read again. Left out, `1h`.
     #[serde(default = "default_refresh")]

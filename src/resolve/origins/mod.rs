@@ -129,7 +129,7 @@ impl Resolver<'_> {
         let peers = facts.at(&["network", "ingress"]).map(Value::items).unwrap_or_default();
         for name in peers.iter().filter_map(|peer| peer.str_at(&["name"])) {
             self.below(&format!("network.ingress.{name}"), facts, |key| match key {
-                "namespace" | "labels" => {
+                "pods" | "blocks" => {
                     Some((guardrails(&["ingress", "controller"]), "requests come from the ingress controller"))
                 }
                 "name" | "service" | "ports" => {

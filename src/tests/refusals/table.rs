@@ -103,6 +103,9 @@ macro_rules! deployment {
     };
 }
 
+/// A store without folders.
+const GCP: &str = "    provider: {gcp: {project: p, clusterLocation: l, clusterName: c, serviceAccount: s@p.iam.gserviceaccount.com}}\n    prefix: preview-";
+
 #[rustfmt::skip]
 pub(super) const TABLE: &[Row] = &[
     Row { code: "access-not-enforceable", owner: "platform", place: "guardrails.yaml:49:12",
@@ -294,6 +297,9 @@ pub(super) const TABLE: &[Row] = &[
         bad: &[WITHOUT_PARTNERS, (GUARDRAILS, "implementation: Traefik\n    controller: {namespace: traefik}", "implementation: Standard"),
             (GUARDRAILS, "{cidrs: [10.0.0.0/8, 127.0.0.0/8]}", "{public: true}")],
         good: &[WITHOUT_PARTNERS, (GUARDRAILS, "implementation: Traefik", "implementation: Standard"), (GUARDRAILS, "{cidrs: [10.0.0.0/8, 127.0.0.0/8]}", "{public: true}")] },
+    Row { code: "ingress-incomplete", owner: "platform", place: "guardrails.yaml:46:17",
+        bad: &[(GUARDRAILS, "controller: {namespace: traefik}", "controller: {cidrs: []}")],
+        good: &[(GUARDRAILS, "controller: {namespace: traefik}", "controller: {cidrs: [10.0.0.0/16]}")] },
     Row { code: "input-limit", owner: "team", place: "",
         bad: &[(POLICY, "\"on\"", "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]")],
         good: &[(POLICY, "\"on\"", "\"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]\"")] },
@@ -555,6 +561,9 @@ pub(super) const TABLE: &[Row] = &[
     Row { code: "secret-outside-prefix", owner: "platform", place: "guardrails.yaml:62:13",
         bad: &[(GUARDRAILS, "prefix: preview/", "prefix: \"\"")],
         good: &[(GUARDRAILS, "prefix: preview/", "prefix: preview")] },
+    Row { code: "secret-outside-prefix", owner: "team", place: "source/preview.yaml:38:21",
+        bad: &[(GUARDRAILS, "    store: ClusterSecretStore/previews\n    prefix: preview/", GCP)],
+        good: &[(GUARDRAILS, "    store: ClusterSecretStore/previews\n    prefix: preview/", GCP), (POLICY, "storefront/stripe-sandbox#", "storefront-stripe#")] },
     Row { code: "secret-store-unclear", owner: "platform", place: "",
         bad: &[(GUARDRAILS, "ClusterSecretStore/previews", "SecretStore/previews")],
         good: &[(GUARDRAILS, "ClusterSecretStore/previews", "ClusterSecretStore/other")] },
