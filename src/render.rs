@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use crate::{
-    finding::{Finding, InputFile, Owner, Subject},
+    finding::{Finding, InputFile, Owner, Subject, visible},
     input::{
         Guardrails, Parameters, Policy,
         guardrails::{Layout, Provider},
@@ -129,14 +129,41 @@ impl Renderer {
 
     /// Renders one pull request. `explain` also records where every value comes from.
     pub fn render(&self, parameters: &Parameters, explain: bool) -> Rendered {
+        let (mut rendered, label) = self.attempt(parameters, true, explain);
+        let Some(label) = label else { return rendered };
+        let others = |rendered: &Rendered| -> Vec<Owner> {
+            let blaming = rendered.findings.iter().filter(|finding| self.blames_others(finding));
+            blaming.map(|finding| finding.owner).collect()
+        };
+        let blamed = others(&rendered);
+        if blamed.is_empty() || blamed.iter().any(|owner| *owner != Owner::Team) {
+            return rendered;
+        }
+        // If the policy is as it should be without the label, the label is what is wrong.
+        let (without, _) = self.attempt(parameters, false, false);
+        let is_sound = others(&without).is_empty();
+        let Some(environment) = without.environment.filter(|_| is_sound) else { return rendered };
+        for finding in rendered.findings.iter_mut().filter(|finding| finding.is_error()) {
+            if finding.owner == Owner::Team {
+                finding.owner = Owner::PullRequest;
+                finding.help = Some(format!("remove the label `{}`: without it, this fits", visible(&label)));
+            }
+        }
+        self.quarantine(environment, rendered, explain)
+    }
+
+    /// The pull request, with or without what its labels ask of the profile, and the label that got one.
+    fn attempt(&self, parameters: &Parameters, heed: bool, explain: bool) -> (Rendered, Option<String>) {
         let inputs = Inputs {
             guardrails: &self.guardrails,
             policy: &self.policy,
             parameters,
+            heed_profile_label: heed,
             job_layout: &self.job_layout,
             server_layout: &self.server_layout,
         };
         let resolution = resolve::resolve(inputs, explain);
+        let label = resolution.profile_label;
         let mut rendered = Rendered {
             objects: Vec::new(),
             findings: resolution.findings,
@@ -146,9 +173,9 @@ impl Renderer {
             traces: Vec::new(),
         };
         rendered.findings.extend(self.findings.iter().cloned());
-        let Some(environment) = resolution.environment else { return rendered };
+        let Some(environment) = resolution.environment else { return (rendered, label) };
         if rendered.has_errors() {
-            return self.quarantine(environment, rendered, explain);
+            return (self.quarantine(environment, rendered, explain), label);
         }
         rendered.objects = self.objects(
             &environment,
@@ -157,24 +184,26 @@ impl Renderer {
             explain.then_some(&mut rendered.traces),
         );
         if rendered.has_errors() {
-            return self.quarantine(environment, rendered, explain);
+            return (self.quarantine(environment, rendered, explain), label);
         }
         rendered.environment = Some(environment);
-        rendered
+        (rendered, label)
+    }
+
+    /// Whether a finding is an error that is not the pull request's. What templates made of a policy that the pull request wrote is
+    /// the pull request's: if the templates themselves are broken, so is the quarantine.
+    fn blames_others(&self, finding: &Finding) -> bool {
+        let single = self.guardrails.spec.layout == Layout::Single;
+        let is_its_own =
+            finding.owner == Owner::PullRequest || (single && matches!(finding.subject, Subject::Object(..)));
+        finding.is_error() && !is_its_own
     }
 
     /// The quarantine if the pull request is to blame for everything; nothing if the trusted side is.
     fn quarantine(&self, environment: Environment, mut rendered: Rendered, explain: bool) -> Rendered {
         rendered.objects.clear();
         rendered.traces.clear();
-        // What templates made of a policy that the pull request wrote is the pull request's: if the templates themselves
-        // are broken, so is the quarantine.
-        let single = self.guardrails.spec.layout == Layout::Single;
-        let is_its_own = |finding: &Finding| {
-            finding.owner == Owner::PullRequest || (single && matches!(finding.subject, Subject::Object(..)))
-        };
-        let blames_others = |finding: &Finding| finding.is_error() && !is_its_own(finding);
-        if rendered.findings.iter().any(blames_others) {
+        if rendered.findings.iter().any(|finding| self.blames_others(finding)) {
             rendered.environment = Some(environment);
             return rendered;
         }

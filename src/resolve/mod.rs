@@ -40,6 +40,8 @@ pub struct Inputs<'a> {
     pub guardrails: &'a Guardrails,
     pub policy: &'a Policy,
     pub parameters: &'a Parameters,
+    /// Whether a label may choose the profile.
+    pub heed_profile_label: bool,
     /// Stands for what lays out the databases' Jobs: templates and the platform's patches.
     pub job_layout: &'a str,
     /// The same of servers whose data go with their Pods.
@@ -53,6 +55,8 @@ pub struct Resolution {
     pub environment: Option<Environment>,
     pub findings: Vec<Finding>,
     pub decisions: Decisions,
+    /// The label that chose the profile.
+    pub profile_label: Option<String>,
 }
 
 /// What is wrong with the parameters by themselves, whatever the two files say.
@@ -72,6 +76,8 @@ pub fn resolve(inputs: Inputs<'_>, record: bool) -> Resolution {
         policy_name: &inputs.policy.metadata.name,
         job_layout: inputs.job_layout,
         server_layout: inputs.server_layout,
+        heed_profile_label: inputs.heed_profile_label,
+        profile_label: None,
         facts: Value::Null,
         pr: Value::Null,
         findings,
@@ -81,7 +87,7 @@ pub fn resolve(inputs: Inputs<'_>, record: bool) -> Resolution {
     if record {
         resolver.origins(&environment);
     }
-    let Resolver { mut findings, decisions, .. } = resolver;
+    let Resolver { mut findings, decisions, profile_label, .. } = resolver;
     if inputs.policy.salvaged {
         // What it lacks, or does not offer, may stand in the rest.
         findings.retain(|finding| {
@@ -91,7 +97,7 @@ pub fn resolve(inputs: Inputs<'_>, record: bool) -> Resolution {
     }
     let trusted_side_is_broken =
         findings.iter().any(|finding| finding.is_error() && finding.owner != Owner::PullRequest);
-    Resolution { environment: (!trusted_side_is_broken).then_some(environment), findings, decisions }
+    Resolution { environment: (!trusted_side_is_broken).then_some(environment), findings, decisions, profile_label }
 }
 
 /// Findings of a quarantine, and characters of each, that its ConfigMap holds.
@@ -160,6 +166,8 @@ pub(crate) struct Resolver<'a> {
     policy_name: &'a str,
     job_layout: &'a str,
     server_layout: &'a str,
+    heed_profile_label: bool,
+    profile_label: Option<String>,
     /// What expressions see.
     facts: Value,
     /// The pull request with its free text, for what is data in any case.

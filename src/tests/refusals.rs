@@ -111,6 +111,49 @@ fn owners_decide_what_is_rendered() {
     }
 }
 
+/// What fits the policy's own profile, and not the one that a label asks for, is the label's.
+#[test]
+fn a_label_may_ask_for_too_little() {
+    let small: Edit = (PARAMETERS, "[preview, ", "[preview, \"preview/profile=small\", ");
+    let large: Edit = (POLICY, "profile: small", "profile: large");
+    let request: Edit = (POLICY, "cpu: 200m", "cpu: 800m");
+    let replicas: Edit = (POLICY, "resources: {cpu: 200m", "replicas: 5\n      resources: {cpu: 400m");
+    let manifest = concat!(
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: extra}\nspec:\n  selector: {matchLabels: {a: b}}\n  template:\n",
+        "    metadata: {labels: {a: b}}\n    spec:\n",
+        "      securityContext: {runAsNonRoot: true, seccompProfile: {type: RuntimeDefault}}\n      containers:\n",
+        "        - name: extra\n          image: ghcr.io/acme/search:${{ pr.headSha }}\n",
+        "          securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}\n",
+        "          resources: {requests: {memory: 1Gi}}\n",
+    );
+    let manifests: [Edit; 2] = [(POLICY, APPLICATION, "  manifests: [extra.yaml]\n"), ("extra.yaml", "", manifest)];
+    for (edits, code, owner) in [
+        (vec![large, request], "", ""),
+        (vec![large, request, small], "unbounded-request", "pull-request"),
+        (vec![large, replicas], "", ""),
+        (vec![large, replicas, small], "over-quota", "pull-request"),
+        ([vec![large], manifests.to_vec()].concat(), "", ""),
+        ([vec![large, small], manifests.to_vec()].concat(), "container-resources", "pull-request"),
+        // It does not fit without the label either.
+        (vec![request, small], "unbounded-request", "team"),
+        ([vec![small], manifests.to_vec()].concat(), "container-resources", "team"),
+        // Another mistake is not the label's.
+        (vec![large, request, small, (POLICY, "[stripe, main]", "[stripe, man]")], "unbounded-request", "team"),
+    ] {
+        let scratch = scratch(&edits);
+        let found = findings(&scratch.run("check", &["--format", "json"]));
+        let what = format!("{edits:?}: {found:#?}");
+        assert_eq!(found.iter().any(|finding| text(finding, "/code") == code), !code.is_empty(), "{what}");
+        assert!(found.iter().all(|finding| text(finding, "/owner") == owner), "{what}");
+        let is_its_own = owner == "pull-request";
+        let help = "remove the label `preview/profile=small`: without it, this fits";
+        assert!(found.iter().all(|finding| (text(finding, "/help") == help) == is_its_own), "{what}");
+        let out = scratch.run("render", &["-o", "ndjson"]).out;
+        assert_eq!(out.contains("\"name\":\"dayfly-findings\""), is_its_own, "{what}");
+        assert_eq!(out.is_empty(), owner == "team", "{what}");
+    }
+}
+
 #[test]
 fn all_mistakes_are_reported_at_once() {
     let scratch = scratch(&[
