@@ -10,12 +10,14 @@ use crate::{
 use super::{Resolver, databases::server, pull_request::FREE_TEXT};
 
 impl Resolver<'_> {
-    /// Reports a text, of which `evaluated` came, that is such an address. `uses`: what the container has variables of.
+    /// Reports a text, of which `evaluated` came, that is such an address. `uses`: what the container has variables of; `more`: others that
+    /// lead to its own database.
     pub(super) fn judge_address(
         &mut self,
         text: &Interpolated,
         evaluated: &str,
         uses: &[DnsLabel],
+        more: &[&str],
         what: impl FnOnce() -> String,
         pointer: impl FnOnce() -> String,
     ) {
@@ -27,7 +29,8 @@ impl Resolver<'_> {
         let services: Vec<String> = services.chain(self.policy.databases.iter().map(server)).collect();
         let namespace = self.facts.str_at(&["preview", "namespace"]).unwrap_or_default();
         let used = self.policy.databases.iter().filter(|database| uses.contains(&database.name));
-        let variables: Vec<&str> = used.flat_map(|database| database.keys.names()).collect();
+        let variables: Vec<&str> =
+            used.flat_map(|database| database.keys.names()).chain(more.iter().copied()).collect();
         let hosts = Hosts { services: &services, namespace, variables: &variables };
         let Err(message) = not_a_database(what, evaluated, hosts) else { return };
         // A title that talks of an address is only data.

@@ -199,7 +199,7 @@ impl Resolver<'_> {
         let (routes, ingress) = self.routes(&namespace);
         self.see_services();
         let (secret_store, secrets) = self.secrets(trust.grant);
-        let (databases, database_jobs) = self.databases(trust.grant, &namespace, &pr);
+        let (databases, database_jobs) = self.databases(trust.grant, &namespace, &pr, &secrets);
         let config = self.config(&namespace, &pr, &routes);
         let services = self.services(&pr, &secrets, &databases, profile);
         self.room(profile, &databases);
@@ -335,7 +335,7 @@ impl Resolver<'_> {
         result.unwrap_or_else(|error| {
             let free = pull_request::FREE_TEXT.iter().find(|field| is_strict && text.mentions(&format!("pr.{field}")));
             let message = match free {
-                Some(field) => format!("`pr.{field}` is free text of whoever opened the pull request: it may stand in `env` and `flags`, not here"),
+                Some(field) => format!("`pr.{field}` is free text of whoever opened the pull request: it may stand in a service's `env` and in `flags`, not here"),
                 None => format!("`{}`: {error}", crate::finding::visible(&text.source)),
             };
             // What the pull request has a say in may fail for this one only: then it is quarantined, and the policy stands.

@@ -154,7 +154,7 @@ impl<'a> Resolver<'a> {
                 .map(|(index, word)| {
                     let here = || format!("{pointer}/{field}/{index}");
                     let text = resolver.text(word, InputFile::Policy, here);
-                    resolver.judge_address(word, &text, &service.uses, || format!("a word of `{field}`"), here);
+                    resolver.judge_address(word, &text, &service.uses, &[], || format!("a word of `{field}`"), here);
                     text
                 })
                 .collect()
@@ -176,7 +176,8 @@ impl<'a> Resolver<'a> {
         let start = service.start_within.map_or(START, |start| start.seconds);
         if start > LONGEST_START {
             let message = "`startWithin` is at most `10m`: by then Kubernetes calls the Deployment failed".to_owned();
-            self.policy_finding(&rules::input::INVALID_VALUE, format!("{pointer}/startWithin"), message);
+            self.policy_finding(&rules::input::INVALID_VALUE, format!("{pointer}/startWithin"), message).help =
+                Some("a Deployment of `manifests` may state `progressDeadlineSeconds` beside its probes".into());
         }
         let http_check = service.health.as_ref().map(|path| self.health(path, &format!("{pointer}/health")));
         let command = words(self, &service.command, "command");
@@ -281,7 +282,7 @@ impl<'a> Resolver<'a> {
         for (name, value) in service.env.iter() {
             let here = || format!("{pointer}/env/{name}");
             let text = self.variable(value, InputFile::Policy, here);
-            self.judge_address(value, &text, &service.uses, || format!("the variable `{name}`"), here);
+            self.judge_address(value, &text, &service.uses, &[], || format!("the variable `{name}`"), here);
             names.push(name.to_owned());
             own.push(plain(name, &text));
             self.decisions.record(|| Decision {
@@ -342,14 +343,14 @@ impl<'a> Resolver<'a> {
     }
 }
 
-fn plain(name: &str, value: &str) -> Value {
+pub(super) fn plain(name: &str, value: &str) -> Value {
     let mut item = Map::with_capacity(2);
     item.push("name", Value::string(name));
     item.push("value", Value::string(value));
     Value::Map(item)
 }
 
-fn from_secret(name: &str, secret: &str, key: &str) -> Value {
+pub(super) fn from_secret(name: &str, secret: &str, key: &str) -> Value {
     let mut reference = Map::with_capacity(2);
     reference.push("name", Value::string(secret));
     reference.push("key", Value::string(key));
