@@ -173,7 +173,11 @@ impl Renderer {
             traces: Vec::new(),
         };
         rendered.findings.extend(self.findings.iter().cloned());
-        let Some(environment) = resolution.environment else { return (rendered, label) };
+        let environment = resolution.environment;
+        if !resolution.is_sound {
+            self.add_manifests_mistakes(&environment, &mut rendered.findings);
+            return (rendered, label);
+        }
         if rendered.has_errors() {
             return (self.quarantine(environment, rendered, explain), label);
         }
@@ -188,6 +192,21 @@ impl Renderer {
         }
         rendered.environment = Some(environment);
         (rendered, label)
+    }
+
+    /// What is wrong with the manifests by themselves, where nothing is rendered because of other mistakes. What would only follow from
+    /// those is not told.
+    fn add_manifests_mistakes(&self, environment: &Environment, findings: &mut Vec<Finding>) {
+        if self.manifests.is_empty() || environment.pr.head_sha.is_empty() || environment.namespace.is_empty() {
+            return;
+        }
+        let mut found = Vec::new();
+        self.objects(environment, &self.manifests, &mut found, None);
+        let has_profile = !environment.profile.is_empty();
+        findings.extend(found.into_iter().filter(|finding| {
+            matches!(&finding.subject, Subject::Place(place) if place.object.is_some())
+                && (has_profile || finding.rule != &rules::container_resources::CONTAINER_RESOURCES)
+        }));
     }
 
     /// Whether a finding is an error that is not the pull request's. What templates made of a policy that the pull request wrote is

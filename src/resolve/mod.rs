@@ -51,8 +51,9 @@ pub struct Inputs<'a> {
 /// What was decided.
 #[derive(Debug)]
 pub struct Resolution {
-    /// Nothing, if the trusted side's files are broken.
-    pub environment: Option<Environment>,
+    pub environment: Environment,
+    /// Whether it may be rendered: not if the trusted side's files are broken.
+    pub is_sound: bool,
     pub findings: Vec<Finding>,
     pub decisions: Decisions,
     /// The label that chose the profile.
@@ -95,9 +96,8 @@ pub fn resolve(inputs: Inputs<'_>, record: bool) -> Resolution {
                 && !matches!(finding.subject, Subject::Input(InputFile::Policy, _))
         });
     }
-    let trusted_side_is_broken =
-        findings.iter().any(|finding| finding.is_error() && finding.owner != Owner::PullRequest);
-    Resolution { environment: (!trusted_side_is_broken).then_some(environment), findings, decisions, profile_label }
+    let is_sound = !findings.iter().any(|finding| finding.is_error() && finding.owner != Owner::PullRequest);
+    Resolution { environment, is_sound, findings, decisions, profile_label }
 }
 
 /// Findings of a quarantine, and characters of each, that its ConfigMap holds.

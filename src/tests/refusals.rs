@@ -192,6 +192,39 @@ fn all_mistakes_are_reported_at_once() {
 }
 
 /// Whoever wrote a value in another shape is told what the field is for, or how its shape is written.
+/// Those of the policy and of its manifests, too; but not what would follow from the policy's.
+#[test]
+fn mistakes_in_manifests_are_told_beside_the_policy_s() {
+    let manifest = concat!(
+        "apiVersion: v1\nkind: Service\nmetadata: {name: extra}\nspec: {type: NodePort, ports: [{port: 80}]}\n---\n",
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: extra}\nspec:\n  selector: {matchLabels: {a: b}}\n  template:\n",
+        "    metadata: {labels: {a: b}}\n    spec:\n",
+        "      securityContext: {runAsNonRoot: true, seccompProfile: {type: RuntimeDefault}}\n      containers:\n",
+        "        - name: extra\n          image: ghcr.io/acme/search:${{ pr.headSha }}\n",
+        "          securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}\n",
+        "          env: [{name: A, valueFrom: {secretKeyRef: {name: main, key: host}}}]\n",
+        "          resources: {limits: {nvidia.com/gpu: 1}}\n",
+    );
+    let manifests: [Edit; 2] = [(POLICY, APPLICATION, "  manifests: [extra.yaml]\n"), ("extra.yaml", "", manifest)];
+    let own = ["container-resources", "manifest-service"];
+    let sound = scratch(&manifests);
+    assert_eq!(codes(&findings(&sound.run("check", &["--format", "json"]))), own.map(str::to_owned).into());
+    for (edit, expected) in [
+        ((POLICY, "[stripe, main]", "[stripe, man]"), [&own[..], &["unknown-reference"]].concat()),
+        ((POLICY, "access: staff", "access: stuff"), [&own[..], &["unknown-reference"]].concat()),
+        ((POLICY, "baseline: storefront\n", "baseline: storefrnt\n"), [&own[..], &["unknown-baseline"]].concat()),
+        // What a device is bounded by is the profile's.
+        ((POLICY, "profile: small", "profile: smal"), vec!["manifest-service", "unknown-profile"]),
+        // A quarantine stays one.
+        ((PARAMETERS, "fork: false", "fork: true"), vec!["untrusted-pull-request"]),
+    ] {
+        let scratch = scratch(&[&manifests[..], &[edit]].concat());
+        let found = findings(&scratch.run("check", &["--format", "json"]));
+        let expected = expected.into_iter().map(str::to_owned).collect();
+        assert_eq!(codes(&found), expected, "{edit:?}: {found:#?}");
+    }
+}
+
 #[test]
 fn a_value_of_the_wrong_shape_says_what_was_meant() {
     let port = "      port: 8080\n";
