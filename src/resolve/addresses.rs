@@ -2,8 +2,12 @@
 
 use crate::{
     expression::{Bound, Interpolated, Scope},
+    finding::{Finding, InputFile, Subject, nearest},
     input::scalar::DnsLabel,
-    rules::shared_database::{Hosts, SHARED_DATABASE, not_a_database},
+    rules::{
+        reference::{UNKNOWN_REFERENCE, unset},
+        shared_database::{Hosts, SHARED_DATABASE, not_a_database},
+    },
     value::{Map, Value},
 };
 
@@ -39,6 +43,22 @@ impl Resolver<'_> {
             return;
         }
         self.policy_finding(&SHARED_DATABASE, pointer(), message);
+    }
+}
+
+impl Resolver<'_> {
+    /// Reports the first `$(NAME)` of a container's variable that nothing sets.
+    pub(super) fn judge_reference(&mut self, name: &str, text: &str, above: &[&str], pointer: impl FnOnce() -> String) {
+        let Some(unset) = unset(text, above) else { return };
+        let place = Subject::Input(InputFile::Policy, pointer());
+        // One mistake in a value is enough: it may be an address, too.
+        if self.findings.iter().any(|finding| finding.subject == place) {
+            return;
+        }
+        let hint = nearest(unset, above.iter().copied());
+        let message = format!("nothing above the variable `{name}` sets `{unset}`{hint}");
+        let help = format!("`$$({unset})` is for the characters themselves");
+        self.findings.push(Finding::new(&UNKNOWN_REFERENCE, self.owner(InputFile::Policy), place, message).help(help));
     }
 }
 

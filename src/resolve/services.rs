@@ -273,8 +273,9 @@ impl<'a> Resolver<'a> {
     ) -> Value {
         let policy = self.policy;
         let mut items: Vec<Value> = Vec::new();
-        let mut own: Vec<Value> = Vec::with_capacity(service.env.len());
+        let mut own: Vec<(&str, String)> = Vec::with_capacity(service.env.len());
         let mut names: Vec<String> = Vec::new();
+        let mut knows_all = true;
         if service.env.get(SERVICE_NAME).is_none() {
             names.push(SERVICE_NAME.into());
             items.push(plain(SERVICE_NAME, &service.name));
@@ -284,7 +285,7 @@ impl<'a> Resolver<'a> {
             let text = self.variable(value, InputFile::Policy, here);
             self.judge_address(value, &text, &service.uses, &[], || format!("the variable `{name}`"), here);
             names.push(name.to_owned());
-            own.push(plain(name, &text));
+            own.push((name, text.clone()));
             self.decisions.record(|| Decision {
                 field: format!("services.{}.env.{name}", service.name),
                 origin: Origin::Input(InputFile::Policy, here()),
@@ -312,6 +313,7 @@ impl<'a> Resolver<'a> {
                         .chain(policy.databases.iter().map(|database| &*database.name));
                     let message = format!("there is no secret or database `{used}`{}", nearest(used, known));
                     self.policy_finding(&rules::reference::UNKNOWN_REFERENCE, pointer, message);
+                    knows_all = false;
                     continue;
                 };
             let granted = secrets.iter().any(|secret| secret.name == **used)
@@ -338,7 +340,17 @@ impl<'a> Resolver<'a> {
                 });
             }
         }
-        items.extend(own);
+        let mut above: Vec<&str> = Vec::new();
+        if own.iter().any(|(_, text)| text.contains("$(")) {
+            above.extend(names.iter().map(String::as_str).filter(|name| service.env.get(name).is_none()));
+        }
+        for (name, text) in own {
+            if knows_all {
+                self.judge_reference(name, &text, &above, || format!("{pointer}/env/{name}"));
+            }
+            items.push(plain(name, &text));
+            above.push(name);
+        }
         Value::list(items)
     }
 }

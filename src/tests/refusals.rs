@@ -297,6 +297,14 @@ fn what_follows_from_a_mistake_is_not_told() {
             )],
             "`ghcr.io/acme/storefront:${pr.headSha}` is no name of an image: an expression has two braces, `${{ … }}`",
         ),
+        (
+            vec![(POLICY, "[stripe, main]", "[strip, main]"), (POLICY, "${{ routes.web.url }}", "$(STRIPE_KEY)")],
+            "there is no secret or database `strip`: did you mean `stripe`?",
+        ),
+        (
+            vec![(POLICY, "${{ routes.web.url }}", "mysql://$(HOST)/app")],
+            "is the address of a database (`mysql://…`) that all previews would share",
+        ),
     ] {
         let scratch = Scratch::new("storefront");
         for (file, from, to) in edits {

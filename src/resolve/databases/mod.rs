@@ -364,6 +364,8 @@ impl<'a> Resolver<'a> {
         let its_own = [VARIABLE, url_variable(database)];
         let mut names: Vec<&str> = its_own.into_iter().chain(database.keys.names()).collect();
         let mut items = Vec::new();
+        let mut own = Vec::with_capacity(env.len());
+        let mut knows_all = true;
         let mut decide = |resolver: &mut Self, name: &'a str, place: &str, granted: String, reason: String| {
             if names.contains(&name) {
                 let message = format!("the variable `{name}` is set already");
@@ -385,6 +387,7 @@ impl<'a> Resolver<'a> {
                 let hint = nearest(used, policy.secrets.iter().map(|secret| &*secret.name));
                 let message = format!("there is no secret `{used}`{hint}");
                 self.policy_finding(&rules::reference::UNKNOWN_REFERENCE, place, message);
+                knows_all = false;
                 continue;
             };
             let is_granted = secrets.iter().any(|secret| secret.name == **used);
@@ -408,7 +411,12 @@ impl<'a> Resolver<'a> {
                 || place.clone(),
             );
             items.push(plain(name, &text));
+            own.push((name, text.clone()));
             decide(self, name, &place, text, format!("`{step}`'s own variable"));
+        }
+        let taken = names.len() - own.len();
+        for (index, (name, text)) in own.iter().enumerate().filter(|_| knows_all) {
+            self.judge_reference(name, text, &names[..taken + index], || format!("{pointer}/env/{name}"));
         }
         Value::list(items)
     }

@@ -140,7 +140,7 @@ hold expressions, or comes from the team's own chart or overlay as an `applicati
 `uses` gives a service the database's URL, `postgres://USER:PASSWORD@HOST:PORT/DATABASE`. For programs that want it otherwise, `keys` of the
 database puts `host`, `port`, `username`, `password` and `database` into variables of their own. Services that use it have them, and so have
 its migrate and seed, which also see [libpq's or MySQL's](databases/README.md#migrate-and-seed). A service's `env` and arguments may hold
-`$(NAME)` for any variable of what it `uses`: Kubernetes puts the value there. JDBC, here for Spring:
+`$(NAME)` for any variable of what it `uses`, and `env` for what stands above: Kubernetes puts the value there. JDBC, here for Spring:
 
 ```yaml
 spec:
