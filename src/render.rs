@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use crate::{
-    finding::{Finding, InputFile, Owner, Subject},
+    finding::{Finding, InputFile, Owner, Subject, visible},
     input::{
         Guardrails, Parameters, Policy,
         guardrails::{Layout, Provider},
@@ -146,15 +146,42 @@ impl Renderer {
 
     /// Renders one pull request. `explain` also records where every value comes from.
     pub fn render(&self, parameters: &Parameters, explain: bool) -> Rendered {
+        let (mut rendered, label) = self.attempt(parameters, true, explain);
+        let Some(label) = label else { return rendered };
+        let others = |rendered: &Rendered| -> Vec<Owner> {
+            let blaming = rendered.findings.iter().filter(|finding| self.blames_others(finding));
+            blaming.map(|finding| finding.owner).collect()
+        };
+        let blamed = others(&rendered);
+        if blamed.is_empty() || blamed.iter().any(|owner| *owner != Owner::Team) {
+            return rendered;
+        }
+        // If the policy is as it should be without the label, the label is what is wrong.
+        let (without, _) = self.attempt(parameters, false, false);
+        let is_sound = others(&without).is_empty();
+        let Some(environment) = without.environment.filter(|_| is_sound) else { return rendered };
+        for finding in rendered.findings.iter_mut().filter(|finding| finding.is_error()) {
+            if finding.owner == Owner::Team {
+                finding.owner = Owner::PullRequest;
+                finding.help = Some(format!("remove the label `{}`: without it, this fits", visible(&label)));
+            }
+        }
+        self.quarantine(environment, rendered, explain)
+    }
+
+    /// The pull request, with or without what its labels ask of the profile, and the label that got one.
+    fn attempt(&self, parameters: &Parameters, heed: bool, explain: bool) -> (Rendered, Option<String>) {
         let inputs = Inputs {
             guardrails: &self.guardrails,
             policy: &self.policy,
             parameters,
+            heed_profile_label: heed,
             job_layout: &self.job_layout,
             server_layout: &self.server_layout,
             config_layout: &self.config_layout,
         };
         let resolution = resolve::resolve(inputs, explain);
+        let label = resolution.profile_label;
         let mut rendered = Rendered {
             objects: Vec::new(),
             findings: resolution.findings,
@@ -164,9 +191,13 @@ impl Renderer {
             traces: Vec::new(),
         };
         rendered.findings.extend(self.findings.iter().cloned());
-        let Some(environment) = resolution.environment else { return rendered };
+        let environment = resolution.environment;
+        if !resolution.is_sound {
+            self.add_manifests_mistakes(&environment, &mut rendered.findings);
+            return (rendered, label);
+        }
         if rendered.has_errors() {
-            return self.quarantine(environment, rendered, explain);
+            return (self.quarantine(environment, rendered, explain), label);
         }
         rendered.objects = self.objects(
             &environment,
@@ -175,24 +206,41 @@ impl Renderer {
             explain.then_some(&mut rendered.traces),
         );
         if rendered.has_errors() {
-            return self.quarantine(environment, rendered, explain);
+            return (self.quarantine(environment, rendered, explain), label);
         }
         rendered.environment = Some(environment);
-        rendered
+        (rendered, label)
+    }
+
+    /// What is wrong with the manifests by themselves, where nothing is rendered because of other mistakes. What would only follow from
+    /// those is not told.
+    fn add_manifests_mistakes(&self, environment: &Environment, findings: &mut Vec<Finding>) {
+        if self.manifests.is_empty() || environment.pr.head_sha.is_empty() || environment.namespace.is_empty() {
+            return;
+        }
+        let mut found = Vec::new();
+        self.objects(environment, &self.manifests, &mut found, None);
+        let has_profile = !environment.profile.is_empty();
+        findings.extend(found.into_iter().filter(|finding| {
+            matches!(&finding.subject, Subject::Place(place) if place.object.is_some())
+                && (has_profile || finding.rule != &rules::container_resources::CONTAINER_RESOURCES)
+        }));
+    }
+
+    /// Whether a finding is an error that is not the pull request's. What templates made of a policy that the pull request wrote is
+    /// the pull request's: if the templates themselves are broken, so is the quarantine.
+    fn blames_others(&self, finding: &Finding) -> bool {
+        let single = self.guardrails.spec.layout == Layout::Single;
+        let is_its_own =
+            finding.owner == Owner::PullRequest || (single && matches!(finding.subject, Subject::Object(..)));
+        finding.is_error() && !is_its_own
     }
 
     /// The quarantine if the pull request is to blame for everything; nothing if the trusted side is.
     fn quarantine(&self, environment: Environment, mut rendered: Rendered, explain: bool) -> Rendered {
         rendered.objects.clear();
         rendered.traces.clear();
-        // What templates made of a policy that the pull request wrote is the pull request's: if the templates themselves
-        // are broken, so is the quarantine.
-        let single = self.guardrails.spec.layout == Layout::Single;
-        let is_its_own = |finding: &Finding| {
-            finding.owner == Owner::PullRequest || (single && matches!(finding.subject, Subject::Object(..)))
-        };
-        let blames_others = |finding: &Finding| finding.is_error() && !is_its_own(finding);
-        if rendered.findings.iter().any(blames_others) {
+        if rendered.findings.iter().any(|finding| self.blames_others(finding)) {
             rendered.environment = Some(environment);
             return rendered;
         }

@@ -243,7 +243,7 @@ impl DatabaseKey {
 }
 
 /// A program of the team's that runs in the preview's namespace, with the database's URL in its environment. It runs again
-/// when its image, its command or `files` change.
+/// when its image, its command, its `env` or `files` change.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Migration {
@@ -251,6 +251,12 @@ pub struct Migration {
     pub image: Interpolated,
     /// The program and its arguments.
     pub command: Filled<Vec<Interpolated>>,
+    /// Environment variables, besides those of the database and of the ConfigMap `preview`.
+    #[serde(default)]
+    pub env: Ordered<Interpolated, EnvName>,
+    /// Secrets of this file that it gets as environment variables, by their names.
+    #[serde(default)]
+    pub uses: Vec<DnsLabel>,
     /// Files and folders of the image that are only ever added to: the migrations. If one that ran in the branch differs in a
     /// later image, or is gone, the branch is made anew. A relative path begins at the image's working directory.
     #[serde(default)]
@@ -258,7 +264,7 @@ pub struct Migration {
 }
 
 /// A program of the team's that runs in the preview's namespace, with the database's URL in its environment. It runs again
-/// when its image or command changes.
+/// when its image, its command or its `env` changes.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Step {
@@ -266,4 +272,10 @@ pub struct Step {
     pub image: Interpolated,
     /// The program and its arguments.
     pub command: Filled<Vec<Interpolated>>,
+    /// Environment variables, besides those of the database and of the ConfigMap `preview`.
+    #[serde(default)]
+    pub env: Ordered<Interpolated, EnvName>,
+    /// Secrets of this file that it gets as environment variables, by their names.
+    #[serde(default)]
+    pub uses: Vec<DnsLabel>,
 }

@@ -2,20 +2,26 @@
 
 use crate::{
     expression::{Bound, Interpolated, Scope},
+    finding::{Finding, InputFile, Subject, nearest},
     input::scalar::DnsLabel,
-    rules::shared_database::{Hosts, SHARED_DATABASE, not_a_database},
+    rules::{
+        reference::{UNKNOWN_REFERENCE, unset},
+        shared_database::{Hosts, SHARED_DATABASE, not_a_database},
+    },
     value::{Map, Value},
 };
 
 use super::{Resolver, databases::server, pull_request::FREE_TEXT};
 
 impl Resolver<'_> {
-    /// Reports a text, of which `evaluated` came, that is such an address. `uses`: what the container has variables of.
+    /// Reports a text, of which `evaluated` came, that is such an address. `uses`: what the container has variables of; `more`: others that
+    /// lead to its own database.
     pub(super) fn judge_address(
         &mut self,
         text: &Interpolated,
         evaluated: &str,
         uses: &[DnsLabel],
+        more: &[&str],
         what: impl FnOnce() -> String,
         pointer: impl FnOnce() -> String,
     ) {
@@ -27,7 +33,8 @@ impl Resolver<'_> {
         let services: Vec<String> = services.chain(self.policy.databases.iter().map(server)).collect();
         let namespace = self.facts.str_at(&["preview", "namespace"]).unwrap_or_default();
         let used = self.policy.databases.iter().filter(|database| uses.contains(&database.name));
-        let variables: Vec<&str> = used.flat_map(|database| database.keys.names()).collect();
+        let variables: Vec<&str> =
+            used.flat_map(|database| database.keys.names()).chain(more.iter().copied()).collect();
         let hosts = Hosts { services: &services, namespace, variables: &variables };
         let Err(message) = not_a_database(what, evaluated, hosts) else { return };
         // A title that talks of an address is only data.
@@ -36,6 +43,22 @@ impl Resolver<'_> {
             return;
         }
         self.policy_finding(&SHARED_DATABASE, pointer(), message);
+    }
+}
+
+impl Resolver<'_> {
+    /// Reports the first `$(NAME)` of a container's variable that nothing sets.
+    pub(super) fn judge_reference(&mut self, name: &str, text: &str, above: &[&str], pointer: impl FnOnce() -> String) {
+        let Some(unset) = unset(text, above) else { return };
+        let place = Subject::Input(InputFile::Policy, pointer());
+        // One mistake in a value is enough: it may be an address, too.
+        if self.findings.iter().any(|finding| finding.subject == place) {
+            return;
+        }
+        let hint = nearest(unset, above.iter().copied());
+        let message = format!("nothing above the variable `{name}` sets `{unset}`{hint}");
+        let help = format!("`$$({unset})` is for the characters themselves");
+        self.findings.push(Finding::new(&UNKNOWN_REFERENCE, self.owner(InputFile::Policy), place, message).help(help));
     }
 }
 

@@ -95,7 +95,7 @@ impl Resolver<'_> {
         for (name, value) in policy.flags.iter() {
             let pointer = child("/spec/flags", name);
             let text = self.free_text(value, InputFile::Policy, || pointer.clone());
-            self.judge_address(value, &text, &[], || format!("the flag `{}`", visible(name)), || pointer.clone());
+            self.judge_address(value, &text, &[], &[], || format!("the flag `{}`", visible(name)), || pointer.clone());
             let variable = Text::from(format!("FLAG_{}", variable(name)));
             if !variables.insert(variable.clone()) {
                 let message = format!("the variable `{variable}` of the flag `{}` is set already", visible(name));

@@ -40,6 +40,8 @@ pub struct Inputs<'a> {
     pub guardrails: &'a Guardrails,
     pub policy: &'a Policy,
     pub parameters: &'a Parameters,
+    /// Whether a label may choose the profile.
+    pub heed_profile_label: bool,
     /// Stands for what lays out the databases' Jobs: templates and the platform's patches.
     pub job_layout: &'a str,
     /// The same of servers whose data go with their Pods.
@@ -51,10 +53,13 @@ pub struct Inputs<'a> {
 /// What was decided.
 #[derive(Debug)]
 pub struct Resolution {
-    /// Nothing, if the trusted side's files are broken.
-    pub environment: Option<Environment>,
+    pub environment: Environment,
+    /// Whether it may be rendered: not if the trusted side's files are broken.
+    pub is_sound: bool,
     pub findings: Vec<Finding>,
     pub decisions: Decisions,
+    /// The label that chose the profile.
+    pub profile_label: Option<String>,
 }
 
 /// What is wrong with the parameters by themselves, whatever the two files say.
@@ -75,6 +80,8 @@ pub fn resolve(inputs: Inputs<'_>, record: bool) -> Resolution {
         job_layout: inputs.job_layout,
         server_layout: inputs.server_layout,
         config_layout: inputs.config_layout,
+        heed_profile_label: inputs.heed_profile_label,
+        profile_label: None,
         facts: Value::Null,
         pr: Value::Null,
         findings,
@@ -84,7 +91,7 @@ pub fn resolve(inputs: Inputs<'_>, record: bool) -> Resolution {
     if record {
         resolver.origins(&environment);
     }
-    let Resolver { mut findings, decisions, .. } = resolver;
+    let Resolver { mut findings, decisions, profile_label, .. } = resolver;
     if inputs.policy.salvaged {
         // What it lacks, or does not offer, may stand in the rest.
         findings.retain(|finding| {
@@ -92,9 +99,8 @@ pub fn resolve(inputs: Inputs<'_>, record: bool) -> Resolution {
                 && !matches!(finding.subject, Subject::Input(InputFile::Policy, _))
         });
     }
-    let trusted_side_is_broken =
-        findings.iter().any(|finding| finding.is_error() && finding.owner != Owner::PullRequest);
-    Resolution { environment: (!trusted_side_is_broken).then_some(environment), findings, decisions }
+    let is_sound = !findings.iter().any(|finding| finding.is_error() && finding.owner != Owner::PullRequest);
+    Resolution { environment, is_sound, findings, decisions, profile_label }
 }
 
 /// Findings of a quarantine, and characters of each, that its ConfigMap holds.
@@ -164,6 +170,8 @@ pub(crate) struct Resolver<'a> {
     job_layout: &'a str,
     server_layout: &'a str,
     config_layout: &'a str,
+    heed_profile_label: bool,
+    profile_label: Option<String>,
     /// What expressions see.
     facts: Value,
     /// The pull request with its free text, for what is data in any case.
@@ -195,7 +203,7 @@ impl Resolver<'_> {
         let (routes, ingress) = self.routes(&namespace);
         self.see_services();
         let (secret_store, secrets) = self.secrets(trust.grant);
-        let (databases, database_jobs) = self.databases(trust.grant, &namespace, &pr);
+        let (databases, database_jobs) = self.databases(trust.grant, &namespace, &pr, &secrets);
         let config = self.config(&namespace, &pr, &routes);
         let services = self.services(&pr, &secrets, &databases, profile);
         self.room(profile, &databases);
@@ -331,7 +339,7 @@ impl Resolver<'_> {
         result.unwrap_or_else(|error| {
             let free = pull_request::FREE_TEXT.iter().find(|field| is_strict && text.mentions(&format!("pr.{field}")));
             let message = match free {
-                Some(field) => format!("`pr.{field}` is free text of whoever opened the pull request: it may stand in `env` and `flags`, not here"),
+                Some(field) => format!("`pr.{field}` is free text of whoever opened the pull request: it may stand in a service's `env` and in `flags`, not here"),
                 None => format!("`{}`: {error}", crate::finding::visible(&text.source)),
             };
             // What the pull request has a say in may fail for this one only: then it is quarantined, and the policy stands.

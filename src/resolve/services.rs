@@ -154,7 +154,7 @@ impl<'a> Resolver<'a> {
                 .map(|(index, word)| {
                     let here = || format!("{pointer}/{field}/{index}");
                     let text = resolver.text(word, InputFile::Policy, here);
-                    resolver.judge_address(word, &text, &service.uses, || format!("a word of `{field}`"), here);
+                    resolver.judge_address(word, &text, &service.uses, &[], || format!("a word of `{field}`"), here);
                     text
                 })
                 .collect()
@@ -176,7 +176,8 @@ impl<'a> Resolver<'a> {
         let start = service.start_within.map_or(START, |start| start.seconds);
         if start > LONGEST_START {
             let message = "`startWithin` is at most `10m`: by then Kubernetes calls the Deployment failed".to_owned();
-            self.policy_finding(&rules::input::INVALID_VALUE, format!("{pointer}/startWithin"), message);
+            self.policy_finding(&rules::input::INVALID_VALUE, format!("{pointer}/startWithin"), message).help =
+                Some("a Deployment of `manifests` may state `progressDeadlineSeconds` beside its probes".into());
         }
         let http_check = service.health.as_ref().map(|path| self.health(path, &format!("{pointer}/health")));
         let command = words(self, &service.command, "command");
@@ -272,8 +273,9 @@ impl<'a> Resolver<'a> {
     ) -> Value {
         let policy = self.policy;
         let mut items: Vec<Value> = Vec::new();
-        let mut own: Vec<Value> = Vec::with_capacity(service.env.len());
+        let mut own: Vec<(&str, String)> = Vec::with_capacity(service.env.len());
         let mut names: Vec<String> = Vec::new();
+        let mut knows_all = true;
         if service.env.get(SERVICE_NAME).is_none() {
             names.push(SERVICE_NAME.into());
             items.push(plain(SERVICE_NAME, &service.name));
@@ -281,9 +283,9 @@ impl<'a> Resolver<'a> {
         for (name, value) in service.env.iter() {
             let here = || format!("{pointer}/env/{name}");
             let text = self.variable(value, InputFile::Policy, here);
-            self.judge_address(value, &text, &service.uses, || format!("the variable `{name}`"), here);
+            self.judge_address(value, &text, &service.uses, &[], || format!("the variable `{name}`"), here);
             names.push(name.to_owned());
-            own.push(plain(name, &text));
+            own.push((name, text.clone()));
             self.decisions.record(|| Decision {
                 field: format!("services.{}.env.{name}", service.name),
                 origin: Origin::Input(InputFile::Policy, here()),
@@ -311,6 +313,7 @@ impl<'a> Resolver<'a> {
                         .chain(policy.databases.iter().map(|database| &*database.name));
                     let message = format!("there is no secret or database `{used}`{}", nearest(used, known));
                     self.policy_finding(&rules::reference::UNKNOWN_REFERENCE, pointer, message);
+                    knows_all = false;
                     continue;
                 };
             let granted = secrets.iter().any(|secret| secret.name == **used)
@@ -337,19 +340,29 @@ impl<'a> Resolver<'a> {
                 });
             }
         }
-        items.extend(own);
+        let mut above: Vec<&str> = Vec::new();
+        if own.iter().any(|(_, text)| text.contains("$(")) {
+            above.extend(names.iter().map(String::as_str).filter(|name| service.env.get(name).is_none()));
+        }
+        for (name, text) in own {
+            if knows_all {
+                self.judge_reference(name, &text, &above, || format!("{pointer}/env/{name}"));
+            }
+            items.push(plain(name, &text));
+            above.push(name);
+        }
         Value::list(items)
     }
 }
 
-fn plain(name: &str, value: &str) -> Value {
+pub(super) fn plain(name: &str, value: &str) -> Value {
     let mut item = Map::with_capacity(2);
     item.push("name", Value::string(name));
     item.push("value", Value::string(value));
     Value::Map(item)
 }
 
-fn from_secret(name: &str, secret: &str, key: &str) -> Value {
+pub(super) fn from_secret(name: &str, secret: &str, key: &str) -> Value {
     let mut reference = Map::with_capacity(2);
     reference.push("name", Value::string(secret));
     reference.push("key", Value::string(key));

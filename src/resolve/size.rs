@@ -37,9 +37,13 @@ impl<'a> Resolver<'a> {
             let names: Vec<&str> = offered.map(|name| &**name).collect();
             if names.contains(&text) { Ok(text.to_owned()) } else { Err(names.join("`, `")) }
         });
+        let label = label.filter(|_| self.heed_profile_label);
         let only = || (guardrails.profiles.len() == 1).then(|| guardrails.profiles.names().next()).flatten();
         let (name, origin) = match (label, &self.policy.profile, &guardrails.default_profile) {
-            (Some((name, label)), ..) => (name, Origin::Label(label)),
+            (Some((name, label)), ..) => {
+                self.profile_label = Some(label.clone());
+                (name, Origin::Label(label))
+            }
             (None, Some(name), _) => (name.to_string(), Origin::Input(InputFile::Policy, "/spec/profile".into())),
             (None, None, Some(name)) => {
                 (name.to_string(), Origin::Input(InputFile::Guardrails, "/spec/defaultProfile".into()))

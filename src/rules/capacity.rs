@@ -38,6 +38,10 @@ pub(crate) fn beyond<'s>(name: &str, profile: &Profile, service: &'s Service) ->
             continue;
         }
         let message = match profile.container.default.get(resource) {
+            // A `default` of these would be every container's.
+            None if resource.contains('/') => {
+                format!("a service has no devices such as `{resource}`: a Pod of `manifests` may")
+            }
             None => format!("the profile `{name}` has no limit for `{resource}`, so it cannot be asked for"),
             Some(limit) if amount > limit => {
                 format!(

@@ -123,9 +123,12 @@ impl Asked<'_> {
         for (resource, request) in &self.requests {
             if let Some((whose, limit)) = self.limit(item, resource).filter(|(_, limit)| request > *limit) {
                 let shown = visible(resource);
-                let message = format!(
-                    "`{name}` requests {request} of {shown}, above {whose}, {limit}; allowed: at most its own limit"
-                );
+                let allowed = match amount(&self.limits, resource) {
+                    Some(_) => "at most its limit",
+                    None => "with a limit of its own, at most that",
+                };
+                let message =
+                    format!("`{name}` requests {request} of {shown}, above {whose}, {limit}; allowed: {allowed}");
                 refuse("requests", resource, message);
             } else if let Some(least) = amount(&item.min, resource).filter(|least| request < *least) {
                 let shown = visible(resource);

@@ -19,7 +19,10 @@ pub static IMAGE_MUTABLE_TAG: Rule = Rule {
         built last, differs from Pod to Pod, and nothing in the manifests says so.\n\n\
         Name images of other projects by digest (`postgres@sha256:…`). Tag the pull request's own with the commit: \
         `${{ pr.headSha }}`, or at least its first 7 characters, alone or set apart by `-`, `_` or `.`, as in \
-        `pr-12-3f9c1e7` or `1.4.0-g3f9c1e7` (what `git describe` says).",
+        `pr-12-3f9c1e7` or `1.4.0-g3f9c1e7` (what `git describe` says).\n\n\
+        Where a pull request changes some of many services, let the pipeline give the others' images the commit's tag, too, \
+        from what the target branch built last: `docker buildx imagetools create --tag ghcr.io/acme/users:SHA \
+        ghcr.io/acme/users:main` builds and copies nothing, and the preview keeps what it got.",
 };
 
 /// The shortest part of a SHA that counts: what git abbreviates to.

@@ -7,7 +7,8 @@ pub static LABEL_NOT_OFFERED: Rule = Rule {
     severity: Severity::Error,
     summary: "a label asks only for what guardrails or policy offer",
     explanation: "`preview/profile=large` and `preview/ttl=72h` count if `spec.labels` of the guardrails or the policy lists the value. \
-                  Anything else quarantines the pull request until the label is gone, so that nobody waits for what will not come.",
+                  Anything else quarantines the pull request until the label is gone, so that nobody waits for what will not come. So does, by \
+                  other rules, a profile into which the policy does not fit, but would without the label.",
 };
 
 pub(crate) fn not_offered(label: &str, choices: &str) -> Finding {

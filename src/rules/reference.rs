@@ -1,12 +1,17 @@
 //! Names lead somewhere, and to one place only.
 
-use crate::finding::{Rule, Severity};
+use crate::{
+    finding::{Rule, Severity},
+    input::scalar::{EnvName, Scalar as _},
+};
 
 pub static UNKNOWN_REFERENCE: Rule = Rule {
     code: "unknown-reference",
     severity: Severity::Error,
     summary: "a name refers to something that there is",
-    explanation: "Routes name services, `uses` names secrets and databases of the policy; access and egress are names of the guardrails.",
+    explanation: "Routes name services, `uses` names secrets and databases of the policy; access and egress are names of the guardrails.\n\n\
+                  `$(NAME)` in an `env` stands for a variable that the container has from what it `uses`, from the ConfigMap `preview` or \
+                  from a line above. Of any other Kubernetes would leave the characters as they are, which `$$(NAME)` says is meant.",
 };
 
 pub static DUPLICATE_NAME: Rule = Rule {
@@ -17,6 +22,28 @@ pub static DUPLICATE_NAME: Rule = Rule {
                   as a database's server in the preview, `database-NAME`; a container gets a variable once, and a folder of `writable` \
                   once.",
 };
+
+/// How the variables of the ConfigMap `preview` begin, and those that every container has.
+const ALWAYS: [&str; 4] = ["PREVIEW_", "FLAG_", "OTEL_", "KUBERNETES_"];
+
+/// The first `$(NAME)` of a container's variable that is none of `known`. What Kubernetes reads as one, and no program of a shell's:
+/// `expand` of `k8s.io/kubernetes/third_party/forked/golang/expansion`.
+pub(crate) fn unset<'t>(text: &'t str, known: &[&str]) -> Option<&'t str> {
+    let mut rest = text;
+    while let Some((_, after)) = rest.split_once('$') {
+        let Some(name) = after.strip_prefix('(') else {
+            rest = after.strip_prefix('$').unwrap_or(after);
+            continue;
+        };
+        let (name, after) = name.split_once(')')?;
+        rest = after;
+        let is_known = known.contains(&name) || ALWAYS.iter().any(|prefix| name.starts_with(prefix));
+        if EnvName::parse(name).is_ok() && !is_known {
+            return Some(name);
+        }
+    }
+    None
+}
 
 /// Those of some names and their places that stood before.
 pub(crate) fn repeated<N: Ord + Clone, P: Clone>(mut names: Vec<(N, P)>) -> Vec<(N, P)> {

@@ -50,7 +50,7 @@ const SCHEMES: [&str; 22] = [
 pub(crate) struct Hosts<'a> {
     pub(crate) services: &'a [String],
     pub(crate) namespace: &'a str,
-    /// Variables from a Secret, which `$(NAME)` stands for.
+    /// Variables from a Secret, which `$(NAME)` stands for, and in a shell `$NAME` and `${NAME}`.
     pub(crate) variables: &'a [&'a str],
 }
 
@@ -71,10 +71,11 @@ impl Hosts<'_> {
         matches!(host, "localhost" | "127.0.0.1") || service(host) || pod()
     }
 
-    /// Whether a text is `$(NAME)` of such a variable: to Kubernetes, `$(name)` is another.
+    /// Whether a text is such a variable and nothing else: `$(name)` is another than `$(NAME)`.
     fn fills_in(&self, text: &str) -> bool {
-        let name = text.strip_prefix("$(").and_then(|text| text.strip_suffix(')'));
-        name.is_some_and(|name| self.variables.contains(&name))
+        let Some(text) = text.strip_prefix('$') else { return false };
+        let within = |open, close| text.strip_prefix(open).and_then(|text: &str| text.strip_suffix(close));
+        self.variables.contains(&within('(', ')').or_else(|| within('{', '}')).unwrap_or(text))
     }
 }
 
@@ -114,7 +115,7 @@ fn shared(written: &str, hosts: Hosts<'_>) -> Option<String> {
 /// Whether what follows a scheme leads to a host of the preview, as every client would read it.
 fn is_own(address: &str, hosts: Hosts<'_>) -> bool {
     let (authority, rest) = address.split_once('/').unwrap_or((address, ""));
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-._~:@,$()%!*+;=&".contains(c);
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-._~:@,$(){}%!*+;=&".contains(c);
     let host = |host: &str| {
         let (name, port) = host.split_once(':').unwrap_or((host, "0"));
         (port.bytes().all(|b| b.is_ascii_digit()) || hosts.fills_in(port)) && hosts.has(name)
@@ -218,6 +219,8 @@ mod tests {
             "localhost:5432",
             "$(DB_HOST)",
             "u:$(PASSWORD)@$(DB_HOST):$(DB_PORT)",
+            "$U:$PASSWORD@$DB_HOST:$DB_PORT",
+            "${U}:${PASSWORD}@${DB_HOST}:${DB_PORT}",
         ] {
             for text in [
                 format!("postgres://{host}"),
@@ -244,6 +247,10 @@ mod tests {
             "db @staging/app",
             "$(HOST)",
             "$(DB_HOST",
+            "$HOST",
+            "${DB_HOST",
+            "${DB_HOST:-staging}",
+            "$DB_HOST.acme.dev",
             "$(db_host)",
             "$(DB_HOST).acme.dev",
             "$(DB_HOST),staging",

@@ -16,7 +16,8 @@ pub static WITHHELD: Rule = Rule {
     severity: Severity::Warning,
     summary: "pull requests of trust `restricted` get no secrets and no live data, masked or not",
     explanation: "What is withheld is left out, with the variables that would come from it. A baseline may name another as \
-                  `restricted`, with data that was invented, for such pull requests.",
+                  `restricted`, with data that was invented, for such pull requests. Pods of `manifests` that read what is withheld wait \
+                  for it and never start (`CreateContainerConfigError`), unless they say `optional: true` where they read it.",
 };
 
 pub(crate) fn quarantine(tier: &str, single: bool) -> Finding {

@@ -125,7 +125,18 @@ fn places_and_fields_know_who_set_them() {
     check("manifests", &[("routes.web.targetPort", &["granted    8080", "team, ", "(/spec/routes/0/targetPort)"], "")]);
     check("route-host-and-path", &[("routes.api.targetPort", &["granted    3000", "(/spec/routes/1/port)"], "")]);
     let files = "databases.main.lastStep.files\n  granted    db/migrate\n  set by     team, ";
-    check("database-mysql", &[("databases.main", &[files, "(/spec/databases/0/migrate/files)"], "")]);
+    check(
+        "database-mysql",
+        &[
+            ("databases.main", &[files, "(/spec/databases/0/migrate/files)"], ""),
+            (
+                "databases.main.migrate.env.RAILS_ENV",
+                &["granted    preview", "(/spec/databases/0/migrate/env/RAILS_ENV)"],
+                "",
+            ),
+            ("databases.main.migrate.uses", &["granted    of the Secret `rails`", "`migrate` uses `rails`"], "nothing"),
+        ],
+    );
     check(
         "storefront-single",
         &[

@@ -111,6 +111,49 @@ fn owners_decide_what_is_rendered() {
     }
 }
 
+/// What fits the policy's own profile, and not the one that a label asks for, is the label's.
+#[test]
+fn a_label_may_ask_for_too_little() {
+    let small: Edit = (PARAMETERS, "[preview, ", "[preview, \"preview/profile=small\", ");
+    let large: Edit = (POLICY, "profile: small", "profile: large");
+    let request: Edit = (POLICY, "cpu: 200m", "cpu: 800m");
+    let replicas: Edit = (POLICY, "resources: {cpu: 200m", "replicas: 5\n      resources: {cpu: 400m");
+    let manifest = concat!(
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: extra}\nspec:\n  selector: {matchLabels: {a: b}}\n  template:\n",
+        "    metadata: {labels: {a: b}}\n    spec:\n",
+        "      securityContext: {runAsNonRoot: true, seccompProfile: {type: RuntimeDefault}}\n      containers:\n",
+        "        - name: extra\n          image: ghcr.io/acme/search:${{ pr.headSha }}\n",
+        "          securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}\n",
+        "          resources: {requests: {memory: 1Gi}}\n",
+    );
+    let manifests: [Edit; 2] = [(POLICY, APPLICATION, "  manifests: [extra.yaml]\n"), ("extra.yaml", "", manifest)];
+    for (edits, code, owner) in [
+        (vec![large, request], "", ""),
+        (vec![large, request, small], "unbounded-request", "pull-request"),
+        (vec![large, replicas], "", ""),
+        (vec![large, replicas, small], "over-quota", "pull-request"),
+        ([vec![large], manifests.to_vec()].concat(), "", ""),
+        ([vec![large, small], manifests.to_vec()].concat(), "container-resources", "pull-request"),
+        // It does not fit without the label either.
+        (vec![request, small], "unbounded-request", "team"),
+        ([vec![small], manifests.to_vec()].concat(), "container-resources", "team"),
+        // Another mistake is not the label's.
+        (vec![large, request, small, (POLICY, "[stripe, main]", "[stripe, man]")], "unbounded-request", "team"),
+    ] {
+        let scratch = scratch(&edits);
+        let found = findings(&scratch.run("check", &["--format", "json"]));
+        let what = format!("{edits:?}: {found:#?}");
+        assert_eq!(found.iter().any(|finding| text(finding, "/code") == code), !code.is_empty(), "{what}");
+        assert!(found.iter().all(|finding| text(finding, "/owner") == owner), "{what}");
+        let is_its_own = owner == "pull-request";
+        let help = "remove the label `preview/profile=small`: without it, this fits";
+        assert!(found.iter().all(|finding| (text(finding, "/help") == help) == is_its_own), "{what}");
+        let out = scratch.run("render", &["-o", "ndjson"]).out;
+        assert_eq!(out.contains("\"name\":\"dayfly-findings\""), is_its_own, "{what}");
+        assert_eq!(out.is_empty(), owner == "team", "{what}");
+    }
+}
+
 #[test]
 fn all_mistakes_are_reported_at_once() {
     let scratch = scratch(&[
@@ -149,6 +192,39 @@ fn all_mistakes_are_reported_at_once() {
 }
 
 /// Whoever wrote a value in another shape is told what the field is for, or how its shape is written.
+/// Those of the policy and of its manifests, too; but not what would follow from the policy's.
+#[test]
+fn mistakes_in_manifests_are_told_beside_the_policy_s() {
+    let manifest = concat!(
+        "apiVersion: v1\nkind: Service\nmetadata: {name: extra}\nspec: {type: NodePort, ports: [{port: 80}]}\n---\n",
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: extra}\nspec:\n  selector: {matchLabels: {a: b}}\n  template:\n",
+        "    metadata: {labels: {a: b}}\n    spec:\n",
+        "      securityContext: {runAsNonRoot: true, seccompProfile: {type: RuntimeDefault}}\n      containers:\n",
+        "        - name: extra\n          image: ghcr.io/acme/search:${{ pr.headSha }}\n",
+        "          securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}\n",
+        "          env: [{name: A, valueFrom: {secretKeyRef: {name: main, key: host}}}]\n",
+        "          resources: {limits: {nvidia.com/gpu: 1}}\n",
+    );
+    let manifests: [Edit; 2] = [(POLICY, APPLICATION, "  manifests: [extra.yaml]\n"), ("extra.yaml", "", manifest)];
+    let own = ["container-resources", "manifest-service"];
+    let sound = scratch(&manifests);
+    assert_eq!(codes(&findings(&sound.run("check", &["--format", "json"]))), own.map(str::to_owned).into());
+    for (edit, expected) in [
+        ((POLICY, "[stripe, main]", "[stripe, man]"), [&own[..], &["unknown-reference"]].concat()),
+        ((POLICY, "access: staff", "access: stuff"), [&own[..], &["unknown-reference"]].concat()),
+        ((POLICY, "baseline: storefront\n", "baseline: storefrnt\n"), [&own[..], &["unknown-baseline"]].concat()),
+        // What a device is bounded by is the profile's.
+        ((POLICY, "profile: small", "profile: smal"), vec!["manifest-service", "unknown-profile"]),
+        // A quarantine stays one.
+        ((PARAMETERS, "fork: false", "fork: true"), vec!["untrusted-pull-request"]),
+    ] {
+        let scratch = scratch(&[&manifests[..], &[edit]].concat());
+        let found = findings(&scratch.run("check", &["--format", "json"]));
+        let expected = expected.into_iter().map(str::to_owned).collect();
+        assert_eq!(codes(&found), expected, "{edit:?}: {found:#?}");
+    }
+}
+
 #[test]
 fn a_value_of_the_wrong_shape_says_what_was_meant() {
     let port = "      port: 8080\n";
@@ -220,6 +296,14 @@ fn what_follows_from_a_mistake_is_not_told() {
                 "image: ghcr.io/acme/storefront:${pr.headSha}",
             )],
             "`ghcr.io/acme/storefront:${pr.headSha}` is no name of an image: an expression has two braces, `${{ … }}`",
+        ),
+        (
+            vec![(POLICY, "[stripe, main]", "[strip, main]"), (POLICY, "${{ routes.web.url }}", "$(STRIPE_KEY)")],
+            "there is no secret or database `strip`: did you mean `stripe`?",
+        ),
+        (
+            vec![(POLICY, "${{ routes.web.url }}", "mysql://$(HOST)/app")],
+            "is the address of a database (`mysql://…`) that all previews would share",
         ),
     ] {
         let scratch = Scratch::new("storefront");

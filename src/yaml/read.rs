@@ -193,12 +193,13 @@ impl<'a> Builder<'a> {
         self.aliases += 1;
         within(self.aliases, self.limits.aliases, "aliases", mark)?;
         let Some((_, node, size)) = self.anchors.iter().find(|(number, ..)| *number == anchor) else {
-            // Only an anchor around the alias itself is known to the parser but not yet here.
-            return Err(Problem {
-                kind: ProblemKind::Syntax,
-                mark,
-                message: "an alias inside of its own anchor".into(),
-            });
+            // The parser knows an anchor as soon as it begins, and forgets none at the end of a document.
+            let message = if self.open.iter().any(|open| open.anchor == anchor) {
+                "an alias inside of its own anchor"
+            } else {
+                "this alias's anchor is in another document: `---` ends what an alias sees"
+            };
+            return Err(Problem { kind: ProblemKind::Syntax, mark, message: message.into() });
         };
         let size = *size;
         within(self.nodes + size, self.limits.nodes, "nodes", mark)?;
@@ -318,6 +319,21 @@ mod tests {
         let twice = read(&text, Limits::DOCUMENT).expect_err("duplicates");
         let messages: Vec<&str> = twice.problems.iter().map(|problem| problem.message.as_str()).collect();
         assert_eq!(messages, ["duplicate key `y`, first in line 6", "duplicate key `x`, first in line 8"]);
+    }
+
+    /// The parser itself only knows those that stand nowhere before.
+    #[test]
+    fn an_alias_without_its_anchor() {
+        for (text, expected) in [
+            ("a: &x [*x]", "an alias inside of its own anchor"),
+            ("a: &x 1\n---\nb: *x\n", "this alias's anchor is in another document: `---` ends what an alias sees"),
+            ("a: &x 1\n---\nb: &y [*x]\n", "this alias's anchor is in another document: `---` ends what an alias sees"),
+            ("a: *x\n", "not YAML: while parsing node, found unknown anchor"),
+        ] {
+            let refused = read(text, Limits { documents: 2, ..Limits::DOCUMENT }).expect_err(text);
+            let messages: Vec<&str> = refused.problems.iter().map(|problem| problem.message.as_str()).collect();
+            assert_eq!(messages, [expected], "{text}");
+        }
     }
 
     /// As Go's reader and libyaml have it.

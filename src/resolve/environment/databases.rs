@@ -138,6 +138,8 @@ pub struct StepFacts {
     pub name: &'static str,
     pub image: String,
     pub command: Vec<String>,
+    /// Variables besides the database's: of Secrets that it uses, and its own.
+    pub env: Value,
     /// Of `migrate`: what of the image is only ever added to. Its Job is told in `spec`.
     pub files: Vec<ImagePath>,
 }

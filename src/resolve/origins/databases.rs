@@ -72,6 +72,9 @@ impl Resolver<'_> {
                 let its_name = policy(&["databases", &index, step.name]);
                 let program = "the team's own program";
                 self.say(format!("{field}.{place}.name"), its_name, step.name, program);
+                let variables = step.env.items().iter().filter_map(|variable| variable.str_at(&["name"]));
+                let variables = variables.collect::<Vec<_>>().join(", ");
+                self.say(format!("{field}.{place}.env"), of("env"), variables, "what it uses, and its own");
                 for place in [place.as_str(), step.name] {
                     self.say(format!("{field}.{place}.image"), of("image"), &*step.image, program);
                     self.say(format!("{field}.{place}.command"), of("command"), step.command.join(" "), program);

@@ -87,15 +87,50 @@ A Deployment, and with a `port` a Service that others reach at `http://NAME:PORT
 restricted, and what they do not find there they ask for here:
 
 - **Files.** The image's are read-only. `/tmp` and the folders of `writable` can be written to, and are empty when a Pod starts. Caches
-  beside the code, PID files, Celery beat's schedule, Redis' `/data` and nginx' `/var/cache/nginx` are such folders. What must outlive a
-  Pod is for a PersistentVolumeClaim among `manifests`.
+  beside the code, PID files, Celery beat's schedule, Redis' `/data` and nginx' `/var/cache/nginx` are such folders. What the
+  image has in one is hidden, so name those that are empty there: of Laravel `storage/framework/views` and its like, not `storage`. What must
+  outlive a Pod is for a PersistentVolumeClaim among `manifests`.
 - **User.** 65532, unless `runAsUser` says otherwise, and without any rights: no port below 1024 on nodes that ask for a right there.
 - **Start.** Within two minutes, or `startWithin`, its port is open, or `health` answers there; what takes longer is started anew. `healthPort`
   is for frameworks with a port of their own for health, such as Spring Boot's actuator.
 - **Room.** It requests what `resources` says, and has the profile's limits. A push stops the old Pod before the new one starts.
 - **Variables.** Those of `env`, of what it `uses`, and for every service `PREVIEW_URL` (the first route's), `PREVIEW_URL_NAME` for each route,
   `PREVIEW_NAMESPACE`, `PREVIEW_PULL_REQUEST`, `PREVIEW_HEAD_SHA`, `FLAG_NAME` for each flag, and OpenTelemetry's.
-- **Images of others**, such as Redis, are named by digest: `docker buildx imagetools inspect redis:8` prints it.
+- **Images of others**, such as Redis, are named by digest: `docker buildx imagetools inspect redis:8` prints it. How services that a pull
+  request did not build get the commit's tag, [the rule](rules.md#image-mutable-tag) says.
+- **Its own URLs** are for browsers. From inside of the preview they lead out of it, and no policy opens that unless an `egress` entry leads to the
+  ingress controller's Pods. Services reach each other at `http://NAME:PORT`: an API whose tokens have `${{ routes.id.url }}` as their issuer reads
+  the keys at `${{ services.id.url }}`, for which OpenID Connect's libraries have a setting (ASP.NET's `MetadataAddress`).
+
+Another port of a service's Pods, or one that says it speaks HTTP/2, is a Service among `manifests`, which selects the Pods by their name. Pods of
+the preview reach any port of each other; a route names this Service with its port. Here for Mailpit, which takes mail at a second one, for gRPC,
+and for nodes of Erlang that look for each other (whose own address is `$(hostname -i)`, in a shell):
+
+```yaml
+apiVersion: v1
+kind: Service
+metadata: {name: smtp}
+spec:
+  selector: {app.kubernetes.io/name: mail}
+  ports: [{port: 1025}]
+---
+apiVersion: v1
+kind: Service
+metadata: {name: orders-grpc}
+spec:
+  selector: {app.kubernetes.io/name: orders}
+  # For routes of kind HTTPRoute. Ingress controllers ask for annotations instead, which are the platform's to patch.
+  ports: [{port: 50051, appProtocol: kubernetes.io/h2c}]
+---
+apiVersion: v1
+kind: Service
+metadata: {name: chat-nodes}
+spec:
+  clusterIP: None
+  publishNotReadyAddresses: true
+  selector: {app.kubernetes.io/name: chat}
+  ports: [{port: 4369}]
+```
 
 Whatever else a workload needs (a StatefulSet, volumes, a Job, a CronJob, probes of its own) is written as plain `manifests`, whose images may
 hold expressions, or comes from the team's own chart or overlay as an `application`.
@@ -105,7 +140,7 @@ hold expressions, or comes from the team's own chart or overlay as an `applicati
 `uses` gives a service the database's URL, `postgres://USER:PASSWORD@HOST:PORT/DATABASE`. For programs that want it otherwise, `keys` of the
 database puts `host`, `port`, `username`, `password` and `database` into variables of their own. Services that use it have them, and so have
 its migrate and seed, which also see [libpq's or MySQL's](databases/README.md#migrate-and-seed). A service's `env` and arguments may hold
-`$(NAME)` for any variable of what it `uses`: Kubernetes puts the value there. JDBC, here for Spring:
+`$(NAME)` for any variable of what it `uses`, and `env` for what stands above: Kubernetes puts the value there. JDBC, here for Spring:
 
 ```yaml
 spec:
@@ -130,6 +165,25 @@ in the same way. Django's settings read each from `os.environ`, and whatever is 
 and `PGDATABASE` by itself. A password as a variable of its own needs no escaping, whatever a vendor puts into it. What else the URL says, such
 as `sslmode`, is in none of the parts: say it beside them, as the driver has it. Pods of `manifests` and of an `application` read the same keys
 from the Secret that is called as the database.
+
+Migrate and seed have a database's variables, and those of the ConfigMap `preview`. Of a service's they have none: what a framework reads before it
+does anything, they say themselves, in `env` and, for keys, `uses`:
+
+```yaml
+spec:
+  databases:
+    - name: main
+      baseline: shop
+      keys: {DB_HOST: host, DB_PORT: port, DB_DATABASE: database, DB_USERNAME: username, DB_PASSWORD: password}
+      migrate:
+        image: ghcr.io/acme/shop:${{ pr.headSha }}
+        command: [php, artisan, migrate, --force]
+        env: {DB_CONNECTION: mysql, LOG_CHANNEL: stderr}
+        uses: [laravel] # APP_KEY
+```
+
+They run as user 65532, with `/tmp` as the only folder to write to: programs that unpack themselves or keep a configuration there want to be told
+(`DOTNET_BUNDLE_EXTRACT_BASE_DIR: /tmp` for a bundle of EF Core, `RELEASE_TMP: /tmp` for a release of Elixir, `HOME: /tmp` for npm).
 
 ## Signing in with an identity provider
 
