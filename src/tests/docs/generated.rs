@@ -98,8 +98,8 @@ restricted, and what they do not find there they ask for here:
   `PREVIEW_NAMESPACE`, `PREVIEW_PULL_REQUEST`, `PREVIEW_HEAD_SHA`, `FLAG_NAME` for each flag, and OpenTelemetry's.
 - **Images of others**, such as Redis, are named by digest: `docker buildx imagetools inspect redis:8` prints it. How services that a pull
   request did not build get the commit's tag, [the rule](rules.md#image-mutable-tag) says.
-- **Its own URLs** are for browsers. From inside of the preview they lead out of it, and no policy opens that unless an `egress` entry leads to the
-  ingress controller's Pods. Services reach each other at `http://NAME:PORT`: an API whose tokens have `${{ routes.id.url }}` as their issuer reads
+- **Its own URLs** are for browsers. From inside of the preview they lead out of it, which only an `egress` entry can open: to the ingress controller's
+  Pods, where the cluster takes the shortest way to them, or to its public address. Services reach each other at `http://NAME:PORT`: an API whose tokens have `${{ routes.id.url }}` as their issuer reads
   the keys at `${{ services.id.url }}`, for which OpenID Connect's libraries have a setting (ASP.NET's `MetadataAddress`).
 
 Another port of a service's Pods, or one that says it speaks HTTP/2, is a Service among `manifests`, which selects the Pods by their name. Pods of
