@@ -17,7 +17,7 @@ use async_trait::async_trait;
 use tokio_postgres::{Client, error::SqlState};
 
 use self::catalogue::{Comment, Role, branches, database, parts, role};
-use super::{Baseline, Branch, ConnectionUrl, Engine, Log, Mark, Pauses, Session, Spec, refuse};
+use super::{Baseline, Branch, ConnectionUrl, Engine, GONE, Log, Mark, Pauses, Session, Spec, refuse};
 use crate::database::{
     check,
     failure::Refused,
@@ -163,7 +163,7 @@ impl Postgres {
     async fn branch(&self, client: &Client, spec: &Spec<'_>) -> Result<Branch> {
         let mut branches = branches(client).await?;
         branches.retain(|branch| branch.mark.is_of(spec));
-        branches.pop().context("the branch is gone already")
+        branches.pop().context(GONE)
     }
 
     /// Ends every session of a database, and drops it.
