@@ -1,6 +1,8 @@
 //! One Job after the other: whoever provisions a branch gets a login, waits for those before, and takes theirs over.
 
-use anyhow::Result;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
 
 use super::{
     kept,
@@ -82,9 +84,10 @@ async fn admitted(
     mut before: Option<Written>,
     log: &Log,
 ) -> Result<(Written, Box<dyn Session>)> {
-    let (mut pauses, mut attempt) = (Pauses::short(), 0);
+    let (mut pauses, mut attempt) = (None, 0);
     loop {
         attempt += 1;
+        let begun = Instant::now();
         let published = before.filter(|before| before.branch == branch.id);
         if let Some(published) = &published
             && let Some(session) = welcome(spec, engine, credentials, branch, &published.url, log).await?
@@ -105,10 +108,13 @@ async fn admitted(
             return Ok((Written { url, branch: branch.id.clone(), is_checked: false }, session));
         }
         if attempt == MOST_LOGINS {
-            let session = session::open(&url, log).await?;
+            let session = session::open(&url, log).await.context(
+                "the branch's login is refused again and again: if other Jobs give it other passwords, call this again when they are through",
+            )?;
             return Ok((Written { url, branch: branch.id.clone(), is_checked: false }, session));
         }
-        pauses.wait().await;
+        // A provider may take seconds for what a server of one's own does at once, and so do the others.
+        pauses.get_or_insert_with(|| Pauses::new(begun.elapsed(), Duration::from_secs(20))).wait().await;
         before = credentials.read(spec, Audience::Steps).await?;
     }
 }

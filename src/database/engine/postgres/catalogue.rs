@@ -81,9 +81,8 @@ fn comment(text: Option<String>) -> Option<Comment> {
 
 /// Roles and databases with a mark, put together.
 pub(super) async fn branches(client: &Client) -> Result<Vec<Branch>> {
-    // In this order: a branch that is made between the two would be a database without its role, of which only that is removed.
-    let mut databases = databases(client, "shobj_description(oid, 'pg_database') LIKE $1", COMMENTS).await?;
     let roles = roles(client, "shobj_description(oid, 'pg_authid') LIKE $1", COMMENTS).await?;
+    let mut databases = databases(client, "shobj_description(oid, 'pg_database') LIKE $1", COMMENTS).await?;
     let mut branches = Vec::with_capacity(roles.len());
     for role in roles {
         let Some(comment) = role.comment else { continue };
