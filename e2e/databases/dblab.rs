@@ -193,14 +193,19 @@ fn a_branch_that_went_is_not_waited_for() {
     let port = lab.url(1).rsplit_once(':').unwrap().1.split('/').next().unwrap().to_owned();
     let text = fs::read_to_string(lab.env_file(1)).unwrap();
     fs::write(lab.env_file(1), text.replace(&format!(":{port}/"), ":1/")).unwrap();
-    let (said, mut job) = lab.told("provision", 1, &[]);
-    while !said().contains("waiting for postgres") {
-        assert!(job.try_wait().unwrap().is_none(), "{}", said());
-        thread::sleep(Duration::from_millis(50));
+    let step = ["--", "true"];
+    let mut jobs = [lab.told("provision", 1, &[]), lab.told("migrate", 1, &step)];
+    for (said, job) in &mut jobs {
+        while !said().contains("waiting for postgres") {
+            assert!(job.try_wait().unwrap().is_none(), "{}", said());
+            thread::sleep(Duration::from_millis(50));
+        }
     }
     lab.db("destroy", 1, &[]).fine();
-    assert_eq!(job.wait().unwrap().code(), Some(2), "{}", said());
-    assert!(said().contains("is gone already: call this again"), "{}", said());
+    for (said, job) in &mut jobs {
+        assert_eq!(job.wait().unwrap().code(), Some(2), "{}", said());
+        assert!(said().contains("is gone already: call this again"), "{}", said());
+    }
     engine.standin.held_to_the_document();
 }
 

@@ -189,7 +189,8 @@ spec:
 
     /// The same, and what it has said so far.
     pub(crate) fn told(&self, command: &str, number: u32, more: &[&str]) -> (impl Fn() -> String, Child) {
-        let file = self.path("said");
+        let mut files = (0..).map(|number| self.path(&format!("said-{number}")));
+        let file = files.find(|file| !file.exists()).unwrap();
         let child = self.db_command(command, number, more).stderr(fs::File::create(&file).unwrap()).spawn().unwrap();
         (move || fs::read_to_string(&file).unwrap(), child)
     }

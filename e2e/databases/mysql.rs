@@ -2,7 +2,8 @@
 
 use std::{
     fs,
-    process::{Command, Stdio},
+    io::Write as _,
+    process::{Child, Command, Stdio},
     thread,
     time::{Duration, Instant},
 };
@@ -24,6 +25,7 @@ on_both!(
     the_whole_way,
     a_copy_has_everything_that_the_baseline_has,
     a_killed_job_is_resumed_and_raced,
+    a_branch_that_two_register_at_once_is_registered,
     what_is_not_dayflys_is_never_touched,
     a_login_is_revoked_before_the_branch_goes,
     a_prepared_transaction_keeps_no_branch,
@@ -107,6 +109,26 @@ fn client(url: &str) -> Command {
     command
 }
 
+/// A session that is given statements one by one.
+struct Talking(Child);
+
+impl Talking {
+    fn to(url: &str) -> Self {
+        Self(client(url).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("mariadb"))
+    }
+
+    fn say(&mut self, sql: &str) {
+        writeln!(self.0.stdin.as_mut().unwrap(), "{sql};").unwrap();
+    }
+}
+
+impl Drop for Talking {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// A migration, by the client that the Job's image would have.
 fn migration(sql: &str) -> String {
     format!(
@@ -116,6 +138,52 @@ fn migration(sql: &str) -> String {
 
 const USERS: &str =
     "CREATE TABLE users (id BIGINT AUTO_INCREMENT PRIMARY KEY, name VARCHAR(40)); INSERT INTO users VALUES (1, 'ada')";
+
+/// InnoDB ends one of two that wait for each other: the one that changed less.
+fn a_branch_that_two_register_at_once_is_registered(server: &Server) {
+    let many = "CREATE TABLE many (id INT AUTO_INCREMENT PRIMARY KEY)";
+    let baseline = server.baseline("registered_baseline", &format!("{USERS}; {many}"));
+    let lab = server.lab("registered", &baseline);
+    lab.spec(1, "shop", "");
+    lab.db("provision", 1, &[]).fine();
+    let name =
+        format!("SELECT branch FROM dayfly.branches WHERE database_name LIKE 'dayfly_registered_{}%'", server.provider);
+    let name = server.sql(&name);
+    let until = |sql: &str| {
+        let end = Instant::now() + Duration::from_secs(60);
+        while server.sql(sql) != "1" {
+            assert!(Instant::now() < end, "{sql}");
+            thread::sleep(Duration::from_millis(20));
+        }
+    };
+    // What was removed stays in the index as long as somebody may still read it.
+    let mut reader = Talking::to(&server.url);
+    reader.say("START TRANSACTION WITH CONSISTENT SNAPSHOT");
+    reader.say("DO GET_LOCK('registered', 0)");
+    until("SELECT IS_USED_LOCK('registered') IS NOT NULL");
+    lab.db("destroy", 1, &[]).fine();
+    let mut other = Talking::to(&server.url);
+    other.say("START TRANSACTION");
+    other.say(&format!("INSERT INTO registered_baseline.many (id) VALUES {}", ["(NULL)"; 200].join(", ")));
+    other.say(&format!(
+        "INSERT INTO dayfly.branches VALUES ('{}', '{name}', 'a', 'a', 'a', '', 0, NULL, NULL)",
+        "z".repeat(32)
+    ));
+    until(&format!(
+        "SET SESSION TRANSACTION ISOLATION LEVEL READ UNCOMMITTED; SELECT COUNT(*) FROM dayfly.branches WHERE branch = '{name}'"
+    ));
+    let (said, mut job) = lab.told("provision", 1, &[]);
+    // Another test's Job may wait for this one.
+    until(
+        "SELECT COUNT(*) > 0 FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT' AND trx_query LIKE 'INSERT IGNORE%'",
+    );
+    other.say(&format!("SELECT id FROM dayfly.branches FORCE INDEX (branch) WHERE branch = '{name}' FOR UPDATE"));
+    other.say("ROLLBACK");
+    assert!(job.wait().unwrap().success(), "{}", said());
+    drop(reader);
+    lab.db("destroy", 1, &[]).fine();
+    assert_eq!(server.left("registered"), "");
+}
 
 fn the_whole_way(server: &Server) {
     let baselines = server.baseline("my_whole", USERS);

@@ -286,6 +286,38 @@ fn a_session_that_another_job_ends_is_opened_again() {
 }
 
 #[test]
+fn records_that_another_job_makes_at_the_same_moment_are_there() {
+    let server = Server::new("DAYFLY_TEST_POSTGRES18", "records", USERS);
+    let lab = server.lab("records", SYNTHETIC);
+    lab.spec(1, "shop", "");
+    lab.db("provision", 1, &[]).fine();
+    // As the team's programs may, or as it is where the branch was made anew for a Job that waits for it.
+    let url = lab.url(1);
+    psql(&url, "DROP SCHEMA dayfly_branch CASCADE").unwrap();
+    let make =
+        "CREATE SCHEMA dayfly_branch; CREATE TABLE dayfly_branch.runs (step text PRIMARY KEY, input text NOT NULL,
+        state text NOT NULL, command text NOT NULL, at timestamptz NOT NULL DEFAULT now())";
+    let waits = "FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    let sql = format!(
+        "SET statement_timeout = '20s';
+         DO $$ BEGIN
+             {make};
+             SET ROLE NONE;
+             WHILE NOT EXISTS (SELECT {waits}) LOOP PERFORM pg_sleep(0.02), pg_stat_clear_snapshot(); END LOOP;
+         END $$"
+    );
+    let making = thread::spawn(move || psql(&url, &sql));
+    let begun = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%CREATE SCHEMA dayfly_branch%' AND wait_event = 'PgSleep'";
+    while psql(&server.superuser, begun).unwrap() != "1" {
+        assert!(!making.is_finished(), "{:?}", making.join());
+    }
+    lab.db("provision", 1, &[]).fine();
+    making.join().unwrap().unwrap();
+    lab.db("destroy", 1, &[]).fine();
+    assert_eq!(server.left("records"), "");
+}
+
+#[test]
 fn a_branch_that_is_made_anew_meanwhile_keeps_its_password() {
     let server = Server::new("DAYFLY_TEST_POSTGRES18", "anew", USERS);
     let lab = server.lab("anew", SYNTHETIC);

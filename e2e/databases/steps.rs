@@ -103,10 +103,49 @@ fn two_jobs_that_find_it_failed_make_the_branch_anew_once() {
     }
     held.release();
     crate::lab::output(first.wait_with_output().unwrap()).fine();
-    second.wait().unwrap();
+    assert_eq!(second.wait().unwrap().code(), Some(2), "{}", said());
+    assert!(said().contains("made the branch anew or removed it, or have given"), "{}", said());
     assert_eq!(count(&runs), 2, "{}", said());
     lab.db("migrate", 1, &["--", "sh", "-c", &script]).fine();
     assert_eq!(count(&runs), 2);
+    lab.db("destroy", 1, &[]).fine();
+}
+
+#[test]
+fn two_that_verify_what_failed_make_the_branch_anew_once() {
+    let (server, lab) = prepared("verifiers");
+    let spec = fs::read_to_string(lab.path("pr-1").join("spec.json")).unwrap();
+    let spec: serde_json::Value = serde_json::from_str(&spec).unwrap();
+    let record = |step: &str, state: &str| {
+        let input = spec["steps"][step].as_str().unwrap();
+        let sql = format!(
+            "INSERT INTO dayfly_branch.runs (step, input, state, command) VALUES ('{step}', '{input}', '{state}', '[\"a\", \"no\"]')"
+        );
+        psql(&lab.url(1), &sql).unwrap();
+    };
+    let mut jobs = [lab.told("verify", 1, &["--wait"]), lab.told("verify", 1, &["--wait"])];
+    while !jobs.iter().all(|(said, _)| said().contains("waiting for `migrate` to run")) {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    let held = Held::of(&server.superuser, &lab.branch_name(1));
+    record("migrate", "failed");
+    while !jobs.iter().any(|(said, _)| said().contains("waiting for another Job that works on")) {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    // The other has found it too.
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    held.release();
+    let anew = "SELECT count(*) FROM dayfly_branch.runs WHERE step = 'rebranched'";
+    while psql(&lab.url(1), anew).is_ok_and(|rows| rows == "0") || psql(&lab.url(1), anew).is_err() {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    record("migrate", "done");
+    record("seed", "done");
+    for (said, job) in &mut jobs {
+        assert!(job.wait().unwrap().success(), "{}", said());
+    }
+    let both: Vec<String> = jobs.iter().map(|(said, _)| said()).collect();
+    assert_eq!(both.concat().matches("making the branch anew, once").count(), 1, "{both:?}");
     lab.db("destroy", 1, &[]).fine();
 }
 

@@ -1,29 +1,31 @@
 //! `dayfly db provision`: the branch, its login, its checks, and credentials for the pull request's own programs.
 
 mod known;
+mod there;
+mod turn;
 
-use std::{
-    pin::pin,
-    time::{Duration, Instant},
-};
+use std::time::Instant;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
+use reqwest::StatusCode;
 use serde_json::json;
 
 use super::{
     check,
-    connection::ConnectionUrl,
     credentials::{Audience, Credentials, Written},
-    engine::{Branch, Engine, cnpg},
+    engine::{Branch, Engine, GONE, cnpg},
     failure::{Refused, refuse},
+    http,
     log::Log,
-    retry::Pauses,
-    session::{self, Session},
+    session::Session,
     spec::Spec,
     time,
 };
 pub(super) use known::CHECKED;
 use known::{Known, checked};
+pub(super) use there::{opened, while_there};
+pub(super) use turn::alone;
+use turn::{MOST_LOST, Turn, turn};
 
 /// A branch that may be used, and how.
 pub struct Ready {
@@ -62,55 +64,51 @@ async fn ready(
     let key = known::key(&spec.baseline).filter(|_| !engine.checks());
     let mut before = credentials.read(spec, Audience::Steps).await?;
     let mut lost = 0;
-    let Turn { mut written, session: _alone, _lock, .. } = loop {
+    let (Turn { written, session: _alone, lock: _lock, .. }, session) = loop {
         let mut turn = turn(spec, engine, credentials, &mut branch, before, log).await?;
         let known = match turn.published.as_ref() {
             _ if engine.checks() => Known::Yes,
             _ if is_new => Known::No,
             published => Known::of(published, &branch),
         };
-        let Err(error) = checked(&mut *turn.session, spec, &branch, (known, key.as_deref()), log).await else {
-            break turn;
-        };
-        if error.is::<Refused>() {
-            // What may hold live data does not stay.
-            drop(turn);
-            engine.destroy(&branch).await?;
-            if is_new || engine.checks() || cnpg::by_hand(spec).is_some() {
-                credentials.remove(spec).await?;
-                return Err(error);
+        match checked(&mut *turn.session, spec, &branch, (known, key.as_deref()), log).await {
+            Ok(()) => {
+                turn.written.is_checked = true;
+                credentials.write(spec, Audience::Steps, &turn.written).await?;
+                // A Job whose turn has not come may have given the login another password: what is published in the end must work.
+                if let Some(session) = opened(spec, engine, &branch.id, &turn.written.url, log).await? {
+                    break (turn, session);
+                }
             }
-            // It may be what the team's programs made of it: what the baseline is, a new one tells.
-            log.warn(format!(
-                "nothing proves that the branch was checked, and now it is refused ({error}): it is made anew"
-            ));
-            branch = made(spec, engine, credentials).await?;
-            is_new = true;
-        } else {
-            // Another Job may have given the login another password, or have ended all sessions that were there before it did so:
-            // then the next turn is this one's.
-            lost += 1;
-            let is_ended = lost < MOST_LOST && !turn.session.ping().await;
-            if !is_ended && opened(spec, engine, &branch, &turn.written.url, log).await?.is_some() {
-                return Err(error);
+            Err(error) if error.is::<Refused>() => {
+                // What may hold live data does not stay.
+                drop(turn);
+                engine.destroy(&branch).await?;
+                if is_new || engine.checks() || cnpg::by_hand(spec).is_some() {
+                    credentials.remove(spec).await?;
+                    return Err(error);
+                }
+                // It may be what the team's programs made of it: what the baseline is, a new one tells.
+                log.warn(format!(
+                    "nothing proves that the branch was checked, and now it is refused ({error}): it is made anew"
+                ));
+                branch = made(spec, engine, credentials).await?;
+                is_new = true;
+            }
+            // Another Job may have given the login another password, or have ended all sessions that were there before it did so. Or
+            // it published another login, and what its own made before is not yet that one's. Then the next turn is this one's.
+            Err(error) => {
+                lost += 1;
+                let is_anothers = lost < MOST_LOST && (turn.lock.is_some() || !turn.session.ping().await);
+                if !is_anothers && opened(spec, engine, &branch.id, &turn.written.url, log).await?.is_some() {
+                    return Err(error);
+                }
             }
         }
         before = credentials.read(spec, Audience::Steps).await?;
     };
-    written.is_checked = true;
-    credentials.write(spec, Audience::Steps, &written).await?;
-    // A Job whose turn has not come may have given the login another password: what is published in the end must work.
-    let session = loop {
-        if let Some(session) = opened(spec, engine, &branch, &written.url, log).await? {
-            break session;
-        }
-        let before = credentials.read(spec, Audience::Steps).await?;
-        (written, _) = admitted(spec, engine, credentials, &mut branch, before, log).await?;
-        written.is_checked = true;
-        credentials.write(spec, Audience::Steps, &written).await?;
-    };
     // Those of Jobs whose turn has not come, which take this one over.
-    engine.revoke_others(&branch, spec, &written.url).await?;
+    while_there(spec, engine, &branch.id, engine.revoke_others(&branch, spec, &written.url)).await?;
     log.facts(
         format!("the branch `{}` is ready, its credentials are published", branch.name),
         &[
@@ -122,18 +120,32 @@ async fn ready(
     Ok(Ready { branch, written, session })
 }
 
-/// Gives the branch the baseline's data again, and publishes what leads to it.
+/// Gives the branch the baseline's data again, and publishes what leads to it. `session`: one in the branch that is [`alone`], so
+/// that no other Job does so too, or publishes meanwhile that the branch is checked.
 pub async fn again(
     spec: &Spec<'_>,
     engine: &dyn Engine,
     credentials: &Credentials,
-    branch: &Branch,
+    (branch, session): (&Branch, Box<dyn Session>),
     log: &Log,
 ) -> Result<Ready> {
     check::claim(&spec.baseline)?;
     credentials.doubt(spec).await?;
     let branch = kept(engine.reset(spec, branch).await, spec, engine, credentials).await?;
+    drop(session);
     ready(spec, engine, credentials, (branch, true), log).await
+}
+
+/// The same branch with another session, in place of one that another Job ended.
+pub async fn back(
+    spec: &Spec<'_>,
+    engine: &dyn Engine,
+    credentials: &Credentials,
+    branch: Branch,
+    log: &Log,
+) -> Result<Ready> {
+    log.info("another Job ended this one's session: it signs in again");
+    ready(spec, engine, credentials, (branch, false), log).await
 }
 
 /// A new branch, or what was left half made of one.
@@ -145,159 +157,17 @@ async fn made(spec: &Spec<'_>, engine: &dyn Engine, credentials: &Credentials) -
 
 /// Where nothing is left of a branch that was refused, its credentials lead nowhere.
 async fn kept(made: Result<Branch>, spec: &Spec<'_>, engine: &dyn Engine, credentials: &Credentials) -> Result<Branch> {
-    if made.as_ref().is_err_and(anyhow::Error::is::<Refused>)
-        && engine.find(spec).await.is_ok_and(|found| found.is_none())
-    {
+    let Err(error) = made else { return made };
+    if !error.is::<Refused>() && http::status(&error) != Some(StatusCode::NOT_FOUND) {
+        return Err(error);
+    }
+    if engine.find(spec).await.is_ok_and(|found| found.is_none()) {
+        if !error.is::<Refused>() {
+            return Err(error.context(GONE));
+        }
         credentials.remove(spec).await?;
     }
-    made
-}
-
-/// How many sessions other Jobs may end before that is an error.
-const MOST_LOST: u32 = 3;
-
-/// What a Job has while no other provisions the same branch.
-struct Turn {
-    written: Written,
-    session: Box<dyn Session>,
-    /// What others had published when this turn began.
-    published: Option<Written>,
-    /// Of the session that has the lock, if it is not the one above.
-    _lock: Option<Box<dyn Session>>,
-}
-
-/// Waits until no other Job provisions this branch: the one before publishes a login, and its is taken over.
-async fn turn(
-    spec: &Spec<'_>,
-    engine: &dyn Engine,
-    credentials: &Credentials,
-    branch: &mut Branch,
-    mut before: Option<Written>,
-    log: &Log,
-) -> Result<Turn> {
-    let mut lost = 0;
-    loop {
-        let (written, mut session) = admitted(spec, engine, credentials, branch, before, log).await?;
-        let what = "waiting for another Job that provisions this branch";
-        let waited = session::lock(&mut *session, "dayfly:provision", what, log).await;
-        before = credentials.read(spec, Audience::Steps).await?;
-        if let Err(error) = waited {
-            // The Job before ends all logins but the one that it published; some providers end a login's sessions first.
-            lost += 1;
-            if lost < MOST_LOST || opened(spec, engine, branch, &written.url, log).await?.is_none() {
-                continue;
-            }
-            return Err(error);
-        }
-        let published = before.as_ref().filter(|before| before.branch == branch.id && before.url != written.url);
-        if let Some(published) = published
-            && let Some(its) = opened(spec, engine, branch, &published.url, log).await?
-        {
-            return Ok(Turn { written: published.clone(), session: its, published: before, _lock: Some(session) });
-        }
-        // What a lost login made cannot be read before that login ends.
-        engine.revoke_others(branch, spec, &written.url).await?;
-        return Ok(Turn { written, session, published: before, _lock: None });
-    }
-}
-
-/// How often other Jobs may have made a login between this one's being made and used: each time this one waits longer, so that
-/// one of them gets in and publishes its own.
-const MOST_LOGINS: u32 = 10;
-
-/// A session with the login that was published before, as long as it works, or else with a new one.
-async fn admitted(
-    spec: &Spec<'_>,
-    engine: &dyn Engine,
-    credentials: &Credentials,
-    branch: &mut Branch,
-    mut before: Option<Written>,
-    log: &Log,
-) -> Result<(Written, Box<dyn Session>)> {
-    let (mut pauses, mut attempt) = (Pauses::short(), 0);
-    loop {
-        attempt += 1;
-        let published = before.filter(|before| before.branch == branch.id);
-        if let Some(published) = &published
-            && let Some(session) = welcome(spec, engine, credentials, branch, &published.url, log).await?
-        {
-            let until = time::after(spec.lease_seconds);
-            engine.renew(branch, until).await?;
-            branch.expires = Some(until);
-            return Ok((published.clone(), session));
-        }
-        let published = published.as_ref().map(|published| &published.url);
-        let url = if attempt == 1 && published.is_none() {
-            while_there(spec, engine, branch, engine.login(spec, branch)).await?
-        } else {
-            // Its password was changed: what the provider tells may be the one that it had first, and that somebody rotated.
-            while_there(spec, engine, branch, engine.rotate(spec, branch, published)).await?
-        };
-        if let Some(session) = opened(spec, engine, branch, &url, log).await? {
-            return Ok((Written { url, branch: branch.id.clone(), is_checked: false }, session));
-        }
-        if attempt == MOST_LOGINS {
-            let session = session::open(&url, log).await?;
-            return Ok((Written { url, branch: branch.id.clone(), is_checked: false }, session));
-        }
-        pauses.wait().await;
-        before = credentials.read(spec, Audience::Steps).await?;
-    }
-}
-
-/// A session with a login that was published. Nobody gets in while another Job makes the branch anew, and whoever took that for
-/// another password, and made one more, would do so under that Job's program.
-async fn welcome(
-    spec: &Spec<'_>,
-    engine: &dyn Engine,
-    credentials: &Credentials,
-    branch: &Branch,
-    url: &ConnectionUrl,
-    log: &Log,
-) -> Result<Option<Box<dyn Session>>> {
-    if let Some(session) = opened(spec, engine, branch, url, log).await? {
-        return Ok(Some(session));
-    }
-    if !there(spec, engine, branch).await?.is_complete {
-        kept(engine.create(spec).await, spec, engine, credentials).await?;
-    }
-    opened(spec, engine, branch, url, log).await
-}
-
-/// The branch as it is now. Another in its place is an error.
-async fn there(spec: &Spec<'_>, engine: &dyn Engine, branch: &Branch) -> Result<Branch> {
-    let found = engine.find(spec).await?.filter(|found| found.id == branch.id);
-    found.with_context(|| format!("the branch `{}` is gone already: call this again", branch.name))
-}
-
-/// How long a branch's server is waited for before somebody asks whether the branch is still there.
-const PATIENCE: Duration = Duration::from_secs(10);
-
-/// [`session::open_if_accepted`], as long as the branch is there.
-async fn opened(
-    spec: &Spec<'_>,
-    engine: &dyn Engine,
-    branch: &Branch,
-    url: &ConnectionUrl,
-    log: &Log,
-) -> Result<Option<Box<dyn Session>>> {
-    while_there(spec, engine, branch, session::open_if_accepted(url, log)).await
-}
-
-/// What waits for a branch's server, as long as the branch is there: another Job may have removed it, and its server with it.
-async fn while_there<T>(
-    spec: &Spec<'_>,
-    engine: &dyn Engine,
-    branch: &Branch,
-    work: impl Future<Output = Result<T>>,
-) -> Result<T> {
-    let mut work = pin!(work);
-    loop {
-        if let Ok(done) = tokio::time::timeout(PATIENCE, work.as_mut()).await {
-            return done;
-        }
-        there(spec, engine, branch).await?;
-    }
+    Err(error)
 }
 
 /// `dayfly db renew`: prolongs the lease.
@@ -310,7 +180,7 @@ pub async fn renew(spec: &Spec<'_>, engine: &dyn Engine, log: &Log) -> Result<()
         );
     };
     let until = time::after(spec.lease_seconds);
-    engine.renew(&branch, until).await?;
+    while_there(spec, engine, &branch.id, engine.renew(&branch, until)).await?;
     log.info(format!("the branch `{}` and its login live until {}", branch.name, time::text(until)));
     Ok(())
 }
@@ -347,7 +217,7 @@ mod tests {
     use async_trait::async_trait;
 
     use super::*;
-    use crate::database::{log::LogFormat, mark::Mark, spec};
+    use crate::database::{connection::ConnectionUrl, log::LogFormat, mark::Mark, spec};
 
     fn log() -> Log {
         Log::new(LogFormat::Text, "test", "")
@@ -431,9 +301,28 @@ mod tests {
         assert_eq!(known(), Known::Yes);
         // Whatever becomes of the Job after this.
         let engine = Noted { branch: branch.clone(), asked: RefCell::default() };
-        assert!(runtime.block_on(again(&spec, &engine, &credentials, &branch, &log())).is_err());
+        let session = Box::new(known::tests::Noting::default());
+        assert!(runtime.block_on(again(&spec, &engine, &credentials, (&branch, session), &log())).is_err());
         assert_eq!(known(), Known::No);
         assert_eq!(*engine.asked.borrow(), ["destroy", "create"]);
         std::fs::remove_file(file).unwrap();
+    }
+
+    #[test]
+    fn what_fails_as_the_branch_went_says_that_it_went() {
+        let spec = spec::example();
+        let error = || http::ApiError {
+            method: reqwest::Method::GET,
+            path: "/clusters/7".into(),
+            status: StatusCode::NOT_FOUND,
+            code: String::new(),
+            message: String::new(),
+        };
+        let engine = Noted { branch: branch(&spec.baseline.entry.subject(), true), asked: RefCell::default() };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        for (id, expected) in [("7", "GET /clusters/7 answers 404 Not Found"), ("6", GONE)] {
+            let work = while_there(&spec, &engine, id, async { anyhow::Result::<()>::Err(error().into()) });
+            assert_eq!(runtime.block_on(work).unwrap_err().to_string(), expected);
+        }
     }
 }

@@ -1,13 +1,14 @@
 //! `dayfly db provision --rotate`: a new password for a login that works.
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 
 use super::{
     credentials::{Audience, Credentials, Written},
     engine::{Engine, cnpg},
     failure::refuse,
     log::Log,
-    session,
+    provision::{opened, while_there},
+    retry::Pauses,
     spec::Spec,
     verify::publish,
 };
@@ -26,35 +27,65 @@ pub async fn rotate(spec: &Spec<'_>, engine: &dyn Engine, credentials: &Credenti
     // A login that nobody gets in with keeps its password, unless somebody else can end its sessions, or another does.
     if let Some(before) = &before
         && !engine.makes_others()
-        && let Err(error) = session::open_if_accepted(&before.url, log).await
-        && !engine.end_sessions(spec, &branch).await?
+        && let Err(error) = opened(spec, engine, &branch.id, &before.url, log).await
+        && !while_there(spec, engine, &branch.id, engine.end_sessions(spec, &branch)).await?
     {
         return Err(error).context("the password was not changed");
     }
-    let url = engine.rotate(spec, &branch, before.as_ref().map(|before| &before.url)).await?;
-    // Of a branch whose credentials are not here, `provision` finds out whether it was checked.
-    let (id, is_checked) = before.map_or_else(Default::default, |before| (before.branch, before.is_checked));
-    let written = Written { url: url.clone(), branch: id, is_checked };
-    credentials.write(spec, Audience::Steps, &written).await?;
-    if is_published {
-        publish(spec, engine, credentials, written).await?;
+    let (id, is_checked) = match &before {
+        Some(before) => (before.branch.clone(), before.is_checked),
+        // Of a branch whose credentials are not here, `provision` finds out whether it was checked.
+        None => Default::default(),
+    };
+    let mut published = before.map(|before| before.url);
+    let (mut pauses, mut attempts) = (Pauses::short(), 0);
+    loop {
+        let url = while_there(spec, engine, &branch.id, engine.rotate(spec, &branch, published.as_ref())).await?;
+        let written = Written { url: url.clone(), branch: id.clone(), is_checked };
+        credentials.write(spec, Audience::Steps, &written).await?;
+        if is_published {
+            publish(spec, engine, credentials, written).await?;
+        }
+        log.info("the login has a new password");
+        let what = "the old password is of no use any more, but its sessions are still open";
+        let is_ended = if engine.makes_others() {
+            while_there(spec, engine, &branch.id, engine.revoke_others(&branch, spec, &url)).await.context(what)?;
+            true
+        } else {
+            while_there(spec, engine, &branch.id, engine.end_sessions(spec, &branch)).await.context(what)?
+        };
+        // What is published in the end must work: another Job may have changed the password once more, and published that before.
+        match opened(spec, engine, &branch.id, &url, log).await.context(what)? {
+            Some(_) if is_ended => return Ok(()),
+            Some(mut session) => match session.end_others().await {
+                Err(_) if !session.ping().await => {}
+                ended => return ended.context(what),
+            },
+            None => {}
+        }
+        attempts += 1;
+        if attempts == MOST_ATTEMPTS {
+            bail!("other Jobs change the login's password too, again and again: call this again when they are through");
+        }
+        log.info("another Job changed the password too: once more");
+        pauses.wait().await;
+        published = Some(url);
     }
-    log.info("the login has a new password");
-    let what = "the old password is of no use any more, but its sessions are still open";
-    if engine.makes_others() {
-        return engine.revoke_others(&branch, spec, &url).await.context(what);
-    }
-    if engine.end_sessions(spec, &branch).await.context(what)? {
-        return Ok(());
-    }
-    let mut session = session::open(&url, log).await.context(what)?;
-    session.end_others().await.context(what)
 }
+
+/// How often the password may be another's.
+const MOST_ATTEMPTS: u32 = 5;
 
 #[cfg(test)]
 mod tests {
+    use std::{cell::Cell, time::SystemTime};
+
+    use async_trait::async_trait;
+
     use super::*;
-    use crate::database::{failure::Refused, log::LogFormat, spec};
+    use crate::database::{
+        connection::ConnectionUrl, engine::Branch, failure::Refused, log::LogFormat, mark::Mark, session::Session, spec,
+    };
 
     #[test]
     fn a_login_of_the_operators_is_not_said_to_be_rotated() {
@@ -75,5 +106,68 @@ mod tests {
                 .contains("`kubectl -n shop-pr-7 delete clusters.postgresql.cnpg.io,jobs -l dayfly.dev/database=main "),
             "{error:#}"
         );
+    }
+
+    /// A branch whose login another Job gives another password, each time before this one gets in.
+    struct Raced(Branch, Cell<u32>);
+
+    #[async_trait(?Send)]
+    impl Engine for Raced {
+        async fn list(&self) -> Result<Vec<Branch>> {
+            Ok(vec![self.0.clone()])
+        }
+
+        async fn create(&self, _: &Spec<'_>) -> Result<Branch> {
+            bail!("no")
+        }
+
+        async fn login(&self, _: &Spec<'_>, _: &Branch) -> Result<ConnectionUrl> {
+            self.1.set(self.1.get() + 1);
+            // Refused before a server is asked.
+            ConnectionUrl::parse(&format!("postgres://u:p{}@h:5432/d?sslmode=none", self.1.get()), "test")
+        }
+
+        async fn end_sessions(&self, _: &Spec<'_>, _: &Branch) -> Result<bool> {
+            Ok(true)
+        }
+
+        async fn renew(&self, _: &Branch, _: SystemTime) -> Result<()> {
+            bail!("no")
+        }
+
+        async fn destroy(&self, _: &Branch) -> Result<()> {
+            bail!("no")
+        }
+
+        async fn open_baseline(&self) -> Result<Box<dyn Session>> {
+            bail!("no")
+        }
+
+        async fn freeze_baseline(&self) -> Result<()> {
+            bail!("no")
+        }
+    }
+
+    #[test]
+    fn a_password_that_another_job_changed_too_is_changed_once_more() {
+        let spec = spec::example();
+        let branch = Branch {
+            id: "7".into(),
+            name: "main".into(),
+            mark: Mark::new(&spec),
+            expires: None,
+            cost: None,
+            is_complete: true,
+        };
+        let log = Log::new(LogFormat::Text, "test", "");
+        let file = std::env::temp_dir().join(format!("dayfly-rotate-raced-{}.env", std::process::id()));
+        let credentials = Credentials::open_to_write(Some(&file), &log).unwrap();
+        let engine = Raced(branch, Cell::new(0));
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let error = runtime.block_on(rotate(&spec, &engine, &credentials, &log)).unwrap_err();
+        assert!(error.to_string().contains("call this again"), "{error:#}");
+        let published = runtime.block_on(credentials.read(&spec, Audience::Steps)).unwrap().unwrap();
+        assert_eq!((engine.1.get(), published.url.password().as_str()), (MOST_ATTEMPTS, "p5"));
+        std::fs::remove_file(file).unwrap();
     }
 }

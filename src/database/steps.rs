@@ -8,17 +8,17 @@ mod program;
 
 use std::{borrow::Cow, ffi::OsString, pin::pin, time::Duration};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 
 use super::{
     connection::ConnectionUrl,
     credentials::Credentials,
-    engine::{Engine, cnpg},
+    engine::{Engine, GONE, cnpg},
     failure::{Refused, refuse},
     files::{self, Files, Record},
     log::Log,
-    provision::{CHECKED, again},
-    session::{self, NoSession, Run, Session, State},
+    provision::{CHECKED, again, alone, while_there},
+    session::{self, Full, NoSession, Run, Session, State},
     spec::Spec,
 };
 use crate::{input::scalar::ImagePath, resolve::names};
@@ -60,6 +60,8 @@ impl Step {
 pub struct Maker<'a> {
     pub engine: &'a dyn Engine,
     pub credentials: &'a Credentials,
+    /// The branch whose credentials were published. Empty: the file does not say.
+    pub branch: String,
 }
 
 /// How an attempt ended.
@@ -77,7 +79,7 @@ pub async fn run(
     command: &[OsString],
     spec: &Spec<'_>,
     mut url: ConnectionUrl,
-    provider: Option<Maker<'_>>,
+    mut provider: Option<Maker<'_>>,
     log: &Log,
 ) -> Result<()> {
     let program = Program::new(step, command, spec, &url)?;
@@ -86,18 +88,22 @@ pub async fn run(
     // fresh branch may have another, a Pod gets that by beginning again.
     let is_lasting = provider.is_some() || spec.baseline.entry.provider.keeps_login();
     let limit = if is_lasting { Duration::MAX } else { Duration::from_mins(1) };
-    let Attempt::Spoiled { why, runs, session } = attempt(&program, spec, &url, limit, log).await? else {
+    let Attempt::Spoiled { why, runs, mut session } =
+        attempt(&program, spec, (&url, provider.as_ref()), limit, log).await?
+    else {
         return Ok(());
     };
     log.warn(format!("{why}: a branch that is half migrated, or otherwise than now, is not repaired"));
     let by_hand = cnpg::by_hand(spec);
-    // Whoever makes the branch anew does so alone: another that found it spoiled too would do so again, under the next attempt.
-    let alone = provider.is_some().then_some(session);
-    match provider {
-        Some(provider) => {
-            let branch = provider.engine.find(spec).await?.context("the branch is gone")?;
+    match &mut provider {
+        Some(Maker { engine, credentials, branch: id }) => {
+            // Whoever makes the branch anew does so alone: another that found it spoiled too would do so again, under the next
+            // attempt.
+            let branch = engine.find(spec).await?.context(GONE)?;
+            alone(&mut *session, log).await.map_err(|error| by_another_job(&error))?;
             log.info("making the branch anew");
-            url = again(spec, provider.engine, provider.credentials, &branch, log).await?.written.url;
+            let ready = again(spec, *engine, credentials, (&branch, session), log).await?;
+            (url, *id) = (ready.written.url, ready.branch.id);
             // Only its caller knows the command: what the records say, whoever has the branch's login could have written.
             if step == Step::Seed && (spec.steps.migrate.is_some() || runs.iter().any(is_migrate)) {
                 bail!(
@@ -112,6 +118,7 @@ pub async fn run(
             bail!("{why}: `dayfly db verify --wait` makes the branch anew, then both run again")
         }
         None => {
+            drop(session);
             let fresh = wait_for_fresh(&url, &runs, log);
             let Ok(fresh) = tokio::time::timeout(limit, fresh).await else {
                 bail!("{why}: a fresh branch is elsewhere, or is still made; the next attempt has its login");
@@ -119,8 +126,7 @@ pub async fn run(
             fresh?;
         }
     }
-    drop(alone);
-    match attempt(&program, spec, &url, limit, log).await? {
+    match attempt(&program, spec, (&url, provider.as_ref()), limit, log).await? {
         Attempt::Done => Ok(()),
         Attempt::Spoiled { why, .. } => refuse!("{why}, on a fresh branch too"),
     }
@@ -131,18 +137,53 @@ pub fn is_final(runs: &[Run], input: &str) -> bool {
     runs.iter().any(|run| run.step == REBRANCHED && run.input == input)
 }
 
+/// What may be behind a session's end, or behind a login's being refused that was published.
+fn by_another_job(error: &anyhow::Error) -> anyhow::Error {
+    anyhow!(
+        "{error:#}. Another Job may have made the branch anew or removed it, or have given its login another password: call this again"
+    )
+}
+
 async fn attempt(
     program: &Program,
     spec: &Spec<'_>,
-    url: &ConnectionUrl,
+    (url, provider): (&ConnectionUrl, Option<&Maker<'_>>),
     limit: Duration,
     log: &Log,
 ) -> Result<Attempt> {
-    let run = &program.run;
-    let opened = tokio::time::timeout(limit, session::open(url, log)).await;
+    let opening = async {
+        let opened = session::open(url, log).await;
+        opened.map_err(|error| if error.is::<Full>() { error } else { by_another_job(&error) })
+    };
+    let opening = async {
+        match provider {
+            Some(provider) if !provider.branch.is_empty() => {
+                while_there(spec, provider.engine, &provider.branch, opening).await
+            }
+            _ => opening.await,
+        }
+    };
+    let opened = tokio::time::timeout(limit, opening).await;
     let mut session = opened.with_context(|| format!("{url} does not answer"))??;
+    match attempt_in(&mut *session, program, spec, url, log).await {
+        Err(error) if !error.is::<Refused>() && !session.ping().await => Err(by_another_job(&error)),
+        Err(error) => Err(error),
+        Ok(None) => Ok(Attempt::Done),
+        Ok(Some((why, runs))) => Ok(Attempt::Spoiled { why, runs, session }),
+    }
+}
+
+/// `None`: it is through, now or before. Else why not, and what ran here before.
+async fn attempt_in(
+    session: &mut dyn Session,
+    program: &Program,
+    spec: &Spec<'_>,
+    url: &ConnectionUrl,
+    log: &Log,
+) -> Result<Option<(String, Vec<Run>)>> {
+    let run = &program.run;
     // Another Pod of the same Job may still be at it.
-    session::lock(&mut *session, "dayfly:steps", "waiting for another program that works on this branch", log).await?;
+    session::lock(session, "dayfly:steps", "waiting for another program that works on this branch", log).await?;
     session.prepare_records().await?;
     let mut runs = session.runs().await?;
     if program.step == Step::Seed && !is_migrated(spec, &runs) {
@@ -152,7 +193,7 @@ async fn attempt(
     let before = runs.iter().find(|before| before.step == run.step);
     if before.is_some_and(|before| Run { state: State::Done, ..run.clone() } == *before) {
         log.info(format!("`{}` has run with this image and command: nothing to do", run.step));
-        return Ok(Attempt::Done);
+        return Ok(None);
     }
     let watched = if program.step == Step::Migrate { &*spec.steps.files } else { &[] };
     let files = match files::read(watched) {
@@ -170,7 +211,7 @@ async fn attempt(
     }
     if before.is_some_and(|before| before.input != run.input) && is_final(&runs, &run.input) {
         // Of an earlier push with this input: another one was at work in this branch since, and so it is no fresh one.
-        forget_rebranched(&mut *session, &mut runs).await?;
+        forget_rebranched(session, &mut runs).await?;
     }
     let before = runs.iter().find(|before| before.step == run.step);
     let seed = runs.iter().find(|other| other.step == Step::Seed.name() && program.step == Step::Migrate);
@@ -181,7 +222,7 @@ async fn attempt(
         Some(State::Done) if seed.is_some_and(|seed| seed.state != State::Done) => {
             Some("`seed` failed before, and other migrations are run".to_owned())
         }
-        Some(State::Done) if !watched.is_empty() => ran_otherwise(&mut *session, &mut runs, watched, &files).await?,
+        Some(State::Done) if !watched.is_empty() => ran_otherwise(session, &mut runs, watched, &files).await?,
         Some(State::Done) | None => None,
     };
     if let Some(why) = spoiled {
@@ -189,10 +230,10 @@ async fn attempt(
         let first = runs.iter().find(|before| before.step == run.step && before.input == run.input);
         let first = first.and_then(Run::why).map_or_else(|| why.clone(), Cow::into_owned);
         session.record(&run.failed(&first)).await?;
-        return Ok(Attempt::Spoiled { why, runs, session });
+        return Ok(Some((why, runs)));
     }
     session.record(run).await?;
-    match awake(&mut *session, program.execute(spec, url, log)).await? {
+    match awake(session, program.execute(spec, url, log)).await? {
         None => {
             if !watched.is_empty() {
                 // The files first, and no transaction: whoever is killed before the next record leaves `running`, and so the
@@ -202,13 +243,13 @@ async fn attempt(
             }
             session.record(&Run { state: State::Done, ..run.clone() }).await?;
             log.info(format!("`{}` is through", run.step));
-            Ok(Attempt::Done)
+            Ok(None)
         }
         Some(why) => {
             // The program may have changed or dropped anything in its database, these records too.
             session.prepare_records().await?;
             session.record(&run.failed(&why)).await?;
-            Ok(Attempt::Spoiled { why, runs, session })
+            Ok(Some((why, runs)))
         }
     }
 }

@@ -10,7 +10,7 @@ use super::{
     engine::Engine,
     failure::refuse,
     log::Log,
-    provision::{Ready, again, provision},
+    provision::{Ready, again, alone, back, provision},
     session::{Run, State},
     spec::Spec,
     steps::{REBRANCHED, REFUSED, Step, is_final},
@@ -26,7 +26,14 @@ pub async fn verify(
 ) -> Result<()> {
     let mut ready = provision(spec, engine, credentials, log).await?;
     loop {
-        match progress(spec, &ready.session.runs().await?) {
+        let runs = match ready.session.runs().await {
+            Err(_) if !ready.session.ping().await => {
+                ready = back(spec, engine, credentials, ready.branch, log).await?;
+                continue;
+            }
+            runs => runs?,
+        };
+        match progress(spec, &runs) {
             Progress::Through => break,
             Progress::Refused { step, why } => {
                 refuse!("`{step}` was refused, and not run. It says: {why}");
@@ -36,10 +43,16 @@ pub async fn verify(
                 refuse!("{what}{again}: see its own log, and push a fix (input {input})");
             }
             Progress::Failed { what, input, .. } => {
+                // Where another Job found it failed too, and was first, this session ends.
+                if let Err(error) = alone(&mut *ready.session, log).await {
+                    if ready.session.ping().await {
+                        return Err(error);
+                    }
+                    continue;
+                }
                 log.warn(format!("{what}: making the branch anew, once"));
                 let Ready { branch, session, .. } = ready;
-                drop(session);
-                ready = again(spec, engine, credentials, &branch, log).await?;
+                ready = again(spec, engine, credentials, (&branch, session), log).await?;
                 let run = Run { step: REBRANCHED.into(), input, state: State::Done, command: Vec::new() };
                 ready.session.record(&run).await?;
             }

@@ -45,6 +45,9 @@ pub struct Branch {
     pub is_complete: bool,
 }
 
+/// Another Job removed the branch, or put another in its place.
+pub const GONE: &str = "the branch is gone already: call this again";
+
 /// A provider's branches, seen from one baseline. Every call may be repeated, and raced by another process.
 #[async_trait(?Send)]
 pub trait Engine {

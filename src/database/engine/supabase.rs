@@ -170,8 +170,12 @@ impl Supabase {
         self.api.delete(&format!("/v1/branches/{id}?force=true")).await.map(drop)
     }
 
+    /// One that went meanwhile is not.
     async fn is_up(&self, preview: &Preview) -> Result<bool> {
-        Ok(is_through(&preview.status) && self.detail(&preview.id).await?.status == "ACTIVE_HEALTHY")
+        match self.detail(&preview.id).await {
+            Err(error) if status(&error) == Some(StatusCode::NOT_FOUND) => Ok(false),
+            detail => Ok(is_through(&preview.status) && detail?.status == "ACTIVE_HEALTHY"),
+        }
     }
 }
 

@@ -85,7 +85,7 @@ pub(super) fn key(baseline: &BaselineSpec<'_>) -> Option<String> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use anyhow::bail;
     use async_trait::async_trait;
 
@@ -99,7 +99,7 @@ mod tests {
 
     /// A database without columns, and its records.
     #[derive(Default)]
-    struct Noting {
+    pub(in crate::database::provision) struct Noting {
         runs: Vec<Run>,
         looked: usize,
     }

@@ -98,10 +98,17 @@ pub fn plain(error: Error) -> anyhow::Error {
             let message = error.message.split(" near '").next().unwrap_or_default();
             anyhow::anyhow!("{message} [{}]", error.code)
         }
+        // In the words of TLS, or of the driver.
+        Error::Io(IoError::Io(error)) if error.kind() == std::io::ErrorKind::UnexpectedEof => ended(),
+        Error::Driver(DriverError::ConnectionClosed) => ended(),
         // Each layer of the driver repeats the one below.
         Error::Io(IoError::Io(error)) => anyhow::Error::new(error),
         error => anyhow::Error::new(error),
     }
+}
+
+fn ended() -> anyhow::Error {
+    anyhow::anyhow!("the server ended the session")
 }
 
 /// The server's code of an error, 0 if it is not the server's.

@@ -34,13 +34,22 @@ async fn is_sound(client: &Client) -> Result<Option<bool>> {
     Ok(row.map(|row| row.try_get(0).unwrap_or(false)))
 }
 
+async fn make(client: &Client) -> std::result::Result<(), tokio_postgres::Error> {
+    const TAKEN: [SqlState; 3] = [SqlState::UNIQUE_VIOLATION, SqlState::DUPLICATE_SCHEMA, SqlState::DUPLICATE_TABLE];
+    match client.batch_execute(MAKE).await {
+        // Another Job made it at the same moment, which `IF NOT EXISTS` does not see.
+        Err(error) if error.code().is_some_and(|code| TAKEN.contains(code)) => client.batch_execute(MAKE).await,
+        made => made,
+    }
+}
+
 /// Makes the table, also in place of one that is not as it was made: then as that of a branch in which everything failed.
 pub(super) async fn prepare(client: &Client) -> Result<()> {
     const WHAT: &str = "the branch's own schema `dayfly_branch` cannot be made";
     match is_sound(client).await? {
         Some(true) => return Ok(()),
         Some(false) => {}
-        None => match client.batch_execute(MAKE).await {
+        None => match make(client).await {
             // Somebody took it away from the schema's own owner.
             Err(error) if error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) => {}
             made => return made.map_err(plain).context(WHAT),

@@ -127,13 +127,14 @@ pub(super) fn step(step: Step, args: &StepArgs, colour: Colour, err: &mut dyn Wr
     on_branch(&args.branch, (step.name(), Purpose::Use), colour, err, async |spec, log| {
         let file = args.branch.env_file.as_deref();
         let credentials = file.map(|file| Credentials::open_to_write(Some(file), log)).transpose()?;
-        let url = if let Some(credentials) = &credentials {
+        let (url, branch) = if let Some(credentials) = &credentials {
             let written = credentials.read(spec, Audience::Steps).await?;
-            written.context("the file has nothing of this branch: call `dayfly db provision` first")?.url
+            let written = written.context("the file has nothing of this branch: call `dayfly db provision` first")?;
+            (written.url, written.branch)
         } else {
             let text = engine::variable("DATABASE_URL")
                 .context("neither DATABASE_URL nor `--env-file` says where the branch is")?;
-            ConnectionUrl::parse(&text, "DATABASE_URL")?
+            (ConnectionUrl::parse(&text, "DATABASE_URL")?, String::new())
         };
         // A Pod with the team's own program has no key, and waits for one that has.
         let engine = match &credentials {
@@ -141,7 +142,7 @@ pub(super) fn step(step: Step, args: &StepArgs, colour: Colour, err: &mut dyn Wr
             _ => None,
         };
         let provider = engine.as_deref().zip(credentials.as_ref());
-        let provider = provider.map(|(engine, credentials)| steps::Maker { engine, credentials });
+        let provider = provider.map(|(engine, credentials)| steps::Maker { engine, credentials, branch });
         steps::run(step, &args.command, spec, url, provider, log).await
     })
 }

@@ -18,7 +18,7 @@ use anyhow::{Context as _, Result, bail};
 use async_trait::async_trait;
 use mysql_async::{Conn, prelude::Queryable as _};
 
-use super::{Baseline, Branch, ConnectionUrl, Engine, Log, Pauses, Session, Spec, refuse};
+use super::{Baseline, Branch, ConnectionUrl, Engine, GONE, Log, Pauses, Session, Spec, refuse};
 use crate::database::{
     check,
     failure::Refused,
@@ -102,7 +102,7 @@ impl Mysql {
             self.make(conn, spec, entry).await?;
         }
         let entry = registry::entry(conn, registry::Which::Id(&entry.id)).await?;
-        Ok(entry.context("the branch is gone already")?.into_branch())
+        Ok(entry.context(GONE)?.into_branch())
     }
 
     async fn make(&self, conn: &mut Conn, spec: &Spec<'_>, entry: &Entry) -> Result<()> {
@@ -227,8 +227,7 @@ impl Engine for Mysql {
     }
 
     async fn login(&self, spec: &Spec<'_>, branch: &Branch) -> Result<ConnectionUrl> {
-        let (mut conn, entry) =
-            self.locked(registry::Which::Id(&branch.id)).await?.context("the branch is gone already")?;
+        let (mut conn, entry) = self.locked(registry::Which::Id(&branch.id)).await?.context(GONE)?;
         // Made anew meanwhile, by a Job that was killed: a password would let the user into what nobody has checked.
         self.complete(&mut conn, spec, &entry).await?;
         let account = Account::of(&mut conn, &entry).await?;
@@ -241,8 +240,7 @@ impl Engine for Mysql {
     }
 
     async fn end_sessions(&self, _: &Spec<'_>, branch: &Branch) -> Result<bool> {
-        let (mut conn, entry) =
-            self.locked(registry::Which::Id(&branch.id)).await?.context("the branch is gone already")?;
+        let (mut conn, entry) = self.locked(registry::Which::Id(&branch.id)).await?.context(GONE)?;
         Account::of(&mut conn, &entry).await?.end_sessions(&mut conn).await?;
         Ok(true)
     }

@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use anyhow::{Context as _, Result};
-use mysql_async::{Conn, Row, prelude::Queryable as _};
+use mysql_async::{Conn, Params, Row, prelude::Queryable as _};
 
 use super::{Branch, expiry};
 use crate::database::{
@@ -59,6 +59,7 @@ const USER: usize = 32;
 
 /// No such database, no such table.
 const ABSENT: [u16; 2] = [1049, 1146];
+const DEADLOCK: u16 = 1213;
 
 /// Sees to it that a branch has a row; it may have been there, and be another environment's.
 pub(super) async fn register(conn: &mut Conn, spec: &Spec<'_>) -> Result<()> {
@@ -89,7 +90,22 @@ pub(super) async fn register(conn: &mut Conn, spec: &Spec<'_>) -> Result<()> {
         random::password(),
         serde_json::to_string(&Mark::new(spec))?,
     );
-    conn.exec_drop(sql, values).await.map_err(plain).context("the branch cannot be registered")
+    write(conn, &sql, values).await.map_err(plain).context("the branch cannot be registered")
+}
+
+/// Writes a row, and does so again where the server ended that for another Job: two that register the branch whose row was just
+/// removed may each wait for the other.
+async fn write(conn: &mut Conn, sql: &str, values: impl Into<Params>) -> std::result::Result<(), mysql_async::Error> {
+    let values = values.into();
+    let mut attempts = 10;
+    loop {
+        let written = conn.exec_drop(sql, values.clone()).await;
+        attempts -= 1;
+        match &written {
+            Err(error) if attempts > 0 && code(error) == DEADLOCK => {}
+            _ => return written,
+        }
+    }
 }
 
 pub(super) async fn entry(conn: &mut Conn, which: Which<'_>) -> Result<Option<Entry>> {
@@ -146,11 +162,11 @@ pub(super) async fn set_login(conn: &mut Conn, entry: &Entry, since: SystemTime,
 
 async fn update(conn: &mut Conn, set: &str, value: impl Into<String>, entry: &Entry) -> Result<()> {
     let sql = format!("UPDATE dayfly.branches SET {set} WHERE id = ?");
-    conn.exec_drop(sql, (value.into(), &entry.id)).await.map_err(plain).context("the registry cannot be written")
+    write(conn, &sql, (value.into(), &entry.id)).await.map_err(plain).context("the registry cannot be written")
 }
 
 pub(super) async fn remove(conn: &mut Conn, entry: &Entry) -> Result<()> {
-    conn.exec_drop("DELETE FROM dayfly.branches WHERE id = ?", (&entry.id,))
+    write(conn, "DELETE FROM dayfly.branches WHERE id = ?", (&entry.id,))
         .await
         .map_err(plain)
         .context("the registry cannot be written")

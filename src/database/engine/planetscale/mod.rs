@@ -19,7 +19,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 use self::credentials::{Credential, names, owner};
-use super::{Baseline, Branch, ConnectionUrl, Engine, Log, Mark, Pauses, Session, Spec, refuse};
+use super::{Baseline, Branch, ConnectionUrl, Engine, GONE, Log, Mark, Pauses, Session, Spec, refuse};
 use crate::database::{
     http::{Api, api_error, is_ambiguous, part},
     mark::{is_maker, secrets},
@@ -288,7 +288,7 @@ impl Engine for PlanetScale {
     }
 
     async fn login(&self, spec: &Spec<'_>, branch: &Branch) -> Result<ConnectionUrl> {
-        let row = self.row_of(branch).await?.context("the branch is gone already")?;
+        let row = self.row_of(branch).await?.context(GONE)?;
         let (_, name) = names(spec, &self.entry.subject());
         self.new_login(&row, &name, spec.lease_seconds).await
     }

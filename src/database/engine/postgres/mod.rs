@@ -17,7 +17,7 @@ use async_trait::async_trait;
 use tokio_postgres::{Client, error::SqlState};
 
 use self::catalogue::{Comment, Role, branches, database, parts, role};
-use super::{Baseline, Branch, ConnectionUrl, Engine, Log, Mark, Pauses, Session, Spec, refuse};
+use super::{Baseline, Branch, ConnectionUrl, Engine, GONE, Log, Mark, Pauses, Session, Spec, refuse};
 use crate::database::{
     check,
     failure::Refused,
@@ -54,7 +54,15 @@ impl Postgres {
         role::enter(&self.admin, &self.log).await
     }
 
-    /// The same, alone with one branch.
+    /// A session to look only: all that is asked is of one moment, or a branch that another Job makes or removes between two questions
+    /// would be somebody else's, or half of one.
+    async fn connect_to_look(&self) -> Result<Client> {
+        let client = self.connect().await?;
+        client.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await.map_err(plain)?;
+        Ok(client)
+    }
+
+    /// A session alone with one branch.
     async fn connect_for(&self, branch: &str) -> Result<Client> {
         role::enter_alone(&self.admin, branch, &self.log).await
     }
@@ -163,7 +171,7 @@ impl Postgres {
     async fn branch(&self, client: &Client, spec: &Spec<'_>) -> Result<Branch> {
         let mut branches = branches(client).await?;
         branches.retain(|branch| branch.mark.is_of(spec));
-        branches.pop().context("the branch is gone already")
+        branches.pop().context(GONE)
     }
 
     /// Ends every session of a database, and drops it.
@@ -209,11 +217,11 @@ impl Engine for Postgres {
     }
 
     async fn list(&self) -> Result<Vec<Branch>> {
-        branches(&self.connect().await?).await
+        branches(&self.connect_to_look().await?).await
     }
 
     async fn find(&self, spec: &Spec<'_>) -> Result<Option<Branch>> {
-        let client = self.connect().await?;
+        let client = self.connect_to_look().await?;
         let found = branches(&client).await?.into_iter().find(|branch| branch.mark.is_of(spec));
         if found.is_none() && database(&client, &spec.names.branch).await?.is_some() {
             refuse!("the database `{}` is there and is not of {}: nothing was changed", spec.names.branch, spec.owner);
