@@ -139,7 +139,7 @@ fn migration(sql: &str) -> String {
 const USERS: &str =
     "CREATE TABLE users (id BIGINT AUTO_INCREMENT PRIMARY KEY, name VARCHAR(40)); INSERT INTO users VALUES (1, 'ada')";
 
-/// InnoDB ends one of two that wait for each other: the one that changed less.
+/// `InnoDB` ends one of two that wait for each other: the one that changed less.
 fn a_branch_that_two_register_at_once_is_registered(server: &Server) {
     let many = "CREATE TABLE many (id INT AUTO_INCREMENT PRIMARY KEY)";
     let baseline = server.baseline("registered_baseline", &format!("{USERS}; {many}"));
@@ -150,7 +150,7 @@ fn a_branch_that_two_register_at_once_is_registered(server: &Server) {
         format!("SELECT branch FROM dayfly.branches WHERE database_name LIKE 'dayfly_registered_{}%'", server.provider);
     let name = server.sql(&name);
     let until = |sql: &str| {
-        let end = Instant::now() + Duration::from_secs(60);
+        let end = Instant::now() + Duration::from_mins(1);
         while server.sql(sql) != "1" {
             assert!(Instant::now() < end, "{sql}");
             thread::sleep(Duration::from_millis(20));
@@ -462,7 +462,7 @@ fn a_login_is_revoked_before_the_branch_goes(server: &Server) {
     thread::sleep(Duration::from_millis(500));
     let started = Instant::now();
     lab.db("destroy", 1, &[]).fine();
-    assert!(started.elapsed() < Duration::from_secs(8), "{:?}", started.elapsed());
+    assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
     for session in live {
         let output = session.wait_with_output().unwrap();
         assert!(!output.status.success());
