@@ -199,7 +199,7 @@ fn is_decimal(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use regex::Regex;
+    use regex_lite::Regex;
 
     use super::*;
 
