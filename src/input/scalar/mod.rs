@@ -160,6 +160,11 @@ macro_rules! scalars {
                 _ => None,
             }
         }
+
+        #[cfg(test)]
+        fn all(text: &str) -> Vec<(&'static str, &'static str, bool)> {
+            vec![$(of::<$type>(text),)* of::<AttestationKey>(text)]
+        }
     };
 }
 
@@ -191,6 +196,12 @@ fn refusal_of<T: Scalar>(text: &str) -> Option<(String, &'static str)> {
     T::parse(text).err().map(|message| (message, T::EXPECTED))
 }
 
+/// A scalar's format and pattern, and whether a text is one.
+#[cfg(test)]
+fn of<T: Scalar>(text: &str) -> (&'static str, &'static str, bool) {
+    (T::FORMAT, T::PATTERN, T::parse(text).is_ok())
+}
+
 /// Whether a text is digits with no zero in front, as Kubernetes wants a number within a text. Rust's `parse` takes more.
 fn is_decimal(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) && (text == "0" || !text.starts_with('0'))
@@ -205,39 +216,10 @@ mod tests {
 
     /// What each scalar's pattern says of a text, and whether that is one.
     fn judged(text: &str) -> Vec<(&'static str, bool, bool)> {
-        macro_rules! judged {
-            ($($type:ty),*) => {
-                vec![$((
-                    <$type>::FORMAT,
-                    Regex::new(<$type>::PATTERN).expect("a pattern").is_match(text),
-                    <$type>::parse(text).is_ok(),
-                )),*]
-            };
-        }
-        judged!(
-            AbsolutePath,
-            AttestationKey,
-            Cidr,
-            DnsLabel,
-            DnsName,
-            Domain,
-            Duration,
-            EnvName,
-            FlagName,
-            ImageDigest,
-            ImagePath,
-            ImagePrefix,
-            InterpolatedPath,
-            LabelKey,
-            LabelValue,
-            Percent,
-            PodSecurityVersion,
-            Quantity,
-            RelativePath,
-            SecretKey,
-            Url,
-            UrlPath
-        )
+        let judge = |(format, pattern, is_one): (_, &str, _)| {
+            (format, Regex::new(pattern).expect("a pattern").is_match(text), is_one)
+        };
+        all(text).into_iter().map(judge).collect()
     }
 
     fn assert_taken(text: &str) {
