@@ -1,5 +1,7 @@
 //! The platform's changes to rendered objects: JSON Patch (RFC 6902) and JSON Merge Patch (RFC 7396).
 
+use std::collections::HashMap;
+
 use json_patch::PatchOperation;
 
 use crate::{
@@ -135,12 +137,15 @@ impl Patches {
 
     /// Whoever wrote an object, what a patch put there, or took away, is the platform's.
     pub fn blame(&self, objects: &[Object], findings: &mut [Finding]) {
-        if self.patches.is_empty() {
+        if self.patches.is_empty() || findings.is_empty() {
             return;
         }
+        // Of two that are called the same, the first.
+        let by_id: HashMap<_, _> =
+            objects.iter().rev().map(|object| (visible(&object.id()).to_string(), object)).collect();
         for finding in findings {
             let Location { object: Some(id), pointer: Some(pointer), .. } = finding.location() else { continue };
-            let Some(object) = objects.iter().find(|object| visible(&object.id()) == id) else { continue };
+            let Some(object) = by_id.get(&id) else { continue };
             let Some(patch) = self.patches.iter().find(|patch| fits(&patch.target, object) && sets(patch, &pointer))
             else {
                 continue;
