@@ -10,10 +10,10 @@ use crate::database::{
     check,
     credentials::Written,
     engine::{self, Branch},
-    log::Log,
+    job::Job,
     schema::hexadecimal,
     session::{Run, Session, State},
-    spec::{BaselineSpec, Spec},
+    spec::BaselineSpec,
 };
 
 /// The record that a branch was checked before anybody got its credentials.
@@ -39,32 +39,34 @@ impl Known {
     }
 }
 
-/// Makes sure that the branch was looked at before anybody gets its credentials.
-pub(super) async fn checked(
-    session: &mut dyn Session,
-    spec: &Spec<'_>,
-    branch: &Branch,
-    (known, key): (Known, Option<&str>),
-    log: &Log,
-) -> Result<()> {
-    // Another branch's record is one that came with the data.
-    let record = session.runs().await?.into_iter().find(|run| run.step == CHECKED && run.input == branch.id);
-    let is_checked = match (&record, known) {
-        (_, Known::Yes) => true,
-        (Some(record), Known::Unpublished) => {
-            key.is_some_and(|key| record.command.first() == Some(&proof(key, branch)))
+impl Job<'_> {
+    /// Makes sure that the branch was looked at before anybody gets its credentials. `key`: [`key`].
+    pub(super) async fn checked(
+        &self,
+        session: &mut dyn Session,
+        branch: &Branch,
+        known: Known,
+        key: Option<&str>,
+    ) -> Result<()> {
+        // Another branch's record is one that came with the data.
+        let record = session.runs().await?.into_iter().find(|run| run.step == CHECKED && run.input == branch.id);
+        let is_checked = match (&record, known) {
+            (_, Known::Yes) => true,
+            (Some(record), Known::Unpublished) => {
+                key.is_some_and(|key| record.command.first() == Some(&proof(key, branch)))
+            }
+            (None, Known::Unpublished) | (_, Known::No) => false,
+        };
+        if !is_checked {
+            check::fresh_branch(session, &self.spec.baseline, self.log).await?;
+        } else if record.is_some() {
+            return Ok(());
         }
-        (None, Known::Unpublished) | (_, Known::No) => false,
-    };
-    if !is_checked {
-        check::fresh_branch(session, &spec.baseline, log).await?;
-    } else if record.is_some() {
-        return Ok(());
+        session.prepare_records().await?;
+        let command = key.map(|key| proof(key, branch)).into_iter().collect();
+        let run = Run { step: CHECKED.into(), input: branch.id.clone(), state: State::Done, command };
+        session.record(&run).await
     }
-    session.prepare_records().await?;
-    let command = key.map(|key| proof(key, branch)).into_iter().collect();
-    let run = Run { step: CHECKED.into(), input: branch.id.clone(), state: State::Done, command };
-    session.record(&run).await
 }
 
 /// So that nobody finds a weak key by trying.
@@ -91,7 +93,8 @@ pub(super) mod tests {
 
     use super::*;
     use crate::database::{
-        log::LogFormat,
+        engine::embedded::Embedded,
+        log::{Log, LogFormat},
         mark::Mark,
         session::{Column, Marker},
         spec,
@@ -172,12 +175,12 @@ pub(super) mod tests {
         let mark = Mark::new(&spec);
         let branch = Branch { id: "7".into(), name: "main".into(), mark, expires: None, cost: None, is_complete: true };
         let log = Log::new(LogFormat::Text, "test", "");
+        let job = Job::example("known", &spec, Embedded::new("shop", &log), &log);
         let run = |input: &str, command| Run { step: CHECKED.into(), input: input.into(), state: State::Done, command };
         let looked = |run: Run, known| {
             let mut session = Noting { runs: vec![run], looked: 0 };
             let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-            let work = checked(&mut session, &spec, &branch, (known, Some("key")), &log);
-            runtime.block_on(work).unwrap();
+            runtime.block_on(job.checked(&mut session, &branch, known, Some("key"))).unwrap();
             assert_eq!(&*session.runs[0].input, "7");
             session.looked
         };

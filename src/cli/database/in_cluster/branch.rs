@@ -15,11 +15,10 @@ use crate::{
         connection::ConnectionUrl,
         credentials::{Audience, Credentials},
         engine,
+        job::Job,
         log::{Log, LogFormat},
-        provision, rotate,
         spec::{self, Spec},
-        steps::{self, Step},
-        verify,
+        steps::{self, Maker, Step},
     },
     finding::visible,
     input::scalar::{DnsLabel, Scalar as _},
@@ -77,35 +76,31 @@ pub(in crate::cli::database) struct VerifyArgs {
 
 pub(super) fn provision(args: &ProvisionArgs, colour: Colour, err: &mut dyn Write) -> Result<ExitCode> {
     on_branch(&args.branch, ("provision", Purpose::Use), colour, err, async |spec, log| {
-        let credentials = Credentials::open_to_write(args.branch.env_file.as_deref(), log)?;
-        let engine = engine::open(&spec.baseline, log)?;
+        let job = Job::open(spec, Credentials::open_to_write(args.branch.env_file.as_deref(), log)?, log)?;
         if args.rotate {
-            rotate::rotate(spec, &*engine, &credentials, log).await?;
+            job.rotate().await?;
         }
-        provision::provision(spec, &*engine, &credentials, log).await.map(drop)
+        job.provision().await.map(drop)
     })
 }
 
 pub(super) fn verify(args: &VerifyArgs, colour: Colour, err: &mut dyn Write) -> Result<ExitCode> {
     on_branch(&args.branch, ("verify", Purpose::Use), colour, err, async |spec, log| {
-        let credentials = Credentials::open_to_write(args.branch.env_file.as_deref(), log)?;
-        let engine = engine::open(&spec.baseline, log)?;
-        verify::verify(spec, &*engine, &credentials, args.wait, log).await
+        let job = Job::open(spec, Credentials::open_to_write(args.branch.env_file.as_deref(), log)?, log)?;
+        job.verify(args.wait).await
     })
 }
 
 pub(super) fn renew(args: &BranchArgs, colour: Colour, err: &mut dyn Write) -> Result<ExitCode> {
     on_branch(args, ("renew", Purpose::Keep), colour, err, async |spec, log| {
-        let engine = engine::open(&spec.baseline, log)?;
-        provision::renew(spec, &*engine, log).await
+        Job::open(spec, Credentials::Nowhere, log)?.renew().await
     })
 }
 
 pub(super) fn destroy(args: &BranchArgs, colour: Colour, err: &mut dyn Write) -> Result<ExitCode> {
     on_branch(args, ("destroy", Purpose::Keep), colour, err, async |spec, log| {
-        let credentials = Credentials::open(args.env_file.as_deref(), log).ok();
-        let engine = engine::open(&spec.baseline, log)?;
-        provision::destroy(spec, &*engine, credentials.as_ref(), log).await
+        let credentials = Credentials::open(args.env_file.as_deref(), log).unwrap_or(Credentials::Nowhere);
+        Job::open(spec, credentials, log)?.destroy().await
     })
 }
 
@@ -137,13 +132,9 @@ pub(super) fn step(step: Step, args: &StepArgs, colour: Colour, err: &mut dyn Wr
             (ConnectionUrl::parse(&text, "DATABASE_URL")?, String::new())
         };
         // A Pod with the team's own program has no key, and waits for one that has.
-        let engine = match &credentials {
-            Some(credentials) if engine::has_key(&spec.baseline) => Some(engine::open(&spec.baseline, log)?),
-            _ => None,
-        };
-        let provider = engine.as_deref().zip(credentials.as_ref());
-        let provider = provider.map(|(engine, credentials)| steps::Maker { engine, credentials, branch });
-        steps::run(step, &args.command, spec, url, provider, log).await
+        let credentials = credentials.filter(|_| engine::has_key(&spec.baseline));
+        let job = credentials.map(|credentials| Job::open(spec, credentials, log)).transpose()?;
+        steps::run(step, &args.command, spec, url, job.map(|job| Maker { job, branch }), log).await
     })
 }
 
