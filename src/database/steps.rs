@@ -6,7 +6,7 @@
 
 mod program;
 
-use std::{borrow::Cow, ffi::OsString, pin::pin, time::Duration};
+use std::{borrow::Cow, pin::pin, time::Duration};
 
 use anyhow::{Context as _, Result, anyhow, bail};
 
@@ -22,7 +22,7 @@ use super::{
     spec::Spec,
 };
 use crate::{input::scalar::ImagePath, resolve::names};
-use program::Program;
+pub use program::Program;
 
 /// The record that the branch was made anew for an input.
 pub const REBRANCHED: &str = "rebranched";
@@ -63,68 +63,12 @@ pub struct Maker<'a> {
     pub branch: String,
 }
 
-/// A branch that is not what the program expects: why, and what ran there before. As long as the session is there, nobody else works
-/// in it.
+/// A branch that is not what the program expects: why, and what ran there before. As long as the session is there, nobody else
+/// works in it.
 struct Spoiled {
     why: String,
     runs: Vec<Run>,
     session: Box<dyn Session>,
-}
-
-/// Runs a step's command, if it has not run with this input.
-pub async fn run(
-    step: Step,
-    command: &[OsString],
-    spec: &Spec<'_>,
-    mut url: ConnectionUrl,
-    mut maker: Option<Maker<'_>>,
-    log: &Log,
-) -> Result<()> {
-    let program = Program::new(step, command, spec, &url, log)?;
-    let run = &program.run;
-    // How long a login is tried in vain. With a key it is the one that is published, and the branch may sleep; without, and where a
-    // fresh branch may have another, a Pod gets that by beginning again.
-    let is_lasting = maker.is_some() || spec.baseline.entry.provider.keeps_login();
-    let limit = if is_lasting { Duration::MAX } else { Duration::from_mins(1) };
-    let Some(Spoiled { why, runs, mut session }) = program.attempt(&url, maker.as_ref(), limit).await? else {
-        return Ok(());
-    };
-    log.warn(format!("{why}: a branch that is half migrated, or otherwise than now, is not repaired"));
-    match (&mut maker, cnpg::by_hand(spec)) {
-        (Some(Maker { job, branch: id }), _) => {
-            // Whoever makes the branch anew does so alone: another that found it spoiled too would do so again, under the next
-            // attempt.
-            let branch = job.engine.find(spec).await?.context(GONE)?;
-            job.alone(&mut *session).await.map_err(|error| by_another_job(&error))?;
-            log.info("making the branch anew");
-            let ready = job.again(&branch, session).await?;
-            (url, *id) = (ready.written.url, ready.branch.id);
-            // Only its caller knows the command: what the records say, whoever has the branch's login could have written.
-            if step == Step::Seed && (spec.steps.migrate.is_some() || runs.iter().any(is_migrate)) {
-                bail!(
-                    "{why}, and the branch is made anew: call `dayfly db migrate` again first, then `dayfly db seed`"
-                );
-            }
-        }
-        (None, _) if is_final(&runs, &run.input) => refuse!("{why}, on a fresh branch too"),
-        (None, Some(by_hand)) => refuse!("{why}: {by_hand}"),
-        // The Pod's next attempt migrates again first.
-        (None, None) if step == Step::Seed => {
-            bail!("{why}: `dayfly db verify --wait` makes the branch anew, then both run again")
-        }
-        (None, None) => {
-            drop(session);
-            let fresh = wait_for_fresh(&url, &runs, log);
-            let Ok(fresh) = tokio::time::timeout(limit, fresh).await else {
-                bail!("{why}: a fresh branch is elsewhere, or is still made; the next attempt has its login");
-            };
-            fresh?;
-        }
-    }
-    match program.attempt(&url, maker.as_ref(), limit).await? {
-        None => Ok(()),
-        Some(Spoiled { why, .. }) => refuse!("{why}, on a fresh branch too"),
-    }
 }
 
 /// Whether the branch was made anew for this input already.
@@ -140,15 +84,58 @@ fn by_another_job(error: &anyhow::Error) -> anyhow::Error {
 }
 
 impl Program<'_> {
+    /// Runs it, if it has not run with this input.
+    pub async fn run_once(mut self, mut maker: Option<Maker<'_>>) -> Result<()> {
+        let (spec, log) = (self.spec, self.log);
+        // How long a login is tried in vain. With a key it is the one that is published, and the branch may sleep; without, and
+        // where a fresh branch may have another, a Pod gets that by beginning again.
+        let is_lasting = maker.is_some() || spec.baseline.entry.provider.keeps_login();
+        let limit = if is_lasting { Duration::MAX } else { Duration::from_mins(1) };
+        let Some(Spoiled { why, runs, mut session }) = self.attempt(maker.as_ref(), limit).await? else {
+            return Ok(());
+        };
+        log.warn(format!("{why}: a branch that is half migrated, or otherwise than now, is not repaired"));
+        match (&mut maker, cnpg::by_hand(spec)) {
+            (Some(Maker { job, branch: id }), _) => {
+                // Whoever makes the branch anew does so alone: another that found it spoiled too would do so again, under the next
+                // attempt.
+                let branch = job.engine.find(spec).await?.context(GONE)?;
+                job.alone(&mut *session).await.map_err(|error| by_another_job(&error))?;
+                log.info("making the branch anew");
+                let ready = job.again(&branch, session).await?;
+                (self.url, *id) = (ready.written.url, ready.branch.id);
+                // Only its caller knows the command: what the records say, whoever has the branch's login could have written.
+                if self.step == Step::Seed && (spec.steps.migrate.is_some() || runs.iter().any(is_migrate)) {
+                    bail!(
+                        "{why}, and the branch is made anew: call `dayfly db migrate` again first, then `dayfly db seed`"
+                    );
+                }
+            }
+            (None, _) if is_final(&runs, &self.run.input) => refuse!("{why}, on a fresh branch too"),
+            (None, Some(by_hand)) => refuse!("{why}: {by_hand}"),
+            // The Pod's next attempt migrates again first.
+            (None, None) if self.step == Step::Seed => {
+                bail!("{why}: `dayfly db verify --wait` makes the branch anew, then both run again")
+            }
+            (None, None) => {
+                drop(session);
+                let fresh = wait_for_fresh(&self.url, &runs, log);
+                let Ok(fresh) = tokio::time::timeout(limit, fresh).await else {
+                    bail!("{why}: a fresh branch is elsewhere, or is still made; the next attempt has its login");
+                };
+                fresh?;
+            }
+        }
+        match self.attempt(maker.as_ref(), limit).await? {
+            None => Ok(()),
+            Some(Spoiled { why, .. }) => refuse!("{why}, on a fresh branch too"),
+        }
+    }
+
     /// `None`: it is through, now or before.
-    async fn attempt(
-        &self,
-        url: &ConnectionUrl,
-        maker: Option<&Maker<'_>>,
-        limit: Duration,
-    ) -> Result<Option<Spoiled>> {
+    async fn attempt(&self, maker: Option<&Maker<'_>>, limit: Duration) -> Result<Option<Spoiled>> {
         let opening = async {
-            let opened = session::open(url, self.log).await;
+            let opened = session::open(&self.url, self.log).await;
             opened.map_err(|error| if error.is::<Full>() { error } else { by_another_job(&error) })
         };
         let opening = async {
@@ -158,15 +145,15 @@ impl Program<'_> {
             }
         };
         let opened = tokio::time::timeout(limit, opening).await;
-        let mut session = opened.with_context(|| format!("{url} does not answer"))??;
-        match self.attempt_in(&mut *session, url).await {
+        let mut session = opened.with_context(|| format!("{} does not answer", self.url))??;
+        match self.attempt_in(&mut *session).await {
             Err(error) if !error.is::<Refused>() && !session.ping().await => Err(by_another_job(&error)),
             tried => Ok(tried?.map(|(why, runs)| Spoiled { why, runs, session })),
         }
     }
 
     /// `None`: it is through, now or before. Else why not, and what ran here before.
-    async fn attempt_in(&self, session: &mut dyn Session, url: &ConnectionUrl) -> Result<Option<(String, Vec<Run>)>> {
+    async fn attempt_in(&self, session: &mut dyn Session) -> Result<Option<(String, Vec<Run>)>> {
         let Self { step, spec, run, log, .. } = self;
         // Another Pod of the same Job may still be at it.
         session::lock(session, "dayfly:steps", "waiting for another program that works on this branch", log).await?;
@@ -221,7 +208,7 @@ impl Program<'_> {
             return Ok(Some((why, runs)));
         }
         session.record(run).await?;
-        match awake(session, self.execute(url)).await? {
+        match awake(session, self.execute()).await? {
             None => {
                 if !watched.is_empty() {
                     // The files first, and no transaction: whoever is killed before the next record leaves `running`, and so the

@@ -18,7 +18,7 @@ use crate::{
         job::Job,
         log::{Log, LogFormat},
         spec::{self, Spec},
-        steps::{self, Maker, Step},
+        steps::{Maker, Program, Step},
     },
     finding::visible,
     input::scalar::{DnsLabel, Scalar as _},
@@ -75,7 +75,7 @@ pub(in crate::cli::database) struct VerifyArgs {
 }
 
 pub(super) fn provision(args: &ProvisionArgs, colour: Colour, err: &mut dyn Write) -> Result<ExitCode> {
-    on_branch(&args.branch, ("provision", Purpose::Use), colour, err, async |spec, log| {
+    on_branch(&args.branch, "provision", Purpose::Use, colour, err, async |spec, log| {
         let job = Job::open(spec, Credentials::open_to_write(args.branch.env_file.as_deref(), log)?, log)?;
         if args.rotate {
             job.rotate().await?;
@@ -85,20 +85,20 @@ pub(super) fn provision(args: &ProvisionArgs, colour: Colour, err: &mut dyn Writ
 }
 
 pub(super) fn verify(args: &VerifyArgs, colour: Colour, err: &mut dyn Write) -> Result<ExitCode> {
-    on_branch(&args.branch, ("verify", Purpose::Use), colour, err, async |spec, log| {
+    on_branch(&args.branch, "verify", Purpose::Use, colour, err, async |spec, log| {
         let job = Job::open(spec, Credentials::open_to_write(args.branch.env_file.as_deref(), log)?, log)?;
         job.verify(args.wait).await
     })
 }
 
 pub(super) fn renew(args: &BranchArgs, colour: Colour, err: &mut dyn Write) -> Result<ExitCode> {
-    on_branch(args, ("renew", Purpose::Keep), colour, err, async |spec, log| {
+    on_branch(args, "renew", Purpose::Keep, colour, err, async |spec, log| {
         Job::open(spec, Credentials::Nowhere, log)?.renew().await
     })
 }
 
 pub(super) fn destroy(args: &BranchArgs, colour: Colour, err: &mut dyn Write) -> Result<ExitCode> {
-    on_branch(args, ("destroy", Purpose::Keep), colour, err, async |spec, log| {
+    on_branch(args, "destroy", Purpose::Keep, colour, err, async |spec, log| {
         let credentials = Credentials::open(args.env_file.as_deref(), log).unwrap_or(Credentials::Nowhere);
         Job::open(spec, credentials, log)?.destroy().await
     })
@@ -107,7 +107,8 @@ pub(super) fn destroy(args: &BranchArgs, colour: Colour, err: &mut dyn Write) ->
 /// Runs one command about one branch, within its deadline.
 fn on_branch(
     args: &BranchArgs,
-    (command, purpose): (&'static str, Purpose),
+    command: &'static str,
+    purpose: Purpose,
     colour: Colour,
     err: &mut dyn Write,
     work: impl AsyncFnOnce(&Spec<'_>, &Log) -> Result<()>,
@@ -119,7 +120,7 @@ fn on_branch(
 }
 
 pub(super) fn step(step: Step, args: &StepArgs, colour: Colour, err: &mut dyn Write) -> Result<ExitCode> {
-    on_branch(&args.branch, (step.name(), Purpose::Use), colour, err, async |spec, log| {
+    on_branch(&args.branch, step.name(), Purpose::Use, colour, err, async |spec, log| {
         let file = args.branch.env_file.as_deref();
         let credentials = file.map(|file| Credentials::open_to_write(Some(file), log)).transpose()?;
         let (url, branch) = if let Some(credentials) = &credentials {
@@ -134,7 +135,8 @@ pub(super) fn step(step: Step, args: &StepArgs, colour: Colour, err: &mut dyn Wr
         // A Pod with the team's own program has no key, and waits for one that has.
         let credentials = credentials.filter(|_| engine::has_key(&spec.baseline));
         let job = credentials.map(|credentials| Job::open(spec, credentials, log)).transpose()?;
-        steps::run(step, &args.command, spec, url, job.map(|job| Maker { job, branch }), log).await
+        let program = Program::new(step, &args.command, spec, url, log)?;
+        program.run_once(job.map(|job| Maker { job, branch })).await
     })
 }
 
