@@ -54,7 +54,7 @@ pub enum Credentials {
     Secrets(Kubernetes),
     /// Anywhere else: both audiences read one file.
     File(PathBuf),
-    /// Nobody said where: a branch's lease and its end need no login.
+    /// Not known: a branch's lease and its end need no login.
     Nowhere,
 }
 
@@ -132,7 +132,7 @@ impl Credentials {
                 cluster.write_secret(&spec.names.namespace, name, &secret).await
             }
             Self::File(path) => file::write(path, spec, written),
-            Self::Nowhere => bail!("nobody said where the credentials go"),
+            Self::Nowhere => bail!("it is not known where the credentials go"),
         }
     }
 

@@ -49,11 +49,8 @@ impl<'a> Job<'a> {
             match tokio::time::timeout(PATIENCE, work.as_mut()).await {
                 Ok(Err(error)) if !error.is::<Refused>() => {
                     let found = self.engine.find(self.spec).await;
-                    return Err(if found.is_ok_and(|found| found.is_none_or(|found| found.id != id)) {
-                        anyhow!(GONE)
-                    } else {
-                        error
-                    });
+                    let is_gone = found.is_ok_and(|found| found.is_none_or(|found| found.id != id));
+                    return Err(if is_gone { anyhow!(GONE) } else { error });
                 }
                 Ok(done) => return done,
                 Err(_) => self.there(id).await?,
@@ -63,10 +60,100 @@ impl<'a> Job<'a> {
 }
 
 #[cfg(test)]
-impl<'a> Job<'a> {
-    /// One to test with, and a file of its own for credentials.
-    pub(super) fn example(name: &str, spec: &'a Spec<'a>, engine: impl Engine + 'static, log: &'a Log) -> Self {
+pub(crate) mod tests {
+    use std::{cell::RefCell, rc::Rc, time::SystemTime};
+
+    use anyhow::bail;
+    use async_trait::async_trait;
+    use reqwest::{Method, StatusCode};
+
+    use super::*;
+    use crate::database::{http::ApiError, log::LogFormat, mark::Mark, spec};
+
+    /// A provider that has one branch, makes no other, and writes down what it is asked for.
+    pub(crate) struct Noted {
+        pub(crate) branch: Branch,
+        /// Whether it makes logins, each with another password, which are all refused before a server is asked.
+        pub(crate) has_logins: bool,
+        pub(crate) asked: Rc<RefCell<Vec<&'static str>>>,
+    }
+
+    impl Noted {
+        pub(crate) fn new(baseline: &str, is_complete: bool) -> Self {
+            let mark = Mark { baseline: baseline.into(), ..Mark::new(&spec::example()) };
+            let (id, name) = ("7".into(), "main".into());
+            let branch = Branch { id, name, mark, expires: None, cost: None, is_complete };
+            Self { branch, has_logins: false, asked: Rc::default() }
+        }
+    }
+
+    #[async_trait(?Send)]
+    impl Engine for Noted {
+        async fn list(&self) -> Result<Vec<Branch>> {
+            Ok(vec![self.branch.clone()])
+        }
+
+        async fn create(&self, _: &Spec<'_>) -> Result<Branch> {
+            self.asked.borrow_mut().push("create");
+            bail!("no")
+        }
+
+        async fn login(&self, _: &Spec<'_>, _: &Branch) -> Result<ConnectionUrl> {
+            self.asked.borrow_mut().push("login");
+            if !self.has_logins {
+                bail!("no")
+            }
+            let url = format!("postgres://u:p{}@h:5432/d?sslmode=none", self.asked.borrow().len());
+            ConnectionUrl::parse(&url, "test")
+        }
+
+        async fn end_sessions(&self, _: &Spec<'_>, _: &Branch) -> Result<bool> {
+            Ok(true)
+        }
+
+        async fn renew(&self, _: &Branch, _: SystemTime) -> Result<()> {
+            bail!("no")
+        }
+
+        async fn destroy(&self, _: &Branch) -> Result<()> {
+            self.asked.borrow_mut().push("destroy");
+            Ok(())
+        }
+
+        async fn open_baseline(&self) -> Result<Box<dyn Session>> {
+            bail!("no")
+        }
+
+        async fn freeze_baseline(&self) -> Result<()> {
+            bail!("no")
+        }
+    }
+
+    pub(crate) fn log() -> Log {
+        Log::new(LogFormat::Text, "test", "")
+    }
+
+    /// One with a file of its own for credentials, by `name`.
+    pub(crate) fn job<'a>(name: &str, spec: &'a Spec<'a>, engine: impl Engine + 'static, log: &'a Log) -> Job<'a> {
         let file = std::env::temp_dir().join(format!("dayfly-{name}-{}.env", std::process::id()));
-        Self { spec, engine: Box::new(engine), credentials: Credentials::File(file), log }
+        Job { spec, engine: Box::new(engine), credentials: Credentials::File(file), log }
+    }
+
+    pub(crate) fn runs<T>(work: impl Future<Output = T>) -> T {
+        tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(work)
+    }
+
+    #[test]
+    fn what_fails_as_the_branch_went_says_that_it_went() {
+        let (spec, log) = (spec::example(), log());
+        let error = || {
+            let (path, status) = ("/clusters/7".to_owned(), StatusCode::NOT_FOUND);
+            ApiError { method: Method::GET, path, status, code: String::new(), message: String::new() }
+        };
+        let job = job("gone", &spec, Noted::new("postgres/shop_baseline", true), &log);
+        for (id, expected) in [("7", "GET /clusters/7 answers 404 Not Found"), ("6", GONE)] {
+            let work = job.while_there(id, async { Err::<(), _>(error().into()) });
+            assert_eq!(runs(work).unwrap_err().to_string(), expected);
+        }
     }
 }

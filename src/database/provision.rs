@@ -49,8 +49,8 @@ impl Job<'_> {
         self.ready(self.made().await?, true).await
     }
 
-    /// `is_new`: this process made it, or gave it other data. Then it is checked, whatever anything says.
-    async fn ready(&self, mut branch: Branch, mut is_new: bool) -> Result<Ready> {
+    /// A branch that is there. `is_new`: this process made it, or gave it other data. Then it is checked, whatever anything says.
+    pub(super) async fn ready(&self, mut branch: Branch, mut is_new: bool) -> Result<Ready> {
         let Self { spec, engine, credentials, log } = self;
         let started = Instant::now();
         let key = known::key(&spec.baseline).filter(|_| !engine.checks());
@@ -67,8 +67,7 @@ impl Job<'_> {
                 Ok(()) => {
                     turn.written.is_checked = true;
                     credentials.write(spec, Audience::Steps, &turn.written).await?;
-                    // A Job whose turn has not come may have given the login another password: what is published in the end must
-                    // work.
+                    // A Job whose turn has not come may have changed the login's password: what is published in the end must work.
                     if let Some(session) = self.opened(&branch.id, &turn.written.url).await? {
                         break (turn, session);
                     }
@@ -88,9 +87,8 @@ impl Job<'_> {
                     branch = self.made().await?;
                     is_new = true;
                 }
-                // Another Job may have given the login another password, or have ended all sessions that were there before it did so.
-                // Or it published another login, and what its own made before is not yet that one's. Then the next turn is this
-                // one's.
+                // Another Job may have changed the login's password, or have ended all sessions that were there before it did so. Or
+                // it published another login, and what its own made before is not yet that one's. Then the next turn is this one's.
                 Err(error) => {
                     lost += 1;
                     let is_anothers = lost < MOST_LOST && (turn.lock.is_some() || !turn.session.ping().await);
@@ -122,12 +120,6 @@ impl Job<'_> {
         let branch = self.kept(self.engine.reset(self.spec, branch).await).await?;
         drop(session);
         self.ready(branch, true).await
-    }
-
-    /// The same branch with another session, in place of one that another Job ended.
-    pub async fn back(&self, branch: Branch) -> Result<Ready> {
-        self.log.info("another Job ended this one's session: it signs in again");
-        self.ready(branch, false).await
     }
 
     /// A new branch, or what was left half made of one.
@@ -174,12 +166,11 @@ impl Job<'_> {
         let started = Instant::now();
         match engine.find(spec).await? {
             Some(branch) => {
-                let gone = engine.destroy(&branch).await;
-                if gone.is_err() {
+                if let Err(error) = engine.destroy(&branch).await {
                     // Whatever keeps the branch: nobody signs in with what was published.
                     credentials.remove(spec).await?;
+                    return Err(error);
                 }
-                gone?;
                 log.facts(
                     format!("the branch `{}` is gone, and its login", branch.name),
                     &[("branch", json!(branch.name)), ("totalMs", json!(started.elapsed().as_millis()))],
@@ -193,68 +184,12 @@ impl Job<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::{cell::RefCell, rc::Rc, time::SystemTime};
-
-    use anyhow::bail;
-    use async_trait::async_trait;
-
     use super::*;
     use crate::database::{
         connection::ConnectionUrl,
-        engine::Engine,
-        log::{Log, LogFormat},
-        mark::Mark,
-        spec::{self, Spec},
+        job::tests::{Noted, job, log, runs},
+        spec,
     };
-
-    fn log() -> Log {
-        Log::new(LogFormat::Text, "test", "")
-    }
-
-    fn branch(baseline: &str, is_complete: bool) -> Branch {
-        let mark = Mark { baseline: baseline.into(), ..Mark::new(&spec::example()) };
-        Branch { id: "7".into(), name: "main".into(), mark, expires: None, cost: None, is_complete }
-    }
-
-    /// A provider that has one branch, makes no other, and writes down what it is asked for.
-    struct Noted {
-        branch: Branch,
-        asked: Rc<RefCell<Vec<&'static str>>>,
-    }
-
-    #[async_trait(?Send)]
-    impl Engine for Noted {
-        async fn list(&self) -> Result<Vec<Branch>> {
-            Ok(vec![self.branch.clone()])
-        }
-
-        async fn create(&self, _: &Spec<'_>) -> Result<Branch> {
-            self.asked.borrow_mut().push("create");
-            bail!("no")
-        }
-
-        async fn login(&self, _: &Spec<'_>, _: &Branch) -> Result<ConnectionUrl> {
-            self.asked.borrow_mut().push("login");
-            bail!("no")
-        }
-
-        async fn renew(&self, _: &Branch, _: SystemTime) -> Result<()> {
-            bail!("no")
-        }
-
-        async fn destroy(&self, _: &Branch) -> Result<()> {
-            self.asked.borrow_mut().push("destroy");
-            Ok(())
-        }
-
-        async fn open_baseline(&self) -> Result<Box<dyn Session>> {
-            bail!("no")
-        }
-
-        async fn freeze_baseline(&self) -> Result<()> {
-            bail!("no")
-        }
-    }
 
     #[test]
     fn a_branch_of_another_baseline_is_never_completed() {
@@ -266,53 +201,30 @@ mod tests {
             ("postgres/other", true, &["destroy", "create"]),
             ("postgres/other", false, &["destroy", "create"]),
         ] {
-            let asked = Rc::default();
-            let engine = Noted { branch: branch(baseline, is_complete), asked: Rc::clone(&asked) };
-            let job = Job::example("provision", &spec, engine, &log);
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-            assert!(runtime.block_on(job.provision()).is_err());
+            let engine = Noted::new(baseline, is_complete);
+            let asked = engine.asked.clone();
+            assert!(runs(job("provision", &spec, engine, &log).provision()).is_err());
             assert_eq!(*asked.borrow(), expected, "{baseline} {is_complete}");
         }
     }
 
     #[test]
     fn what_was_published_before_a_branch_was_made_anew_is_in_doubt() {
-        let (spec, log, branch) = (spec::example(), log(), branch("postgres/shop_baseline", true));
-        let asked = Rc::default();
-        let engine = Noted { branch: branch.clone(), asked: Rc::clone(&asked) };
-        let job = Job::example("doubt", &spec, engine, &log);
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-        let published = || runtime.block_on(job.credentials.read(&spec, Audience::Steps)).unwrap();
-        let known = || Known::of(published().as_ref(), &branch);
+        let (spec, log) = (spec::example(), log());
+        let engine = Noted::new("postgres/shop_baseline", true);
+        let (branch, asked) = (engine.branch.clone(), engine.asked.clone());
+        let job = job("doubt", &spec, engine, &log);
+        let known = || Known::of(runs(job.credentials.read(&spec, Audience::Steps)).unwrap().as_ref(), &branch);
         assert_eq!(known(), Known::Unpublished);
         let url = ConnectionUrl::parse("postgres://u:p@h:5432/d", "test").unwrap();
         let written = Written::checked(url, "7".into());
-        runtime.block_on(job.credentials.write(&spec, Audience::Steps, &written)).unwrap();
+        runs(job.credentials.write(&spec, Audience::Steps, &written)).unwrap();
         assert_eq!(known(), Known::Yes);
         // Whatever becomes of the Job after this.
         let session = Box::new(known::tests::Noting::default());
-        assert!(runtime.block_on(job.again(&branch, session)).is_err());
+        assert!(runs(job.again(&branch, session)).is_err());
         assert_eq!(known(), Known::No);
         assert_eq!(*asked.borrow(), ["destroy", "create"]);
-        runtime.block_on(job.credentials.remove(&spec)).unwrap();
-    }
-
-    #[test]
-    fn what_fails_as_the_branch_went_says_that_it_went() {
-        let (spec, log) = (spec::example(), log());
-        let error = || http::ApiError {
-            method: reqwest::Method::GET,
-            path: "/clusters/7".into(),
-            status: StatusCode::NOT_FOUND,
-            code: String::new(),
-            message: String::new(),
-        };
-        let engine = Noted { branch: branch(&spec.baseline.entry.subject(), true), asked: Rc::default() };
-        let job = Job::example("gone", &spec, engine, &log);
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-        for (id, expected) in [("7", "GET /clusters/7 answers 404 Not Found"), ("6", GONE)] {
-            let work = job.while_there(id, async { anyhow::Result::<()>::Err(error().into()) });
-            assert_eq!(runtime.block_on(work).unwrap_err().to_string(), expected);
-        }
+        runs(job.credentials.remove(&spec)).unwrap();
     }
 }

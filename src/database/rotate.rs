@@ -11,7 +11,7 @@ use super::{
 };
 
 /// How often the password may be another's.
-const MOST_ATTEMPTS: u32 = 5;
+const MOST_ATTEMPTS: usize = 5;
 
 impl Job<'_> {
     /// Makes the login's password anew, replaces it wherever it was published, and ends the sessions of the old one. Pods that run
@@ -34,12 +34,11 @@ impl Job<'_> {
         {
             return Err(error).context("the password was not changed");
         }
-        let (id, is_checked) = match &before {
-            Some(before) => (before.branch.clone(), before.is_checked),
+        let (mut published, id, is_checked) = match before {
+            Some(Written { url, branch, is_checked }) => (Some(url), branch, is_checked),
             // Of a branch whose credentials are not here, `provision` finds out whether it was checked.
             None => Default::default(),
         };
-        let mut published = before.map(|before| before.url);
         let (mut pauses, mut attempts) = (Pauses::short(), 0);
         loop {
             let url = self.while_there(&branch.id, engine.rotate(spec, &branch, published.as_ref())).await?;
@@ -56,8 +55,7 @@ impl Job<'_> {
             } else {
                 self.while_there(&branch.id, engine.end_sessions(spec, &branch)).await.context(what)?
             };
-            // What is published in the end must work: another Job may have changed the password once more, and published that
-            // before.
+            // What is published in the end must work: another Job may have changed the password too, and published that before.
             match self.opened(&branch.id, &url).await.context(what)? {
                 Some(_) if is_ended => return Ok(()),
                 Some(mut session) => match session.end_others().await {
@@ -81,31 +79,21 @@ impl Job<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::{cell::Cell, rc::Rc, time::SystemTime};
-
-    use async_trait::async_trait;
-
     use super::*;
     use crate::database::{
-        connection::ConnectionUrl,
-        engine::{Branch, Engine},
         failure::Refused,
-        log::{Log, LogFormat},
-        mark::Mark,
-        session::Session,
-        spec::{self, Spec},
+        job::tests::{Noted, job, log, runs},
+        spec,
     };
 
     #[test]
     fn a_login_of_the_operators_is_not_said_to_be_rotated() {
-        let mut spec = spec::example();
+        let (mut spec, log) = (spec::example(), log());
         let json = r#"{"provider":"cnpg","database":"shop","synthetic":{"by":"seeds"}}"#;
         spec.baseline.entry = std::borrow::Cow::Owned(serde_json::from_str(json).unwrap());
         spec.names.server = Some("main".into());
-        let log = Log::new(LogFormat::Text, "test", "");
-        let job = Job::example("rotate", &spec, cnpg::Cnpg::new("shop", Some("shop"), &log).unwrap(), &log);
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        let error = runtime.block_on(job.rotate()).unwrap_err();
+        let engine = cnpg::Cnpg::new("shop", Some("shop"), &log).unwrap();
+        let error = runs(job("rotate", &spec, engine, &log).rotate()).unwrap_err();
         assert!(error.is::<Refused>(), "{error:#}");
         assert!(
             error
@@ -115,65 +103,17 @@ mod tests {
         );
     }
 
-    /// A branch whose login another Job gives another password, each time before this one gets in.
-    struct Raced(Branch, Rc<Cell<u32>>);
-
-    #[async_trait(?Send)]
-    impl Engine for Raced {
-        async fn list(&self) -> Result<Vec<Branch>> {
-            Ok(vec![self.0.clone()])
-        }
-
-        async fn create(&self, _: &Spec<'_>) -> Result<Branch> {
-            bail!("no")
-        }
-
-        async fn login(&self, _: &Spec<'_>, _: &Branch) -> Result<ConnectionUrl> {
-            self.1.set(self.1.get() + 1);
-            // Refused before a server is asked.
-            ConnectionUrl::parse(&format!("postgres://u:p{}@h:5432/d?sslmode=none", self.1.get()), "test")
-        }
-
-        async fn end_sessions(&self, _: &Spec<'_>, _: &Branch) -> Result<bool> {
-            Ok(true)
-        }
-
-        async fn renew(&self, _: &Branch, _: SystemTime) -> Result<()> {
-            bail!("no")
-        }
-
-        async fn destroy(&self, _: &Branch) -> Result<()> {
-            bail!("no")
-        }
-
-        async fn open_baseline(&self) -> Result<Box<dyn Session>> {
-            bail!("no")
-        }
-
-        async fn freeze_baseline(&self) -> Result<()> {
-            bail!("no")
-        }
-    }
-
     #[test]
     fn a_password_that_another_job_changed_too_is_changed_once_more() {
-        let spec = spec::example();
-        let branch = Branch {
-            id: "7".into(),
-            name: "main".into(),
-            mark: Mark::new(&spec),
-            expires: None,
-            cost: None,
-            is_complete: true,
-        };
-        let log = Log::new(LogFormat::Text, "test", "");
-        let logins = Rc::new(Cell::new(0));
-        let job = Job::example("rotate-raced", &spec, Raced(branch, logins.clone()), &log);
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-        let error = runtime.block_on(job.rotate()).unwrap_err();
+        let (spec, log) = (spec::example(), log());
+        let engine = Noted { has_logins: true, ..Noted::new("postgres/shop_baseline", true) };
+        let asked = engine.asked.clone();
+        let job = job("rotate-raced", &spec, engine, &log);
+        let error = runs(job.rotate()).unwrap_err();
         assert!(error.to_string().contains("call this again"), "{error:#}");
-        let published = runtime.block_on(job.credentials.read(&spec, Audience::Steps)).unwrap().unwrap();
-        assert_eq!((logins.get(), published.url.password().as_str()), (MOST_ATTEMPTS, "p5"));
-        runtime.block_on(job.credentials.remove(&spec)).unwrap();
+        let published = runs(job.credentials.read(&spec, Audience::Steps)).unwrap().unwrap();
+        assert_eq!(*asked.borrow(), ["login"; MOST_ATTEMPTS]);
+        assert_eq!(published.url.password(), "p5");
+        runs(job.credentials.remove(&spec)).unwrap();
     }
 }

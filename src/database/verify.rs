@@ -22,7 +22,8 @@ impl Job<'_> {
         loop {
             let runs = match ready.session.runs().await {
                 Err(_) if !ready.session.ping().await => {
-                    ready = self.back(ready.branch).await?;
+                    log.info("another Job ended this one's session: it signs in again");
+                    ready = self.ready(ready.branch, false).await?;
                     continue;
                 }
                 runs => runs?,
@@ -68,10 +69,8 @@ impl Job<'_> {
     /// Publishes a login for the workload.
     pub(super) async fn publish(&self, written: Written) -> Result<()> {
         // A file has one line for both audiences, and its owner migrates with it.
-        let pooled = match self.credentials {
-            Credentials::Secrets(_) => self.engine.pooled(&written.url),
-            Credentials::File(_) | Credentials::Nowhere => None,
-        };
+        let is_apart = matches!(self.credentials, Credentials::Secrets(_));
+        let pooled = is_apart.then(|| self.engine.pooled(&written.url)).flatten();
         let url = pooled.unwrap_or_else(|| written.url.clone());
         self.credentials.write(self.spec, Audience::Workload, &Written { url, ..written }).await
     }
