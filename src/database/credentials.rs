@@ -54,6 +54,8 @@ pub enum Credentials {
     Secrets(Kubernetes),
     /// Anywhere else: both audiences read one file.
     File(PathBuf),
+    /// Not known: a branch's lease and its end need no login.
+    Nowhere,
 }
 
 /// The variable in the Secret of migrate and seed, whatever the workload's is called.
@@ -101,6 +103,7 @@ impl Credentials {
                 Ok(Some(Written { url, branch, is_checked }))
             }
             Self::File(path) => file::read(path, spec),
+            Self::Nowhere => Ok(None),
         }
     }
 
@@ -129,6 +132,7 @@ impl Credentials {
                 cluster.write_secret(&spec.names.namespace, name, &secret).await
             }
             Self::File(path) => file::write(path, spec, written),
+            Self::Nowhere => bail!("it is not known where the credentials go"),
         }
     }
 
@@ -153,6 +157,7 @@ impl Credentials {
                 Ok(())
             }
             Self::File(path) => file::remove(path, spec),
+            Self::Nowhere => Ok(()),
         }
     }
 

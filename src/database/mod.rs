@@ -2,8 +2,8 @@
 //!
 //! [`spec`] is what a Job is told and [`attestation`] what makes a baseline trusted: the renderer has these. The rest is
 //! behind the feature `in-cluster`: [`provision`], [`steps`] (migrate and seed), [`verify`], [`sweep`] and [`prepare`] are
-//! the commands; [`engine`] is what makes branches at a provider, [`session`] what is asked inside one, [`files`] what a
-//! migration is made of, [`credentials`] where logins are kept.
+//! the commands; [`job`] is what those about one branch work with, [`engine`] what makes branches at a provider, [`session`]
+//! what is asked inside one, [`files`] what a migration is made of, [`credentials`] where logins are kept.
 
 pub mod attestation;
 pub mod spec;
@@ -22,6 +22,8 @@ pub mod failure;
 pub mod files;
 #[cfg(feature = "in-cluster")]
 pub mod http;
+#[cfg(feature = "in-cluster")]
+pub mod job;
 #[cfg(feature = "in-cluster")]
 pub mod kubernetes;
 #[cfg(feature = "in-cluster")]

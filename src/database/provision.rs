@@ -1,7 +1,6 @@
 //! `dayfly db provision`: the branch, its login, its checks, and credentials for the pull request's own programs.
 
 mod known;
-mod there;
 mod turn;
 
 use std::time::Instant;
@@ -12,20 +11,17 @@ use serde_json::json;
 
 use super::{
     check,
-    credentials::{Audience, Credentials, Written},
-    engine::{Branch, Engine, GONE, cnpg},
+    credentials::{Audience, Written},
+    engine::{Branch, GONE, cnpg},
     failure::{Refused, refuse},
     http,
-    log::Log,
+    job::Job,
     session::Session,
-    spec::Spec,
     time,
 };
 pub(super) use known::CHECKED;
-use known::{Known, checked};
-pub(super) use there::{opened, while_there};
-pub(super) use turn::alone;
-use turn::{MOST_LOST, Turn, turn};
+use known::Known;
+use turn::{MOST_LOST, Turn};
 
 /// A branch that may be used, and how.
 pub struct Ready {
@@ -35,244 +31,169 @@ pub struct Ready {
     pub session: Box<dyn Session>,
 }
 
-/// Makes sure of a branch with checked data and working credentials, and publishes these for migrate and seed.
-pub async fn provision(spec: &Spec<'_>, engine: &dyn Engine, credentials: &Credentials, log: &Log) -> Result<Ready> {
-    check::claim(&spec.baseline)?;
-    let mut found = engine.find(spec).await?;
-    // A half made one too: to complete it would be to take the other baseline's data.
-    if let Some(other) = found.take_if(|branch| branch.mark.baseline != spec.baseline.entry.subject()) {
-        log.info(format!("the branch `{}` was made from {}: it is made anew", other.name, other.mark.baseline));
-        engine.destroy(&other).await?;
+impl Job<'_> {
+    /// Makes sure of a branch with checked data and working credentials, and publishes these for migrate and seed.
+    pub async fn provision(&self) -> Result<Ready> {
+        let Self { spec, engine, log, .. } = self;
+        check::claim(&spec.baseline)?;
+        let mut found = engine.find(spec).await?;
+        // A half made one too: to complete it would be to take the other baseline's data.
+        if let Some(other) = found.take_if(|branch| branch.mark.baseline != spec.baseline.entry.subject()) {
+            log.info(format!("the branch `{}` was made from {}: it is made anew", other.name, other.mark.baseline));
+            engine.destroy(&other).await?;
+        }
+        if let Some(branch) = found.filter(|branch| branch.is_complete) {
+            log.info(format!("the branch `{}` is there", branch.name));
+            return self.ready(branch, false).await;
+        }
+        self.ready(self.made().await?, true).await
     }
-    if let Some(branch) = found.filter(|branch| branch.is_complete) {
-        log.info(format!("the branch `{}` is there", branch.name));
-        return ready(spec, engine, credentials, (branch, false), log).await;
-    }
-    let branch = made(spec, engine, credentials).await?;
-    ready(spec, engine, credentials, (branch, true), log).await
-}
 
-/// `is_new`: this process made it, or gave it other data. Then it is checked, whatever anything says.
-async fn ready(
-    spec: &Spec<'_>,
-    engine: &dyn Engine,
-    credentials: &Credentials,
-    (mut branch, mut is_new): (Branch, bool),
-    log: &Log,
-) -> Result<Ready> {
-    let started = Instant::now();
-    let key = known::key(&spec.baseline).filter(|_| !engine.checks());
-    let mut before = credentials.read(spec, Audience::Steps).await?;
-    let mut lost = 0;
-    let (Turn { written, session: _alone, lock: _lock, .. }, session) = loop {
-        let mut turn = turn(spec, engine, credentials, &mut branch, before, log).await?;
-        let known = match turn.published.as_ref() {
-            _ if engine.checks() => Known::Yes,
-            _ if is_new => Known::No,
-            published => Known::of(published, &branch),
-        };
-        match checked(&mut *turn.session, spec, &branch, (known, key.as_deref()), log).await {
-            Ok(()) => {
-                turn.written.is_checked = true;
-                credentials.write(spec, Audience::Steps, &turn.written).await?;
-                // A Job whose turn has not come may have given the login another password: what is published in the end must work.
-                if let Some(session) = opened(spec, engine, &branch.id, &turn.written.url, log).await? {
-                    break (turn, session);
+    /// A branch that is there. `is_new`: this process made it, or gave it other data. Then it is checked, whatever anything says.
+    pub(super) async fn ready(&self, mut branch: Branch, mut is_new: bool) -> Result<Ready> {
+        let Self { spec, engine, credentials, log } = self;
+        let started = Instant::now();
+        let key = known::key(&spec.baseline).filter(|_| !engine.checks());
+        let mut before = credentials.read(spec, Audience::Steps).await?;
+        let mut lost = 0;
+        let (Turn { written, session: _alone, lock: _lock, .. }, session) = loop {
+            let mut turn = self.turn(&mut branch, before).await?;
+            let known = match turn.published.as_ref() {
+                _ if engine.checks() => Known::Yes,
+                _ if is_new => Known::No,
+                published => Known::of(published, &branch),
+            };
+            match self.checked(&mut *turn.session, &branch, known, key.as_deref()).await {
+                Ok(()) => {
+                    turn.written.is_checked = true;
+                    credentials.write(spec, Audience::Steps, &turn.written).await?;
+                    // A Job whose turn has not come may have changed the login's password: what is published in the end must work.
+                    if let Some(session) = self.opened(&branch.id, &turn.written.url).await? {
+                        break (turn, session);
+                    }
+                }
+                Err(error) if error.is::<Refused>() => {
+                    // What may hold live data does not stay.
+                    drop(turn);
+                    engine.destroy(&branch).await?;
+                    if is_new || engine.checks() || cnpg::by_hand(spec).is_some() {
+                        credentials.remove(spec).await?;
+                        return Err(error);
+                    }
+                    // It may be what the team's programs made of it: what the baseline is, a new one tells.
+                    log.warn(format!(
+                        "nothing proves that the branch was checked, and now it is refused ({error}): it is made anew"
+                    ));
+                    branch = self.made().await?;
+                    is_new = true;
+                }
+                // Another Job may have changed the login's password, or have ended all sessions that were there before it did so. Or
+                // it published another login, and what its own made before is not yet that one's. Then the next turn is this one's.
+                Err(error) => {
+                    lost += 1;
+                    let is_anothers = lost < MOST_LOST && (turn.lock.is_some() || !turn.session.ping().await);
+                    if !is_anothers && self.opened(&branch.id, &turn.written.url).await?.is_some() {
+                        return Err(error);
+                    }
                 }
             }
-            Err(error) if error.is::<Refused>() => {
-                // What may hold live data does not stay.
-                drop(turn);
-                engine.destroy(&branch).await?;
-                if is_new || engine.checks() || cnpg::by_hand(spec).is_some() {
+            before = credentials.read(spec, Audience::Steps).await?;
+        };
+        // Those of Jobs whose turn has not come, which take this one over.
+        self.while_there(&branch.id, engine.revoke_others(&branch, spec, &written.url)).await?;
+        log.facts(
+            format!("the branch `{}` is ready, its credentials are published", branch.name),
+            &[
+                ("branch", json!(branch.name)),
+                ("branchId", json!(branch.id)),
+                ("totalMs", json!(started.elapsed().as_millis())),
+            ],
+        );
+        Ok(Ready { branch, written, session })
+    }
+
+    /// Gives the branch the baseline's data again, and publishes what leads to it. `session`: one in the branch that is
+    /// [`Self::alone`], so that no other Job does so too, or publishes meanwhile that the branch is checked.
+    pub async fn again(&self, branch: &Branch, session: Box<dyn Session>) -> Result<Ready> {
+        check::claim(&self.spec.baseline)?;
+        self.credentials.doubt(self.spec).await?;
+        let branch = self.kept(self.engine.reset(self.spec, branch).await).await?;
+        drop(session);
+        self.ready(branch, true).await
+    }
+
+    /// A new branch, or what was left half made of one.
+    async fn made(&self) -> Result<Branch> {
+        // Some providers give a new one the identifier of the one before.
+        self.credentials.doubt(self.spec).await?;
+        self.kept(self.engine.create(self.spec).await).await
+    }
+
+    /// Where nothing is left of a branch that was refused, its credentials lead nowhere.
+    async fn kept(&self, made: Result<Branch>) -> Result<Branch> {
+        let Err(error) = made else { return made };
+        if !error.is::<Refused>() && http::status(&error) != Some(StatusCode::NOT_FOUND) {
+            return Err(error);
+        }
+        if self.engine.find(self.spec).await.is_ok_and(|found| found.is_none()) {
+            if !error.is::<Refused>() {
+                return Err(error.context(GONE));
+            }
+            self.credentials.remove(self.spec).await?;
+        }
+        Err(error)
+    }
+
+    /// `dayfly db renew`: prolongs the lease.
+    pub async fn renew(&self) -> Result<()> {
+        let Self { spec, engine, log, .. } = self;
+        let Some(branch) = engine.find(spec).await? else {
+            refuse!(
+                "{} has no branch for the database `{}`: `dayfly db provision` makes it",
+                spec.environment,
+                spec.database
+            );
+        };
+        let until = time::after(spec.lease_seconds);
+        self.while_there(&branch.id, engine.renew(&branch, until)).await?;
+        log.info(format!("the branch `{}` and its login live until {}", branch.name, time::text(until)));
+        Ok(())
+    }
+
+    /// `dayfly db destroy`: the branch goes, and every credential with it. Called again, it finds nothing to do.
+    pub async fn destroy(&self) -> Result<()> {
+        let Self { spec, engine, credentials, log } = self;
+        let started = Instant::now();
+        match engine.find(spec).await? {
+            Some(branch) => {
+                if let Err(error) = engine.destroy(&branch).await {
+                    // Whatever keeps the branch: nobody signs in with what was published.
                     credentials.remove(spec).await?;
                     return Err(error);
                 }
-                // It may be what the team's programs made of it: what the baseline is, a new one tells.
-                log.warn(format!(
-                    "nothing proves that the branch was checked, and now it is refused ({error}): it is made anew"
-                ));
-                branch = made(spec, engine, credentials).await?;
-                is_new = true;
+                log.facts(
+                    format!("the branch `{}` is gone, and its login", branch.name),
+                    &[("branch", json!(branch.name)), ("totalMs", json!(started.elapsed().as_millis()))],
+                );
             }
-            // Another Job may have given the login another password, or have ended all sessions that were there before it did so. Or
-            // it published another login, and what its own made before is not yet that one's. Then the next turn is this one's.
-            Err(error) => {
-                lost += 1;
-                let is_anothers = lost < MOST_LOST && (turn.lock.is_some() || !turn.session.ping().await);
-                if !is_anothers && opened(spec, engine, &branch.id, &turn.written.url, log).await?.is_some() {
-                    return Err(error);
-                }
-            }
+            None => log.info("there is no branch: nothing to remove"),
         }
-        before = credentials.read(spec, Audience::Steps).await?;
-    };
-    // Those of Jobs whose turn has not come, which take this one over.
-    while_there(spec, engine, &branch.id, engine.revoke_others(&branch, spec, &written.url)).await?;
-    log.facts(
-        format!("the branch `{}` is ready, its credentials are published", branch.name),
-        &[
-            ("branch", json!(branch.name)),
-            ("branchId", json!(branch.id)),
-            ("totalMs", json!(started.elapsed().as_millis())),
-        ],
-    );
-    Ok(Ready { branch, written, session })
-}
-
-/// Gives the branch the baseline's data again, and publishes what leads to it. `session`: one in the branch that is [`alone`], so
-/// that no other Job does so too, or publishes meanwhile that the branch is checked.
-pub async fn again(
-    spec: &Spec<'_>,
-    engine: &dyn Engine,
-    credentials: &Credentials,
-    (branch, session): (&Branch, Box<dyn Session>),
-    log: &Log,
-) -> Result<Ready> {
-    check::claim(&spec.baseline)?;
-    credentials.doubt(spec).await?;
-    let branch = kept(engine.reset(spec, branch).await, spec, engine, credentials).await?;
-    drop(session);
-    ready(spec, engine, credentials, (branch, true), log).await
-}
-
-/// The same branch with another session, in place of one that another Job ended.
-pub async fn back(
-    spec: &Spec<'_>,
-    engine: &dyn Engine,
-    credentials: &Credentials,
-    branch: Branch,
-    log: &Log,
-) -> Result<Ready> {
-    log.info("another Job ended this one's session: it signs in again");
-    ready(spec, engine, credentials, (branch, false), log).await
-}
-
-/// A new branch, or what was left half made of one.
-async fn made(spec: &Spec<'_>, engine: &dyn Engine, credentials: &Credentials) -> Result<Branch> {
-    // Some providers give a new one the identifier of the one before.
-    credentials.doubt(spec).await?;
-    kept(engine.create(spec).await, spec, engine, credentials).await
-}
-
-/// Where nothing is left of a branch that was refused, its credentials lead nowhere.
-async fn kept(made: Result<Branch>, spec: &Spec<'_>, engine: &dyn Engine, credentials: &Credentials) -> Result<Branch> {
-    let Err(error) = made else { return made };
-    if !error.is::<Refused>() && http::status(&error) != Some(StatusCode::NOT_FOUND) {
-        return Err(error);
+        credentials.remove(spec).await
     }
-    if engine.find(spec).await.is_ok_and(|found| found.is_none()) {
-        if !error.is::<Refused>() {
-            return Err(error.context(GONE));
-        }
-        credentials.remove(spec).await?;
-    }
-    Err(error)
-}
-
-/// `dayfly db renew`: prolongs the lease.
-pub async fn renew(spec: &Spec<'_>, engine: &dyn Engine, log: &Log) -> Result<()> {
-    let Some(branch) = engine.find(spec).await? else {
-        refuse!(
-            "{} has no branch for the database `{}`: `dayfly db provision` makes it",
-            spec.environment,
-            spec.database
-        );
-    };
-    let until = time::after(spec.lease_seconds);
-    while_there(spec, engine, &branch.id, engine.renew(&branch, until)).await?;
-    log.info(format!("the branch `{}` and its login live until {}", branch.name, time::text(until)));
-    Ok(())
-}
-
-/// `dayfly db destroy`: the branch goes, and every credential with it. Called again, it finds nothing to do.
-pub async fn destroy(spec: &Spec<'_>, engine: &dyn Engine, credentials: Option<&Credentials>, log: &Log) -> Result<()> {
-    let started = Instant::now();
-    match engine.find(spec).await? {
-        Some(branch) => {
-            let gone = engine.destroy(&branch).await;
-            if let (Err(_), Some(credentials)) = (&gone, credentials) {
-                // Whatever keeps the branch: nobody signs in with what was published.
-                credentials.remove(spec).await?;
-            }
-            gone?;
-            log.facts(
-                format!("the branch `{}` is gone, and its login", branch.name),
-                &[("branch", json!(branch.name)), ("totalMs", json!(started.elapsed().as_millis()))],
-            );
-        }
-        None => log.info("there is no branch: nothing to remove"),
-    }
-    if let Some(credentials) = credentials {
-        credentials.remove(spec).await?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
-    use std::{cell::RefCell, time::SystemTime};
-
-    use anyhow::bail;
-    use async_trait::async_trait;
-
     use super::*;
-    use crate::database::{connection::ConnectionUrl, log::LogFormat, mark::Mark, spec};
-
-    fn log() -> Log {
-        Log::new(LogFormat::Text, "test", "")
-    }
-
-    fn branch(baseline: &str, is_complete: bool) -> Branch {
-        let mark = Mark { baseline: baseline.into(), ..Mark::new(&spec::example()) };
-        Branch { id: "7".into(), name: "main".into(), mark, expires: None, cost: None, is_complete }
-    }
-
-    /// A provider that has one branch, makes no other, and writes down what it is asked for.
-    struct Noted {
-        branch: Branch,
-        asked: RefCell<Vec<&'static str>>,
-    }
-
-    #[async_trait(?Send)]
-    impl Engine for Noted {
-        async fn list(&self) -> Result<Vec<Branch>> {
-            Ok(vec![self.branch.clone()])
-        }
-
-        async fn create(&self, _: &Spec<'_>) -> Result<Branch> {
-            self.asked.borrow_mut().push("create");
-            bail!("no")
-        }
-
-        async fn login(&self, _: &Spec<'_>, _: &Branch) -> Result<ConnectionUrl> {
-            self.asked.borrow_mut().push("login");
-            bail!("no")
-        }
-
-        async fn renew(&self, _: &Branch, _: SystemTime) -> Result<()> {
-            bail!("no")
-        }
-
-        async fn destroy(&self, _: &Branch) -> Result<()> {
-            self.asked.borrow_mut().push("destroy");
-            Ok(())
-        }
-
-        async fn open_baseline(&self) -> Result<Box<dyn Session>> {
-            bail!("no")
-        }
-
-        async fn freeze_baseline(&self) -> Result<()> {
-            bail!("no")
-        }
-    }
+    use crate::database::{
+        connection::ConnectionUrl,
+        job::tests::{Noted, job, log, runs},
+        spec,
+    };
 
     #[test]
     fn a_branch_of_another_baseline_is_never_completed() {
-        let file = std::env::temp_dir().join(format!("dayfly-provision-{}.env", std::process::id()));
-        let credentials = Credentials::open_to_write(Some(&file), &log()).unwrap();
-        let spec = spec::example();
+        let (spec, log) = (spec::example(), log());
         let here = spec.baseline.entry.subject();
         for (baseline, is_complete, expected) in [
             (&*here, true, &["login"][..]),
@@ -280,49 +201,30 @@ mod tests {
             ("postgres/other", true, &["destroy", "create"]),
             ("postgres/other", false, &["destroy", "create"]),
         ] {
-            let engine = Noted { branch: branch(baseline, is_complete), asked: RefCell::default() };
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-            assert!(runtime.block_on(provision(&spec, &engine, &credentials, &log())).is_err());
-            assert_eq!(*engine.asked.borrow(), expected, "{baseline} {is_complete}");
+            let engine = Noted::new(baseline, is_complete);
+            let asked = engine.asked.clone();
+            assert!(runs(job("provision", &spec, engine, &log).provision()).is_err());
+            assert_eq!(*asked.borrow(), expected, "{baseline} {is_complete}");
         }
     }
 
     #[test]
     fn what_was_published_before_a_branch_was_made_anew_is_in_doubt() {
-        let file = std::env::temp_dir().join(format!("dayfly-doubt-{}.env", std::process::id()));
-        let credentials = Credentials::open_to_write(Some(&file), &log()).unwrap();
-        let (spec, branch) = (spec::example(), branch("postgres/shop_baseline", true));
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-        let known = || Known::of(runtime.block_on(credentials.read(&spec, Audience::Steps)).unwrap().as_ref(), &branch);
+        let (spec, log) = (spec::example(), log());
+        let engine = Noted::new("postgres/shop_baseline", true);
+        let (branch, asked) = (engine.branch.clone(), engine.asked.clone());
+        let job = job("doubt", &spec, engine, &log);
+        let known = || Known::of(runs(job.credentials.read(&spec, Audience::Steps)).unwrap().as_ref(), &branch);
         assert_eq!(known(), Known::Unpublished);
         let url = ConnectionUrl::parse("postgres://u:p@h:5432/d", "test").unwrap();
         let written = Written::checked(url, "7".into());
-        runtime.block_on(credentials.write(&spec, Audience::Steps, &written)).unwrap();
+        runs(job.credentials.write(&spec, Audience::Steps, &written)).unwrap();
         assert_eq!(known(), Known::Yes);
         // Whatever becomes of the Job after this.
-        let engine = Noted { branch: branch.clone(), asked: RefCell::default() };
         let session = Box::new(known::tests::Noting::default());
-        assert!(runtime.block_on(again(&spec, &engine, &credentials, (&branch, session), &log())).is_err());
+        assert!(runs(job.again(&branch, session)).is_err());
         assert_eq!(known(), Known::No);
-        assert_eq!(*engine.asked.borrow(), ["destroy", "create"]);
-        std::fs::remove_file(file).unwrap();
-    }
-
-    #[test]
-    fn what_fails_as_the_branch_went_says_that_it_went() {
-        let spec = spec::example();
-        let error = || http::ApiError {
-            method: reqwest::Method::GET,
-            path: "/clusters/7".into(),
-            status: StatusCode::NOT_FOUND,
-            code: String::new(),
-            message: String::new(),
-        };
-        let engine = Noted { branch: branch(&spec.baseline.entry.subject(), true), asked: RefCell::default() };
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-        for (id, expected) in [("7", "GET /clusters/7 answers 404 Not Found"), ("6", GONE)] {
-            let work = while_there(&spec, &engine, id, async { anyhow::Result::<()>::Err(error().into()) });
-            assert_eq!(runtime.block_on(work).unwrap_err().to_string(), expected);
-        }
+        assert_eq!(*asked.borrow(), ["destroy", "create"]);
+        runs(job.credentials.remove(&spec)).unwrap();
     }
 }

@@ -3,102 +3,97 @@
 use anyhow::{Context as _, Result, bail};
 
 use super::{
-    credentials::{Audience, Credentials, Written},
-    engine::{Engine, cnpg},
+    credentials::{Audience, Written},
+    engine::cnpg,
     failure::refuse,
-    log::Log,
-    provision::{opened, while_there},
+    job::Job,
     retry::Pauses,
-    spec::Spec,
-    verify::publish,
 };
 
-/// Makes the login's password anew, replaces it wherever it was published, and ends the sessions of the old one. Pods that run
-/// have the old password until they start again.
-pub async fn rotate(spec: &Spec<'_>, engine: &dyn Engine, credentials: &Credentials, log: &Log) -> Result<()> {
-    if let Some(by_hand) = cnpg::by_hand(spec) {
-        refuse!(
-            "the operator made this login, and dayfly gives it no other password. Cluster and login anew: {by_hand}"
-        );
-    }
-    let Some(branch) = engine.find(spec).await?.filter(|branch| branch.is_complete) else { return Ok(()) };
-    let is_published = credentials.read(spec, Audience::Workload).await?.is_some();
-    let before = credentials.read(spec, Audience::Steps).await?.filter(|before| before.branch == branch.id);
-    // A login that nobody gets in with keeps its password, unless somebody else can end its sessions, or another does.
-    if let Some(before) = &before
-        && !engine.makes_others()
-        && let Err(error) = opened(spec, engine, &branch.id, &before.url, log).await
-        && !while_there(spec, engine, &branch.id, engine.end_sessions(spec, &branch)).await?
-    {
-        return Err(error).context("the password was not changed");
-    }
-    let (id, is_checked) = match &before {
-        Some(before) => (before.branch.clone(), before.is_checked),
-        // Of a branch whose credentials are not here, `provision` finds out whether it was checked.
-        None => Default::default(),
-    };
-    let mut published = before.map(|before| before.url);
-    let (mut pauses, mut attempts) = (Pauses::short(), 0);
-    loop {
-        let url = while_there(spec, engine, &branch.id, engine.rotate(spec, &branch, published.as_ref())).await?;
-        let written = Written { url: url.clone(), branch: id.clone(), is_checked };
-        credentials.write(spec, Audience::Steps, &written).await?;
-        if is_published {
-            publish(spec, engine, credentials, written).await?;
+/// How often the password may be another's.
+const MOST_ATTEMPTS: usize = 5;
+
+impl Job<'_> {
+    /// Makes the login's password anew, replaces it wherever it was published, and ends the sessions of the old one. Pods that run
+    /// have the old password until they start again.
+    pub async fn rotate(&self) -> Result<()> {
+        let Self { spec, engine, credentials, log } = self;
+        if let Some(by_hand) = cnpg::by_hand(spec) {
+            refuse!(
+                "the operator made this login, and dayfly gives it no other password. Cluster and login anew: {by_hand}"
+            );
         }
-        log.info("the login has a new password");
-        let what = "the old password is of no use any more, but its sessions are still open";
-        let is_ended = if engine.makes_others() {
-            while_there(spec, engine, &branch.id, engine.revoke_others(&branch, spec, &url)).await.context(what)?;
-            true
-        } else {
-            while_there(spec, engine, &branch.id, engine.end_sessions(spec, &branch)).await.context(what)?
+        let Some(branch) = engine.find(spec).await?.filter(|branch| branch.is_complete) else { return Ok(()) };
+        let is_published = credentials.read(spec, Audience::Workload).await?.is_some();
+        let before = credentials.read(spec, Audience::Steps).await?.filter(|before| before.branch == branch.id);
+        // A login that nobody gets in with keeps its password, unless somebody else can end its sessions, or another does.
+        if let Some(before) = &before
+            && !engine.makes_others()
+            && let Err(error) = self.opened(&branch.id, &before.url).await
+            && !self.while_there(&branch.id, engine.end_sessions(spec, &branch)).await?
+        {
+            return Err(error).context("the password was not changed");
+        }
+        let (mut published, id, is_checked) = match before {
+            Some(Written { url, branch, is_checked }) => (Some(url), branch, is_checked),
+            // Of a branch whose credentials are not here, `provision` finds out whether it was checked.
+            None => Default::default(),
         };
-        // What is published in the end must work: another Job may have changed the password once more, and published that before.
-        match opened(spec, engine, &branch.id, &url, log).await.context(what)? {
-            Some(_) if is_ended => return Ok(()),
-            Some(mut session) => match session.end_others().await {
-                Err(_) if !session.ping().await => {}
-                ended => return ended.context(what),
-            },
-            None => {}
+        let (mut pauses, mut attempts) = (Pauses::short(), 0);
+        loop {
+            let url = self.while_there(&branch.id, engine.rotate(spec, &branch, published.as_ref())).await?;
+            let written = Written { url: url.clone(), branch: id.clone(), is_checked };
+            credentials.write(spec, Audience::Steps, &written).await?;
+            if is_published {
+                self.publish(written).await?;
+            }
+            log.info("the login has a new password");
+            let what = "the old password is of no use any more, but its sessions are still open";
+            let is_ended = if engine.makes_others() {
+                self.while_there(&branch.id, engine.revoke_others(&branch, spec, &url)).await.context(what)?;
+                true
+            } else {
+                self.while_there(&branch.id, engine.end_sessions(spec, &branch)).await.context(what)?
+            };
+            // What is published in the end must work: another Job may have changed the password too, and published that before.
+            match self.opened(&branch.id, &url).await.context(what)? {
+                Some(_) if is_ended => return Ok(()),
+                Some(mut session) => match session.end_others().await {
+                    Err(_) if !session.ping().await => {}
+                    ended => return ended.context(what),
+                },
+                None => {}
+            }
+            attempts += 1;
+            if attempts == MOST_ATTEMPTS {
+                bail!(
+                    "other Jobs change the login's password too, again and again: call this again when they are through"
+                );
+            }
+            log.info("another Job changed the password too: once more");
+            pauses.wait().await;
+            published = Some(url);
         }
-        attempts += 1;
-        if attempts == MOST_ATTEMPTS {
-            bail!("other Jobs change the login's password too, again and again: call this again when they are through");
-        }
-        log.info("another Job changed the password too: once more");
-        pauses.wait().await;
-        published = Some(url);
     }
 }
 
-/// How often the password may be another's.
-const MOST_ATTEMPTS: u32 = 5;
-
 #[cfg(test)]
 mod tests {
-    use std::{cell::Cell, time::SystemTime};
-
-    use async_trait::async_trait;
-
     use super::*;
     use crate::database::{
-        connection::ConnectionUrl, engine::Branch, failure::Refused, log::LogFormat, mark::Mark, session::Session, spec,
+        failure::Refused,
+        job::tests::{Noted, job, log, runs},
+        spec,
     };
 
     #[test]
     fn a_login_of_the_operators_is_not_said_to_be_rotated() {
-        let mut spec = spec::example();
+        let (mut spec, log) = (spec::example(), log());
         let json = r#"{"provider":"cnpg","database":"shop","synthetic":{"by":"seeds"}}"#;
         spec.baseline.entry = std::borrow::Cow::Owned(serde_json::from_str(json).unwrap());
         spec.names.server = Some("main".into());
-        let log = Log::new(LogFormat::Text, "test", "");
         let engine = cnpg::Cnpg::new("shop", Some("shop"), &log).unwrap();
-        let file = std::env::temp_dir().join(format!("dayfly-rotate-{}.env", std::process::id()));
-        let credentials = Credentials::open_to_write(Some(&file), &log).unwrap();
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        let error = runtime.block_on(rotate(&spec, &engine, &credentials, &log)).unwrap_err();
+        let error = runs(job("rotate", &spec, engine, &log).rotate()).unwrap_err();
         assert!(error.is::<Refused>(), "{error:#}");
         assert!(
             error
@@ -108,66 +103,17 @@ mod tests {
         );
     }
 
-    /// A branch whose login another Job gives another password, each time before this one gets in.
-    struct Raced(Branch, Cell<u32>);
-
-    #[async_trait(?Send)]
-    impl Engine for Raced {
-        async fn list(&self) -> Result<Vec<Branch>> {
-            Ok(vec![self.0.clone()])
-        }
-
-        async fn create(&self, _: &Spec<'_>) -> Result<Branch> {
-            bail!("no")
-        }
-
-        async fn login(&self, _: &Spec<'_>, _: &Branch) -> Result<ConnectionUrl> {
-            self.1.set(self.1.get() + 1);
-            // Refused before a server is asked.
-            ConnectionUrl::parse(&format!("postgres://u:p{}@h:5432/d?sslmode=none", self.1.get()), "test")
-        }
-
-        async fn end_sessions(&self, _: &Spec<'_>, _: &Branch) -> Result<bool> {
-            Ok(true)
-        }
-
-        async fn renew(&self, _: &Branch, _: SystemTime) -> Result<()> {
-            bail!("no")
-        }
-
-        async fn destroy(&self, _: &Branch) -> Result<()> {
-            bail!("no")
-        }
-
-        async fn open_baseline(&self) -> Result<Box<dyn Session>> {
-            bail!("no")
-        }
-
-        async fn freeze_baseline(&self) -> Result<()> {
-            bail!("no")
-        }
-    }
-
     #[test]
     fn a_password_that_another_job_changed_too_is_changed_once_more() {
-        let spec = spec::example();
-        let branch = Branch {
-            id: "7".into(),
-            name: "main".into(),
-            mark: Mark::new(&spec),
-            expires: None,
-            cost: None,
-            is_complete: true,
-        };
-        let log = Log::new(LogFormat::Text, "test", "");
-        let file = std::env::temp_dir().join(format!("dayfly-rotate-raced-{}.env", std::process::id()));
-        let credentials = Credentials::open_to_write(Some(&file), &log).unwrap();
-        let engine = Raced(branch, Cell::new(0));
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-        let error = runtime.block_on(rotate(&spec, &engine, &credentials, &log)).unwrap_err();
+        let (spec, log) = (spec::example(), log());
+        let engine = Noted { has_logins: true, ..Noted::new("postgres/shop_baseline", true) };
+        let asked = engine.asked.clone();
+        let job = job("rotate-raced", &spec, engine, &log);
+        let error = runs(job.rotate()).unwrap_err();
         assert!(error.to_string().contains("call this again"), "{error:#}");
-        let published = runtime.block_on(credentials.read(&spec, Audience::Steps)).unwrap().unwrap();
-        assert_eq!((engine.1.get(), published.url.password().as_str()), (MOST_ATTEMPTS, "p5"));
-        std::fs::remove_file(file).unwrap();
+        let published = runs(job.credentials.read(&spec, Audience::Steps)).unwrap().unwrap();
+        assert_eq!(*asked.borrow(), ["login"; MOST_ATTEMPTS]);
+        assert_eq!(published.url.password(), "p5");
+        runs(job.credentials.remove(&spec)).unwrap();
     }
 }

@@ -6,23 +6,23 @@
 
 mod program;
 
-use std::{borrow::Cow, ffi::OsString, pin::pin, time::Duration};
+use std::{borrow::Cow, pin::pin, time::Duration};
 
 use anyhow::{Context as _, Result, anyhow, bail};
 
 use super::{
     connection::ConnectionUrl,
-    credentials::Credentials,
-    engine::{Engine, GONE, cnpg},
+    engine::{GONE, cnpg},
     failure::{Refused, refuse},
     files::{self, Files, Record},
+    job::Job,
     log::Log,
-    provision::{CHECKED, again, alone, while_there},
+    provision::CHECKED,
     session::{self, Full, NoSession, Run, Session, State},
     spec::Spec,
 };
 use crate::{input::scalar::ImagePath, resolve::names};
-use program::Program;
+pub use program::Program;
 
 /// The record that the branch was made anew for an input.
 pub const REBRANCHED: &str = "rebranched";
@@ -58,78 +58,17 @@ impl Step {
 
 /// Who can make the branch anew.
 pub struct Maker<'a> {
-    pub engine: &'a dyn Engine,
-    pub credentials: &'a Credentials,
+    pub job: Job<'a>,
     /// The branch whose credentials were published. Empty: the file does not say.
     pub branch: String,
 }
 
-/// How an attempt ended.
-enum Attempt {
-    /// It is through, now or before.
-    Done,
-    /// The branch is not what the program expects: why, and what ran here before. As long as the session is there, nobody else
-    /// works in this branch.
-    Spoiled { why: String, runs: Vec<Run>, session: Box<dyn Session> },
-}
-
-/// Runs a step's command, if it has not run with this input.
-pub async fn run(
-    step: Step,
-    command: &[OsString],
-    spec: &Spec<'_>,
-    mut url: ConnectionUrl,
-    mut provider: Option<Maker<'_>>,
-    log: &Log,
-) -> Result<()> {
-    let program = Program::new(step, command, spec, &url)?;
-    let run = &program.run;
-    // How long a login is tried in vain. With a key it is the one that is published, and the branch may sleep; without, and where a
-    // fresh branch may have another, a Pod gets that by beginning again.
-    let is_lasting = provider.is_some() || spec.baseline.entry.provider.keeps_login();
-    let limit = if is_lasting { Duration::MAX } else { Duration::from_mins(1) };
-    let Attempt::Spoiled { why, runs, mut session } =
-        attempt(&program, spec, (&url, provider.as_ref()), limit, log).await?
-    else {
-        return Ok(());
-    };
-    log.warn(format!("{why}: a branch that is half migrated, or otherwise than now, is not repaired"));
-    let by_hand = cnpg::by_hand(spec);
-    match &mut provider {
-        Some(Maker { engine, credentials, branch: id }) => {
-            // Whoever makes the branch anew does so alone: another that found it spoiled too would do so again, under the next
-            // attempt.
-            let branch = engine.find(spec).await?.context(GONE)?;
-            alone(&mut *session, log).await.map_err(|error| by_another_job(&error))?;
-            log.info("making the branch anew");
-            let ready = again(spec, *engine, credentials, (&branch, session), log).await?;
-            (url, *id) = (ready.written.url, ready.branch.id);
-            // Only its caller knows the command: what the records say, whoever has the branch's login could have written.
-            if step == Step::Seed && (spec.steps.migrate.is_some() || runs.iter().any(is_migrate)) {
-                bail!(
-                    "{why}, and the branch is made anew: call `dayfly db migrate` again first, then `dayfly db seed`"
-                );
-            }
-        }
-        None if is_final(&runs, &run.input) => refuse!("{why}, on a fresh branch too"),
-        None if by_hand.is_some() => refuse!("{why}: {}", by_hand.unwrap_or_default()),
-        // The Pod's next attempt migrates again first.
-        None if step == Step::Seed => {
-            bail!("{why}: `dayfly db verify --wait` makes the branch anew, then both run again")
-        }
-        None => {
-            drop(session);
-            let fresh = wait_for_fresh(&url, &runs, log);
-            let Ok(fresh) = tokio::time::timeout(limit, fresh).await else {
-                bail!("{why}: a fresh branch is elsewhere, or is still made; the next attempt has its login");
-            };
-            fresh?;
-        }
-    }
-    match attempt(&program, spec, (&url, provider.as_ref()), limit, log).await? {
-        Attempt::Done => Ok(()),
-        Attempt::Spoiled { why, .. } => refuse!("{why}, on a fresh branch too"),
-    }
+/// A branch that is not what the program expects: why, and what ran there before. As long as the session is there, nobody else
+/// works in it.
+struct Spoiled {
+    why: String,
+    runs: Vec<Run>,
+    session: Box<dyn Session>,
 }
 
 /// Whether the branch was made anew for this input already.
@@ -144,112 +83,149 @@ fn by_another_job(error: &anyhow::Error) -> anyhow::Error {
     )
 }
 
-async fn attempt(
-    program: &Program,
-    spec: &Spec<'_>,
-    (url, provider): (&ConnectionUrl, Option<&Maker<'_>>),
-    limit: Duration,
-    log: &Log,
-) -> Result<Attempt> {
-    let opening = async {
-        let opened = session::open(url, log).await;
-        opened.map_err(|error| if error.is::<Full>() { error } else { by_another_job(&error) })
-    };
-    let opening = async {
-        match provider {
-            Some(provider) if !provider.branch.is_empty() => {
-                while_there(spec, provider.engine, &provider.branch, opening).await
+impl Program<'_> {
+    /// Runs it, if it has not run with this input.
+    pub async fn run_once(mut self, mut maker: Option<Maker<'_>>) -> Result<()> {
+        let (spec, log) = (self.spec, self.log);
+        // How long a login is tried in vain. With a key it is the one that is published, and the branch may sleep; without, and
+        // where a fresh branch may have another, a Pod gets that by beginning again.
+        let is_lasting = maker.is_some() || spec.baseline.entry.provider.keeps_login();
+        let limit = if is_lasting { Duration::MAX } else { Duration::from_mins(1) };
+        let Some(Spoiled { why, runs, mut session }) = self.attempt(maker.as_ref(), limit).await? else {
+            return Ok(());
+        };
+        log.warn(format!("{why}: a branch that is half migrated, or otherwise than now, is not repaired"));
+        match (&mut maker, cnpg::by_hand(spec)) {
+            (Some(Maker { job, branch: id }), _) => {
+                // Whoever makes the branch anew does so alone: another that found it spoiled too would do so again, under the next
+                // attempt.
+                let branch = job.engine.find(spec).await?.context(GONE)?;
+                job.alone(&mut *session).await.map_err(|error| by_another_job(&error))?;
+                log.info("making the branch anew");
+                let ready = job.again(&branch, session).await?;
+                (self.url, *id) = (ready.written.url, ready.branch.id);
+                // Only its caller knows the command: what the records say, whoever has the branch's login could have written.
+                if self.step == Step::Seed && (spec.steps.migrate.is_some() || runs.iter().any(is_migrate)) {
+                    bail!(
+                        "{why}, and the branch is made anew: call `dayfly db migrate` again first, then `dayfly db seed`"
+                    );
+                }
             }
-            _ => opening.await,
+            (None, _) if is_final(&runs, &self.run.input) => refuse!("{why}, on a fresh branch too"),
+            (None, Some(by_hand)) => refuse!("{why}: {by_hand}"),
+            // The Pod's next attempt migrates again first.
+            (None, None) if self.step == Step::Seed => {
+                bail!("{why}: `dayfly db verify --wait` makes the branch anew, then both run again")
+            }
+            (None, None) => {
+                drop(session);
+                let fresh = wait_for_fresh(&self.url, &runs, log);
+                let Ok(fresh) = tokio::time::timeout(limit, fresh).await else {
+                    bail!("{why}: a fresh branch is elsewhere, or is still made; the next attempt has its login");
+                };
+                fresh?;
+            }
         }
-    };
-    let opened = tokio::time::timeout(limit, opening).await;
-    let mut session = opened.with_context(|| format!("{url} does not answer"))??;
-    match attempt_in(&mut *session, program, spec, url, log).await {
-        Err(error) if !error.is::<Refused>() && !session.ping().await => Err(by_another_job(&error)),
-        Err(error) => Err(error),
-        Ok(None) => Ok(Attempt::Done),
-        Ok(Some((why, runs))) => Ok(Attempt::Spoiled { why, runs, session }),
+        match self.attempt(maker.as_ref(), limit).await? {
+            None => Ok(()),
+            Some(Spoiled { why, .. }) => refuse!("{why}, on a fresh branch too"),
+        }
     }
-}
 
-/// `None`: it is through, now or before. Else why not, and what ran here before.
-async fn attempt_in(
-    session: &mut dyn Session,
-    program: &Program,
-    spec: &Spec<'_>,
-    url: &ConnectionUrl,
-    log: &Log,
-) -> Result<Option<(String, Vec<Run>)>> {
-    let run = &program.run;
-    // Another Pod of the same Job may still be at it.
-    session::lock(session, "dayfly:steps", "waiting for another program that works on this branch", log).await?;
-    session.prepare_records().await?;
-    let mut runs = session.runs().await?;
-    if program.step == Step::Seed && !is_migrated(spec, &runs) {
-        // Not refused for good: where a Pod runs both, its next attempt migrates first.
-        bail!("`migrate` is not through in this branch, so there is nothing to seed: call `dayfly db migrate` first");
-    }
-    let before = runs.iter().find(|before| before.step == run.step);
-    if before.is_some_and(|before| Run { state: State::Done, ..run.clone() } == *before) {
-        log.info(format!("`{}` has run with this image and command: nothing to do", run.step));
-        return Ok(None);
-    }
-    let watched = if program.step == Step::Migrate { &*spec.steps.files } else { &[] };
-    let files = match files::read(watched) {
-        Ok(files) => files,
-        Err(error) => {
-            // That a path is wrong says nothing about the branch, and so nothing of what ran there. But somebody waits for it.
-            if let Some(Refused(why)) = error.downcast_ref() {
-                session.record(&Run { step: REFUSED.into(), ..run.failed(why) }).await?;
+    /// `None`: it is through, now or before.
+    async fn attempt(&self, maker: Option<&Maker<'_>>, limit: Duration) -> Result<Option<Spoiled>> {
+        let opening = async {
+            let opened = session::open(&self.url, self.log).await;
+            opened.map_err(|error| if error.is::<Full>() { error } else { by_another_job(&error) })
+        };
+        let opening = async {
+            match maker {
+                Some(Maker { job, branch }) if !branch.is_empty() => job.while_there(branch, opening).await,
+                _ => opening.await,
             }
-            return Err(error);
+        };
+        let opened = tokio::time::timeout(limit, opening).await;
+        let mut session = opened.with_context(|| format!("{} does not answer", self.url))??;
+        match self.attempt_in(&mut *session).await {
+            Err(error) if !error.is::<Refused>() && !session.ping().await => Err(by_another_job(&error)),
+            tried => Ok(tried?.map(|(why, runs)| Spoiled { why, runs, session })),
         }
-    };
-    if runs.iter().any(|run| run.step == REFUSED && !run.input.is_empty()) {
-        session.record(&none(REFUSED)).await?;
     }
-    if before.is_some_and(|before| before.input != run.input) && is_final(&runs, &run.input) {
-        // Of an earlier push with this input: another one was at work in this branch since, and so it is no fresh one.
-        forget_rebranched(session, &mut runs).await?;
-    }
-    let before = runs.iter().find(|before| before.step == run.step);
-    let seed = runs.iter().find(|other| other.step == Step::Seed.name() && program.step == Step::Migrate);
-    let spoiled = match before.map(|before| before.state) {
-        Some(State::Failed) => Some(format!("`{}` failed before", run.step)),
-        Some(State::Running) => Some(format!("`{}` broke off before", run.step)),
-        // Another migration may be what the same seed needs, and it needs a branch without the half of that.
-        Some(State::Done) if seed.is_some_and(|seed| seed.state != State::Done) => {
-            Some("`seed` failed before, and other migrations are run".to_owned())
+
+    /// `None`: it is through, now or before. Else why not, and what ran here before.
+    async fn attempt_in(&self, session: &mut dyn Session) -> Result<Option<(String, Vec<Run>)>> {
+        let Self { step, spec, run, log, .. } = self;
+        // Another Pod of the same Job may still be at it.
+        session::lock(session, "dayfly:steps", "waiting for another program that works on this branch", log).await?;
+        session.prepare_records().await?;
+        let mut runs = session.runs().await?;
+        if *step == Step::Seed && !is_migrated(spec, &runs) {
+            // Not refused for good: where a Pod runs both, its next attempt migrates first.
+            bail!(
+                "`migrate` is not through in this branch, so there is nothing to seed: call `dayfly db migrate` first"
+            );
         }
-        Some(State::Done) if !watched.is_empty() => ran_otherwise(session, &mut runs, watched, &files).await?,
-        Some(State::Done) | None => None,
-    };
-    if let Some(why) = spoiled {
-        // The first reason says more than that there was one.
-        let first = runs.iter().find(|before| before.step == run.step && before.input == run.input);
-        let first = first.and_then(Run::why).map_or_else(|| why.clone(), Cow::into_owned);
-        session.record(&run.failed(&first)).await?;
-        return Ok(Some((why, runs)));
-    }
-    session.record(run).await?;
-    match awake(session, program.execute(spec, url, log)).await? {
-        None => {
-            if !watched.is_empty() {
-                // The files first, and no transaction: whoever is killed before the next record leaves `running`, and so the
-                // branch is made anew. What is done has the files that it was done with.
-                let record = Record { branch: checked(&runs).map(str::to_owned), files };
-                session.record_files(&serde_json::to_vec(&record)?).await?;
+        let before = runs.iter().find(|before| before.step == run.step);
+        if before.is_some_and(|before| Run { state: State::Done, ..run.clone() } == *before) {
+            log.info(format!("`{}` has run with this image and command: nothing to do", run.step));
+            return Ok(None);
+        }
+        let watched = if *step == Step::Migrate { &*spec.steps.files } else { &[] };
+        let files = match files::read(watched) {
+            Ok(files) => files,
+            Err(error) => {
+                // That a path is wrong says nothing about the branch, and so nothing of what ran there. But somebody waits for it.
+                if let Some(Refused(why)) = error.downcast_ref() {
+                    session.record(&Run { step: REFUSED.into(), ..run.failed(why) }).await?;
+                }
+                return Err(error);
             }
-            session.record(&Run { state: State::Done, ..run.clone() }).await?;
-            log.info(format!("`{}` is through", run.step));
-            Ok(None)
+        };
+        if runs.iter().any(|run| run.step == REFUSED && !run.input.is_empty()) {
+            session.record(&none(REFUSED)).await?;
         }
-        Some(why) => {
-            // The program may have changed or dropped anything in its database, these records too.
-            session.prepare_records().await?;
-            session.record(&run.failed(&why)).await?;
-            Ok(Some((why, runs)))
+        if before.is_some_and(|before| before.input != run.input) && is_final(&runs, &run.input) {
+            // Of an earlier push with this input: another one was at work in this branch since, and so it is no fresh one.
+            forget_rebranched(session, &mut runs).await?;
+        }
+        let before = runs.iter().find(|before| before.step == run.step);
+        let seed = runs.iter().find(|other| other.step == Step::Seed.name() && *step == Step::Migrate);
+        let spoiled = match before.map(|before| before.state) {
+            Some(State::Failed) => Some(format!("`{}` failed before", run.step)),
+            Some(State::Running) => Some(format!("`{}` broke off before", run.step)),
+            // Another migration may be what the same seed needs, and it needs a branch without the half of that.
+            Some(State::Done) if seed.is_some_and(|seed| seed.state != State::Done) => {
+                Some("`seed` failed before, and other migrations are run".to_owned())
+            }
+            Some(State::Done) if !watched.is_empty() => ran_otherwise(session, &mut runs, watched, &files).await?,
+            Some(State::Done) | None => None,
+        };
+        if let Some(why) = spoiled {
+            // The first reason says more than that there was one.
+            let first = runs.iter().find(|before| before.step == run.step && before.input == run.input);
+            let first = first.and_then(Run::why).map_or_else(|| why.clone(), Cow::into_owned);
+            session.record(&run.failed(&first)).await?;
+            return Ok(Some((why, runs)));
+        }
+        session.record(run).await?;
+        match awake(session, self.execute()).await? {
+            None => {
+                if !watched.is_empty() {
+                    // The files first, and no transaction: whoever is killed before the next record leaves `running`, and so the
+                    // branch is made anew. What is done has the files that it was done with.
+                    let record = Record { branch: checked(&runs).map(str::to_owned), files };
+                    session.record_files(&serde_json::to_vec(&record)?).await?;
+                }
+                session.record(&Run { state: State::Done, ..run.clone() }).await?;
+                log.info(format!("`{}` is through", run.step));
+                Ok(None)
+            }
+            Some(why) => {
+                // The program may have changed or dropped anything in its database, these records too.
+                session.prepare_records().await?;
+                session.record(&run.failed(&why)).await?;
+                Ok(Some((why, runs)))
+            }
         }
     }
 }

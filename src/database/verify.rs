@@ -7,83 +7,73 @@ use anyhow::Result;
 
 use super::{
     credentials::{Audience, Credentials, Written},
-    engine::Engine,
     failure::refuse,
-    log::Log,
-    provision::{Ready, again, alone, back, provision},
+    job::Job,
     session::{Run, State},
     spec::Spec,
     steps::{REBRANCHED, REFUSED, Step, is_final},
 };
 
-/// Verifies the branch and publishes its credentials for the workload. `wait`: for migrate and seed, however long they take.
-pub async fn verify(
-    spec: &Spec<'_>,
-    engine: &dyn Engine,
-    credentials: &Credentials,
-    wait: bool,
-    log: &Log,
-) -> Result<()> {
-    let mut ready = provision(spec, engine, credentials, log).await?;
-    loop {
-        let runs = match ready.session.runs().await {
-            Err(_) if !ready.session.ping().await => {
-                ready = back(spec, engine, credentials, ready.branch, log).await?;
-                continue;
-            }
-            runs => runs?,
-        };
-        match progress(spec, &runs) {
-            Progress::Through => break,
-            Progress::Refused { step, why } => {
-                refuse!("`{step}` was refused, and not run. It says: {why}");
-            }
-            Progress::Failed { what, input, is_final } if is_final || !wait => {
-                let again = if is_final { ", on a fresh branch too" } else { "" };
-                refuse!("{what}{again}: see its own log, and push a fix (input {input})");
-            }
-            Progress::Failed { what, input, .. } => {
-                // Where another Job found it failed too, and was first, this session ends.
-                if let Err(error) = alone(&mut *ready.session, log).await {
-                    if ready.session.ping().await {
-                        return Err(error);
-                    }
+impl Job<'_> {
+    /// Verifies the branch and publishes its credentials for the workload. `wait`: for migrate and seed, however long they take.
+    pub async fn verify(&self, wait: bool) -> Result<()> {
+        let Self { spec, log, .. } = self;
+        let mut ready = self.provision().await?;
+        loop {
+            let runs = match ready.session.runs().await {
+                Err(_) if !ready.session.ping().await => {
+                    log.info("another Job ended this one's session: it signs in again");
+                    ready = self.ready(ready.branch, false).await?;
                     continue;
                 }
-                log.warn(format!("{what}: making the branch anew, once"));
-                let Ready { branch, session, .. } = ready;
-                ready = again(spec, engine, credentials, (&branch, session), log).await?;
-                let run = Run { step: REBRANCHED.into(), input, state: State::Done, command: Vec::new() };
-                ready.session.record(&run).await?;
-            }
-            Progress::Missing { step } if !wait => {
-                refuse!("`{step}` has not run in this branch: call `dayfly db {step} --spec FILE -- COMMAND` first");
-            }
-            Progress::Missing { step } => {
-                log.doing(format!("waiting for `{step}` to run in the preview's namespace"));
-                tokio::time::sleep(Duration::from_millis(500)).await;
+                runs => runs?,
+            };
+            match progress(spec, &runs) {
+                Progress::Through => break,
+                Progress::Refused { step, why } => {
+                    refuse!("`{step}` was refused, and not run. It says: {why}");
+                }
+                Progress::Failed { what, input, is_final } if is_final || !wait => {
+                    let again = if is_final { ", on a fresh branch too" } else { "" };
+                    refuse!("{what}{again}: see its own log, and push a fix (input {input})");
+                }
+                Progress::Failed { what, input, .. } => {
+                    // Where another Job found it failed too, and was first, this session ends.
+                    if let Err(error) = self.alone(&mut *ready.session).await {
+                        if ready.session.ping().await {
+                            return Err(error);
+                        }
+                        continue;
+                    }
+                    log.warn(format!("{what}: making the branch anew, once"));
+                    ready = self.again(&ready.branch, ready.session).await?;
+                    let run = Run { step: REBRANCHED.into(), input, state: State::Done, command: Vec::new() };
+                    ready.session.record(&run).await?;
+                }
+                Progress::Missing { step } if !wait => {
+                    refuse!(
+                        "`{step}` has not run in this branch: call `dayfly db {step} --spec FILE -- COMMAND` first"
+                    );
+                }
+                Progress::Missing { step } => {
+                    log.doing(format!("waiting for `{step}` to run in the preview's namespace"));
+                    tokio::time::sleep(Duration::from_millis(500)).await;
+                }
             }
         }
+        self.publish(ready.written).await?;
+        log.info(format!("verified: the workload's credentials are published as `{}`", spec.names.secret));
+        Ok(())
     }
-    publish(spec, engine, credentials, ready.written).await?;
-    log.info(format!("verified: the workload's credentials are published as `{}`", spec.names.secret));
-    Ok(())
-}
 
-/// Publishes a login for the workload.
-pub(super) async fn publish(
-    spec: &Spec<'_>,
-    engine: &dyn Engine,
-    credentials: &Credentials,
-    written: Written,
-) -> Result<()> {
-    // A file has one line for both audiences, and its owner migrates with it.
-    let pooled = match credentials {
-        Credentials::Secrets(_) => engine.pooled(&written.url),
-        Credentials::File(_) => None,
-    };
-    let url = pooled.unwrap_or_else(|| written.url.clone());
-    credentials.write(spec, Audience::Workload, &Written { url, ..written }).await
+    /// Publishes a login for the workload.
+    pub(super) async fn publish(&self, written: Written) -> Result<()> {
+        // A file has one line for both audiences, and its owner migrates with it.
+        let is_apart = matches!(self.credentials, Credentials::Secrets(_));
+        let pooled = is_apart.then(|| self.engine.pooled(&written.url)).flatten();
+        let url = pooled.unwrap_or_else(|| written.url.clone());
+        self.credentials.write(self.spec, Audience::Workload, &Written { url, ..written }).await
+    }
 }
 
 enum Progress {

@@ -10,10 +10,10 @@ use crate::database::{
     check,
     credentials::Written,
     engine::{self, Branch},
-    log::Log,
+    job::Job,
     schema::hexadecimal,
     session::{Run, Session, State},
-    spec::{BaselineSpec, Spec},
+    spec::BaselineSpec,
 };
 
 /// The record that a branch was checked before anybody got its credentials.
@@ -39,32 +39,33 @@ impl Known {
     }
 }
 
-/// Makes sure that the branch was looked at before anybody gets its credentials.
-pub(super) async fn checked(
-    session: &mut dyn Session,
-    spec: &Spec<'_>,
-    branch: &Branch,
-    (known, key): (Known, Option<&str>),
-    log: &Log,
-) -> Result<()> {
-    // Another branch's record is one that came with the data.
-    let record = session.runs().await?.into_iter().find(|run| run.step == CHECKED && run.input == branch.id);
-    let is_checked = match (&record, known) {
-        (_, Known::Yes) => true,
-        (Some(record), Known::Unpublished) => {
-            key.is_some_and(|key| record.command.first() == Some(&proof(key, branch)))
+impl Job<'_> {
+    /// Makes sure that the branch was looked at before anybody gets its credentials. `key`: the provider's.
+    pub(super) async fn checked(
+        &self,
+        session: &mut dyn Session,
+        branch: &Branch,
+        known: Known,
+        key: Option<&str>,
+    ) -> Result<()> {
+        // Another branch's record is one that came with the data.
+        let record = session.runs().await?.into_iter().find(|run| run.step == CHECKED && run.input == branch.id);
+        let is_proven = |record: &Run| key.is_some_and(|key| record.command.first() == Some(&proof(key, branch)));
+        let is_checked = match known {
+            Known::Yes => true,
+            Known::No => false,
+            Known::Unpublished => record.as_ref().is_some_and(is_proven),
+        };
+        if !is_checked {
+            check::fresh_branch(session, &self.spec.baseline, self.log).await?;
+        } else if record.is_some() {
+            return Ok(());
         }
-        (None, Known::Unpublished) | (_, Known::No) => false,
-    };
-    if !is_checked {
-        check::fresh_branch(session, &spec.baseline, log).await?;
-    } else if record.is_some() {
-        return Ok(());
+        session.prepare_records().await?;
+        let command = key.map(|key| proof(key, branch)).into_iter().collect();
+        let run = Run { step: CHECKED.into(), input: branch.id.clone(), state: State::Done, command };
+        session.record(&run).await
     }
-    session.prepare_records().await?;
-    let command = key.map(|key| proof(key, branch)).into_iter().collect();
-    let run = Run { step: CHECKED.into(), input: branch.id.clone(), state: State::Done, command };
-    session.record(&run).await
 }
 
 /// So that nobody finds a weak key by trying.
@@ -91,8 +92,8 @@ pub(super) mod tests {
 
     use super::*;
     use crate::database::{
-        log::LogFormat,
-        mark::Mark,
+        job::tests::{Noted, job, log, runs},
+        log::Log,
         session::{Column, Marker},
         spec,
     };
@@ -168,16 +169,14 @@ pub(super) mod tests {
 
     #[test]
     fn what_a_branchs_login_can_write_proves_nothing() {
-        let spec = spec::example();
-        let mark = Mark::new(&spec);
-        let branch = Branch { id: "7".into(), name: "main".into(), mark, expires: None, cost: None, is_complete: true };
-        let log = Log::new(LogFormat::Text, "test", "");
+        let (spec, log) = (spec::example(), log());
+        let engine = Noted::new("postgres/shop_baseline", true);
+        let branch = engine.branch.clone();
+        let job = job("known", &spec, engine, &log);
         let run = |input: &str, command| Run { step: CHECKED.into(), input: input.into(), state: State::Done, command };
         let looked = |run: Run, known| {
             let mut session = Noting { runs: vec![run], looked: 0 };
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-            let work = checked(&mut session, &spec, &branch, (known, Some("key")), &log);
-            runtime.block_on(work).unwrap();
+            runs(job.checked(&mut session, &branch, known, Some("key"))).unwrap();
             assert_eq!(&*session.runs[0].input, "7");
             session.looked
         };

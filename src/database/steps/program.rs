@@ -21,8 +21,12 @@ use crate::{
 };
 
 /// A program of the team's, as its caller gave it.
-pub(super) struct Program {
+pub struct Program<'a> {
     pub(super) step: Step,
+    pub(super) spec: &'a Spec<'a>,
+    /// Of its branch.
+    pub(super) url: ConnectionUrl,
+    pub(super) log: &'a Log,
     /// With the branch's login, where Kubernetes or a shell put that in: for nobody's eyes.
     words: Vec<String>,
     /// The same for logs.
@@ -31,8 +35,9 @@ pub(super) struct Program {
     pub(super) run: Run,
 }
 
-impl Program {
-    pub(super) fn new(step: Step, command: &[OsString], spec: &Spec<'_>, url: &ConnectionUrl) -> Result<Self> {
+impl<'a> Program<'a> {
+    /// `command`: the program and its arguments.
+    pub fn new(step: Step, command: &[OsString], spec: &'a Spec<'a>, url: ConnectionUrl, log: &'a Log) -> Result<Self> {
         let words: Vec<String> = command.iter().map(|word| word.to_string_lossy().into_owned()).collect();
         // As the variable has it, which may be spelled otherwise than a URL that was read.
         let spelled = [&*spec.names.variable, DIRECT].map(|name| std::env::var(name).unwrap_or_default());
@@ -51,12 +56,12 @@ impl Program {
             state: State::Running,
             command: vec![digest],
         };
-        Ok(Self { step, words, shown, run })
+        Ok(Self { step, spec, url, log, words, shown, run })
     }
 
     /// Runs it. `Some`: how it failed.
-    pub(super) async fn execute(&self, spec: &Spec<'_>, url: &ConnectionUrl, log: &Log) -> Result<Option<String>> {
-        let Self { words, shown, run, .. } = self;
+    pub(super) async fn execute(&self) -> Result<Option<String>> {
+        let Self { spec, url, log, words, shown, run, .. } = self;
         let (Some((program, arguments)), Some(name)) = (words.split_first(), shown.first()) else {
             bail!("there is no command to run")
         };

@@ -15,11 +15,10 @@ use crate::{
         connection::ConnectionUrl,
         credentials::{Audience, Credentials},
         engine,
+        job::Job,
         log::{Log, LogFormat},
-        provision, rotate,
         spec::{self, Spec},
-        steps::{self, Step},
-        verify,
+        steps::{Maker, Program, Step},
     },
     finding::visible,
     input::scalar::{DnsLabel, Scalar as _},
@@ -76,43 +75,40 @@ pub(in crate::cli::database) struct VerifyArgs {
 }
 
 pub(super) fn provision(args: &ProvisionArgs, colour: Colour, err: &mut dyn Write) -> Result<ExitCode> {
-    on_branch(&args.branch, ("provision", Purpose::Use), colour, err, async |spec, log| {
-        let credentials = Credentials::open_to_write(args.branch.env_file.as_deref(), log)?;
-        let engine = engine::open(&spec.baseline, log)?;
+    on_branch(&args.branch, "provision", Purpose::Use, colour, err, async |spec, log| {
+        let job = Job::open(spec, Credentials::open_to_write(args.branch.env_file.as_deref(), log)?, log)?;
         if args.rotate {
-            rotate::rotate(spec, &*engine, &credentials, log).await?;
+            job.rotate().await?;
         }
-        provision::provision(spec, &*engine, &credentials, log).await.map(drop)
+        job.provision().await.map(drop)
     })
 }
 
 pub(super) fn verify(args: &VerifyArgs, colour: Colour, err: &mut dyn Write) -> Result<ExitCode> {
-    on_branch(&args.branch, ("verify", Purpose::Use), colour, err, async |spec, log| {
-        let credentials = Credentials::open_to_write(args.branch.env_file.as_deref(), log)?;
-        let engine = engine::open(&spec.baseline, log)?;
-        verify::verify(spec, &*engine, &credentials, args.wait, log).await
+    on_branch(&args.branch, "verify", Purpose::Use, colour, err, async |spec, log| {
+        let job = Job::open(spec, Credentials::open_to_write(args.branch.env_file.as_deref(), log)?, log)?;
+        job.verify(args.wait).await
     })
 }
 
 pub(super) fn renew(args: &BranchArgs, colour: Colour, err: &mut dyn Write) -> Result<ExitCode> {
-    on_branch(args, ("renew", Purpose::Keep), colour, err, async |spec, log| {
-        let engine = engine::open(&spec.baseline, log)?;
-        provision::renew(spec, &*engine, log).await
+    on_branch(args, "renew", Purpose::Keep, colour, err, async |spec, log| {
+        Job::open(spec, Credentials::Nowhere, log)?.renew().await
     })
 }
 
 pub(super) fn destroy(args: &BranchArgs, colour: Colour, err: &mut dyn Write) -> Result<ExitCode> {
-    on_branch(args, ("destroy", Purpose::Keep), colour, err, async |spec, log| {
-        let credentials = Credentials::open(args.env_file.as_deref(), log).ok();
-        let engine = engine::open(&spec.baseline, log)?;
-        provision::destroy(spec, &*engine, credentials.as_ref(), log).await
+    on_branch(args, "destroy", Purpose::Keep, colour, err, async |spec, log| {
+        let credentials = Credentials::open(args.env_file.as_deref(), log).unwrap_or(Credentials::Nowhere);
+        Job::open(spec, credentials, log)?.destroy().await
     })
 }
 
 /// Runs one command about one branch, within its deadline.
 fn on_branch(
     args: &BranchArgs,
-    (command, purpose): (&'static str, Purpose),
+    command: &'static str,
+    purpose: Purpose,
     colour: Colour,
     err: &mut dyn Write,
     work: impl AsyncFnOnce(&Spec<'_>, &Log) -> Result<()>,
@@ -124,7 +120,7 @@ fn on_branch(
 }
 
 pub(super) fn step(step: Step, args: &StepArgs, colour: Colour, err: &mut dyn Write) -> Result<ExitCode> {
-    on_branch(&args.branch, (step.name(), Purpose::Use), colour, err, async |spec, log| {
+    on_branch(&args.branch, step.name(), Purpose::Use, colour, err, async |spec, log| {
         let file = args.branch.env_file.as_deref();
         let credentials = file.map(|file| Credentials::open_to_write(Some(file), log)).transpose()?;
         let (url, branch) = if let Some(credentials) = &credentials {
@@ -137,13 +133,10 @@ pub(super) fn step(step: Step, args: &StepArgs, colour: Colour, err: &mut dyn Wr
             (ConnectionUrl::parse(&text, "DATABASE_URL")?, String::new())
         };
         // A Pod with the team's own program has no key, and waits for one that has.
-        let engine = match &credentials {
-            Some(credentials) if engine::has_key(&spec.baseline) => Some(engine::open(&spec.baseline, log)?),
-            _ => None,
-        };
-        let provider = engine.as_deref().zip(credentials.as_ref());
-        let provider = provider.map(|(engine, credentials)| steps::Maker { engine, credentials, branch });
-        steps::run(step, &args.command, spec, url, provider, log).await
+        let credentials = credentials.filter(|_| engine::has_key(&spec.baseline));
+        let job = credentials.map(|credentials| Job::open(spec, credentials, log)).transpose()?;
+        let program = Program::new(step, &args.command, spec, url, log)?;
+        program.run_once(job.map(|job| Maker { job, branch })).await
     })
 }
 
