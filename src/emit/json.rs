@@ -310,8 +310,7 @@ mod tests {
 
     #[test]
     fn people_get_two_spaces() {
-        let empty =
-            Value::Map(Map::from_iter([("list".into(), Value::list([])), ("map".into(), Value::Map(Map::default()))]));
+        let empty = Value::map([("list", Value::list([])), ("map", Value::Map(Map::default()))]);
         let items = [Value::list(vec![Value::Int(1), Value::Null]), empty];
         let mut out = Vec::new();
         array(items.iter(), &mut out);
@@ -323,7 +322,7 @@ mod tests {
         #[test]
         fn serde_reads_it_back(raw in any::<String>(), int in any::<i64>(), float in -1e300..1e300) {
             let value = Value::list(vec![
-                Value::Map(Map::from_iter([(raw.clone().into(), Value::string(raw))])),
+                Value::map([(raw.clone(), Value::string(raw))]),
                 Value::Int(int),
                 Value::Float(float),
             ]);

@@ -76,5 +76,5 @@ fn without_addresses(pr: &Value) -> Value {
         };
         (name.clone(), value)
     });
-    Value::Map(entries.collect())
+    Value::map(entries)
 }

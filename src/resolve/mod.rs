@@ -126,9 +126,7 @@ impl Environment {
             0 => {}
             more => lines.push(format!("and {more} more: `dayfly check` shows all")),
         }
-        let mut quota = Map::default();
-        quota.push("pods", Value::from("0"));
-        self.quota = Value::Map(quota);
+        self.quota = Value::map([("pods", Value::from("0"))]);
         self.network.ingress.clear();
         self.network.egress.clear();
         self.network.names.clear();
@@ -285,8 +283,7 @@ impl Resolver<'_> {
 
     /// Lets expressions see something from here on.
     fn see<const N: usize>(&mut self, name: &'static str, facts: [(&'static str, Value); N]) {
-        let map: Map = facts.into_iter().map(|(key, value)| (key.into(), value)).collect();
-        self.see_value(name, Value::Map(map));
+        self.see_value(name, Value::map(facts));
     }
 
     fn see_value(&mut self, name: &'static str, value: Value) {

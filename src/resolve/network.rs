@@ -144,5 +144,5 @@ fn cilium_dns(dns: &Dns, fqdn: Fqdn) -> Value {
     }
     let namespace = ("k8s:io.kubernetes.pod.namespace".to_owned(), Value::string(&*dns.namespace));
     let labels = dns.pod_labels.iter().map(|(key, value)| (format!("k8s:{key}"), Value::string(&**value)));
-    Value::Map(std::iter::once(namespace).chain(labels).map(|(key, value)| (key.into(), value)).collect())
+    Value::map(std::iter::once(namespace).chain(labels))
 }

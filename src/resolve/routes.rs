@@ -34,11 +34,10 @@ impl<'a> Resolver<'a> {
             .collect();
         // Also of a route that is refused below: that its name is known is no second mistake.
         let seen = policy.routes.iter().zip(&hosts).map(|(route, host)| {
-            let facts = [("host", host.clone()), ("url", url(route, host))];
-            let map: Map = facts.into_iter().map(|(key, text)| (key.into(), Value::string(text))).collect();
-            (route.name.to_string().into(), Value::Map(map))
+            let facts = [("host", Value::string(host)), ("url", Value::string(url(route, host)))];
+            (route.name.to_string(), Value::map(facts))
         });
-        let seen = Value::Map(seen.collect());
+        let seen = Value::map(seen);
         self.see_value("routes", seen);
         let Some(ingress) = &self.guardrails.ingress else {
             self.policy_finding(

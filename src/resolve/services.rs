@@ -16,6 +16,7 @@ use crate::{
 use super::{
     Decision, Origin, PullRequest, Resolver,
     environment::{DatabaseFacts, SecretFacts, ServiceFacts, Writable},
+    size::quantities,
 };
 
 /// A user without a name or a home in any image: the one of distroless' `nonroot`.
@@ -46,7 +47,7 @@ impl<'a> Resolver<'a> {
                     facts.push("port", Value::Int(i64::from(port.get())));
                     facts.push("url", Value::string(format!("http://{}:{port}", service.name)));
                 }
-                (service.name.to_string().into(), Value::Map(facts))
+                (service.name.to_string(), Value::Map(facts))
             })
             .collect();
         self.see_value("services", Value::Map(seen));
@@ -356,43 +357,27 @@ impl<'a> Resolver<'a> {
 }
 
 pub(super) fn plain(name: &str, value: &str) -> Value {
-    let mut item = Map::with_capacity(2);
-    item.push("name", Value::string(name));
-    item.push("value", Value::string(value));
-    Value::Map(item)
+    Value::map([("name", Value::string(name)), ("value", Value::string(value))])
 }
 
 pub(super) fn from_secret(name: &str, secret: &str, key: &str) -> Value {
-    let mut reference = Map::with_capacity(2);
-    reference.push("name", Value::string(secret));
-    reference.push("key", Value::string(key));
-    let mut source = Map::with_capacity(1);
-    source.push("secretKeyRef", Value::Map(reference));
-    let mut item = Map::with_capacity(2);
-    item.push("name", Value::string(name));
-    item.push("valueFrom", Value::Map(source));
-    Value::Map(item)
+    let reference = Value::map([("name", Value::string(secret)), ("key", Value::string(key))]);
+    Value::map([("name", Value::string(name)), ("valueFrom", Value::map([("secretKeyRef", reference)]))])
 }
 
 /// Requests as asked for; what is not asked for, and all limits, are the `LimitRange`'s.
 fn resources(service: &Service) -> Value {
-    let requests: Map = service
-        .resources
-        .iter()
-        .map(|(name, amount)| (name.to_owned().into(), Value::string(amount.as_str())))
-        .collect();
-    if requests.is_empty() {
-        Value::Null
-    } else {
-        Value::Map(Map::from_iter([("requests".into(), Value::Map(requests))]))
+    if service.resources.is_empty() {
+        return Value::Null;
     }
+    Value::map([("requests", quantities(&service.resources))])
 }
 
 fn ports(service: &Service) -> Value {
     let Some(port) = service.port else { return Value::Null };
-    let mut item = Map::with_capacity(3);
-    item.push("name", Value::from("http"));
-    item.push("containerPort", Value::Int(i64::from(port.get())));
-    item.push("protocol", Value::from("TCP"));
-    Value::list([Value::Map(item)])
+    Value::list([Value::map([
+        ("name", Value::from("http")),
+        ("containerPort", Value::Int(i64::from(port.get()))),
+        ("protocol", Value::from("TCP")),
+    ])])
 }

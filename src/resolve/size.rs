@@ -188,8 +188,8 @@ impl<'a> Resolver<'a> {
     }
 }
 
-fn quantities(amounts: &Ordered<Quantity>) -> Value {
-    Value::Map(amounts.iter().map(|(name, amount)| (name.to_owned().into(), Value::string(amount.as_str()))).collect())
+pub(super) fn quantities(amounts: &Ordered<Quantity>) -> Value {
+    Value::map(amounts.iter().map(|(name, amount)| (name.to_owned(), Value::string(amount.as_str()))))
 }
 
 /// The `LimitRange`'s item, all four parts written out: what is left out, the API server would derive from the others.

@@ -70,6 +70,11 @@ impl Value {
         Self::List(items.into_iter().collect())
     }
 
+    /// A map of keys that are known to be different.
+    pub fn map<K: IntoText>(entries: impl IntoIterator<Item = (K, Value)>) -> Self {
+        Self::Map(entries.into_iter().collect())
+    }
+
     pub fn as_str(&self) -> Option<&str> {
         match self {
             Self::String(text) => Some(text),
@@ -195,10 +200,6 @@ impl Map {
         self.0.iter_mut().find(|(name, _)| is_same(name, key)).map(|(_, value)| value)
     }
 
-    pub fn contains_key(&self, key: &str) -> bool {
-        self.get(key).is_some()
-    }
-
     /// Sets a key, in place if it is there.
     pub fn insert(&mut self, key: impl IntoText, value: Value) {
         let key = key.into_text();
@@ -243,10 +244,6 @@ impl Map {
         &self.0
     }
 
-    pub fn iter_mut(&mut self) -> impl Iterator<Item = (&str, &mut Value)> {
-        self.0.iter_mut().map(|(key, value)| (&**key, value))
-    }
-
     /// Adds a key to a map whose keys are in alphabetical order, unless it is there already.
     pub fn insert_sorted(&mut self, key: Text, value: Value) {
         if let Err(place) = self.0.binary_search_by(|(present, _)| present.cmp(&key)) {
@@ -262,9 +259,10 @@ impl Extend<(Text, Value)> for Map {
     }
 }
 
-impl FromIterator<(Text, Value)> for Map {
-    fn from_iter<I: IntoIterator<Item = (Text, Value)>>(entries: I) -> Self {
-        Self(entries.into_iter().collect())
+impl<K: IntoText> FromIterator<(K, Value)> for Map {
+    /// With keys that are known to be different.
+    fn from_iter<I: IntoIterator<Item = (K, Value)>>(entries: I) -> Self {
+        Self(entries.into_iter().map(|(key, value)| (key.into_text(), value)).collect())
     }
 }
 

@@ -478,7 +478,7 @@ fn told(steps: &[StepFacts]) -> Steps {
 }
 
 fn annotations(annotations: &[(&'static str, &'static str)]) -> Value {
-    Value::Map(annotations.iter().map(|(key, value)| ((*key).into(), Value::from(*value))).collect())
+    Value::map(annotations.iter().map(|(key, value)| (*key, Value::from(*value))))
 }
 
 /// `storefront-pr-128-main-destroy-HASH`, in the operations namespace, where all previews meet. Both a policy's and a
