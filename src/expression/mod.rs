@@ -85,7 +85,7 @@ impl<'a> Scope<'a> {
     }
 
     fn unknown(&self, name: &str) -> String {
-        let names = self.context.as_map().into_iter().flat_map(|map| map.iter().map(|(key, _)| key));
+        let names = self.context.entries().map(|(key, _)| key);
         format!("nothing is called `{name}`{}", crate::finding::nearest(name, names))
     }
 }

@@ -8,7 +8,7 @@ use crate::{
         reference::{UNKNOWN_REFERENCE, unset},
         shared_database::{Hosts, SHARED_DATABASE, not_a_database},
     },
-    value::{Map, Value},
+    value::Value,
 };
 
 use super::{Resolver, databases::server, pull_request::FREE_TEXT};
@@ -68,13 +68,13 @@ fn without_addresses(pr: &Value) -> Value {
         Value::String(text) => Value::string(text.replace(':', " ")),
         other => other.clone(),
     };
-    let entries = pr.as_map().map(Map::entries).into_iter().flatten().map(|(name, value)| {
+    let entries = pr.entries().map(|(name, value)| {
         let value = match value {
-            value if !FREE_TEXT.contains(&name.as_str()) => value.clone(),
+            value if !FREE_TEXT.contains(&name) => value.clone(),
             Value::List(items) => Value::list(items.iter().map(plain)),
             value => plain(value),
         };
-        (name.clone(), value)
+        (name.to_owned(), value)
     });
     Value::map(entries)
 }

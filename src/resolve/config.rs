@@ -146,10 +146,8 @@ pub(super) fn reserved(databases: &[DatabaseFacts], store: Option<&SecretStoreFa
 
 /// The hash of the ConfigMap: Pods start anew when it changes.
 pub(super) fn hash(config: &Value, layout: &str) -> String {
-    let map = config.as_map();
-    let parts: Vec<&str> = map
-        .into_iter()
-        .flat_map(Map::iter)
+    let parts: Vec<&str> = config
+        .entries()
         .flat_map(|(key, value)| [key, value.as_str().unwrap_or_default()])
         .chain(Some(layout).filter(|layout| !layout.is_empty()))
         .collect();

@@ -12,7 +12,7 @@ use crate::{
     finding::{Finding, Rule, Severity, visible},
     input::scalar::Quantity,
     objects::Object,
-    value::{Map, Value},
+    value::Value,
 };
 
 pub static CONTAINER_RESOURCES: Rule = Rule {
@@ -87,8 +87,7 @@ fn devices(
     findings: &mut Vec<Finding>,
 ) {
     for field in ["requests", "limits"] {
-        let asked = resources.and_then(|resources| resources.get(field)).and_then(Value::as_map);
-        for (resource, _) in asked.into_iter().flat_map(Map::iter) {
+        for (resource, _) in resources.into_iter().flat_map(|resources| resources.entries_at(&[field])) {
             if (resource.contains('/') || resource.starts_with("hugepages-")) && !is_bounded(resource) {
                 let message = format!("the profile bounds no `{}`, so it cannot be asked for", visible(resource));
                 let pointer = child(&format!("{pointer}/{field}"), resource);

@@ -2,7 +2,7 @@
 
 use super::{
     Bounds,
-    containers::{below, child, finding, shown},
+    containers::{child, finding, shown},
     qualified::{is_key, is_name_part},
 };
 use crate::{
@@ -92,7 +92,7 @@ pub(crate) fn check(object: &Object, bounds: &Bounds<'_>, findings: &mut Vec<Fin
         Some("/spec/jobTemplate/spec/template/spec") => "/spec/jobTemplate/spec/template/metadata",
         _ => return,
     };
-    if let Some(metadata) = below(&object.value, pods) {
+    if let Some(metadata) = object.value.pointer(pods) {
         labels(pods, metadata.get("labels"), refuse);
         annotations(pods, metadata.get("annotations"), template, refuse);
     }

@@ -6,6 +6,8 @@
 pub(crate) mod json;
 mod serialize;
 
+use std::borrow::Cow;
+
 use lean_string::LeanString;
 use thin_vec::ThinVec;
 
@@ -111,6 +113,11 @@ impl Value {
         }
     }
 
+    /// The entries of a map; none for anything else.
+    pub fn entries(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.as_map().into_iter().flat_map(Map::iter)
+    }
+
     /// The value of a key, if this is a map that has it.
     pub fn get(&self, key: &str) -> Option<&Value> {
         self.as_map()?.get(key)
@@ -124,6 +131,16 @@ impl Value {
     /// The text below a chain of keys.
     pub fn str_at(&self, path: &[&str]) -> Option<&str> {
         self.at(path)?.as_str()
+    }
+
+    /// The items of the list below a chain of keys.
+    pub fn items_at(&self, path: &[&str]) -> &[Value] {
+        self.at(path).map_or(&[], Value::items)
+    }
+
+    /// The entries of the map below a chain of keys.
+    pub fn entries_at<'v>(&'v self, path: &[&str]) -> impl Iterator<Item = (&'v str, &'v Value)> + use<'v> {
+        self.at(path).into_iter().flat_map(Value::entries)
     }
 
     /// The value at a JSON pointer (RFC 6901).
@@ -291,9 +308,11 @@ pub(crate) fn is_same(a: &str, b: &str) -> bool {
 }
 
 /// The segments of a JSON pointer, unescaped; a pointer without its leading slash is taken as if it had one.
-pub fn pointer_segments(pointer: &str) -> impl Iterator<Item = String> {
+pub fn pointer_segments(pointer: &str) -> impl Iterator<Item = Cow<'_, str>> {
     let pointer = pointer.strip_prefix('/').unwrap_or(pointer);
-    pointer.split('/').filter(move |_| !pointer.is_empty()).map(|segment| segment.replace("~1", "/").replace("~0", "~"))
+    let unescaped = |segment: &str| segment.replace("~1", "/").replace("~0", "~");
+    let segments = pointer.split('/').filter(move |_| !pointer.is_empty());
+    segments.map(move |segment| if segment.contains('~') { unescaped(segment).into() } else { segment.into() })
 }
 
 /// Whether one JSON pointer leads to where another does, or below.

@@ -90,7 +90,7 @@ impl Parameters {
     /// Where a parameter stands.
     pub fn locate(&self, places: Option<&Places<'_>>, pointer: &str) -> Location {
         let name = pointer_segments(pointer).next().unwrap_or_default();
-        if self.overridden.contains(&name) {
+        if self.overridden.iter().any(|set| *set == name) {
             let file = Some(format!("--set {name}"));
             return Location { file, pointer: Some(pointer.to_owned()), ..Location::default() };
         }

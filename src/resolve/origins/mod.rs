@@ -8,7 +8,7 @@ mod services;
 
 use crate::{
     finding::InputFile,
-    value::{Map, Value, push_segment, to_value},
+    value::{Value, push_segment, to_value},
 };
 
 use super::{Decision, Decisions, Environment, Origin, Resolver, decision::shown};
@@ -126,8 +126,7 @@ impl Resolver<'_> {
                 _ => None,
             });
         }
-        let peers = facts.at(&["network", "ingress"]).map(Value::items).unwrap_or_default();
-        for name in peers.iter().filter_map(|peer| peer.str_at(&["name"])) {
+        for name in facts.items_at(&["network", "ingress"]).iter().filter_map(|peer| peer.str_at(&["name"])) {
             self.below(&format!("network.ingress.{name}"), facts, |key| match key {
                 "pods" | "blocks" => {
                     Some((guardrails(&["ingress", "controller"]), "requests come from the ingress controller"))
@@ -174,7 +173,7 @@ impl Resolver<'_> {
     }
 
     fn each(&mut self, prefix: &str, map: &Value, why: impl Fn(&str) -> Option<Why>) {
-        for (key, value) in map.as_map().into_iter().flat_map(Map::iter) {
+        for (key, value) in map.entries() {
             if let Some((origin, reason)) = why(key) {
                 self.say(format!("{prefix}{key}"), origin, shown(value), reason);
             }
@@ -224,7 +223,7 @@ impl Decisions {
             }
         }
         for group in ["quota", "config", "quarantine"] {
-            for (key, value) in facts.get(group).and_then(Value::as_map).into_iter().flat_map(Map::iter) {
+            for (key, value) in facts.entries_at(&[group]) {
                 self.made.push(Decision::new(format!("{group}.{key}"), Origin::BuiltIn, shown(value), reason));
             }
         }
