@@ -93,36 +93,9 @@ impl Renderer {
 
     /// What is wrong with what the guardrails offer, whether or not this policy asks for it.
     pub fn check_offers(&self) -> Vec<Finding> {
-        let spec = &self.guardrails.spec;
-        let found = |rule, pointer: String, message: String| {
-            Finding::new(rule, Owner::Platform, Subject::Input(InputFile::Guardrails, pointer), message)
-        };
-        let profiles = spec.profiles.iter().flat_map(|(name, profile)| {
-            let of =
-                move |message| found(&rules::profile::UNBOUNDED_PROFILE, format!("/spec/profiles/{name}"), message);
-            rules::profile::unbounded(name, profile).into_iter().map(of)
-        });
-        let access = spec.access.iter().filter_map(|(name, access)| {
-            let message = rules::access::enforceable(name, access, spec.ingress.as_ref()?).err()?;
-            Some(found(&rules::access::ACCESS_NOT_ENFORCEABLE, format!("/spec/access/{name}"), message))
-        });
-        let egress = spec.egress.iter().filter_map(|(name, destination)| {
-            let message = rules::egress::reachable(destination).err()?;
-            Some(found(&rules::egress::EGRESS_INCOMPLETE, format!("/spec/egress/{name}"), message))
-        });
-        let baselines = spec.baselines.iter().filter_map(|(name, baseline)| {
-            rules::baseline::check(name, baseline)
-                .or_else(|| rules::baseline::unreachable(name, baseline, spec.network.fqdn))
-        });
-        let all = &spec.baselines;
-        let restricted =
-            all.iter().filter_map(|(name, baseline)| rules::baseline::without_substitute(name, baseline, all));
-        let default = spec.default_profile.iter().filter(|name| spec.profiles.get(name).is_none()).map(|name| {
-            let message = rules::profile::unknown(name, &spec.profiles);
-            found(&rules::profile::UNKNOWN_PROFILE, "/spec/defaultProfile".into(), message)
-        });
-        let patches = self.patches.check(self.kinds().as_deref());
-        profiles.chain(default).chain(access).chain(egress).chain(baselines).chain(restricted).chain(patches).collect()
+        let mut findings = rules::check_offers(&self.guardrails.spec);
+        findings.extend(self.patches.check(self.kinds().as_deref()));
+        findings
     }
 
     /// All kinds that objects of any preview may have; nothing if a template of the platform's own leaves one open.

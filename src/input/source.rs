@@ -96,8 +96,8 @@ impl Source {
             Err(error) => return Err(self.problems(owner, error.problems)),
         };
         let Some(document) = documents.into_iter().next() else {
-            let location = Location { file: Some(self.name.clone()), ..Location::default() };
-            return Err(vec![Finding::new(&WRONG_TYPE, owner, Subject::Place(location), "the file says nothing")]);
+            let place = Subject::Place(Location::of_file(&self.name));
+            return Err(vec![Finding::new(&WRONG_TYPE, owner, place, "the file says nothing")]);
         };
         Ok((document, duplicates))
     }
@@ -177,11 +177,7 @@ impl<'s> Places<'s> {
 
     pub fn locate(&self, pointer: &str) -> Location {
         let mark = self.document().map(|node| node.locate(pointer)).unwrap_or_default();
-        let location = if mark.line == 0 {
-            Location { file: Some(self.source.name.clone()), ..Location::default() }
-        } else {
-            self.location(mark)
-        };
+        let location = if mark.line == 0 { Location::of_file(&self.source.name) } else { self.location(mark) };
         Location { pointer: Some(pointer.to_owned()), ..location }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use json_patch::PatchOperation;
 
 use crate::{
-    finding::{Finding, InputFile, Location, Owner, Subject, nearest, visible},
+    finding::{Finding, Location, Owner, nearest, visible},
     input::guardrails::{Patch, Target},
     rules::{self, patch::PATCH},
     value::{Map, Value, is_below, json::keep_order, pointer_segments, push_segment},
@@ -152,8 +152,8 @@ impl Patches {
             };
             finding.owner = Owner::Platform;
             let place = format!("`/spec/patches/{}` of the guardrails put that there", patch.index);
-            let replaces_list = patch.merge.as_ref().is_some_and(|merge| replaces_list(merge, &pointer));
-            finding.help = Some(if replaces_list {
+            let merged = patch.merge.as_ref().and_then(|merge| put(merge, &pointer));
+            finding.help = Some(if matches!(merged, Some(Value::List(_))) {
                 format!("{place}: `merge` replaces a whole list, `json` changes one item of it")
             } else {
                 place
@@ -169,7 +169,7 @@ impl Patches {
 }
 
 fn changes(patch: &Ready, pointer: &str) -> bool {
-    patch.merge.as_ref().is_some_and(|merge| merges(merge, pointer))
+    patch.merge.as_ref().is_some_and(|merge| put(merge, pointer).is_some())
         || patch.json.iter().any(|operation| operates(operation, pointer))
 }
 
@@ -192,10 +192,6 @@ fn put<'p>(patch: &'p Value, pointer: &str) -> Option<&'p Value> {
     Some(place)
 }
 
-fn replaces_list(merge: &Value, pointer: &str) -> bool {
-    matches!(put(merge, pointer), Some(Value::List(_)))
-}
-
 /// The first place on a way that is not there.
 fn missing(value: &Value, pointer: &str) -> Option<String> {
     let mut way = String::new();
@@ -204,19 +200,6 @@ fn missing(value: &Value, pointer: &str) -> Option<String> {
         push_segment(&mut way, &segment);
         value.pointer(&way).is_none().then(|| way.clone())
     })
-}
-
-/// Whether a merge patch says anything at a place, above it or below it.
-fn merges(patch: &Value, pointer: &str) -> bool {
-    let mut place = patch;
-    for segment in pointer_segments(pointer) {
-        let Value::Map(map) = place else { return true };
-        match map.get(&segment) {
-            Some(below) => place = below,
-            None => return false,
-        }
-    }
-    true
 }
 
 fn operates(operation: &PatchOperation, pointer: &str) -> bool {
@@ -320,12 +303,7 @@ fn misplaced_path(path: &str, pods: &str) -> Option<String> {
 }
 
 fn problem(index: usize, below: &str, message: String) -> Finding {
-    Finding::new(
-        &PATCH,
-        Owner::Platform,
-        Subject::Input(InputFile::Guardrails, format!("/spec/patches/{index}{below}")),
-        message,
-    )
+    Finding::of_guardrails(&PATCH, format!("/spec/patches/{index}{below}"), message)
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Who may talk to whom: everything is closed, then exactly this is opened.
 
 use crate::{
-    finding::{Finding, InputFile, Owner, Subject},
+    finding::{Finding, InputFile},
     input::guardrails::{Destination, Dns, Fqdn},
     rules,
     value::{Map, Value},
@@ -72,13 +72,12 @@ impl Resolver<'_> {
         let entry = format!("/spec/egress/{name}");
         let (opened, finding) = match rules::egress::reachable(destination) {
             Ok(()) => match opened(name, destination, self.guardrails.network.fqdn) {
-                Opened::Nothing => (Opened::Nothing, Some(rules::egress::closed(name, entry.clone()))),
+                Opened::Nothing => (Opened::Nothing, Some(rules::egress::closed(name, &entry))),
                 opened => (opened, None),
             },
             Err(message) => {
-                let subject = Subject::Input(InputFile::Guardrails, entry.clone());
                 let rule = &rules::egress::EGRESS_INCOMPLETE;
-                (Opened::Nothing, Some(Finding::new(rule, Owner::Platform, subject, message)))
+                (Opened::Nothing, Some(Finding::of_guardrails(rule, &entry, message)))
             }
         };
         self.decisions.record(|| {

@@ -286,10 +286,7 @@ impl<'a> Resolver<'a> {
             }
         }
         let (name, baseline) = granted;
-        let fqdn = guardrails.network.fqdn;
-        let finding =
-            rules::baseline::check(name, baseline).or_else(|| rules::baseline::unreachable(name, baseline, fqdn));
-        if let Some(finding) = finding {
+        if let Some(finding) = rules::baseline::unusable(name, baseline, guardrails.network.fqdn) {
             self.findings.push(finding);
             return None;
         }
