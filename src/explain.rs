@@ -214,11 +214,11 @@ fn filled_in(text: &mut String, rendered: &Rendered, object: &Object, pointer: &
 fn stamped(text: &mut String, rendered: &Rendered, object: &Object, pointer: &str) -> Vec<String> {
     let mut fields = Vec::new();
     let label = pointer.rsplit_once('/').filter(|(place, _)| place.ends_with("/metadata/labels"));
-    if let (Some((_, key)), Some(environment)) = (label, &rendered.environment) {
+    if let Some((_, key)) = label {
         let key = pointer_segments(key).next().unwrap_or_default();
         let pods = object.pod_spec_pointer().and_then(|spec| spec.strip_suffix("/spec")).unwrap_or_default();
         let is_stamped = pointer.starts_with("/metadata/") || is_below(pointer, &format!("{pods}/metadata"));
-        if is_stamped && environment.labels.get(&key).is_some() {
+        if is_stamped && rendered.environment.labels.get(&key).is_some() {
             text.push_str("  from       labels: on every object, whoever wrote it\n");
             fields.push(format!("labels.{key}"));
         }

@@ -193,10 +193,7 @@ pub fn template(data: &[u8]) {
     static CONTEXT: LazyLock<Value> = LazyLock::new(|| {
         let parameters = Parameters::from_json(r#"{"number": 7, "head_sha": "3f9c1e7ab2", "fork": false}"#);
         let rendered = parameters.ok().map(|parameters| RENDERER.render(&parameters, false));
-        rendered
-            .and_then(|rendered| rendered.environment)
-            .map(|environment| dayfly::value::to_value(&environment))
-            .unwrap_or_default()
+        rendered.map(|rendered| dayfly::value::to_value(&rendered.environment)).unwrap_or_default()
     });
     let Ok(text) = std::str::from_utf8(data) else { return };
     let checked = Template::checked("fuzz.yaml", "fuzz.yaml", text);

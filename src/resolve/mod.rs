@@ -11,6 +11,7 @@ pub mod names;
 mod network;
 mod origins;
 mod pull_request;
+mod quarantine;
 mod routes;
 mod secrets;
 mod services;
@@ -32,7 +33,7 @@ use crate::{
     value::{Map, Text, Value, to_value},
 };
 
-use environment::{IngressFacts, PolicyFacts, QuarantineFacts, TrustFacts, WAVES};
+use environment::{PolicyFacts, QuarantineFacts, TrustFacts, WAVES};
 
 /// The three inputs.
 #[derive(Clone, Copy, Debug)]
@@ -42,12 +43,19 @@ pub struct Inputs<'a> {
     pub parameters: &'a Parameters,
     /// Whether a label may choose the profile.
     pub heed_profile_label: bool,
-    /// Stands for what lays out the databases' Jobs: templates and the platform's patches.
-    pub job_layout: &'a str,
-    /// The same of servers whose data go with their Pods.
-    pub server_layout: &'a str,
-    /// The same of what the platform's patches change of the Pods' ConfigMap.
-    pub config_layout: &'a str,
+    pub layouts: &'a Layouts,
+}
+
+/// Each stands for what lays something out, templates and the platform's patches: what does not change while it is there is made anew
+/// when that does.
+#[derive(Debug)]
+pub struct Layouts {
+    /// The databases' Jobs.
+    pub jobs: String,
+    /// Servers whose data go with their Pods.
+    pub servers: String,
+    /// What patches change of the Pods' ConfigMap.
+    pub config: String,
 }
 
 /// What was decided.
@@ -77,9 +85,7 @@ pub fn resolve(inputs: Inputs<'_>, record: bool) -> Resolution {
         guardrails: &inputs.guardrails.spec,
         policy: &inputs.policy.spec,
         policy_name: &inputs.policy.metadata.name,
-        job_layout: inputs.job_layout,
-        server_layout: inputs.server_layout,
-        config_layout: inputs.config_layout,
+        layouts: inputs.layouts,
         heed_profile_label: inputs.heed_profile_label,
         profile_label: None,
         facts: Value::Null,
@@ -103,71 +109,11 @@ pub fn resolve(inputs: Inputs<'_>, record: bool) -> Resolution {
     Resolution { environment, is_sound, findings, decisions, profile_label }
 }
 
-/// Findings of a quarantine, and characters of each, that its ConfigMap holds.
-const MOST_SHOWN: usize = 30;
-const LONGEST_SHOWN: usize = 600;
-
-impl Environment {
-    /// The same preview with nothing in it but its walls, its teardown and what was found.
-    #[must_use]
-    pub fn quarantined(mut self, guardrails: &GuardrailsSpec, job_layout: &str, findings: &[Finding]) -> Self {
-        let mut errors = findings.iter().filter(|finding| finding.is_error());
-        let mut lines: Vec<String> = Vec::new();
-        // They become an object, and people read them in Argo CD: neither has room for thousands.
-        for finding in errors.by_ref().take(MOST_SHOWN) {
-            let mut line = format!("{}: {}", finding.rule.code, finding.message);
-            if let Some((end, _)) = line.char_indices().nth(LONGEST_SHOWN) {
-                line.truncate(end);
-                line.push('…');
-            }
-            lines.push(line);
-        }
-        match errors.count() {
-            0 => {}
-            more => lines.push(format!("and {more} more: `dayfly check` shows all")),
-        }
-        self.quota = Value::map([("pods", Value::from("0"))]);
-        self.network.ingress.clear();
-        self.network.egress.clear();
-        self.network.names.clear();
-        self.network.telemetry = None;
-        self.services.clear();
-        self.routes.clear();
-        self.ingress = IngressFacts::default();
-        self.secret_store = None;
-        self.secrets.clear();
-        self.application = None;
-        if let Some(annotations) = self.namespace_annotations.as_map_mut() {
-            annotations.remove(config::CHILD);
-            annotations.remove(config::RESERVED);
-            annotations.retain(|key| !key.starts_with(config::LINK) || key == config::PULL_REQUEST);
-        }
-        // Only what removes a database stays: nothing runs, but nothing is forgotten either.
-        self.databases.clear();
-        self.database_jobs.retain(|job| job.step == "destroy");
-        self.config = Value::Map(Map::default());
-        let image = guardrails
-            .operations
-            .as_ref()
-            .map_or_else(|| "dayfly".to_owned(), |operations| operations.image.to_string());
-        let pods = [image.as_str(), &self.policy.team, &self.policy.cost_center, job_layout];
-        self.quarantine = QuarantineFacts {
-            job: names::hashed("dayfly-findings", &pods),
-            findings: if lines.is_empty() { "quarantined".to_owned() } else { lines.join("\n") },
-            failing_job: !guardrails.quarantine.health_check,
-            image,
-        };
-        self
-    }
-}
-
 pub(crate) struct Resolver<'a> {
     guardrails: &'a GuardrailsSpec,
     policy: &'a PolicySpec,
     policy_name: &'a str,
-    job_layout: &'a str,
-    server_layout: &'a str,
-    config_layout: &'a str,
+    layouts: &'a Layouts,
     heed_profile_label: bool,
     profile_label: Option<String>,
     /// What expressions see.
@@ -225,7 +171,7 @@ impl Resolver<'_> {
             profile: profile.map(|(name, _)| name.to_owned()).unwrap_or_default(),
             waves: WAVES,
             quarantine: QuarantineFacts::default(),
-            config_hash: config::hash(&config, self.config_layout),
+            config_hash: config::hash(&config, &self.layouts.config),
             policy,
             pr,
             namespace,

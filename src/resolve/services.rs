@@ -307,12 +307,8 @@ impl<'a> Resolver<'a> {
                     let parts = database.keys.iter().filter(|(name, _)| *name != url);
                     std::iter::once((url, url)).chain(parts.map(|(name, key)| (name, key.name()))).collect()
                 } else {
-                    let known = policy
-                        .secrets
-                        .iter()
-                        .map(|secret| &*secret.name)
-                        .chain(policy.databases.iter().map(|database| &*database.name));
-                    let message = format!("there is no secret or database `{used}`{}", nearest(used, known));
+                    let hint = nearest(used, policy.secret_names());
+                    let message = format!("there is no secret or database `{used}`{hint}");
                     self.policy_finding(&rules::reference::UNKNOWN_REFERENCE, pointer, message);
                     knows_all = false;
                     continue;

@@ -110,10 +110,10 @@ impl<'a> Resolver<'a> {
             &operations.credentials,
             &self.policy.team,
             &self.policy.cost_center,
-            self.job_layout,
+            &self.layouts.jobs,
         ]);
         // Its data go with its Pods: in other ones, the branch is made anew.
-        let pods = if embedded { names::hash(&[&pods, self.server_layout]) } else { pods };
+        let pods = if embedded { names::hash(&[&pods, &self.layouts.servers]) } else { pods };
         let keys = self.keys(database, pointer);
         // Only the programs see these.
         let shown = keys.iter().flat_map(|variable| [&*variable.name, variable.key]);

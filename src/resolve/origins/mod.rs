@@ -11,7 +11,7 @@ use crate::{
     value::{Value, push_segment, to_value},
 };
 
-use super::{Decision, Decisions, Environment, Origin, Resolver, decision::shown};
+use super::{Decision, Environment, Origin, Resolver, decision::shown};
 
 /// Who set a field, and why it is so.
 type Why = (Origin, &'static str);
@@ -193,46 +193,6 @@ impl Resolver<'_> {
         let decision = self.decisions.made.iter().find(|decision| decision.field == field);
         decision.map_or(Origin::BuiltIn, |decision| decision.origin.clone())
     }
-}
-
-/// What a quarantine has nothing of.
-const EMPTIED: [&str; 8] =
-    ["application", "databases", "flags", "ingress", "routes", "secretStore", "secrets", "services"];
-
-impl Decisions {
-    /// A quarantine has nothing of what was asked for, and little of its own.
-    pub fn quarantined(&mut self, environment: &Environment) {
-        if !self.is_recording() {
-            return;
-        }
-        let facts = to_value(environment);
-        let annotation = |field: &str| {
-            let annotation = field.strip_prefix("namespaceAnnotations.");
-            annotation.is_some_and(|key| environment.namespace_annotations.get(key).is_none())
-        };
-        let reason = "a quarantine: nothing runs, and what was found is said";
-        self.made.retain(|decision| !["quota", "config"].contains(&group(&decision.field)));
-        for decision in &mut self.made {
-            let field = decision.field.as_str();
-            let walls = field.starts_with("network.") && !field.starts_with("network.dns");
-            if EMPTIED.contains(&group(field)) || walls || annotation(field) {
-                let asked = std::mem::replace(&mut decision.granted, "nothing".into());
-                decision.asked.get_or_insert(asked);
-                decision.rule = None;
-                decision.reason = reason.into();
-            }
-        }
-        for group in ["quota", "config", "quarantine"] {
-            for (key, value) in facts.entries_at(&[group]) {
-                self.made.push(Decision::new(format!("{group}.{key}"), Origin::BuiltIn, shown(value), reason));
-            }
-        }
-        self.made.push(Decision::new("config", Origin::BuiltIn, "nothing", reason));
-    }
-}
-
-fn group(field: &str) -> &str {
-    field.split('.').next().unwrap_or(field)
 }
 
 fn guardrails(path: &[&str]) -> Origin {
