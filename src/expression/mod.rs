@@ -6,13 +6,11 @@
 mod engine;
 pub mod parse;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer};
-
 use crate::{
     input::scalar::Scalar,
     value::{Value, is_same},
 };
+pub use engine::{compute, names};
 pub use parse::Part;
 
 /// A string of an input file that may hold expressions.
@@ -88,19 +86,6 @@ impl<'a> Scope<'a> {
         let names = self.context.entries().map(|(key, _)| key);
         format!("nothing is called `{name}`{}", crate::finding::nearest(name, names))
     }
-}
-
-/// What an expression that is more than a path comes to.
-pub fn compute(source: &str, scope: Scope<'_>) -> Result<Value, String> {
-    engine::evaluate(source, scope)
-}
-
-/// The paths that an expression of more than a path names.
-///
-/// # Errors
-/// It does not parse.
-pub fn names(source: &str) -> Result<Vec<String>, String> {
-    engine::names(source)
 }
 
 /// Appends a value to text, if it has a text.
@@ -206,29 +191,9 @@ impl Scalar for Interpolated {
         let parts: Vec<Part> = parse::pieces(text)?.into_iter().map(Part::from).collect();
         for part in &parts {
             if let Part::Expression(source) = part {
-                engine::check(source)?;
+                names(source)?;
             }
         }
         Ok(Self { source: text.to_owned(), parts })
-    }
-}
-
-impl<'de> Deserialize<'de> for Interpolated {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(crate::input::scalar::ScalarVisitor(std::marker::PhantomData))
-    }
-}
-
-impl JsonSchema for Interpolated {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Interpolated".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({"type": "string", "format": Self::FORMAT})
     }
 }

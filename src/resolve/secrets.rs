@@ -63,18 +63,18 @@ impl Resolver<'_> {
                 let pointer = format!("/spec/secrets/{index}/keys/{variable}");
                 match rules::secret_prefix::below(&prefix, path, names) {
                     Ok(key) => {
+                        let (granted, rule, reason) = if is_granted {
+                            (key.as_str(), &SECRET_OUTSIDE_PREFIX, "below the guardrails' prefix")
+                        } else {
+                            ("nothing", &WITHHELD, "trust decides who gets secrets")
+                        };
                         self.decisions.record(|| Decision {
                             field: format!("secrets.{}.data.{variable}", secret.name),
                             origin: Origin::Input(InputFile::Policy, pointer),
                             asked: Some(path.to_owned()),
-                            granted: if is_granted { key.clone() } else { "nothing".into() },
-                            rule: Some(if is_granted { &SECRET_OUTSIDE_PREFIX } else { &WITHHELD }.code),
-                            reason: if is_granted {
-                                "below the guardrails' prefix"
-                            } else {
-                                "trust decides who gets secrets"
-                            }
-                            .into(),
+                            granted: granted.to_owned(),
+                            rule: Some(rule.code),
+                            reason: reason.into(),
                         });
                         data.push(SecretDatum {
                             variable: variable.to_owned(),
