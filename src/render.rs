@@ -22,11 +22,11 @@ use crate::{
 #[derive(Debug)]
 pub struct Renderer {
     pub guardrails: Guardrails,
-    pub policy: Policy,
+    policy: Policy,
     /// The platform's own templates; those of a built-in's name replace it.
-    pub templates: Vec<Template>,
+    templates: Vec<Template>,
     /// The documents of the policy's `manifests`.
-    pub manifests: Vec<Object>,
+    manifests: Vec<Object>,
     patches: Patches,
     layouts: Layouts,
     /// What is wrong with what was read, though not so much that nothing can be rendered.

@@ -160,26 +160,7 @@ impl<'a> Resolver<'a> {
                 })
                 .collect()
         };
-        let has = [
-            ("health", service.health.is_some()),
-            ("healthPort", service.health_port.is_some()),
-            ("startWithin", service.start_within.is_some()),
-        ];
-        for (field, _) in has.iter().filter(|(_, is_there)| *is_there && service.port.is_none()) {
-            let message = format!("`{}` has `{field}` but no `port`, so nothing can be asked", service.name);
-            self.policy_finding(&rules::input::MISSING_FIELD, format!("{pointer}/{field}"), message).help =
-                Some(format!("add the `port` that answers, or leave `{field}` out"));
-        }
-        if service.health_port.is_some() && service.health.is_none() {
-            let message = format!("`{}` has `healthPort` but no `health`, the path to ask for there", service.name);
-            self.policy_finding(&rules::input::MISSING_FIELD, format!("{pointer}/healthPort"), message);
-        }
-        let start = service.start_within.map_or(START, |start| start.seconds);
-        if start > LONGEST_START {
-            let message = "`startWithin` is at most `10m`: by then Kubernetes calls the Deployment failed".to_owned();
-            self.policy_finding(&rules::input::INVALID_VALUE, format!("{pointer}/startWithin"), message).help =
-                Some("a Deployment of `manifests` may state `progressDeadlineSeconds` beside its probes".into());
-        }
+        let start = self.start(service, pointer);
         let http_check = service.health.as_ref().map(|path| self.health(path, &format!("{pointer}/health")));
         let command = words(self, &service.command, "command");
         let args = words(self, &service.args, "args");
@@ -200,6 +181,31 @@ impl<'a> Resolver<'a> {
             command: Some(command).filter(|words: &Vec<String>| !words.is_empty()),
             args: Some(args).filter(|words: &Vec<String>| !words.is_empty()),
         }
+    }
+
+    /// Seconds that it may take to start. Reports what nobody can be asked for while it does.
+    fn start(&mut self, service: &Service, pointer: &str) -> u64 {
+        let has = [
+            ("health", service.health.is_some()),
+            ("healthPort", service.health_port.is_some()),
+            ("startWithin", service.start_within.is_some()),
+        ];
+        for (field, _) in has.iter().filter(|(_, is_there)| *is_there && service.port.is_none()) {
+            let message = format!("`{}` has `{field}` but no `port`, so nothing can be asked", service.name);
+            self.policy_finding(&rules::input::MISSING_FIELD, format!("{pointer}/{field}"), message).help =
+                Some(format!("add the `port` that answers, or leave `{field}` out"));
+        }
+        if service.health_port.is_some() && service.health.is_none() {
+            let message = format!("`{}` has `healthPort` but no `health`, the path to ask for there", service.name);
+            self.policy_finding(&rules::input::MISSING_FIELD, format!("{pointer}/healthPort"), message);
+        }
+        let start = service.start_within.map_or(START, |start| start.seconds);
+        if start > LONGEST_START {
+            let message = "`startWithin` is at most `10m`: by then Kubernetes calls the Deployment failed".to_owned();
+            self.policy_finding(&rules::input::INVALID_VALUE, format!("{pointer}/startWithin"), message).help =
+                Some("a Deployment of `manifests` may state `progressDeadlineSeconds` beside its probes".into());
+        }
+        start
     }
 
     /// Where a probe asks: a path, whatever its expressions come to.

@@ -163,38 +163,21 @@ pub(crate) fn why_safe(baseline: &Baseline) -> &'static str {
 
 /// Whether it has what its provider needs.
 pub(crate) fn is_complete(name: &str, baseline: &Baseline) -> Result<(), String> {
+    let database = ("database", baseline.database.is_some());
+    let endpoint = ("endpoint", baseline.endpoint.is_some());
+    let (project, parent) = (("project", baseline.project.is_some()), ("parent", baseline.parent.is_some()));
+    let (image, cluster) = (("image", baseline.image.is_some()), ("cluster", baseline.cluster.is_some()));
+    let (region, size) = (("region", baseline.region.is_some()), ("size", baseline.size.is_some()));
+    let api = ("api", baseline.api.is_some());
     let needed: &[(&str, bool)] = match baseline.provider {
-        Provider::Postgres | Provider::Mysql | Provider::Mariadb => {
-            &[("database", baseline.database.is_some()), ("endpoint", baseline.endpoint.is_some())]
-        }
-        Provider::Neon | Provider::Planetscale => {
-            &[("project", baseline.project.is_some()), ("parent", baseline.parent.is_some())]
-        }
-        Provider::Embedded => &[("image", baseline.image.is_some())],
-        Provider::Cnpg => &[
-            ("database", baseline.database.is_some()),
-            ("image", baseline.image.is_some()),
-            ("cluster", baseline.cluster.is_some()),
-        ],
-        Provider::Aurora => &[
-            ("region", baseline.region.is_some()),
-            ("parent", baseline.parent.is_some()),
-            ("database", baseline.database.is_some()),
-            ("size", baseline.size.is_some()),
-            ("endpoint", baseline.endpoint.is_some()),
-        ],
-        Provider::Dblab => &[
-            ("api", baseline.api.is_some()),
-            ("parent", baseline.parent.is_some()),
-            ("database", baseline.database.is_some()),
-            ("endpoint", baseline.endpoint.is_some()),
-        ],
-        Provider::CrunchyBridge => &[
-            ("project", baseline.project.is_some()),
-            ("parent", baseline.parent.is_some()),
-            ("database", baseline.database.is_some()),
-        ],
-        Provider::Supabase => &[("project", baseline.project.is_some())],
+        Provider::Postgres | Provider::Mysql | Provider::Mariadb => &[database, endpoint],
+        Provider::Neon | Provider::Planetscale => &[project, parent],
+        Provider::Embedded => &[image],
+        Provider::Cnpg => &[database, image, cluster],
+        Provider::Aurora => &[region, parent, database, size, endpoint],
+        Provider::Dblab => &[api, parent, database, endpoint],
+        Provider::CrunchyBridge => &[project, parent, database],
+        Provider::Supabase => &[project],
     };
     if let Some((field, _)) = needed.iter().find(|(_, is_there)| !is_there) {
         return Err(format!("the baseline `{name}` has no `{field}`"));

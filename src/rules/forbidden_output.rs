@@ -182,16 +182,21 @@ fn name(object: &Object, kind: &str, value: &Value, refuse: &mut dyn FnMut(&str,
     }
 }
 
+/// The entries of a map in `metadata`; what is no map is refused.
+fn entries<'v>(
+    base: &str,
+    field: &str,
+    value: Option<&'v Value>,
+    refuse: &mut dyn FnMut(&str, String),
+) -> impl Iterator<Item = (&'v str, &'v Value)> + use<'v> {
+    if let Some(other) = value.filter(|value| !matches!(value, Value::Null | Value::Map(_))) {
+        refuse(&format!("{base}/{field}"), format!("{field} must be a map, not {}", other.kind_name()));
+    }
+    value.into_iter().flat_map(Value::entries)
+}
+
 fn labels(base: &str, labels: Option<&Value>, refuse: &mut dyn FnMut(&str, String)) {
-    let map = match labels {
-        None | Some(Value::Null) => return,
-        Some(Value::Map(map)) => map,
-        Some(other) => {
-            refuse(&format!("{base}/labels"), format!("labels must be a map, not {}", other.kind_name()));
-            return;
-        }
-    };
-    for (key, value) in map.iter() {
+    for (key, value) in entries(base, "labels", labels, refuse) {
         if !is_key(key) {
             refuse(&child(&format!("{base}/labels"), key), format!("`{}` is no key of a label", visible(key)));
         }
@@ -210,16 +215,8 @@ fn labels(base: &str, labels: Option<&Value>, refuse: &mut dyn FnMut(&str, Strin
 }
 
 fn annotations(base: &str, annotations: Option<&Value>, template: bool, refuse: &mut dyn FnMut(&str, String)) {
-    let map = match annotations {
-        None | Some(Value::Null) => return,
-        Some(Value::Map(map)) => map,
-        Some(other) => {
-            refuse(&format!("{base}/annotations"), format!("annotations must be a map, not {}", other.kind_name()));
-            return;
-        }
-    };
     let mut size = 0;
-    for (key, value) in map.iter() {
+    for (key, value) in entries(base, "annotations", annotations, refuse) {
         let at = || child(&format!("{base}/annotations"), key);
         if !is_key(key) {
             refuse(&at(), format!("`{}` is no key of an annotation", visible(key)));

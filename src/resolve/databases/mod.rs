@@ -79,25 +79,7 @@ impl<'a> Resolver<'a> {
         let embedded = baseline.provider == Provider::Embedded;
         // A server of the preview's own: nobody's key is needed, so its Jobs run beside it.
         let own = baseline.provider.is_own();
-        let guardrails = self.guardrails;
-        let single = guardrails.layout == Layout::Single;
-        if single && !embedded {
-            let message = format!(
-                "layout `single` has no operations namespace, and `{baseline_name}` needs one: only databases of provider `embedded` can be had"
-            );
-            self.policy_finding(&rules::provided::NOT_PROVIDED, format!("{pointer}/baseline"), message);
-            return None;
-        }
-        let Some(operations) = &guardrails.operations else {
-            let message = "the guardrails have no `operations`, so there are no databases".to_owned();
-            self.policy_finding(&rules::provided::NOT_PROVIDED, format!("{pointer}/baseline"), message);
-            return None;
-        };
-        if let Err(message) = rules::baseline::api_server_is_known(baseline_name, baseline, operations) {
-            let pointer = "/spec/operations/apiServer";
-            self.report(&rules::baseline::BASELINE_INCOMPLETE, InputFile::Guardrails, pointer, message);
-            return None;
-        }
+        let operations = self.operations(baseline_name, baseline, pointer)?;
         let direct_secret = names::direct_secret(&database.name);
         let mut steps = self.steps(database, pointer, pr, secrets);
         let spec = |steps| self.spec(database, baseline_name, baseline, operations, namespace, steps);
@@ -118,7 +100,8 @@ impl<'a> Resolver<'a> {
         // Only the programs see these.
         let shown = keys.iter().flat_map(|variable| [&*variable.name, variable.key]);
         let program_pods = names::hash(&std::iter::once(&*pods).chain(shown).collect::<Vec<_>>());
-        let reached = reach(&database.name, baseline, operations, guardrails.network.fqdn);
+        let reached = reach(&database.name, baseline, operations, self.guardrails.network.fqdn);
+        let own_secret = own.then(|| server_secret(database, baseline.provider));
         let facts = DatabaseFacts {
             migrate: names::hashed(&format!("{}-migrate", database.name), &[&spec, &program_pods]),
             last_step: steps.pop(),
@@ -133,34 +116,10 @@ impl<'a> Resolver<'a> {
             network_policy: joined(&[namespace, &database.name], ""),
             server: server(database),
             server_secret: server_secret(database, baseline.provider),
-            secrets: [
-                Some(database.name.to_string()),
-                Some(direct_secret.clone()),
-                own.then(|| server_secret(database, baseline.provider)),
-            ]
-            .into_iter()
-            .flatten()
-            .collect(),
+            secrets: [database.name.to_string(), direct_secret.clone()].into_iter().chain(own_secret).collect(),
             embedded_image: baseline.image.as_deref().unwrap_or_default().to_owned(),
             embedded_dump: baseline.dump.as_deref().map(str::to_owned),
-            cluster: baseline.cluster.as_ref().filter(|_| baseline.provider == Provider::Cnpg).map(|source| {
-                ClusterFacts {
-                    // Nobody can change which snapshot these are: another one's are others.
-                    content: names::hashed(
-                        &format!("{namespace}-{}-snapshot", database.name),
-                        &[namespace, &database.name, &source.driver, &source.snapshot],
-                    ),
-                    copy: names::hashed(&server(database), &[&source.driver, &source.snapshot]),
-                    driver: source.driver.clone(),
-                    snapshot: source.snapshot.clone(),
-                    size: source.size.to_string(),
-                    storage_class: source.storage_class.as_ref().map(ToString::to_string),
-                    image: baseline.image.as_deref().unwrap_or_default().to_owned(),
-                    database: baseline.database.clone().unwrap_or_default(),
-                    owner: source.owner.clone(),
-                    operator: source.operator.to_string(),
-                }
-            }),
+            cluster: cluster(database, baseline, namespace),
             endpoint: reached.endpoint,
             names: reached.names,
             job_peers: reached.job_peers,
@@ -172,6 +131,27 @@ impl<'a> Resolver<'a> {
         };
         let jobs = jobs(&facts, branch_spec, &pods, namespace, &operations.credentials);
         Some((facts, jobs))
+    }
+
+    /// Where its Jobs come from; nothing if this baseline's cannot run, which is reported.
+    fn operations(&mut self, name: &str, baseline: &Baseline, pointer: &str) -> Option<&'a Operations> {
+        let guardrails = self.guardrails;
+        let message = match &guardrails.operations {
+            _ if guardrails.layout == Layout::Single && baseline.provider != Provider::Embedded => format!(
+                "layout `single` has no operations namespace, and `{name}` needs one: only databases of provider `embedded` can be had"
+            ),
+            None => "the guardrails have no `operations`, so there are no databases".to_owned(),
+            Some(operations) => match rules::baseline::api_server_is_known(name, baseline, operations) {
+                Ok(()) => return Some(operations),
+                Err(message) => {
+                    let pointer = "/spec/operations/apiServer";
+                    self.report(&rules::baseline::BASELINE_INCOMPLETE, InputFile::Guardrails, pointer, message);
+                    return None;
+                }
+            },
+        };
+        self.policy_finding(&rules::provided::NOT_PROVIDED, format!("{pointer}/baseline"), message);
+        None
     }
 
     /// Parts of its URL as variables of their own, beside the URL's.
@@ -417,6 +397,27 @@ impl<'a> Resolver<'a> {
         }
         Value::list(items)
     }
+}
+
+/// The `Cluster` that CloudNativePG makes of a snapshot.
+fn cluster(database: &Database, baseline: &Baseline, namespace: &str) -> Option<ClusterFacts> {
+    let source = baseline.cluster.as_ref().filter(|_| baseline.provider == Provider::Cnpg)?;
+    Some(ClusterFacts {
+        // Nobody can change which snapshot these are: another one's are others.
+        content: names::hashed(
+            &format!("{namespace}-{}-snapshot", database.name),
+            &[namespace, &database.name, &source.driver, &source.snapshot],
+        ),
+        copy: names::hashed(&server(database), &[&source.driver, &source.snapshot]),
+        driver: source.driver.clone(),
+        snapshot: source.snapshot.clone(),
+        size: source.size.to_string(),
+        storage_class: source.storage_class.as_ref().map(ToString::to_string),
+        image: baseline.image.as_deref().unwrap_or_default().to_owned(),
+        database: baseline.database.clone().unwrap_or_default(),
+        owner: source.owner.clone(),
+        operator: source.operator.to_string(),
+    })
 }
 
 /// provision and verify. `pods`: what stands for the rest of their Pods.
