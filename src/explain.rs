@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use crate::{
     emit,
     finding::{Finding, InputFile, Location, Subject, count, masked, meant, nearest, visible},
-    input::{Parameters, Source, guardrails::Layout},
+    input::{Parameters, Source},
     objects::{Object, Origin as ObjectOrigin},
     render::{Rendered, Renderer},
     resolve::{
@@ -18,19 +18,18 @@ use crate::{
     value::{Value, child, is_below, pointer_segments},
 };
 
-/// Where the inputs' places are looked up.
+/// What was rendered, and where the inputs' places are looked up.
 #[derive(Clone, Copy, Debug)]
 pub struct Sources<'a> {
+    pub renderer: &'a Renderer,
     pub guardrails: &'a Source,
     pub policy: &'a Source,
     pub parameters: &'a Parameters,
-    /// Whose the policy is.
-    pub layout: Layout,
 }
 
 impl Sources<'_> {
     fn author(&self, file: InputFile) -> String {
-        self.layout.owner(file).name().replace('-', " ")
+        self.renderer.guardrails.spec.layout.owner(file).name().replace('-', " ")
     }
 }
 
@@ -39,12 +38,12 @@ impl Sources<'_> {
 ///
 /// # Errors
 /// Nothing is called so; with the nearest name.
-pub fn explain(renderer: &Renderer, rendered: &Rendered, sources: &Sources<'_>, what: &str) -> Result<String, String> {
+pub fn explain(rendered: &Rendered, sources: &Sources<'_>, what: &str) -> Result<String, String> {
     let decisions = rendered.decisions.with(refused(rendered, sources));
     // `deployment/web`, as kubectl takes it, too; a field with a slash has a dot before it: `labels.dayfly.dev/team`.
     let kind = what.split_once('/').map(|(kind, _)| kind);
     if kind.is_some_and(|kind| !kind.is_empty() && kind.bytes().all(|b| b.is_ascii_alphanumeric())) {
-        return object(renderer, rendered, &decisions, sources, what);
+        return object(rendered, &decisions, sources, what);
     }
     let mut found = decisions.within(what);
     if found.is_empty() {
@@ -58,8 +57,8 @@ pub fn explain(renderer: &Renderer, rendered: &Rendered, sources: &Sources<'_>, 
         found = field.became(&decisions);
         let _ = write!(text, "{field}");
         if let Some(index) = field.patch() {
-            let objects: Vec<String> =
-                renderer.patched(index, &rendered.objects).iter().map(|object| object.id()).collect();
+            let patched = sources.renderer.patched(index, &rendered.objects);
+            let objects: Vec<String> = patched.into_iter().map(Object::id).collect();
             let _ = writeln!(
                 text,
                 "  changes    {}",
@@ -118,13 +117,7 @@ fn refused(rendered: &Rendered, sources: &Sources<'_>) -> Vec<Decision> {
     refused
 }
 
-fn object(
-    renderer: &Renderer,
-    rendered: &Rendered,
-    decisions: &Decisions,
-    sources: &Sources<'_>,
-    what: &str,
-) -> Result<String, String> {
+fn object(rendered: &Rendered, decisions: &Decisions, sources: &Sources<'_>, what: &str) -> Result<String, String> {
     let (kind, rest) = what.split_once('/').unwrap_or((what, ""));
     let (name, pointer) =
         rest.split_once('/').map_or((rest, String::new()), |(name, pointer)| (name, format!("/{pointer}")));
@@ -137,9 +130,7 @@ fn object(
         .ok_or_else(|| format!("{} has nothing at `{}`", object.id(), visible(&pointer)))?;
     let mut text = String::new();
     let _ = writeln!(text, "{}{pointer}", object.id());
-    let mut compact = Vec::new();
-    emit::json::compact(value, &mut compact);
-    let _ = writeln!(text, "  value      {}", masked(&String::from_utf8_lossy(&compact)));
+    let _ = writeln!(text, "  value      {}", masked(&emit::json::compact(value)));
     match &object.origin {
         ObjectOrigin::Manifest { file, line } => {
             let _ = writeln!(text, "  written    {file}, the document in line {line}");
@@ -148,7 +139,7 @@ fn object(
             let _ = writeln!(text, "  laid out   {template}");
         }
     }
-    let patches = renderer.patches_of(object, &pointer);
+    let patches = sources.renderer.patches_of(object, &pointer);
     for index in &patches {
         let place = sources.guardrails.locate(&format!("/spec/patches/{index}"));
         let _ = writeln!(text, "  patched    {}", shown_place(&place));

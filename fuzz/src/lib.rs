@@ -180,11 +180,11 @@ pub fn expression(data: &[u8]) {
     let _ = parse::pieces(text);
     let Ok(interpolated) = Interpolated::parse(text) else { return };
     let _ = (interpolated.is_constant(), interpolated.mentions("pr.title"));
-    if let Ok(text) = interpolated.text(Scope::new(&context)) {
+    if let Ok(text) = interpolated.text(&Scope::Context(&context)) {
         assert!(text.len() < 1 << 22, "{} bytes", text.len());
     }
     if text.len() <= 1000 {
-        let _ = compute(text, Scope::new(&context));
+        let _ = compute(text, &Scope::Context(&context));
     }
 }
 

@@ -106,7 +106,7 @@ pub fn names(source: &str) -> Result<Vec<String>, String> {
 }
 
 /// What an expression that is more than a path comes to.
-pub fn compute(source: &str, scope: Scope<'_>) -> Result<Value, String> {
+pub fn compute(source: &str, scope: &Scope<'_>) -> Result<Value, String> {
     let environment = environment();
     let expression = environment.compile_expression(source).map_err(|error| describe(&error))?;
     let mut names: Vec<String> = expression.undeclared_variables(false).into_iter().collect();
@@ -177,7 +177,7 @@ mod tests {
     fn expressions_see_what_paths_see() {
         let context =
             Value::from(json!({"pr": {"number": "7", "labels": ["a", "b"]}, "routes": {"a-b": {"url": "u"}}}));
-        let at = |source: &str| compute(source, Scope::new(&context));
+        let at = |source: &str| compute(source, &Scope::Context(&context));
         assert_eq!(at("'pr-' ~ pr.number"), Ok(Value::string("pr-7")));
         assert_eq!(at("routes['a-b'].url | upper"), Ok(Value::string("U")));
         assert_eq!(at("pr.labels | length"), Ok(Value::Int(2)));

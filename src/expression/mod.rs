@@ -20,43 +20,20 @@ pub struct Interpolated {
     parts: Vec<Part>,
 }
 
-/// What expressions can see: names bound by `$for`, innermost first, and below them the context.
-#[derive(Clone, Copy)]
-pub struct Scope<'a> {
-    context: &'a Value,
-    bound: Option<&'a Bound<'a>>,
-}
-
-/// A name bound to a value around an inner scope.
-pub struct Bound<'a> {
-    pub name: &'a str,
-    pub value: &'a Value,
-    pub outer: Option<&'a Bound<'a>>,
+/// What expressions can see: a context, and the names that `$for` binds around a place, the innermost first.
+pub enum Scope<'a> {
+    Context(&'a Value),
+    /// A name and its value, in front of what else there is.
+    Bound(&'a str, &'a Value, &'a Scope<'a>),
 }
 
 impl<'a> Scope<'a> {
-    pub fn new(context: &'a Value) -> Self {
-        Self { context, bound: None }
-    }
-
-    /// The scope in which one more name is bound.
-    pub fn with(self, bound: &'a Bound<'a>) -> Self {
-        Self { bound: Some(bound), ..self }
-    }
-
-    pub fn bound(self) -> Option<&'a Bound<'a>> {
-        self.bound
-    }
-
     fn variable(&self, name: &str) -> Option<&'a Value> {
-        let mut bound = self.bound;
-        while let Some(this) = bound {
-            if is_same(this.name, name) {
-                return Some(this.value);
-            }
-            bound = this.outer;
+        match self {
+            Self::Context(context) => context.get(name),
+            Self::Bound(bound, value, _) if is_same(bound, name) => Some(value),
+            Self::Bound(_, _, outer) => outer.variable(name),
         }
-        self.context.get(name)
     }
 
     /// What a path leads to.
@@ -83,8 +60,13 @@ impl<'a> Scope<'a> {
     }
 
     fn unknown(&self, name: &str) -> String {
-        let names = self.context.entries().map(|(key, _)| key);
-        format!("nothing is called `{name}`{}", crate::finding::nearest(name, names))
+        match self {
+            Self::Context(context) => {
+                let names = context.entries().map(|(key, _)| key);
+                format!("nothing is called `{name}`{}", crate::finding::nearest(name, names))
+            }
+            Self::Bound(_, _, outer) => outer.unknown(name),
+        }
     }
 }
 
@@ -104,13 +86,13 @@ pub fn push_text(joined: &mut String, value: &Value) -> Result<(), String> {
 
 impl Interpolated {
     /// The text that it comes to.
-    pub fn text(&self, scope: Scope<'_>) -> Result<String, String> {
+    pub fn text(&self, scope: &Scope<'_>) -> Result<String, String> {
         self.joined(scope, push_text)
     }
 
     /// The same for a container's `env`, in which Kubernetes replaces `$(NAME)` and `$$`: what expressions come to is only
     /// data. Source: Kubernetes, `third_party/forked/golang/expansion/expand.go`.
-    pub fn variable(&self, scope: Scope<'_>) -> Result<String, String> {
+    pub fn variable(&self, scope: &Scope<'_>) -> Result<String, String> {
         self.joined(scope, |joined, value| {
             let first = joined.len();
             push_text(joined, value)?;
@@ -124,7 +106,7 @@ impl Interpolated {
 
     fn joined(
         &self,
-        scope: Scope<'_>,
+        scope: &Scope<'_>,
         push: impl Fn(&mut String, &Value) -> Result<(), String>,
     ) -> Result<String, String> {
         let mut joined = String::with_capacity(self.source.len());

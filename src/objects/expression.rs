@@ -68,7 +68,7 @@ pub(crate) fn fill_in(manifests: &mut [Object], environment: &Environment) -> Ve
 }
 
 fn evaluated(written: &str, facts: &Value) -> Result<String, String> {
-    Interpolated::parse(written)?.text(Scope::new(facts))
+    Interpolated::parse(written)?.text(&Scope::Context(facts))
 }
 
 /// The value at a pointer without escapes.

@@ -1,7 +1,7 @@
 //! No text of the policy is the address of a database that previews would share.
 
 use crate::{
-    expression::{Bound, Interpolated, Scope},
+    expression::{Interpolated, Scope},
     finding::{Finding, InputFile, Subject, nearest},
     input::scalar::DnsLabel,
     rules::{
@@ -38,8 +38,8 @@ impl Resolver<'_> {
         let hosts = Hosts { services: &services, namespace, variables: &variables };
         let Err(message) = not_a_database(what, evaluated, hosts) else { return };
         // A title that talks of an address is only data.
-        let pr = Bound { name: "pr", value: &without_addresses(&self.pr), outer: None };
-        if text.text(Scope::new(&self.facts).with(&pr)).is_ok_and(|text| is_plain(&text, hosts)) {
+        let (pr, facts) = (without_addresses(&self.pr), Scope::Context(&self.facts));
+        if text.text(&Scope::Bound("pr", &pr, &facts)).is_ok_and(|text| is_plain(&text, hosts)) {
             return;
         }
         self.policy_finding(&SHARED_DATABASE, pointer(), message);

@@ -23,7 +23,7 @@ pub use environment::Environment;
 pub use pull_request::PullRequest;
 
 use crate::{
-    expression::{Bound, Interpolated, Scope},
+    expression::{Interpolated, Scope},
     finding::{Finding, InputFile, Owner, Rule, Subject},
     input::{
         Guardrails, GuardrailsSpec, Parameters, Policy, PolicySpec,
@@ -35,7 +35,7 @@ use crate::{
 
 use environment::{PolicyFacts, QuarantineFacts, TrustFacts, WAVES};
 
-/// The three inputs.
+/// The three inputs, and what rendering says of them.
 #[derive(Clone, Copy, Debug)]
 pub struct Inputs<'a> {
     pub guardrails: &'a Guardrails,
@@ -137,8 +137,8 @@ impl Resolver<'_> {
         }
         self.set_context(&policy, &pr);
         let namespace = self.namespace();
-        self.see("preview", [("namespace", Value::string(&*namespace))]);
-        self.see("guardrails", [("domain", Value::string(&*self.guardrails.domain))]);
+        self.see("preview", Value::map([("namespace", Value::string(&namespace))]));
+        self.see("guardrails", Value::map([("domain", Value::string(&*self.guardrails.domain))]));
 
         let trust = self.trust(&pr);
         let (profile, limits) = self.profile(&pr);
@@ -228,11 +228,7 @@ impl Resolver<'_> {
     }
 
     /// Lets expressions see something from here on.
-    fn see<const N: usize>(&mut self, name: &'static str, facts: [(&'static str, Value); N]) {
-        self.see_value(name, Value::map(facts));
-    }
-
-    fn see_value(&mut self, name: &'static str, value: Value) {
+    fn see(&mut self, name: &'static str, value: Value) {
         if let Some(facts) = self.facts.as_map_mut() {
             facts.insert(name, value);
         }
@@ -240,21 +236,19 @@ impl Resolver<'_> {
 
     /// What a string of an input file comes to, where free text of the pull request could do harm.
     fn text(&mut self, text: &Interpolated, file: InputFile, pointer: impl FnOnce() -> String) -> String {
-        let result = text.text(Scope::new(&self.facts));
+        let result = text.text(&Scope::Context(&self.facts));
         self.evaluated(result, text, file, pointer, true)
     }
 
     /// The same where any text is only data.
     fn free_text(&mut self, text: &Interpolated, file: InputFile, pointer: impl FnOnce() -> String) -> String {
-        let pr = Bound { name: "pr", value: &self.pr, outer: None };
-        let result = text.text(Scope::new(&self.facts).with(&pr));
+        let result = text.text(&Scope::Bound("pr", &self.pr, &Scope::Context(&self.facts)));
         self.evaluated(result, text, file, pointer, false)
     }
 
     /// The same as a container's variable.
     fn variable(&mut self, text: &Interpolated, file: InputFile, pointer: impl FnOnce() -> String) -> String {
-        let pr = Bound { name: "pr", value: &self.pr, outer: None };
-        let result = text.variable(Scope::new(&self.facts).with(&pr));
+        let result = text.variable(&Scope::Bound("pr", &self.pr, &Scope::Context(&self.facts)));
         self.evaluated(result, text, file, pointer, false)
     }
 

@@ -50,7 +50,7 @@ impl<'a> Resolver<'a> {
                 (service.name.to_string(), Value::Map(facts))
             })
             .collect();
-        self.see_value("services", Value::Map(seen));
+        self.see("services", Value::Map(seen));
     }
 
     pub(super) fn services(
