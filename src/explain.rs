@@ -45,48 +45,29 @@ pub fn explain(rendered: &Rendered, sources: &Sources<'_>, what: &str) -> Result
     if kind.is_some_and(|kind| !kind.is_empty() && kind.bytes().all(|b| b.is_ascii_alphanumeric())) {
         return object(rendered, &decisions, sources, what);
     }
+    let mut text = String::new();
     let mut found = decisions.within(what);
     if found.is_empty() {
         // `team` of the policy is `policy.team` of the Environment.
         found = decisions.within(&format!("policy.{what}"));
     }
-    let mut text = String::new();
-    if found.is_empty()
-        && let Some(field) = stated::find(what, sources)
-    {
-        found = field.became(&decisions);
-        let _ = write!(text, "{field}");
-        if let Some(index) = field.patch() {
-            let patched = sources.renderer.patched(index, &rendered.objects);
-            let objects: Vec<String> = patched.into_iter().map(Object::id).collect();
-            let _ = writeln!(
-                text,
-                "  changes    {}",
-                if objects.is_empty() { "no object".into() } else { objects.join(", ") }
-            );
-        } else if found.is_empty() {
-            text.push_str("  because    it is taken as it stands\n");
+    if found.is_empty() {
+        if let Some(field) = stated::find(what, sources) {
+            found = field.became(&decisions);
+            let _ = write!(text, "{field}");
+            if let Some(index) = field.patch() {
+                let patched = sources.renderer.patched(index, &rendered.objects);
+                let objects: Vec<String> = patched.into_iter().map(Object::id).collect();
+                let objects = if objects.is_empty() { "no object".to_owned() } else { objects.join(", ") };
+                let _ = writeln!(text, "  changes    {objects}");
+            } else if found.is_empty() {
+                text.push_str("  because    it is taken as it stands\n");
+            }
+        } else if let Some(purpose) = stated::unstated(what, sources) {
+            text = purpose;
+        } else {
+            return Err(unknown(what, &decisions));
         }
-    }
-    if found.is_empty()
-        && text.is_empty()
-        && let Some(meant) = stated::unstated(what, sources)
-    {
-        text = meant;
-    }
-    if found.is_empty() && text.is_empty() {
-        let fields = decisions.made.iter().map(|decision| decision.field.as_str());
-        if let Some(hint) = meant(what, fields.clone()) {
-            return Err(format!("nothing is decided about `{}`{hint}", visible(what)));
-        }
-        let mut groups: Vec<&str> = fields.map(|field| field.split('.').next().unwrap_or(field)).collect();
-        groups.sort_unstable();
-        groups.dedup();
-        let groups = groups.join("`, `");
-        return Err(format!(
-            "nothing is decided about `{}`: there are `{groups}`, and objects such as `Deployment/web`",
-            visible(what)
-        ));
     }
     for decision in found {
         write_decision(&mut text, decision, rendered, sources);
@@ -95,6 +76,19 @@ pub fn explain(rendered: &Rendered, sources: &Sources<'_>, what: &str) -> Result
         let _ = writeln!(text, "{}", refusal(rendered));
     }
     Ok(text)
+}
+
+/// What there is instead of a field that is none.
+fn unknown(what: &str, decisions: &Decisions) -> String {
+    let fields = decisions.made.iter().map(|decision| decision.field.as_str());
+    if let Some(hint) = meant(what, fields.clone()) {
+        return format!("nothing is decided about `{}`{hint}", visible(what));
+    }
+    let mut groups: Vec<&str> = fields.map(|field| field.split('.').next().unwrap_or(field)).collect();
+    groups.sort_unstable();
+    groups.dedup();
+    let groups = groups.join("`, `");
+    format!("nothing is decided about `{}`: there are `{groups}`, and objects such as `Deployment/web`", visible(what))
 }
 
 /// What was refused before anything was decided about it: the policy's fields that findings stand at.

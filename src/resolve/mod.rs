@@ -212,9 +212,7 @@ impl Resolver<'_> {
         message: String,
     ) -> &mut Finding {
         let finding = Finding::new(rule, self.owner(file), Subject::Input(file, pointer.into()), message);
-        self.findings.push(finding);
-        let last = self.findings.len() - 1;
-        &mut self.findings[last]
+        self.findings.push_mut(finding)
     }
 
     fn set_context(&mut self, policy: &PolicyFacts, pr: &PullRequest) {

@@ -109,19 +109,18 @@ impl Asked<'_> {
     fn within(&self, item: &Item<'_>, refuse: &mut dyn FnMut(&str, &str, String)) {
         let name = self.container.name();
         for (resource, limit) in &self.limits {
+            let shown = visible(resource);
             if let Some(most) = amount(&item.max, resource).filter(|most| limit > *most) {
-                let shown = visible(resource);
                 let message = format!("the limit of {shown} of `{name}` is {limit}; allowed: at most {most}");
                 refuse("limits", resource, message);
             } else if let Some(least) = amount(&item.min, resource).filter(|least| limit < *least) {
-                let shown = visible(resource);
                 let message = format!("the limit of {shown} of `{name}` is {limit}; allowed: at least {least}");
                 refuse("limits", resource, message);
             }
         }
         for (resource, request) in &self.requests {
+            let shown = visible(resource);
             if let Some((whose, limit)) = self.limit(item, resource).filter(|(_, limit)| request > *limit) {
-                let shown = visible(resource);
                 let allowed = match amount(&self.limits, resource) {
                     Some(_) => "at most its limit",
                     None => "with a limit of its own, at most that",
@@ -130,7 +129,6 @@ impl Asked<'_> {
                     format!("`{name}` requests {request} of {shown}, above {whose}, {limit}; allowed: {allowed}");
                 refuse("requests", resource, message);
             } else if let Some(least) = amount(&item.min, resource).filter(|least| request < *least) {
-                let shown = visible(resource);
                 let message = format!("`{name}` requests {request} of {shown}; allowed: at least {least}");
                 refuse("requests", resource, message);
             }

@@ -84,7 +84,7 @@ pub(crate) fn check(objects: &[Object], bounds: &Bounds<'_>, findings: &mut Vec<
     }
     if let Some((name, profile)) = bounds.profile {
         for finding in &mut findings[known..] {
-            if let Some(below) = stated(finding, objects, profile) {
+            if let Some(below) = in_profile(finding, objects, profile) {
                 finding.subject = Subject::Input(InputFile::Guardrails, format!("/spec/profiles/{name}/{below}"));
             }
         }
@@ -93,7 +93,7 @@ pub(crate) fn check(objects: &[Object], bounds: &Bounds<'_>, findings: &mut Vec<
 }
 
 /// Where a profile says what a finding is about: below it. Templates lay out what it says, unless a patch says otherwise.
-fn stated(finding: &Finding, objects: &[Object], profile: &Profile) -> Option<String> {
+fn in_profile(finding: &Finding, objects: &[Object], profile: &Profile) -> Option<String> {
     let Subject::Object(id, pointer) = &finding.subject else { return None };
     let place = pointer.strip_prefix("/spec/limits/0/").filter(|_| id == "LimitRange/preview")?;
     let (field, resource) = place.split_once('/')?;

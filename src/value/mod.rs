@@ -184,18 +184,6 @@ impl From<&'static str> for Value {
     }
 }
 
-impl From<String> for Value {
-    fn from(text: String) -> Self {
-        Self::String(Text::from(text))
-    }
-}
-
-impl From<Text> for Value {
-    fn from(text: Text) -> Self {
-        Self::String(text)
-    }
-}
-
 impl Map {
     pub fn with_capacity(capacity: usize) -> Self {
         Self(ThinVec::with_capacity(capacity))
