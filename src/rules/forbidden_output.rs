@@ -182,21 +182,22 @@ fn name(object: &Object, kind: &str, value: &Value, refuse: &mut dyn FnMut(&str,
     }
 }
 
-/// The entries of a map in `metadata`; what is no map is refused.
-fn entries<'v>(
+/// A map in `metadata`, if it says one; what is none is refused.
+fn stated_map<'v>(
     base: &str,
     field: &str,
     value: Option<&'v Value>,
     refuse: &mut dyn FnMut(&str, String),
-) -> impl Iterator<Item = (&'v str, &'v Value)> + use<'v> {
+) -> Option<&'v Map> {
     if let Some(other) = value.filter(|value| !matches!(value, Value::Null | Value::Map(_))) {
         refuse(&format!("{base}/{field}"), format!("{field} must be a map, not {}", other.kind_name()));
     }
-    value.into_iter().flat_map(Value::entries)
+    value?.as_map()
 }
 
 fn labels(base: &str, labels: Option<&Value>, refuse: &mut dyn FnMut(&str, String)) {
-    for (key, value) in entries(base, "labels", labels, refuse) {
+    let Some(map) = stated_map(base, "labels", labels, refuse) else { return };
+    for (key, value) in map.iter() {
         if !is_key(key) {
             refuse(&child(&format!("{base}/labels"), key), format!("`{}` is no key of a label", visible(key)));
         }
@@ -215,8 +216,9 @@ fn labels(base: &str, labels: Option<&Value>, refuse: &mut dyn FnMut(&str, Strin
 }
 
 fn annotations(base: &str, annotations: Option<&Value>, template: bool, refuse: &mut dyn FnMut(&str, String)) {
+    let Some(map) = stated_map(base, "annotations", annotations, refuse) else { return };
     let mut size = 0;
-    for (key, value) in entries(base, "annotations", annotations, refuse) {
+    for (key, value) in map.iter() {
         let at = || child(&format!("{base}/annotations"), key);
         if !is_key(key) {
             refuse(&at(), format!("`{}` is no key of an annotation", visible(key)));

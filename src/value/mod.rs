@@ -298,9 +298,10 @@ pub(crate) fn is_same(a: &str, b: &str) -> bool {
 /// The segments of a JSON pointer, unescaped; a pointer without its leading slash is taken as if it had one.
 pub fn pointer_segments(pointer: &str) -> impl Iterator<Item = Cow<'_, str>> {
     let pointer = pointer.strip_prefix('/').unwrap_or(pointer);
-    let unescaped = |segment: &str| segment.replace("~1", "/").replace("~0", "~");
-    let segments = pointer.split('/').filter(move |_| !pointer.is_empty());
-    segments.map(move |segment| if segment.contains('~') { unescaped(segment).into() } else { segment.into() })
+    let is_escaped = pointer.contains('~');
+    pointer.split('/').filter(move |_| !pointer.is_empty()).map(move |segment| {
+        if is_escaped { segment.replace("~1", "/").replace("~0", "~").into() } else { segment.into() }
+    })
 }
 
 /// Whether one JSON pointer leads to where another does, or below.
