@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use crate::{
     emit,
     finding::{Finding, InputFile, Location, Subject, count, masked, meant, nearest, visible},
-    input::{Parameters, Source, guardrails::Layout},
+    input::{Parameters, Source},
     objects::{Object, Origin as ObjectOrigin},
     render::{Rendered, Renderer},
     resolve::{
@@ -18,19 +18,18 @@ use crate::{
     value::{Value, child, is_below, pointer_segments},
 };
 
-/// Where the inputs' places are looked up.
+/// What was rendered, and where the inputs' places are looked up.
 #[derive(Clone, Copy, Debug)]
 pub struct Sources<'a> {
+    pub renderer: &'a Renderer,
     pub guardrails: &'a Source,
     pub policy: &'a Source,
     pub parameters: &'a Parameters,
-    /// Whose the policy is.
-    pub layout: Layout,
 }
 
 impl Sources<'_> {
     fn author(&self, file: InputFile) -> String {
-        self.layout.owner(file).name().replace('-', " ")
+        self.renderer.guardrails.spec.layout.owner(file).name().replace('-', " ")
     }
 }
 
@@ -39,55 +38,36 @@ impl Sources<'_> {
 ///
 /// # Errors
 /// Nothing is called so; with the nearest name.
-pub fn explain(renderer: &Renderer, rendered: &Rendered, sources: &Sources<'_>, what: &str) -> Result<String, String> {
+pub fn explain(rendered: &Rendered, sources: &Sources<'_>, what: &str) -> Result<String, String> {
     let decisions = rendered.decisions.with(refused(rendered, sources));
     // `deployment/web`, as kubectl takes it, too; a field with a slash has a dot before it: `labels.dayfly.dev/team`.
     let kind = what.split_once('/').map(|(kind, _)| kind);
     if kind.is_some_and(|kind| !kind.is_empty() && kind.bytes().all(|b| b.is_ascii_alphanumeric())) {
-        return object(renderer, rendered, &decisions, sources, what);
+        return object(rendered, &decisions, sources, what);
     }
+    let mut text = String::new();
     let mut found = decisions.within(what);
     if found.is_empty() {
         // `team` of the policy is `policy.team` of the Environment.
         found = decisions.within(&format!("policy.{what}"));
     }
-    let mut text = String::new();
-    if found.is_empty()
-        && let Some(field) = stated::find(what, sources)
-    {
-        found = field.became(&decisions);
-        let _ = write!(text, "{field}");
-        if let Some(index) = field.patch() {
-            let objects: Vec<String> =
-                renderer.patched(index, &rendered.objects).iter().map(|object| object.id()).collect();
-            let _ = writeln!(
-                text,
-                "  changes    {}",
-                if objects.is_empty() { "no object".into() } else { objects.join(", ") }
-            );
-        } else if found.is_empty() {
-            text.push_str("  because    it is taken as it stands\n");
+    if found.is_empty() {
+        if let Some(field) = stated::find(what, sources) {
+            found = field.became(&decisions);
+            let _ = write!(text, "{field}");
+            if let Some(index) = field.patch() {
+                let patched = sources.renderer.patched(index, &rendered.objects);
+                let objects: Vec<String> = patched.into_iter().map(Object::id).collect();
+                let objects = if objects.is_empty() { "no object".to_owned() } else { objects.join(", ") };
+                let _ = writeln!(text, "  changes    {objects}");
+            } else if found.is_empty() {
+                text.push_str("  because    it is taken as it stands\n");
+            }
+        } else if let Some(purpose) = stated::unstated(what, sources) {
+            text = purpose;
+        } else {
+            return Err(unknown(what, &decisions));
         }
-    }
-    if found.is_empty()
-        && text.is_empty()
-        && let Some(meant) = stated::unstated(what, sources)
-    {
-        text = meant;
-    }
-    if found.is_empty() && text.is_empty() {
-        let fields = decisions.made.iter().map(|decision| decision.field.as_str());
-        if let Some(hint) = meant(what, fields.clone()) {
-            return Err(format!("nothing is decided about `{}`{hint}", visible(what)));
-        }
-        let mut groups: Vec<&str> = fields.map(|field| field.split('.').next().unwrap_or(field)).collect();
-        groups.sort_unstable();
-        groups.dedup();
-        let groups = groups.join("`, `");
-        return Err(format!(
-            "nothing is decided about `{}`: there are `{groups}`, and objects such as `Deployment/web`",
-            visible(what)
-        ));
     }
     for decision in found {
         write_decision(&mut text, decision, rendered, sources);
@@ -96,6 +76,19 @@ pub fn explain(renderer: &Renderer, rendered: &Rendered, sources: &Sources<'_>, 
         let _ = writeln!(text, "{}", refusal(rendered));
     }
     Ok(text)
+}
+
+/// What there is instead of a field that is none.
+fn unknown(what: &str, decisions: &Decisions) -> String {
+    let fields = decisions.made.iter().map(|decision| decision.field.as_str());
+    if let Some(hint) = meant(what, fields.clone()) {
+        return format!("nothing is decided about `{}`{hint}", visible(what));
+    }
+    let mut groups: Vec<&str> = fields.map(|field| field.split('.').next().unwrap_or(field)).collect();
+    groups.sort_unstable();
+    groups.dedup();
+    let groups = groups.join("`, `");
+    format!("nothing is decided about `{}`: there are `{groups}`, and objects such as `Deployment/web`", visible(what))
 }
 
 /// What was refused before anything was decided about it: the policy's fields that findings stand at.
@@ -118,13 +111,7 @@ fn refused(rendered: &Rendered, sources: &Sources<'_>) -> Vec<Decision> {
     refused
 }
 
-fn object(
-    renderer: &Renderer,
-    rendered: &Rendered,
-    decisions: &Decisions,
-    sources: &Sources<'_>,
-    what: &str,
-) -> Result<String, String> {
+fn object(rendered: &Rendered, decisions: &Decisions, sources: &Sources<'_>, what: &str) -> Result<String, String> {
     let (kind, rest) = what.split_once('/').unwrap_or((what, ""));
     let (name, pointer) =
         rest.split_once('/').map_or((rest, String::new()), |(name, pointer)| (name, format!("/{pointer}")));
@@ -137,9 +124,7 @@ fn object(
         .ok_or_else(|| format!("{} has nothing at `{}`", object.id(), visible(&pointer)))?;
     let mut text = String::new();
     let _ = writeln!(text, "{}{pointer}", object.id());
-    let mut compact = Vec::new();
-    emit::json::compact(value, &mut compact);
-    let _ = writeln!(text, "  value      {}", masked(&String::from_utf8_lossy(&compact)));
+    let _ = writeln!(text, "  value      {}", masked(&emit::json::compact(value)));
     match &object.origin {
         ObjectOrigin::Manifest { file, line } => {
             let _ = writeln!(text, "  written    {file}, the document in line {line}");
@@ -148,7 +133,7 @@ fn object(
             let _ = writeln!(text, "  laid out   {template}");
         }
     }
-    let patches = renderer.patches_of(object, &pointer);
+    let patches = sources.renderer.patches_of(object, &pointer);
     for index in &patches {
         let place = sources.guardrails.locate(&format!("/spec/patches/{index}"));
         let _ = writeln!(text, "  patched    {}", shown_place(&place));
@@ -214,11 +199,11 @@ fn filled_in(text: &mut String, rendered: &Rendered, object: &Object, pointer: &
 fn stamped(text: &mut String, rendered: &Rendered, object: &Object, pointer: &str) -> Vec<String> {
     let mut fields = Vec::new();
     let label = pointer.rsplit_once('/').filter(|(place, _)| place.ends_with("/metadata/labels"));
-    if let (Some((_, key)), Some(environment)) = (label, &rendered.environment) {
+    if let Some((_, key)) = label {
         let key = pointer_segments(key).next().unwrap_or_default();
         let pods = object.pod_spec_pointer().and_then(|spec| spec.strip_suffix("/spec")).unwrap_or_default();
         let is_stamped = pointer.starts_with("/metadata/") || is_below(pointer, &format!("{pods}/metadata"));
-        if is_stamped && environment.labels.get(&key).is_some() {
+        if is_stamped && rendered.environment.labels.get(&key).is_some() {
             text.push_str("  from       labels: on every object, whoever wrote it\n");
             fields.push(format!("labels.{key}"));
         }

@@ -12,7 +12,7 @@ use crate::{
         self, Object, Origin,
         patch::{Patches, fits_kind},
     },
-    resolve::{self, Decisions, Environment, Inputs},
+    resolve::{self, Decisions, Environment, Inputs, Layouts},
     rules,
     template::{self, Place, Template, Trace},
     value::{Text, to_value},
@@ -22,16 +22,13 @@ use crate::{
 #[derive(Debug)]
 pub struct Renderer {
     pub guardrails: Guardrails,
-    pub policy: Policy,
+    policy: Policy,
     /// The platform's own templates; those of a built-in's name replace it.
-    pub templates: Vec<Template>,
+    templates: Vec<Template>,
     /// The documents of the policy's `manifests`.
-    pub manifests: Vec<Object>,
+    manifests: Vec<Object>,
     patches: Patches,
-    /// See [`Inputs`].
-    job_layout: String,
-    server_layout: String,
-    config_layout: String,
+    layouts: Layouts,
     /// What is wrong with what was read, though not so much that nothing can be rendered.
     findings: Vec<Finding>,
 }
@@ -52,7 +49,7 @@ pub struct Rendered {
     pub findings: Vec<Finding>,
     /// Whether the objects are the quarantine.
     pub quarantined: bool,
-    pub environment: Option<Environment>,
+    pub environment: Environment,
     pub decisions: Decisions,
     /// For each object of a template, where its values come from, if that was asked for.
     pub traces: Vec<ObjectTrace>,
@@ -80,10 +77,12 @@ impl Renderer {
         };
         let has_databases = !policy.spec.databases.is_empty();
         let has_servers = guardrails.spec.baselines.iter().any(|(_, baseline)| baseline.provider == Provider::Embedded);
-        let job_layout = layout_if(has_databases, &JOBS, "Job");
-        let server_layout = layout_if(has_databases && has_servers, &SERVERS, "StatefulSet");
-        let config_layout = patches.of_config();
-        Self { guardrails, policy, templates, manifests, patches, job_layout, server_layout, config_layout, findings }
+        let layouts = Layouts {
+            jobs: layout_if(has_databases, &JOBS, "Job"),
+            servers: layout_if(has_databases && has_servers, &SERVERS, "StatefulSet"),
+            config: patches.of_config(),
+        };
+        Self { guardrails, policy, templates, manifests, patches, layouts, findings }
     }
 
     /// What is wrong with the inputs at a time, which rendering doesn't know.
@@ -93,36 +92,9 @@ impl Renderer {
 
     /// What is wrong with what the guardrails offer, whether or not this policy asks for it.
     pub fn check_offers(&self) -> Vec<Finding> {
-        let spec = &self.guardrails.spec;
-        let found = |rule, pointer: String, message: String| {
-            Finding::new(rule, Owner::Platform, Subject::Input(InputFile::Guardrails, pointer), message)
-        };
-        let profiles = spec.profiles.iter().flat_map(|(name, profile)| {
-            let of =
-                move |message| found(&rules::profile::UNBOUNDED_PROFILE, format!("/spec/profiles/{name}"), message);
-            rules::profile::unbounded(name, profile).into_iter().map(of)
-        });
-        let access = spec.access.iter().filter_map(|(name, access)| {
-            let message = rules::access::enforceable(name, access, spec.ingress.as_ref()?).err()?;
-            Some(found(&rules::access::ACCESS_NOT_ENFORCEABLE, format!("/spec/access/{name}"), message))
-        });
-        let egress = spec.egress.iter().filter_map(|(name, destination)| {
-            let message = rules::egress::reachable(destination).err()?;
-            Some(found(&rules::egress::EGRESS_INCOMPLETE, format!("/spec/egress/{name}"), message))
-        });
-        let baselines = spec.baselines.iter().filter_map(|(name, baseline)| {
-            rules::baseline::check(name, baseline)
-                .or_else(|| rules::baseline::unreachable(name, baseline, spec.network.fqdn))
-        });
-        let all = &spec.baselines;
-        let restricted =
-            all.iter().filter_map(|(name, baseline)| rules::baseline::without_substitute(name, baseline, all));
-        let default = spec.default_profile.iter().filter(|name| spec.profiles.get(name).is_none()).map(|name| {
-            let message = rules::profile::unknown(name, &spec.profiles);
-            found(&rules::profile::UNKNOWN_PROFILE, "/spec/defaultProfile".into(), message)
-        });
-        let patches = self.patches.check(self.kinds().as_deref());
-        profiles.chain(default).chain(access).chain(egress).chain(baselines).chain(restricted).chain(patches).collect()
+        let mut findings = rules::check_offers(&self.guardrails.spec);
+        findings.extend(self.patches.check(self.kinds().as_deref()));
+        findings
     }
 
     /// All kinds that objects of any preview may have; nothing if a template of the platform's own leaves one open.
@@ -148,25 +120,24 @@ impl Renderer {
     pub fn render(&self, parameters: &Parameters, explain: bool) -> Rendered {
         let (mut rendered, label) = self.attempt(parameters, true, explain);
         let Some(label) = label else { return rendered };
-        let others = |rendered: &Rendered| -> Vec<Owner> {
-            let blaming = rendered.findings.iter().filter(|finding| self.blames_others(finding));
-            blaming.map(|finding| finding.owner).collect()
-        };
-        let blamed = others(&rendered);
-        if blamed.is_empty() || blamed.iter().any(|owner| *owner != Owner::Team) {
+        let mut others = rendered.findings.iter().filter(|finding| self.blames_others(finding)).peekable();
+        if others.peek().is_none() || others.any(|finding| finding.owner != Owner::Team) {
             return rendered;
         }
         // If the policy is as it should be without the label, the label is what is wrong.
         let (without, _) = self.attempt(parameters, false, false);
-        let is_sound = others(&without).is_empty();
-        let Some(environment) = without.environment.filter(|_| is_sound) else { return rendered };
-        for finding in rendered.findings.iter_mut().filter(|finding| finding.is_error()) {
-            if finding.owner == Owner::Team {
+        if without.findings.iter().any(|finding| self.blames_others(finding)) {
+            return rendered;
+        }
+        for finding in &mut rendered.findings {
+            if finding.is_error() && finding.owner == Owner::Team {
                 finding.owner = Owner::PullRequest;
                 finding.help = Some(format!("remove the label `{}`: without it, this fits", visible(&label)));
             }
         }
-        self.quarantine(environment, rendered, explain)
+        rendered.environment = without.environment;
+        self.quarantine(&mut rendered, explain);
+        rendered
     }
 
     /// The pull request, with or without what its labels ask of the profile, and the label that got one.
@@ -176,40 +147,34 @@ impl Renderer {
             policy: &self.policy,
             parameters,
             heed_profile_label: heed,
-            job_layout: &self.job_layout,
-            server_layout: &self.server_layout,
-            config_layout: &self.config_layout,
+            layouts: &self.layouts,
         };
         let resolution = resolve::resolve(inputs, explain);
-        let label = resolution.profile_label;
         let mut rendered = Rendered {
             objects: Vec::new(),
             findings: resolution.findings,
             quarantined: false,
-            environment: None,
+            environment: resolution.environment,
             decisions: resolution.decisions,
             traces: Vec::new(),
         };
         rendered.findings.extend(self.findings.iter().cloned());
-        let environment = resolution.environment;
         if !resolution.is_sound {
-            self.add_manifests_mistakes(&environment, &mut rendered.findings);
-            return (rendered, label);
+            self.add_manifests_mistakes(&rendered.environment, &mut rendered.findings);
+        } else if rendered.has_errors() {
+            self.quarantine(&mut rendered, explain);
+        } else {
+            rendered.objects = self.objects(
+                &rendered.environment,
+                &self.manifests,
+                &mut rendered.findings,
+                explain.then_some(&mut rendered.traces),
+            );
+            if rendered.has_errors() {
+                self.quarantine(&mut rendered, explain);
+            }
         }
-        if rendered.has_errors() {
-            return (self.quarantine(environment, rendered, explain), label);
-        }
-        rendered.objects = self.objects(
-            &environment,
-            &self.manifests,
-            &mut rendered.findings,
-            explain.then_some(&mut rendered.traces),
-        );
-        if rendered.has_errors() {
-            return (self.quarantine(environment, rendered, explain), label);
-        }
-        rendered.environment = Some(environment);
-        (rendered, label)
+        (rendered, resolution.profile_label)
     }
 
     /// What is wrong with the manifests by themselves, where nothing is rendered because of other mistakes. What would only follow from
@@ -236,30 +201,25 @@ impl Renderer {
         finding.is_error() && !is_its_own
     }
 
-    /// The quarantine if the pull request is to blame for everything; nothing if the trusted side is.
-    fn quarantine(&self, environment: Environment, mut rendered: Rendered, explain: bool) -> Rendered {
+    /// Leaves the quarantine if the pull request is to blame for everything; nothing if the trusted side is.
+    fn quarantine(&self, rendered: &mut Rendered, explain: bool) {
         rendered.objects.clear();
         rendered.traces.clear();
         if rendered.findings.iter().any(|finding| self.blames_others(finding)) {
-            rendered.environment = Some(environment);
-            return rendered;
+            return;
         }
-        let environment = environment.quarantined(
-            &self.guardrails.spec,
-            &layout(&self.guardrails, &self.templates, &["quarantine.yaml"], "Job"),
-            &rendered.findings,
-        );
-        rendered.decisions.quarantined(&environment);
+        let layout = layout(&self.guardrails, &self.templates, &["quarantine.yaml"], "Job");
+        rendered.environment.quarantine(&self.guardrails.spec, &layout, &rendered.findings);
+        rendered.decisions.quarantine(&rendered.environment);
         let mut findings = Vec::new();
-        rendered.objects = self.objects(&environment, &[], &mut findings, explain.then_some(&mut rendered.traces));
+        let traces = explain.then_some(&mut rendered.traces);
+        rendered.objects = self.objects(&rendered.environment, &[], &mut findings, traces);
         // What is wrong even with the quarantine is the platform's: its templates or patches.
         if findings.iter().any(Finding::is_error) {
             rendered.objects.clear();
         }
         rendered.findings.extend(findings);
         rendered.quarantined = !rendered.objects.is_empty();
-        rendered.environment = Some(environment);
-        rendered
     }
 
     fn objects(
@@ -293,12 +253,7 @@ impl Renderer {
         let hosts: Vec<String> = environment.routes.iter().map(|route| route.host.clone()).collect();
         // Of the policy, not of what was granted: what is withheld is another finding, and the Pod waits for it.
         let policy = &self.policy.spec;
-        let secrets: Vec<&str> = policy
-            .secrets
-            .iter()
-            .map(|secret| &*secret.name)
-            .chain(policy.databases.iter().map(|database| &*database.name))
-            .collect();
+        let secrets: Vec<&str> = policy.secret_names().collect();
         let bounds = rules::Bounds {
             namespace: &environment.namespace,
             hosts: &hosts,

@@ -180,11 +180,11 @@ pub fn expression(data: &[u8]) {
     let _ = parse::pieces(text);
     let Ok(interpolated) = Interpolated::parse(text) else { return };
     let _ = (interpolated.is_constant(), interpolated.mentions("pr.title"));
-    if let Ok(text) = interpolated.text(Scope::new(&context)) {
+    if let Ok(text) = interpolated.text(&Scope::Context(&context)) {
         assert!(text.len() < 1 << 22, "{} bytes", text.len());
     }
     if text.len() <= 1000 {
-        let _ = compute(text, Scope::new(&context));
+        let _ = compute(text, &Scope::Context(&context));
     }
 }
 
@@ -193,10 +193,7 @@ pub fn template(data: &[u8]) {
     static CONTEXT: LazyLock<Value> = LazyLock::new(|| {
         let parameters = Parameters::from_json(r#"{"number": 7, "head_sha": "3f9c1e7ab2", "fork": false}"#);
         let rendered = parameters.ok().map(|parameters| RENDERER.render(&parameters, false));
-        rendered
-            .and_then(|rendered| rendered.environment)
-            .map(|environment| dayfly::value::to_value(&environment))
-            .unwrap_or_default()
+        rendered.map(|rendered| dayfly::value::to_value(&rendered.environment)).unwrap_or_default()
     });
     let Ok(text) = std::str::from_utf8(data) else { return };
     let checked = Template::checked("fuzz.yaml", "fuzz.yaml", text);

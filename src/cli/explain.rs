@@ -36,12 +36,12 @@ pub(super) fn run(
     let parameters = load::parameters(&args.inputs)?;
     let rendered = loaded.renderer.render(&parameters, true);
     let sources = explain::Sources {
+        renderer: &loaded.renderer,
         guardrails: &loaded.guardrails,
         policy: &loaded.policy,
         parameters: &parameters,
-        layout: loaded.renderer.guardrails.spec.layout,
     };
-    match explain::explain(&loaded.renderer, &rendered, &sources, &args.what) {
+    match explain::explain(&rendered, &sources, &args.what) {
         Ok(text) => print(out, &text),
         Err(message) => anyhow::bail!(message),
     }

@@ -211,9 +211,7 @@ fn templates(
     let Some(path) = &guardrails.spec.templates else { return Ok((templates, sources)) };
     let folder = beside.context("the built-in guardrails have no `templates`")?.join(&**path);
     let mut files: Vec<PathBuf> = std::fs::read_dir(&folder)
-        .with_context(|| format!("failed to list the templates `{}`", folder.display()))?
-        .map(|entry| entry.map(|entry| entry.path()))
-        .collect::<Result<_, _>>()
+        .and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect())
         .with_context(|| format!("failed to list the templates `{}`", folder.display()))?;
     files.retain(|file| file.extension().is_some_and(|extension| extension == "yaml"));
     files.sort();

@@ -22,8 +22,6 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::finding::{self, Finding};
 
-pub use plugin::PLUGIN;
-
 /// Pull request in, preview environment out.
 #[derive(Debug, Parser)]
 #[command(name = "dayfly", version, arg_required_else_help = true, after_help = EXIT_CODES)]

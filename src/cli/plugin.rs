@@ -32,7 +32,7 @@ spec:
 ";
 
 /// The plugin.yaml of this version; the file of that name in the repository.
-pub static PLUGIN: std::sync::LazyLock<String> = std::sync::LazyLock::new(|| {
+fn manifest() -> String {
     let mut text = HEAD.to_owned();
     for known in KNOWN {
         let _ = write!(text, "      - name: {}\n        title: \"{}\"\n", known.name, known.title.replace('"', "\\\""));
@@ -44,10 +44,10 @@ pub static PLUGIN: std::sync::LazyLock<String> = std::sync::LazyLock::new(|| {
         }
     }
     text
-});
+}
 
 pub(super) fn plugin(args: &PluginArgs) -> String {
-    if args.argocd_cm { ARGOCD_CM.to_owned() } else { PLUGIN.clone() }
+    if args.argocd_cm { ARGOCD_CM.to_owned() } else { manifest() }
 }
 
 /// A JSON array, as Argo CD's `parameters.dynamic` reads it.

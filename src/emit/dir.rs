@@ -197,7 +197,7 @@ mod tests {
     use super::{file_name, write};
     use crate::{
         objects::{Object, Origin},
-        value::{Map, Value},
+        value::Value,
     };
 
     /// A folder of the test's own, gone after it.
@@ -229,8 +229,8 @@ mod tests {
     }
 
     fn object(kind: &str, name: &str) -> Object {
-        let metadata = Value::Map(Map::from_iter([("name".into(), Value::string(name))]));
-        let value = Value::Map(Map::from_iter([("kind".into(), Value::string(kind)), ("metadata".into(), metadata)]));
+        let metadata = Value::map([("name", Value::string(name))]);
+        let value = Value::map([("kind", Value::string(kind)), ("metadata", metadata)]);
         Object { value, origin: Origin::Template("test".into()) }
     }
 

@@ -7,11 +7,13 @@ use std::fmt::Write;
 
 use crate::value::Value;
 
-/// Appends a value on one line, without spaces and without a line break at its end.
-pub(crate) fn compact(value: &Value, out: &mut Vec<u8>) {
-    let mut writer = Writer::<false>::new(out);
+/// A value on one line, without spaces and without a line break at its end.
+pub(crate) fn compact(value: &Value) -> String {
+    let mut out = Vec::new();
+    let mut writer = Writer::<false>::new(&mut out);
     writer.node(value, 0);
     writer.end();
+    String::from_utf8_lossy(&out).into_owned()
 }
 
 /// Appends values, each on a line.
@@ -273,12 +275,6 @@ mod tests {
     use super::{array, compact, decimal};
     use crate::value::{Map, Value};
 
-    fn text(value: &Value) -> String {
-        let mut out = Vec::new();
-        compact(value, &mut out);
-        String::from_utf8(out).unwrap()
-    }
-
     #[test]
     fn strings_are_escaped_for_argo_cd() {
         for (raw, json) in [
@@ -291,7 +287,7 @@ mod tests {
             ("\u{feff}\u{fffd}\u{fffe}\u{ffff}", "\"\\ufeff\u{fffd}\\ufffe\\uffff\""),
             ("🚀ü漢", "\"🚀ü漢\""),
         ] {
-            assert_eq!(text(&Value::string(raw)), json);
+            assert_eq!(compact(&Value::string(raw)), json);
         }
     }
 
@@ -300,7 +296,7 @@ mod tests {
         for (value, json) in
             [(0, "0"), (-7, "-7"), (i64::MIN, "-9223372036854775808"), (i64::MAX, "9223372036854775807")]
         {
-            assert_eq!(text(&Value::Int(value)), json);
+            assert_eq!(compact(&Value::Int(value)), json);
         }
         assert_eq!(decimal(1e21), "1000000000000000000000.0");
         assert_eq!(decimal(1.5e-7), "0.00000015");
@@ -310,8 +306,7 @@ mod tests {
 
     #[test]
     fn people_get_two_spaces() {
-        let empty =
-            Value::Map(Map::from_iter([("list".into(), Value::list([])), ("map".into(), Value::Map(Map::default()))]));
+        let empty = Value::map([("list", Value::list([])), ("map", Value::Map(Map::default()))]);
         let items = [Value::list(vec![Value::Int(1), Value::Null]), empty];
         let mut out = Vec::new();
         array(items.iter(), &mut out);
@@ -323,11 +318,11 @@ mod tests {
         #[test]
         fn serde_reads_it_back(raw in any::<String>(), int in any::<i64>(), float in -1e300..1e300) {
             let value = Value::list(vec![
-                Value::Map(Map::from_iter([(raw.clone().into(), Value::string(raw))])),
+                Value::map([(raw.clone(), Value::string(raw))]),
                 Value::Int(int),
                 Value::Float(float),
             ]);
-            let read: serde_json::Value = serde_json::from_str(&text(&value)).unwrap();
+            let read: serde_json::Value = serde_json::from_str(&compact(&value)).unwrap();
             // `float_roundtrip` is off in `serde_json`, so floats are compared by Rust's own reading.
             prop_assert_eq!(decimal(float).parse::<f64>().unwrap().to_bits(), float.to_bits());
             let serde_json::Value::Array(mut items) = read else { panic!("a list") };

@@ -70,7 +70,7 @@ mod tests {
     use super::{Format, write};
     use crate::{
         objects::{Object, Origin},
-        value::{Map, Value},
+        value::Value,
     };
 
     #[test]
@@ -84,7 +84,7 @@ mod tests {
     }
 
     fn written(format: &Format, count: usize) -> String {
-        let value = Value::Map(Map::from_iter([("kind".into(), "ConfigMap".into()), ("on".into(), Value::Int(1))]));
+        let value = Value::map([("kind", "ConfigMap".into()), ("on", Value::Int(1))]);
         let object = Object { value, origin: Origin::Template("test".into()) };
         let mut out = Vec::new();
         write(format, &vec![object; count], &mut out).unwrap();

@@ -33,11 +33,6 @@ fn environment() -> Environment<'static> {
     environment
 }
 
-/// Says what is wrong with an expression, whatever its names stand for.
-pub(super) fn check(source: &str) -> Result<(), String> {
-    names(source).map(|_| ())
-}
-
 /// Says which filter, test or function there is not: the engine would only say so when it comes to it.
 fn vocabulary(source: &str) -> Result<(), String> {
     let known = |what: &str, word: &str, all: &[&str]| {
@@ -97,8 +92,11 @@ fn words(source: &str) -> Vec<&str> {
     words
 }
 
-/// The names in an expression, with what is looked up in them.
-pub(super) fn names(source: &str) -> Result<Vec<String>, String> {
+/// The paths that an expression of more than a path names, whatever they stand for.
+///
+/// # Errors
+/// It does not parse, or calls what there is not.
+pub fn names(source: &str) -> Result<Vec<String>, String> {
     let environment = environment();
     let expression = environment.compile_expression(source).map_err(|error| describe(&error))?;
     vocabulary(source)?;
@@ -107,7 +105,8 @@ pub(super) fn names(source: &str) -> Result<Vec<String>, String> {
     Ok(names)
 }
 
-pub(super) fn evaluate(source: &str, scope: Scope<'_>) -> Result<Value, String> {
+/// What an expression that is more than a path comes to.
+pub fn compute(source: &str, scope: &Scope<'_>) -> Result<Value, String> {
     let environment = environment();
     let expression = environment.compile_expression(source).map_err(|error| describe(&error))?;
     let mut names: Vec<String> = expression.undeclared_variables(false).into_iter().collect();
@@ -171,14 +170,14 @@ fn from_engine(value: &minijinja::Value) -> Result<Value, String> {
 mod tests {
     use serde_json::json;
 
-    use super::{check, evaluate};
+    use super::{compute, names};
     use crate::{expression::Scope, value::Value};
 
     #[test]
     fn expressions_see_what_paths_see() {
         let context =
             Value::from(json!({"pr": {"number": "7", "labels": ["a", "b"]}, "routes": {"a-b": {"url": "u"}}}));
-        let at = |source: &str| evaluate(source, Scope::new(&context));
+        let at = |source: &str| compute(source, &Scope::Context(&context));
         assert_eq!(at("'pr-' ~ pr.number"), Ok(Value::string("pr-7")));
         assert_eq!(at("routes['a-b'].url | upper"), Ok(Value::string("U")));
         assert_eq!(at("pr.labels | length"), Ok(Value::Int(2)));
@@ -199,7 +198,7 @@ mod tests {
             ("range(3)", "there are no functions, and so no `range`"),
             ("pr.title.upper ()", "there are no functions, and so no `upper`"),
         ] {
-            assert_eq!(check(source), Err(message.to_owned()), "{source}");
+            assert_eq!(names(source), Err(message.to_owned()), "{source}");
         }
         for source in [
             "a | upper | replace('|x', \"\\\"|y\") | join(', ')",
@@ -207,7 +206,7 @@ mod tests {
             "pr.is.not.x if a in (b) else ('range(3) is odd')",
             "a|default('') ~ '\u{e4}' ~ b.range",
         ] {
-            assert_eq!(check(source), Ok(()), "{source}");
+            assert!(names(source).is_ok(), "{source}");
         }
     }
 }

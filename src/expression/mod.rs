@@ -6,13 +6,11 @@
 mod engine;
 pub mod parse;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer};
-
 use crate::{
     input::scalar::Scalar,
     value::{Value, is_same},
 };
+pub use engine::{compute, names};
 pub use parse::Part;
 
 /// A string of an input file that may hold expressions.
@@ -22,43 +20,20 @@ pub struct Interpolated {
     parts: Vec<Part>,
 }
 
-/// What expressions can see: names bound by `$for`, innermost first, and below them the context.
-#[derive(Clone, Copy)]
-pub struct Scope<'a> {
-    context: &'a Value,
-    bound: Option<&'a Bound<'a>>,
-}
-
-/// A name bound to a value around an inner scope.
-pub struct Bound<'a> {
-    pub name: &'a str,
-    pub value: &'a Value,
-    pub outer: Option<&'a Bound<'a>>,
+/// What expressions can see: a context, and the names that `$for` binds around a place, the innermost first.
+pub enum Scope<'a> {
+    Context(&'a Value),
+    /// A name and its value, in front of what else there is.
+    Bound(&'a str, &'a Value, &'a Scope<'a>),
 }
 
 impl<'a> Scope<'a> {
-    pub fn new(context: &'a Value) -> Self {
-        Self { context, bound: None }
-    }
-
-    /// The scope in which one more name is bound.
-    pub fn with(self, bound: &'a Bound<'a>) -> Self {
-        Self { bound: Some(bound), ..self }
-    }
-
-    pub fn bound(self) -> Option<&'a Bound<'a>> {
-        self.bound
-    }
-
     fn variable(&self, name: &str) -> Option<&'a Value> {
-        let mut bound = self.bound;
-        while let Some(this) = bound {
-            if is_same(this.name, name) {
-                return Some(this.value);
-            }
-            bound = this.outer;
+        match self {
+            Self::Context(context) => context.get(name),
+            Self::Bound(bound, value, _) if is_same(bound, name) => Some(value),
+            Self::Bound(_, _, outer) => outer.variable(name),
         }
-        self.context.get(name)
     }
 
     /// What a path leads to.
@@ -85,22 +60,14 @@ impl<'a> Scope<'a> {
     }
 
     fn unknown(&self, name: &str) -> String {
-        let names = self.context.as_map().into_iter().flat_map(|map| map.iter().map(|(key, _)| key));
-        format!("nothing is called `{name}`{}", crate::finding::nearest(name, names))
+        match self {
+            Self::Context(context) => {
+                let names = context.entries().map(|(key, _)| key);
+                format!("nothing is called `{name}`{}", crate::finding::nearest(name, names))
+            }
+            Self::Bound(_, _, outer) => outer.unknown(name),
+        }
     }
-}
-
-/// What an expression that is more than a path comes to.
-pub fn compute(source: &str, scope: Scope<'_>) -> Result<Value, String> {
-    engine::evaluate(source, scope)
-}
-
-/// The paths that an expression of more than a path names.
-///
-/// # Errors
-/// It does not parse.
-pub fn names(source: &str) -> Result<Vec<String>, String> {
-    engine::names(source)
 }
 
 /// Appends a value to text, if it has a text.
@@ -119,13 +86,13 @@ pub fn push_text(joined: &mut String, value: &Value) -> Result<(), String> {
 
 impl Interpolated {
     /// The text that it comes to.
-    pub fn text(&self, scope: Scope<'_>) -> Result<String, String> {
+    pub fn text(&self, scope: &Scope<'_>) -> Result<String, String> {
         self.joined(scope, push_text)
     }
 
     /// The same for a container's `env`, in which Kubernetes replaces `$(NAME)` and `$$`: what expressions come to is only
     /// data. Source: Kubernetes, `third_party/forked/golang/expansion/expand.go`.
-    pub fn variable(&self, scope: Scope<'_>) -> Result<String, String> {
+    pub fn variable(&self, scope: &Scope<'_>) -> Result<String, String> {
         self.joined(scope, |joined, value| {
             let first = joined.len();
             push_text(joined, value)?;
@@ -139,7 +106,7 @@ impl Interpolated {
 
     fn joined(
         &self,
-        scope: Scope<'_>,
+        scope: &Scope<'_>,
         push: impl Fn(&mut String, &Value) -> Result<(), String>,
     ) -> Result<String, String> {
         let mut joined = String::with_capacity(self.source.len());
@@ -206,29 +173,9 @@ impl Scalar for Interpolated {
         let parts: Vec<Part> = parse::pieces(text)?.into_iter().map(Part::from).collect();
         for part in &parts {
             if let Part::Expression(source) = part {
-                engine::check(source)?;
+                names(source)?;
             }
         }
         Ok(Self { source: text.to_owned(), parts })
-    }
-}
-
-impl<'de> Deserialize<'de> for Interpolated {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(crate::input::scalar::ScalarVisitor(std::marker::PhantomData))
-    }
-}
-
-impl JsonSchema for Interpolated {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Interpolated".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({"type": "string", "format": Self::FORMAT})
     }
 }

@@ -49,7 +49,7 @@ pub fn pieces(text: &str) -> Result<Vec<Piece<'_>>, String> {
         }
         let inside = &rest[start + 3..];
         let end = closing(inside).ok_or_else(|| {
-            format!("`{}` has no closing `}}}}`; `$${{{{` is the characters themselves", crate_visible(&rest[start..]))
+            format!("`{}` has no closing `}}}}`; `$${{{{` is the characters themselves", beginning(&rest[start..]))
         })?;
         let expression = inside[..end].trim();
         if expression.len() > LONGEST {
@@ -68,7 +68,7 @@ pub fn pieces(text: &str) -> Result<Vec<Piece<'_>>, String> {
 }
 
 /// At most forty characters of `text`: enough to find it.
-fn crate_visible(text: &str) -> String {
+fn beginning(text: &str) -> String {
     text.chars().take(40).filter(|c| !c.is_control()).collect()
 }
 

@@ -110,6 +110,13 @@ pub struct Location {
     pub pointer: Option<String>,
 }
 
+impl Location {
+    /// A file as a whole.
+    pub fn of_file(name: impl Into<String>) -> Self {
+        Self { file: Some(name.into()), ..Self::default() }
+    }
+}
+
 /// One thing that was found.
 #[derive(Clone, Debug)]
 pub struct Finding {
@@ -125,6 +132,16 @@ pub struct Finding {
 impl Finding {
     pub fn new(rule: &'static Rule, owner: Owner, subject: Subject, message: impl Into<String>) -> Self {
         Self { rule, owner, message: message.into(), help: None, subject }
+    }
+
+    /// About a place in the guardrails, which are always the platform's.
+    pub fn of_guardrails(rule: &'static Rule, pointer: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::new(rule, Owner::Platform, Subject::Input(InputFile::Guardrails, pointer.into()), message)
+    }
+
+    /// About a parameter, which is always the pull request's.
+    pub fn of_parameters(rule: &'static Rule, pointer: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::new(rule, Owner::PullRequest, Subject::Input(InputFile::Parameters, pointer.into()), message)
     }
 
     #[must_use]

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde_json::{Map, Value as Json};
 
 use crate::{
-    finding::{Finding, Location, Owner, Subject, meant, nearest, once, visible},
+    finding::{Finding, Location, Owner, Rule, Subject, meant, nearest, once, visible},
     rules::input::{INVALID_VALUE, MISSING_FIELD, UNKNOWN_FIELD, WRONG_TYPE},
     value::{Value, child},
     yaml::{Data, Entry, Mark, Node, scalar},
@@ -49,18 +49,10 @@ struct Walk<'s> {
 }
 
 impl Walk<'_> {
-    fn report(
-        &mut self,
-        rule: &'static crate::finding::Rule,
-        mark: Mark,
-        pointer: &str,
-        message: String,
-        help: Option<String>,
-    ) {
+    fn report(&mut self, rule: &'static Rule, mark: Mark, pointer: &str, message: String) -> &mut Finding {
         let location = Location { pointer: Some(pointer.to_owned()), ..self.places.location(mark) };
-        let mut finding = Finding::new(rule, self.owner, Subject::Place(location), message);
-        finding.help = help;
-        self.findings.push(finding);
+        let finding = Finding::new(rule, self.owner, Subject::Place(location), message);
+        self.findings.push_mut(finding)
     }
 
     fn node(&mut self, schema: &Json, node: &Node<'_>, pointer: &str) {
@@ -83,22 +75,12 @@ impl Walk<'_> {
         let least = |word: &str| schema.get(word).and_then(Json::as_u64).unwrap_or_default();
         match &node.data {
             Data::Map(entries) if kinds.contains(&"object") && (entries.len() as u64) < least("minProperties") => {
-                self.report(
-                    &INVALID_VALUE,
-                    node.mark,
-                    pointer,
-                    "an empty map, expected at least one entry".into(),
-                    None,
-                );
+                let message = "an empty map, expected at least one entry".to_owned();
+                self.report(&INVALID_VALUE, node.mark, pointer, message);
             }
             Data::List(items) if kinds.contains(&"array") && (items.len() as u64) < least("minItems") => {
-                self.report(
-                    &INVALID_VALUE,
-                    node.mark,
-                    pointer,
-                    "an empty list, expected at least one item".into(),
-                    None,
-                );
+                let message = "an empty list, expected at least one item".to_owned();
+                self.report(&INVALID_VALUE, node.mark, pointer, message);
             }
             Data::Map(entries) if kinds.contains(&"object") => self.object(&schema, node, entries, pointer),
             Data::List(items) if kinds.contains(&"array") => {
@@ -138,7 +120,7 @@ impl Walk<'_> {
             }),
             _ => self.field.clone(),
         };
-        self.report(&WRONG_TYPE, node.mark, pointer, message, help);
+        self.report(&WRONG_TYPE, node.mark, pointer, message).help = help;
     }
 
     fn object(&mut self, schema: &Json, node: &Node<'_>, entries: &[Entry<'_>], pointer: &str) {
@@ -158,14 +140,14 @@ impl Walk<'_> {
                         visible(&entry.key),
                         nearest(&entry.key, properties.keys().map(String::as_str))
                     );
-                    self.report(&UNKNOWN_FIELD, entry.mark, &below, message, None);
+                    self.report(&UNKNOWN_FIELD, entry.mark, &below, message);
                 }
                 Some(values) => {
                     let names =
                         schema.get("propertyNames").and_then(|names| names.get("format")).and_then(Json::as_str);
                     if let Some((message, expected)) = names.and_then(|format| refusal(format, &entry.key)) {
                         let message = format!("the name {message}: {expected}");
-                        self.report(&INVALID_VALUE, entry.mark, &below, message, None);
+                        self.report(&INVALID_VALUE, entry.mark, &below, message);
                     }
                     self.node(values, &entry.value, &below);
                 }
@@ -176,7 +158,7 @@ impl Walk<'_> {
             if !entries.iter().any(|entry| entry.key == name) {
                 let message = format!("the field `{name}` is missing");
                 let help = properties.get(name).and_then(|property| help(name, property));
-                self.report(&MISSING_FIELD, node.mark, pointer, message, help);
+                self.report(&MISSING_FIELD, node.mark, pointer, message).help = help;
             }
         }
     }
@@ -195,7 +177,8 @@ impl Walk<'_> {
             let is_enough = message.contains(expected) || format.starts_with("interpolated") && text.contains("${{");
             let help = self.field.clone().filter(|_| !is_enough);
             let message = if is_enough { message } else { format!("{message}: expected {expected}") };
-            return self.report(&INVALID_VALUE, node.mark, pointer, message, help);
+            self.report(&INVALID_VALUE, node.mark, pointer, message).help = help;
+            return;
         }
         if let Ok(number) = text.parse::<i64>() {
             let bound = |name: &str| schema.get(name).and_then(Json::as_f64);
@@ -208,7 +191,7 @@ impl Walk<'_> {
                     (Some(low), None) => format!("`{text}` is less than {low}"),
                     (_, high) => format!("`{text}` is more than {}", high.unwrap_or_default()),
                 };
-                self.report(&INVALID_VALUE, node.mark, pointer, message, None);
+                self.report(&INVALID_VALUE, node.mark, pointer, message);
             }
         }
     }
@@ -245,7 +228,7 @@ impl Walk<'_> {
                 let known = words.iter().copied().chain(variants.iter().map(|(name, _)| *name));
                 let hint = written.and_then(|text| meant(text, known)).unwrap_or_default();
                 let message = format!("found {}, expected {}{hint}", found(node), shown.join(" or "));
-                self.report(&INVALID_VALUE, node.mark, pointer, message, None);
+                self.report(&INVALID_VALUE, node.mark, pointer, message);
             }
         }
     }

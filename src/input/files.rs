@@ -35,8 +35,8 @@ impl std::error::Error for Unfit {}
 impl Unfit {
     /// The same as what is wrong with a file called `name`.
     pub fn finding(&self, name: &str, owner: Owner) -> Finding {
-        let location = Location { file: Some(name.to_owned()), ..Location::default() };
-        Finding::new(self.rule, owner, Subject::Place(location), format!("the file {}", self.problem))
+        let place = Subject::Place(Location::of_file(name));
+        Finding::new(self.rule, owner, place, format!("the file {}", self.problem))
     }
 }
 

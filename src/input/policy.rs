@@ -73,6 +73,14 @@ pub struct PolicySpec {
     pub databases: Vec<Database>,
 }
 
+impl PolicySpec {
+    /// The Secrets that its workloads may read, and `uses` may name: those of `secrets`, and one for each database.
+    pub fn secret_names(&self) -> impl Iterator<Item = &str> {
+        let secrets = self.secrets.iter().map(|secret| &*secret.name);
+        secrets.chain(self.databases.iter().map(|database| &*database.name))
+    }
+}
+
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Offers {

@@ -10,18 +10,15 @@ use serde::Deserialize;
 
 use crate::{
     finding::{Finding, Location, Owner, Subject, masked, visible, window},
-    rules::input::{DUPLICATE_KEY, INPUT_LIMIT, NOT_YAML, WRONG_TYPE},
+    rules::{
+        input::{DUPLICATE_KEY, INPUT_LIMIT, NOT_YAML, WRONG_TYPE},
+        qualified::is_name_part,
+    },
     value::{Map, Value},
     yaml::{self, Data, Limits, Mark, Node, ProblemKind, scalar},
 };
 
-use super::{
-    API_VERSION, Policy,
-    decode::Decoder,
-    diagnose::diagnose,
-    guardrails::Layout,
-    scalar::{is_dns_label, is_label_value},
-};
+use super::{API_VERSION, Policy, decode::Decoder, diagnose::diagnose, guardrails::Layout, scalar::is_dns_label};
 
 /// A file: what it is called, and its text.
 #[derive(Clone, Debug)]
@@ -96,8 +93,8 @@ impl Source {
             Err(error) => return Err(self.problems(owner, error.problems)),
         };
         let Some(document) = documents.into_iter().next() else {
-            let location = Location { file: Some(self.name.clone()), ..Location::default() };
-            return Err(vec![Finding::new(&WRONG_TYPE, owner, Subject::Place(location), "the file says nothing")]);
+            let place = Subject::Place(Location::of_file(&self.name));
+            return Err(vec![Finding::new(&WRONG_TYPE, owner, place, "the file says nothing")]);
         };
         Ok((document, duplicates))
     }
@@ -177,11 +174,7 @@ impl<'s> Places<'s> {
 
     pub fn locate(&self, pointer: &str) -> Location {
         let mark = self.document().map(|node| node.locate(pointer)).unwrap_or_default();
-        let location = if mark.line == 0 {
-            Location { file: Some(self.source.name.clone()), ..Location::default() }
-        } else {
-            self.location(mark)
-        };
+        let location = if mark.line == 0 { Location::of_file(&self.source.name) } else { self.location(mark) };
         Location { pointer: Some(pointer.to_owned()), ..location }
     }
 }
@@ -251,7 +244,7 @@ pub fn read_policy(
 fn salvage(document: &Node<'_>) -> Option<Policy> {
     let text = |node: Option<&Node<'_>>, key: &str| Some(node?.get(key)?.text()?.to_owned());
     let label = |key: &str| {
-        text(document.get("spec"), key).filter(|text| is_label_value(text)).unwrap_or_else(|| "unknown".to_owned())
+        text(document.get("spec"), key).filter(|text| is_name_part(text)).unwrap_or_else(|| "unknown".to_owned())
     };
     let name = text(document.get("metadata"), "name").filter(|name| is_dns_label(name))?;
     let least = format!(

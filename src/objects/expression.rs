@@ -8,7 +8,7 @@ use crate::{
     rules::{
         MOST, containers::finding, image_registry::for_each_image, input::BAD_EXPRESSION, manifest_kind::MANIFEST_KIND,
     },
-    value::{Map, Value},
+    value::Value,
 };
 
 use super::Object;
@@ -68,7 +68,7 @@ pub(crate) fn fill_in(manifests: &mut [Object], environment: &Environment) -> Ve
 }
 
 fn evaluated(written: &str, facts: &Value) -> Result<String, String> {
-    Interpolated::parse(written)?.text(Scope::new(facts))
+    Interpolated::parse(written)?.text(&Scope::Context(facts))
 }
 
 /// The value at a pointer without escapes.
@@ -82,15 +82,12 @@ fn place<'v>(value: &'v mut Value, pointer: &str) -> Option<&'v mut Value> {
 
 /// What expressions see at a head: its SHA, and the two short ones.
 fn facts(environment: &Environment, [head, short, short_7]: [&str; 3]) -> Value {
-    let map = |entries: &[(&'static str, &str)]| {
-        Value::Map(entries.iter().map(|(name, value)| ((*name).into(), Value::string(*value))).collect::<Map>())
-    };
-    let pr = map(&[
-        ("number", &environment.pr.number),
+    let pr = [
+        ("number", environment.pr.number.as_str()),
         ("headSha", head),
         ("headShortSha", short),
         ("headShortSha7", short_7),
-    ]);
-    let policy = map(&[("name", &environment.policy.name)]);
-    Value::Map([("policy".into(), policy), ("pr".into(), pr)].into_iter().collect::<Map>())
+    ];
+    let policy = Value::map([("name", Value::string(&environment.policy.name))]);
+    Value::map([("policy", policy), ("pr", Value::map(pr.map(|(name, value)| (name, Value::string(value)))))])
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use json_patch::PatchOperation;
 
 use crate::{
-    finding::{Finding, InputFile, Location, Owner, Subject, nearest, visible},
+    finding::{Finding, Location, Owner, nearest, visible},
     input::guardrails::{Patch, Target},
     rules::{self, patch::PATCH},
     value::{Map, Value, is_below, json::keep_order, pointer_segments, push_segment},
@@ -21,7 +21,6 @@ pub struct Patches {
 
 #[derive(Debug)]
 struct Ready {
-    index: usize,
     target: Target,
     merge: Option<Value>,
     json: Vec<PatchOperation>,
@@ -46,19 +45,15 @@ impl Patches {
                     )),
                 }
             }
-            ready.patches.push(Ready {
-                index,
-                target: patch.target.clone(),
-                merge: patch.merge.clone().map(Value::from),
-                json,
-            });
+            let (target, merge) = (patch.target.clone(), patch.merge.clone().map(Value::from));
+            ready.patches.push(Ready { target, merge, json });
         }
         ready
     }
 
     /// Patches every object that a target fits, in order.
     pub fn apply(&self, objects: &mut [Object], findings: &mut Vec<Finding>) {
-        for patch in &self.patches {
+        for (index, patch) in self.patches.iter().enumerate() {
             for object in objects.iter_mut().filter(|object| fits(&patch.target, object)) {
                 if let Some(merge) = &patch.merge {
                     apply_merge(&mut object.value, merge);
@@ -72,11 +67,8 @@ impl Patches {
                         Some(place) => format!("it has no `{}`", visible(&place)),
                         None => error.kind.to_string(),
                     };
-                    findings.push(problem(
-                        patch.index,
-                        &format!("/json/{}", error.operation),
-                        format!("the operation does not fit {}: {why}", visible(&object.id())),
-                    ));
+                    let message = format!("the operation does not fit {}: {why}", visible(&object.id()));
+                    findings.push(problem(index, &format!("/json/{}", error.operation), message));
                     continue;
                 }
                 object.value = keep_order(&object.value, Value::from(json));
@@ -88,7 +80,7 @@ impl Patches {
     /// stand beside the Pods. Kubernetes refuses those, or forgets them.
     pub fn check(&self, kinds: Option<&[&str]>) -> Vec<Finding> {
         let mut findings = Vec::new();
-        for patch in &self.patches {
+        for (index, patch) in self.patches.iter().enumerate() {
             let Some(kind) = patch.target.kind.as_deref() else { continue };
             if let Some(kinds) = kinds
                 && !kinds.iter().any(|known| is(Some(kind), known))
@@ -98,13 +90,13 @@ impl Patches {
                     _ => nearest(kind, kinds.iter().copied()),
                 };
                 let message = format!("no object is of kind `{}`{hint}", visible(kind));
-                findings.push(problem(patch.index, "/target/kind", message));
+                findings.push(problem(index, "/target/kind", message));
                 continue;
             }
             let Some(pods) = pods(kind) else { continue };
             let mut found = |place: String, field: String| {
                 let message = format!("`{field}` is a Pod's: in a {kind}, that is below `{pods}`");
-                findings.push(problem(patch.index, &place, message));
+                findings.push(problem(index, &place, message));
             };
             if let Some((place, field)) = patch.merge.as_ref().and_then(|merge| misplaced(merge, pods)) {
                 found(format!("/merge{place}"), field);
@@ -131,8 +123,8 @@ impl Patches {
 
     /// The objects that one of them changes.
     pub fn targets<'o>(&self, index: usize, objects: &'o [Object]) -> Vec<&'o Object> {
-        let patch = self.patches.iter().find(|patch| patch.index == index);
-        patch.map(|patch| objects.iter().filter(|object| fits(&patch.target, object)).collect()).unwrap_or_default()
+        let targets = |patch: &Ready| objects.iter().filter(|object| fits(&patch.target, object)).collect();
+        self.patches.get(index).map(targets).unwrap_or_default()
     }
 
     /// Whoever wrote an object, what a patch put there, or took away, is the platform's.
@@ -146,14 +138,13 @@ impl Patches {
         for finding in findings {
             let Location { object: Some(id), pointer: Some(pointer), .. } = finding.location() else { continue };
             let Some(object) = by_id.get(&id) else { continue };
-            let Some(patch) = self.patches.iter().find(|patch| fits(&patch.target, object) && sets(patch, &pointer))
-            else {
-                continue;
-            };
+            let mut patches = self.patches.iter().enumerate();
+            let to_blame = patches.find(|(_, patch)| fits(&patch.target, object) && sets(patch, &pointer));
+            let Some((index, patch)) = to_blame else { continue };
             finding.owner = Owner::Platform;
-            let place = format!("`/spec/patches/{}` of the guardrails put that there", patch.index);
-            let replaces_list = patch.merge.as_ref().is_some_and(|merge| replaces_list(merge, &pointer));
-            finding.help = Some(if replaces_list {
+            let place = format!("`/spec/patches/{index}` of the guardrails put that there");
+            let merged = patch.merge.as_ref().and_then(|merge| put(merge, &pointer));
+            finding.help = Some(if matches!(merged, Some(Value::List(_))) {
                 format!("{place}: `merge` replaces a whole list, `json` changes one item of it")
             } else {
                 place
@@ -163,13 +154,14 @@ impl Patches {
 
     /// The patches that change an object at a JSON pointer, above it or below it, by their index in the guardrails.
     pub fn of(&self, object: &Object, pointer: &str) -> Vec<usize> {
-        let patches = self.patches.iter().filter(|patch| fits(&patch.target, object) && changes(patch, pointer));
-        patches.map(|patch| patch.index).collect()
+        let patches = self.patches.iter().enumerate();
+        let own = patches.filter(|(_, patch)| fits(&patch.target, object) && changes(patch, pointer));
+        own.map(|(index, _)| index).collect()
     }
 }
 
 fn changes(patch: &Ready, pointer: &str) -> bool {
-    patch.merge.as_ref().is_some_and(|merge| merges(merge, pointer))
+    patch.merge.as_ref().is_some_and(|merge| put(merge, pointer).is_some())
         || patch.json.iter().any(|operation| operates(operation, pointer))
 }
 
@@ -192,10 +184,6 @@ fn put<'p>(patch: &'p Value, pointer: &str) -> Option<&'p Value> {
     Some(place)
 }
 
-fn replaces_list(merge: &Value, pointer: &str) -> bool {
-    matches!(put(merge, pointer), Some(Value::List(_)))
-}
-
 /// The first place on a way that is not there.
 fn missing(value: &Value, pointer: &str) -> Option<String> {
     let mut way = String::new();
@@ -204,19 +192,6 @@ fn missing(value: &Value, pointer: &str) -> Option<String> {
         push_segment(&mut way, &segment);
         value.pointer(&way).is_none().then(|| way.clone())
     })
-}
-
-/// Whether a merge patch says anything at a place, above it or below it.
-fn merges(patch: &Value, pointer: &str) -> bool {
-    let mut place = patch;
-    for segment in pointer_segments(pointer) {
-        let Value::Map(map) = place else { return true };
-        match map.get(&segment) {
-            Some(below) => place = below,
-            None => return false,
-        }
-    }
-    true
 }
 
 fn operates(operation: &PatchOperation, pointer: &str) -> bool {
@@ -320,12 +295,7 @@ fn misplaced_path(path: &str, pods: &str) -> Option<String> {
 }
 
 fn problem(index: usize, below: &str, message: String) -> Finding {
-    Finding::new(
-        &PATCH,
-        Owner::Platform,
-        Subject::Input(InputFile::Guardrails, format!("/spec/patches/{index}{below}")),
-        message,
-    )
+    Finding::of_guardrails(&PATCH, format!("/spec/patches/{index}{below}"), message)
 }
 
 #[cfg(test)]

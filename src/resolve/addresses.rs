@@ -1,14 +1,14 @@
 //! No text of the policy is the address of a database that previews would share.
 
 use crate::{
-    expression::{Bound, Interpolated, Scope},
+    expression::{Interpolated, Scope},
     finding::{Finding, InputFile, Subject, nearest},
     input::scalar::DnsLabel,
     rules::{
         reference::{UNKNOWN_REFERENCE, unset},
         shared_database::{Hosts, SHARED_DATABASE, not_a_database},
     },
-    value::{Map, Value},
+    value::Value,
 };
 
 use super::{Resolver, databases::server, pull_request::FREE_TEXT};
@@ -38,8 +38,8 @@ impl Resolver<'_> {
         let hosts = Hosts { services: &services, namespace, variables: &variables };
         let Err(message) = not_a_database(what, evaluated, hosts) else { return };
         // A title that talks of an address is only data.
-        let pr = Bound { name: "pr", value: &without_addresses(&self.pr), outer: None };
-        if text.text(Scope::new(&self.facts).with(&pr)).is_ok_and(|text| is_plain(&text, hosts)) {
+        let (pr, facts) = (without_addresses(&self.pr), Scope::Context(&self.facts));
+        if text.text(&Scope::Bound("pr", &pr, &facts)).is_ok_and(|text| is_plain(&text, hosts)) {
             return;
         }
         self.policy_finding(&SHARED_DATABASE, pointer(), message);
@@ -68,13 +68,13 @@ fn without_addresses(pr: &Value) -> Value {
         Value::String(text) => Value::string(text.replace(':', " ")),
         other => other.clone(),
     };
-    let entries = pr.as_map().map(Map::entries).into_iter().flatten().map(|(name, value)| {
+    let entries = pr.entries().map(|(name, value)| {
         let value = match value {
-            value if !FREE_TEXT.contains(&name.as_str()) => value.clone(),
+            value if !FREE_TEXT.contains(&name) => value.clone(),
             Value::List(items) => Value::list(items.iter().map(plain)),
             value => plain(value),
         };
-        (name.clone(), value)
+        (name.to_owned(), value)
     });
-    Value::Map(entries.collect())
+    Value::map(entries)
 }

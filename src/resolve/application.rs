@@ -128,7 +128,7 @@ impl Resolver<'_> {
         }
         // Go leaves out what is false when Argo CD writes the object back, so it is not said at all.
         if application.directory.as_ref().is_some_and(|directory| directory.recurse) {
-            source.push("directory", Value::Map(Map::from_iter([("recurse".into(), Value::Bool(true))])));
+            source.push("directory", Value::map([("recurse", Value::Bool(true))]));
         }
         Some(Value::Map(source))
     }

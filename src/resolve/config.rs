@@ -29,15 +29,15 @@ pub(super) const PULL_REQUEST: &str = "link.argocd.argoproj.io/pull-request";
 impl Resolver<'_> {
     /// On every object: who owns it, who pays for it, which pull request it is of.
     pub(super) fn labels(policy: &PolicyFacts, pr: &PullRequest, namespace: &str) -> Value {
-        let mut labels = Map::with_capacity(6);
-        labels.push(MANAGED_BY, Value::from("dayfly"));
-        labels.push("app.kubernetes.io/part-of", Value::string(&*policy.name));
-        labels.push(COST_CENTER, Value::string(&*policy.cost_center));
-        labels.push(ENVIRONMENT, Value::string(namespace));
-        labels.push("dayfly.dev/policy", Value::string(&*policy.name));
-        labels.push("dayfly.dev/pull-request", Value::string(&*pr.number));
-        labels.push(TEAM, Value::string(&*policy.team));
-        Value::Map(labels)
+        Value::map([
+            (MANAGED_BY, Value::from("dayfly")),
+            ("app.kubernetes.io/part-of", Value::string(&policy.name)),
+            (COST_CENTER, Value::string(&policy.cost_center)),
+            (ENVIRONMENT, Value::string(namespace)),
+            ("dayfly.dev/policy", Value::string(&policy.name)),
+            ("dayfly.dev/pull-request", Value::string(&pr.number)),
+            (TEAM, Value::string(&policy.team)),
+        ])
     }
 
     /// The Namespace's annotations: links for people, facts for tools.
@@ -146,10 +146,8 @@ pub(super) fn reserved(databases: &[DatabaseFacts], store: Option<&SecretStoreFa
 
 /// The hash of the ConfigMap: Pods start anew when it changes.
 pub(super) fn hash(config: &Value, layout: &str) -> String {
-    let map = config.as_map();
-    let parts: Vec<&str> = map
-        .into_iter()
-        .flat_map(Map::iter)
+    let parts: Vec<&str> = config
+        .entries()
         .flat_map(|(key, value)| [key, value.as_str().unwrap_or_default()])
         .chain(Some(layout).filter(|layout| !layout.is_empty()))
         .collect();

@@ -120,10 +120,6 @@ pub fn shown(value: &Value) -> String {
     match value {
         Value::Null => "nothing".into(),
         Value::String(text) => text.to_string(),
-        other => {
-            let mut compact = Vec::new();
-            emit::json::compact(other, &mut compact);
-            String::from_utf8_lossy(&compact).into_owned()
-        }
+        other => emit::json::compact(other),
     }
 }

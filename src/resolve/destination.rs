@@ -82,7 +82,7 @@ pub(super) fn blocks(cidrs: &[Cidr]) -> Vec<Block> {
 }
 
 pub(super) fn labels(labels: &Ordered<LabelValue, LabelKey>) -> Value {
-    Value::Map(labels.iter().map(|(key, value)| (key.to_owned().into(), Value::string(&**value))).collect())
+    Value::map(labels.iter().map(|(key, value)| (key.to_owned(), Value::string(&**value))))
 }
 
 pub(super) fn pods(namespace: &DnsLabel, pod_labels: &Ordered<LabelValue, LabelKey>) -> PodPeer {

@@ -11,6 +11,7 @@ pub mod names;
 mod network;
 mod origins;
 mod pull_request;
+mod quarantine;
 mod routes;
 mod secrets;
 mod services;
@@ -22,7 +23,7 @@ pub use environment::Environment;
 pub use pull_request::PullRequest;
 
 use crate::{
-    expression::{Bound, Interpolated, Scope},
+    expression::{Interpolated, Scope},
     finding::{Finding, InputFile, Owner, Rule, Subject},
     input::{
         Guardrails, GuardrailsSpec, Parameters, Policy, PolicySpec,
@@ -32,9 +33,9 @@ use crate::{
     value::{Map, Text, Value, to_value},
 };
 
-use environment::{IngressFacts, PolicyFacts, QuarantineFacts, TrustFacts, WAVES};
+use environment::{PolicyFacts, QuarantineFacts, TrustFacts, WAVES};
 
-/// The three inputs.
+/// The three inputs, and what rendering says of them.
 #[derive(Clone, Copy, Debug)]
 pub struct Inputs<'a> {
     pub guardrails: &'a Guardrails,
@@ -42,12 +43,19 @@ pub struct Inputs<'a> {
     pub parameters: &'a Parameters,
     /// Whether a label may choose the profile.
     pub heed_profile_label: bool,
-    /// Stands for what lays out the databases' Jobs: templates and the platform's patches.
-    pub job_layout: &'a str,
-    /// The same of servers whose data go with their Pods.
-    pub server_layout: &'a str,
-    /// The same of what the platform's patches change of the Pods' ConfigMap.
-    pub config_layout: &'a str,
+    pub layouts: &'a Layouts,
+}
+
+/// Each stands for what lays something out, templates and the platform's patches: what does not change while it is there is made anew
+/// when that does.
+#[derive(Debug)]
+pub struct Layouts {
+    /// The databases' Jobs.
+    pub jobs: String,
+    /// Servers whose data go with their Pods.
+    pub servers: String,
+    /// What patches change of the Pods' ConfigMap.
+    pub config: String,
 }
 
 /// What was decided.
@@ -77,9 +85,7 @@ pub fn resolve(inputs: Inputs<'_>, record: bool) -> Resolution {
         guardrails: &inputs.guardrails.spec,
         policy: &inputs.policy.spec,
         policy_name: &inputs.policy.metadata.name,
-        job_layout: inputs.job_layout,
-        server_layout: inputs.server_layout,
-        config_layout: inputs.config_layout,
+        layouts: inputs.layouts,
         heed_profile_label: inputs.heed_profile_label,
         profile_label: None,
         facts: Value::Null,
@@ -103,73 +109,11 @@ pub fn resolve(inputs: Inputs<'_>, record: bool) -> Resolution {
     Resolution { environment, is_sound, findings, decisions, profile_label }
 }
 
-/// Findings of a quarantine, and characters of each, that its ConfigMap holds.
-const MOST_SHOWN: usize = 30;
-const LONGEST_SHOWN: usize = 600;
-
-impl Environment {
-    /// The same preview with nothing in it but its walls, its teardown and what was found.
-    #[must_use]
-    pub fn quarantined(mut self, guardrails: &GuardrailsSpec, job_layout: &str, findings: &[Finding]) -> Self {
-        let mut errors = findings.iter().filter(|finding| finding.is_error());
-        let mut lines: Vec<String> = Vec::new();
-        // They become an object, and people read them in Argo CD: neither has room for thousands.
-        for finding in errors.by_ref().take(MOST_SHOWN) {
-            let mut line = format!("{}: {}", finding.rule.code, finding.message);
-            if let Some((end, _)) = line.char_indices().nth(LONGEST_SHOWN) {
-                line.truncate(end);
-                line.push('…');
-            }
-            lines.push(line);
-        }
-        match errors.count() {
-            0 => {}
-            more => lines.push(format!("and {more} more: `dayfly check` shows all")),
-        }
-        let mut quota = Map::default();
-        quota.push("pods", Value::from("0"));
-        self.quota = Value::Map(quota);
-        self.network.ingress.clear();
-        self.network.egress.clear();
-        self.network.names.clear();
-        self.network.telemetry = None;
-        self.services.clear();
-        self.routes.clear();
-        self.ingress = IngressFacts::default();
-        self.secret_store = None;
-        self.secrets.clear();
-        self.application = None;
-        if let Some(annotations) = self.namespace_annotations.as_map_mut() {
-            annotations.remove(config::CHILD);
-            annotations.remove(config::RESERVED);
-            annotations.retain(|key| !key.starts_with(config::LINK) || key == config::PULL_REQUEST);
-        }
-        // Only what removes a database stays: nothing runs, but nothing is forgotten either.
-        self.databases.clear();
-        self.database_jobs.retain(|job| job.step == "destroy");
-        self.config = Value::Map(Map::default());
-        let image = guardrails
-            .operations
-            .as_ref()
-            .map_or_else(|| "dayfly".to_owned(), |operations| operations.image.to_string());
-        let pods = [image.as_str(), &self.policy.team, &self.policy.cost_center, job_layout];
-        self.quarantine = QuarantineFacts {
-            job: names::hashed("dayfly-findings", &pods),
-            findings: if lines.is_empty() { "quarantined".to_owned() } else { lines.join("\n") },
-            failing_job: !guardrails.quarantine.health_check,
-            image,
-        };
-        self
-    }
-}
-
 pub(crate) struct Resolver<'a> {
     guardrails: &'a GuardrailsSpec,
     policy: &'a PolicySpec,
     policy_name: &'a str,
-    job_layout: &'a str,
-    server_layout: &'a str,
-    config_layout: &'a str,
+    layouts: &'a Layouts,
     heed_profile_label: bool,
     profile_label: Option<String>,
     /// What expressions see.
@@ -193,8 +137,8 @@ impl Resolver<'_> {
         }
         self.set_context(&policy, &pr);
         let namespace = self.namespace();
-        self.see("preview", [("namespace", Value::string(&*namespace))]);
-        self.see("guardrails", [("domain", Value::string(&*self.guardrails.domain))]);
+        self.see("preview", Value::map([("namespace", Value::string(&namespace))]));
+        self.see("guardrails", Value::map([("domain", Value::string(&*self.guardrails.domain))]));
 
         let trust = self.trust(&pr);
         let (profile, limits) = self.profile(&pr);
@@ -227,7 +171,7 @@ impl Resolver<'_> {
             profile: profile.map(|(name, _)| name.to_owned()).unwrap_or_default(),
             waves: WAVES,
             quarantine: QuarantineFacts::default(),
-            config_hash: config::hash(&config, self.config_layout),
+            config_hash: config::hash(&config, &self.layouts.config),
             policy,
             pr,
             namespace,
@@ -268,9 +212,7 @@ impl Resolver<'_> {
         message: String,
     ) -> &mut Finding {
         let finding = Finding::new(rule, self.owner(file), Subject::Input(file, pointer.into()), message);
-        self.findings.push(finding);
-        let last = self.findings.len() - 1;
-        &mut self.findings[last]
+        self.findings.push_mut(finding)
     }
 
     fn set_context(&mut self, policy: &PolicyFacts, pr: &PullRequest) {
@@ -284,12 +226,7 @@ impl Resolver<'_> {
     }
 
     /// Lets expressions see something from here on.
-    fn see<const N: usize>(&mut self, name: &'static str, facts: [(&'static str, Value); N]) {
-        let map: Map = facts.into_iter().map(|(key, value)| (key.into(), value)).collect();
-        self.see_value(name, Value::Map(map));
-    }
-
-    fn see_value(&mut self, name: &'static str, value: Value) {
+    fn see(&mut self, name: &'static str, value: Value) {
         if let Some(facts) = self.facts.as_map_mut() {
             facts.insert(name, value);
         }
@@ -297,21 +234,19 @@ impl Resolver<'_> {
 
     /// What a string of an input file comes to, where free text of the pull request could do harm.
     fn text(&mut self, text: &Interpolated, file: InputFile, pointer: impl FnOnce() -> String) -> String {
-        let result = text.text(Scope::new(&self.facts));
+        let result = text.text(&Scope::Context(&self.facts));
         self.evaluated(result, text, file, pointer, true)
     }
 
     /// The same where any text is only data.
     fn free_text(&mut self, text: &Interpolated, file: InputFile, pointer: impl FnOnce() -> String) -> String {
-        let pr = Bound { name: "pr", value: &self.pr, outer: None };
-        let result = text.text(Scope::new(&self.facts).with(&pr));
+        let result = text.text(&Scope::Bound("pr", &self.pr, &Scope::Context(&self.facts)));
         self.evaluated(result, text, file, pointer, false)
     }
 
     /// The same as a container's variable.
     fn variable(&mut self, text: &Interpolated, file: InputFile, pointer: impl FnOnce() -> String) -> String {
-        let pr = Bound { name: "pr", value: &self.pr, outer: None };
-        let result = text.variable(Scope::new(&self.facts).with(&pr));
+        let result = text.variable(&Scope::Bound("pr", &self.pr, &Scope::Context(&self.facts)));
         self.evaluated(result, text, file, pointer, false)
     }
 

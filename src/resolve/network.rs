@@ -1,7 +1,7 @@
 //! Who may talk to whom: everything is closed, then exactly this is opened.
 
 use crate::{
-    finding::{Finding, InputFile, Owner, Subject},
+    finding::{Finding, InputFile},
     input::guardrails::{Destination, Dns, Fqdn},
     rules,
     value::{Map, Value},
@@ -72,13 +72,12 @@ impl Resolver<'_> {
         let entry = format!("/spec/egress/{name}");
         let (opened, finding) = match rules::egress::reachable(destination) {
             Ok(()) => match opened(name, destination, self.guardrails.network.fqdn) {
-                Opened::Nothing => (Opened::Nothing, Some(rules::egress::closed(name, entry.clone()))),
+                Opened::Nothing => (Opened::Nothing, Some(rules::egress::closed(name, &entry))),
                 opened => (opened, None),
             },
             Err(message) => {
-                let subject = Subject::Input(InputFile::Guardrails, entry.clone());
                 let rule = &rules::egress::EGRESS_INCOMPLETE;
-                (Opened::Nothing, Some(Finding::new(rule, Owner::Platform, subject, message)))
+                (Opened::Nothing, Some(Finding::of_guardrails(rule, &entry, message)))
             }
         };
         self.decisions.record(|| {
@@ -144,5 +143,5 @@ fn cilium_dns(dns: &Dns, fqdn: Fqdn) -> Value {
     }
     let namespace = ("k8s:io.kubernetes.pod.namespace".to_owned(), Value::string(&*dns.namespace));
     let labels = dns.pod_labels.iter().map(|(key, value)| (format!("k8s:{key}"), Value::string(&**value)));
-    Value::Map(std::iter::once(namespace).chain(labels).map(|(key, value)| (key.into(), value)).collect())
+    Value::map(std::iter::once(namespace).chain(labels))
 }

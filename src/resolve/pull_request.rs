@@ -1,7 +1,7 @@
 //! Who the pull request is: parameters, judged.
 
 use crate::{
-    finding::{Finding, InputFile, Owner, Subject, nearest, printable, visible},
+    finding::{Finding, nearest, printable, visible},
     input::{
         Parameters,
         parameters::KNOWN,
@@ -82,10 +82,6 @@ pub(super) fn read(parameters: &Parameters, findings: &mut Vec<Finding>) -> Pull
     }
 }
 
-fn subject(name: &str) -> Subject {
-    Subject::Input(InputFile::Parameters, child("", name))
-}
-
 struct Reader<'a> {
     parameters: &'a Parameters,
     findings: &'a mut Vec<Finding>,
@@ -93,7 +89,7 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn report(&mut self, name: &str, message: String) {
-        self.findings.push(Finding::new(&INVALID_PARAMETER, Owner::PullRequest, subject(name), message));
+        self.findings.push(Finding::of_parameters(&INVALID_PARAMETER, child("", name), message));
     }
 
     fn unknown_names(&mut self) {
@@ -101,11 +97,11 @@ impl Reader<'_> {
         for name in unknown.by_ref().take(MOST_UNKNOWN) {
             let hint = nearest(name, KNOWN.iter().map(|known| known.name));
             let message = format!("unknown parameter `{}`{hint}", visible(name));
-            self.findings.push(Finding::new(&UNKNOWN_FIELD, Owner::PullRequest, subject(name), message));
+            self.findings.push(Finding::of_parameters(&UNKNOWN_FIELD, child("", name), message));
         }
         if let Some(next) = unknown.next() {
             let message = format!("{} more unknown parameters", 1 + unknown.count());
-            self.findings.push(Finding::new(&UNKNOWN_FIELD, Owner::PullRequest, subject(next), message));
+            self.findings.push(Finding::of_parameters(&UNKNOWN_FIELD, child("", next), message));
         }
     }
 

@@ -23,7 +23,7 @@ impl<'a> Resolver<'a> {
     pub(super) fn routes(&mut self, namespace: &str) -> (Vec<RouteFacts>, IngressFacts) {
         let policy = self.policy;
         if policy.routes.is_empty() {
-            self.see_value("routes", Value::Map(Map::default()));
+            self.see("routes", Value::Map(Map::default()));
             return (Vec::new(), IngressFacts::default());
         }
         let hosts: Vec<String> = policy
@@ -34,12 +34,11 @@ impl<'a> Resolver<'a> {
             .collect();
         // Also of a route that is refused below: that its name is known is no second mistake.
         let seen = policy.routes.iter().zip(&hosts).map(|(route, host)| {
-            let facts = [("host", host.clone()), ("url", url(route, host))];
-            let map: Map = facts.into_iter().map(|(key, text)| (key.into(), Value::string(text))).collect();
-            (route.name.to_string().into(), Value::Map(map))
+            let facts = [("host", Value::string(host)), ("url", Value::string(url(route, host)))];
+            (route.name.to_string(), Value::map(facts))
         });
-        let seen = Value::Map(seen.collect());
-        self.see_value("routes", seen);
+        let seen = Value::map(seen);
+        self.see("routes", seen);
         let Some(ingress) = &self.guardrails.ingress else {
             self.policy_finding(
                 &rules::provided::NOT_PROVIDED,

@@ -63,18 +63,18 @@ impl Resolver<'_> {
                 let pointer = format!("/spec/secrets/{index}/keys/{variable}");
                 match rules::secret_prefix::below(&prefix, path, names) {
                     Ok(key) => {
+                        let (granted, rule, reason) = if is_granted {
+                            (key.as_str(), &SECRET_OUTSIDE_PREFIX, "below the guardrails' prefix")
+                        } else {
+                            ("nothing", &WITHHELD, "trust decides who gets secrets")
+                        };
                         self.decisions.record(|| Decision {
                             field: format!("secrets.{}.data.{variable}", secret.name),
                             origin: Origin::Input(InputFile::Policy, pointer),
                             asked: Some(path.to_owned()),
-                            granted: if is_granted { key.clone() } else { "nothing".into() },
-                            rule: Some(if is_granted { &SECRET_OUTSIDE_PREFIX } else { &WITHHELD }.code),
-                            reason: if is_granted {
-                                "below the guardrails' prefix"
-                            } else {
-                                "trust decides who gets secrets"
-                            }
-                            .into(),
+                            granted: granted.to_owned(),
+                            rule: Some(rule.code),
+                            reason: reason.into(),
                         });
                         data.push(SecretDatum {
                             variable: variable.to_owned(),
@@ -109,50 +109,47 @@ impl Resolver<'_> {
 /// What a `SecretStore` of the preview's own says, as `external-secrets.io/v1` has it.
 fn own_store(secrets: &Secrets) -> Option<SecretStoreFacts> {
     let account = || to_value(&std::collections::BTreeMap::from([("name", OWN_STORE_ACCOUNT)]));
-    let map = |entries: Vec<(&'static str, Value)>| {
-        Value::Map(entries.into_iter().map(|(key, value)| (key.into(), value)).collect())
-    };
     let (provider, annotations) = match secrets.provider.as_ref()? {
         StoreProvider::Aws(aws) => {
-            let auth = map(vec![("jwt", map(vec![("serviceAccountRef", account())]))]);
-            let store = map(vec![
+            let auth = Value::map([("jwt", Value::map([("serviceAccountRef", account())]))]);
+            let store = Value::map([
                 ("service", "SecretsManager".into()),
                 ("region", Value::string(&*aws.region)),
                 ("auth", auth),
             ]);
-            (map(vec![("aws", store)]), vec![("eks.amazonaws.com/role-arn", Value::string(&*aws.role))])
+            (Value::map([("aws", store)]), vec![("eks.amazonaws.com/role-arn", Value::string(&*aws.role))])
         }
         StoreProvider::Gcp(gcp) => {
-            let identity = map(vec![
+            let identity = Value::map([
                 ("clusterLocation", Value::string(&*gcp.cluster_location)),
                 ("clusterName", Value::string(&*gcp.cluster_name)),
                 ("serviceAccountRef", account()),
             ]);
-            let store = map(vec![
+            let store = Value::map([
                 ("projectID", Value::string(&*gcp.project)),
-                ("auth", map(vec![("workloadIdentity", identity)])),
+                ("auth", Value::map([("workloadIdentity", identity)])),
             ]);
             (
-                map(vec![("gcpsm", store)]),
+                Value::map([("gcpsm", store)]),
                 vec![("iam.gke.io/gcp-service-account", Value::string(&*gcp.service_account))],
             )
         }
         StoreProvider::Vault(vault) => {
-            let kubernetes = map(vec![
+            let kubernetes = Value::map([
                 ("mountPath", Value::string(&*vault.mount)),
                 ("role", Value::string(&*vault.role)),
                 ("serviceAccountRef", account()),
             ]);
-            let store = map(vec![
+            let store = Value::map([
                 ("server", Value::string(&*vault.server)),
                 ("path", Value::string(&*vault.path)),
                 ("version", "v2".into()),
-                ("auth", map(vec![("kubernetes", kubernetes)])),
+                ("auth", Value::map([("kubernetes", kubernetes)])),
             ]);
-            (map(vec![("vault", store)]), Vec::new())
+            (Value::map([("vault", store)]), Vec::new())
         }
     };
     // Before the workload: the secrets that are read with it are waited for.
-    let annotations = map([vec![("argocd.argoproj.io/sync-wave", WAVES.guard.into())], annotations].concat());
+    let annotations = Value::map([vec![("argocd.argoproj.io/sync-wave", WAVES.guard.into())], annotations].concat());
     Some(SecretStoreFacts { provider, service_account: OWN_STORE_ACCOUNT.to_owned(), annotations })
 }

@@ -16,6 +16,7 @@ use crate::{
 use super::{
     Decision, Origin, PullRequest, Resolver,
     environment::{DatabaseFacts, SecretFacts, ServiceFacts, Writable},
+    size::quantities,
 };
 
 /// A user without a name or a home in any image: the one of distroless' `nonroot`.
@@ -46,10 +47,10 @@ impl<'a> Resolver<'a> {
                     facts.push("port", Value::Int(i64::from(port.get())));
                     facts.push("url", Value::string(format!("http://{}:{port}", service.name)));
                 }
-                (service.name.to_string().into(), Value::Map(facts))
+                (service.name.to_string(), Value::Map(facts))
             })
             .collect();
-        self.see_value("services", Value::Map(seen));
+        self.see("services", Value::Map(seen));
     }
 
     pub(super) fn services(
@@ -159,26 +160,7 @@ impl<'a> Resolver<'a> {
                 })
                 .collect()
         };
-        let has = [
-            ("health", service.health.is_some()),
-            ("healthPort", service.health_port.is_some()),
-            ("startWithin", service.start_within.is_some()),
-        ];
-        for (field, _) in has.iter().filter(|(_, is_there)| *is_there && service.port.is_none()) {
-            let message = format!("`{}` has `{field}` but no `port`, so nothing can be asked", service.name);
-            self.policy_finding(&rules::input::MISSING_FIELD, format!("{pointer}/{field}"), message).help =
-                Some(format!("add the `port` that answers, or leave `{field}` out"));
-        }
-        if service.health_port.is_some() && service.health.is_none() {
-            let message = format!("`{}` has `healthPort` but no `health`, the path to ask for there", service.name);
-            self.policy_finding(&rules::input::MISSING_FIELD, format!("{pointer}/healthPort"), message);
-        }
-        let start = service.start_within.map_or(START, |start| start.seconds);
-        if start > LONGEST_START {
-            let message = "`startWithin` is at most `10m`: by then Kubernetes calls the Deployment failed".to_owned();
-            self.policy_finding(&rules::input::INVALID_VALUE, format!("{pointer}/startWithin"), message).help =
-                Some("a Deployment of `manifests` may state `progressDeadlineSeconds` beside its probes".into());
-        }
+        let start = self.start(service, pointer);
         let http_check = service.health.as_ref().map(|path| self.health(path, &format!("{pointer}/health")));
         let command = words(self, &service.command, "command");
         let args = words(self, &service.args, "args");
@@ -199,6 +181,31 @@ impl<'a> Resolver<'a> {
             command: Some(command).filter(|words: &Vec<String>| !words.is_empty()),
             args: Some(args).filter(|words: &Vec<String>| !words.is_empty()),
         }
+    }
+
+    /// Seconds that it may take to start. Reports what nobody can be asked for while it does.
+    fn start(&mut self, service: &Service, pointer: &str) -> u64 {
+        let has = [
+            ("health", service.health.is_some()),
+            ("healthPort", service.health_port.is_some()),
+            ("startWithin", service.start_within.is_some()),
+        ];
+        for (field, _) in has.iter().filter(|(_, is_there)| *is_there && service.port.is_none()) {
+            let message = format!("`{}` has `{field}` but no `port`, so nothing can be asked", service.name);
+            self.policy_finding(&rules::input::MISSING_FIELD, format!("{pointer}/{field}"), message).help =
+                Some(format!("add the `port` that answers, or leave `{field}` out"));
+        }
+        if service.health_port.is_some() && service.health.is_none() {
+            let message = format!("`{}` has `healthPort` but no `health`, the path to ask for there", service.name);
+            self.policy_finding(&rules::input::MISSING_FIELD, format!("{pointer}/healthPort"), message);
+        }
+        let start = service.start_within.map_or(START, |start| start.seconds);
+        if start > LONGEST_START {
+            let message = "`startWithin` is at most `10m`: by then Kubernetes calls the Deployment failed".to_owned();
+            self.policy_finding(&rules::input::INVALID_VALUE, format!("{pointer}/startWithin"), message).help =
+                Some("a Deployment of `manifests` may state `progressDeadlineSeconds` beside its probes".into());
+        }
+        start
     }
 
     /// Where a probe asks: a path, whatever its expressions come to.
@@ -306,12 +313,8 @@ impl<'a> Resolver<'a> {
                     let parts = database.keys.iter().filter(|(name, _)| *name != url);
                     std::iter::once((url, url)).chain(parts.map(|(name, key)| (name, key.name()))).collect()
                 } else {
-                    let known = policy
-                        .secrets
-                        .iter()
-                        .map(|secret| &*secret.name)
-                        .chain(policy.databases.iter().map(|database| &*database.name));
-                    let message = format!("there is no secret or database `{used}`{}", nearest(used, known));
+                    let hint = nearest(used, policy.secret_names());
+                    let message = format!("there is no secret or database `{used}`{hint}");
                     self.policy_finding(&rules::reference::UNKNOWN_REFERENCE, pointer, message);
                     knows_all = false;
                     continue;
@@ -356,43 +359,27 @@ impl<'a> Resolver<'a> {
 }
 
 pub(super) fn plain(name: &str, value: &str) -> Value {
-    let mut item = Map::with_capacity(2);
-    item.push("name", Value::string(name));
-    item.push("value", Value::string(value));
-    Value::Map(item)
+    Value::map([("name", Value::string(name)), ("value", Value::string(value))])
 }
 
 pub(super) fn from_secret(name: &str, secret: &str, key: &str) -> Value {
-    let mut reference = Map::with_capacity(2);
-    reference.push("name", Value::string(secret));
-    reference.push("key", Value::string(key));
-    let mut source = Map::with_capacity(1);
-    source.push("secretKeyRef", Value::Map(reference));
-    let mut item = Map::with_capacity(2);
-    item.push("name", Value::string(name));
-    item.push("valueFrom", Value::Map(source));
-    Value::Map(item)
+    let reference = Value::map([("name", Value::string(secret)), ("key", Value::string(key))]);
+    Value::map([("name", Value::string(name)), ("valueFrom", Value::map([("secretKeyRef", reference)]))])
 }
 
 /// Requests as asked for; what is not asked for, and all limits, are the `LimitRange`'s.
 fn resources(service: &Service) -> Value {
-    let requests: Map = service
-        .resources
-        .iter()
-        .map(|(name, amount)| (name.to_owned().into(), Value::string(amount.as_str())))
-        .collect();
-    if requests.is_empty() {
-        Value::Null
-    } else {
-        Value::Map(Map::from_iter([("requests".into(), Value::Map(requests))]))
+    if service.resources.is_empty() {
+        return Value::Null;
     }
+    Value::map([("requests", quantities(&service.resources))])
 }
 
 fn ports(service: &Service) -> Value {
     let Some(port) = service.port else { return Value::Null };
-    let mut item = Map::with_capacity(3);
-    item.push("name", Value::from("http"));
-    item.push("containerPort", Value::Int(i64::from(port.get())));
-    item.push("protocol", Value::from("TCP"));
-    Value::list([Value::Map(item)])
+    Value::list([Value::map([
+        ("name", Value::from("http")),
+        ("containerPort", Value::Int(i64::from(port.get()))),
+        ("protocol", Value::from("TCP")),
+    ])])
 }

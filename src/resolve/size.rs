@@ -1,7 +1,7 @@
 //! How large and for how long: profile and ttl, asked for by labels or the policy, within the guardrails.
 
 use crate::{
-    finding::{Finding, InputFile, Owner},
+    finding::{Finding, InputFile},
     input::{
         Ordered,
         guardrails::Profile,
@@ -130,8 +130,7 @@ impl<'a> Resolver<'a> {
             let message = format!("`{asked}` is longer than the guardrails' maximum: the preview lives `{granted}`");
             match &origin {
                 Origin::Label(_) => {
-                    let subject = crate::finding::Subject::Input(InputFile::Parameters, "/labels".into());
-                    self.findings.push(Finding::new(&rules::ttl::TTL_CLAMPED, Owner::PullRequest, subject, message));
+                    self.findings.push(Finding::of_parameters(&rules::ttl::TTL_CLAMPED, "/labels", message));
                 }
                 Origin::Input(InputFile::Policy, pointer) => {
                     self.policy_finding(&rules::ttl::TTL_CLAMPED, pointer.clone(), message);
@@ -188,8 +187,8 @@ impl<'a> Resolver<'a> {
     }
 }
 
-fn quantities(amounts: &Ordered<Quantity>) -> Value {
-    Value::Map(amounts.iter().map(|(name, amount)| (name.to_owned().into(), Value::string(amount.as_str()))).collect())
+pub(super) fn quantities(amounts: &Ordered<Quantity>) -> Value {
+    Value::map(amounts.iter().map(|(name, amount)| (name.to_owned(), Value::string(amount.as_str()))))
 }
 
 /// The `LimitRange`'s item, all four parts written out: what is left out, the API server would derive from the others.

@@ -12,8 +12,7 @@ pub static ARGOCD_SOURCE: Rule = Rule {
 };
 
 pub(crate) fn found(file: &str, owner: Owner) -> Finding {
-    let place = Location { file: Some(file.to_owned()), ..Location::default() };
     let name = file.rsplit('/').next().unwrap_or(file);
     let message = format!("`{}` would let a source tree rewrite the Application", crate::finding::visible(name));
-    Finding::new(&ARGOCD_SOURCE, owner, Subject::Place(place), message).help("remove the file")
+    Finding::new(&ARGOCD_SOURCE, owner, Subject::Place(Location::of_file(file)), message).help("remove the file")
 }

@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use crate::{
     database::attestation::age,
-    finding::{Finding, InputFile, Owner, Rule, Severity, Subject, visible},
+    finding::{Finding, Rule, Severity, visible},
     input::{GuardrailsSpec, PolicySpec, guardrails::Baseline},
 };
 
@@ -87,8 +87,7 @@ fn each(
 }
 
 fn finding(name: &str, (rule, message): (&'static Rule, String)) -> Finding {
-    let subject = Subject::Input(InputFile::Guardrails, format!("/spec/baselines/{name}/sanitized"));
-    Finding::new(rule, Owner::Platform, subject, message)
+    Finding::of_guardrails(rule, format!("/spec/baselines/{name}/sanitized"), message)
 }
 
 fn problem(name: &str, baseline: &Baseline, guardrails: &GuardrailsSpec) -> Option<(&'static Rule, String)> {

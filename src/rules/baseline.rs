@@ -1,7 +1,7 @@
 //! Previews get no live personal data.
 
 use crate::{
-    finding::{Finding, InputFile, Owner, Rule, Severity, Subject, nearest},
+    finding::{Finding, Rule, Severity, nearest},
     input::{
         Ordered,
         guardrails::{Anonymized, Baseline, Destination, Fqdn, Operations, Provider},
@@ -48,13 +48,17 @@ pub static BASELINE_INCOMPLETE: Rule = Rule {
                   a `value`.",
 };
 
+/// Why no preview can have a branch of a baseline and reach it.
+pub(crate) fn unusable(name: &str, baseline: &Baseline, fqdn: Fqdn) -> Option<Finding> {
+    check(name, baseline).or_else(|| unreachable(name, baseline, fqdn))
+}
+
 /// Why a baseline cannot be branched.
 pub(crate) fn check(name: &str, baseline: &Baseline) -> Option<Finding> {
     let safe = is_safe(name, baseline).map_err(|message| (&BASELINE_NOT_SANITIZED, message));
     let complete = |()| is_complete(name, baseline).map_err(|message| (&BASELINE_INCOMPLETE, message));
     let (rule, message) = safe.and_then(complete).err()?;
-    let subject = Subject::Input(InputFile::Guardrails, format!("/spec/baselines/{name}"));
-    Some(Finding::new(rule, Owner::Platform, subject, message))
+    Some(Finding::of_guardrails(rule, format!("/spec/baselines/{name}"), message))
 }
 
 /// Why pull requests of trust `restricted` go without its database, though it names a baseline for them.
@@ -77,8 +81,7 @@ pub(crate) fn without_substitute(
             )
         }
     };
-    let subject = Subject::Input(InputFile::Guardrails, format!("/spec/baselines/{name}/restricted"));
-    Some(Finding::new(&UNKNOWN_BASELINE, Owner::Platform, subject, message))
+    Some(Finding::of_guardrails(&UNKNOWN_BASELINE, format!("/spec/baselines/{name}/restricted"), message))
 }
 
 /// Whether pull requests of trust `restricted` may have it.
@@ -87,14 +90,13 @@ pub(crate) fn is_safe_for_strangers(baseline: &Baseline) -> bool {
 }
 
 /// Why its branches cannot be reached: a preview would wait for its database until it gives up. Nothing, if they can.
-pub(crate) fn unreachable(name: &str, baseline: &Baseline, fqdn: Fqdn) -> Option<Finding> {
+fn unreachable(name: &str, baseline: &Baseline, fqdn: Fqdn) -> Option<Finding> {
     let endpoint = baseline.endpoint.as_ref()?;
     let (rule, message) = match reachable(endpoint) {
         Err(message) => (&EGRESS_INCOMPLETE, format!("the `endpoint` of the baseline `{name}` is nowhere: {message}")),
         Ok(()) => (&BASELINE_INCOMPLETE, out_of_reach(name, baseline, endpoint, fqdn)?),
     };
-    let subject = Subject::Input(InputFile::Guardrails, format!("/spec/baselines/{name}/endpoint"));
-    Some(Finding::new(rule, Owner::Platform, subject, message))
+    Some(Finding::of_guardrails(rule, format!("/spec/baselines/{name}/endpoint"), message))
 }
 
 fn out_of_reach(name: &str, baseline: &Baseline, endpoint: &Destination, fqdn: Fqdn) -> Option<String> {
@@ -161,38 +163,21 @@ pub(crate) fn why_safe(baseline: &Baseline) -> &'static str {
 
 /// Whether it has what its provider needs.
 pub(crate) fn is_complete(name: &str, baseline: &Baseline) -> Result<(), String> {
+    let database = ("database", baseline.database.is_some());
+    let endpoint = ("endpoint", baseline.endpoint.is_some());
+    let (project, parent) = (("project", baseline.project.is_some()), ("parent", baseline.parent.is_some()));
+    let (image, cluster) = (("image", baseline.image.is_some()), ("cluster", baseline.cluster.is_some()));
+    let (region, size) = (("region", baseline.region.is_some()), ("size", baseline.size.is_some()));
+    let api = ("api", baseline.api.is_some());
     let needed: &[(&str, bool)] = match baseline.provider {
-        Provider::Postgres | Provider::Mysql | Provider::Mariadb => {
-            &[("database", baseline.database.is_some()), ("endpoint", baseline.endpoint.is_some())]
-        }
-        Provider::Neon | Provider::Planetscale => {
-            &[("project", baseline.project.is_some()), ("parent", baseline.parent.is_some())]
-        }
-        Provider::Embedded => &[("image", baseline.image.is_some())],
-        Provider::Cnpg => &[
-            ("database", baseline.database.is_some()),
-            ("image", baseline.image.is_some()),
-            ("cluster", baseline.cluster.is_some()),
-        ],
-        Provider::Aurora => &[
-            ("region", baseline.region.is_some()),
-            ("parent", baseline.parent.is_some()),
-            ("database", baseline.database.is_some()),
-            ("size", baseline.size.is_some()),
-            ("endpoint", baseline.endpoint.is_some()),
-        ],
-        Provider::Dblab => &[
-            ("api", baseline.api.is_some()),
-            ("parent", baseline.parent.is_some()),
-            ("database", baseline.database.is_some()),
-            ("endpoint", baseline.endpoint.is_some()),
-        ],
-        Provider::CrunchyBridge => &[
-            ("project", baseline.project.is_some()),
-            ("parent", baseline.parent.is_some()),
-            ("database", baseline.database.is_some()),
-        ],
-        Provider::Supabase => &[("project", baseline.project.is_some())],
+        Provider::Postgres | Provider::Mysql | Provider::Mariadb => &[database, endpoint],
+        Provider::Neon | Provider::Planetscale => &[project, parent],
+        Provider::Embedded => &[image],
+        Provider::Cnpg => &[database, image, cluster],
+        Provider::Aurora => &[region, parent, database, size, endpoint],
+        Provider::Dblab => &[api, parent, database, endpoint],
+        Provider::CrunchyBridge => &[project, parent, database],
+        Provider::Supabase => &[project],
     };
     if let Some((field, _)) = needed.iter().find(|(_, is_there)| !is_there) {
         return Err(format!("the baseline `{name}` has no `{field}`"));

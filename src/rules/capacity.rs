@@ -62,11 +62,6 @@ pub(crate) fn beyond<'s>(name: &str, profile: &Profile, service: &'s Service) ->
     found
 }
 
-/// A sum that stays at the most there is instead of beginning anew.
-fn total(amounts: impl Iterator<Item = i128>) -> i128 {
-    amounts.fold(0, i128::saturating_add)
-}
-
 /// Pods that are alike, of one container each. What is in neither map is the profile's default.
 pub(crate) struct Pods<'a> {
     pub count: usize,
@@ -85,10 +80,11 @@ pub(crate) struct Counts {
 pub(crate) fn too_much(name: &str, profile: &Profile, who: &str, pods: &[Pods<'_>], counts: Counts) -> Vec<String> {
     let mut found = Vec::new();
     let sum = |own: for<'p> fn(&'p Pods<'p>) -> &'p Ordered<Quantity>, default: &Ordered<Quantity>, resource: &str| {
-        total(pods.iter().map(|pods| {
+        let all = pods.iter().map(|pods| {
             let each = own(pods).get(resource).or(default.get(resource)).map_or(0, |amount| amount.nano);
             each.saturating_mul(pods.count as i128)
-        }))
+        });
+        all.fold(0, i128::saturating_add)
     };
     let requested = |resource: &str| sum(|pods| pods.requests, &profile.container.request, resource);
     let whole = |count: usize| count as i128 * 1_000_000_000;

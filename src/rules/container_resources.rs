@@ -12,7 +12,7 @@ use crate::{
     finding::{Finding, Rule, Severity, visible},
     input::scalar::Quantity,
     objects::Object,
-    value::{Map, Value},
+    value::Value,
 };
 
 pub static CONTAINER_RESOURCES: Rule = Rule {
@@ -87,8 +87,7 @@ fn devices(
     findings: &mut Vec<Finding>,
 ) {
     for field in ["requests", "limits"] {
-        let asked = resources.and_then(|resources| resources.get(field)).and_then(Value::as_map);
-        for (resource, _) in asked.into_iter().flat_map(Map::iter) {
+        for (resource, _) in resources.into_iter().flat_map(|resources| resources.entries_at(&[field])) {
             if (resource.contains('/') || resource.starts_with("hugepages-")) && !is_bounded(resource) {
                 let message = format!("the profile bounds no `{}`, so it cannot be asked for", visible(resource));
                 let pointer = child(&format!("{pointer}/{field}"), resource);
@@ -110,19 +109,18 @@ impl Asked<'_> {
     fn within(&self, item: &Item<'_>, refuse: &mut dyn FnMut(&str, &str, String)) {
         let name = self.container.name();
         for (resource, limit) in &self.limits {
+            let shown = visible(resource);
             if let Some(most) = amount(&item.max, resource).filter(|most| limit > *most) {
-                let shown = visible(resource);
                 let message = format!("the limit of {shown} of `{name}` is {limit}; allowed: at most {most}");
                 refuse("limits", resource, message);
             } else if let Some(least) = amount(&item.min, resource).filter(|least| limit < *least) {
-                let shown = visible(resource);
                 let message = format!("the limit of {shown} of `{name}` is {limit}; allowed: at least {least}");
                 refuse("limits", resource, message);
             }
         }
         for (resource, request) in &self.requests {
+            let shown = visible(resource);
             if let Some((whose, limit)) = self.limit(item, resource).filter(|(_, limit)| request > *limit) {
-                let shown = visible(resource);
                 let allowed = match amount(&self.limits, resource) {
                     Some(_) => "at most its limit",
                     None => "with a limit of its own, at most that",
@@ -131,7 +129,6 @@ impl Asked<'_> {
                     format!("`{name}` requests {request} of {shown}, above {whose}, {limit}; allowed: {allowed}");
                 refuse("requests", resource, message);
             } else if let Some(least) = amount(&item.min, resource).filter(|least| request < *least) {
-                let shown = visible(resource);
                 let message = format!("`{name}` requests {request} of {shown}; allowed: at least {least}");
                 refuse("requests", resource, message);
             }

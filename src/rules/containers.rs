@@ -42,12 +42,7 @@ pub(crate) fn containers(pod: &Value) -> impl Iterator<Item = Container<'_>> {
 /// The spec of an object's Pods and its pointer.
 pub(crate) fn pod_spec(object: &Object) -> Option<(&'static str, &Value)> {
     let pointer = object.pod_spec_pointer()?;
-    Some((pointer, below(&object.value, pointer)?))
-}
-
-/// The value at a pointer without escapes, which costs no allocation.
-pub(crate) fn below<'a>(value: &'a Value, pointer: &str) -> Option<&'a Value> {
-    pointer.split('/').skip(1).try_fold(value, |value, key| value.get(key))
+    Some((pointer, object.value.pointer(pointer)?))
 }
 
 /// A field that says something: to Kubernetes, `null` is as good as nothing.
@@ -81,7 +76,7 @@ pub(crate) fn finding(
 
 /// The items of a list in a map, numbered; none, if it is no list.
 pub(crate) fn items<'a>(value: &'a Value, key: &str) -> impl Iterator<Item = (usize, &'a Value)> {
-    value.get(key).map_or(&[][..], Value::items).iter().enumerate()
+    value.items_at(&[key]).iter().enumerate()
 }
 
 /// A value for a message: text and numbers as they are, of anything else only what it is.

@@ -1,7 +1,7 @@
 //! What is opened outward is said completely.
 
 use crate::{
-    finding::{Finding, InputFile, Owner, Rule, Severity, Subject},
+    finding::{Finding, Rule, Severity},
     input::guardrails::Destination,
 };
 
@@ -35,9 +35,9 @@ pub(crate) fn reachable(destination: &Destination) -> Result<(), String> {
     }
 }
 
-pub(crate) fn closed(name: &str, pointer: String) -> Finding {
+pub(crate) fn closed(name: &str, pointer: &str) -> Finding {
     let message = format!("egress `{name}` is only a host name, which a NetworkPolicy cannot say: nothing is opened");
-    Finding::new(&EGRESS_CLOSED, Owner::Platform, Subject::Input(InputFile::Guardrails, pointer), message)
+    Finding::of_guardrails(&EGRESS_CLOSED, pointer, message)
         .help("give it `cidrs`, or set `spec.network.fqdn` to `Cilium` or `PublicInternet`")
 }
 

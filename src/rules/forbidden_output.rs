@@ -2,7 +2,7 @@
 
 use super::{
     Bounds,
-    containers::{below, child, finding, shown},
+    containers::{child, finding, shown},
     qualified::{is_key, is_name_part},
 };
 use crate::{
@@ -92,7 +92,7 @@ pub(crate) fn check(object: &Object, bounds: &Bounds<'_>, findings: &mut Vec<Fin
         Some("/spec/jobTemplate/spec/template/spec") => "/spec/jobTemplate/spec/template/metadata",
         _ => return,
     };
-    if let Some(metadata) = below(&object.value, pods) {
+    if let Some(metadata) = object.value.pointer(pods) {
         labels(pods, metadata.get("labels"), refuse);
         annotations(pods, metadata.get("annotations"), template, refuse);
     }
@@ -182,15 +182,21 @@ fn name(object: &Object, kind: &str, value: &Value, refuse: &mut dyn FnMut(&str,
     }
 }
 
+/// A map in `metadata`, if it says one; what is none is refused.
+fn stated_map<'v>(
+    base: &str,
+    field: &str,
+    value: Option<&'v Value>,
+    refuse: &mut dyn FnMut(&str, String),
+) -> Option<&'v Map> {
+    if let Some(other) = value.filter(|value| !matches!(value, Value::Null | Value::Map(_))) {
+        refuse(&format!("{base}/{field}"), format!("{field} must be a map, not {}", other.kind_name()));
+    }
+    value?.as_map()
+}
+
 fn labels(base: &str, labels: Option<&Value>, refuse: &mut dyn FnMut(&str, String)) {
-    let map = match labels {
-        None | Some(Value::Null) => return,
-        Some(Value::Map(map)) => map,
-        Some(other) => {
-            refuse(&format!("{base}/labels"), format!("labels must be a map, not {}", other.kind_name()));
-            return;
-        }
-    };
+    let Some(map) = stated_map(base, "labels", labels, refuse) else { return };
     for (key, value) in map.iter() {
         if !is_key(key) {
             refuse(&child(&format!("{base}/labels"), key), format!("`{}` is no key of a label", visible(key)));
@@ -210,14 +216,7 @@ fn labels(base: &str, labels: Option<&Value>, refuse: &mut dyn FnMut(&str, Strin
 }
 
 fn annotations(base: &str, annotations: Option<&Value>, template: bool, refuse: &mut dyn FnMut(&str, String)) {
-    let map = match annotations {
-        None | Some(Value::Null) => return,
-        Some(Value::Map(map)) => map,
-        Some(other) => {
-            refuse(&format!("{base}/annotations"), format!("annotations must be a map, not {}", other.kind_name()));
-            return;
-        }
-    };
+    let Some(map) = stated_map(base, "annotations", annotations, refuse) else { return };
     let mut size = 0;
     for (key, value) in map.iter() {
         let at = || child(&format!("{base}/annotations"), key);

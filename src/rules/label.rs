@@ -1,6 +1,6 @@
 //! Labels may ask, but only for what is offered.
 
-use crate::finding::{Finding, InputFile, Owner, Rule, Severity, Subject, visible};
+use crate::finding::{Finding, Rule, Severity, visible};
 
 pub static LABEL_NOT_OFFERED: Rule = Rule {
     code: "label-not-offered",
@@ -18,11 +18,5 @@ pub(crate) fn not_offered(label: &str, choices: &str) -> Finding {
         format!("offered are `{choices}`")
     };
     let message = format!("the label `{}` asks for what is not offered: {offered}", visible(label));
-    Finding::new(
-        &LABEL_NOT_OFFERED,
-        Owner::PullRequest,
-        Subject::Input(InputFile::Parameters, "/labels".into()),
-        message,
-    )
-    .help("remove the label")
+    Finding::of_parameters(&LABEL_NOT_OFFERED, "/labels", message).help("remove the label")
 }

@@ -19,7 +19,7 @@ use crate::{
         scalar::Quantity,
     },
     objects::Object,
-    value::{Value, pointer_segments},
+    value::pointer_segments,
 };
 
 pub static LIMIT_RANGE: Rule = Rule {
@@ -84,7 +84,7 @@ pub(crate) fn check(objects: &[Object], bounds: &Bounds<'_>, findings: &mut Vec<
     }
     if let Some((name, profile)) = bounds.profile {
         for finding in &mut findings[known..] {
-            if let Some(below) = stated(finding, objects, profile) {
+            if let Some(below) = in_profile(finding, objects, profile) {
                 finding.subject = Subject::Input(InputFile::Guardrails, format!("/spec/profiles/{name}/{below}"));
             }
         }
@@ -93,13 +93,13 @@ pub(crate) fn check(objects: &[Object], bounds: &Bounds<'_>, findings: &mut Vec<
 }
 
 /// Where a profile says what a finding is about: below it. Templates lay out what it says, unless a patch says otherwise.
-fn stated(finding: &Finding, objects: &[Object], profile: &Profile) -> Option<String> {
+fn in_profile(finding: &Finding, objects: &[Object], profile: &Profile) -> Option<String> {
     let Subject::Object(id, pointer) = &finding.subject else { return None };
     let place = pointer.strip_prefix("/spec/limits/0/").filter(|_| id == "LimitRange/preview")?;
     let (field, resource) = place.split_once('/')?;
     let resource = &*pointer_segments(resource).next()?;
     let object = objects.iter().find(|object| object.id() == *id)?;
-    let laid_out = object.value.at(&["spec", "limits"])?.items().first()?.str_at(&[field, resource])?;
+    let laid_out = object.value.items_at(&["spec", "limits"]).first()?.str_at(&[field, resource])?;
     let container = &profile.container;
     let (field, amounts) = match field {
         "default" => (field, &container.default),
@@ -141,7 +141,7 @@ pub(crate) fn keeps_out(
 
 fn read_range<'a>(object: &'a Object, ranges: &mut Vec<Item<'a>>, findings: &mut Vec<Finding>) {
     let mut seen: Vec<&str> = Vec::new();
-    for (index, value) in object.value.at(&["spec", "limits"]).map_or(&[][..], Value::items).iter().enumerate() {
+    for (index, value) in object.value.items_at(&["spec", "limits"]).iter().enumerate() {
         let kind = value.str_at(&["type"]).unwrap_or_default();
         if !TYPES.contains(&kind) && !kind.contains('/') {
             let message = format!("`{}` is no type of a limit; allowed: {}", visible(kind), TYPES.join(", "));

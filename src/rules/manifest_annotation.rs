@@ -2,12 +2,12 @@
 
 use super::{
     Bounds,
-    containers::{below, child, finding, items, pod_spec, stated},
+    containers::{child, finding, items, pod_spec, stated},
 };
 use crate::{
     finding::{Finding, Rule, Severity, visible},
     objects::Object,
-    value::{Map, Value},
+    value::Value,
 };
 
 pub static MANIFEST_ANNOTATION: Rule = Rule {
@@ -164,12 +164,11 @@ pub(crate) fn check(object: &Object, _: &Bounds<'_>, findings: &mut Vec<Finding>
         _ => &[],
     };
     for pointer in templates {
-        if let Some(value) = below(&object.value, pointer) {
+        if let Some(value) = object.value.pointer(pointer) {
             metadata(object, pointer, value, route, findings);
         }
     }
-    let claims = object.value.at(&["spec", "volumeClaimTemplates"]).map_or(&[][..], Value::items);
-    for (index, claim) in claims.iter().enumerate() {
+    for (index, claim) in object.value.items_at(&["spec", "volumeClaimTemplates"]).iter().enumerate() {
         if let Some(value) = claim.get("metadata") {
             metadata(object, &format!("/spec/volumeClaimTemplates/{index}/metadata"), value, false, findings);
         }
@@ -201,13 +200,13 @@ fn metadata(object: &Object, base: &str, metadata: &Value, route: bool, findings
         };
         findings.push(finding(&MANIFEST_ANNOTATION, object, child(base, field), message));
     }
-    for (key, _) in map.get("annotations").and_then(Value::as_map).into_iter().flat_map(Map::iter) {
+    for (key, _) in metadata.entries_at(&["annotations"]) {
         if !annotation_allowed(key, route) {
             let message = format!("annotation `{}` is not a manifest's to set: {}", visible(key), reason(key, route));
             findings.push(finding(&MANIFEST_ANNOTATION, object, child(&format!("{base}/annotations"), key), message));
         }
     }
-    for (key, _) in map.get("labels").and_then(Value::as_map).into_iter().flat_map(Map::iter) {
+    for (key, _) in metadata.entries_at(&["labels"]) {
         if !label_allowed(key) {
             let message = format!("label `{}` is not a manifest's to set: {}", visible(key), reason(key, false));
             findings.push(finding(&MANIFEST_ANNOTATION, object, child(&format!("{base}/labels"), key), message));

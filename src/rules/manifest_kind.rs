@@ -7,7 +7,7 @@ use super::{
 use crate::{
     finding::{Finding, Rule, Severity, visible},
     objects::Object,
-    value::{Map, Value},
+    value::Value,
 };
 
 pub static MANIFEST_KIND: Rule = Rule {
@@ -82,7 +82,7 @@ pub(crate) fn check(object: &Object, _: &Bounds<'_>, findings: &mut Vec<Finding>
         return;
     }
     let fields: &[&str] = if kind == "ConfigMap" { &["data", "binaryData", "immutable"] } else { &["spec"] };
-    for (field, value) in object.value.as_map().into_iter().flat_map(Map::iter) {
+    for (field, value) in object.value.entries() {
         if *value != Value::Null && !COMMON.contains(&field) && !fields.contains(&field) {
             let message = format!("{} has no field `{}`", named(kind), visible(field));
             let help =

@@ -2,13 +2,13 @@
 
 use super::{
     Bounds,
-    containers::{child, containers, finding, pod_spec},
+    containers::{child, containers, finding, items, pod_spec},
     input::WRONG_TYPE,
 };
 use crate::{
     finding::{Finding, visible},
     objects::Object,
-    value::{Map, Value},
+    value::Value,
 };
 
 pub(crate) fn check(object: &Object, _: &Bounds<'_>, findings: &mut Vec<Finding>) {
@@ -25,19 +25,19 @@ pub(crate) fn check(object: &Object, _: &Bounds<'_>, findings: &mut Vec<Finding>
     };
     let maps = [("ConfigMap", "/data"), ("Service", "/spec/selector")];
     for (_, base) in maps.iter().filter(|(kind, _)| *kind == object.kind()) {
-        for (key, value) in object.value.pointer(base).and_then(Value::as_map).into_iter().flat_map(Map::iter) {
+        for (key, value) in object.value.pointer(base).into_iter().flat_map(Value::entries) {
             text(&|| child(base, key), &|| format!("`{}`", visible(key)), value);
         }
     }
     let Some((base, pod)) = pod_spec(object) else { return };
     for container in containers(pod) {
         for list in ["command", "args"] {
-            for (index, value) in container.value.get(list).map_or(&[][..], Value::items).iter().enumerate() {
+            for (index, value) in items(container.value, list) {
                 let pointer = || container.pointer(base, &format!("/{list}/{index}"));
                 text(&pointer, &|| format!("an item of `{list}`"), value);
             }
         }
-        for (index, variable) in container.value.get("env").map_or(&[][..], Value::items).iter().enumerate() {
+        for (index, variable) in items(container.value, "env") {
             let at = |field: &str| container.pointer(base, &format!("/env/{index}/{field}"));
             let called = || format!("the variable `{}`", visible(variable.str_at(&["name"]).unwrap_or("?")));
             let stated = |field| variable.get(field).unwrap_or(&Value::Null);

@@ -52,7 +52,7 @@ use std::collections::HashSet;
 
 use crate::{
     finding::{Finding, Owner, Rule, Subject},
-    input::{guardrails::Profile, policy::Route, scalar::ImagePrefix},
+    input::{GuardrailsSpec, guardrails::Profile, policy::Route, scalar::ImagePrefix},
     objects::Object,
     resolve::environment::DatabaseFacts,
 };
@@ -232,6 +232,35 @@ pub(crate) fn check_objects(objects: &[Object], bounds: &Bounds<'_>, owner: Owne
     limit_range::check(objects, bounds, findings);
     duplicate_object::check(objects, bounds, findings);
     blame(findings, first, owner);
+}
+
+/// What is wrong with what the guardrails offer, whether or not a policy asks for it.
+pub(crate) fn check_offers(spec: &GuardrailsSpec) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut found = |rule, pointer: String, message| findings.push(Finding::of_guardrails(rule, pointer, message));
+    for (name, profile) in spec.profiles.iter() {
+        for message in profile::unbounded(name, profile) {
+            found(&profile::UNBOUNDED_PROFILE, format!("/spec/profiles/{name}"), message);
+        }
+    }
+    if let Some(name) = spec.default_profile.as_ref().filter(|name| spec.profiles.get(name).is_none()) {
+        let message = profile::unknown(name, &spec.profiles);
+        found(&profile::UNKNOWN_PROFILE, "/spec/defaultProfile".into(), message);
+    }
+    for (name, access) in spec.access.iter() {
+        if let Some(Err(message)) = spec.ingress.as_ref().map(|ingress| access::enforceable(name, access, ingress)) {
+            found(&access::ACCESS_NOT_ENFORCEABLE, format!("/spec/access/{name}"), message);
+        }
+    }
+    for (name, destination) in spec.egress.iter() {
+        if let Err(message) = egress::reachable(destination) {
+            found(&egress::EGRESS_INCOMPLETE, format!("/spec/egress/{name}"), message);
+        }
+    }
+    let all = &spec.baselines;
+    findings.extend(all.iter().filter_map(|(name, one)| baseline::unusable(name, one, spec.network.fqdn)));
+    findings.extend(all.iter().filter_map(|(name, one)| baseline::without_substitute(name, one, all)));
+    findings
 }
 
 /// The team's manifests are the pull request's in layout `single`. Of too many mistakes, the first are told, and where the next is.

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     finding::{Finding, Rule, Severity, listed, visible},
     objects::Object,
-    value::{Map, Value},
+    value::Value,
 };
 pub(super) use budgets::check as check_budgets;
 
@@ -152,7 +152,7 @@ fn identity(pod: &Value, bounds: &Bounds<'_>, refuse: &mut dyn FnMut(String, Str
 /// Choices of nodes: pools are the team's to choose, single nodes and the control plane's are not.
 fn nodes(pod: &Value, refuse: &mut dyn FnMut(String, String)) {
     let message = |key: &str| format!("`{}` chooses a single node, or the control plane's", visible(key));
-    for (key, _) in stated(pod, "nodeSelector").and_then(Value::as_map).into_iter().flat_map(Map::iter) {
+    for (key, _) in pod.entries_at(&["nodeSelector"]) {
         if is_system(key, &SYSTEM_LABELS) {
             refuse(super::containers::child("/nodeSelector", key), message(key));
         }

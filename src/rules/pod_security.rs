@@ -7,12 +7,12 @@
 
 use super::{
     Bounds,
-    containers::{Container, below, child, containers, finding, pod_spec, shown, stated},
+    containers::{Container, child, containers, finding, pod_spec, shown, stated},
 };
 use crate::{
     finding::{Finding, Rule, Severity, visible},
     objects::Object,
-    value::{Map, Value},
+    value::Value,
 };
 
 pub static POD_SECURITY: Rule = Rule {
@@ -87,7 +87,7 @@ pub(crate) fn check(object: &Object, _: &Bounds<'_>, findings: &mut Vec<Finding>
         findings.push(finding(&POD_SECURITY, object, format!("{base}{rest}"), message));
     };
     let mut said = Said::default();
-    for (field, value) in pod.as_map().into_iter().flat_map(Map::iter) {
+    for (field, value) in pod.entries() {
         match field {
             "hostNetwork" | "hostPID" | "hostIPC" => must_be_off(value, || format!("/{field}"), &mut refuse),
             "securityContext" => said = pod_context(value, &mut refuse),
@@ -115,7 +115,7 @@ pub(crate) fn check(object: &Object, _: &Bounds<'_>, findings: &mut Vec<Finding>
 /// The Pod's own `securityContext`, and what its containers need not say again.
 fn pod_context(context: &Value, refuse: Refuse<'_>) -> Said {
     let at = |rest: &str| format!("/securityContext{rest}");
-    for (field, value) in context.as_map().into_iter().flat_map(Map::iter) {
+    for (field, value) in context.entries() {
         match field {
             "sysctls" => {
                 must_be_list(value, || at("/sysctls"), refuse);
@@ -138,7 +138,7 @@ fn pod_context(context: &Value, refuse: Refuse<'_>) -> Said {
 
 fn check_container(container: Container<'_>, pod: Said, refuse: Refuse<'_>) {
     let at = |rest: &str| container.pointer("", rest);
-    for (field, value) in container.value.as_map().into_iter().flat_map(Map::iter) {
+    for (field, value) in container.value.entries() {
         match field {
             "ports" => {
                 must_be_list(value, || at("/ports"), refuse);
@@ -178,9 +178,8 @@ fn handler(value: &Value, container: &Container<'_>, field: &str, refuse: Refuse
 /// A container's `securityContext`.
 fn context(container: Container<'_>, pod: Said, refuse: Refuse<'_>) {
     let at = |rest: &str| container.pointer("", &format!("/securityContext{rest}"));
-    let context = stated(container.value, "securityContext");
     let (mut no_escalation, mut drops_all, mut said) = (false, false, pod);
-    for (field, value) in context.and_then(Value::as_map).into_iter().flat_map(Map::iter) {
+    for (field, value) in container.value.entries_at(&["securityContext"]) {
         match field {
             "allowPrivilegeEscalation" => no_escalation = *value == Value::Bool(false),
             "privileged" => must_be_off(value, || at("/privileged"), refuse),
@@ -251,7 +250,7 @@ fn common(field: &str, value: &Value, at: &dyn Fn(&str) -> String, refuse: Refus
             }
         }
         "seLinuxOptions" => {
-            for (name, option) in value.as_map().into_iter().flat_map(Map::iter) {
+            for (name, option) in value.entries() {
                 let allowed: &[&str] = match name {
                     "type" => &SELINUX_TYPES,
                     "user" | "role" => &[""],
@@ -276,7 +275,7 @@ fn common(field: &str, value: &Value, at: &dyn Fn(&str) -> String, refuse: Refus
 fn volumes(volumes: &Value, refuse: Refuse<'_>) {
     must_be_list(volumes, || "/volumes".to_owned(), refuse);
     for (index, volume) in volumes.items().iter().enumerate() {
-        for (kind, value) in volume.as_map().into_iter().flat_map(Map::iter) {
+        for (kind, value) in volume.entries() {
             if kind != "name" && *value != Value::Null && !VOLUMES.contains(&kind) {
                 let message = format!("a volume of kind `{}` is not allowed", visible(kind));
                 refuse(child(&format!("/volumes/{index}"), kind), message);
@@ -293,8 +292,8 @@ fn apparmor_annotations(object: &Object, base: &str, findings: &mut Vec<Finding>
         "/spec/template/spec" => "/spec/template/metadata/annotations",
         _ => "/spec/jobTemplate/spec/template/metadata/annotations",
     };
-    let Some(annotations) = below(&object.value, pointer).and_then(Value::as_map) else { return };
-    for (key, value) in annotations.iter().filter(|(key, _)| key.starts_with(APPARMOR_ANNOTATION)) {
+    let Some(annotations) = object.value.pointer(pointer) else { return };
+    for (key, value) in annotations.entries().filter(|(key, _)| key.starts_with(APPARMOR_ANNOTATION)) {
         if !value.as_str().is_some_and(|text| matches!(text, "" | "runtime/default") || text.starts_with("localhost/"))
         {
             let message = format!("AppArmor profile {} is not allowed", shown(value));

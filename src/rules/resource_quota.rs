@@ -10,7 +10,6 @@ use crate::{
     finding::{Finding, Rule, Severity, visible},
     input::scalar::is_dns_name,
     objects::Object,
-    value::Value,
 };
 
 pub static RESOURCE_QUOTA: Rule = Rule {
@@ -111,10 +110,10 @@ fn is_whole(key: &str) -> bool {
 
 /// A scope that cannot hold what is counted is refused by the API server.
 fn scopes(object: &Object, hard: &Amounts<'_>, findings: &mut Vec<Finding>) {
-    let list = object.value.at(&["spec", "scopes"]).map_or(&[][..], Value::items).iter().enumerate();
+    let list = object.value.items_at(&["spec", "scopes"]).iter().enumerate();
     let list = list.map(|(index, scope)| (format!("/spec/scopes/{index}"), scope.as_str().unwrap_or_default()));
-    let expressions = object.value.at(&["spec", "scopeSelector", "matchExpressions"]).map_or(&[][..], Value::items);
-    let expressions = expressions.iter().enumerate().map(|(index, expression)| {
+    let expressions = object.value.items_at(&["spec", "scopeSelector", "matchExpressions"]).iter();
+    let expressions = expressions.enumerate().map(|(index, expression)| {
         let name = expression.str_at(&["scopeName"]).unwrap_or_default();
         (format!("/spec/scopeSelector/matchExpressions/{index}/scopeName"), name)
     });

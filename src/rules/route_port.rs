@@ -42,7 +42,7 @@ pub(crate) fn check(object: &Object, bounds: &Bounds<'_>, findings: &mut Vec<Fin
 /// What is wrong with a route's ports, if anything: the field below the route, and what to say.
 fn refusal(service: &Object, route: &Route, port: Port) -> Option<(&'static str, String)> {
     let name = &route.service;
-    let ports = service.value.at(&["spec", "ports"]).map_or(&[][..], Value::items);
+    let ports = service.value.items_at(&["spec", "ports"]);
     let tcp = || ports.iter().filter(|port| stated(port, "protocol").is_none_or(|word| word.as_str() == Some("TCP")));
     let number = |value: Option<&Value>| match value {
         Some(Value::Int(number)) => u16::try_from(*number).ok(),

@@ -7,7 +7,7 @@ use super::{
 use crate::{
     finding::{Finding, Rule, Severity, visible},
     objects::Object,
-    value::{Map, Value},
+    value::Value,
 };
 
 pub static SHARED_DATABASE: Rule = Rule {
@@ -142,7 +142,7 @@ pub(crate) fn check(object: &Object, bounds: &Bounds<'_>, findings: &mut Vec<Fin
         }
     };
     if object.kind() == "ConfigMap" {
-        for (key, value) in object.value.get("data").and_then(Value::as_map).into_iter().flat_map(Map::iter) {
+        for (key, value) in object.value.entries_at(&["data"]) {
             judge(&[], &|| format!("what the ConfigMap has at `{}`", visible(key)), value, &|| child("/data", key));
         }
     }

@@ -16,7 +16,6 @@ pub static TEMPLATE: Rule = Rule {
 /// A mistake in a template's file; the line itself is looked up later.
 pub(crate) fn found(file: &str, mistake: Mistake) -> Finding {
     let Mistake { mark, message } = mistake;
-    let place =
-        Location { file: Some(file.into()), line: Some(mark.line), column: Some(mark.column), ..Location::default() };
+    let place = Location { line: Some(mark.line), column: Some(mark.column), ..Location::of_file(file) };
     Finding::new(&TEMPLATE, Owner::Platform, Subject::Place(place), visible(&message))
 }

@@ -26,7 +26,7 @@ pub(crate) fn quarantine(tier: &str, single: bool) -> Finding {
     } else {
         format!("the guardrails quarantine pull requests of trust `{tier}`")
     };
-    Finding::new(&UNTRUSTED, Owner::PullRequest, Subject::Input(InputFile::Parameters, "/fork".into()), message)
+    Finding::of_parameters(&UNTRUSTED, "/fork", message)
         .help("a maintainer can push the branch to the repository itself")
 }
 

@@ -1,7 +1,7 @@
 //! From a template and an Environment to objects.
 
 use crate::{
-    expression::{Bound, Scope, compute, push_text},
+    expression::{Scope, compute, push_text},
     value::{List, Map, Text, Value, push_segment},
     yaml::Mark,
 };
@@ -58,7 +58,7 @@ pub fn evaluate(template: &Template, context: &Value, trace: Option<&mut Trace>)
     for _ in 0..evaluator.code.number() {
         evaluator.code.character();
         evaluator
-            .repeat(Scope::new(context), &mut |evaluator, value| {
+            .repeat(&Scope::Context(context), &mut |evaluator, value| {
                 objects.push(value);
                 if let Some(trace) = &mut evaluator.trace {
                     trace.objects.push(std::mem::take(&mut trace.current));
@@ -178,7 +178,7 @@ impl Evaluator<'_> {
     }
 
     /// A map as often as its `$for` says; the code stands behind its `m`.
-    fn repeat(&mut self, scope: Scope<'_>, put: &mut dyn FnMut(&mut Self, Value)) -> Result<(), String> {
+    fn repeat(&mut self, scope: &Scope<'_>, put: &mut dyn FnMut(&mut Self, Value)) -> Result<(), String> {
         let after = self.go_in();
         if self.code.character() == b'-' {
             if let Some(value) = self.map(scope)? {
@@ -195,8 +195,7 @@ impl Evaluator<'_> {
             for (index, value) in items.iter().enumerate() {
                 self.code = start;
                 self.bind(name, path.clone(), index, value);
-                let bound = Bound { name, value, outer: scope.bound() };
-                if let Some(value) = self.map(scope.with(&bound))? {
+                if let Some(value) = self.map(&Scope::Bound(name, value, scope))? {
                     put(self, value);
                 }
                 if let Some(trace) = &mut self.trace {
@@ -209,7 +208,7 @@ impl Evaluator<'_> {
     }
 
     /// A map, from its `$when` on: nothing if that says so, and then the code stands anywhere in it.
-    fn map(&mut self, scope: Scope<'_>) -> Result<Option<Value>, String> {
+    fn map(&mut self, scope: &Scope<'_>) -> Result<Option<Value>, String> {
         if self.code.character() == b'w' && !self.parts(scope)?.is_truthy() {
             return Ok(None);
         }
@@ -234,7 +233,7 @@ impl Evaluator<'_> {
     }
 
     /// The code stands behind the character of the value's kind.
-    fn value(&mut self, kind: u8, scope: Scope<'_>) -> Result<Option<Value>, String> {
+    fn value(&mut self, kind: u8, scope: &Scope<'_>) -> Result<Option<Value>, String> {
         Ok(match kind {
             b'n' => Some(Value::Null),
             b't' => Some(Value::Bool(true)),
@@ -257,7 +256,7 @@ impl Evaluator<'_> {
         })
     }
 
-    fn list(&mut self, scope: Scope<'_>) -> Result<List, String> {
+    fn list(&mut self, scope: &Scope<'_>) -> Result<List, String> {
         let count = self.code.number();
         let mut items = List::with_capacity(count);
         for _ in 0..count {
@@ -280,7 +279,7 @@ impl Evaluator<'_> {
         Ok(items)
     }
 
-    fn expression(&mut self, scope: Scope<'_>) -> Result<Value, String> {
+    fn expression(&mut self, scope: &Scope<'_>) -> Result<Value, String> {
         if self.trace.is_some() {
             self.record();
         }
@@ -288,7 +287,7 @@ impl Evaluator<'_> {
     }
 
     /// Alone, an expression keeps its type; with text around it, everything is text.
-    fn parts(&mut self, scope: Scope<'_>) -> Result<Value, String> {
+    fn parts(&mut self, scope: &Scope<'_>) -> Result<Value, String> {
         self.pass_mark();
         let count = self.code.number();
         if count == 1 {
@@ -301,7 +300,7 @@ impl Evaluator<'_> {
         Ok(Value::string(joined))
     }
 
-    fn part(&mut self, scope: Scope<'_>) -> Result<Value, String> {
+    fn part(&mut self, scope: &Scope<'_>) -> Result<Value, String> {
         match self.code.character() {
             b's' => Ok(Value::from(self.code.text())),
             b'p' => scope.look_up(self.code.names()).cloned(),
@@ -377,13 +376,7 @@ mod tests {
     fn shown(template: &str, context: &str) -> String {
         let template = compiled(template);
         match evaluate(&template, &value(context), None) {
-            Ok(objects) => {
-                let mut out = Vec::new();
-                for object in &objects {
-                    compact(object, &mut out);
-                }
-                String::from_utf8(out).expect("UTF-8")
-            }
+            Ok(objects) => objects.iter().map(compact).collect(),
             Err(mistake) => format!("{}:{}: {}", mistake.mark.line, mistake.mark.column, mistake.message),
         }
     }

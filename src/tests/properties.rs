@@ -173,7 +173,7 @@ fn check(case: &str, rendered: &Rendered) {
     let objects = objects(rendered);
     assert!(!objects.is_empty(), "{case}: nothing, because of {:#?}", rendered.findings);
     assert_eq!(rendered.has_errors(), rendered.quarantined, "{case}: {:#?}", rendered.findings);
-    let environment = rendered.environment.as_ref().expect("an environment");
+    let environment = &rendered.environment;
     let common = serde_json::to_value(&environment.labels).expect("labels");
     for object in &objects {
         for (label, value) in common.as_object().expect("labels") {
@@ -284,7 +284,7 @@ proptest! {
                     let image = at(container, "/image");
                     prop_assert!(image.starts_with("ghcr.io/acme/") && !image.contains(".."), "{}", image);
                     prop_assert!(image.contains("3f9c1e7") || image.contains("@sha256:"), "{}", image);
-                    let most = profiles.get(&rendered.environment.as_ref().expect("one").profile).expect("a profile");
+                    let most = profiles.get(&rendered.environment.profile).expect("a profile");
                     for (resource, limit) in most.container.default.iter() {
                         let asked = at(container, &format!("/resources/requests/{resource}"));
                         prop_assert!(asked.is_empty() || Quantity::parse(asked).expect("a quantity") <= *limit, "{}", asked);

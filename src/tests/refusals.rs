@@ -1,5 +1,6 @@
 //! What every rule refuses, and the value beside it that it lets pass; what broken files say.
 
+mod agreement;
 mod table;
 
 use std::{collections::BTreeSet, fs};
@@ -8,12 +9,12 @@ use serde_json::Value as Json;
 
 use self::table::{APPLICATION, Edit, TABLE};
 use super::{
-    scratch::{GUARDRAILS, PARAMETERS, POLICY, Scratch},
-    support::{Run, dayfly, root},
+    scratch::{GUARDRAILS, PARAMETERS, POLICY, Scratch, storefront},
+    support::{dayfly, root},
 };
 use crate::{cli::ExitCode, rules};
 
-fn scratch(edits: &[Edit]) -> Scratch {
+fn scratch(edits: &[(&str, &str, &str)]) -> Scratch {
     let scratch = Scratch::new("storefront");
     for (file, from, to) in edits {
         if from.is_empty() {
@@ -25,8 +26,9 @@ fn scratch(edits: &[Edit]) -> Scratch {
     scratch
 }
 
-/// What `check` found, and where.
-fn findings(run: &Run) -> Vec<Json> {
+/// What `check` finds, and where.
+fn check(scratch: &Scratch) -> Vec<Json> {
+    let run = scratch.run("check", &["--format", "json"]);
     serde_json::from_str(&run.out).unwrap_or_else(|error| panic!("{error}: {}{}", run.out, run.err))
 }
 
@@ -52,8 +54,7 @@ fn every_rule_refuses_what_it_says_and_nothing_beside_it() {
     let mut misplaced = Vec::new();
     for (index, row) in TABLE.iter().enumerate() {
         let what = format!("row {index}, {}", row.code);
-        let bad = scratch(row.bad);
-        let found = findings(&bad.run("check", &["--format", "json"]));
+        let found = check(&scratch(row.bad));
         assert_eq!(codes(&found), BTreeSet::from([row.code.to_owned()]), "{what}: {found:#?}");
         assert!(found.iter().all(|finding| text(finding, "/owner") == row.owner), "{what}: {found:#?}");
         if !row.place.is_empty() && !found.iter().any(|finding| place(finding) == row.place) {
@@ -63,7 +64,7 @@ fn every_rule_refuses_what_it_says_and_nothing_beside_it() {
                 found.iter().map(place).collect::<Vec<_>>()
             ));
         }
-        let good = findings(&scratch(row.good).run("check", &["--format", "json"]));
+        let good = check(&scratch(row.good));
         assert_eq!(codes(&good), BTreeSet::new(), "{what}, the good one: {good:#?}");
     }
     assert!(misplaced.is_empty(), "{misplaced:#?}");
@@ -141,7 +142,7 @@ fn a_label_may_ask_for_too_little() {
         (vec![large, request, small, (POLICY, "[stripe, main]", "[stripe, man]")], "unbounded-request", "team"),
     ] {
         let scratch = scratch(&edits);
-        let found = findings(&scratch.run("check", &["--format", "json"]));
+        let found = check(&scratch);
         let what = format!("{edits:?}: {found:#?}");
         assert_eq!(found.iter().any(|finding| text(finding, "/code") == code), !code.is_empty(), "{what}");
         assert!(found.iter().all(|finding| text(finding, "/owner") == owner), "{what}");
@@ -165,8 +166,7 @@ fn all_mistakes_are_reported_at_once() {
         (GUARDRAILS, "fqdn: PublicInternet", "fqdn: publicInternet"),
         (GUARDRAILS, "10.0.0.0/8, ", "10.0.0.0/33], cidrs: ["),
     ]);
-    let run = scratch.run("check", &["--format", "json"]);
-    let found = findings(&run);
+    let found = check(&scratch);
     let places: BTreeSet<String> =
         found.iter().map(|finding| format!("{} {}", text(finding, "/code"), place(finding))).collect();
     let expected = [
@@ -191,7 +191,6 @@ fn all_mistakes_are_reported_at_once() {
     assert!(text.contains("\n8 errors\n") || text.ends_with("8 errors\n"), "{text}");
 }
 
-/// Whoever wrote a value in another shape is told what the field is for, or how its shape is written.
 /// Those of the policy and of its manifests, too; but not what would follow from the policy's.
 #[test]
 fn mistakes_in_manifests_are_told_beside_the_policy_s() {
@@ -208,7 +207,7 @@ fn mistakes_in_manifests_are_told_beside_the_policy_s() {
     let manifests: [Edit; 2] = [(POLICY, APPLICATION, "  manifests: [extra.yaml]\n"), ("extra.yaml", "", manifest)];
     let own = ["container-resources", "manifest-service"];
     let sound = scratch(&manifests);
-    assert_eq!(codes(&findings(&sound.run("check", &["--format", "json"]))), own.map(str::to_owned).into());
+    assert_eq!(codes(&check(&sound)), own.map(str::to_owned).into());
     for (edit, expected) in [
         ((POLICY, "[stripe, main]", "[stripe, man]"), [&own[..], &["unknown-reference"]].concat()),
         ((POLICY, "access: staff", "access: stuff"), [&own[..], &["unknown-reference"]].concat()),
@@ -219,12 +218,13 @@ fn mistakes_in_manifests_are_told_beside_the_policy_s() {
         ((PARAMETERS, "fork: false", "fork: true"), vec!["untrusted-pull-request"]),
     ] {
         let scratch = scratch(&[&manifests[..], &[edit]].concat());
-        let found = findings(&scratch.run("check", &["--format", "json"]));
+        let found = check(&scratch);
         let expected = expected.into_iter().map(str::to_owned).collect();
         assert_eq!(codes(&found), expected, "{edit:?}: {found:#?}");
     }
 }
 
+/// Whoever wrote a value in another shape is told what the field is for, or how its shape is written.
 #[test]
 fn a_value_of_the_wrong_shape_says_what_was_meant() {
     let port = "      port: 8080\n";
@@ -239,7 +239,7 @@ fn a_value_of_the_wrong_shape_says_what_was_meant() {
         ("  ttl: 48h", "  application: deploy", "it has the fields `"),
     ] {
         let edits = [(POLICY, APPLICATION, ""), (POLICY, from, to)];
-        let found = findings(&scratch(&edits).run("check", &["--format", "json"]));
+        let found = check(&scratch(&edits));
         let helps: Vec<&str> = found.iter().map(|finding| text(finding, "/help")).collect();
         assert!(helps.iter().any(|said| said.contains(help)), "{to}: {helps:#?}");
     }
@@ -252,7 +252,7 @@ fn what_an_alias_repeats_is_told_once() {
         (POLICY, "      env:\n        PUBLIC_URL", "      env: &shared\n        DEBUG: true\n        PUBLIC_URL"),
         (POLICY, "      resources: {", "      env: *shared\n      resources: {"),
     ]);
-    let found = findings(&wrong.run("check", &["--format", "json"]));
+    let found = check(&wrong);
     assert_eq!(found.iter().map(place).collect::<Vec<_>>(), ["source/preview.yaml:20:16"], "{found:#?}");
     let image = scratch(&[
         (
@@ -266,16 +266,15 @@ fn what_an_alias_repeats_is_told_once() {
             "    - <<: *web\n      name: worker",
         ),
     ]);
-    let found = findings(&image.run("check", &["--format", "json"]));
+    let found = check(&image);
     assert_eq!(found.iter().map(place).collect::<Vec<_>>(), ["source/preview.yaml:17:14"], "{found:#?}");
 }
 
 /// What follows from one mistake is none of its own.
 #[test]
 fn what_follows_from_a_mistake_is_not_told() {
-    let of_case = |file: &str| fs::read_to_string(root().join("testdata/storefront").join(file)).expect("a file");
     let own_default = ("ttl: {default: 24h, max: 168h}", "ttl: {default: 240h, max: 168h}");
-    let (policy, guardrails) = (of_case("preview.yaml"), of_case("guardrails.yaml"));
+    let (policy, guardrails) = (storefront(POLICY), storefront(GUARDRAILS));
     let two = format!("{policy}---\nspec: {{}}\n");
     for (edits, message) in [
         (vec![(GUARDRAILS, "", &*policy)], "expected `PreviewGuardrails`"),
@@ -306,11 +305,7 @@ fn what_follows_from_a_mistake_is_not_told() {
             "is the address of a database (`mysql://…`) that all previews would share",
         ),
     ] {
-        let scratch = Scratch::new("storefront");
-        for (file, from, to) in edits {
-            if from.is_empty() { scratch.write(file, to) } else { scratch.replace(file, from, to) }
-        }
-        let found = findings(&scratch.run("check", &["--format", "json"]));
+        let found = check(&scratch(&edits));
         assert!(found.len() == 1 && text(&found[0], "/message").ends_with(message), "{message}: {found:#?}");
     }
 }
@@ -319,10 +314,10 @@ fn what_follows_from_a_mistake_is_not_told() {
 fn an_expression_that_a_flow_map_cuts_needs_quotes() {
     let unquoted =
         ("{name: web, service: web, access: staff}", "{name: web, service: web, access: staff, host: a${{ x }}}");
-    let found = findings(&scratch(&[(POLICY, unquoted.0, unquoted.1)]).run("check", &["--format", "json"]));
+    let found = check(&scratch(&[(POLICY, unquoted.0, unquoted.1)]));
     assert_eq!(codes(&found), BTreeSet::from(["not-yaml".to_owned()]));
     assert!(text(&found[0], "/help").contains("stands in quotes"), "{found:#?}");
-    let other = findings(&scratch(&[(POLICY, unquoted.0, "{name: web]")]).run("check", &["--format", "json"]));
+    let other = check(&scratch(&[(POLICY, unquoted.0, "{name: web]")]));
     assert_eq!(text(&other[0], "/help"), "", "{other:#?}");
 }
 
@@ -336,7 +331,7 @@ fn what_the_guardrails_offer_is_checked_before_anybody_asks() {
         (GUARDRAILS, "defaultProfile: small", "defaultProfile: tiny"),
         (GUARDRAILS, "  baselines:\n", "  baselines:\n    other: {provider: neon, schemaOnly: true}\n"),
     ]);
-    let found = findings(&wrong.run("check", &["--format", "json"]));
+    let found = check(&wrong);
     let expected =
         ["access-not-enforceable", "baseline-incomplete", "egress-incomplete", "unbounded-profile", "unknown-profile"];
     assert_eq!(codes(&found), expected.map(str::to_owned).into(), "{found:#?}");
@@ -345,14 +340,14 @@ fn what_the_guardrails_offer_is_checked_before_anybody_asks() {
     // Pull requests of trust `restricted` would go without a database, and be told to be trusted.
     let restricted = "restricted: storefront-synthetic";
     for other in ["restricted: storefront-synthetics", "restricted: storefront"] {
-        let found = findings(&scratch(&[(GUARDRAILS, restricted, other)]).run("check", &["--format", "json"]));
+        let found = check(&scratch(&[(GUARDRAILS, restricted, other)]));
         assert_eq!(codes(&found), ["unknown-baseline".to_owned()].into(), "{found:#?}");
         assert_eq!(place(&found[0]), "guardrails.yaml:77:19", "{found:#?}");
         assert_eq!(text(&found[0], "/owner"), "platform");
     }
     // What is asked for is told once.
     let asked = scratch(&[(GUARDRAILS, "{fqdn: api.stripe.com, port: 443}", "{port: 443}")]);
-    assert_eq!(findings(&asked.run("check", &["--format", "json"])).len(), 1);
+    assert_eq!(check(&asked).len(), 1);
 }
 
 fn patched(patches: &str) -> Scratch {
@@ -377,8 +372,7 @@ fn a_patch_that_can_fit_nothing_is_told() {
         "{target: {kind: Job}, json: [{op: add, path: /spec/template/spec/nodeSelector, value: {a: b}}]}".to_owned(),
         "{target: {kind: ServiceAccount}, merge: {imagePullSecrets: [{name: a}]}}".to_owned(),
     ] {
-        let run = with(&fine).run("check", &["--format", "json"]);
-        assert_eq!(run.out.trim(), "[]", "{fine}: {}", run.err);
+        assert_eq!(check(&with(&fine)), [Json::Null; 0], "{fine}");
     }
     for (bad, pointer, says) in [
         (
@@ -411,7 +405,7 @@ fn a_patch_that_can_fit_nothing_is_told() {
         ),
     ] {
         let wrong = with(&bad);
-        let found = findings(&wrong.run("check", &["--format", "json"]));
+        let found = check(&wrong);
         assert!(found.len() == 1 && text(&found[0], "/message").contains(says), "{bad}: {found:#?}");
         assert_eq!(text(&found[0], "/location/pointer"), format!("/spec/patches/0/{pointer}"), "{bad}");
         assert_eq!(found[0]["location"]["line"], 94, "{bad}");
@@ -424,7 +418,7 @@ fn a_patch_that_can_fit_nothing_is_told() {
         let own = with(&format!("{{target: {{kind: Widget}}, {annotate}}}"));
         own.replace(GUARDRAILS, "  patches:", "  templates: templates\n  patches:");
         own.write("templates/x.yaml", format!("$for: route in routes\n$when: ${{{{ application }}}}\napiVersion: v1\nspec: [1, {{a: \"b${{{{ namespace }}}}\"}}]\nkind: {kind}\nmetadata: {{name: x, namespace: \"${{{{ namespace }}}}\"}}\n"));
-        let found = findings(&own.run("check", &["--format", "json"]));
+        let found = check(&own);
         assert_eq!(found.is_empty(), fine, "{kind}: {found:#?}");
     }
 }
@@ -441,7 +435,7 @@ fn an_operation_that_does_not_fit_says_what_is_missing() {
     ] {
         let first = "{op: test, path: /kind, value: Deployment}";
         let patch = format!("    - target: {{kind: Deployment, name: web}}\n      json: [{first}, {operation}]\n");
-        let found = findings(&patched(&patch).run("check", &["--format", "json"]));
+        let found = check(&patched(&patch));
         assert!(found.len() == 1 && text(&found[0], "/message").ends_with(says), "{operation}: {found:#?}");
         assert_eq!(text(&found[0], "/location/pointer"), "/spec/patches/0/json/1", "{operation}");
     }
@@ -451,7 +445,7 @@ fn an_operation_that_does_not_fit_says_what_is_missing() {
 #[test]
 fn what_a_patch_broke_is_the_platform_s() {
     let env = "    - target: {kind: Deployment}\n      merge: {spec: {template: {spec: {containers: [{env: [{name: A, value: b}]}]}}}}\n";
-    let found = findings(&patched(env).run("check", &["--format", "json"]));
+    let found = check(&patched(env));
     assert_eq!(codes(&found), ["pod-security".to_owned()].into(), "{found:#?}");
     let help = "`/spec/patches/0` of the guardrails put that there: `merge` replaces a whole list, `json` changes one item of it";
     assert!(found.iter().all(|finding| text(finding, "/help") == help), "{found:#?}");
@@ -461,7 +455,7 @@ fn what_a_patch_broke_is_the_platform_s() {
         let patched = patched(patch);
         patched.replace(POLICY, "  routes:\n", "  manifests: [extra.yaml]\n  routes:\n");
         patched.write("extra.yaml", manifest);
-        let found = findings(&patched.run("check", &["--format", "json"]));
+        let found = check(&patched);
         assert_eq!(found.iter().map(|finding| text(finding, "/owner")).collect::<Vec<_>>(), owners, "{found:#?}");
     }
 }
@@ -539,7 +533,7 @@ fn places_in_files_of_all_kinds() {
     let policy = fs::read_to_string(scratch.path(POLICY)).expect("a file");
     for written in [policy.clone(), format!("\u{feff}{policy}"), policy.replace('\n', "\r\n")] {
         scratch.write(POLICY, written);
-        let found = findings(&scratch.run("check", &["--format", "json"]));
+        let found = check(&scratch);
         assert_eq!(found.len(), 1, "{found:#?}");
         assert_eq!(place(&found[0]), "source/preview.yaml:10:3");
         assert_eq!(text(&found[0], "/location/source"), "  flags2: {\"ä\u{1F600}\": 1}");
@@ -557,121 +551,4 @@ fn json_of(yaml: &str) -> String {
 fn the_built_in_guardrails_are_a_case() {
     let file = root().join("testdata/built-in-guardrails/guardrails.yaml");
     assert_eq!(fs::read_to_string(file).expect("a file"), dayfly(&["guardrails"]).out);
-}
-
-mod agreement {
-    //! The typed reader says yes or no; the diagnosis says what is wrong. They must never disagree.
-
-    use serde_json::Value as Json;
-
-    use super::super::{scratch::of_case, support::pointers};
-    use crate::input::{Guardrails, Policy, Source, both_readings};
-
-    /// Of all variants, one in so many is tried; all of them take a minute.
-    const STEP: usize = 7;
-
-    /// What a value may become by mistake.
-    fn mistakes(value: &Json) -> Vec<Json> {
-        let mut mistakes = vec![
-            Json::Null,
-            Json::Bool(true),
-            Json::from(7),
-            Json::from(-7),
-            Json::from(1.5),
-            Json::from(70_000),
-            Json::from("text"),
-            Json::from(""),
-            Json::from("${{"),
-            Json::from("${{ pr.number }}"),
-            Json::from("7"),
-            Json::from("Ä b/c#d"),
-            serde_json::json!([]),
-            serde_json::json!(["a", 1]),
-            serde_json::json!([null]),
-            serde_json::json!({}),
-            serde_json::json!({"a": 1}),
-            serde_json::json!({"name": "x"}),
-            serde_json::json!([{"name": "x"}]),
-            serde_json::json!([[]]),
-        ];
-        if let Some(text) = value.as_str() {
-            mistakes.extend([
-                Json::from(text.to_uppercase()),
-                Json::from(format!(" {text}")),
-                serde_json::json!([text]),
-            ]);
-        }
-        mistakes
-    }
-
-    /// Every variant of a tree in which one node is something else, gone, or has a neighbour.
-    fn variants(tree: &Json) -> Vec<Json> {
-        let mut variants = Vec::new();
-        for pointer in pointers(tree) {
-            let value = tree.pointer(&pointer).expect("a node");
-            for mistake in mistakes(value) {
-                let mut variant = tree.clone();
-                *variant.pointer_mut(&pointer).expect("a node") = mistake;
-                variants.push(variant);
-            }
-            if let Some(map) = value.as_object() {
-                for key in map.keys() {
-                    let mut without = tree.clone();
-                    let map = without.pointer_mut(&pointer).and_then(Json::as_object_mut).expect("a map");
-                    let value = map.remove(key).expect("a value");
-                    variants.push(without.clone());
-                    let map = without.pointer_mut(&pointer).and_then(Json::as_object_mut).expect("a map");
-                    map.insert(format!("{key}x"), value.clone());
-                    variants.push(without.clone());
-                    let map = without.pointer_mut(&pointer).and_then(Json::as_object_mut).expect("a map");
-                    map.insert(key.clone(), value);
-                    variants.push(without);
-                }
-            }
-        }
-        variants
-    }
-
-    fn agree<T>(case: &str, file: &str, first: usize)
-    where
-        T: for<'n> serde::Deserialize<'n> + schemars::JsonSchema,
-    {
-        let tree: Json = serde_yaml::from_str(&of_case(case, file)).expect("YAML");
-        let variants = variants(&tree);
-        assert!(variants.len() > 100, "{case}/{file}");
-        for variant in variants.into_iter().skip(first).step_by(STEP) {
-            let source = Source { name: file.into(), text: variant.to_string() };
-            let (read, diagnosis) = both_readings::<T>(&source);
-            assert_eq!(read, diagnosis.is_empty(), "{diagnosis:#?}\n{}", source.text);
-        }
-    }
-
-    #[test]
-    fn decode_and_diagnosis_agree() {
-        let policies = [
-            "service-options",
-            "ingress-traefik",
-            "database-neon",
-            "application-helm",
-            "secret-store-aws",
-            "manifests",
-        ];
-        for (index, case) in policies.into_iter().enumerate() {
-            agree::<Policy>(case, "preview.yaml", index % STEP);
-        }
-        let guardrails = [
-            "http-route-issuer",
-            "egress-closed",
-            "secret-store-aws",
-            "secret-store-gcp",
-            "secret-store-vault",
-            "application-helm",
-            "database-neon",
-            "quarantine-job",
-            "platform-templates",
-        ];
-        for (index, case) in guardrails.into_iter().enumerate() {
-            agree::<Guardrails>(case, "guardrails.yaml", index % STEP);
-        }
-    }
 }

@@ -13,9 +13,7 @@ impl From<serde_json::Value> for Value {
             },
             serde_json::Value::String(text) => Self::string(text),
             serde_json::Value::Array(items) => Self::List(items.into_iter().map(Self::from).collect()),
-            serde_json::Value::Object(map) => {
-                Self::Map(map.into_iter().map(|(key, value)| (key.into(), Self::from(value))).collect())
-            }
+            serde_json::Value::Object(map) => Self::map(map.into_iter().map(|(key, value)| (key, Self::from(value)))),
         }
     }
 }

@@ -6,6 +6,8 @@
 pub(crate) mod json;
 mod serialize;
 
+use std::borrow::Cow;
+
 use lean_string::LeanString;
 use thin_vec::ThinVec;
 
@@ -70,6 +72,11 @@ impl Value {
         Self::List(items.into_iter().collect())
     }
 
+    /// A map of keys that are known to be different.
+    pub fn map<K: IntoText>(entries: impl IntoIterator<Item = (K, Value)>) -> Self {
+        Self::Map(entries.into_iter().collect())
+    }
+
     pub fn as_str(&self) -> Option<&str> {
         match self {
             Self::String(text) => Some(text),
@@ -106,6 +113,11 @@ impl Value {
         }
     }
 
+    /// The entries of a map; none for anything else.
+    pub fn entries(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.as_map().into_iter().flat_map(Map::iter)
+    }
+
     /// The value of a key, if this is a map that has it.
     pub fn get(&self, key: &str) -> Option<&Value> {
         self.as_map()?.get(key)
@@ -119,6 +131,16 @@ impl Value {
     /// The text below a chain of keys.
     pub fn str_at(&self, path: &[&str]) -> Option<&str> {
         self.at(path)?.as_str()
+    }
+
+    /// The items of the list below a chain of keys.
+    pub fn items_at(&self, path: &[&str]) -> &[Value] {
+        self.at(path).map_or(&[], Value::items)
+    }
+
+    /// The entries of the map below a chain of keys.
+    pub fn entries_at<'v>(&'v self, path: &[&str]) -> impl Iterator<Item = (&'v str, &'v Value)> + use<'v> {
+        self.at(path).into_iter().flat_map(Value::entries)
     }
 
     /// The value at a JSON pointer (RFC 6901).
@@ -162,18 +184,6 @@ impl From<&'static str> for Value {
     }
 }
 
-impl From<String> for Value {
-    fn from(text: String) -> Self {
-        Self::String(Text::from(text))
-    }
-}
-
-impl From<Text> for Value {
-    fn from(text: Text) -> Self {
-        Self::String(text)
-    }
-}
-
 impl Map {
     pub fn with_capacity(capacity: usize) -> Self {
         Self(ThinVec::with_capacity(capacity))
@@ -193,10 +203,6 @@ impl Map {
 
     pub fn get_mut(&mut self, key: &str) -> Option<&mut Value> {
         self.0.iter_mut().find(|(name, _)| is_same(name, key)).map(|(_, value)| value)
-    }
-
-    pub fn contains_key(&self, key: &str) -> bool {
-        self.get(key).is_some()
     }
 
     /// Sets a key, in place if it is there.
@@ -243,10 +249,6 @@ impl Map {
         &self.0
     }
 
-    pub fn iter_mut(&mut self) -> impl Iterator<Item = (&str, &mut Value)> {
-        self.0.iter_mut().map(|(key, value)| (&**key, value))
-    }
-
     /// Adds a key to a map whose keys are in alphabetical order, unless it is there already.
     pub fn insert_sorted(&mut self, key: Text, value: Value) {
         if let Err(place) = self.0.binary_search_by(|(present, _)| present.cmp(&key)) {
@@ -262,9 +264,10 @@ impl Extend<(Text, Value)> for Map {
     }
 }
 
-impl FromIterator<(Text, Value)> for Map {
-    fn from_iter<I: IntoIterator<Item = (Text, Value)>>(entries: I) -> Self {
-        Self(entries.into_iter().collect())
+impl<K: IntoText> FromIterator<(K, Value)> for Map {
+    /// With keys that are known to be different.
+    fn from_iter<I: IntoIterator<Item = (K, Value)>>(entries: I) -> Self {
+        Self(entries.into_iter().map(|(key, value)| (key.into_text(), value)).collect())
     }
 }
 
@@ -293,9 +296,12 @@ pub(crate) fn is_same(a: &str, b: &str) -> bool {
 }
 
 /// The segments of a JSON pointer, unescaped; a pointer without its leading slash is taken as if it had one.
-pub fn pointer_segments(pointer: &str) -> impl Iterator<Item = String> {
+pub fn pointer_segments(pointer: &str) -> impl Iterator<Item = Cow<'_, str>> {
     let pointer = pointer.strip_prefix('/').unwrap_or(pointer);
-    pointer.split('/').filter(move |_| !pointer.is_empty()).map(|segment| segment.replace("~1", "/").replace("~0", "~"))
+    let is_escaped = pointer.contains('~');
+    pointer.split('/').filter(move |_| !pointer.is_empty()).map(move |segment| {
+        if is_escaped { segment.replace("~1", "/").replace("~0", "~").into() } else { segment.into() }
+    })
 }
 
 /// Whether one JSON pointer leads to where another does, or below.

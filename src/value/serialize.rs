@@ -139,9 +139,7 @@ impl ser::Serializer for Tree {
         variant: &'static str,
         value: &T,
     ) -> Result<Value, Unsayable> {
-        let mut map = Map::with_capacity(1);
-        map.push(variant, value.serialize(self)?);
-        Ok(Value::Map(map))
+        Ok(Value::map([(variant, value.serialize(self)?)]))
     }
 
     fn serialize_seq(self, length: Option<usize>) -> Result<Items, Unsayable> {

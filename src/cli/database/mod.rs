@@ -73,7 +73,7 @@ fn spec(args: &SpecArgs, colour: Colour, out: &mut dyn Write, err: &mut dyn Writ
         report(&rendered.findings, colour, err)?;
         return Ok(ExitCode::Findings);
     }
-    let databases = rendered.environment.map(|environment| environment.databases).unwrap_or_default();
+    let databases = rendered.environment.databases;
     let Some(database) = databases.iter().find(|database| database.name == args.name) else {
         let hint = finding::nearest(&args.name, databases.iter().map(|database| database.name.as_str()));
         bail!("this environment has no database `{}`{hint}", args.name);

@@ -7,10 +7,6 @@ use crate::{
     yaml::{Limits, read, scalar},
 };
 
-fn entries<const N: usize>(entries: [(&'static str, Value); N]) -> Value {
-    Value::Map(entries.into_iter().map(|(key, value)| (Text::from(key), value)).collect())
-}
-
 fn list<const N: usize>(items: [&'static str; N]) -> Value {
     Value::List(items.into_iter().map(Value::from).collect())
 }
@@ -18,7 +14,7 @@ fn list<const N: usize>(items: [&'static str; N]) -> Value {
 /// What the parsers make of a document that holds this value.
 fn check(value: &Value) {
     let wrapped =
-        entries([("kind", "Test".into()), ("value", value.clone()), ("list", Value::list(vec![value.clone()]))]);
+        Value::map([("kind", "Test".into()), ("value", value.clone()), ("list", Value::list(vec![value.clone()]))]);
     let text = documents([&wrapped, &wrapped].into_iter());
     for reading in [scalar::core, scalar::kubernetes] {
         let nodes =
@@ -51,7 +47,7 @@ fn whole(value: Value) -> Value {
     match value {
         Value::Float(float) if float.abs() < 9e15 && float as i64 as f64 == float => Value::Int(float as i64),
         Value::List(items) => Value::List(items.into_iter().map(whole).collect()),
-        Value::Map(map) => Value::Map(map.into_iter().map(|(key, value)| (key, whole(value))).collect()),
+        Value::Map(map) => Value::map(map.into_iter().map(|(key, value)| (key, whole(value)))),
         other => other,
     }
 }
@@ -200,11 +196,11 @@ const NASTY: &[&str] = &[
 fn nasty_strings_come_back() {
     for text in NASTY {
         check(&Value::from(*text));
-        check(&Value::list(vec![list(["a", text]), entries([("k", Value::from(*text))])]));
+        check(&Value::list(vec![list(["a", text]), Value::map([("k", Value::from(*text))])]));
         // Our reader, as YAML 1.1's, merges what stands under `<<`, even quoted.
         if *text != "<<" {
-            check(&entries([(text, Value::from(*text)), ("other", Value::Null)]));
-            check(&Value::list(vec![entries([(text, list([text])), ("other", Value::Null)])]));
+            check(&Value::map([(*text, Value::from(*text)), ("other", Value::Null)]));
+            check(&Value::list(vec![Value::map([(*text, list([text])), ("other", Value::Null)])]));
         }
     }
 }
@@ -213,8 +209,8 @@ fn nasty_strings_come_back() {
 fn long_keys_and_values_stand() {
     for length in [990, 1000, 1030, 5000] {
         let key: Text = "k".repeat(length).into();
-        for value in [Value::Int(1), "a\nb".into(), list(["a"]), entries([("a", list(["b"]))]), Value::list([])] {
-            check(&Value::Map(Map::from_iter([(key.clone(), value.clone()), ("b".into(), value)])));
+        for value in [Value::Int(1), "a\nb".into(), list(["a"]), Value::map([("a", list(["b"]))]), Value::list([])] {
+            check(&Value::map([(key.clone(), value.clone()), ("b".into(), value)]));
         }
         check(&Value::string("v w".repeat(length)));
     }
@@ -222,16 +218,16 @@ fn long_keys_and_values_stand() {
 
 #[test]
 fn people_find_the_usual_layout() {
-    let container = entries([
+    let container = Value::map([
         ("name", "web".into()),
         ("args", list(["-c", "a b"])),
-        ("env", Value::list(vec![entries([("name", "A".into()), ("value", "on".into())])])),
-        ("securityContext", entries([("runAsUser", Value::Int(0)), ("weight", Value::Float(0.5))])),
+        ("env", Value::list(vec![Value::map([("name", "A".into()), ("value", "on".into())])])),
+        ("securityContext", Value::map([("runAsUser", Value::Int(0)), ("weight", Value::Float(0.5))])),
     ]);
-    let object = entries([
+    let object = Value::map([
         ("apiVersion", "apps/v1".into()),
-        ("metadata", entries([("labels", Value::Map(Map::default())), ("name", Value::Null)])),
-        ("spec", entries([("containers", Value::list(vec![container])), ("paused", Value::Bool(false))])),
+        ("metadata", Value::map([("labels", Value::Map(Map::default())), ("name", Value::Null)])),
+        ("spec", Value::map([("containers", Value::list(vec![container])), ("paused", Value::Bool(false))])),
         ("none", Value::list([])),
         ("nested", Value::list(vec![list(["a", "b"]), Value::list([])])),
         ("script", "set -e\n\n  run\n".into()),
@@ -309,8 +305,7 @@ fn any_value() -> impl Strategy<Value = Value> {
         let key = any_text().prop_filter("merged by our reader", |key| key != "<<");
         prop_oneof![
             proptest::collection::vec(inner.clone(), 0..5).prop_map(Value::list),
-            proptest::collection::btree_map(key, inner, 0..5)
-                .prop_map(|map| Value::Map(map.into_iter().map(|(key, value)| (key.into(), value)).collect())),
+            proptest::collection::btree_map(key, inner, 0..5).prop_map(Value::map),
         ]
     })
 }

@@ -8,7 +8,7 @@ mod json;
 use anyhow::{Context as _, bail};
 
 use crate::{
-    finding::{Finding, InputFile, Location, Owner, Subject, visible},
+    finding::{Finding, Location, Owner, visible},
     rules::input::INVALID_PARAMETER,
     value::{Value, child, pointer_segments},
     yaml::{Data, Entry, Limits, Node, scalar},
@@ -90,9 +90,8 @@ impl Parameters {
     /// Where a parameter stands.
     pub fn locate(&self, places: Option<&Places<'_>>, pointer: &str) -> Location {
         let name = pointer_segments(pointer).next().unwrap_or_default();
-        if self.overridden.contains(&name) {
-            let file = Some(format!("--set {name}"));
-            return Location { file, pointer: Some(pointer.to_owned()), ..Location::default() };
+        if self.overridden.iter().any(|set| *set == name) {
+            return Location { pointer: Some(pointer.to_owned()), ..Location::of_file(format!("--set {name}")) };
         }
         let is_there = self.get(&name).is_some();
         match places {
@@ -173,9 +172,8 @@ fn duplicates(entries: &[(String, Value)]) -> Vec<Finding> {
     let mut twice: Vec<&str> = names.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0]).collect();
     twice.dedup();
     let finding = |name: &str| {
-        let subject = Subject::Input(InputFile::Parameters, child("", name));
         let message = format!("`{}` is given more than once", visible(name));
-        Finding::new(&INVALID_PARAMETER, Owner::PullRequest, subject, message)
+        Finding::of_parameters(&INVALID_PARAMETER, child("", name), message)
     };
     twice.into_iter().take(MOST_DUPLICATES).map(finding).collect()
 }

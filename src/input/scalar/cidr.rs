@@ -7,7 +7,6 @@ use crate::finding::visible;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cidr {
     pub text: String,
-    pub is_v6: bool,
 }
 
 impl Cidr {
@@ -48,7 +47,7 @@ impl Scalar for Cidr {
         if prefix < 128 && bits << prefix != 0 {
             return Err(format!("`{}` has bits behind its prefix", visible(text)));
         }
-        Ok(Self { text: text.to_owned(), is_v6: address.is_ipv6() })
+        Ok(Self { text: text.to_owned() })
     }
 }
 

@@ -17,12 +17,14 @@ pub use duration::Duration;
 pub use interpolated_path::InterpolatedPath;
 pub use names::{
     DnsLabel, DnsName, Domain, EnvName, FlagName, ImageDigest, ImagePrefix, LabelKey, LabelValue, PodSecurityVersion,
-    SecretKey, is_digest, is_dns_label, is_dns_name, is_label_value,
+    SecretKey, is_digest, is_dns_label, is_dns_name,
 };
 pub use paths::{AbsolutePath, ImagePath, RelativePath, Url, UrlPath};
 pub use percent::Percent;
 pub use quantity::Quantity;
 pub use user::UserId;
+
+use schemars::{Schema, json_schema};
 
 use crate::{database::attestation::AttestationKey, expression::Interpolated};
 
@@ -36,7 +38,7 @@ pub trait Scalar: Sized {
     /// What is allowed, in words: shown with every refusal.
     const EXPECTED: &'static str;
     /// What of that a regular expression can say, for editors and validators that know no such `format`: it matches whatever
-    /// `parse` takes, and is written as JavaScript and Rust both read it.
+    /// `parse` takes, and is written as JavaScript and Rust both read it. Empty, if it can say nothing.
     const PATTERN: &'static str;
     /// Whether a plain number is as good as a string; none is below 0.
     const NUMBERS: bool = false;
@@ -106,18 +108,24 @@ macro_rules! scalar_traits {
             }
 
             fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-                use $crate::input::scalar::Scalar;
-                let (format, pattern) = (<$type>::FORMAT, <$type>::PATTERN);
-                if <$type>::NUMBERS {
-                    let kinds = ["string", "number"];
-                    return schemars::json_schema!({"type": kinds, "format": format, "pattern": pattern, "minimum": 0});
-                }
-                schemars::json_schema!({"type": "string", "format": format, "pattern": pattern})
+                $crate::input::scalar::schema::<$type>()
             }
         }
     )*};
 }
 pub(crate) use scalar_traits;
+
+pub(crate) fn schema<T: Scalar>() -> Schema {
+    let mut schema = json_schema!({"type": "string", "format": T::FORMAT});
+    if !T::PATTERN.is_empty() {
+        schema.insert("pattern".to_owned(), T::PATTERN.into());
+    }
+    if T::NUMBERS {
+        schema.insert("type".to_owned(), ["string", "number"].as_slice().into());
+        schema.insert("minimum".to_owned(), 0.into());
+    }
+    schema
+}
 
 /// Parses the text where it stands, without a copy.
 pub(crate) struct ScalarVisitor<T>(pub(crate) std::marker::PhantomData<T>);
@@ -156,7 +164,6 @@ macro_rules! scalars {
             match format {
                 $(<$type>::FORMAT => refusal_of::<$type>(text),)*
                 AttestationKey::FORMAT => refusal_of::<AttestationKey>(text),
-                Interpolated::FORMAT => refusal_of::<Interpolated>(text),
                 _ => None,
             }
         }
@@ -180,6 +187,7 @@ scalars!(
     ImageDigest,
     ImagePath,
     ImagePrefix,
+    Interpolated,
     InterpolatedPath,
     LabelKey,
     LabelValue,

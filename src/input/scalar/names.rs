@@ -1,6 +1,7 @@
 //! Names, and what begins with one.
 
 use super::{is_decimal, text_scalar};
+use crate::rules::qualified::{is_key, is_name_part};
 
 /// Characters of a DNS name (RFC 1123), and of a key of a ConfigMap or a Secret. Source: Kubernetes, `IsDNS1123Subdomain` and
 /// `IsConfigMapKey` in `apimachinery/pkg/util/validation/validation.go`.
@@ -74,7 +75,7 @@ text_scalar!(
     "label-value",
     "at most 63 letters, digits, `-`, `_` and `.`, beginning and ending with a letter or digit",
     r"^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$",
-    is_label_value
+    is_name_part
 );
 text_scalar!(
     /// The key of a Kubernetes label.
@@ -82,7 +83,7 @@ text_scalar!(
     "label-key",
     "a name of at most 63 letters, digits, `-`, `_` and `.`, perhaps behind a DNS name and `/`",
     r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$",
-    crate::rules::qualified::is_key
+    is_key
 );
 text_scalar!(
     /// A version of the Pod Security Standards. Source: `ParseVersion` in `k8s.io/pod-security-admission/api/helpers.go`.
@@ -106,6 +107,7 @@ text_scalar!(
         plain(path) && plain(property)
     }
 );
+
 /// Source: the OCI image specification, `descriptor.md`, registered algorithms.
 pub fn is_digest(digest: &str) -> bool {
     let length = match digest.split_once(':') {
@@ -131,15 +133,6 @@ pub fn is_dns_name(text: &str) -> bool {
     text.len() <= MOST_OF_NAME && text.split('.').all(is_dns_label)
 }
 
-/// A label's value, as Kubernetes has it, but not empty.
-pub fn is_label_value(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    (1..=63).contains(&bytes.len())
-        && bytes.first().is_some_and(u8::is_ascii_alphanumeric)
-        && bytes.last().is_some_and(u8::is_ascii_alphanumeric)
-        && bytes.iter().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(b))
-}
-
 /// No web address, and nothing that no image could begin with.
 fn is_image_prefix(text: &str) -> bool {
     text.strip_suffix('/').is_some_and(|path| path.split('/').all(|part| !part.is_empty() && !part.ends_with(':')))
@@ -159,8 +152,8 @@ pub(super) fn is_literal(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::{
-        DnsLabel, Domain, EnvName, FlagName, ImagePrefix, LabelKey, PodSecurityVersion, SecretKey, is_dns_label,
-        is_dns_name, is_label_value,
+        DnsLabel, Domain, EnvName, FlagName, ImagePrefix, LabelKey, LabelValue, PodSecurityVersion, SecretKey,
+        is_dns_label, is_dns_name,
     };
     use crate::input::scalar::Scalar as _;
 
@@ -172,7 +165,10 @@ mod tests {
             assert!(!is_dns_label(text), "{text}");
         }
         assert!(is_dns_name("a.b-c.d") && !is_dns_name("a..b") && !is_dns_name(".a"));
-        assert!(is_label_value("A_b.c-1") && !is_label_value("a ") && !is_label_value("") && !is_label_value("-a"));
+        assert!(LabelValue::parse("A_b.c-1").is_ok());
+        for text in ["", "a ", "-a"] {
+            assert!(LabelValue::parse(text).is_err(), "{text}");
+        }
     }
 
     #[test]

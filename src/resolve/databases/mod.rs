@@ -6,37 +6,31 @@
 
 mod reach;
 mod room;
+mod steps;
 
 use std::borrow::Cow;
 
 use crate::{
     database::spec::{self, BaselineSpec, Names, Spec, Steps},
-    expression::Interpolated,
     finding::{InputFile, nearest},
     input::{
-        Ordered,
         guardrails::{Baseline, Grant, Layout, Operations, Provider},
-        policy::{Database, Migration, Step},
-        scalar::{DnsLabel, EnvName},
+        policy::Database,
     },
     rules,
     value::Value,
 };
 
-use self::reach::reach;
 pub(super) use self::room::job_resources;
+use self::{reach::reach, steps::told};
 use super::{
     Decision, Origin, PullRequest, Resolver,
-    environment::{ClusterFacts, DatabaseFacts, DatabaseJob, DatabaseVariable, SecretFacts, StepFacts, WAVES},
+    environment::{ClusterFacts, DatabaseFacts, DatabaseJob, DatabaseVariable, SecretFacts, WAVES},
     names,
-    services::{from_secret, plain},
 };
 
 /// The variable that holds a database's URL, if the policy names no other.
 const VARIABLE: &str = "DATABASE_URL";
-
-/// Where its own database is, as dayfly tells a program that it runs.
-const PROGRAM_HOST: [&str; 4] = ["PGHOST", "PGPORT", "MYSQL_HOST", "MYSQL_TCP_PORT"];
 
 /// A server's name: what a `StatefulSet` makes gets a suffix, and CloudNativePG takes no more for a `Cluster`.
 const SERVER: usize = 50;
@@ -79,25 +73,7 @@ impl<'a> Resolver<'a> {
         let embedded = baseline.provider == Provider::Embedded;
         // A server of the preview's own: nobody's key is needed, so its Jobs run beside it.
         let own = baseline.provider.is_own();
-        let guardrails = self.guardrails;
-        let single = guardrails.layout == Layout::Single;
-        if single && !embedded {
-            let message = format!(
-                "layout `single` has no operations namespace, and `{baseline_name}` needs one: only databases of provider `embedded` can be had"
-            );
-            self.policy_finding(&rules::provided::NOT_PROVIDED, format!("{pointer}/baseline"), message);
-            return None;
-        }
-        let Some(operations) = &guardrails.operations else {
-            let message = "the guardrails have no `operations`, so there are no databases".to_owned();
-            self.policy_finding(&rules::provided::NOT_PROVIDED, format!("{pointer}/baseline"), message);
-            return None;
-        };
-        if let Err(message) = rules::baseline::api_server_is_known(baseline_name, baseline, operations) {
-            let pointer = "/spec/operations/apiServer";
-            self.report(&rules::baseline::BASELINE_INCOMPLETE, InputFile::Guardrails, pointer, message);
-            return None;
-        }
+        let operations = self.operations(baseline_name, baseline, pointer)?;
         let direct_secret = names::direct_secret(&database.name);
         let mut steps = self.steps(database, pointer, pr, secrets);
         let spec = |steps| self.spec(database, baseline_name, baseline, operations, namespace, steps);
@@ -110,15 +86,16 @@ impl<'a> Resolver<'a> {
             &operations.credentials,
             &self.policy.team,
             &self.policy.cost_center,
-            self.job_layout,
+            &self.layouts.jobs,
         ]);
         // Its data go with its Pods: in other ones, the branch is made anew.
-        let pods = if embedded { names::hash(&[&pods, self.server_layout]) } else { pods };
+        let pods = if embedded { names::hash(&[&pods, &self.layouts.servers]) } else { pods };
         let keys = self.keys(database, pointer);
         // Only the programs see these.
         let shown = keys.iter().flat_map(|variable| [&*variable.name, variable.key]);
         let program_pods = names::hash(&std::iter::once(&*pods).chain(shown).collect::<Vec<_>>());
-        let reached = reach(&database.name, baseline, operations, guardrails.network.fqdn);
+        let reached = reach(&database.name, baseline, operations, self.guardrails.network.fqdn);
+        let own_secret = own.then(|| server_secret(database, baseline.provider));
         let facts = DatabaseFacts {
             migrate: names::hashed(&format!("{}-migrate", database.name), &[&spec, &program_pods]),
             last_step: steps.pop(),
@@ -133,34 +110,10 @@ impl<'a> Resolver<'a> {
             network_policy: joined(&[namespace, &database.name], ""),
             server: server(database),
             server_secret: server_secret(database, baseline.provider),
-            secrets: [
-                Some(database.name.to_string()),
-                Some(direct_secret.clone()),
-                own.then(|| server_secret(database, baseline.provider)),
-            ]
-            .into_iter()
-            .flatten()
-            .collect(),
+            secrets: [database.name.to_string(), direct_secret.clone()].into_iter().chain(own_secret).collect(),
             embedded_image: baseline.image.as_deref().unwrap_or_default().to_owned(),
             embedded_dump: baseline.dump.as_deref().map(str::to_owned),
-            cluster: baseline.cluster.as_ref().filter(|_| baseline.provider == Provider::Cnpg).map(|source| {
-                ClusterFacts {
-                    // Nobody can change which snapshot these are: another one's are others.
-                    content: names::hashed(
-                        &format!("{namespace}-{}-snapshot", database.name),
-                        &[namespace, &database.name, &source.driver, &source.snapshot],
-                    ),
-                    copy: names::hashed(&server(database), &[&source.driver, &source.snapshot]),
-                    driver: source.driver.clone(),
-                    snapshot: source.snapshot.clone(),
-                    size: source.size.to_string(),
-                    storage_class: source.storage_class.as_ref().map(ToString::to_string),
-                    image: baseline.image.as_deref().unwrap_or_default().to_owned(),
-                    database: baseline.database.clone().unwrap_or_default(),
-                    owner: source.owner.clone(),
-                    operator: source.operator.to_string(),
-                }
-            }),
+            cluster: cluster(database, baseline, namespace),
             endpoint: reached.endpoint,
             names: reached.names,
             job_peers: reached.job_peers,
@@ -172,6 +125,27 @@ impl<'a> Resolver<'a> {
         };
         let jobs = jobs(&facts, branch_spec, &pods, namespace, &operations.credentials);
         Some((facts, jobs))
+    }
+
+    /// Where its Jobs come from; nothing if this baseline's cannot run, which is reported.
+    fn operations(&mut self, name: &str, baseline: &Baseline, pointer: &str) -> Option<&'a Operations> {
+        let guardrails = self.guardrails;
+        let message = match &guardrails.operations {
+            _ if guardrails.layout == Layout::Single && baseline.provider != Provider::Embedded => format!(
+                "layout `single` has no operations namespace, and `{name}` needs one: only databases of provider `embedded` can be had"
+            ),
+            None => "the guardrails have no `operations`, so there are no databases".to_owned(),
+            Some(operations) => match rules::baseline::api_server_is_known(name, baseline, operations) {
+                Ok(()) => return Some(operations),
+                Err(message) => {
+                    let pointer = "/spec/operations/apiServer";
+                    self.report(&rules::baseline::BASELINE_INCOMPLETE, InputFile::Guardrails, pointer, message);
+                    return None;
+                }
+            },
+        };
+        self.policy_finding(&rules::provided::NOT_PROVIDED, format!("{pointer}/baseline"), message);
+        None
     }
 
     /// Parts of its URL as variables of their own, beside the URL's.
@@ -286,10 +260,7 @@ impl<'a> Resolver<'a> {
             }
         }
         let (name, baseline) = granted;
-        let fqdn = guardrails.network.fqdn;
-        let finding =
-            rules::baseline::check(name, baseline).or_else(|| rules::baseline::unreachable(name, baseline, fqdn));
-        if let Some(finding) = finding {
+        if let Some(finding) = rules::baseline::unusable(name, baseline, guardrails.network.fqdn) {
             self.findings.push(finding);
             return None;
         }
@@ -303,123 +274,27 @@ impl<'a> Resolver<'a> {
         });
         Some(granted)
     }
+}
 
-    fn steps(
-        &mut self,
-        database: &'a Database,
-        pointer: &str,
-        pr: &PullRequest,
-        secrets: &[SecretFacts],
-    ) -> Vec<StepFacts> {
-        let mut steps = Vec::with_capacity(2);
-        if let Some(Migration { image, command, env, uses, files }) = &database.migrate {
-            let pointer = format!("{pointer}/migrate");
-            let env = self.step_env(database, "migrate", env, uses, &pointer, secrets);
-            let step = self.step(database, "migrate", image, command, &pointer, pr);
-            steps.push(StepFacts { env, files: files.clone(), ..step });
-        }
-        if let Some(Step { image, command, env, uses }) = &database.seed {
-            let pointer = format!("{pointer}/seed");
-            let env = self.step_env(database, "seed", env, uses, &pointer, secrets);
-            steps.push(StepFacts { env, ..self.step(database, "seed", image, command, &pointer, pr) });
-        }
-        steps
-    }
-
-    fn step(
-        &mut self,
-        database: &Database,
-        name: &'static str,
-        image: &'a Interpolated,
-        command: &'a [Interpolated],
-        pointer: &str,
-        pr: &PullRequest,
-    ) -> StepFacts {
-        let image = self.image(image, format!("{pointer}/image"), pr);
-        let words = command.iter().enumerate();
-        let command = words
-            .map(|(index, word)| {
-                let here = || format!("{pointer}/command/{index}");
-                let text = self.text(word, InputFile::Policy, here);
-                let its_own = std::slice::from_ref(&database.name);
-                self.judge_address(word, &text, its_own, &PROGRAM_HOST, || "a word of `command`".into(), here);
-                text
-            })
-            .collect();
-        StepFacts { name, image, command, env: Value::list([]), files: Vec::new() }
-    }
-
-    /// What a program has besides its database's variables: those of Secrets, then its own, which may name all above. No free text: what
-    /// changes here makes it run again.
-    fn step_env(
-        &mut self,
-        database: &'a Database,
-        step: &str,
-        env: &'a Ordered<Interpolated, EnvName>,
-        uses: &'a [DnsLabel],
-        pointer: &str,
-        secrets: &[SecretFacts],
-    ) -> Value {
-        let policy = self.policy;
-        let its_own = [VARIABLE, url_variable(database)];
-        let mut names: Vec<&str> = its_own.into_iter().chain(database.keys.names()).collect();
-        let mut items = Vec::new();
-        let mut own = Vec::with_capacity(env.len());
-        let mut knows_all = true;
-        let mut decide = |resolver: &mut Self, name: &'a str, place: &str, granted: String, reason: String| {
-            if names.contains(&name) {
-                let message = format!("the variable `{name}` is set already");
-                resolver.policy_finding(&rules::reference::DUPLICATE_NAME, place, message);
-            }
-            names.push(name);
-            resolver.decisions.record(|| Decision {
-                field: format!("databases.{}.{step}.env.{name}", database.name),
-                origin: Origin::Input(InputFile::Policy, place.to_owned()),
-                asked: None,
-                rule: (granted == "nothing").then_some(rules::trust::WITHHELD.code),
-                granted,
-                reason,
-            });
-        };
-        for (index, used) in uses.iter().enumerate() {
-            let place = format!("{pointer}/uses/{index}");
-            let Some(secret) = policy.secrets.iter().find(|secret| secret.name == *used) else {
-                let hint = nearest(used, policy.secrets.iter().map(|secret| &*secret.name));
-                let message = format!("there is no secret `{used}`{hint}");
-                self.policy_finding(&rules::reference::UNKNOWN_REFERENCE, place, message);
-                knows_all = false;
-                continue;
-            };
-            let is_granted = secrets.iter().any(|secret| secret.name == **used);
-            for name in secret.keys.names() {
-                let granted = if is_granted { format!("of the Secret `{used}`") } else { "nothing".to_owned() };
-                decide(self, name, &place, granted, format!("`{step}` uses `{used}`"));
-                if is_granted {
-                    items.push(from_secret(name, used, name));
-                }
-            }
-        }
-        for (name, value) in env.iter() {
-            let place = format!("{pointer}/env/{name}");
-            let text = self.text(value, InputFile::Policy, || place.clone());
-            self.judge_address(
-                value,
-                &text,
-                std::slice::from_ref(&database.name),
-                &PROGRAM_HOST,
-                || format!("the variable `{name}`"),
-                || place.clone(),
-            );
-            items.push(plain(name, &text));
-            own.push((name, text.clone()));
-            decide(self, name, &place, text, format!("`{step}`'s own variable"));
-        }
-        let taken = names.len() - own.len();
-        for (index, (name, text)) in own.iter().enumerate().filter(|_| knows_all) {
-            self.judge_reference(name, text, &names[..taken + index], || format!("{pointer}/env/{name}"));
-        }
-        Value::list(items)
-    }
+/// The `Cluster` that CloudNativePG makes of a snapshot.
+fn cluster(database: &Database, baseline: &Baseline, namespace: &str) -> Option<ClusterFacts> {
+    let source = baseline.cluster.as_ref().filter(|_| baseline.provider == Provider::Cnpg)?;
+    Some(ClusterFacts {
+        // Nobody can change which snapshot these are: another one's are others.
+        content: names::hashed(
+            &format!("{namespace}-{}-snapshot", database.name),
+            &[namespace, &database.name, &source.driver, &source.snapshot],
+        ),
+        copy: names::hashed(&server(database), &[&source.driver, &source.snapshot]),
+        driver: source.driver.clone(),
+        snapshot: source.snapshot.clone(),
+        size: source.size.to_string(),
+        storage_class: source.storage_class.as_ref().map(ToString::to_string),
+        image: baseline.image.as_deref().unwrap_or_default().to_owned(),
+        database: baseline.database.clone().unwrap_or_default(),
+        owner: source.owner.clone(),
+        operator: source.operator.to_string(),
+    })
 }
 
 /// provision and verify. `pods`: what stands for the rest of their Pods.
@@ -460,25 +335,8 @@ fn job_deadline(operations: &Operations) -> u64 {
     2 * operations.deadline.seconds
 }
 
-/// What tells one run of the team's programs from another: the image, the command and the variables of each, and its files.
-fn told(steps: &[StepFacts]) -> Steps {
-    let hash = |name: &str| {
-        let step = steps.iter().find(|step| step.name == name)?;
-        let words = std::iter::once(step.image.as_str()).chain(step.command.iter().map(String::as_str));
-        let mut hash = names::hash(&words.collect::<Vec<_>>());
-        if !step.env.items().is_empty() {
-            hash = names::hash(&[&hash, &serde_json::to_string(&step.env).unwrap_or_default()]);
-        }
-        // A hash of a hash: a word more of the command is not a file more.
-        let words = std::iter::once(hash.as_str()).chain(step.files.iter().map(|file| &**file));
-        Some(if step.files.is_empty() { hash } else { names::hash(&words.collect::<Vec<_>>()) })
-    };
-    let files = steps.iter().flat_map(|step| &step.files).cloned().collect();
-    Steps { migrate: hash("migrate"), seed: hash("seed"), files }
-}
-
 fn annotations(annotations: &[(&'static str, &'static str)]) -> Value {
-    Value::Map(annotations.iter().map(|(key, value)| ((*key).into(), Value::from(*value))).collect())
+    Value::map(annotations.iter().map(|(key, value)| (*key, Value::from(*value))))
 }
 
 /// `storefront-pr-128-main-destroy-HASH`, in the operations namespace, where all previews meet. Both a policy's and a

@@ -12,7 +12,7 @@ use crate::{
         self,
         capacity::{Counts, OVER_QUOTA, Pods},
     },
-    value::{Map, Value},
+    value::Value,
 };
 
 /// What each of dayfly's own Jobs requests, and its limits. Whatever else runs takes the profile's defaults.
@@ -22,12 +22,9 @@ const LIMITS: [(&str, &str); 3] = [("cpu", "500m"), ("memory", "256Mi"), ("ephem
 /// The same as a container's `resources`.
 pub(in crate::resolve) fn job_resources() -> Value {
     let amounts = |amounts: &[(&'static str, &'static str)]| {
-        Value::Map(amounts.iter().map(|(name, amount)| ((*name).into(), Value::from(*amount))).collect())
+        Value::map(amounts.iter().map(|(name, amount)| (*name, Value::from(*amount))))
     };
-    let mut resources = Map::with_capacity(2);
-    resources.push("requests", amounts(&REQUESTS));
-    resources.push("limits", amounts(&LIMITS));
-    Value::Map(resources)
+    Value::map([("requests", amounts(&REQUESTS)), ("limits", amounts(&LIMITS))])
 }
 
 fn quantities(amounts: &[(&str, &str)]) -> Ordered<Quantity> {

@@ -8,10 +8,10 @@ mod services;
 
 use crate::{
     finding::InputFile,
-    value::{Map, Value, push_segment, to_value},
+    value::{Value, push_segment, to_value},
 };
 
-use super::{Decision, Decisions, Environment, Origin, Resolver, decision::shown};
+use super::{Decision, Environment, Origin, Resolver, decision::shown};
 
 /// Who set a field, and why it is so.
 type Why = (Origin, &'static str);
@@ -126,8 +126,7 @@ impl Resolver<'_> {
                 _ => None,
             });
         }
-        let peers = facts.at(&["network", "ingress"]).map(Value::items).unwrap_or_default();
-        for name in peers.iter().filter_map(|peer| peer.str_at(&["name"])) {
+        for name in facts.items_at(&["network", "ingress"]).iter().filter_map(|peer| peer.str_at(&["name"])) {
             self.below(&format!("network.ingress.{name}"), facts, |key| match key {
                 "pods" | "blocks" => {
                     Some((guardrails(&["ingress", "controller"]), "requests come from the ingress controller"))
@@ -174,7 +173,7 @@ impl Resolver<'_> {
     }
 
     fn each(&mut self, prefix: &str, map: &Value, why: impl Fn(&str) -> Option<Why>) {
-        for (key, value) in map.as_map().into_iter().flat_map(Map::iter) {
+        for (key, value) in map.entries() {
             if let Some((origin, reason)) = why(key) {
                 self.say(format!("{prefix}{key}"), origin, shown(value), reason);
             }
@@ -194,46 +193,6 @@ impl Resolver<'_> {
         let decision = self.decisions.made.iter().find(|decision| decision.field == field);
         decision.map_or(Origin::BuiltIn, |decision| decision.origin.clone())
     }
-}
-
-/// What a quarantine has nothing of.
-const EMPTIED: [&str; 8] =
-    ["application", "databases", "flags", "ingress", "routes", "secretStore", "secrets", "services"];
-
-impl Decisions {
-    /// A quarantine has nothing of what was asked for, and little of its own.
-    pub fn quarantined(&mut self, environment: &Environment) {
-        if !self.is_recording() {
-            return;
-        }
-        let facts = to_value(environment);
-        let annotation = |field: &str| {
-            let annotation = field.strip_prefix("namespaceAnnotations.");
-            annotation.is_some_and(|key| environment.namespace_annotations.get(key).is_none())
-        };
-        let reason = "a quarantine: nothing runs, and what was found is said";
-        self.made.retain(|decision| !["quota", "config"].contains(&group(&decision.field)));
-        for decision in &mut self.made {
-            let field = decision.field.as_str();
-            let walls = field.starts_with("network.") && !field.starts_with("network.dns");
-            if EMPTIED.contains(&group(field)) || walls || annotation(field) {
-                let asked = std::mem::replace(&mut decision.granted, "nothing".into());
-                decision.asked.get_or_insert(asked);
-                decision.rule = None;
-                decision.reason = reason.into();
-            }
-        }
-        for group in ["quota", "config", "quarantine"] {
-            for (key, value) in facts.get(group).and_then(Value::as_map).into_iter().flat_map(Map::iter) {
-                self.made.push(Decision::new(format!("{group}.{key}"), Origin::BuiltIn, shown(value), reason));
-            }
-        }
-        self.made.push(Decision::new("config", Origin::BuiltIn, "nothing", reason));
-    }
-}
-
-fn group(field: &str) -> &str {
-    field.split('.').next().unwrap_or(field)
 }
 
 fn guardrails(path: &[&str]) -> Origin {

@@ -65,10 +65,9 @@ impl Resolver<'_> {
                 &*service.name,
                 "what OpenTelemetry calls the service",
             );
-            let folders = facts.get("services").map(Value::items).unwrap_or_default();
-            let folders = folders.iter().find(|facts| facts.str_at(&["name"]) == Some(&service.name));
-            let folders = folders.and_then(|facts| facts.get("writable")).map(Value::items).unwrap_or_default();
-            for folder in folders {
+            let mut services = facts.items_at(&["services"]).iter();
+            let facts = services.find(|facts| facts.str_at(&["name"]) == Some(&service.name));
+            for folder in facts.map(|facts| facts.items_at(&["writable"])).unwrap_or_default() {
                 let text = |key| folder.str_at(&[key]).unwrap_or_default();
                 let asked = service.writable.iter().position(|path| **path == *text("path"));
                 let (origin, reason) = match asked {

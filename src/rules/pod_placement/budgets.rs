@@ -8,9 +8,9 @@ use crate::{
     objects::Object,
     rules::{
         Bounds,
-        containers::{below, finding, shown, stated},
+        containers::{finding, shown, stated},
     },
-    value::{Map, Value},
+    value::Value,
 };
 
 /// Most budgets that are looked into: each is compared with every workload.
@@ -85,7 +85,7 @@ fn workloads(objects: &[Object]) -> Vec<Workload<'_>> {
         .map(|workload| {
             let stated = || number(workload.value.at(&["spec", "replicas"]));
             let replicas = scaled.get(&(workload.kind(), workload.name())).copied().unwrap_or_else(stated);
-            (below(&workload.value, "/spec/template/metadata/labels"), replicas)
+            (workload.value.at(&["spec", "template", "metadata", "labels"]), replicas)
         })
         .collect()
 }
@@ -96,10 +96,8 @@ fn pods(workloads: &[Workload<'_>], selector: Option<&Value>) -> i64 {
     if expressions.is_some_and(|expressions| !expressions.items().is_empty()) {
         return 0;
     }
-    let labels = selector.and_then(|selector| selector.get("matchLabels")).and_then(Value::as_map);
-    let is_taken = |own: Option<&Value>| {
-        labels.into_iter().flat_map(Map::iter).all(|(key, value)| own.and_then(|own| own.get(key)) == Some(value))
-    };
+    let labels = || selector.into_iter().flat_map(|selector| selector.entries_at(&["matchLabels"]));
+    let is_taken = |own: Option<&Value>| labels().all(|(key, value)| own.and_then(|own| own.get(key)) == Some(value));
     workloads.iter().filter(|(own, _)| is_taken(*own)).map(|(_, pods)| *pods).fold(0, i64::saturating_add)
 }
 

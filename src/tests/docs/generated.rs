@@ -6,7 +6,6 @@ use serde_json::Value as Json;
 
 use super::{HOW, links::anchor, printed, read, updating};
 use crate::{
-    cli,
     database::attestation::AttestationKey,
     expression::Interpolated,
     finding::{Rule, Severity},
@@ -41,7 +40,7 @@ fn generated() -> Vec<(&'static str, String)> {
     let schema = |of| printed(&["schema", of]);
     let health_checks = printed(&["plugin", "--argocd-cm"]);
     vec![
-        ("plugin.yaml", cli::PLUGIN.clone()),
+        ("plugin.yaml", printed(&["plugin"])),
         ("docs/schema/policy.schema.json", schema("policy")),
         ("docs/schema/guardrails.schema.json", schema("guardrails")),
         ("docs/schema/environment.schema.json", schema("environment")),

@@ -52,7 +52,7 @@ fn claims(template: &str, (policy, number, routes, databases): &Preview) -> BTre
     let parameters = json!({"number": number, "head_sha": "3f9c1e7ab2d4c6588e0fd17a9b3c5d7e9f102938", "fork": false});
     let rendered = renderer.render(&scratch::parameters(&parameters), false);
     assert!(!rendered.has_errors(), "{:?}", rendered.findings);
-    let environment = rendered.environment.as_ref().expect("an environment");
+    let environment = &rendered.environment;
     let mut claims = BTreeSet::from([format!("namespace {}", environment.namespace)]);
     for object in objects(&rendered) {
         for host in object.pointer("/spec/hostnames").and_then(Json::as_array).into_iter().flatten() {
