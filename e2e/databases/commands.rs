@@ -134,6 +134,26 @@ fn what_is_wrong_here_is_said_before_anybody_waits() {
     assert!(!lab.path("own.env").exists());
 }
 
+/// A Job's log is read by a program, whatever its Job was told.
+#[test]
+fn what_is_wrong_before_there_is_a_log_is_a_line_of_it() {
+    let lab = unreachable("early");
+    let spec = lab.spec(1, "shop", "").display().to_string();
+    let text = fs::read_to_string(&spec).unwrap();
+    fs::write(lab.path("newer.json"), text.replace("\"version\":1", "\"version\":2")).unwrap();
+    let guardrails = lab.guardrails_path();
+    for (call, why) in [
+        (&["provision", "--spec", "newer.json"][..], "the spec has version 2"),
+        (&["migrate", "--spec", "none.json", "--", "true"], "failed to read the spec `none.json`"),
+        (&["sweep", "--guardrails", &guardrails], "outside a cluster, say with `--alive FILE`"),
+    ] {
+        let (command, rest) = call.split_first().unwrap();
+        let run = lab.dayfly(&[&["db", command, "--log", "json"], rest].concat()).failed(why);
+        let line: serde_json::Value = serde_json::from_str(&run.err).unwrap();
+        assert_eq!((&line["level"], &line["command"]), (&"error".into(), &(*command).into()), "{}", run.err);
+    }
+}
+
 #[test]
 fn an_env_file_may_be_a_link() {
     let server = Server::new("DAYFLY_TEST_POSTGRES18", "linked", "CREATE TABLE users (id bigint)");

@@ -45,13 +45,13 @@ pub(in crate::cli::database) struct BranchArgs {
     env_file: Option<PathBuf>,
     /// How progress is printed on standard error
     #[arg(long, value_enum, default_value = "text", value_name = "FORMAT")]
-    log: LogFormat,
+    pub(super) log: LogFormat,
 }
 
 #[derive(Args, Debug)]
 pub(in crate::cli::database) struct ProvisionArgs {
     #[command(flatten)]
-    branch: BranchArgs,
+    pub(super) branch: BranchArgs,
     /// Make the login's password anew, though it works: the old one's sessions end with it
     #[arg(long)]
     rotate: bool,
@@ -60,7 +60,7 @@ pub(in crate::cli::database) struct ProvisionArgs {
 #[derive(Args, Debug)]
 pub(in crate::cli::database) struct StepArgs {
     #[command(flatten)]
-    branch: BranchArgs,
+    pub(super) branch: BranchArgs,
     /// The program and its arguments
     #[arg(last = true, required = true, value_name = "COMMAND")]
     command: Vec<OsString>,
@@ -69,7 +69,7 @@ pub(in crate::cli::database) struct StepArgs {
 #[derive(Args, Debug)]
 pub(in crate::cli::database) struct VerifyArgs {
     #[command(flatten)]
-    branch: BranchArgs,
+    pub(super) branch: BranchArgs,
     /// Wait for migrate and seed, which run elsewhere, and make the branch anew once if they fail
     #[arg(long)]
     wait: bool,

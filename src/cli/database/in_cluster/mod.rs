@@ -23,7 +23,12 @@ use self::{
 };
 use crate::{
     cli::{ExitCode, report, terminal::Colour},
-    database::{failure::Refused, log::Log, spec::BaselineSpec, steps::Step},
+    database::{
+        failure::Refused,
+        log::{Log, LogFormat},
+        spec::BaselineSpec,
+        steps::Step,
+    },
     finding::{Finding, Owner, Subject, nearest},
     input::{Guardrails, Source, read_file, read_typed},
     yaml::Limits,
@@ -60,7 +65,8 @@ pub(super) fn run(
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> Result<ExitCode> {
-    match command {
+    let json = command.json();
+    let done = match command {
         InClusterCommand::Provision(args) => branch::provision(&args, colour, err),
         InClusterCommand::Migrate(args) => branch::step(Step::Migrate, &args, colour, err),
         InClusterCommand::Seed(args) => branch::step(Step::Seed, &args, colour, err),
@@ -71,6 +77,30 @@ pub(super) fn run(
         InClusterCommand::Sweep(args) => places::sweep(&args, colour, err),
         InClusterCommand::PrepareBaseline(args) => places::prepare_baseline(&args, colour, out, err),
         InClusterCommand::Install { folder } => install(&folder),
+    };
+    match (done, json) {
+        // Before there was anything to log.
+        (Err(error), Some(command)) => Ok(finish(Err(error), &Log::new(LogFormat::Json, command, ""))),
+        (done, _) => done,
+    }
+}
+
+impl InClusterCommand {
+    /// What its log calls the command, if that is JSON.
+    fn json(&self) -> Option<&'static str> {
+        let (name, log) = match self {
+            Self::Provision(args) => ("provision", args.branch.log),
+            Self::Migrate(args) => ("migrate", args.branch.log),
+            Self::Seed(args) => ("seed", args.branch.log),
+            Self::Verify(args) => ("verify", args.branch.log),
+            Self::Renew(args) => ("renew", args.log),
+            Self::Destroy(args) => ("destroy", args.log),
+            Self::List(args) => ("list", args.log),
+            Self::Sweep(args) => ("sweep", args.log),
+            Self::PrepareBaseline(args) => ("prepare-baseline", args.log),
+            Self::Install { .. } => return None,
+        };
+        (log == LogFormat::Json).then_some(name)
     }
 }
 

@@ -44,7 +44,7 @@ pub(in crate::cli::database) struct ListArgs {
     output: ListFormat,
     /// How progress is printed on standard error
     #[arg(long, value_enum, default_value = "text", value_name = "FORMAT")]
-    log: LogFormat,
+    pub(super) log: LogFormat,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -68,7 +68,7 @@ pub(in crate::cli::database) struct SweepArgs {
     apply: bool,
     /// How progress is printed on standard error
     #[arg(long, value_enum, default_value = "text", value_name = "FORMAT")]
-    log: LogFormat,
+    pub(super) log: LogFormat,
 }
 
 #[derive(Args, Debug)]
@@ -83,7 +83,7 @@ pub(in crate::cli::database) struct PrepareArgs {
     sign: Option<PathBuf>,
     /// How progress is printed on standard error
     #[arg(long, value_enum, default_value = "text", value_name = "FORMAT")]
-    log: LogFormat,
+    pub(super) log: LogFormat,
 }
 
 pub(super) fn list(args: &ListArgs, colour: Colour, out: &mut dyn Write, err: &mut dyn Write) -> Result<ExitCode> {
