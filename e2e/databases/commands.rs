@@ -72,7 +72,7 @@ fn one_deadline_ends_every_command_and_says_what_was_waited_for() {
         fs::write(lab.path("alive"), "kube-system\n").unwrap();
         let guardrails = lab.guardrails_path();
         let said = format!(
-            "the deadline of 3 s passed: waiting for the server of postgres://admin@127.0.0.1:{port}/postgres{why}"
+            "error: the baseline `shop`: the deadline of 3 s passed: waiting for the server of postgres://admin@127.0.0.1:{port}/postgres{why}"
         );
         for command in ["provision", "renew", "verify", "destroy"] {
             let started = Instant::now();

@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail};
-use clap::Args;
+use clap::{ArgGroup, Args};
 
 use super::{Colour, ExitCode, baseline, finish, read_guardrails, report_baseline, within};
 use crate::{
@@ -17,7 +17,7 @@ use crate::{
         engine,
         log::{Log, LogFormat},
         provision, rotate,
-        spec::{self, Spec},
+        spec::{self, BaselineSpec, Spec},
         steps::{self, Step},
         verify,
     },
@@ -27,14 +27,15 @@ use crate::{
 };
 
 #[derive(Args, Debug)]
+#[command(group(ArgGroup::new("which").args(["spec", "baseline"]).required(true)))]
 pub(in crate::cli::database) struct BranchArgs {
     /// What the Job is told: `dayfly db spec` prints it
-    #[arg(long, value_name = "FILE", required_unless_present = "baseline")]
+    #[arg(long, value_name = "FILE")]
     spec: Option<PathBuf>,
     /// Instead of a spec: a baseline of the guardrails, for a branch of your own
-    #[arg(long, value_name = "NAME", conflicts_with = "spec", requires = "guardrails")]
+    #[arg(long, value_name = "NAME")]
     baseline: Option<String>,
-    /// With --baseline: the platform's guardrails
+    /// With --baseline: the platform's guardrails; else those of `$DAYFLY_GUARDRAILS`
     #[arg(long, value_name = "FILE")]
     guardrails: Option<PathBuf>,
     /// With --baseline: what the branch is for; else `local-` and your user's name
@@ -120,7 +121,13 @@ fn on_branch(
     let Some(spec) = read_spec(args, purpose, colour, err)? else { return Ok(ExitCode::Findings) };
     let log = Log::new(args.log, command, &spec.environment);
     let result = within(spec.deadline_seconds, &log, work(&spec, &log));
-    Ok(finish(result.map_err(|error| engine::with_key(&spec.baseline, error)), &log))
+    Ok(finish(result.map_err(|error| named(&spec.baseline, engine::with_key(&spec.baseline, error))), &log))
+}
+
+/// An error with its baseline, of which a preview may have several.
+fn named(baseline: &BaselineSpec<'_>, error: anyhow::Error) -> anyhow::Error {
+    let name = format!("`{}`", baseline.name);
+    if format!("{error:#}").contains(&name) { error } else { error.context(format!("the baseline {name}")) }
 }
 
 pub(super) fn step(step: Step, args: &StepArgs, colour: Colour, err: &mut dyn Write) -> Result<ExitCode> {
@@ -177,8 +184,10 @@ fn read_spec(
     colour: Colour,
     err: &mut dyn Write,
 ) -> Result<Option<Spec<'static>>> {
-    if let (Some(name), Some(path)) = (&args.baseline, &args.guardrails) {
-        let Some((guardrails, source)) = read_guardrails(path, colour, err)? else { return Ok(None) };
+    if let Some(name) = &args.baseline {
+        let Some((guardrails, source)) = read_guardrails(args.guardrails.as_deref(), colour, err)? else {
+            return Ok(None);
+        };
         let baseline = baseline(&guardrails, name)?;
         if purpose == Purpose::Use {
             let found = rules::baseline::check(name, &baseline.entry)

@@ -22,7 +22,7 @@ use self::{
     places::{ListArgs, PrepareArgs, SweepArgs},
 };
 use crate::{
-    cli::{ExitCode, report, terminal::Colour},
+    cli::{ExitCode, load, report, terminal::Colour},
     database::{
         failure::Refused,
         log::{Log, LogFormat},
@@ -114,8 +114,11 @@ fn install(folder: &Path) -> Result<ExitCode> {
 }
 
 /// The guardrails alone, and the file that findings stand in. `None`: they are wrong, which was shown.
-fn read_guardrails(path: &Path, colour: Colour, err: &mut dyn Write) -> Result<Option<(Guardrails, Source)>> {
-    let source = read_file(path, Limits::DOCUMENT.bytes).context("failed to read the guardrails")?;
+fn read_guardrails(flag: Option<&Path>, colour: Colour, err: &mut dyn Write) -> Result<Option<(Guardrails, Source)>> {
+    // The built-in ones have no baseline.
+    let path = flag.map(Path::to_owned).or_else(load::guardrails_variable);
+    let path = path.context("say with `--guardrails FILE` or DAYFLY_GUARDRAILS where the guardrails are")?;
+    let source = read_file(&path, Limits::DOCUMENT.bytes).context("failed to read the guardrails")?;
     match read_typed(&source, Owner::Platform) {
         Ok(guardrails) => Ok(Some((guardrails, source))),
         Err(findings) => {

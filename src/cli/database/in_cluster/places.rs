@@ -37,9 +37,9 @@ const ONE: Duration = Duration::from_mins(1);
 
 #[derive(Args, Debug)]
 pub(in crate::cli::database) struct ListArgs {
-    /// The platform's guardrails
+    /// The platform's guardrails; else those of `$DAYFLY_GUARDRAILS`
     #[arg(long, value_name = "FILE")]
-    guardrails: PathBuf,
+    guardrails: Option<PathBuf>,
     #[arg(short, long, default_value = "table", value_name = "FORMAT")]
     output: ListFormat,
     /// How progress is printed on standard error
@@ -57,9 +57,9 @@ enum ListFormat {
 
 #[derive(Args, Debug)]
 pub(in crate::cli::database) struct SweepArgs {
-    /// The platform's guardrails
+    /// The platform's guardrails; else those of `$DAYFLY_GUARDRAILS`
     #[arg(long, value_name = "FILE")]
-    guardrails: PathBuf,
+    guardrails: Option<PathBuf>,
     /// The environments that live, one a line, `-` for standard input; else the cluster is asked
     #[arg(long, value_name = "FILE")]
     alive: Option<PathBuf>,
@@ -73,9 +73,9 @@ pub(in crate::cli::database) struct SweepArgs {
 
 #[derive(Args, Debug)]
 pub(in crate::cli::database) struct PrepareArgs {
-    /// The platform's guardrails
+    /// The platform's guardrails; else those of `$DAYFLY_GUARDRAILS`
     #[arg(long, value_name = "FILE")]
-    guardrails: PathBuf,
+    guardrails: Option<PathBuf>,
     /// The baseline's name there
     name: String,
     /// Attest it with this ed25519 private key (PEM)
@@ -87,7 +87,7 @@ pub(in crate::cli::database) struct PrepareArgs {
 }
 
 pub(super) fn list(args: &ListArgs, colour: Colour, out: &mut dyn Write, err: &mut dyn Write) -> Result<ExitCode> {
-    let Some((guardrails, _)) = read_guardrails(&args.guardrails, colour, err)? else {
+    let Some((guardrails, _)) = read_guardrails(args.guardrails.as_deref(), colour, err)? else {
         return Ok(ExitCode::Findings);
     };
     let log = Log::new(args.log, "list", "");
@@ -115,7 +115,7 @@ fn whole(what: &str, failures: &[String]) -> Result<()> {
 }
 
 pub(super) fn sweep(args: &SweepArgs, colour: Colour, err: &mut dyn Write) -> Result<ExitCode> {
-    let Some((guardrails, _)) = read_guardrails(&args.guardrails, colour, err)? else {
+    let Some((guardrails, _)) = read_guardrails(args.guardrails.as_deref(), colour, err)? else {
         return Ok(ExitCode::Findings);
     };
     let Some(operations) = &guardrails.spec.operations else {
@@ -201,7 +201,7 @@ pub(super) fn prepare_baseline(
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> Result<ExitCode> {
-    let Some((guardrails, source)) = read_guardrails(&args.guardrails, colour, err)? else {
+    let Some((guardrails, source)) = read_guardrails(args.guardrails.as_deref(), colour, err)? else {
         return Ok(ExitCode::Findings);
     };
     let baseline = baseline(&guardrails, &args.name)?;
