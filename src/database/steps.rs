@@ -119,11 +119,13 @@ pub async fn run(
         }
         None => {
             drop(session);
-            let fresh = wait_for_fresh(&url, &runs, log);
-            let Ok(fresh) = tokio::time::timeout(limit, fresh).await else {
+            let fresh = becomes_fresh(&url, (&run.input, &runs), log);
+            let Ok(is_fresh) = tokio::time::timeout(limit, fresh).await else {
                 bail!("{why}: a fresh branch is elsewhere, or is still made; the next attempt has its login");
             };
-            fresh?;
+            if !is_fresh {
+                refuse!("{why}, on a fresh branch too");
+            }
         }
     }
     match attempt(&program, spec, (&url, provider.as_ref()), limit, log).await? {
@@ -312,16 +314,22 @@ fn is_migrated(spec: &Spec<'_>, runs: &[Run]) -> bool {
     }
 }
 
-/// Waits until somebody with the provider's key has made the branch anew. `before`: what ran in it so far.
-async fn wait_for_fresh(url: &ConnectionUrl, before: &[Run], log: &Log) -> Result<()> {
+/// Waits until somebody with the provider's key has made the branch anew, which becomes fresh then. `before`: what ran in it so
+/// far. `false`: it was fresh for this input already. Whoever made it writes that down after it is checked, so that a program may
+/// begin in between.
+async fn becomes_fresh(url: &ConnectionUrl, (input, before): (&str, &[Run]), log: &Log) -> bool {
     log.info("waiting for a fresh branch");
     log.doing("waiting for `dayfly db verify --wait` to make the branch anew");
     loop {
         tokio::time::sleep(Duration::from_secs(1)).await;
         match session::try_open(url).await {
             Ok(mut session) => {
-                if is_fresh(&session.runs().await.unwrap_or_default(), before) {
-                    return Ok(());
+                let runs = session.runs().await.unwrap_or_default();
+                if is_fresh(&runs, before) {
+                    return true;
+                }
+                if is_final(&runs, input) {
+                    return false;
                 }
             }
             // While it is being made it is not there.
