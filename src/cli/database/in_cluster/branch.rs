@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 use clap::{ArgGroup, Args};
 
-use super::{Colour, ExitCode, baseline, finish, read_guardrails, report_baseline, within};
+use super::{Colour, ExitCode, baseline, explained, finish, read_guardrails, report_baseline, within};
 use crate::{
     database::{
         connection::ConnectionUrl,
@@ -17,7 +17,7 @@ use crate::{
         engine,
         log::{Log, LogFormat},
         provision, rotate,
-        spec::{self, BaselineSpec, Spec},
+        spec::{self, Spec},
         steps::{self, Step},
         verify,
     },
@@ -121,13 +121,7 @@ fn on_branch(
     let Some(spec) = read_spec(args, purpose, colour, err)? else { return Ok(ExitCode::Findings) };
     let log = Log::new(args.log, command, &spec.environment);
     let result = within(spec.deadline_seconds, &log, work(&spec, &log));
-    Ok(finish(result.map_err(|error| named(&spec.baseline, engine::with_key(&spec.baseline, error))), &log))
-}
-
-/// An error with its baseline, of which a preview may have several.
-fn named(baseline: &BaselineSpec<'_>, error: anyhow::Error) -> anyhow::Error {
-    let name = format!("`{}`", baseline.name);
-    if format!("{error:#}").contains(&name) { error } else { error.context(format!("the baseline {name}")) }
+    Ok(finish(result.map_err(|error| explained(&spec.baseline, error)), &log))
 }
 
 pub(super) fn step(step: Step, args: &StepArgs, colour: Colour, err: &mut dyn Write) -> Result<ExitCode> {

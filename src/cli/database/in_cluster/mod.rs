@@ -24,6 +24,7 @@ use self::{
 use crate::{
     cli::{ExitCode, load, report, terminal::Colour},
     database::{
+        engine,
         failure::Refused,
         log::{Log, LogFormat},
         spec::BaselineSpec,
@@ -186,6 +187,12 @@ fn ended() -> Result<impl Future<Output = &'static str>> {
         }
         Poll::Pending
     }))
+}
+
+/// An error about a baseline, which it names: a preview may have several.
+fn explained(baseline: &BaselineSpec<'_>, error: anyhow::Error) -> anyhow::Error {
+    let (name, error) = (format!("`{}`", baseline.name), engine::with_key(baseline, error));
+    if format!("{error:#}").contains(&name) { error } else { error.context(format!("the baseline {name}")) }
 }
 
 fn finish(result: Result<()>, log: &Log) -> ExitCode {

@@ -12,7 +12,7 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, ValueEnum};
 
-use super::{Colour, ExitCode, baseline, finish, read_guardrails, report_baseline, within};
+use super::{Colour, ExitCode, baseline, explained, finish, read_guardrails, report_baseline, within};
 use crate::{
     cli::print,
     database::{
@@ -226,7 +226,7 @@ pub(super) fn prepare_baseline(
         out.flush()?;
         Ok(())
     });
-    Ok(finish(result.map_err(|error| engine::with_key(&baseline, error)), &log))
+    Ok(finish(result.map_err(|error| explained(&baseline, error)), &log))
 }
 
 /// What a sanitized baseline that was prepared without a key is good for.
