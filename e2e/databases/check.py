@@ -199,6 +199,16 @@ def planetscale():
     other = api.expect(200, "POST", branch + "/roles", {"name": "dayfly", "inherited_roles": ["pg_read_all_data"]})
     assert psql(uri(other), "select count(*) from t") == "1" and psql(uri(other), "drop table t") is None
     api.expect(204, "DELETE", f"{branch}/roles/{other['id']}")
+    # With sessions that go on making tables.
+    busy = api.expect(200, "POST", branch + "/roles", {"name": "dayfly", "inherited_roles": ["postgres"]})
+    makers = [subprocess.Popen(["psql", "-Xq", uri(busy)], stdin=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) for _ in range(3)]
+    for number, maker in enumerate(makers):
+        maker.stdin.write("".join(f"CREATE TABLE made_{number}_{table} (n int);\n" for table in range(2000)))
+        maker.stdin.flush()
+    until(lambda: psql(uri(busy), "select count(*) from pg_tables where tablename ~ '^made_'") != "0", "tables")
+    api.expect(204, "DELETE", f"{branch}/roles/{busy['id']}")
+    for maker in makers:
+        maker.kill()
     assert api.expect(200, "GET", branch + "/roles")["total_count"] == 1
     # Faults
     api.control(fault={"match": "GET *", "status": 429, "times": 1})

@@ -72,7 +72,7 @@ fn one_deadline_ends_every_command_and_says_what_was_waited_for() {
         fs::write(lab.path("alive"), "kube-system\n").unwrap();
         let guardrails = lab.guardrails_path();
         let said = format!(
-            "the deadline of 3 s passed: waiting for the server of postgres://admin@127.0.0.1:{port}/postgres{why}"
+            "error: the baseline `shop`: the deadline of 3 s passed: waiting for the server of postgres://admin@127.0.0.1:{port}/postgres{why}"
         );
         for command in ["provision", "renew", "verify", "destroy"] {
             let started = Instant::now();
@@ -132,6 +132,26 @@ fn what_is_wrong_here_is_said_before_anybody_waits() {
     std::os::unix::fs::symlink("nowhere", lab.path("link.env")).unwrap();
     at_once(|| named("link.env"), "a symbolic link that leads to no file");
     assert!(!lab.path("own.env").exists());
+}
+
+/// A Job's log is read by a program, whatever its Job was told.
+#[test]
+fn what_is_wrong_before_there_is_a_log_is_a_line_of_it() {
+    let lab = unreachable("early");
+    let spec = lab.spec(1, "shop", "").display().to_string();
+    let text = fs::read_to_string(&spec).unwrap();
+    fs::write(lab.path("newer.json"), text.replace("\"version\":1", "\"version\":2")).unwrap();
+    let guardrails = lab.guardrails_path();
+    for (call, why) in [
+        (&["provision", "--spec", "newer.json"][..], "the spec has version 2"),
+        (&["migrate", "--spec", "none.json", "--", "true"], "failed to read the spec `none.json`"),
+        (&["sweep", "--guardrails", &guardrails], "outside a cluster, say with `--alive FILE`"),
+    ] {
+        let (command, rest) = call.split_first().unwrap();
+        let run = lab.dayfly(&[&["db", command, "--log", "json"], rest].concat()).failed(why);
+        let line: serde_json::Value = serde_json::from_str(&run.err).unwrap();
+        assert_eq!((&line["level"], &line["command"]), (&"error".into(), &(*command).into()), "{}", run.err);
+    }
 }
 
 #[test]

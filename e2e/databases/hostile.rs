@@ -1,7 +1,7 @@
 //! Previews and baselines that mean harm: what is in a database never works with the administrator's rights, nor against
 //! another preview.
 
-use std::fs;
+use std::{fs, thread, time::Duration};
 
 use crate::{
     lab::{Lab, service},
@@ -155,6 +155,38 @@ fn mysqls_records_that_somebody_spoiled_make_the_branch_anew() {
         }
         lab.db("destroy", 1, &[]).fine();
         run(&admin, &format!("DROP DATABASE {name}"));
+    }
+}
+
+/// The other one may have recorded something in the table that it made.
+#[test]
+fn records_that_another_job_makes_anew_meanwhile_stay() {
+    for variable in ["DAYFLY_TEST_MYSQL", "DAYFLY_TEST_MARIADB"] {
+        let admin = service(variable);
+        let name = variable.to_lowercase().replace("dayfly_test_", "repaired");
+        sql_on(&admin, &format!("DROP DATABASE IF EXISTS {name}; CREATE DATABASE {name}")).unwrap();
+        let provider = if variable.ends_with("MYSQL") { "mysql" } else { "mariadb" };
+        let entry = format!(
+            "shop: {{provider: {provider}, database: {name}, {SYNTHETIC}, endpoint: {{cidrs: [10.0.0.0/8], port: 3306}}}}"
+        );
+        let lab = Lab::new(&name, &entry, &[("DAYFLY_DATABASE_ADMIN_URL", &admin)]);
+        lab.spec(1, "shop", "");
+        lab.db("provision", 1, &[]).fine();
+        let url = lab.url(1);
+        sql_on(&url, "ALTER TABLE _dayfly_runs ADD more INT").unwrap();
+        let lock = "SHA2(CONCAT(DATABASE(), '/dayfly:records'), 256)";
+        let repair = format!(
+            "SELECT GET_LOCK({lock}, 0), SLEEP(4); ALTER TABLE _dayfly_runs DROP COLUMN more;
+             INSERT INTO _dayfly_runs (step, input, state, command) VALUES ('other', '', 'done', '[]'); SELECT RELEASE_LOCK({lock})"
+        );
+        let of_other = url.clone();
+        let other = thread::spawn(move || sql_on(&of_other, &repair));
+        thread::sleep(Duration::from_secs(1));
+        lab.db("provision", 1, &[]).fine();
+        other.join().unwrap().unwrap();
+        assert_eq!(sql_on(&url, "SELECT COUNT(*) FROM _dayfly_runs WHERE step = 'other'").unwrap(), "1");
+        lab.db("destroy", 1, &[]).fine();
+        sql_on(&admin, &format!("DROP DATABASE {name}")).unwrap();
     }
 }
 

@@ -59,6 +59,23 @@ fn a_laptop_gets_a_branch_of_its_own() {
     assert_eq!(server.left("laptop"), "");
 }
 
+/// As for `dayfly check` and all others that read them.
+#[test]
+fn the_shell_may_name_the_guardrails() {
+    let server = Server::new("DAYFLY_TEST_POSTGRES18", "shell", "CREATE TABLE users (id bigint)");
+    let entry = server.entry("synthetic: {by: seeds}");
+    let variables = [("DAYFLY_DATABASE_ADMIN_URL", &*server.admin), ("DAYFLY_GUARDRAILS", "guardrails.yaml")];
+    let lab = Lab::new("shell", &entry, &variables);
+    let own = ["--baseline", "shop", "--environment", "shell-pr-ada", "--env-file", ".env"];
+    lab.dayfly(&["db", "prepare-baseline", "shop"]).fine();
+    lab.dayfly(&[&["db", "provision"], &own[..]].concat()).fine();
+    assert!(lab.dayfly(&["db", "list"]).fine().out.contains("shell-pr-ada"));
+    lab.dayfly(&[&["db", "destroy"], &own[..]].concat()).fine();
+    let lab = Lab::new("shellless", &entry, &[]);
+    lab.dayfly(&["db", "list"]).failed("say with `--guardrails FILE` or DAYFLY_GUARDRAILS");
+    lab.dayfly(&["db", "provision", "--env-file", ".env"]).failed("<--spec <FILE>|--baseline <NAME>>");
+}
+
 /// It belongs to no preview, so no preview's end ends it: its lease does.
 #[test]
 fn the_sweep_leaves_it_until_its_lease_ends() {

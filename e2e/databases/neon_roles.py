@@ -64,6 +64,7 @@ class Roles:
 
     def drop_role(self, branch, name):
         real = self.real(branch["id"], name)
+        self.server.bar(real)
         for database in branch["databases"]:
             self.server.run(f'REASSIGN OWNED BY "{real}" TO CURRENT_USER', f'DROP OWNED BY "{real}"', database=self.real(branch["id"], database))
         self.server.drop_role(real)

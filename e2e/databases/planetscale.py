@@ -213,6 +213,7 @@ class PlanetScale(Api):
             return
         role = credential["username"]
         if role in self.server.roles(role):
+            self.server.bar(role)
             self.server.run(f'REASSIGN OWNED BY "{role}" TO "{branch["owner"]}"', f'DROP OWNED BY "{role}"', database=branch["real"])
             self.server.drop_role(role)
 

@@ -148,6 +148,31 @@ fn a_superusers_objects_do_not_make_a_superuser() {
 }
 
 #[test]
+fn a_right_that_the_administrator_lacks_is_named() {
+    let server = Server::new("DAYFLY_TEST_POSTGRES15", "rights", USERS);
+    let lab = server.lab("rights", SYNTHETIC);
+    lab.spec(1, "shop", "");
+    let provision = |sql: &str, why: &str| {
+        psql(&server.superuser, sql).unwrap();
+        let run = lab.db("provision", 1, &[]).failed(why);
+        assert!(run.err.contains("docs/databases/postgres.md") || run.err.contains("CREATEDB"), "{}", run.err);
+    };
+    provision("ALTER ROLE rights_admin NOCREATEROLE", "the administrator needs CREATEROLE");
+    provision("ALTER ROLE rights_admin CREATEROLE NOCREATEDB", "the administrator CREATEDB");
+    provision(
+        "ALTER ROLE rights_admin CREATEDB; REVOKE rights_owner FROM rights_admin",
+        "the data of the baseline `shop` cannot be looked at",
+    );
+    // Its role is there by now.
+    psql(&server.superuser, "GRANT rights_owner TO rights_admin WITH ADMIN OPTION").unwrap();
+    provision("ALTER ROLE rights_admin NOCREATEROLE", "the administrator needs CREATEROLE");
+    psql(&server.superuser, "ALTER ROLE rights_admin CREATEROLE").unwrap();
+    lab.db("provision", 1, &[]).fine();
+    lab.db("destroy", 1, &[]).fine();
+    assert_eq!(server.left("rights"), "");
+}
+
+#[test]
 fn credentials_stay_while_they_work_and_are_made_anew_when_they_do_not() {
     let server = Server::new("DAYFLY_TEST_POSTGRES18", "kept", USERS);
     let lab = server.lab("kept", SYNTHETIC);
@@ -485,4 +510,7 @@ fn no_secret_is_ever_said() {
     let run = lab.db("provision", 1, &[]);
     assert_eq!(run.code, Some(2), "{}", run.err);
     assert!(run.err.contains("refuses the administrator") && !run.err.contains("a-wrong-secret"), "{}", run.err);
+    let why = "does not take the key in DAYFLY_DATABASE_ADMIN_URL for the baseline `shop`";
+    run.failed(why);
+    lab.dayfly(&["db", "list", "--guardrails", &lab.guardrails_path()]).failed(why);
 }

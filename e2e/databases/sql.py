@@ -75,6 +75,11 @@ class Postgres:
     def drop(self, database):
         self.run(f'DROP DATABASE IF EXISTS "{database}" WITH (FORCE)')
 
+    def bar(self, role):
+        """Nobody signs in as it any more, and nobody is in: from now on it makes nothing that would keep it from being dropped."""
+        end = f"SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = '{role}'"
+        self.run(f'ALTER ROLE "{role}" NOLOGIN', end)
+
     def drop_role(self, role):
         self.end_sessions(f"usename = '{role}'")
         self.run(f'DROP ROLE IF EXISTS "{role}"')

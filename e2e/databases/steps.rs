@@ -284,6 +284,27 @@ fn without_a_key_verify_makes_the_branch_anew() {
     assert_eq!(server.left("waited"), "");
 }
 
+/// Its program may begin before whoever made the branch anew has written that down, and that one has its last word then.
+#[test]
+fn what_failed_on_a_fresh_branch_waits_for_no_other() {
+    let server = Server::new("DAYFLY_TEST_POSTGRES18", "late", "CREATE TABLE users (id bigint)");
+    let entry = server.entry("synthetic: {by: seeds}");
+    let lab = server.lab("late", "synthetic: {by: seeds}");
+    lab.guardrails(&entry, "    deadline: 20s\n");
+    let spec = lab.spec(1, "shop", STEPS).display().to_string();
+    lab.db("provision", 1, &[]).fine();
+    let told: serde_json::Value = serde_json::from_str(&fs::read_to_string(&spec).unwrap()).unwrap();
+    let written = format!(
+        "INSERT INTO dayfly_branch.runs (step, input, state, command) VALUES ('rebranched', '{}', 'done', '[]')",
+        told["steps"]["migrate"].as_str().unwrap()
+    );
+    let keyless = Lab::new("late-keyless", &entry, &[("DATABASE_URL", &lab.url(1))]);
+    let script = format!("psql -qc \"{written}\"; exit 5");
+    let migrate = keyless.dayfly(&["db", "migrate", "--spec", &spec, "--", "sh", "-c", &script]);
+    migrate.refused("`migrate` failed (exit status: 5), on a fresh branch too");
+    lab.db("destroy", 1, &[]).fine();
+}
+
 /// A migrate command that is changed and changed back: another one was at work in the branch meanwhile.
 #[test]
 fn a_command_that_comes_back_gets_a_fresh_branch_as_any_other() {

@@ -141,11 +141,15 @@ fn fit_or_not(path: &Path) -> anyhow::Result<(Source, Option<Unfit>)> {
     }
 }
 
+/// The file that the environment names.
+pub(super) fn guardrails_variable() -> Option<PathBuf> {
+    std::env::var_os("DAYFLY_GUARDRAILS").filter(|path| !path.is_empty()).map(PathBuf::from)
+}
+
 fn guardrails(flags: &InputFlags) -> anyhow::Result<(Source, Option<Unfit>, Option<PathBuf>)> {
-    let from_variable = || std::env::var_os("DAYFLY_GUARDRAILS").filter(|path| !path.is_empty()).map(PathBuf::from);
     let path = match &flags.guardrails {
         Some(path) => path.clone(),
-        None => match from_variable() {
+        None => match guardrails_variable() {
             None => {
                 let source = Source { name: "built-in guardrails".into(), text: BUILT_IN_GUARDRAILS.into() };
                 return Ok((source, None, None));

@@ -11,12 +11,10 @@ use std::{borrow::Cow, pin::pin, time::Duration};
 use anyhow::{Context as _, Result, anyhow, bail};
 
 use super::{
-    connection::ConnectionUrl,
     engine::{GONE, cnpg},
     failure::{Refused, refuse},
     files::{self, Files, Record},
     job::Job,
-    log::Log,
     provision::CHECKED,
     session::{self, Full, NoSession, Run, Session, State},
     spec::Spec,
@@ -119,11 +117,12 @@ impl Program<'_> {
             }
             (None, None) => {
                 drop(session);
-                let fresh = wait_for_fresh(&self.url, &runs, log);
-                let Ok(fresh) = tokio::time::timeout(limit, fresh).await else {
+                let Ok(is_fresh) = tokio::time::timeout(limit, self.becomes_fresh(&runs)).await else {
                     bail!("{why}: a fresh branch is elsewhere, or is still made; the next attempt has its login");
                 };
-                fresh?;
+                if !is_fresh {
+                    refuse!("{why}, on a fresh branch too");
+                }
             }
         }
         match self.attempt(maker.as_ref(), limit).await? {
@@ -228,6 +227,31 @@ impl Program<'_> {
             }
         }
     }
+
+    /// Waits until somebody with the provider's key has made the branch anew, which becomes fresh then. `before`: what ran in it so
+    /// far. `false`: it was fresh for this input already. Whoever made it writes that down after it is checked, so that a program may
+    /// begin in between.
+    async fn becomes_fresh(&self, before: &[Run]) -> bool {
+        let Self { url, run, log, .. } = self;
+        log.info("waiting for a fresh branch");
+        log.doing("waiting for `dayfly db verify --wait` to make the branch anew");
+        loop {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            match session::try_open(url).await {
+                Ok(mut session) => {
+                    let runs = session.runs().await.unwrap_or_default();
+                    if is_fresh(&runs, before) {
+                        return true;
+                    }
+                    if is_final(&runs, &run.input) {
+                        return false;
+                    }
+                }
+                // While it is being made it is not there.
+                Err(NoSession::Unreachable(_) | NoSession::Rejected(_)) => {}
+            }
+        }
+    }
 }
 
 /// How long a session says nothing while a program runs.
@@ -285,24 +309,6 @@ fn is_migrated(spec: &Spec<'_>, runs: &[Run]) -> bool {
     match &spec.steps.migrate {
         Some(input) => migrated.any(|run| run.input == *input && run.state == State::Done),
         None => migrated.all(|run| run.state == State::Done),
-    }
-}
-
-/// Waits until somebody with the provider's key has made the branch anew. `before`: what ran in it so far.
-async fn wait_for_fresh(url: &ConnectionUrl, before: &[Run], log: &Log) -> Result<()> {
-    log.info("waiting for a fresh branch");
-    log.doing("waiting for `dayfly db verify --wait` to make the branch anew");
-    loop {
-        tokio::time::sleep(Duration::from_secs(1)).await;
-        match session::try_open(url).await {
-            Ok(mut session) => {
-                if is_fresh(&session.runs().await.unwrap_or_default(), before) {
-                    return Ok(());
-                }
-            }
-            // While it is being made it is not there.
-            Err(NoSession::Unreachable(_) | NoSession::Rejected(_)) => {}
-        }
     }
 }
 

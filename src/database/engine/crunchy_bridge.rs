@@ -144,7 +144,7 @@ impl CrunchyBridge {
                 let ours = clusters.iter().filter(|cluster| self.branch(cluster).is_some()).count();
                 Err(error).with_context(|| {
                     format!(
-                        "the cluster `{}` cannot be forked; the team has {} clusters, {ours} of them dayfly's. If that is a limit, `dayfly db sweep` removes those of closed previews",
+                        "the cluster `{}` cannot be forked; the team has {} clusters, {ours} of them dayfly's. If that is a limit, `dayfly db sweep --apply` removes those of closed previews",
                         self.parent,
                         clusters.len()
                     )

@@ -11,7 +11,7 @@ pub mod planetscale;
 pub mod postgres;
 pub mod supabase;
 
-use std::time::SystemTime;
+use std::{fmt, time::SystemTime};
 
 use anyhow::{Context as _, Result};
 use async_trait::async_trait;
@@ -20,7 +20,7 @@ use reqwest::StatusCode;
 // What every engine is made of.
 use super::{
     connection::ConnectionUrl,
-    failure::refuse,
+    failure::{Refused, refuse},
     http,
     log::Log,
     mark::Mark,
@@ -195,18 +195,60 @@ pub fn is_withheld(baseline: &BaselineSpec<'_>, name: &str) -> bool {
         || (baseline.entry.provider == Provider::Aurora && aurora::SIGN_IN.contains(&name))
 }
 
+/// A server that does not take its administrator's login, beside its own words.
+#[derive(Debug)]
+pub struct AdminRefused(String);
+
+impl AdminRefused {
+    pub fn new(admin: &ConnectionUrl) -> Self {
+        Self(format!("the server refuses the administrator {admin}"))
+    }
+}
+
+impl fmt::Display for AdminRefused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 /// An error, with what to do about it where a provider refuses the baseline's key.
 pub fn with_key(baseline: &BaselineSpec<'_>, error: anyhow::Error) -> anyhow::Error {
     let refused = [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN];
-    if !http::status(&error).is_some_and(|status| refused.contains(&status)) {
+    let admin = admin_key(&baseline.name);
+    let keys = if error.is::<AdminRefused>() && keys(baseline).contains(&admin) {
+        vec![admin]
+    } else if http::status(&error).is_some_and(|status| refused.contains(&status)) {
+        account_keys(baseline)
+    } else {
         return error;
-    }
-    let provider = baseline.entry.provider.name();
+    };
+    let provider = baseline.entry.provider;
     error.context(format!(
-        "{provider} does not take the key in {} for the baseline `{}`: set one with the rights that docs/databases/{provider}.md lists",
-        account_keys(baseline).join(" and "),
-        baseline.name
+        "{} does not take the key in {} for the baseline `{}`: set one with the rights that docs/databases/{}.md lists",
+        provider.name(),
+        keys.join(" and "),
+        baseline.name,
+        page(provider)
     ))
+}
+
+/// Why nobody gets a branch whose administrator checks it. What is refused says so itself; else it could not be looked at.
+fn not_given(spec: &Spec<'_>, error: anyhow::Error) -> anyhow::Error {
+    const WHAT: &str = "the new branch is not given to anybody";
+    if error.is::<Refused>() {
+        return error.context(WHAT);
+    }
+    let page = page(spec.baseline.entry.provider);
+    error.context(format!(
+        "{WHAT}: the data of the baseline `{}` cannot be looked at (docs/databases/{page}.md has what the administrator needs)",
+        spec.baseline.name
+    ))
+}
+
+/// The page about a provider in docs/databases.
+fn page(provider: Provider) -> &'static str {
+    // One for both.
+    if provider == Provider::Mariadb { Provider::Mysql.name() } else { provider.name() }
 }
 
 /// Those that lead to what has all branches: a server, or else an account, where an administrator is one baseline's.
@@ -304,6 +346,23 @@ mod tests {
             assert!(said.contains("docs/databases/neon.md") && said.contains("GET /projects/p answers"), "{said}");
         }
         assert!(said(StatusCode::NOT_FOUND).starts_with("GET "));
+    }
+
+    #[test]
+    fn an_administrators_refused_url_is_named() {
+        let admin = ConnectionUrl::parse("mysql://brancher:secret@db:3306/", "test").unwrap();
+        for (provider, page) in
+            [("postgres", "postgres"), ("mysql", "mysql"), ("mariadb", "mysql"), ("aurora", "aurora")]
+        {
+            let json =
+                format!(r#"{{"name":"shop","provider":"{provider}","database":"d","synthetic":{{"by":"seeds"}}}}"#);
+            let baseline: BaselineSpec<'_> = serde_json::from_str(&json).unwrap();
+            let error = anyhow::anyhow!("password authentication failed").context(AdminRefused::new(&admin));
+            let expected = format!(
+                "{provider} does not take the key in DAYFLY_DATABASE_ADMIN_URL for the baseline `shop`: set one with the rights that docs/databases/{page}.md lists: the server refuses the administrator mysql://brancher@db:3306/: password authentication failed"
+            );
+            assert_eq!(format!("{:#}", with_key(&baseline, error)), expected);
+        }
     }
 
     #[test]

@@ -159,7 +159,7 @@ impl Supabase {
         let ours = previews.iter().filter(|preview| self.branch(preview).is_some()).count();
         Err(error).with_context(|| {
             format!(
-                "the project `{}` gives no other branch: it has {}, {ours} of them dayfly's. If that is a limit, `dayfly db sweep` removes those of closed previews",
+                "the project `{}` gives no other branch: it has {}, {ours} of them dayfly's. If that is a limit, `dayfly db sweep --apply` removes those of closed previews",
                 self.project,
                 previews.len()
             )

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use mysql_async::{Conn, DriverError, Error, IoError, OptsBuilder, Row, SslOpts, Value, prelude::Queryable as _};
 
 use super::{Column, Full, MOST_RUNS, Marker, NoSession, Run, Session, readable, unreadable};
-use crate::database::{connection::ConnectionUrl, failure::refuse, log::Log, schema, tls};
+use crate::database::{connection::ConnectionUrl, failure::refuse, log::Log, retry::Pauses, schema, tls};
 
 /// One connection to a server.
 pub struct MysqlSession {
@@ -21,6 +21,9 @@ const BASELINE: &str = "_dayfly_baseline";
 const RUNS: &str = "_dayfly_runs";
 const FILES: &str = "_dayfly_files";
 const OURS: &str = "_dayfly_";
+
+/// The lock of whoever makes the table of records.
+const MAKING: &str = "dayfly:records";
 
 /// Types of numbers and moments, and of words that the type lists; `…int` too.
 const PLAIN: [&str; 10] =
@@ -189,6 +192,30 @@ impl MysqlSession {
             .with_context(|| format!("the branch's own table `{RUNS}` cannot be made"))
     }
 
+    /// Makes the table of records, also in place of one that is not as it was made. The pull request's programs may do with it what
+    /// they like: what ran here counts as failed then.
+    async fn make_sound_runs(&mut self) -> Result<()> {
+        let is_there = self.has_table(RUNS).await?;
+        if is_there && self.has_sound_runs().await? {
+            return Ok(());
+        }
+        for kind in ["VIEW", "TABLE"] {
+            self.conn.query_drop(format!("DROP {kind} IF EXISTS {RUNS}")).await.map_err(plain)?;
+        }
+        self.make_runs().await?;
+        if is_there {
+            for run in unreadable() {
+                self.record(&run).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// 64 characters are the most that a lock's name may have, and what a digest has.
+    fn lock_name(&self, name: &str) -> String {
+        schema::sha256(format!("{}/{name}", self.database).as_bytes())
+    }
+
     async fn rows(&mut self, sql: &str) -> Result<Vec<Vec<Option<String>>>> {
         let rows: Vec<Row> = self.conn.query(sql).await.map_err(plain)?;
         Ok(rows.into_iter().map(texts).collect())
@@ -278,21 +305,18 @@ impl Session for MysqlSession {
     }
 
     async fn prepare_records(&mut self) -> Result<()> {
-        if self.has_table(RUNS).await? {
-            if self.has_sound_runs().await? {
-                return Ok(());
-            }
-            // The pull request's programs may do with it what they like. What ran here counts as failed then.
-            for kind in ["VIEW", "TABLE"] {
-                self.conn.query_drop(format!("DROP {kind} IF EXISTS {RUNS}")).await.map_err(plain)?;
-            }
-            self.make_runs().await?;
-            for run in unreadable() {
-                self.record(&run).await?;
-            }
+        if self.has_sound_runs().await? {
             return Ok(());
         }
-        self.make_runs().await
+        // One after the other: what a Job has written into the table that it made is not to go with that of another.
+        let mut pauses = Pauses::short();
+        while !self.try_lock(MAKING).await? {
+            pauses.wait().await;
+        }
+        let made = self.make_sound_runs().await;
+        let unlock = format!("SELECT RELEASE_LOCK('{}')", self.lock_name(MAKING));
+        self.conn.query_drop(unlock).await.map_err(plain)?;
+        made
     }
 
     async fn runs(&mut self) -> Result<Vec<Run>> {
@@ -348,10 +372,8 @@ impl Session for MysqlSession {
     }
 
     async fn try_lock(&mut self, name: &str) -> Result<bool> {
-        // 64 characters are the most that a lock's name may have, and what a digest has.
-        let digest = schema::sha256(format!("{}/{name}", self.database).as_bytes());
-        let got: Option<Option<i64>> =
-            self.conn.query_first(format!("SELECT GET_LOCK('{digest}', 0)")).await.map_err(plain)?;
+        let sql = format!("SELECT GET_LOCK('{}', 0)", self.lock_name(name));
+        let got: Option<Option<i64>> = self.conn.query_first(sql).await.map_err(plain)?;
         Ok(got.flatten() == Some(1))
     }
 

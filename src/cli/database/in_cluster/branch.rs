@@ -7,9 +7,9 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail};
-use clap::Args;
+use clap::{ArgGroup, Args};
 
-use super::{Colour, ExitCode, baseline, finish, read_guardrails, report_baseline, within};
+use super::{Colour, ExitCode, baseline, explained, finish, read_guardrails, report_baseline, within};
 use crate::{
     database::{
         connection::ConnectionUrl,
@@ -26,14 +26,15 @@ use crate::{
 };
 
 #[derive(Args, Debug)]
+#[command(group(ArgGroup::new("which").args(["spec", "baseline"]).required(true)))]
 pub(in crate::cli::database) struct BranchArgs {
     /// What the Job is told: `dayfly db spec` prints it
-    #[arg(long, value_name = "FILE", required_unless_present = "baseline")]
+    #[arg(long, value_name = "FILE")]
     spec: Option<PathBuf>,
     /// Instead of a spec: a baseline of the guardrails, for a branch of your own
-    #[arg(long, value_name = "NAME", conflicts_with = "spec", requires = "guardrails")]
+    #[arg(long, value_name = "NAME")]
     baseline: Option<String>,
-    /// With --baseline: the platform's guardrails
+    /// With --baseline: the platform's guardrails; else those of `$DAYFLY_GUARDRAILS`
     #[arg(long, value_name = "FILE")]
     guardrails: Option<PathBuf>,
     /// With --baseline: what the branch is for; else `local-` and your user's name
@@ -44,13 +45,13 @@ pub(in crate::cli::database) struct BranchArgs {
     env_file: Option<PathBuf>,
     /// How progress is printed on standard error
     #[arg(long, value_enum, default_value = "text", value_name = "FORMAT")]
-    log: LogFormat,
+    pub(super) log: LogFormat,
 }
 
 #[derive(Args, Debug)]
 pub(in crate::cli::database) struct ProvisionArgs {
     #[command(flatten)]
-    branch: BranchArgs,
+    pub(super) branch: BranchArgs,
     /// Make the login's password anew, though it works: the old one's sessions end with it
     #[arg(long)]
     rotate: bool,
@@ -59,7 +60,7 @@ pub(in crate::cli::database) struct ProvisionArgs {
 #[derive(Args, Debug)]
 pub(in crate::cli::database) struct StepArgs {
     #[command(flatten)]
-    branch: BranchArgs,
+    pub(super) branch: BranchArgs,
     /// The program and its arguments
     #[arg(last = true, required = true, value_name = "COMMAND")]
     command: Vec<OsString>,
@@ -68,7 +69,7 @@ pub(in crate::cli::database) struct StepArgs {
 #[derive(Args, Debug)]
 pub(in crate::cli::database) struct VerifyArgs {
     #[command(flatten)]
-    branch: BranchArgs,
+    pub(super) branch: BranchArgs,
     /// Wait for migrate and seed, which run elsewhere, and make the branch anew once if they fail
     #[arg(long)]
     wait: bool,
@@ -116,7 +117,7 @@ fn on_branch(
     let Some(spec) = read_spec(args, purpose, colour, err)? else { return Ok(ExitCode::Findings) };
     let log = Log::new(args.log, command, &spec.environment);
     let result = within(spec.deadline_seconds, &log, work(&spec, &log));
-    Ok(finish(result.map_err(|error| engine::with_key(&spec.baseline, error)), &log))
+    Ok(finish(result.map_err(|error| explained(&spec.baseline, error)), &log))
 }
 
 pub(super) fn step(step: Step, args: &StepArgs, colour: Colour, err: &mut dyn Write) -> Result<ExitCode> {
@@ -170,8 +171,10 @@ fn read_spec(
     colour: Colour,
     err: &mut dyn Write,
 ) -> Result<Option<Spec<'static>>> {
-    if let (Some(name), Some(path)) = (&args.baseline, &args.guardrails) {
-        let Some((guardrails, source)) = read_guardrails(path, colour, err)? else { return Ok(None) };
+    if let Some(name) = &args.baseline {
+        let Some((guardrails, source)) = read_guardrails(args.guardrails.as_deref(), colour, err)? else {
+            return Ok(None);
+        };
         let baseline = baseline(&guardrails, name)?;
         if purpose == Purpose::Use {
             let found = rules::baseline::check(name, &baseline.entry)

@@ -22,8 +22,14 @@ use self::{
     places::{ListArgs, PrepareArgs, SweepArgs},
 };
 use crate::{
-    cli::{ExitCode, report, terminal::Colour},
-    database::{failure::Refused, log::Log, spec::BaselineSpec, steps::Step},
+    cli::{ExitCode, load, report, terminal::Colour},
+    database::{
+        engine,
+        failure::Refused,
+        log::{Log, LogFormat},
+        spec::BaselineSpec,
+        steps::Step,
+    },
     finding::{Finding, Owner, Subject, nearest},
     input::{Guardrails, Source, read_file, read_typed},
     yaml::Limits,
@@ -60,7 +66,8 @@ pub(super) fn run(
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> Result<ExitCode> {
-    match command {
+    let json = command.json();
+    let done = match command {
         InClusterCommand::Provision(args) => branch::provision(&args, colour, err),
         InClusterCommand::Migrate(args) => branch::step(Step::Migrate, &args, colour, err),
         InClusterCommand::Seed(args) => branch::step(Step::Seed, &args, colour, err),
@@ -71,6 +78,30 @@ pub(super) fn run(
         InClusterCommand::Sweep(args) => places::sweep(&args, colour, err),
         InClusterCommand::PrepareBaseline(args) => places::prepare_baseline(&args, colour, out, err),
         InClusterCommand::Install { folder } => install(&folder),
+    };
+    match (done, json) {
+        // Before there was anything to log.
+        (Err(error), Some(command)) => Ok(finish(Err(error), &Log::new(LogFormat::Json, command, ""))),
+        (done, _) => done,
+    }
+}
+
+impl InClusterCommand {
+    /// What its log calls the command, if that is JSON.
+    fn json(&self) -> Option<&'static str> {
+        let (name, log) = match self {
+            Self::Provision(args) => ("provision", args.branch.log),
+            Self::Migrate(args) => ("migrate", args.branch.log),
+            Self::Seed(args) => ("seed", args.branch.log),
+            Self::Verify(args) => ("verify", args.branch.log),
+            Self::Renew(args) => ("renew", args.log),
+            Self::Destroy(args) => ("destroy", args.log),
+            Self::List(args) => ("list", args.log),
+            Self::Sweep(args) => ("sweep", args.log),
+            Self::PrepareBaseline(args) => ("prepare-baseline", args.log),
+            Self::Install { .. } => return None,
+        };
+        (log == LogFormat::Json).then_some(name)
     }
 }
 
@@ -84,8 +115,11 @@ fn install(folder: &Path) -> Result<ExitCode> {
 }
 
 /// The guardrails alone, and the file that findings stand in. `None`: they are wrong, which was shown.
-fn read_guardrails(path: &Path, colour: Colour, err: &mut dyn Write) -> Result<Option<(Guardrails, Source)>> {
-    let source = read_file(path, Limits::DOCUMENT.bytes).context("failed to read the guardrails")?;
+fn read_guardrails(flag: Option<&Path>, colour: Colour, err: &mut dyn Write) -> Result<Option<(Guardrails, Source)>> {
+    // The built-in ones have no baseline.
+    let path = flag.map(Path::to_owned).or_else(load::guardrails_variable);
+    let path = path.context("say with `--guardrails FILE` or DAYFLY_GUARDRAILS where the guardrails are")?;
+    let source = read_file(&path, Limits::DOCUMENT.bytes).context("failed to read the guardrails")?;
     match read_typed(&source, Owner::Platform) {
         Ok(guardrails) => Ok(Some((guardrails, source))),
         Err(findings) => {
@@ -153,6 +187,12 @@ fn ended() -> Result<impl Future<Output = &'static str>> {
         }
         Poll::Pending
     }))
+}
+
+/// An error about a baseline, which it names: a preview may have several.
+fn explained(baseline: &BaselineSpec<'_>, error: anyhow::Error) -> anyhow::Error {
+    let (name, error) = (format!("`{}`", baseline.name), engine::with_key(baseline, error));
+    if format!("{error:#}").contains(&name) { error } else { error.context(format!("the baseline {name}")) }
 }
 
 fn finish(result: Result<()>, log: &Log) -> ExitCode {

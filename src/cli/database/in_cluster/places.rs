@@ -12,7 +12,7 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, ValueEnum};
 
-use super::{Colour, ExitCode, baseline, finish, read_guardrails, report_baseline, within};
+use super::{Colour, ExitCode, baseline, explained, finish, read_guardrails, report_baseline, within};
 use crate::{
     cli::print,
     database::{
@@ -37,14 +37,14 @@ const ONE: Duration = Duration::from_mins(1);
 
 #[derive(Args, Debug)]
 pub(in crate::cli::database) struct ListArgs {
-    /// The platform's guardrails
+    /// The platform's guardrails; else those of `$DAYFLY_GUARDRAILS`
     #[arg(long, value_name = "FILE")]
-    guardrails: PathBuf,
+    guardrails: Option<PathBuf>,
     #[arg(short, long, default_value = "table", value_name = "FORMAT")]
     output: ListFormat,
     /// How progress is printed on standard error
     #[arg(long, value_enum, default_value = "text", value_name = "FORMAT")]
-    log: LogFormat,
+    pub(super) log: LogFormat,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -57,9 +57,9 @@ enum ListFormat {
 
 #[derive(Args, Debug)]
 pub(in crate::cli::database) struct SweepArgs {
-    /// The platform's guardrails
+    /// The platform's guardrails; else those of `$DAYFLY_GUARDRAILS`
     #[arg(long, value_name = "FILE")]
-    guardrails: PathBuf,
+    guardrails: Option<PathBuf>,
     /// The environments that live, one a line, `-` for standard input; else the cluster is asked
     #[arg(long, value_name = "FILE")]
     alive: Option<PathBuf>,
@@ -68,14 +68,14 @@ pub(in crate::cli::database) struct SweepArgs {
     apply: bool,
     /// How progress is printed on standard error
     #[arg(long, value_enum, default_value = "text", value_name = "FORMAT")]
-    log: LogFormat,
+    pub(super) log: LogFormat,
 }
 
 #[derive(Args, Debug)]
 pub(in crate::cli::database) struct PrepareArgs {
-    /// The platform's guardrails
+    /// The platform's guardrails; else those of `$DAYFLY_GUARDRAILS`
     #[arg(long, value_name = "FILE")]
-    guardrails: PathBuf,
+    guardrails: Option<PathBuf>,
     /// The baseline's name there
     name: String,
     /// Attest it with this ed25519 private key (PEM)
@@ -83,11 +83,11 @@ pub(in crate::cli::database) struct PrepareArgs {
     sign: Option<PathBuf>,
     /// How progress is printed on standard error
     #[arg(long, value_enum, default_value = "text", value_name = "FORMAT")]
-    log: LogFormat,
+    pub(super) log: LogFormat,
 }
 
 pub(super) fn list(args: &ListArgs, colour: Colour, out: &mut dyn Write, err: &mut dyn Write) -> Result<ExitCode> {
-    let Some((guardrails, _)) = read_guardrails(&args.guardrails, colour, err)? else {
+    let Some((guardrails, _)) = read_guardrails(args.guardrails.as_deref(), colour, err)? else {
         return Ok(ExitCode::Findings);
     };
     let log = Log::new(args.log, "list", "");
@@ -115,7 +115,7 @@ fn whole(what: &str, failures: &[String]) -> Result<()> {
 }
 
 pub(super) fn sweep(args: &SweepArgs, colour: Colour, err: &mut dyn Write) -> Result<ExitCode> {
-    let Some((guardrails, _)) = read_guardrails(&args.guardrails, colour, err)? else {
+    let Some((guardrails, _)) = read_guardrails(args.guardrails.as_deref(), colour, err)? else {
         return Ok(ExitCode::Findings);
     };
     let Some(operations) = &guardrails.spec.operations else {
@@ -201,7 +201,7 @@ pub(super) fn prepare_baseline(
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> Result<ExitCode> {
-    let Some((guardrails, source)) = read_guardrails(&args.guardrails, colour, err)? else {
+    let Some((guardrails, source)) = read_guardrails(args.guardrails.as_deref(), colour, err)? else {
         return Ok(ExitCode::Findings);
     };
     let baseline = baseline(&guardrails, &args.name)?;
@@ -226,7 +226,7 @@ pub(super) fn prepare_baseline(
         out.flush()?;
         Ok(())
     });
-    Ok(finish(result.map_err(|error| engine::with_key(&baseline, error)), &log))
+    Ok(finish(result.map_err(|error| explained(&baseline, error)), &log))
 }
 
 /// What a sanitized baseline that was prepared without a key is good for.

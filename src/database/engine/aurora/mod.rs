@@ -159,7 +159,7 @@ impl Aurora {
                 let clusters = self.clusters(None).await?;
                 let ours = clusters.iter().filter(|cluster| cluster.branch().is_some()).count();
                 Err(error).context(format!(
-                    "the account's quota in {} is used up: it has {} clusters there, {ours} of them dayfly's. `dayfly db sweep` removes those of closed previews; AWS raises quotas on request",
+                    "the account's quota in {} is used up: it has {} clusters there, {ours} of them dayfly's. `dayfly db sweep --apply` removes those of closed previews; AWS raises quotas on request",
                     self.region,
                     clusters.len()
                 ))

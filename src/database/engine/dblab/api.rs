@@ -96,7 +96,7 @@ impl Dblab {
         let clones = self.clones().await?;
         let ours = clones.iter().filter(|clone| self.branch(clone).is_some()).count();
         Ok(anyhow::anyhow!(
-            "the DBLab Engine at {} has no port left: it runs {} clones, {ours} of them dayfly's. `dayfly db sweep` removes those of closed previews; `portPool` in the engine's configuration sets how many there may be",
+            "the DBLab Engine at {} has no port left: it runs {} clones, {ours} of them dayfly's. `dayfly db sweep --apply` removes those of closed previews; `portPool` in the engine's configuration sets how many there may be",
             self.place,
             clones.len()
         ))

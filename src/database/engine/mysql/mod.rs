@@ -18,7 +18,9 @@ use anyhow::{Context as _, Result, bail};
 use async_trait::async_trait;
 use mysql_async::{Conn, prelude::Queryable as _};
 
-use super::{Baseline, Branch, ConnectionUrl, Engine, GONE, Log, Pauses, Session, Spec, refuse};
+use super::{
+    AdminRefused, Baseline, Branch, ConnectionUrl, Engine, GONE, Log, Pauses, Session, Spec, not_given, refuse,
+};
 use crate::database::{
     check,
     failure::Refused,
@@ -63,7 +65,7 @@ impl Mysql {
             match connect(&self.admin).await {
                 Ok(conn) => break conn,
                 Err(NoSession::Rejected(error)) => {
-                    return Err(error).with_context(|| format!("the server refuses the administrator {}", self.admin));
+                    return Err(error.context(AdminRefused::new(&self.admin)));
                 }
                 Err(NoSession::Unreachable(error)) => {
                     self.log.doing(format!("waiting for the server of {}: {error:#}", self.admin));
@@ -142,9 +144,8 @@ impl Mysql {
 
     async fn check(&self, spec: &Spec<'_>, entry: &Entry) -> Result<()> {
         let mut session = session::open(&self.admin.with_database(&entry.database), &self.log).await?;
-        check::fresh_branch(&mut *session, &spec.baseline, &self.log)
-            .await
-            .context("the new branch is not given to anybody")
+        let checked = check::fresh_branch(&mut *session, &spec.baseline, &self.log).await;
+        checked.map_err(|error| not_given(spec, error))
     }
 
     /// Removes all of a branch, whose lock `conn` has.

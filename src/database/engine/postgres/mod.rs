@@ -17,7 +17,7 @@ use async_trait::async_trait;
 use tokio_postgres::{Client, error::SqlState};
 
 use self::catalogue::{Comment, Role, branches, database, parts, role};
-use super::{Baseline, Branch, ConnectionUrl, Engine, GONE, Log, Mark, Pauses, Session, Spec, refuse};
+use super::{Baseline, Branch, ConnectionUrl, Engine, GONE, Log, Mark, Pauses, Session, Spec, not_given, refuse};
 use crate::database::{
     check,
     failure::Refused,
@@ -97,7 +97,7 @@ impl Postgres {
         // Of a branch that was there before: its role may have changed its own.
         let sql = format!("ALTER ROLE {} RESET ALL", identifier(role_name));
         let reset = role::alter(client, &sql, None).await;
-        reset.map_err(plain).context("the settings of the branch's role cannot be removed")?;
+        reset.map_err(plain).context(role::KEEPS_SETTINGS)?;
         ownership::set_up(&self.admin, client, &making, role_name, &self.log).await?;
         self.publish_name(client, &making, name, &mark).await?;
         self.branch(client, spec).await
@@ -127,9 +127,8 @@ impl Postgres {
         );
         client.batch_execute(&sql).await.map_err(plain).context("the new branch's privileges cannot be set")?;
         let mut session = session::open(&self.admin.with_database(making), &self.log).await?;
-        check::fresh_branch(&mut *session, &spec.baseline, &self.log)
-            .await
-            .context("the new branch is not given to anybody")
+        let checked = check::fresh_branch(&mut *session, &spec.baseline, &self.log).await;
+        checked.map_err(|error| not_given(spec, error))
     }
 
     /// Mark and name together: from here on it is a branch.

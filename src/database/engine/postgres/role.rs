@@ -16,6 +16,7 @@ use super::{
 };
 use crate::database::{
     connection::ConnectionUrl,
+    engine::AdminRefused,
     log::Log,
     random,
     retry::Pauses,
@@ -25,6 +26,8 @@ use crate::database::{
     },
     time,
 };
+
+pub(super) const KEEPS_SETTINGS: &str = "the settings of the branch's role cannot be removed: the administrator needs CREATEROLE, or more (docs/databases/postgres.md)";
 
 /// Sessions that one preview may have.
 pub(super) const CONNECTIONS: u32 = 30;
@@ -96,7 +99,7 @@ pub(in crate::database::engine) async fn enter(admin: &ConnectionUrl, log: &Log)
                 return Ok(client);
             }
             Err(NoSession::Rejected(error)) => {
-                return Err(error).with_context(|| format!("the server refuses the administrator {admin}"));
+                return Err(error.context(AdminRefused::new(admin)));
             }
             Err(NoSession::Unreachable(error)) => {
                 log.doing(format!("waiting for the server of {admin}: {error:#}"));
@@ -158,7 +161,7 @@ async fn forget_settings(client: &Client, role: &str, database: &str) -> Result<
     if let Some(row) = works_as {
         let _ = write!(sql, "; ALTER ROLE {role} {inside} SET role TO {}", literal(row.get(0)));
     }
-    alter(client, &sql, None).await.map_err(plain).context("the settings of the branch's role cannot be removed")
+    alter(client, &sql, None).await.map_err(plain).context(KEEPS_SETTINGS)
 }
 
 /// Gives a login another password, with the one that it has.
