@@ -55,18 +55,20 @@ fn both_sides_ask_whether_the_other_is_still_there() {
     let lock = format!("SELECT pg_advisory_lock(hashtextextended('dayfly:{}', 0))", lab.branch_name(1));
     let another = Idle::after(&server.admin, &[&lock]);
     let mut waiting = lab.start("provision", 1, &[]);
-    let port = "SELECT client_port FROM pg_stat_activity WHERE application_name = 'dayfly' AND usename = 'asked_admin' AND query LIKE '%advisory%'";
+    let ports = "SELECT client_port || ' ' || inet_server_port() FROM pg_stat_activity WHERE application_name = 'dayfly' AND usename = 'asked_admin' AND query LIKE '%advisory%'";
     let end = Instant::now() + Duration::from_secs(20);
     // The kernel's list: `ADDRESS:PORT`, then `02:` and hundredths of a second until a connection is asked for.
-    let asked_within = |port: &str| -> Vec<u64> {
-        let port = format!(":{:04X}", port.parse::<u16>().unwrap_or_default());
+    let asked_within = |ports: &str| -> Vec<u64> {
+        let ports = ports.split_whitespace().map(|port| format!(":{:04X}", port.parse::<u16>().unwrap_or_default()));
+        let ports: Vec<String> = ports.collect();
         let list = std::fs::read_to_string("/proc/net/tcp").unwrap();
         let lines = list.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
-        let of_both = lines.filter(|fields| fields[1].ends_with(&port) || fields[2].ends_with(&port));
+        let ends = |side: &str| ports.iter().any(|port| side.ends_with(port));
+        let of_both = lines.filter(|fields| ends(fields[1]) && ends(fields[2]));
         of_both.filter_map(|fields| u64::from_str_radix(fields[5].strip_prefix("02:")?, 16).ok()).collect()
     };
     loop {
-        let timers = asked_within(&psql(&server.superuser, port).unwrap());
+        let timers = asked_within(&psql(&server.superuser, ports).unwrap());
         if timers.len() == 2 && timers.iter().all(|hundredths| *hundredths <= 3100) {
             break;
         }
