@@ -152,6 +152,11 @@ fn what_is_wrong_before_there_is_a_log_is_a_line_of_it() {
         let line: serde_json::Value = serde_json::from_str(&run.err).unwrap();
         assert_eq!((&line["level"], &line["command"]), (&"error".into(), &(*command).into()), "{}", run.err);
     }
+    let text = fs::read_to_string(&guardrails).unwrap();
+    fs::write(lab.path("wrong.yaml"), text.replace("\nspec:", "\nspec:\n  domains: x")).unwrap();
+    let run = lab.dayfly(&["db", "sweep", "--guardrails", "wrong.yaml", "--log", "json"]).refused("`domains`");
+    let line: serde_json::Value = serde_json::from_str(&run.err).unwrap();
+    assert_eq!((&line["code"], &line["location"]["pointer"]), (&"unknown-field".into(), &"/spec/domains".into()));
 }
 
 #[test]

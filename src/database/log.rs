@@ -12,7 +12,7 @@ use std::{
 use clap::ValueEnum;
 use serde_json::{Map, Value, json};
 
-use crate::finding::one_line;
+use crate::finding::{Finding, one_line};
 
 /// How progress is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -107,6 +107,18 @@ impl Log {
     /// Why it failed. Called once, last.
     pub fn error(&self, message: impl AsRef<str>) {
         self.write(Level::Error, message.as_ref(), &[]);
+    }
+
+    /// What is wrong with a file, with all that `dayfly check` tells programs.
+    pub fn found(&self, finding: &Finding) {
+        let level = if finding.is_error() { Level::Error } else { Level::Warning };
+        let facts = [
+            ("code", json!(finding.rule.code)),
+            ("owner", json!(finding.owner)),
+            ("help", json!(finding.help)),
+            ("location", json!(finding.location())),
+        ];
+        self.write(level, &finding.message, &facts);
     }
 
     /// What is waited for from now on. Somebody is told once it takes long, and a passed deadline names it.

@@ -2,14 +2,14 @@
 
 use std::{
     ffi::OsString,
-    io::{Read as _, Write},
+    io::Read as _,
     path::{Path, PathBuf},
 };
 
 use anyhow::{Context as _, Result, bail};
 use clap::{ArgGroup, Args};
 
-use super::{Colour, ExitCode, baseline, explained, finish, read_guardrails, report_baseline, within};
+use super::{ExitCode, Report, baseline, explained, finish, read_guardrails, within};
 use crate::{
     database::{
         connection::ConnectionUrl,
@@ -75,8 +75,8 @@ pub(in crate::cli::database) struct VerifyArgs {
     wait: bool,
 }
 
-pub(super) fn provision(args: &ProvisionArgs, colour: Colour, err: &mut dyn Write) -> Result<ExitCode> {
-    on_branch(&args.branch, "provision", Purpose::Use, colour, err, async |spec, log| {
+pub(super) fn provision(args: &ProvisionArgs, report: &mut Report<'_>) -> Result<ExitCode> {
+    on_branch(&args.branch, "provision", Purpose::Use, report, async |spec, log| {
         let job = Job::open(spec, Credentials::open_to_write(args.branch.env_file.as_deref(), log)?, log)?;
         if args.rotate {
             job.rotate().await?;
@@ -85,21 +85,21 @@ pub(super) fn provision(args: &ProvisionArgs, colour: Colour, err: &mut dyn Writ
     })
 }
 
-pub(super) fn verify(args: &VerifyArgs, colour: Colour, err: &mut dyn Write) -> Result<ExitCode> {
-    on_branch(&args.branch, "verify", Purpose::Use, colour, err, async |spec, log| {
+pub(super) fn verify(args: &VerifyArgs, report: &mut Report<'_>) -> Result<ExitCode> {
+    on_branch(&args.branch, "verify", Purpose::Use, report, async |spec, log| {
         let job = Job::open(spec, Credentials::open_to_write(args.branch.env_file.as_deref(), log)?, log)?;
         job.verify(args.wait).await
     })
 }
 
-pub(super) fn renew(args: &BranchArgs, colour: Colour, err: &mut dyn Write) -> Result<ExitCode> {
-    on_branch(args, "renew", Purpose::Keep, colour, err, async |spec, log| {
+pub(super) fn renew(args: &BranchArgs, report: &mut Report<'_>) -> Result<ExitCode> {
+    on_branch(args, "renew", Purpose::Keep, report, async |spec, log| {
         Job::open(spec, Credentials::Nowhere, log)?.renew().await
     })
 }
 
-pub(super) fn destroy(args: &BranchArgs, colour: Colour, err: &mut dyn Write) -> Result<ExitCode> {
-    on_branch(args, "destroy", Purpose::Keep, colour, err, async |spec, log| {
+pub(super) fn destroy(args: &BranchArgs, report: &mut Report<'_>) -> Result<ExitCode> {
+    on_branch(args, "destroy", Purpose::Keep, report, async |spec, log| {
         let credentials = Credentials::open(args.env_file.as_deref(), log).unwrap_or(Credentials::Nowhere);
         Job::open(spec, credentials, log)?.destroy().await
     })
@@ -110,18 +110,17 @@ fn on_branch(
     args: &BranchArgs,
     command: &'static str,
     purpose: Purpose,
-    colour: Colour,
-    err: &mut dyn Write,
+    report: &mut Report<'_>,
     work: impl AsyncFnOnce(&Spec<'_>, &Log) -> Result<()>,
 ) -> Result<ExitCode> {
-    let Some(spec) = read_spec(args, purpose, colour, err)? else { return Ok(ExitCode::Findings) };
+    let Some(spec) = read_spec(args, purpose, report)? else { return Ok(ExitCode::Findings) };
     let log = Log::new(args.log, command, &spec.environment);
     let result = within(spec.deadline_seconds, &log, work(&spec, &log));
     Ok(finish(result.map_err(|error| explained(&spec.baseline, error)), &log))
 }
 
-pub(super) fn step(step: Step, args: &StepArgs, colour: Colour, err: &mut dyn Write) -> Result<ExitCode> {
-    on_branch(&args.branch, step.name(), Purpose::Use, colour, err, async |spec, log| {
+pub(super) fn step(step: Step, args: &StepArgs, report: &mut Report<'_>) -> Result<ExitCode> {
+    on_branch(&args.branch, step.name(), Purpose::Use, report, async |spec, log| {
         let file = args.branch.env_file.as_deref();
         let credentials = file.map(|file| Credentials::open_to_write(Some(file), log)).transpose()?;
         let (url, branch) = if let Some(credentials) = &credentials {
@@ -165,21 +164,16 @@ fn environment(asked: Option<&str>) -> Result<String> {
 }
 
 /// What to do. `None`: the guardrails or their baseline are wrong, which was shown.
-fn read_spec(
-    args: &BranchArgs,
-    purpose: Purpose,
-    colour: Colour,
-    err: &mut dyn Write,
-) -> Result<Option<Spec<'static>>> {
+fn read_spec(args: &BranchArgs, purpose: Purpose, report: &mut Report<'_>) -> Result<Option<Spec<'static>>> {
     if let Some(name) = &args.baseline {
-        let Some((guardrails, source)) = read_guardrails(args.guardrails.as_deref(), colour, err)? else {
+        let Some((guardrails, source)) = read_guardrails(args.guardrails.as_deref(), report)? else {
             return Ok(None);
         };
         let baseline = baseline(&guardrails, name)?;
         if purpose == Purpose::Use {
             let found = rules::baseline::check(name, &baseline.entry)
                 .or_else(|| rules::attestation::check_baseline(name, &baseline.entry, &guardrails.spec));
-            if report_baseline(found, &source, colour, err)? {
+            if report.baseline(found, &source)? {
                 return Ok(None);
             }
         }

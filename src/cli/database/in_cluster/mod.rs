@@ -66,22 +66,23 @@ pub(super) fn run(
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> Result<ExitCode> {
-    let json = command.json();
+    let log = command.json().map(|name| Log::new(LogFormat::Json, name, ""));
+    let mut report = Report { colour, err, log: log.as_ref() };
     let done = match command {
-        InClusterCommand::Provision(args) => branch::provision(&args, colour, err),
-        InClusterCommand::Migrate(args) => branch::step(Step::Migrate, &args, colour, err),
-        InClusterCommand::Seed(args) => branch::step(Step::Seed, &args, colour, err),
-        InClusterCommand::Verify(args) => branch::verify(&args, colour, err),
-        InClusterCommand::Renew(args) => branch::renew(&args, colour, err),
-        InClusterCommand::Destroy(args) => branch::destroy(&args, colour, err),
-        InClusterCommand::List(args) => places::list(&args, colour, out, err),
-        InClusterCommand::Sweep(args) => places::sweep(&args, colour, err),
-        InClusterCommand::PrepareBaseline(args) => places::prepare_baseline(&args, colour, out, err),
+        InClusterCommand::Provision(args) => branch::provision(&args, &mut report),
+        InClusterCommand::Migrate(args) => branch::step(Step::Migrate, &args, &mut report),
+        InClusterCommand::Seed(args) => branch::step(Step::Seed, &args, &mut report),
+        InClusterCommand::Verify(args) => branch::verify(&args, &mut report),
+        InClusterCommand::Renew(args) => branch::renew(&args, &mut report),
+        InClusterCommand::Destroy(args) => branch::destroy(&args, &mut report),
+        InClusterCommand::List(args) => places::list(&args, &mut report, out),
+        InClusterCommand::Sweep(args) => places::sweep(&args, &mut report),
+        InClusterCommand::PrepareBaseline(args) => places::prepare_baseline(&args, &mut report, out),
         InClusterCommand::Install { folder } => install(&folder),
     };
-    match (done, json) {
+    match (done, log) {
         // Before there was anything to log.
-        (Err(error), Some(command)) => Ok(finish(Err(error), &Log::new(LogFormat::Json, command, ""))),
+        (Err(error), Some(log)) => Ok(finish(Err(error), &log)),
         (done, _) => done,
     }
 }
@@ -114,8 +115,38 @@ fn install(folder: &Path) -> Result<ExitCode> {
     Ok(ExitCode::Fine)
 }
 
+/// Where findings go.
+struct Report<'a> {
+    colour: Colour,
+    err: &'a mut dyn Write,
+    /// Of JSON: they are lines of it.
+    log: Option<&'a Log>,
+}
+
+impl Report<'_> {
+    fn show(&mut self, findings: &[Finding]) -> Result<()> {
+        match self.log {
+            Some(log) => findings.iter().for_each(|finding| log.found(finding)),
+            None => report(findings, self.colour, self.err)?,
+        }
+        Ok(())
+    }
+
+    /// Shows what there is to say about a baseline, as `dayfly check` does, and tells whether it is an error, which ends the command.
+    fn baseline(&mut self, found: impl IntoIterator<Item = Finding>, guardrails: &Source) -> Result<bool> {
+        let mut findings: Vec<Finding> = found.into_iter().collect();
+        for finding in &mut findings {
+            if let Subject::Input(_, pointer) = &finding.subject {
+                finding.subject = Subject::Place(guardrails.locate(pointer));
+            }
+        }
+        self.show(&findings)?;
+        Ok(findings.iter().any(Finding::is_error))
+    }
+}
+
 /// The guardrails alone, and the file that findings stand in. `None`: they are wrong, which was shown.
-fn read_guardrails(flag: Option<&Path>, colour: Colour, err: &mut dyn Write) -> Result<Option<(Guardrails, Source)>> {
+fn read_guardrails(flag: Option<&Path>, report: &mut Report<'_>) -> Result<Option<(Guardrails, Source)>> {
     // The built-in ones have no baseline.
     let path = flag.map(Path::to_owned).or_else(load::guardrails_variable);
     let path = path.context("say with `--guardrails FILE` or DAYFLY_GUARDRAILS where the guardrails are")?;
@@ -123,27 +154,10 @@ fn read_guardrails(flag: Option<&Path>, colour: Colour, err: &mut dyn Write) -> 
     match read_typed(&source, Owner::Platform) {
         Ok(guardrails) => Ok(Some((guardrails, source))),
         Err(findings) => {
-            report(&findings, colour, err)?;
+            report.show(&findings)?;
             Ok(None)
         }
     }
-}
-
-/// Shows what there is to say about a baseline, as `dayfly check` does, and tells whether it is an error, which ends the command.
-fn report_baseline(
-    found: impl IntoIterator<Item = Finding>,
-    guardrails: &Source,
-    colour: Colour,
-    err: &mut dyn Write,
-) -> Result<bool> {
-    let mut findings: Vec<Finding> = found.into_iter().collect();
-    for finding in &mut findings {
-        if let Subject::Input(_, pointer) = &finding.subject {
-            finding.subject = Subject::Place(guardrails.locate(pointer));
-        }
-    }
-    report(&findings, colour, err)?;
-    Ok(findings.iter().any(Finding::is_error))
 }
 
 /// A baseline by its name.

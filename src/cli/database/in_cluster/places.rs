@@ -12,7 +12,7 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, ValueEnum};
 
-use super::{Colour, ExitCode, baseline, explained, finish, read_guardrails, report_baseline, within};
+use super::{ExitCode, Report, baseline, explained, finish, read_guardrails, within};
 use crate::{
     cli::print,
     database::{
@@ -86,8 +86,8 @@ pub(in crate::cli::database) struct PrepareArgs {
     pub(super) log: LogFormat,
 }
 
-pub(super) fn list(args: &ListArgs, colour: Colour, out: &mut dyn Write, err: &mut dyn Write) -> Result<ExitCode> {
-    let Some((guardrails, _)) = read_guardrails(args.guardrails.as_deref(), colour, err)? else {
+pub(super) fn list(args: &ListArgs, report: &mut Report<'_>, out: &mut dyn Write) -> Result<ExitCode> {
+    let Some((guardrails, _)) = read_guardrails(args.guardrails.as_deref(), report)? else {
         return Ok(ExitCode::Findings);
     };
     let log = Log::new(args.log, "list", "");
@@ -114,8 +114,8 @@ fn whole(what: &str, failures: &[String]) -> Result<()> {
     if failures.is_empty() { Ok(()) } else { bail!("not everything was {what}: {}", failures.join("; ")) }
 }
 
-pub(super) fn sweep(args: &SweepArgs, colour: Colour, err: &mut dyn Write) -> Result<ExitCode> {
-    let Some((guardrails, _)) = read_guardrails(args.guardrails.as_deref(), colour, err)? else {
+pub(super) fn sweep(args: &SweepArgs, report: &mut Report<'_>) -> Result<ExitCode> {
+    let Some((guardrails, _)) = read_guardrails(args.guardrails.as_deref(), report)? else {
         return Ok(ExitCode::Findings);
     };
     let Some(operations) = &guardrails.spec.operations else {
@@ -195,20 +195,15 @@ enum Living {
     Asked(Kubernetes),
 }
 
-pub(super) fn prepare_baseline(
-    args: &PrepareArgs,
-    colour: Colour,
-    out: &mut dyn Write,
-    err: &mut dyn Write,
-) -> Result<ExitCode> {
-    let Some((guardrails, source)) = read_guardrails(args.guardrails.as_deref(), colour, err)? else {
+pub(super) fn prepare_baseline(args: &PrepareArgs, report: &mut Report<'_>, out: &mut dyn Write) -> Result<ExitCode> {
+    let Some((guardrails, source)) = read_guardrails(args.guardrails.as_deref(), report)? else {
         return Ok(ExitCode::Findings);
     };
     let baseline = baseline(&guardrails, &args.name)?;
     // A server of the preview's own is made from what this leaves: an image or a snapshot that is not there yet.
     let found = rules::baseline::check(&args.name, &baseline.entry)
         .filter(|finding| !baseline.entry.provider.is_own() || *finding.rule != rules::baseline::BASELINE_INCOMPLETE);
-    if report_baseline(found, &source, colour, err)? {
+    if report.baseline(found, &source)? {
         return Ok(ExitCode::Findings);
     }
     let log = Log::new(args.log, "prepare-baseline", "");
