@@ -510,7 +510,7 @@ fn no_secret_is_ever_said() {
     let run = lab.db("provision", 1, &[]);
     assert_eq!(run.code, Some(2), "{}", run.err);
     assert!(run.err.contains("refuses the administrator") && !run.err.contains("a-wrong-secret"), "{}", run.err);
-    let why = "does not take the key in DAYFLY_DATABASE_ADMIN_URL for the baseline `shop`";
+    let why = "the URL in DAYFLY_DATABASE_ADMIN_URL does not open the server of the baseline `shop`";
     run.failed(why);
     lab.dayfly(&["db", "list", "--guardrails", &lab.guardrails_path()]).failed(why);
 }

@@ -189,8 +189,6 @@ impl crate::input::scalar::Scalar for AttestationKey {
     }
 }
 
-crate::input::scalar::scalar_traits!(AttestationKey);
-
 #[cfg(test)]
 mod tests {
     use ed25519_dalek::{Signer as _, SigningKey};

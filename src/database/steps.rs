@@ -156,7 +156,7 @@ impl Program<'_> {
         let Self { step, spec, run, log, .. } = self;
         // Another Pod of the same Job may still be at it.
         session::lock(session, "dayfly:steps", "waiting for another program that works on this branch", log).await?;
-        session.prepare_records().await?;
+        session.prepare_records(log).await?;
         let mut runs = session.runs().await?;
         if *step == Step::Seed && !is_migrated(spec, &runs) {
             // Not refused for good: where a Pod runs both, its next attempt migrates first.
@@ -221,7 +221,7 @@ impl Program<'_> {
             }
             Some(why) => {
                 // The program may have changed or dropped anything in its database, these records too.
-                session.prepare_records().await?;
+                session.prepare_records(log).await?;
                 session.record(&run.failed(&why)).await?;
                 Ok(Some((why, runs)))
             }

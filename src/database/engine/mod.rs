@@ -214,21 +214,22 @@ impl fmt::Display for AdminRefused {
 /// An error, with what to do about it where a provider refuses the baseline's key.
 pub fn with_key(baseline: &BaselineSpec<'_>, error: anyhow::Error) -> anyhow::Error {
     let refused = [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN];
-    let admin = admin_key(&baseline.name);
-    let keys = if error.is::<AdminRefused>() && keys(baseline).contains(&admin) {
-        vec![admin]
-    } else if http::status(&error).is_some_and(|status| refused.contains(&status)) {
-        account_keys(baseline)
-    } else {
+    let (admin, page) = (admin_key(&baseline.name), page(baseline.entry.provider));
+    if error.is::<AdminRefused>() && keys(baseline).contains(&admin) {
+        // A name, a certificate or an address may be wrong as well: the server's own words follow.
+        return error.context(format!(
+            "the URL in {admin} does not open the server of the baseline `{}` (docs/databases/{page}.md has what its login needs)",
+            baseline.name
+        ));
+    }
+    if !http::status(&error).is_some_and(|status| refused.contains(&status)) {
         return error;
-    };
-    let provider = baseline.entry.provider;
+    }
     error.context(format!(
-        "{} does not take the key in {} for the baseline `{}`: set one with the rights that docs/databases/{}.md lists",
-        provider.name(),
-        keys.join(" and "),
+        "{} does not take the key in {} for the baseline `{}`: set one with the rights that docs/databases/{page}.md lists",
+        baseline.entry.provider.name(),
+        account_keys(baseline).join(" and "),
         baseline.name,
-        page(provider)
     ))
 }
 
@@ -359,7 +360,7 @@ mod tests {
             let baseline: BaselineSpec<'_> = serde_json::from_str(&json).unwrap();
             let error = anyhow::anyhow!("password authentication failed").context(AdminRefused::new(&admin));
             let expected = format!(
-                "{provider} does not take the key in DAYFLY_DATABASE_ADMIN_URL for the baseline `shop`: set one with the rights that docs/databases/{page}.md lists: the server refuses the administrator mysql://brancher@db:3306/: password authentication failed"
+                "the URL in DAYFLY_DATABASE_ADMIN_URL does not open the server of the baseline `shop` (docs/databases/{page}.md has what its login needs): the server refuses the administrator mysql://brancher@db:3306/: password authentication failed"
             );
             assert_eq!(format!("{:#}", with_key(&baseline, error)), expected);
         }

@@ -61,7 +61,7 @@ impl Job<'_> {
         } else if record.is_some() {
             return Ok(());
         }
-        session.prepare_records().await?;
+        session.prepare_records(self.log).await?;
         let command = key.map(|key| proof(key, branch)).into_iter().collect();
         let run = Run { step: CHECKED.into(), input: branch.id.clone(), state: State::Done, command };
         session.record(&run).await
@@ -128,7 +128,7 @@ pub(super) mod tests {
             bail!("no")
         }
 
-        async fn prepare_records(&mut self) -> Result<()> {
+        async fn prepare_records(&mut self, _: &Log) -> Result<()> {
             Ok(())
         }
 

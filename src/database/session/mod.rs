@@ -180,7 +180,7 @@ pub trait Session {
     async fn sample(&mut self, columns: &[&Column], rows: u32) -> Result<Vec<Vec<Option<String>>>>;
 
     /// Makes what [`Self::runs`] and [`Self::record`] need.
-    async fn prepare_records(&mut self) -> Result<()>;
+    async fn prepare_records(&mut self, log: &Log) -> Result<()>;
 
     /// What ran here.
     async fn runs(&mut self) -> Result<Vec<Run>>;

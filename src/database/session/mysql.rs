@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use mysql_async::{Conn, DriverError, Error, IoError, OptsBuilder, Row, SslOpts, Value, prelude::Queryable as _};
 
 use super::{Column, Full, MOST_RUNS, Marker, NoSession, Run, Session, readable, unreadable};
-use crate::database::{connection::ConnectionUrl, failure::refuse, log::Log, retry::Pauses, schema, tls};
+use crate::database::{connection::ConnectionUrl, failure::refuse, log::Log, schema, tls};
 
 /// One connection to a server.
 pub struct MysqlSession {
@@ -199,14 +199,15 @@ impl MysqlSession {
         if is_there && self.has_sound_runs().await? {
             return Ok(());
         }
+        if !is_there {
+            return self.make_runs().await;
+        }
         for kind in ["VIEW", "TABLE"] {
             self.conn.query_drop(format!("DROP {kind} IF EXISTS {RUNS}")).await.map_err(plain)?;
         }
         self.make_runs().await?;
-        if is_there {
-            for run in unreadable() {
-                self.record(&run).await?;
-            }
+        for run in unreadable() {
+            self.record(&run).await?;
         }
         Ok(())
     }
@@ -304,19 +305,14 @@ impl Session for MysqlSession {
         self.rows(&format!("SELECT {} FROM {} {spread} LIMIT {rows}", names.join(", "), identifier(&first.table))).await
     }
 
-    async fn prepare_records(&mut self) -> Result<()> {
-        if self.has_sound_runs().await? {
-            return Ok(());
-        }
-        // One after the other: what a Job has written into the table that it made is not to go with that of another.
-        let mut pauses = Pauses::short();
-        while !self.try_lock(MAKING).await? {
-            pauses.wait().await;
-        }
+    async fn prepare_records(&mut self, log: &Log) -> Result<()> {
+        // One after the other: what a Job has written into the table that it made is not to go with that of another, and nobody is to
+        // read one that says nothing yet.
+        super::lock(self, MAKING, "waiting for another Job that makes this branch's records", log).await?;
         let made = self.make_sound_runs().await;
         let unlock = format!("SELECT RELEASE_LOCK('{}')", self.lock_name(MAKING));
-        self.conn.query_drop(unlock).await.map_err(plain)?;
-        made
+        let unlocked = self.conn.query_drop(unlock).await.map_err(plain);
+        made.and(unlocked)
     }
 
     async fn runs(&mut self) -> Result<Vec<Run>> {

@@ -283,7 +283,7 @@ impl Session for PostgresSession {
         contents::contents(&self.client).await
     }
 
-    async fn prepare_records(&mut self) -> Result<()> {
+    async fn prepare_records(&mut self, _: &Log) -> Result<()> {
         records::prepare(&self.client).await
     }
 

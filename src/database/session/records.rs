@@ -1,12 +1,14 @@
 //! The records of what ran in a PostgreSQL branch. The pull request's programs may do with them what they like: what is not as
 //! dayfly made it says nothing, counts as failed, and costs no more to read than what is.
 
+use std::fmt::Write as _;
+
 use anyhow::{Context as _, Result};
 use tokio_postgres::{Client, error::SqlState};
 
 use super::{
     MOST_RUNS, Run,
-    postgres::{look, plain},
+    postgres::{literal, look, plain},
     readable, unreadable,
 };
 
@@ -56,12 +58,17 @@ pub(super) async fn prepare(client: &Client) -> Result<()> {
         },
     }
     // As the login itself: it is a member of the role that it works as, and not the other way round.
-    let sql = format!("SET ROLE NONE; DROP SCHEMA IF EXISTS dayfly_branch CASCADE; RESET ROLE; {MAKE}");
-    client.batch_execute(&sql).await.map_err(plain).context(WHAT)?;
+    let mut sql = format!("SET ROLE NONE; DROP SCHEMA IF EXISTS dayfly_branch CASCADE; RESET ROLE; {MAKE}");
+    // In one transaction: nobody reads a table that says nothing yet, and none stays if this is killed.
     for run in unreadable() {
-        record(client, &run).await?;
+        let values = [&*run.step, &*run.input, run.state.name(), &*run.command_text()?].map(literal);
+        let _ = write!(
+            sql,
+            "; INSERT INTO dayfly_branch.runs (step, input, state, command) VALUES ({}) ON CONFLICT DO NOTHING",
+            values.join(", ")
+        );
     }
-    Ok(())
+    client.batch_execute(&sql).await.map_err(plain).context(WHAT)
 }
 
 pub(super) async fn runs(client: &Client) -> Result<Vec<Run>> {

@@ -205,8 +205,8 @@ fn ended() -> Result<impl Future<Output = &'static str>> {
 
 /// An error about a baseline, which it names: a preview may have several.
 fn explained(baseline: &BaselineSpec<'_>, error: anyhow::Error) -> anyhow::Error {
-    let (name, error) = (format!("`{}`", baseline.name), engine::with_key(baseline, error));
-    if format!("{error:#}").contains(&name) { error } else { error.context(format!("the baseline {name}")) }
+    let (name, error) = (format!("baseline `{}`", baseline.name), engine::with_key(baseline, error));
+    if format!("{error:#}").contains(&name) { error } else { error.context(format!("the {name}")) }
 }
 
 fn finish(result: Result<()>, log: &Log) -> ExitCode {
