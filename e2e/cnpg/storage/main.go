@@ -54,13 +54,11 @@ func main() {
 	csi.RegisterIdentityServer(server, d)
 	csi.RegisterControllerServer(server, d)
 	csi.RegisterNodeServer(server, d)
-	listener := listen(d.socket())
-	go func() { must(server.Serve(listener)) }()
+	go serve(server, listen(d.socket()))
 
 	registrar := grpc.NewServer()
 	registration.RegisterRegistrationServer(registrar, d)
-	listener = listen(filepath.Join(kubelet, "plugins_registry", name+".sock"))
-	go func() { must(registrar.Serve(listener)) }()
+	go serve(registrar, listen(filepath.Join(kubelet, "plugins_registry", name+".sock")))
 
 	ended := make(chan string)
 	for _, program := range os.Args[3:] {
@@ -99,6 +97,8 @@ func must(err error) {
 		log.Fatal(err)
 	}
 }
+
+func serve(server *grpc.Server, listener net.Listener) { must(server.Serve(listener)) }
 
 func listen(socket string) net.Listener {
 	must(os.MkdirAll(filepath.Dir(socket), 0o755))
