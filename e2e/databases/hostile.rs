@@ -5,7 +5,7 @@ use std::{fs, thread, time::Duration};
 
 use crate::{
     lab::{Lab, service},
-    mysql::sql_on,
+    mysql::{self, sql_on},
     postgres::Server,
     psql::{psql, with_database},
 };
@@ -126,21 +126,8 @@ fn records_that_somebody_spoiled_make_the_branch_anew() {
 
 #[test]
 fn mysqls_records_that_somebody_spoiled_make_the_branch_anew() {
-    for variable in ["DAYFLY_TEST_MYSQL", "DAYFLY_TEST_MARIADB"] {
-        let admin = service(variable);
-        let name = variable.to_lowercase().replace("dayfly_test_", "spoiled");
-        let run = |url: &str, sql: &str| sql_on(url, sql).unwrap();
-        run(
-            &admin,
-            &format!(
-                "DROP DATABASE IF EXISTS {name}; CREATE DATABASE {name}; CREATE TABLE {name}.users (id INT PRIMARY KEY)"
-            ),
-        );
-        let provider = if variable.ends_with("MYSQL") { "mysql" } else { "mariadb" };
-        let entry = format!(
-            "shop: {{provider: {provider}, database: {name}, {SYNTHETIC}, endpoint: {{cidrs: [10.0.0.0/8], port: 3306}}}}"
-        );
-        let lab = Lab::new(&name, &entry, &[("DAYFLY_DATABASE_ADMIN_URL", &admin)]);
+    for server in mysql::Server::both() {
+        let lab = server.lab("spoiled", &server.baseline("spoiled", "CREATE TABLE users (id INT PRIMARY KEY)"));
         lab.spec(1, "shop", "");
         lab.db("provision", 1, &[]).fine();
         lab.db("migrate", 1, &["--", "true"]).fine();
@@ -149,27 +136,19 @@ fn mysqls_records_that_somebody_spoiled_make_the_branch_anew() {
             "ALTER TABLE _dayfly_runs MODIFY state VARCHAR(16) NULL; UPDATE _dayfly_runs SET state = NULL",
             "DROP TABLE _dayfly_runs; CREATE VIEW _dayfly_runs AS SELECT 'migrate' AS step, 'x' AS input, 'done' AS state, '[]' AS command, NOW() AS at",
         ] {
-            run(&lab.url(1), &format!("INSERT INTO users VALUES (2); {poison}"));
+            sql_on(&lab.url(1), &format!("INSERT INTO users VALUES (2); {poison}")).unwrap();
             lab.db("migrate", 1, &["--", "true"]).fine();
-            assert_eq!(run(&lab.url(1), "SELECT COUNT(*) FROM users"), "0", "{poison}");
+            assert_eq!(sql_on(&lab.url(1), "SELECT COUNT(*) FROM users").unwrap(), "0", "{poison}");
         }
         lab.db("destroy", 1, &[]).fine();
-        run(&admin, &format!("DROP DATABASE {name}"));
     }
 }
 
 /// The other one may have recorded something in the table that it made.
 #[test]
 fn records_that_another_job_makes_anew_meanwhile_stay() {
-    for variable in ["DAYFLY_TEST_MYSQL", "DAYFLY_TEST_MARIADB"] {
-        let admin = service(variable);
-        let name = variable.to_lowercase().replace("dayfly_test_", "repaired");
-        sql_on(&admin, &format!("DROP DATABASE IF EXISTS {name}; CREATE DATABASE {name}")).unwrap();
-        let provider = if variable.ends_with("MYSQL") { "mysql" } else { "mariadb" };
-        let entry = format!(
-            "shop: {{provider: {provider}, database: {name}, {SYNTHETIC}, endpoint: {{cidrs: [10.0.0.0/8], port: 3306}}}}"
-        );
-        let lab = Lab::new(&name, &entry, &[("DAYFLY_DATABASE_ADMIN_URL", &admin)]);
+    for server in mysql::Server::both() {
+        let lab = server.lab("repaired", &server.baseline("repaired", ""));
         lab.spec(1, "shop", "");
         lab.db("provision", 1, &[]).fine();
         let url = lab.url(1);
@@ -186,7 +165,6 @@ fn records_that_another_job_makes_anew_meanwhile_stay() {
         other.join().unwrap().unwrap();
         assert_eq!(sql_on(&url, "SELECT COUNT(*) FROM _dayfly_runs WHERE step = 'other'").unwrap(), "1");
         lab.db("destroy", 1, &[]).fine();
-        sql_on(&admin, &format!("DROP DATABASE {name}")).unwrap();
     }
 }
 

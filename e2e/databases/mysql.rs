@@ -46,6 +46,11 @@ impl Server {
         Self { provider, url: service(variable) }
     }
 
+    /// One of each kind.
+    pub(crate) fn both() -> [Self; 2] {
+        [Self::new("mysql", "DAYFLY_TEST_MYSQL"), Self::new("mariadb", "DAYFLY_TEST_MARIADB")]
+    }
+
     fn sql(&self, sql: &str) -> String {
         sql_on(&self.url, sql).unwrap()
     }
