@@ -198,10 +198,7 @@ fn a_provider_that_is_away_keeps_no_other_from_its_branches() {
     let missing = "the baseline `crm` cannot be used: NEON_API_KEY is not set";
     let list = lab.dayfly(&["db", "list", "--guardrails", &guardrails]).failed(missing);
     assert!(list.out.contains("partly-pr-1") && list.out.contains("partly-pr-2"), "{}", list.out);
-    // Only this test's: others share the server.
-    let others = list.out.lines().skip(1).map(|line| line.split(' ').next().unwrap());
-    let alive: Vec<&str> = others.filter(|name| *name != "partly-pr-2").collect();
-    fs::write(lab.path("alive"), alive.join("\n")).unwrap();
+    lab.only_orphans("partly-pr-2");
     let run = lab.dayfly(&["db", "sweep", "--guardrails", &guardrails, "--alive", "alive", "--apply"]).failed(missing);
     assert!(run.err.contains("of partly-pr-2 (postgres"), "{}", run.err);
     let left = server.left("partly");

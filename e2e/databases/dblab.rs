@@ -102,6 +102,11 @@ fn a_rotated_password_works_until_the_next_and_is_found_again() {
 }
 
 #[test]
+fn a_login_is_revoked_before_its_clone_goes() {
+    engine("dblab-revoked").revoked_first("DELETE /clone/*");
+}
+
+#[test]
 fn a_clone_that_is_not_ours_is_never_touched() {
     let engine = engine("dblab-foreign");
     let foreign = json!({"id": id(&engine, 1), "protected": false, "db": {"username": "ada", "password": "correct horse battery staple", "db_name": "postgres"}});

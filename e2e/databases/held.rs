@@ -33,11 +33,7 @@ fn a_session_that_holds_its_own_role_keeps_no_branch_from_going() {
     let started = Instant::now();
     lab.db("destroy", 1, &[]).fine();
     assert!(started.elapsed() < Duration::from_secs(8), "{:?}", started.elapsed());
-    // Of all others on this server nobody is gone.
-    let list = lab.list();
-    let others = list.as_array().unwrap().iter().filter_map(|branch| branch["environment"].as_str());
-    let alive: Vec<&str> = others.filter(|name| !name.starts_with("held-")).chain(["kube-system"]).collect();
-    std::fs::write(lab.path("alive"), alive.join("\n")).unwrap();
+    lab.only_orphans("held-");
     let guardrails = lab.guardrails_path();
     let swept = lab.dayfly(&["db", "sweep", "--guardrails", &guardrails, "--alive", "alive", "--apply"]);
     assert_eq!(server.left("held"), "", "{}", swept.err);

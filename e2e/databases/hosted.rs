@@ -7,11 +7,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{
     lab::{Lab, MIGRATE},
-    psql::{login, psql},
+    psql::{Idle, login, psql},
     standin::StandIn,
 };
 
@@ -111,6 +111,24 @@ impl Hosted {
         assert_eq!(self.count(), 0);
         assert!(psql(&url, "SELECT 1").is_err() && !self.lab.env_file(1).exists());
         self.standin.held_to_the_document();
+    }
+
+    /// Whatever becomes of the branch: before the provider is asked to remove it, nobody has its login any more, nor a session.
+    /// `delete`: that request, which is refused.
+    #[track_caller]
+    pub(crate) fn revoked_first(&self, delete: &str) {
+        self.lab.db("provision", 1, &[]).fine();
+        let url = self.lab.url(1);
+        let session = Idle::of(&url);
+        self.standin.fault_at(delete, json!({"status": 400, "message": "not now"}));
+        self.lab.db("destroy", 1, &[]).failed("not now");
+        session.ended();
+        assert!(psql(&url, "SELECT 1").unwrap_err().contains("authentication failed"));
+        assert_eq!(self.count(), 1);
+        // A pull request that is opened again has its branch, and a login that works.
+        self.lab.db("provision", 1, &[]).fine();
+        assert_eq!(psql(&self.lab.url(1), "SELECT * FROM users").unwrap(), "1|ada");
+        self.gone();
     }
 
     /// A migration that fails the first time finds a clean branch the second time. The URLs before and after.

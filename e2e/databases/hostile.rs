@@ -1,7 +1,13 @@
 //! Previews and baselines that mean harm: what is in a database never works with the administrator's rights, nor against
 //! another preview.
 
-use std::{fs, thread, time::Duration};
+use std::{
+    collections::BTreeSet,
+    fs,
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+    time::Duration,
+};
 
 use crate::{
     lab::{Lab, service},
@@ -140,6 +146,39 @@ fn mysqls_records_that_somebody_spoiled_make_the_branch_anew() {
             lab.db("migrate", 1, &["--", "true"]).fine();
             assert_eq!(sql_on(&lab.url(1), "SELECT COUNT(*) FROM users").unwrap(), "0", "{poison}");
         }
+        lab.db("destroy", 1, &[]).fine();
+    }
+}
+
+/// Whoever is killed while it replaces them leaves some.
+#[test]
+fn mysqls_records_are_there_at_any_moment() {
+    for server in mysql::Server::both() {
+        let lab = server.lab("moment", &server.baseline("moment", ""));
+        lab.spec(1, "shop", "");
+        lab.db("provision", 1, &[]).fine();
+        let url = lab.url(1);
+        // What one that was killed may have left is in nobody's way.
+        let spoil = "ALTER TABLE _dayfly_runs ADD more INT; CREATE TABLE _dayfly_runs_new (x INT); CREATE VIEW _dayfly_runs_old AS SELECT 1";
+        sql_on(&url, spoil).unwrap();
+        let is_over = AtomicBool::new(false);
+        let counts = thread::scope(|scope| {
+            let reader = scope.spawn(|| {
+                let read = "SELECT COUNT(*) FROM _dayfly_runs; DO SLEEP(0.0005); ".repeat(200);
+                let mut all = String::new();
+                while !is_over.load(Ordering::Relaxed) {
+                    all.push_str(&sql_on(&url, &read).unwrap());
+                    all.push('\n');
+                }
+                all
+            });
+            lab.db("provision", 1, &[]).fine();
+            is_over.store(true, Ordering::Relaxed);
+            reader.join().unwrap()
+        });
+        let counts: BTreeSet<&str> = counts.lines().collect();
+        assert!(!counts.contains("0") && counts.len() > 1, "{counts:?}");
+        assert_eq!(sql_on(&url, "SHOW TABLES LIKE '\\_dayfly\\_runs%'").unwrap(), "_dayfly_runs");
         lab.db("destroy", 1, &[]).fine();
     }
 }
@@ -290,12 +329,7 @@ fn one_preview_keeps_no_other_from_going() {
         assert_eq!(psql(&lab.url(2), "SELECT count(*) FROM users").unwrap(), "1");
         lab.db("destroy", 2, &[]).fine();
         psql(&server.superuser, &format!("DROP DATABASE {foreign}")).unwrap();
-        // Of all others on this server nobody is gone.
-        let list = lab.list();
-        let others = list.as_array().unwrap().iter().filter_map(|branch| branch["environment"].as_str());
-        let alive: Vec<&str> =
-            others.filter(|environment| *environment != lab.environment(2)).chain(["kube-system"]).collect();
-        fs::write(lab.path("alive"), alive.join("\n")).unwrap();
+        lab.only_orphans(&lab.environment(2));
         let guardrails = lab.guardrails_path();
         lab.dayfly(&["db", "sweep", "--guardrails", &guardrails, "--alive", "alive", "--apply"]);
         assert_eq!(server.left(&name).lines().count(), 2);

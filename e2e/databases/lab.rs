@@ -7,7 +7,7 @@ use std::{
     process::{Child, Command, Output, Stdio},
     sync::Mutex,
     thread,
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use serde_json::Value;
@@ -83,8 +83,9 @@ impl Lab {
         lab
     }
 
-    /// Writes the guardrails anew. `more` goes into `spec`.
+    /// Writes the guardrails anew. `more` goes into `operations`, where one sweep may take all if that says nothing else.
     pub(crate) fn guardrails(&self, baselines: &str, more: &str) {
+        let share = if more.contains("sweepShare:") { "" } else { "    sweepShare: 100\n" };
         let indented: String = baselines.lines().map(|line| format!("    {line}\n")).collect();
         let text = format!(
             "apiVersion: dayfly.dev/v1alpha1
@@ -102,7 +103,7 @@ spec:
   operations:
     namespace: preview-ops
     image: ghcr.io/acme/dayfly@sha256:4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945
-{more}  baselines:
+{share}{more}  baselines:
 {indented}"
         );
         fs::write(self.path("guardrails.yaml"), text).unwrap();
@@ -260,6 +261,21 @@ spec:
         fs::write(&file, lines.join("\n")).unwrap();
         let (guardrails, file) = (self.guardrails_path(), file.display().to_string());
         self.dayfly(&["db", "sweep", "--guardrails", &guardrails, "--alive", &file, "--apply"])
+    }
+
+    /// Writes the file `alive` for a sweep of a server that other tests use at the same moment: of all branches there only those
+    /// of environments that begin so are orphans.
+    #[track_caller]
+    pub(crate) fn only_orphans(&self, begin: &str) {
+        // Marks have whole seconds: what is made from now on is younger than the list, and what these tests made is not.
+        let listed = SystemTime::now();
+        thread::sleep(Duration::from_secs(1));
+        let run = self.dayfly(&["db", "list", "--guardrails", &self.guardrails_path()]);
+        let all = run.out.lines().skip(1).filter_map(|line| line.split(' ').next());
+        let others: Vec<&str> = all.filter(|name| !name.starts_with(begin)).chain(["kube-system"]).collect();
+        let file = self.path("alive");
+        fs::write(&file, others.join("\n")).unwrap();
+        fs::File::options().append(true).open(&file).unwrap().set_modified(listed).unwrap();
     }
 
     /// The guardrails and the first pull request's spec as an installation of this name has them.

@@ -135,11 +135,7 @@ fn a_sweep_leaves_another_installations_branches_alone() {
     let baselines = server.entry("synthetic: {by: seeds}");
     let lab = server.lab("shared", "synthetic: {by: seeds}");
     let would_reclaim = || {
-        // Others share the server.
-        let all = lab.list();
-        let others = all.as_array().unwrap().iter().filter_map(|branch| branch["environment"].as_str());
-        let others: Vec<&str> = others.filter(|name| *name != "shared-pr-1").chain(["kube-system"]).collect();
-        fs::write(lab.path("alive"), others.join("\n")).unwrap();
+        lab.only_orphans("shared-pr-1");
         let run = lab.dayfly(&["db", "sweep", "--guardrails", &lab.guardrails_path(), "--alive", "alive"]).fine();
         run.err.contains("of shared-pr-1 (postgres")
     };

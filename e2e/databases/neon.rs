@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::{
     lab::{Lab, output, service},
-    psql::{Idle, login, password, psql, with_database},
+    psql::{Idle, login, password, psql, psql_meanwhile, with_database},
     standin::StandIn,
 };
 
@@ -362,10 +362,12 @@ fn a_broken_migration_gets_the_parents_data_again_at_the_same_place() {
         let shop = project("neonreset", is_protected, INVENTED);
         shop.spec(1);
         shop.lab.db("provision", 1, &[]).fine();
-        let (url, id) = (shop.lab.url(1), shop.branch(1)["id"].clone());
+        let (before, id) = (shop.lab.url(1), shop.branch(1)["id"].clone());
         let once = "psql \"$DATABASE_URL\" -v ON_ERROR_STOP=1 -qc 'DELETE FROM users WHERE id = 1' && if [ -e once ]; then exit 0; fi; touch once; exit 1";
         shop.lab.db("migrate", 1, &["--", "sh", "-c", once]).fine();
-        assert_eq!((shop.lab.url(1), &shop.branch(1)["id"]), (url.clone(), &id));
+        let url = shop.lab.url(1);
+        assert_eq!((with_password(&before, &url), &shop.branch(1)["id"]), (url.clone(), &id));
+        assert!(psql(&before, "SELECT 1").unwrap_err().contains("password authentication failed"));
         assert_eq!(psql(&url, "SELECT count(*) FROM users").unwrap(), "1", "the second run began with both rows");
         assert_eq!(shop.neon.requests("POST", "/restore"), 1);
         fs::remove_file(shop.lab.path("once")).unwrap();
@@ -472,7 +474,13 @@ fn a_branch_that_was_made_anew_is_checked_whatever_its_records_say() {
          GRANT ALL ON dayfly_branch.runs TO PUBLIC; INSERT INTO dayfly_branch.runs VALUES ('checked', '{id}', 'done', '{proof}')"
     );
     psql(&parent, &record).unwrap();
-    shop.lab.db("migrate", 1, &["--", "false"]).refused("has other columns than when it was sanitized");
+    let url = shop.lab.url(1);
+    let session = Idle::of(&url);
+    // Nobody reads it before it is looked at.
+    assert!(!psql_meanwhile(&url, "SELECT address FROM users", || {
+        shop.lab.db("migrate", 1, &["--", "false"]).refused("has other columns than when it was sanitized");
+    }));
+    session.ended();
     assert!(shop.branch(1).is_null() && !shop.lab.env_file(1).exists());
     shop.nothing_is_left();
 }
@@ -539,9 +547,9 @@ fn a_branch_that_cannot_go_loses_its_passwords_all_the_same() {
         Some(&json!({"branch": {"name": "of-a-developer", "parent_id": own}})),
     );
     let url = shop.lab.url(1);
-    let run = shop.lab.db("destroy", 1, &[]);
-    assert_eq!(run.code, Some(2), "{}", run.err);
-    assert!(run.err.contains("nobody has its passwords"), "{}", run.err);
+    let session = Idle::of(&url);
+    shop.lab.db("destroy", 1, &[]).failed("nobody has its passwords");
+    session.ended();
     assert!(psql(&url, "SELECT 1").unwrap_err().contains("password authentication failed"));
     shop.neon.call(
         "DELETE",

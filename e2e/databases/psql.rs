@@ -2,6 +2,7 @@
 
 use std::{
     process::{Child, Command, Stdio},
+    sync::atomic::{AtomicBool, Ordering},
     thread,
     time::{Duration, Instant},
 };
@@ -25,6 +26,20 @@ pub(crate) fn psql(url: &str, sql: &str) -> Result<String, String> {
         .expect("psql");
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap().trim().to_owned();
     if output.status.success() { Ok(text(output.stdout)) } else { Err(text(output.stderr)) }
+}
+
+/// Whether whoever has this login reads something at any moment of `work`.
+pub(crate) fn psql_meanwhile(url: &str, sql: &str, work: impl FnOnce()) -> bool {
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let reader = scope.spawn(|| {
+            let mut reads = std::iter::repeat_with(|| psql(url, sql).is_ok());
+            reads.find(|was_read| *was_read || is_over.load(Ordering::Relaxed)).unwrap()
+        });
+        work();
+        is_over.store(true, Ordering::Relaxed);
+        reader.join().unwrap()
+    })
 }
 
 /// A baseline in which live rows were masked or removed after the planner had looked at them.

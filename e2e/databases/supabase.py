@@ -24,7 +24,6 @@ class Supabase(Api):
     settings = {
         "create_seconds": 0.5,
         "branch_limit": 50,
-        "tells_password": False,  # whether a branch's detail has its password after a change, of which the document says nothing
         "migrations": "",  # the ledger that a branch replays, as SQL
     }
 
@@ -179,8 +178,6 @@ class Supabase(Api):
             raise Refused(400, "", "The database is not there yet")
         secret = request.body["password"].replace("'", "''")
         branch["instance"].run(f"ALTER ROLE owner PASSWORD '{secret}'")
-        if self.set["tells_password"]:
-            branch["detail"]["db_pass"] = request.body["password"]
         return 200, {"message": "Successfully updated database password"}
 
     @route("POST", "/v1/branches/{branch}/restore")

@@ -35,9 +35,6 @@ pub struct Swept {
     pub failed: usize,
 }
 
-/// So many may always go in one sweep: of a few branches, any is a large part.
-pub const ALWAYS: usize = 3;
-
 /// What a sweep goes by.
 pub struct Sweep<'a> {
     /// The environments that live. They were listed after the branches, since a branch is made after its preview; or then:
@@ -46,7 +43,7 @@ pub struct Sweep<'a> {
     pub listed: SystemTime,
     /// How long the branches of those that live are prolonged.
     pub lease_seconds: u64,
-    /// How many of all branches may be reclaimed, in percent.
+    /// How many of all branches may be reclaimed, in percent, rounded up: a single one may go.
     pub share: u8,
     /// Whether anything is done; else it is only said.
     pub apply: bool,
@@ -62,7 +59,7 @@ impl Sweep<'_> {
     /// Renews branches whose environment lives, and reclaims those of which it does not, nor a lease of their own; at most
     /// their share.
     pub async fn run(&self, branches: Vec<(&Place, Branch)>, log: &Log) -> Swept {
-        let most = (branches.len() * usize::from(self.share)).div_ceil(100).max(ALWAYS);
+        let most = (branches.len() * usize::from(self.share)).div_ceil(100);
         let mut places: Vec<(&Place, Vec<Branch>)> = Vec::new();
         for (place, branch) in branches {
             match places.iter_mut().find(|(other, _)| std::ptr::eq(*other, place)) {
@@ -340,9 +337,9 @@ mod tests {
     }
 
     #[test]
-    fn a_sweep_takes_its_share_and_always_a_few() {
+    fn a_sweep_takes_no_more_than_its_share() {
         let eight = || Moody { environments: vec!["a", "b", "c", "d", "e", "f", "g", "h"], ..Moody::default() };
-        for (share, (reclaimed, left)) in [(1, (3, 5)), (50, (4, 4)), (100, (8, 0))] {
+        for (share, (reclaimed, left)) in [(1, (1, 7)), (50, (4, 4)), (51, (5, 3)), (100, (8, 0))] {
             assert_eq!(swept(place("fine", eight()), &[], share), (0, reclaimed, left, 0));
         }
     }

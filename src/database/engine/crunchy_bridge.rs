@@ -16,7 +16,9 @@ use async_trait::async_trait;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Baseline, Branch, ConnectionUrl, Engine, Log, Mark, Pauses, Session, Spec, postgres::role, refuse};
+use super::{
+    Baseline, Branch, ConnectionUrl, Engine, Log, Mark, Pauses, Session, Spec, is_revoked, postgres::role, refuse,
+};
 use crate::database::{
     http::{Api, is_ambiguous},
     session,
@@ -254,7 +256,7 @@ impl Engine for CrunchyBridge {
                 continue;
             }
             if state == "ready" {
-                role::revoke_if_reached(self.admin(&same.id), &same, &self.log).await;
+                is_revoked(&same, role::revoke_at(self.admin(&same.id), &same), &self.log).await;
             }
             self.api.delete(&format!("/clusters/{}", same.id)).await?;
         }

@@ -11,7 +11,10 @@ pub mod planetscale;
 pub mod postgres;
 pub mod supabase;
 
-use std::{fmt, time::SystemTime};
+use std::{
+    fmt,
+    time::{Duration, SystemTime},
+};
 
 use anyhow::{Context as _, Result};
 use async_trait::async_trait;
@@ -115,7 +118,7 @@ pub trait Engine {
     /// Prolongs the lease of branch and login.
     async fn renew(&self, branch: &Branch, until: SystemTime) -> Result<()>;
 
-    /// Ends sessions, revokes the login, removes the branch: in this order. What is gone already is fine.
+    /// Revokes the login, ends its sessions, removes the branch: in this order. What is gone already is fine.
     async fn destroy(&self, branch: &Branch) -> Result<()>;
 
     /// A session in the baseline itself, which `prepare-baseline` attests.
@@ -246,6 +249,26 @@ fn not_given(spec: &Spec<'_>, error: anyhow::Error) -> anyhow::Error {
     ))
 }
 
+/// How long a login is tried to be revoked that goes with its branch anyway.
+const REVOKING: Duration = Duration::from_secs(20);
+
+/// Revokes the login of a branch that goes as a whole, server and all. `work` bars it and ends its sessions. `false`: it could
+/// not, which keeps no branch.
+async fn is_revoked(branch: &Branch, work: impl Future<Output = Result<()>>, log: &Log) -> bool {
+    let Err(error) = within(REVOKING, Box::pin(work)).await else { return true };
+    if http::status(&error) == Some(StatusCode::NOT_FOUND) {
+        // Another Job was first.
+        return true;
+    }
+    log.warn(format!("the login of `{}` goes with its branch, and not before: {error:#}", branch.name));
+    false
+}
+
+async fn within(limit: Duration, work: impl Future<Output = Result<()>>) -> Result<()> {
+    let work = tokio::time::timeout(limit, work).await;
+    work.unwrap_or_else(|_| anyhow::bail!("not done within {} s", limit.as_secs()))
+}
+
 /// The page about a provider in docs/databases.
 fn page(provider: Provider) -> &'static str {
     // One for both.
@@ -310,6 +333,20 @@ pub fn variable(name: &str) -> Option<String> {
 mod tests {
     use super::*;
     use crate::database::log::LogFormat;
+
+    #[test]
+    fn a_server_that_never_answers_keeps_no_branch_from_going() {
+        // The kernel takes the connection, and nobody says a word.
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("postgres://admin:secret@{}", listener.local_addr().unwrap());
+        let admin = ConnectionUrl::parse(&url, "the test").unwrap();
+        let mark = Mark::of_name("dayfly.shop.shop-pr-7.main", String::new(), String::new()).unwrap();
+        let branch = Branch { id: "1".into(), name: "shop".into(), mark, expires: None, cost: None, is_complete: true };
+        let work = postgres::role::revoke_at(async { Ok(admin) }, &branch);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let work = async { within(Duration::from_secs(1), work).await };
+        assert_eq!(runtime.block_on(work).unwrap_err().to_string(), "not done within 1 s");
+    }
 
     #[test]
     fn a_shells_keys_are_known_by_their_names() {

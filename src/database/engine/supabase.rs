@@ -5,7 +5,8 @@
 //! is called: that proves that somebody with access to the project wrote it there, and not that it was dayfly.
 //!
 //! A branch has a login that the vendor makes for it alone, and that is the one that is given away: what another role makes,
-//! Supabase's own API could not reach. The vendor tells it, and changes it. There is no lease: the sweep is what ends a branch.
+//! Supabase's own API could not reach. The vendor changes its password. The one that it had first is never given away: a branch that
+//! is replayed may have that again. There is no lease: the sweep is what ends a branch.
 
 use std::time::{Duration, SystemTime};
 
@@ -15,7 +16,7 @@ use reqwest::StatusCode;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Baseline, Branch, ConnectionUrl, Engine, Log, Mark, Pauses, Session, Spec, refuse};
+use super::{Baseline, Branch, ConnectionUrl, Engine, Log, Mark, Pauses, Session, Spec, is_revoked, refuse};
 use crate::database::{
     http::{Api, is_ambiguous, status},
     random, session,
@@ -71,7 +72,6 @@ struct Detail {
     #[serde(default)]
     db_port: u16,
     db_user: Option<String>,
-    db_pass: Option<String>,
 }
 
 impl Supabase {
@@ -170,6 +170,48 @@ impl Supabase {
         self.api.delete(&format!("/v1/branches/{id}?force=true")).await.map(drop)
     }
 
+    /// The branch's login with a new password, and a session with it unless the server takes it late.
+    async fn new_login(&self, branch: &Branch) -> Result<(ConnectionUrl, Option<Box<dyn Session>>)> {
+        let Detail { reference, db_host, db_port, db_user: Some(user), .. } = self.detail(&branch.id).await? else {
+            bail!(
+                "Supabase tells no login of the branch `{}`: the token must be of somebody who may see it",
+                branch.name
+            );
+        };
+        if reference == self.project {
+            refuse!("the branch `{}` is the project itself: its password was not changed", branch.name);
+        }
+        let password = random::password();
+        let path = format!("/v1/projects/{reference}/database/password");
+        self.api
+            .patch(&path, &json!({"password": password}))
+            .await
+            .context("the branch's password cannot be changed")?;
+        let url = ConnectionUrl::parse(&format!("postgres://{db_host}:{db_port}/"), "the branch's address")?;
+        let url = url.with_login(&user, &password, "postgres");
+        // Whether the answer comes before the server knows it, the vendor does not say.
+        let mut pauses = Pauses::short();
+        let known = async {
+            loop {
+                if let Some(session) = session::open_if_accepted(&url, &self.log).await? {
+                    return anyhow::Ok(Some(session));
+                }
+                self.log.doing("waiting for the server to take the new password");
+                pauses.wait().await;
+            }
+        };
+        let session = tokio::time::timeout(BEGINNING, known).await.unwrap_or(Ok(None))?;
+        Ok((url, session))
+    }
+
+    /// Nobody gets in with what was given away, and who is in goes.
+    async fn bar(&self, branch: &Branch) -> Result<()> {
+        if let (_, Some(mut session)) = self.new_login(branch).await? {
+            session.end_others().await?;
+        }
+        Ok(())
+    }
+
     /// One that went meanwhile is not.
     async fn is_up(&self, preview: &Preview) -> Result<bool> {
         match self.detail(&preview.id).await {
@@ -214,54 +256,14 @@ impl Engine for Supabase {
     }
 
     async fn login(&self, _: &Spec<'_>, branch: &Branch) -> Result<ConnectionUrl> {
-        let Detail { db_host, db_port, db_user: Some(user), db_pass: Some(password), .. } =
-            self.detail(&branch.id).await?
-        else {
-            bail!(
-                "Supabase tells no login of the branch `{}`: the token must be of somebody who may see it",
-                branch.name
-            );
-        };
-        let url = ConnectionUrl::parse(&format!("postgres://{db_host}:{db_port}/"), "the branch's address")?;
-        Ok(url.with_login(&user, &password, "postgres"))
-    }
-
-    async fn rotate(
-        &self,
-        spec: &Spec<'_>,
-        branch: &Branch,
-        published: Option<&ConnectionUrl>,
-    ) -> Result<ConnectionUrl> {
-        let Detail { reference, .. } = self.detail(&branch.id).await?;
-        if reference == self.project {
-            refuse!("the branch `{}` is the project itself: its password was not changed", branch.name);
-        }
-        let password = random::password();
-        let path = format!("/v1/projects/{reference}/database/password");
-        self.api
-            .patch(&path, &json!({"password": password}))
-            .await
-            .context("the branch's password cannot be changed")?;
-        let url = match published {
-            Some(url) => url.clone(),
-            None => self.login(spec, branch).await?,
-        };
-        let url = url.with_login(&url.user(), &password, &url.database());
-        // Whether the answer comes before the server knows it, the vendor does not say.
-        let mut pauses = Pauses::short();
-        let known = async {
-            while session::open_if_accepted(&url, &self.log).await?.is_none() {
-                self.log.doing("waiting for the server to take the new password");
-                pauses.wait().await;
-            }
-            anyhow::Ok(())
-        };
-        tokio::time::timeout(BEGINNING, known).await.unwrap_or(Ok(()))?;
+        let (url, _) = self.new_login(branch).await?;
         Ok(url)
     }
 
     async fn reset(&self, spec: &Spec<'_>, branch: &Branch) -> Result<Branch> {
-        // What failed there is replayed; address and login stay.
+        // Nobody gets in with what was given away before somebody looked at what is there then.
+        self.bar(branch).await?;
+        // What failed there is replayed; the address stays.
         self.api.post_again(&format!("/v1/branches/{}/reset", branch.id), &json!({})).await?;
         let mut pauses = Pauses::short();
         let begun = tokio::time::timeout(BEGINNING, async {
@@ -283,7 +285,9 @@ impl Engine for Supabase {
     }
 
     async fn destroy(&self, branch: &Branch) -> Result<()> {
-        // Its server goes as a whole, and every session and login with it.
+        if branch.is_complete {
+            is_revoked(branch, self.bar(branch), &self.log).await;
+        }
         self.delete(&branch.id).await
     }
 

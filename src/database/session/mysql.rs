@@ -19,6 +19,9 @@ pub struct MysqlSession {
 /// A database is its only schema, so dayfly's tables are beside the team's.
 const BASELINE: &str = "_dayfly_baseline";
 const RUNS: &str = "_dayfly_runs";
+/// What takes the place of records that are not as they were made, and what those are called then.
+const NEW_RUNS: &str = "_dayfly_runs_new";
+const OLD_RUNS: &str = "_dayfly_runs_old";
 const FILES: &str = "_dayfly_files";
 const OURS: &str = "_dayfly_";
 
@@ -180,16 +183,16 @@ impl MysqlSession {
         Ok(columns == made && others.is_empty())
     }
 
-    async fn make_runs(&mut self) -> Result<()> {
+    async fn make_runs(&mut self, name: &str) -> Result<()> {
         self.conn
             .query_drop(format!(
-                "CREATE TABLE IF NOT EXISTS {RUNS} (
+                "CREATE TABLE IF NOT EXISTS {name} (
                    step VARCHAR(64) PRIMARY KEY, input VARCHAR(255) NOT NULL, state VARCHAR(16) NOT NULL, command TEXT NOT NULL,
                    at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP ON UPDATE CURRENT_TIMESTAMP)"
             ))
             .await
             .map_err(plain)
-            .with_context(|| format!("the branch's own table `{RUNS}` cannot be made"))
+            .with_context(|| format!("the branch's own table `{name}` cannot be made"))
     }
 
     /// Makes the table of records, also in place of one that is not as it was made. The pull request's programs may do with it what
@@ -200,16 +203,42 @@ impl MysqlSession {
             return Ok(());
         }
         if !is_there {
-            return self.make_runs().await;
+            return self.make_runs(RUNS).await;
         }
-        for kind in ["VIEW", "TABLE"] {
-            self.conn.query_drop(format!("DROP {kind} IF EXISTS {RUNS}")).await.map_err(plain)?;
-        }
-        self.make_runs().await?;
+        // Both at once change their names: whoever is killed here leaves the spoiled records or those that say so, never none.
+        self.remove(&[NEW_RUNS, OLD_RUNS]).await?;
+        self.make_runs(NEW_RUNS).await?;
         for run in unreadable() {
-            self.record(&run).await?;
+            self.record_in(NEW_RUNS, &run).await?;
+        }
+        let rename = format!("RENAME TABLE {RUNS} TO {OLD_RUNS}, {NEW_RUNS} TO {RUNS}");
+        self.conn.query_drop(rename).await.map_err(plain)?;
+        self.remove(&[OLD_RUNS]).await
+    }
+
+    /// Removes what has these names, whatever it is.
+    async fn remove(&mut self, names: &[&str]) -> Result<()> {
+        for name in names {
+            for kind in ["VIEW", "TABLE"] {
+                self.conn.query_drop(format!("DROP {kind} IF EXISTS {name}")).await.map_err(plain)?;
+            }
         }
         Ok(())
+    }
+
+    async fn record_in(&mut self, table: &str, run: &Run) -> Result<()> {
+        let command = run.command_text()?;
+        let state = run.state.name();
+        self.conn
+            .exec_drop(
+                format!(
+                    "INSERT INTO {table} (step, input, state, command) VALUES (?, ?, ?, ?)
+                     ON DUPLICATE KEY UPDATE input = ?, state = ?, command = ?"
+                ),
+                (&run.step, &run.input, state, &command, &run.input, state, &command),
+            )
+            .await
+            .map_err(plain)
     }
 
     /// 64 characters are the most that a lock's name may have, and what a digest has.
@@ -332,18 +361,7 @@ impl Session for MysqlSession {
     }
 
     async fn record(&mut self, run: &Run) -> Result<()> {
-        let command = run.command_text()?;
-        let state = run.state.name();
-        self.conn
-            .exec_drop(
-                format!(
-                    "INSERT INTO {RUNS} (step, input, state, command) VALUES (?, ?, ?, ?)
-                     ON DUPLICATE KEY UPDATE input = ?, state = ?, command = ?"
-                ),
-                (&run.step, &run.input, state, &command, &run.input, state, &command),
-            )
-            .await
-            .map_err(plain)
+        self.record_in(RUNS, run).await
     }
 
     async fn files(&mut self) -> Result<Option<Vec<u8>>> {

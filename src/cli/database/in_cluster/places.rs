@@ -174,10 +174,9 @@ pub(super) fn sweep(args: &SweepArgs, report: &mut Report<'_>) -> Result<ExitCod
         ));
         if swept.left > 0 {
             log.warn(format!(
-                "{} more are left for the next sweep: one may take {} % of all branches, and {} always",
+                "{} more are left for the next sweep: one may take {} % of all branches (`operations.sweepShare`)",
                 swept.left,
                 operations.sweep_share.get(),
-                sweep::ALWAYS
             ));
         }
         if swept.failed > 0 {

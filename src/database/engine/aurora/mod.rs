@@ -20,7 +20,9 @@ use self::{
     api::{Rds, items, parse, text_of},
     cluster::{Cluster, EXPIRES, identifier, instance, new_tags, own, tags},
 };
-use super::{Baseline, Branch, ConnectionUrl, Engine, Log, Mark, Pauses, Session, Spec, postgres::role, refuse};
+use super::{
+    Baseline, Branch, ConnectionUrl, Engine, Log, Mark, Pauses, Session, Spec, is_revoked, postgres::role, refuse,
+};
 use crate::database::{
     http::{api_error, is_ambiguous},
     session, time,
@@ -180,7 +182,7 @@ impl Aurora {
     /// Bars the environment's role, as far as the cluster can be reached: it goes anyway.
     async fn revoke(&self, cluster: &Cluster, branch: &Branch) {
         if cluster.status == "available" && cluster.instances > 0 {
-            role::revoke_if_reached(async { self.admin(cluster) }, branch, &self.log).await;
+            is_revoked(branch, role::revoke_at(async { self.admin(cluster) }, branch), &self.log).await;
         }
     }
 }

@@ -24,7 +24,9 @@ use ring::hmac;
 use serde_json::json;
 
 use self::api::{Clone, Status, minutes, path};
-use super::{Baseline, Branch, ConnectionUrl, Engine, Log, Mark, Pauses, Session, Spec, postgres::role, refuse};
+use super::{
+    Baseline, Branch, ConnectionUrl, Engine, Log, Mark, Pauses, Session, Spec, is_revoked, postgres::role, refuse,
+};
 use crate::database::{
     http::{Api, is_ambiguous},
     random, session, time,
@@ -127,6 +129,17 @@ impl Dblab {
             "the clone `{}` takes no password that dayfly gave it: somebody changed it, or the engine's token. `dayfly db destroy`, then `provision` make clone and login anew",
             clone.id
         )
+    }
+
+    /// Nobody gets in with what was given away, and who is in goes.
+    async fn bar(&self, branch: &Branch) -> Result<()> {
+        let Some(clone) = self.clone(&branch.name).await?.filter(|clone| clone.db.username == branch.id) else {
+            return Ok(());
+        };
+        let (url, rotations) = self.working(&clone).await?;
+        let next = self.password(&clone.id, &clone.db.username, rotations + 1);
+        let url = role::change_own(&url, &next, &self.log).await?;
+        session::open(&url, &self.log).await?.end_others().await
     }
 
     fn url(&self, clone: &Clone, rotations: u32) -> Result<ConnectionUrl> {
@@ -234,7 +247,9 @@ impl Engine for Dblab {
     }
 
     async fn destroy(&self, branch: &Branch) -> Result<()> {
-        // The clone's server goes as a whole, and every session and login with it.
+        if branch.is_complete {
+            is_revoked(branch, self.bar(branch), &self.log).await;
+        }
         self.remove(&branch.name, &branch.id).await
     }
 

@@ -131,17 +131,13 @@ impl Neon {
         Ok(url)
     }
 
-    /// The parent's data again, at the same place. Neon keeps the branch's passwords; those that the parent may have given
-    /// back are changed once more.
+    /// The parent's data again, at the same place. The parent may have others by now: nobody gets in with what was given away
+    /// before somebody looked at them.
     pub(super) async fn restore(&self, branch: &str) -> Result<()> {
+        self.change_passwords(branch, None).await?;
         let body = json!({"source_branch_id": self.parent});
         let answer = self.api.post_again(&self.branch_path(branch, "/restore"), &body).await?;
-        self.all_finished(&answer).await?;
-        if !self.parent().await?.protected {
-            let (_, owner) = self.database(branch).await?;
-            self.change_passwords(branch, Some(&owner)).await?;
-        }
-        Ok(())
+        self.all_finished(&answer).await
     }
 
     /// A session in the parent, with the password that Neon stores.

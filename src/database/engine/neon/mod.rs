@@ -19,7 +19,7 @@ use reqwest::StatusCode;
 use serde_json::{Map, Value, json};
 
 use self::api::{Failed, Row};
-use super::{Baseline, Branch, ConnectionUrl, Engine, Log, Mark, Pauses, Session, Spec, refuse};
+use super::{Baseline, Branch, ConnectionUrl, Engine, Log, Mark, Pauses, Session, Spec, is_revoked, refuse};
 use crate::database::{
     http::{Api, api_error, is_ambiguous, status},
     time,
@@ -181,7 +181,7 @@ impl Neon {
         )
     }
 
-    /// Removes a branch for good, with its endpoint and every session.
+    /// Removes a branch for good, with its endpoint.
     async fn delete(&self, branch: &str) -> Result<()> {
         let answer = self.api.delete(&self.branch_path(branch, "?hard_delete=true")).await?;
         self.all_finished(&answer).await
@@ -313,16 +313,17 @@ impl Engine for Neon {
     }
 
     async fn destroy(&self, branch: &Branch) -> Result<()> {
+        // Neon ends the sessions of a role whose password changes.
+        let is_revoked =
+            !branch.is_complete || is_revoked(branch, self.change_passwords(&branch.id, None), &self.log).await;
         let Err(error) = self.delete(&branch.id).await else { return Ok(()) };
         if api_error(&error).is_none_or(|error| !error.status.is_client_error()) {
             return Err(error);
         }
-        // The branch cannot go. Its login can.
-        self.log.warn(format!("Neon does not delete `{}`: its passwords are changed", branch.name));
-        self.change_passwords(&branch.id, None).await.context("and its passwords cannot be changed")?;
+        let passwords = if is_revoked { ", though nobody has its passwords any more" } else { "" };
         Err(error).with_context(|| {
             format!(
-                "the branch `{}` stays, though nobody has its passwords any more: remove its protection and its children, then call this again",
+                "the branch `{}` stays{passwords}: remove its protection and its children, then call this again",
                 branch.name
             )
         })

@@ -1,9 +1,6 @@
 //! The login of one environment: a role with a verifier, an end, and nothing that outlives it.
 
-use std::{
-    fmt::Write as _,
-    time::{Duration, SystemTime},
-};
+use std::{fmt::Write as _, time::SystemTime};
 
 use anyhow::{Context as _, Result, bail};
 use postgres_protocol::password::scram_sha_256;
@@ -230,35 +227,17 @@ pub(super) async fn alter(
     }
 }
 
-/// How long a server that goes anyway is waited for.
-const REACHED: Duration = Duration::from_secs(10);
-
-/// Bars the role of a branch that goes with its whole server, as far as that can be reached. `admin` leads there.
-pub(in crate::database::engine) async fn revoke_if_reached(
-    admin: impl Future<Output = Result<ConnectionUrl>>,
-    branch: &Branch,
-    log: &Log,
-) {
-    if let Err(error) = revoke_within(REACHED, admin, branch).await {
-        log.warn(format!("the login of `{}` goes with its cluster, and not before: {error:#}", branch.name));
-    }
-}
-
-async fn revoke_within(
-    limit: Duration,
+/// Bars the role of a branch that goes with its whole server, and ends its sessions. `admin` leads there.
+pub(in crate::database::engine) async fn revoke_at(
     admin: impl Future<Output = Result<ConnectionUrl>>,
     branch: &Branch,
 ) -> Result<()> {
-    let work = async {
-        let client = match connect(&maintenance(&admin.await?)).await {
-            Ok(client) => client,
-            Err(NoSession::Rejected(error) | NoSession::Unreachable(error)) => return Err(error),
-        };
-        client.batch_execute(SETTINGS).await.map_err(plain)?;
-        revoke(&client, &branch.mark.role()).await
+    let client = match connect(&maintenance(&admin.await?)).await {
+        Ok(client) => client,
+        Err(NoSession::Rejected(error) | NoSession::Unreachable(error)) => return Err(error),
     };
-    let work = tokio::time::timeout(limit, work).await;
-    work.unwrap_or_else(|_| bail!("no answer within {} s", limit.as_secs()))
+    client.batch_execute(SETTINGS).await.map_err(plain)?;
+    revoke(&client, &branch.mark.role()).await
 }
 
 /// The same login, where it signs in whatever a baseline's database is called: a role is one of the whole server.
@@ -269,20 +248,6 @@ pub(in crate::database::engine) fn maintenance(admin: &ConnectionUrl) -> Connect
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::database::mark::Mark;
-
-    #[test]
-    fn a_server_that_never_answers_keeps_no_branch_from_going() {
-        // The kernel takes the connection, and nobody says a word.
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("postgres://admin:secret@{}", listener.local_addr().unwrap());
-        let admin = ConnectionUrl::parse(&url, "the test").unwrap();
-        let mark = Mark::of_name("dayfly.shop.shop-pr-7.main", String::new(), String::new()).unwrap();
-        let branch = Branch { id: "1".into(), name: "shop".into(), mark, expires: None, cost: None, is_complete: true };
-        let work = async { revoke_within(Duration::from_secs(1), async { Ok(admin) }, &branch).await };
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        assert_eq!(runtime.block_on(work).unwrap_err().to_string(), "no answer within 1 s");
-    }
 
     #[test]
     fn an_administrator_signs_in_where_its_url_says() {
