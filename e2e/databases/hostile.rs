@@ -4,7 +4,10 @@
 use std::{
     collections::BTreeSet,
     fs,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
     thread,
     time::Duration,
 };
@@ -162,20 +165,19 @@ fn mysqls_records_are_there_at_any_moment() {
         let spoil = "ALTER TABLE _dayfly_runs ADD more INT; CREATE TABLE _dayfly_runs_new (x INT); CREATE VIEW _dayfly_runs_old AS SELECT 1";
         sql_on(&url, spoil).unwrap();
         let is_over = AtomicBool::new(false);
-        let counts = thread::scope(|scope| {
-            let reader = scope.spawn(|| {
-                let read = "SELECT COUNT(*) FROM _dayfly_runs; DO SLEEP(0.0005); ".repeat(200);
-                let mut all = String::new();
+        let (read, counts) = mpsc::channel();
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                let count = "SELECT COUNT(*) FROM _dayfly_runs; DO SLEEP(0.0005); ".repeat(200);
                 while !is_over.load(Ordering::Relaxed) {
-                    all.push_str(&sql_on(&url, &read).unwrap());
-                    all.push('\n');
+                    read.send(sql_on(&url, &count).unwrap()).unwrap();
                 }
-                all
             });
+            assert!(counts.recv().unwrap().lines().all(|count| count == "1"));
             lab.db("provision", 1, &[]).fine();
             is_over.store(true, Ordering::Relaxed);
-            reader.join().unwrap()
         });
+        let counts: String = counts.try_iter().collect::<Vec<_>>().join("\n");
         let counts: BTreeSet<&str> = counts.lines().collect();
         assert!(!counts.contains("0") && counts.len() > 1, "{counts:?}");
         assert_eq!(sql_on(&url, "SHOW TABLES LIKE '\\_dayfly\\_runs%'").unwrap(), "_dayfly_runs");

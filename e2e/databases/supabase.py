@@ -5,7 +5,7 @@ host, port, user and password of its own, which comes up after a while; without 
 replayed in it, with it it is a copy-on-write copy of the project's database; a migration that fails leaves a branch that says so.
 
 Not real: git integration, action runs, functions, secrets, storage and auth; the pooler; a paid add-on for `with_data`; a branch's user is the
-server's superuser, and a reset gives it the password that its detail has. What the real API answers to a name that is taken or to an absent branch isn't in its document: 409 and 404 are guesses.
+server's superuser, and a reset may give it the password that its detail has. What the real API answers to a name that is taken or to an absent branch isn't in its document: 409 and 404 are guesses.
 """
 
 import random
@@ -24,6 +24,7 @@ class Supabase(Api):
     settings = {
         "create_seconds": 0.5,
         "branch_limit": 50,
+        "keeps_password": False,  # whether a reset keeps a changed password, of which the document says nothing
         "migrations": "",  # the ledger that a branch replays, as SQL
     }
 
@@ -90,7 +91,7 @@ class Supabase(Api):
         if before:
             before.end()
             instance.move_to(before)
-            secret = detail["db_pass"]
+            secret = branch["password"] if self.set["keeps_password"] else detail["db_pass"]
         instance.start()
         instance.run(f"CREATE ROLE owner LOGIN SUPERUSER PASSWORD '{secret}'")
         detail.update(db_port=instance.port, db_user="owner", db_pass=secret, jwt_secret=password(), status="ACTIVE_HEALTHY")
@@ -178,6 +179,7 @@ class Supabase(Api):
             raise Refused(400, "", "The database is not there yet")
         secret = request.body["password"].replace("'", "''")
         branch["instance"].run(f"ALTER ROLE owner PASSWORD '{secret}'")
+        branch["password"] = secret
         return 200, {"message": "Successfully updated database password"}
 
     @route("POST", "/v1/branches/{branch}/restore")

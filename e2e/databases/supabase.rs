@@ -126,6 +126,7 @@ fn data_is_copied_only_where_the_baseline_says_that_it_is_masked() {
     let two = lab.url(2);
     assert_eq!(psql(&two, "SELECT * FROM people").unwrap(), "a@corp.test");
     // Whoever has a login reads nothing of what came since, before somebody looked at it.
+    standin.set(&json!({"keeps_password": true}));
     standin.control(&json!({"project": "ALTER TABLE people ADD phone text DEFAULT '+44'"}));
     let session = Idle::of(&two);
     assert!(!psql_meanwhile(&two, "SELECT phone FROM people", || {
