@@ -281,9 +281,8 @@ def supabase():
     assert psql(empty, "select count(*) from t") == "0" and psql(full, "insert into t values (2); select count(*) from t") == "2"
     assert api.expect(200, "GET", f"{branches}/pr-1")["status"] == "MIGRATIONS_PASSED"
     api.control(set={"migrations": "CREATE TABLE t (n int); SELECT nothing"})
-    api.expect(201, "POST", f"/v1/branches/{replayed}/reset", {})
-    until(lambda: api.expect(200, "GET", f"{branches}/pr-1")["status"] == "MIGRATIONS_FAILED", "failed migrations")
-    assert ready(replayed) == empty
+    failing = api.expect(201, "POST", branches, {"branch_name": "pr-4"})["id"]
+    until(lambda: api.expect(200, "GET", f"{branches}/pr-4")["status"] == "MIGRATIONS_FAILED", "failed migrations")
     api.expect(200, "PATCH", f"/v1/branches/{replayed}", {"persistent": True})
     api.expect(200, "DELETE", f"/v1/branches/{replayed}?force=false")
     assert "deletion_scheduled_at" in api.expect(200, "GET", f"{branches}/pr-1")
@@ -291,7 +290,7 @@ def supabase():
     api.expect(429, "GET", branches)
     api.lost("POST", branches, {"branch_name": "pr-3"})
     api.expect(200, "GET", f"{branches}/pr-3")
-    for branch in (replayed, copied):
+    for branch in (replayed, copied, failing):
         api.expect(200, "DELETE", f"/v1/branches/{branch}")
         api.expect(404, "DELETE", f"/v1/branches/{branch}")
     assert psql(full, "select 1") is None and not api.control()["violations"]

@@ -10,7 +10,7 @@ use std::{
 use serde_json::{Value, json};
 
 use crate::{
-    lab::{Lab, MIGRATE},
+    lab::{Lab, MIGRATE, Run, output},
     psql::{Idle, login, psql},
     standin::StandIn,
 };
@@ -20,6 +20,23 @@ pub(crate) struct Hosted {
     pub(crate) standin: StandIn,
     /// The branches of previews in the stand-in's state.
     of_previews: fn(&Value) -> Vec<Value>,
+}
+
+/// `destroy` of the first preview's branch, whose removal takes the provider a moment: when that was asked for, the login was
+/// revoked, and its session had ended.
+#[track_caller]
+pub(crate) fn revoked_before_it_goes(lab: &Lab, standin: &StandIn) -> Run {
+    let (url, asked) = (lab.url(1), standin.requests("DELETE", ""));
+    let session = Idle::of(&url);
+    let destroy = lab.start("destroy", 1, &[]);
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while standin.requests("DELETE", "") == asked {
+        assert!(Instant::now() < deadline, "the branch is not removed");
+        thread::sleep(Duration::from_millis(20));
+    }
+    assert!(psql(&url, "SELECT 1").unwrap_err().contains("authentication failed"));
+    session.ended();
+    output(destroy.wait_with_output().unwrap())
 }
 
 impl Hosted {
@@ -113,17 +130,12 @@ impl Hosted {
         self.standin.held_to_the_document();
     }
 
-    /// Whatever becomes of the branch: before the provider is asked to remove it, nobody has its login any more, nor a session.
-    /// `delete`: that request, which is refused.
+    /// Before the provider is asked to remove the branch, nobody has its login any more. `delete`: that request, which is refused.
     #[track_caller]
     pub(crate) fn revoked_first(&self, delete: &str) {
         self.lab.db("provision", 1, &[]).fine();
-        let url = self.lab.url(1);
-        let session = Idle::of(&url);
-        self.standin.fault_at(delete, json!({"status": 400, "message": "not now"}));
-        self.lab.db("destroy", 1, &[]).failed("not now");
-        session.ended();
-        assert!(psql(&url, "SELECT 1").unwrap_err().contains("authentication failed"));
+        self.standin.fault_at(delete, json!({"delay": 3, "status": 400, "message": "not now"}));
+        revoked_before_it_goes(&self.lab, &self.standin).failed("not now");
         assert_eq!(self.count(), 1);
         // A pull request that is opened again has its branch, and a login that works.
         self.lab.db("provision", 1, &[]).fine();

@@ -162,7 +162,7 @@ fn mysqls_records_are_there_at_any_moment() {
         lab.db("provision", 1, &[]).fine();
         let url = lab.url(1);
         // What one that was killed may have left is in nobody's way.
-        let spoil = "ALTER TABLE _dayfly_runs ADD more INT; CREATE TABLE _dayfly_runs_new (x INT); CREATE VIEW _dayfly_runs_old AS SELECT 1";
+        let spoil = "ALTER TABLE _dayfly_runs ADD more INT; CREATE TABLE _dayfly_runs_new (x INT); CREATE VIEW _dayfly_runs_was AS SELECT 1";
         sql_on(&url, spoil).unwrap();
         let is_over = AtomicBool::new(false);
         let (read, counts) = mpsc::channel();

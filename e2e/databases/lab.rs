@@ -271,6 +271,7 @@ spec:
         let listed = SystemTime::now();
         thread::sleep(Duration::from_secs(1));
         let run = self.dayfly(&["db", "list", "--guardrails", &self.guardrails_path()]);
+        assert!(run.out.contains(begin), "{}", run.err);
         let all = run.out.lines().skip(1).filter_map(|line| line.split(' ').next());
         let others: Vec<&str> = all.filter(|name| !name.starts_with(begin)).chain(["kube-system"]).collect();
         let file = self.path("alive");
@@ -307,6 +308,26 @@ spec:
         self.db("renew", 1, &[]).fine();
         self.sweep(&[]).fine();
         assert_eq!(self.list(), serde_json::json!([]));
+    }
+
+    /// A migration that fails where there is no key, and `verify --wait` beside it: the branch is made anew under another login, with
+    /// which the next attempt, `migration`, goes well.
+    #[track_caller]
+    pub(crate) fn without_a_key(&self, baselines: &str, migration: &str) {
+        self.spec(1, "shop", MIGRATE);
+        self.db("provision", 1, &[]).fine();
+        let spec = self.path("pr-1").join("spec.json").display().to_string();
+        let verify = self.start("verify", 1, &["--wait"]);
+        let policy = format!("{}-keyless", self.policy);
+        let migrate = |script: &str| {
+            let keyless = Lab::new(&policy, baselines, &[("DATABASE_URL", &self.url(1))]);
+            keyless.dayfly(&["db", "migrate", "--spec", &spec, "--", "sh", "-c", script])
+        };
+        let before = self.url(1);
+        migrate("exit 1").failed("the next attempt has its login");
+        assert_ne!(self.url(1), before);
+        migrate(migration).fine();
+        output(verify.wait_with_output().unwrap()).fine();
     }
 
     /// What the spec calls a branch.

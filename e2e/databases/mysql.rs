@@ -149,7 +149,8 @@ fn a_branch_that_two_register_at_once_is_registered(server: &Server) {
     let many = "CREATE TABLE many (id INT AUTO_INCREMENT PRIMARY KEY)";
     let baseline = server.baseline("registered_baseline", &format!("{USERS}; {many}"));
     let lab = server.lab("registered", &baseline);
-    lab.spec(1, "shop", "");
+    // Its branch is registered long after it was begun, so other tests' sweeps could not know that it lives: they leave this one's.
+    lab.install("registered", &baseline);
     lab.db("provision", 1, &[]).fine();
     let name =
         format!("SELECT branch FROM dayfly.branches WHERE database_name LIKE 'dayfly_registered_{}%'", server.provider);

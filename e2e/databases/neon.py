@@ -305,29 +305,6 @@ class Neon(Roles, Api):
             self.server.run(f'ALTER DATABASE "{self.real(branch, database)}" ALLOW_CONNECTIONS true')
         return 200, {"branch": found["public"], "endpoints": list(found["endpoints"].values())}
 
-    @route("POST", B + "/restore")
-    def restore(self, request, project, branch):
-        """The data of another branch as it is now; id, endpoint and passwords stay."""
-        self.unlocked(project)
-        found, source = self.find(project, branch), self.find(project, request.body["source_branch_id"])
-        if "parent_id" not in found["public"]:
-            raise Refused(400, "", "a root branch has no parent to be reset from")
-        if self.children(branch) and not request.body.get("preserve_under_name"):
-            raise Refused(422, "", "a branch with children needs preserve_under_name")
-        found["public"].update(current_state="resetting", state_changed_at=stamp())
-
-        def again():
-            for database in found["databases"]:
-                self.server.drop(self.real(branch, database))
-            for role in found["roles"]:
-                self.server.drop_role(self.real(branch, role))
-            self.clone(source, found, False)
-            if "ttl_interval_seconds" in found["public"]:
-                found["public"]["expires_at"] = stamp(time.time() + found["public"]["ttl_interval_seconds"])
-            found["public"]["last_reset_at"] = stamp()
-
-        return 200, {"branch": found["public"], "operations": self.schedule(found, ("create_branch", again), ("start_compute", lambda: self.start(found)))}
-
     # --- operations and endpoints ---
 
     @route("GET", P + "/operations")

@@ -8,6 +8,7 @@ use std::{
 use serde_json::{Value, json};
 
 use crate::{
+    hosted::revoked_before_it_goes,
     lab::{Lab, output, service},
     psql::{Idle, login, password, psql, psql_meanwhile, with_database},
     standin::StandIn,
@@ -242,7 +243,7 @@ fn an_operation_that_fails_is_made_good_or_told() {
     let run = shop.lab.db("provision", 1, &[]).fine();
     assert!(run.err.contains("is removed"), "{}", run.err);
     assert_eq!(psql(&shop.lab.url(1), "SELECT count(*) FROM users").unwrap(), "2");
-    // A branch half restored is made anew.
+    // So is one whose login cannot be revoked before it goes.
     shop.neon.set(&json!({"fail_operations": 1}));
     let broken = "psql \"$DATABASE_URL\" -qc 'DROP TABLE users' && exit 1";
     shop.lab.db("migrate", 1, &["--", "sh", "-c", broken]).refused("on a fresh branch too");
@@ -327,10 +328,7 @@ fn many_previews_at_once_wait_for_the_projects_lock() {
     let state = shop.neon.state();
     let requests = state["requests"].as_array().unwrap();
     assert!(requests.iter().any(|request| request["status"] == 423), "nobody met the lock: this proves nothing");
-    // Three at once: more than its share no sweep takes.
-    for _ in 0..2 {
-        shop.lab.sweep(&[]).fine();
-    }
+    shop.lab.sweep(&[]).fine();
     shop.nothing_is_left();
 }
 
@@ -357,23 +355,31 @@ fn an_answer_that_leads_elsewhere_is_not_published() {
 }
 
 #[test]
-fn a_broken_migration_gets_the_parents_data_again_at_the_same_place() {
+fn a_broken_migration_gets_a_new_branch_with_a_login_of_its_own() {
     for is_protected in [true, false] {
-        let shop = project("neonreset", is_protected, INVENTED);
+        let shop = project("neonbroken", is_protected, INVENTED);
         shop.spec(1);
         shop.lab.db("provision", 1, &[]).fine();
         let (before, id) = (shop.lab.url(1), shop.branch(1)["id"].clone());
         let once = "psql \"$DATABASE_URL\" -v ON_ERROR_STOP=1 -qc 'DELETE FROM users WHERE id = 1' && if [ -e once ]; then exit 0; fi; touch once; exit 1";
         shop.lab.db("migrate", 1, &["--", "sh", "-c", once]).fine();
-        let url = shop.lab.url(1);
-        assert_eq!((with_password(&before, &url), &shop.branch(1)["id"]), (url.clone(), &id));
-        assert!(psql(&before, "SELECT 1").unwrap_err().contains("password authentication failed"));
-        assert_eq!(psql(&url, "SELECT count(*) FROM users").unwrap(), "1", "the second run began with both rows");
-        assert_eq!(shop.neon.requests("POST", "/restore"), 1);
+        assert!(shop.branch(1)["id"] != id && psql(&before, "SELECT 1").is_err());
+        let count = psql(&shop.lab.url(1), "SELECT count(*) FROM users").unwrap();
+        assert_eq!(count, "1", "the second run began with both rows");
         fs::remove_file(shop.lab.path("once")).unwrap();
         shop.lab.db("destroy", 1, &[]).fine();
         shop.nothing_is_left();
     }
+}
+
+#[test]
+fn without_a_key_the_next_attempt_has_the_new_branchs_login() {
+    let shop = project("neonwaited", true, INVENTED);
+    let baselines = baseline(&shop.neon, &shop.parent, INVENTED);
+    shop.lab.without_a_key(&baselines, "psql \"$DATABASE_URL\" -qc 'CREATE TABLE carts (id int)'");
+    assert_eq!(psql(&shop.lab.url(1), "SELECT count(*) FROM carts").unwrap(), "0");
+    shop.lab.db("destroy", 1, &[]).fine();
+    shop.nothing_is_left();
 }
 
 #[test]
@@ -390,10 +396,8 @@ fn an_anonymized_branch_is_masked_before_anybody_has_its_password() {
     shop.lab.db("provision", 1, &[]).fine();
     assert_eq!(psql(&shop.lab.url(1), "SELECT count(*) FROM users WHERE email LIKE 'masked-%'").unwrap(), "2");
     assert_eq!(psql(&shop.lab.url(1), "SELECT count(*) FROM users").unwrap(), "2");
-    // To go back to the parent would be to go back to its live data.
     let broken = "psql \"$DATABASE_URL\" -qc 'DROP TABLE users' && exit 1";
     shop.lab.db("migrate", 1, &["--", "sh", "-c", broken]).refused("on a fresh branch too");
-    assert_eq!(shop.neon.requests("POST", "/restore"), 0);
     shop.lab.db("destroy", 1, &[]).fine();
 
     shop.neon.set(&json!({"anonymize_fails": true}));
@@ -547,9 +551,8 @@ fn a_branch_that_cannot_go_loses_its_passwords_all_the_same() {
         Some(&json!({"branch": {"name": "of-a-developer", "parent_id": own}})),
     );
     let url = shop.lab.url(1);
-    let session = Idle::of(&url);
-    shop.lab.db("destroy", 1, &[]).failed("nobody has its passwords");
-    session.ended();
+    shop.neon.fault_at("DELETE *", json!({"delay": 3}));
+    revoked_before_it_goes(&shop.lab, &shop.neon).failed("nobody has its passwords");
     assert!(psql(&url, "SELECT 1").unwrap_err().contains("password authentication failed"));
     shop.neon.call(
         "DELETE",

@@ -5,7 +5,7 @@ host, port, user and password of its own, which comes up after a while; without 
 replayed in it, with it it is a copy-on-write copy of the project's database; a migration that fails leaves a branch that says so.
 
 Not real: git integration, action runs, functions, secrets, storage and auth; the pooler; a paid add-on for `with_data`; a branch's user is the
-server's superuser, and a reset may give it the password that its detail has. What the real API answers to a name that is taken or to an absent branch isn't in its document: 409 and 404 are guesses.
+server's superuser. What the real API answers to a name that is taken or to an absent branch isn't in its document: 409 and 404 are guesses.
 """
 
 import random
@@ -24,7 +24,7 @@ class Supabase(Api):
     settings = {
         "create_seconds": 0.5,
         "branch_limit": 50,
-        "keeps_password": False,  # whether a reset keeps a changed password, of which the document says nothing
+        "tells_password": False,  # whether a branch's detail has its password after a change, of which the document says nothing
         "migrations": "",  # the ledger that a branch replays, as SQL
     }
 
@@ -86,12 +86,7 @@ class Supabase(Api):
 
     def start(self, branch):
         public, detail, secret = branch["public"], branch["detail"], password()
-        before, source = branch["instance"], self.project if public["with_data"] else None
-        instance = branch["instance"] = postgres.Instance(self.bin, self.home, source)
-        if before:
-            before.end()
-            instance.move_to(before)
-            secret = branch["password"] if self.set["keeps_password"] else detail["db_pass"]
+        instance = branch["instance"] = postgres.Instance(self.bin, self.home, self.project if public["with_data"] else None)
         instance.start()
         instance.run(f"CREATE ROLE owner LOGIN SUPERUSER PASSWORD '{secret}'")
         detail.update(db_port=instance.port, db_user="owner", db_pass=secret, jwt_secret=password(), status="ACTIVE_HEALTHY")
@@ -164,14 +159,6 @@ class Supabase(Api):
             self.remove(found)
         return 200, {"message": "ok"}
 
-    @route("POST", "/v1/branches/{branch}/reset")
-    def reset_branch(self, request, branch):
-        found = self.find(branch)
-        found["ready_at"] = time.time() + self.set["create_seconds"]
-        found["public"].update(status="RUNNING_MIGRATIONS", preview_project_status="COMING_UP")
-        found["detail"]["status"] = "COMING_UP"
-        return 201, {"workflow_run_id": str(uuid.uuid4()), "message": "ok"}
-
     @route("PATCH", "/v1/projects/{ref}/database/password")
     def change_password(self, request, ref):
         branch = self.find(ref)
@@ -179,7 +166,8 @@ class Supabase(Api):
             raise Refused(400, "", "The database is not there yet")
         secret = request.body["password"].replace("'", "''")
         branch["instance"].run(f"ALTER ROLE owner PASSWORD '{secret}'")
-        branch["password"] = secret
+        if self.set["tells_password"]:
+            branch["detail"]["db_pass"] = request.body["password"]
         return 200, {"message": "Successfully updated database password"}
 
     @route("POST", "/v1/branches/{branch}/restore")

@@ -113,7 +113,7 @@ impl Job<'_> {
     }
 
     /// Gives the branch the baseline's data again, and publishes what leads to it. `session`: one in the branch that is
-    /// [`Self::alone`], so that no other Job does so too, or publishes meanwhile that the branch is checked.
+    /// `alone`, so that no other Job does so too, or publishes meanwhile that the branch is checked.
     pub async fn again(&self, branch: &Branch, session: Box<dyn Session>) -> Result<Ready> {
         check::claim(&self.spec.baseline)?;
         self.credentials.doubt(self.spec).await?;

@@ -77,7 +77,7 @@ pub fn is_final(runs: &[Run], input: &str) -> bool {
 /// What may be behind a session's end, or behind a login's being refused that was published.
 fn by_another_job(error: &anyhow::Error) -> anyhow::Error {
     anyhow!(
-        "{error:#}. Another Job may have made the branch anew or removed it, or have given its login another password: call this again"
+        "{error:#}. Another Job may have made the branch anew or removed it, or have given its login another password: call `dayfly db provision`, then this again"
     )
 }
 

@@ -1,7 +1,7 @@
 //! The three inputs: what the platform allows, what the team wants, what the pull request is.
 //!
 //! Reading ends here: everything after works on typed values. What is wrong with a file is reported all at once, with
-//! its place ([`mod@diagnose`]).
+//! its place (`diagnose`).
 
 mod decode;
 mod diagnose;

@@ -35,7 +35,7 @@ fn main() {
     }
     if env::var("CARGO_CFG_TARGET_ENV").is_ok_and(|env| env == "musl") {
         let root = env::var("CARGO_MANIFEST_DIR").expect("CARGO_MANIFEST_DIR");
-        println!("cargo::rustc-link-arg-bins=-Wl,-T,{root}/src/hot.ld");
+        println!("cargo::rustc-link-arg-bins=-Wl,-z,pack-relative-relocs,-T,{root}/src/hot.ld");
     }
     let mut files: Vec<PathBuf> =
         fs::read_dir(Path::new("templates")).expect("templates/").map(|entry| entry.expect("a file").path()).collect();

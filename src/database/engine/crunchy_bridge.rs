@@ -17,7 +17,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::{
-    Baseline, Branch, ConnectionUrl, Engine, Log, Mark, Pauses, Session, Spec, is_revoked, postgres::role, refuse,
+    Baseline, Branch, ConnectionUrl, Engine, Log, Mark, Pauses, Session, Spec, postgres::role, refuse, revoke_first,
 };
 use crate::database::{
     http::{Api, is_ambiguous},
@@ -256,7 +256,7 @@ impl Engine for CrunchyBridge {
                 continue;
             }
             if state == "ready" {
-                is_revoked(&same, role::revoke_at(self.admin(&same.id), &same), &self.log).await;
+                revoke_first(&same, role::revoke_at(self.admin(&same.id), &same), &self.log).await;
             }
             self.api.delete(&format!("/clusters/{}", same.id)).await?;
         }

@@ -28,7 +28,7 @@ use super::{
     log::Log,
     mark::Mark,
     retry::Pauses,
-    session::Session,
+    session::{self, Session},
     spec::{BaselineSpec, Spec},
 };
 use crate::input::guardrails::{Baseline, Provider};
@@ -250,18 +250,19 @@ fn not_given(spec: &Spec<'_>, error: anyhow::Error) -> anyhow::Error {
 }
 
 /// How long a login is tried to be revoked that goes with its branch anyway.
-const REVOKING: Duration = Duration::from_secs(20);
+const REVOKING: Duration = Duration::from_secs(10);
 
-/// Revokes the login of a branch that goes as a whole, server and all. `work` bars it and ends its sessions. `false`: it could
-/// not, which keeps no branch.
-async fn is_revoked(branch: &Branch, work: impl Future<Output = Result<()>>, log: &Log) -> bool {
-    let Err(error) = within(REVOKING, Box::pin(work)).await else { return true };
-    if http::status(&error) == Some(StatusCode::NOT_FOUND) {
-        // Another Job was first.
-        return true;
+/// Revokes the login of a branch that goes as a whole, server and all, before it is asked to go. `work` bars it and ends its
+/// sessions. That it cannot keeps no branch.
+async fn revoke_first(branch: &Branch, work: impl Future<Output = Result<()>>, log: &Log) {
+    if let Err(error) = within(REVOKING, Box::pin(work)).await {
+        log.warn(format!("the login of `{}` goes with its branch, and not before: {error:#}", branch.name));
     }
-    log.warn(format!("the login of `{}` goes with its branch, and not before: {error:#}", branch.name));
-    false
+}
+
+/// Ends all sessions of a login that has just got another password.
+async fn alone(url: impl Future<Output = Result<ConnectionUrl>>, log: &Log) -> Result<()> {
+    session::open(&url.await?, log).await?.end_others().await
 }
 
 async fn within(limit: Duration, work: impl Future<Output = Result<()>>) -> Result<()> {

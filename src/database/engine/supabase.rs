@@ -5,8 +5,7 @@
 //! is called: that proves that somebody with access to the project wrote it there, and not that it was dayfly.
 //!
 //! A branch has a login that the vendor makes for it alone, and that is the one that is given away: what another role makes,
-//! Supabase's own API could not reach. The vendor changes its password. The one that it had first is never given away: a branch that
-//! is replayed may have that again. There is no lease: the sweep is what ends a branch.
+//! Supabase's own API could not reach. The vendor tells it, and changes it. There is no lease: the sweep is what ends a branch.
 
 use std::time::{Duration, SystemTime};
 
@@ -16,7 +15,7 @@ use reqwest::StatusCode;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Baseline, Branch, ConnectionUrl, Engine, Log, Mark, Pauses, Session, Spec, is_revoked, refuse};
+use super::{Baseline, Branch, ConnectionUrl, Engine, Log, Mark, Pauses, Session, Spec, alone, refuse, revoke_first};
 use crate::database::{
     http::{Api, is_ambiguous, status},
     random, session,
@@ -27,8 +26,8 @@ pub const TOKEN: &str = "SUPABASE_ACCESS_TOKEN";
 
 const API: &str = "https://api.supabase.com";
 
-/// How long a reset may take to begin, and a new password to be known.
-const BEGINNING: Duration = Duration::from_secs(20);
+/// How long a new password may take to be known.
+const LATE: Duration = Duration::from_secs(20);
 
 /// One project.
 pub struct Supabase {
@@ -72,6 +71,7 @@ struct Detail {
     #[serde(default)]
     db_port: u16,
     db_user: Option<String>,
+    db_pass: Option<String>,
 }
 
 impl Supabase {
@@ -170,14 +170,23 @@ impl Supabase {
         self.api.delete(&format!("/v1/branches/{id}?force=true")).await.map(drop)
     }
 
-    /// The branch's login with a new password, and a session with it unless the server takes it late.
-    async fn new_login(&self, branch: &Branch) -> Result<(ConnectionUrl, Option<Box<dyn Session>>)> {
-        let Detail { reference, db_host, db_port, db_user: Some(user), .. } = self.detail(&branch.id).await? else {
+    /// What the vendor tells of the branch's login.
+    async fn told(&self, branch: &Branch) -> Result<ConnectionUrl> {
+        let Detail { db_host, db_port, db_user: Some(user), db_pass: Some(password), .. } =
+            self.detail(&branch.id).await?
+        else {
             bail!(
                 "Supabase tells no login of the branch `{}`: the token must be of somebody who may see it",
                 branch.name
             );
         };
+        let url = ConnectionUrl::parse(&format!("postgres://{db_host}:{db_port}/"), "the branch's address")?;
+        Ok(url.with_login(&user, &password, "postgres"))
+    }
+
+    /// The same login with a new password.
+    async fn changed(&self, branch: &Branch, published: Option<&ConnectionUrl>) -> Result<ConnectionUrl> {
+        let Detail { reference, .. } = self.detail(&branch.id).await?;
         if reference == self.project {
             refuse!("the branch `{}` is the project itself: its password was not changed", branch.name);
         }
@@ -187,29 +196,22 @@ impl Supabase {
             .patch(&path, &json!({"password": password}))
             .await
             .context("the branch's password cannot be changed")?;
-        let url = ConnectionUrl::parse(&format!("postgres://{db_host}:{db_port}/"), "the branch's address")?;
-        let url = url.with_login(&user, &password, "postgres");
+        let url = match published {
+            Some(url) => url.clone(),
+            None => self.told(branch).await?,
+        };
+        let url = url.with_login(&url.user(), &password, &url.database());
         // Whether the answer comes before the server knows it, the vendor does not say.
         let mut pauses = Pauses::short();
         let known = async {
-            loop {
-                if let Some(session) = session::open_if_accepted(&url, &self.log).await? {
-                    return anyhow::Ok(Some(session));
-                }
+            while session::open_if_accepted(&url, &self.log).await?.is_none() {
                 self.log.doing("waiting for the server to take the new password");
                 pauses.wait().await;
             }
+            anyhow::Ok(())
         };
-        let session = tokio::time::timeout(BEGINNING, known).await.unwrap_or(Ok(None))?;
-        Ok((url, session))
-    }
-
-    /// Nobody gets in with what was given away, and who is in goes.
-    async fn bar(&self, branch: &Branch) -> Result<()> {
-        if let (_, Some(mut session)) = self.new_login(branch).await? {
-            session.end_others().await?;
-        }
-        Ok(())
+        tokio::time::timeout(LATE, known).await.unwrap_or(Ok(()))?;
+        Ok(url)
     }
 
     /// One that went meanwhile is not.
@@ -256,28 +258,11 @@ impl Engine for Supabase {
     }
 
     async fn login(&self, _: &Spec<'_>, branch: &Branch) -> Result<ConnectionUrl> {
-        let (url, _) = self.new_login(branch).await?;
-        Ok(url)
+        self.told(branch).await
     }
 
-    async fn reset(&self, spec: &Spec<'_>, branch: &Branch) -> Result<Branch> {
-        // Nobody gets in with what was given away before somebody looked at what is there then.
-        self.bar(branch).await?;
-        // What failed there is replayed; the address stays.
-        self.api.post_again(&format!("/v1/branches/{}/reset", branch.id), &json!({})).await?;
-        let mut pauses = Pauses::short();
-        let begun = tokio::time::timeout(BEGINNING, async {
-            while let Some((preview, _)) = self.own(spec).await?
-                && self.is_up(&preview).await?
-            {
-                self.log.doing("waiting for the reset to begin");
-                pauses.wait().await;
-            }
-            anyhow::Ok(())
-        });
-        // It may be through already.
-        begun.await.unwrap_or(Ok(()))?;
-        self.create(spec).await
+    async fn rotate(&self, _: &Spec<'_>, branch: &Branch, published: Option<&ConnectionUrl>) -> Result<ConnectionUrl> {
+        self.changed(branch, published).await
     }
 
     async fn renew(&self, _: &Branch, _: SystemTime) -> Result<()> {
@@ -286,7 +271,7 @@ impl Engine for Supabase {
 
     async fn destroy(&self, branch: &Branch) -> Result<()> {
         if branch.is_complete {
-            is_revoked(branch, self.bar(branch), &self.log).await;
+            revoke_first(branch, alone(self.changed(branch, None), &self.log), &self.log).await;
         }
         self.delete(&branch.id).await
     }

@@ -21,7 +21,7 @@ const BASELINE: &str = "_dayfly_baseline";
 const RUNS: &str = "_dayfly_runs";
 /// What takes the place of records that are not as they were made, and what those are called then.
 const NEW_RUNS: &str = "_dayfly_runs_new";
-const OLD_RUNS: &str = "_dayfly_runs_old";
+const OLD_RUNS: &str = "_dayfly_runs_was";
 const FILES: &str = "_dayfly_files";
 const OURS: &str = "_dayfly_";
 

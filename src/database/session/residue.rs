@@ -5,7 +5,7 @@
 //! empty by now. So every table is written anew, and statistics that nobody renewed are removed.
 
 use anyhow::Result;
-use tokio_postgres::Client;
+use tokio_postgres::{Client, error::SqlState};
 
 use super::postgres::{identifier, literal, look, plain};
 use crate::database::{failure::refuse, log::Log, retry::Pauses};
@@ -47,15 +47,23 @@ pub(super) async fn remove(client: &Client, log: &Log) -> Result<()> {
     rewrite(client, &format!("{STATISTICS} AND {MAY}"), log).await
 }
 
+/// How often a long value may be missing: for some minutes.
+const MISSING: usize = 200;
+
 /// Writes tables anew, without any row that was dead before this was called: again, while somebody could still see such a row.
 async fn rewrite(client: &Client, tables: &str, log: &Log) -> Result<()> {
     let now: String = client.query_one("SELECT (txid_current() % 4294967296)::text", &[]).await.map_err(plain)?.get(0);
     let mut left = names(client, tables).await?;
-    let mut pauses = Pauses::short();
+    let (mut pauses, mut missing) = (Pauses::short(), 0);
     loop {
         for table in &left {
             log.doing(format!("writing {table} anew, without its dead rows"));
-            client.batch_execute(&format!("VACUUM (FULL, FREEZE) {table}")).await.map_err(plain)?;
+            match client.batch_execute(&format!("VACUUM (FULL, FREEZE) {table}")).await {
+                // Of a dead row that somebody could still see, which goes with that: PostgreSQL removes the value before the row, then
+                // misses it (its bugs 18351 and 19519).
+                Err(error) if error.code() == Some(&SqlState::DATA_CORRUPTED) && missing < MISSING => missing += 1,
+                written => written.map_err(plain)?,
+            }
         }
         left = names(client, &format!("{tables} AND age(c.relfrozenxid) >= age('{now}'::xid)")).await?;
         if left.is_empty() {

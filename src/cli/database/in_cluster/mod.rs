@@ -47,7 +47,7 @@ pub(super) enum InClusterCommand {
     Verify(VerifyArgs),
     /// Prolong the lease of branch and login
     Renew(BranchArgs),
-    /// End sessions, revoke the login, remove the branch and its credentials
+    /// Revoke the login, end its sessions, remove the branch and its credentials
     Destroy(BranchArgs),
     /// List all branches that dayfly made
     List(ListArgs),

@@ -21,7 +21,7 @@ use self::{
     cluster::{Cluster, EXPIRES, identifier, instance, new_tags, own, tags},
 };
 use super::{
-    Baseline, Branch, ConnectionUrl, Engine, Log, Mark, Pauses, Session, Spec, is_revoked, postgres::role, refuse,
+    Baseline, Branch, ConnectionUrl, Engine, Log, Mark, Pauses, Session, Spec, postgres::role, refuse, revoke_first,
 };
 use crate::database::{
     http::{api_error, is_ambiguous},
@@ -182,7 +182,7 @@ impl Aurora {
     /// Bars the environment's role, as far as the cluster can be reached: it goes anyway.
     async fn revoke(&self, cluster: &Cluster, branch: &Branch) {
         if cluster.status == "available" && cluster.instances > 0 {
-            is_revoked(branch, role::revoke_at(async { self.admin(cluster) }, branch), &self.log).await;
+            revoke_first(branch, role::revoke_at(async { self.admin(cluster) }, branch), &self.log).await;
         }
     }
 }

@@ -25,7 +25,8 @@ use serde_json::json;
 
 use self::api::{Clone, Status, minutes, path};
 use super::{
-    Baseline, Branch, ConnectionUrl, Engine, Log, Mark, Pauses, Session, Spec, is_revoked, postgres::role, refuse,
+    Baseline, Branch, ConnectionUrl, Engine, Log, Mark, Pauses, Session, Spec, alone, postgres::role, refuse,
+    revoke_first,
 };
 use crate::database::{
     http::{Api, is_ambiguous},
@@ -131,15 +132,13 @@ impl Dblab {
         )
     }
 
-    /// Nobody gets in with what was given away, and who is in goes.
-    async fn bar(&self, branch: &Branch) -> Result<()> {
+    /// The clone's login, with a password that nobody is told.
+    async fn barred(&self, branch: &Branch) -> Result<ConnectionUrl> {
         let Some(clone) = self.clone(&branch.name).await?.filter(|clone| clone.db.username == branch.id) else {
-            return Ok(());
+            bail!("the clone is gone");
         };
         let (url, rotations) = self.working(&clone).await?;
-        let next = self.password(&clone.id, &clone.db.username, rotations + 1);
-        let url = role::change_own(&url, &next, &self.log).await?;
-        session::open(&url, &self.log).await?.end_others().await
+        role::change_own(&url, &self.password(&clone.id, &clone.db.username, rotations + 1), &self.log).await
     }
 
     fn url(&self, clone: &Clone, rotations: u32) -> Result<ConnectionUrl> {
@@ -248,7 +247,7 @@ impl Engine for Dblab {
 
     async fn destroy(&self, branch: &Branch) -> Result<()> {
         if branch.is_complete {
-            is_revoked(branch, self.bar(branch), &self.log).await;
+            revoke_first(branch, alone(self.barred(branch), &self.log), &self.log).await;
         }
         self.remove(&branch.name, &branch.id).await
     }

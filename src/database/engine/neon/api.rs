@@ -26,7 +26,7 @@ impl std::error::Error for Failed {}
 pub(super) struct Row {
     pub(super) id: String,
     pub(super) name: String,
-    /// `init`, `resetting`, `ready`, `archived`, and whatever Neon thinks of next.
+    /// `init`, `ready`, `archived`, and whatever Neon thinks of next.
     current_state: String,
     pub(super) created_at: String,
     pub(super) parent_id: Option<String>,

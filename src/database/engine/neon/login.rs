@@ -7,7 +7,7 @@
 use anyhow::{Context as _, Result, bail};
 use reqwest::StatusCode;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::Neon;
 use crate::database::{
@@ -101,7 +101,7 @@ impl Neon {
     }
 
     /// A role's new password. The old one is valid until all is finished.
-    async fn change_password(&self, branch: &str, role: &str) -> Result<String> {
+    pub(super) async fn change_password(&self, branch: &str, role: &str) -> Result<String> {
         let path = self.branch_path(branch, &format!("/roles/{}/reset_password", part(role)));
         let answer = self.api.post_again(&path, &Value::Null).await?;
         self.all_finished(&answer).await?;
@@ -129,15 +129,6 @@ impl Neon {
             );
         }
         Ok(url)
-    }
-
-    /// The parent's data again, at the same place. The parent may have others by now: nobody gets in with what was given away
-    /// before somebody looked at them.
-    pub(super) async fn restore(&self, branch: &str) -> Result<()> {
-        self.change_passwords(branch, None).await?;
-        let body = json!({"source_branch_id": self.parent});
-        let answer = self.api.post_again(&self.branch_path(branch, "/restore"), &body).await?;
-        self.all_finished(&answer).await
     }
 
     /// A session in the parent, with the password that Neon stores.

@@ -19,7 +19,7 @@ use reqwest::StatusCode;
 use serde_json::{Map, Value, json};
 
 use self::api::{Failed, Row};
-use super::{Baseline, Branch, ConnectionUrl, Engine, Log, Mark, Pauses, Session, Spec, is_revoked, refuse};
+use super::{Baseline, Branch, ConnectionUrl, Engine, Log, Mark, Pauses, Session, Spec, refuse, revoke_first};
 use crate::database::{
     http::{Api, api_error, is_ambiguous, status},
     time,
@@ -272,30 +272,6 @@ impl Engine for Neon {
         login::pooled(direct)
     }
 
-    async fn reset(&self, spec: &Spec<'_>, branch: &Branch) -> Result<Branch> {
-        // A root branch has nothing to go back to, and a masked one would go back to what was not masked.
-        let can_restore =
-            !self.entry.schema_only && self.entry.anonymized.is_none() && branch.mark.baseline == self.entry.subject();
-        if can_restore {
-            match self.restore(&branch.id).await {
-                Ok(()) => {
-                    if let Some((row, mark)) = self.lookup(spec).await?
-                        && row.is_ready()
-                        && row.id == branch.id
-                    {
-                        return Ok(row.branch(mark, true));
-                    }
-                }
-                Err(error) if error.is::<Failed>() || api_error(&error).is_some() => {
-                    self.log.warn(format!("Neon cannot restore the branch, so it is made anew: {error:#}"));
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        self.destroy(branch).await?;
-        self.create(spec).await
-    }
-
     async fn renew(&self, branch: &Branch, until: SystemTime) -> Result<()> {
         let until = until.min(SystemTime::now() + LONGEST_LEASE);
         let body = json!({"branch": {"expires_at": time::text(until)}});
@@ -313,17 +289,24 @@ impl Engine for Neon {
     }
 
     async fn destroy(&self, branch: &Branch) -> Result<()> {
-        // Neon ends the sessions of a role whose password changes.
-        let is_revoked =
-            !branch.is_complete || is_revoked(branch, self.change_passwords(&branch.id, None), &self.log).await;
+        let owners = async {
+            let (_, owner) = self.database(&branch.id).await?;
+            // Neon ends the sessions of the endpoint, too.
+            self.change_password(&branch.id, &owner).await.map(drop)
+        };
+        if branch.is_complete {
+            revoke_first(branch, owners, &self.log).await;
+        }
         let Err(error) = self.delete(&branch.id).await else { return Ok(()) };
         if api_error(&error).is_none_or(|error| !error.status.is_client_error()) {
             return Err(error);
         }
-        let passwords = if is_revoked { ", though nobody has its passwords any more" } else { "" };
+        // The branch cannot go. All of its logins can.
+        self.log.warn(format!("Neon does not delete `{}`: its passwords are changed", branch.name));
+        self.change_passwords(&branch.id, None).await.context("and its passwords cannot be changed")?;
         Err(error).with_context(|| {
             format!(
-                "the branch `{}` stays{passwords}: remove its protection and its children, then call this again",
+                "the branch `{}` stays, though nobody has its passwords any more: remove its protection and its children, then call this again",
                 branch.name
             )
         })
