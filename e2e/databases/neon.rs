@@ -551,6 +551,10 @@ fn a_branch_that_cannot_go_loses_its_passwords_all_the_same() {
         Some(&json!({"branch": {"name": "of-a-developer", "parent_id": own}})),
     );
     let url = shop.lab.url(1);
+    // The stand-in copies a database only without sessions.
+    while branch(&shop.neon, "of-a-developer")["current_state"] != "ready" {
+        thread::sleep(Duration::from_millis(20));
+    }
     shop.neon.fault_at("DELETE *", json!({"delay": 3}));
     revoked_before_it_goes(&shop.lab, &shop.neon).failed("nobody has its passwords");
     assert!(psql(&url, "SELECT 1").unwrap_err().contains("password authentication failed"));
