@@ -137,7 +137,7 @@ fn what_is_wrong_here_is_said_before_anybody_waits() {
 /// A Job's log is read by a program, whatever its Job was told.
 #[test]
 fn what_is_wrong_before_there_is_a_log_is_a_line_of_it() {
-    let lab = unreachable("early");
+    let lab = unreachable("unlogged");
     let spec = lab.spec(1, "shop", "").display().to_string();
     let text = fs::read_to_string(&spec).unwrap();
     fs::write(lab.path("newer.json"), text.replace("\"version\":1", "\"version\":2")).unwrap();

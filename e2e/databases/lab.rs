@@ -1,11 +1,12 @@
 //! One test's guardrails, policy and specs, in a folder of its own, and the program on them.
 
 use std::{
+    collections::BTreeMap,
     fs,
     io::Write as _,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
-    sync::Mutex,
+    sync::{Mutex, PoisonError},
     thread,
     time::{Duration, SystemTime},
 };
@@ -18,6 +19,17 @@ use crate::psql::password;
 pub(crate) fn service(name: &str) -> String {
     crate::turn::take();
     std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run e2e/databases/run"))
+}
+
+/// A name is one test's: another test with the same would have the same folder, baseline or role, at the same moment.
+#[track_caller]
+pub(crate) fn claim(name: &str) {
+    static NAMES: Mutex<BTreeMap<String, String>> = Mutex::new(BTreeMap::new());
+    let test = thread::current().name().unwrap_or_default().to_owned();
+    let mut names = NAMES.lock().unwrap_or_else(PoisonError::into_inner);
+    let first = names.entry(name.to_owned()).or_insert_with(|| test.clone()).clone();
+    drop(names);
+    assert_eq!(first, test, "two tests have the name `{name}`");
 }
 
 /// A policy's words for migrations, whatever they are: tests run a command of their own.
@@ -69,7 +81,9 @@ impl Run {
 impl Lab {
     /// `policy` names the test's previews, so that tests share a server; `baselines` is the guardrails' map in YAML's flow
     /// or indented style.
+    #[track_caller]
     pub(crate) fn new(policy: &str, baselines: &str, variables: &[(&str, &str)]) -> Self {
+        claim(&format!("policy {policy}"));
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{policy}-{}", std::process::id()));
         let _ = fs::remove_dir_all(&folder);
         fs::create_dir_all(&folder).unwrap();

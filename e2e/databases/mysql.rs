@@ -9,7 +9,7 @@ use std::{
 };
 
 use crate::{
-    lab::{Lab, output, service},
+    lab::{Lab, claim, output, service},
     page::recipe,
 };
 
@@ -61,6 +61,7 @@ impl Server {
 
     /// A fresh database to branch, and its baseline `shop` in the guardrails.
     pub(crate) fn baseline(&self, name: &str, sql: &str) -> String {
+        claim(&format!("{name} at {}", self.provider));
         if !self.is_mariadb() && self.sql(&format!("SHOW DATABASES LIKE '{name}'")) == name {
             self.sql(&format!("ALTER DATABASE {name} READ ONLY = 0"));
         }

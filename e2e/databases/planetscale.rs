@@ -243,7 +243,11 @@ fn a_key_that_is_refused_is_named(database: &'static str) {
     assert!(run.failed(why).err.contains("docs/databases/planetscale.md"));
     let token = service("DAYFLY_TEST_PLANETSCALE_TOKEN_ID");
     let variables = [("PLANETSCALE_SERVICE_TOKEN_ID", &*token), ("PLANETSCALE_SERVICE_TOKEN", "not-this-one")];
-    let lab = Lab::new("pskeyless", &baselines(&shop.planetscale, database, "main", INVENTED), &variables);
+    let lab = Lab::new(
+        &format!("pskeyless-{database}"),
+        &baselines(&shop.planetscale, database, "main", INVENTED),
+        &variables,
+    );
     lab.dayfly(&["db", "list", "--guardrails", &lab.guardrails_path()]).failed(why);
     lab.sweep(&[]).failed(why);
 }

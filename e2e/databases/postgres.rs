@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    lab::{Lab, service},
+    lab::{Lab, claim, service},
     page::{recipe, run_sql},
     psql::{Held, Idle, password, psql, with_database, with_login},
 };
@@ -28,6 +28,7 @@ pub(crate) struct Server {
 impl Server {
     /// `variable` names the server; `name` this test.
     pub(crate) fn new(variable: &str, name: &str, sql: &str) -> Self {
+        claim(&format!("{name} at {variable}"));
         let superuser = service(variable);
         let (admin, baseline, owner) = (format!("{name}_admin"), format!("{name}_baseline"), format!("{name}_owner"));
         // What a failed run left.

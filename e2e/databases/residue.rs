@@ -68,13 +68,13 @@ fn what_was_masked_is_in_no_file_and_no_statistics_of_a_branch() {
 
 #[test]
 fn who_still_sees_old_rows_is_waited_for() {
-    let server = Server::new("DAYFLY_TEST_POSTGRES18", "held", LIVE);
-    let lab = prepare(&server, "held");
+    let server = Server::new("DAYFLY_TEST_POSTGRES18", "seen", LIVE);
+    let lab = prepare(&server, "seen");
     let inside = with_database(&server.superuser, &server.baseline);
     let script = "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT txid_current(); SELECT pg_sleep(600)";
     let mut holder =
         Command::new("psql").args([&inside, "-qAtc", script]).stdout(std::process::Stdio::null()).spawn().unwrap();
-    let sleeps = "FROM pg_stat_activity WHERE query LIKE '%pg_sleep(600)%' AND datname = 'held_baseline' AND pid <> pg_backend_pid()";
+    let sleeps = "FROM pg_stat_activity WHERE query LIKE '%pg_sleep(600)%' AND datname = 'seen_baseline' AND pid <> pg_backend_pid()";
     while psql(&server.superuser, &format!("SELECT count(*) {sleeps} AND wait_event = 'PgSleep'")).unwrap() != "1" {
         thread::sleep(Duration::from_millis(20));
     }

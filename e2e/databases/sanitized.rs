@@ -239,8 +239,8 @@ fn the_scan_counts_and_never_quotes() {
 #[test]
 fn a_branch_made_anew_is_checked_before_its_old_login_enters() {
     let customers = format!("{CUSTOMERS}; ALTER TABLE customers ADD attributes json");
-    let server = Server::new("DAYFLY_TEST_POSTGRES18", "anew", &customers);
-    let lab = server.lab("anew", SANITIZED);
+    let server = Server::new("DAYFLY_TEST_POSTGRES18", "barred", &customers);
+    let lab = server.lab("barred", SANITIZED);
     prepare(&lab, &[]).fine();
     lab.spec(1, "shop", "");
     lab.db("provision", 1, &[]).fine();
@@ -249,8 +249,7 @@ fn a_branch_made_anew_is_checked_before_its_old_login_enters() {
     // From now on, looking takes seconds.
     unfreeze(&server, "UPDATE customers SET attributes = to_json(repeat('x', 50000000)) WHERE id <= 4");
     let (said, migrate) = lab.told("migrate", 1, &["--", "false"]);
-    let making =
-        "SELECT datname FROM pg_database WHERE datdba = to_regrole('anew_admin') AND datname ~ '^dayfly_[a-z2-7]{8}$'";
+    let making = "SELECT datname FROM pg_database WHERE datdba = to_regrole('barred_admin') AND datname ~ '^dayfly_[a-z2-7]{8}$'";
     let mut knocked = 0;
     while psql(&url, "SELECT to_regclass('old') IS NULL").as_deref() != Ok("t") {
         for database in psql(&server.superuser, making).unwrap().lines() {
@@ -269,6 +268,6 @@ fn a_branch_made_anew_is_checked_before_its_old_login_enters() {
     // What is refused goes, with all that led to it.
     unfreeze(&server, "UPDATE customers SET attributes = NULL; ALTER TABLE customers ADD passport text");
     lab.db("migrate", 1, &["--", "true"]).refused("other columns than when it was sanitized");
-    assert_eq!(server.left("anew"), "");
+    assert_eq!(server.left("barred"), "");
     assert!(psql(&url, "SELECT 1").is_err() && !lab.env_file(1).exists());
 }
