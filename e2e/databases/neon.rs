@@ -246,7 +246,8 @@ fn an_operation_that_fails_is_made_good_or_told() {
     // So is one whose login cannot be revoked before it goes.
     shop.neon.set(&json!({"fail_operations": 1}));
     let broken = "psql \"$DATABASE_URL\" -qc 'DROP TABLE users' && exit 1";
-    shop.lab.db("migrate", 1, &["--", "sh", "-c", broken]).refused("on a fresh branch too");
+    let run = shop.lab.db("migrate", 1, &["--", "sh", "-c", broken]).refused("on a fresh branch too");
+    assert!(run.err.contains("goes with its branch, and not before"), "{}", run.err);
     shop.lab.db("destroy", 1, &[]).fine();
     shop.neon.set(&json!({"fail_operations": 100}));
     let run = shop.lab.db("provision", 1, &[]);

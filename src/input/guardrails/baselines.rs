@@ -248,7 +248,7 @@ pub struct Operations {
     /// and no sweep touches another's. Set it before the first branch is made. Left out, there is one installation.
     #[serde(default)]
     pub installation: Option<DnsLabel>,
-    /// What part of all branches one sweep may reclaim, in percent, rounded up to whole branches. Left out, 50.
+    /// What part of all branches one sweep may reclaim, in percent; one branch it always may. Left out, 50.
     #[serde(default = "default_sweep_share")]
     pub sweep_share: Percent,
     /// How long one step of a database may take, its retries included: make it longer if migrations or seeds are. Left
