@@ -294,7 +294,7 @@ mod tests {
             alive: &BTreeSet::from(["e".to_owned()]),
             listed: SystemTime::now(),
             lease_seconds: 9,
-            share: 50,
+            share: 100,
             apply: true,
             cluster: None,
             limit: Duration::from_secs(1),
