@@ -8,16 +8,36 @@ pub mod parse;
 
 use crate::{
     input::scalar::Scalar,
-    value::{Value, is_same},
+    value::{Text, Value, is_same},
 };
 pub use engine::{compute, names};
-pub use parse::Part;
+
+use parse::Piece;
 
 /// A string of an input file that may hold expressions.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Interpolated {
-    pub source: String,
+    pub source: Text,
+    /// None, if the source is what it says.
     parts: Vec<Part>,
+}
+
+/// A stretch of it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Part {
+    Text(Text),
+    Path(Vec<Text>),
+    Expression(Text),
+}
+
+impl From<Piece<'_>> for Part {
+    fn from(piece: Piece<'_>) -> Self {
+        match piece {
+            Piece::Text(text) => Self::Text(text.into()),
+            Piece::Path(names) => Self::Path(names.into_iter().map(Text::from).collect()),
+            Piece::Expression(source) => Self::Expression(source.into()),
+        }
+    }
 }
 
 /// What expressions can see: a context, and the names that `$for` binds around a place, the innermost first.
@@ -109,11 +129,14 @@ impl Interpolated {
         scope: &Scope<'_>,
         push: impl Fn(&mut String, &Value) -> Result<(), String>,
     ) -> Result<String, String> {
+        if self.parts.is_empty() {
+            return Ok(self.source.to_string());
+        }
         let mut joined = String::with_capacity(self.source.len());
         for part in &self.parts {
             match part {
                 Part::Text(text) => joined.push_str(text),
-                Part::Path(names) => push(&mut joined, scope.look_up(names.iter().map(String::as_str))?)?,
+                Part::Path(names) => push(&mut joined, scope.look_up(names.iter().map(Text::as_str))?)?,
                 Part::Expression(source) => {
                     push(&mut joined, &compute(source, scope)?)?;
                     if joined.contains('\0') {
@@ -140,7 +163,7 @@ impl Interpolated {
     }
 
     /// The paths below `name` of which it is made, where they are all that an expression says.
-    pub fn paths_below<'s>(&'s self, name: &'s str) -> impl Iterator<Item = &'s [String]> {
+    pub fn paths_below<'s>(&'s self, name: &'s str) -> impl Iterator<Item = &'s [Text]> {
         self.parts.iter().filter_map(move |part| match part {
             Part::Path(names) if names.len() > 1 && names[0] == name => Some(names.as_slice()),
             _ => None,
@@ -170,12 +193,13 @@ impl Scalar for Interpolated {
         if text.contains('\0') {
             return Err("no text may hold a NUL character".to_owned());
         }
-        let parts: Vec<Part> = parse::pieces(text)?.into_iter().map(Part::from).collect();
+        let pieces = if parse::opening(text).is_some() { parse::pieces(text)? } else { Vec::new() };
+        let parts: Vec<Part> = pieces.into_iter().map(Part::from).collect();
         for part in &parts {
             if let Part::Expression(source) = part {
                 names(source)?;
             }
         }
-        Ok(Self { source: text.to_owned(), parts })
+        Ok(Self { source: text.into(), parts })
     }
 }

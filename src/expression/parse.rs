@@ -1,24 +1,6 @@
 //! Finds the `${{ … }}` in a string. Needs nothing else of the crate: the build script reads templates with it too.
 
-/// A stretch of an interpolated string, as it is kept.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Part {
-    Text(String),
-    Path(Vec<String>),
-    Expression(String),
-}
-
-impl From<Piece<'_>> for Part {
-    fn from(piece: Piece<'_>) -> Self {
-        match piece {
-            Piece::Text(text) => Self::Text(text.to_owned()),
-            Piece::Path(names) => Self::Path(names.into_iter().map(str::to_owned).collect()),
-            Piece::Expression(source) => Self::Expression(source.to_owned()),
-        }
-    }
-}
-
-/// A stretch of a string, as it was found.
+/// A stretch of a string.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Piece<'a> {
     Text(&'a str),
@@ -73,7 +55,7 @@ fn beginning(text: &str) -> String {
 }
 
 /// Where the next `${{` begins: setting up a general search costs more than most texts are long.
-fn opening(text: &str) -> Option<usize> {
+pub fn opening(text: &str) -> Option<usize> {
     text.as_bytes().windows(3).position(|three| three == b"${{")
 }
 

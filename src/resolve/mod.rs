@@ -254,8 +254,8 @@ impl Resolver<'_> {
     /// every pull request (number and SHA are) has a say in it.
     fn owner_of(&self, text: &Interpolated, file: InputFile) -> Owner {
         let varies =
-            |names: &[String]| !matches!(names[1].as_str(), "number" | "headSha" | "headShortSha" | "headShortSha7");
-        let known = |names: &[String]| self.pr.get(&names[1]).is_some();
+            |names: &[Text]| !matches!(names[1].as_str(), "number" | "headSha" | "headShortSha" | "headShortSha7");
+        let known = |names: &[Text]| self.pr.get(&names[1]).is_some();
         if text.computes_with("pr.") || text.paths_below("pr").any(|names| known(names) && varies(names)) {
             Owner::PullRequest
         } else {

@@ -296,7 +296,7 @@ impl<'a> Resolver<'a> {
             self.decisions.record(|| Decision {
                 field: format!("services.{}.env.{name}", service.name),
                 origin: Origin::Input(InputFile::Policy, here()),
-                asked: (text != value.source).then(|| value.source.clone()),
+                asked: (value.source != text).then(|| value.source.to_string()),
                 granted: text.clone(),
                 rule: None,
                 reason: "the service's own variable".into(),

@@ -53,7 +53,7 @@ pub struct Place {
 /// What is wrong, and where: only a platform's own template can be, the built-in ones are tested.
 pub fn evaluate(template: &Template, context: &Value, trace: Option<&mut Trace>) -> Result<Vec<Value>, Mistake> {
     let code = Code(template.code);
-    let mut evaluator = Evaluator { code, place: code, trace };
+    let mut evaluator = Evaluator { code, place: code, trace, joined: String::new() };
     let mut objects = Vec::new();
     for _ in 0..evaluator.code.number() {
         evaluator.code.character();
@@ -162,6 +162,8 @@ struct Evaluator<'t> {
     /// Where the mark stands of what is evaluated, or was last.
     place: Code,
     trace: Option<&'t mut Trace>,
+    /// Where text is put together: each copy of it is as long as it has to be.
+    joined: String,
 }
 
 impl Evaluator<'_> {
@@ -293,11 +295,12 @@ impl Evaluator<'_> {
         if count == 1 {
             return self.part(scope);
         }
-        let mut joined = String::with_capacity(64);
+        self.joined.clear();
         for _ in 0..count {
-            push_text(&mut joined, &self.part(scope)?)?;
+            let part = self.part(scope)?;
+            push_text(&mut self.joined, &part)?;
         }
-        Ok(Value::string(joined))
+        Ok(Value::string(&self.joined))
     }
 
     fn part(&mut self, scope: &Scope<'_>) -> Result<Value, String> {

@@ -53,7 +53,7 @@ macro_rules! text_scalar {
     ($(#[$doc:meta])* $name:ident, $format:literal, $expected:literal, $pattern:literal, $test:expr) => {
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-        pub struct $name(String);
+        pub struct $name($crate::value::Text);
 
         impl $crate::input::scalar::Scalar for $name {
             const FORMAT: &'static str = $format;
@@ -62,7 +62,7 @@ macro_rules! text_scalar {
 
             fn parse(text: &str) -> Result<Self, String> {
                 let test: fn(&str) -> bool = $test;
-                if test(text) { Ok(Self(text.to_owned())) } else { Err(format!("`{}` is not allowed here", crate::finding::visible(text))) }
+                if test(text) { Ok(Self(text.into())) } else { Err(format!("`{}` is not allowed here", crate::finding::visible(text))) }
             }
         }
 

@@ -1,14 +1,14 @@
 use std::{cmp::Ordering, fmt};
 
 use super::Scalar;
-use crate::finding::visible;
+use crate::{finding::visible, value::Text};
 
 /// An amount of a resource in Kubernetes' notation: `500m`, `2`, `1.5Gi`, `1e3`.
 ///
 /// Compared by amount, printed as it was written. Source: `k8s.io/apimachinery/pkg/api/resource/quantity.go`.
 #[derive(Clone, Debug)]
 pub struct Quantity {
-    text: String,
+    text: Text,
     /// Billionths of the unit, the smallest step that Kubernetes knows.
     pub nano: i128,
 }
@@ -39,7 +39,7 @@ impl Scalar for Quantity {
         let tenths = 10_i128.pow(u32::try_from(fraction.len()).unwrap_or(0));
         // A fraction of a billionth is rounded up, as Kubernetes does.
         let nano = digits.checked_mul(unit).map(|n| (n + tenths - 1) / tenths).ok_or_else(wrong)?;
-        Ok(Self { text: text.to_owned(), nano })
+        Ok(Self { text: text.into(), nano })
     }
 }
 
