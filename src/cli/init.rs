@@ -6,6 +6,7 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 
 use super::{ExitCode, load::POLICY, print, schema};
+use crate::input::scalar::{DnsLabel, Scalar as _};
 
 #[derive(Args, Debug)]
 pub(super) struct InitArgs {
@@ -16,6 +17,9 @@ pub(super) struct InitArgs {
 
 const POLICY_TEMPLATE: &str = include_str!("preview.yaml");
 
+/// What the template is about; the folder's name stands for it, where that can be a policy's.
+const NAME: &str = "my-app";
+
 /// Named in the policy's first line, for editors.
 const SCHEMA: &str = "preview.schema.json";
 
@@ -25,8 +29,11 @@ pub(super) fn run(args: &InitArgs, out: &mut dyn Write) -> anyhow::Result<ExitCo
         bail!("`{}` is there already: nothing was written", path.display());
     }
     fs::create_dir_all(&args.folder).with_context(|| format!("failed to make `{}`", args.folder.display()))?;
+    let folder = args.folder.canonicalize().unwrap_or_default();
+    let name = folder.file_name().and_then(|name| name.to_str()).filter(|name| DnsLabel::parse(name).is_ok());
+    let template = POLICY_TEMPLATE.replace(NAME, name.unwrap_or(NAME));
     let mut written = String::new();
-    for (path, text) in [(&schema, schema::schema(schema::Of::Policy)), (&policy, POLICY_TEMPLATE.to_owned())] {
+    for (path, text) in [(&schema, schema::schema(schema::Of::Policy)), (&policy, template)] {
         fs::write(path, text).with_context(|| format!("failed to write `{}`", path.display()))?;
         let _ = writeln!(written, "wrote {}", path.display());
     }

@@ -205,7 +205,8 @@ pub struct RouteFacts {
     pub envoy_cidrs: bool,
     /// An `HTTPRoute`'s parents.
     pub parents: Vec<Parent>,
-    /// Whether the preview asks for a certificate itself; an Ingress has cert-manager ask.
+    /// Whether the preview asks for a certificate and a listener by itself: the first route of a host does; an Ingress has cert-manager
+    /// ask.
     pub own_certificate: bool,
     /// The Secret of a certificate for this host, or nothing.
     pub certificate: Option<String>,

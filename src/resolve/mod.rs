@@ -15,7 +15,7 @@ mod quarantine;
 mod routes;
 mod secrets;
 mod services;
-mod size;
+pub(crate) mod size;
 pub mod time;
 
 pub use decision::{Decision, Decisions, Origin};

@@ -25,6 +25,11 @@ impl Environment {
         // They become an object, and people read them in Argo CD: neither has room for thousands.
         for finding in errors.by_ref().take(MOST_SHOWN) {
             let mut line = format!("{}: {}", finding.rule.code, finding.message);
+            // It is read where nobody sees the rest of a finding.
+            for help in &finding.help {
+                line.push_str("; ");
+                line.push_str(help);
+            }
             if let Some((end, _)) = line.char_indices().nth(LONGEST_SHOWN) {
                 line.truncate(end);
                 line.push('…');

@@ -53,6 +53,7 @@ impl<'a> Resolver<'a> {
             routes.extend(self.route(route, host, &format!("/spec/routes/{index}"), namespace, ingress, &facts));
         }
         self.places_once(&routes);
+        share_listeners(&mut routes);
         (routes, facts)
     }
 
@@ -111,6 +112,9 @@ impl<'a> Resolver<'a> {
             middlewares.push(format!("{}-access", route.name));
         }
         let path = route.path.as_deref().unwrap_or("/").to_owned();
+        if let Some(message) = rules::route_path::refused(&path, ingress.implementation) {
+            self.policy_finding(&rules::route_path::ROUTE_PATH, format!("{pointer}/path"), message);
+        }
         Some(RouteFacts {
             url: url(route, &host),
             parents: vec![parent(route, namespace, facts)],
@@ -242,6 +246,20 @@ fn parent(route: &Route, namespace: &str, facts: &IngressFacts) -> Parent {
     }
     let (namespace, name) = (facts.gateway_namespace.clone(), facts.gateway.clone());
     Parent { kind: "Gateway", namespace, name, section: facts.section.clone() }
+}
+
+/// Of two listeners for one host, a Gateway takes one, and the other's routes are lost: all of a host share the first's, and its
+/// certificate. Source: Gateway API, `ListenerReasonHostnameConflict`.
+fn share_listeners(routes: &mut [RouteFacts]) {
+    for index in 1..routes.len() {
+        let (before, rest) = routes.split_at_mut(index);
+        let route = &mut rest[0];
+        if let Some(first) = before.iter().find(|first| route.own_certificate && first.host == route.host) {
+            route.own_certificate = false;
+            route.certificate.clone_from(&first.certificate);
+            route.parents.clone_from(&first.parents);
+        }
+    }
 }
 
 /// A path and what is below it. Traefik takes an Ingress's prefix for the beginning of a text, `/apis` for `/api`, unless

@@ -32,6 +32,8 @@ impl<'a> Resolver<'a> {
                 }
             }
         }
+        let prefix = &guardrails.labels.prefix;
+        self.findings.extend(pr.labels.iter().filter_map(|label| rules::label::unknown(label, prefix)));
         let label = self.label(pr, "profile", |resolver, text| {
             let offered = resolver.guardrails.labels.profile.iter().chain(&resolver.policy.labels.profile);
             let names: Vec<&str> = offered.map(|name| &**name).collect();
@@ -166,20 +168,25 @@ impl<'a> Resolver<'a> {
         (granted.to_string(), expires_at)
     }
 
-    /// What a label `preview/NAME=VALUE` asks for, if it may: the last such label counts.
-    fn label<T>(
+    /// What a label `preview/NAME=VALUE` asks for, if it may.
+    fn label<T: PartialEq>(
         &mut self,
         pr: &PullRequest,
         name: &str,
         offered: impl Fn(&Self, &str) -> Result<T, String>,
     ) -> Option<(T, String)> {
         let prefix = &self.guardrails.labels.prefix;
-        let mut asked = None;
+        let mut asked: Option<(T, String)> = None;
         for label in &pr.labels {
             let value = label.strip_prefix(prefix.as_str()).and_then(|rest| rest.strip_prefix(name)?.strip_prefix('='));
             let Some(value) = value else { continue };
             match offered(self, value) {
-                Ok(value) => asked = Some((value, label.clone())),
+                Ok(value) => match &asked {
+                    Some((other, first)) if *other != value => {
+                        self.findings.push(rules::label::contradiction(first, label));
+                    }
+                    _ => asked = Some((value, label.clone())),
+                },
                 Err(choices) => self.findings.push(rules::label::not_offered(label, &choices)),
             }
         }
@@ -187,12 +194,12 @@ impl<'a> Resolver<'a> {
     }
 }
 
-pub(super) fn quantities(amounts: &Ordered<Quantity>) -> Value {
+pub(crate) fn quantities(amounts: &Ordered<Quantity>) -> Value {
     Value::map(amounts.iter().map(|(name, amount)| (name.to_owned(), Value::string(amount.as_str()))))
 }
 
 /// The `LimitRange`'s item, all four parts written out: what is left out, the API server would derive from the others.
-fn limits(profile: &Profile) -> Value {
+pub(crate) fn limits(profile: &Profile) -> Value {
     let container = &profile.container;
     let mut item = Map::with_capacity(5);
     for (name, amounts) in [

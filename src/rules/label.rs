@@ -1,15 +1,27 @@
 //! Labels may ask, but only for what is offered.
 
-use crate::finding::{Finding, Rule, Severity, visible};
+use crate::finding::{Finding, Rule, Severity, nearest, visible};
 
 pub static LABEL_NOT_OFFERED: Rule = Rule {
     code: "label-not-offered",
     severity: Severity::Error,
     summary: "a label asks only for what guardrails or policy offer",
     explanation: "`preview/profile=large` and `preview/ttl=72h` count if `spec.labels` of the guardrails or the policy lists the value. \
-                  Anything else quarantines the pull request until the label is gone, so that nobody waits for what will not come. So does, by \
-                  other rules, a profile into which the policy does not fit, but would without the label.",
+                  Another value quarantines the pull request until the label is gone, so that nobody waits for what will not come. So do two \
+                  labels that ask for different things, and, by other rules, a profile into which the policy does not fit, but would without \
+                  the label.",
 };
+
+pub static UNKNOWN_LABEL: Rule = Rule {
+    code: "unknown-label",
+    severity: Severity::Warning,
+    summary: "a label with the prefix of those that ask asks for something",
+    explanation: "Labels of a pull request that begin with `spec.labels.prefix` (`preview/`) are `preview/profile=…` and `preview/ttl=…`. \
+                  Any other changes nothing.",
+};
+
+/// What labels may ask for.
+pub(crate) const NAMES: [&str; 2] = ["profile", "ttl"];
 
 pub(crate) fn not_offered(label: &str, choices: &str) -> Finding {
     let offered = if choices.is_empty() {
@@ -19,4 +31,24 @@ pub(crate) fn not_offered(label: &str, choices: &str) -> Finding {
     };
     let message = format!("the label `{}` asks for what is not offered: {offered}", visible(label));
     Finding::of_parameters(&LABEL_NOT_OFFERED, "/labels", message).help("remove the label")
+}
+
+/// Of labels that ask for the same thing, one would win by the order in which the code host lists them.
+pub(crate) fn contradiction(first: &str, second: &str) -> Finding {
+    let message = format!("the labels `{}` and `{}` ask for different things", visible(first), visible(second));
+    Finding::of_parameters(&LABEL_NOT_OFFERED, "/labels", message).help("remove one of them")
+}
+
+/// A label that seems to ask, but for nothing that there is.
+pub(crate) fn unknown(label: &str, prefix: &str) -> Option<Finding> {
+    let asked = label.get(..prefix.len()).filter(|start| !start.is_empty() && start.eq_ignore_ascii_case(prefix))?;
+    let rest = &label[asked.len()..];
+    let is_known = |name: &&str| asked == prefix && rest.strip_prefix(name).is_some_and(|rest| rest.starts_with('='));
+    if NAMES.iter().any(|name| is_known(&name)) {
+        return None;
+    }
+    let name = rest.split(['=', ':']).next().unwrap_or_default();
+    let message = format!("the label `{}` asks for nothing{}", visible(label), nearest(name, NAMES.into_iter()));
+    let help = format!("labels that ask are `{prefix}profile=…` and `{prefix}ttl=…`");
+    Some(Finding::of_parameters(&UNKNOWN_LABEL, "/labels", message).help(help))
 }

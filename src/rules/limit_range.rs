@@ -12,14 +12,15 @@ use super::{
     resource_quota,
 };
 use crate::{
-    finding::{Finding, InputFile, Rule, Severity, Subject, visible},
+    finding::{Finding, InputFile, Rule, Severity, Subject, meant, visible},
     input::{
         Ordered,
         guardrails::{ContainerLimits, Profile},
-        scalar::Quantity,
+        scalar::{Quantity, is_dns_name},
     },
-    objects::Object,
-    value::pointer_segments,
+    objects::{Object, Origin},
+    resolve::size,
+    value::{Value, pointer_segments},
 };
 
 pub static LIMIT_RANGE: Rule = Rule {
@@ -33,8 +34,12 @@ pub static LIMIT_RANGE: Rule = Rule {
         containers, or every Pod that doesn't state it is refused (`must specify limits.cpu`); of `ephemeral-storage`, such \
         a Pod isn't counted at all, so that the quota holds nothing. No single container may get more than the whole quota.\n\n\
         Databases of provider `embedded` and `cnpg` have dayfly's own Jobs run in the preview's namespace, with fixed requests and \
-        limits. A profile's `min` above those requests, or a `max` below those limits, would let none of them start.",
+        limits. A profile's `min` above those requests, or a `max` below those limits, would let none of them start.\n\n\
+        Of a container, Kubernetes knows `cpu`, `memory`, `ephemeral-storage`, `hugepages-…` and devices (`nvidia.com/gpu`).",
 };
+
+/// What a container has of its own accord.
+const RESOURCES: [&str; 3] = ["cpu", "memory", "ephemeral-storage"];
 
 /// Types of a `LimitRange`'s items.
 const TYPES: [&str; 3] = ["Container", "Pod", "PersistentVolumeClaim"];
@@ -92,24 +97,45 @@ pub(crate) fn check(objects: &[Object], bounds: &Bounds<'_>, findings: &mut Vec<
     container_resources::check(objects, &ranges, &quotas, findings);
 }
 
+/// Checks what a profile comes to, whether or not a policy has it.
+pub(super) fn check_profile(name: &str, profile: &Profile, findings: &mut Vec<Finding>) {
+    let object = |kind: &'static str, spec| {
+        let metadata = Value::map([("name", Value::from("preview"))]);
+        let fields = [("apiVersion", "v1".into()), ("kind", kind.into()), ("metadata", metadata), ("spec", spec)];
+        Object { value: Value::map(fields), origin: Origin::Template(kind.into()) }
+    };
+    let range = Value::map([("limits", Value::list([size::limits(profile)]))]);
+    let quota = Value::map([("hard", size::quantities(&profile.quota))]);
+    let bounds = Bounds { profile: Some((name, profile)), ..Bounds::default() };
+    check(&[object("LimitRange", range), object("ResourceQuota", quota)], &bounds, findings);
+}
+
 /// Where a profile says what a finding is about: below it. Templates lay out what it says, unless a patch says otherwise.
 fn in_profile(finding: &Finding, objects: &[Object], profile: &Profile) -> Option<String> {
     let Subject::Object(id, pointer) = &finding.subject else { return None };
-    let place = pointer.strip_prefix("/spec/limits/0/").filter(|_| id == "LimitRange/preview")?;
-    let (field, resource) = place.split_once('/')?;
+    let (laid_out, field, resource) = match id.as_str() {
+        "LimitRange/preview" => {
+            let (field, resource) = pointer.strip_prefix("/spec/limits/0/")?.split_once('/')?;
+            (&["spec", "limits"][..], field, resource)
+        }
+        "ResourceQuota/preview" => (&["spec"][..], "hard", pointer.strip_prefix("/spec/hard/")?),
+        _ => return None,
+    };
     let resource = &*pointer_segments(resource).next()?;
     let object = objects.iter().find(|object| object.id() == *id)?;
-    let laid_out = object.value.items_at(&["spec", "limits"]).first()?.str_at(&[field, resource])?;
+    let parent = object.value.at(laid_out)?;
+    let laid_out = parent.items().first().unwrap_or(parent).str_at(&[field, resource])?;
     let container = &profile.container;
-    let (field, amounts) = match field {
-        "default" => (field, &container.default),
-        "defaultRequest" => ("request", &container.request),
-        "max" => (field, &container.max),
-        "min" => (field, &container.min),
+    let (place, amounts) = match field {
+        "hard" => ("quota", &profile.quota),
+        "default" => ("container/default", &container.default),
+        "defaultRequest" => ("container/request", &container.request),
+        "max" => ("container/max", &container.max),
+        "min" => ("container/min", &container.min),
         _ => return None,
     };
     let amount = amounts.get(resource)?;
-    (amount.as_str() == laid_out).then(|| child(&format!("container/{field}"), resource))
+    (amount.as_str() == laid_out).then(|| child(place, resource))
 }
 
 /// Bounds of a profile that no container with these requests and limits keeps: where below `container`, and the message.
@@ -167,6 +193,18 @@ fn agrees(item: &Item<'_>, ratio: &Amounts<'_>, findings: &mut Vec<Finding>) {
         let pointer = item.pointer(field, resource);
         findings.push(finding(&LIMIT_RANGE, item.object, pointer.trim_end_matches('/'), message));
     };
+    if item.kind != "PersistentVolumeClaim" {
+        let all =
+            [("default", &item.default), ("defaultRequest", &item.request), ("max", &item.max), ("min", &item.min)];
+        for (field, resource) in
+            all.iter().flat_map(|(field, of)| of.iter().map(move |(resource, _)| (field, resource)))
+        {
+            if !is_resource(resource) {
+                let hint = meant(resource, RESOURCES.into_iter()).unwrap_or_default();
+                refuse(field, resource, format!("`{}` is no resource of a container{hint}", visible(resource)));
+            }
+        }
+    }
     if item.kind == "Pod" {
         for (field, amounts) in [("default", &item.default), ("defaultRequest", &item.request)] {
             if !amounts.is_empty() {
@@ -215,6 +253,14 @@ fn agrees(item: &Item<'_>, ratio: &Amounts<'_>, findings: &mut Vec<Finding>) {
             let message = format!("the ratio of {} is {ratio}; allowed: from 1 to `max` / `min`", visible(resource));
             refuse("maxLimitRequestRatio", resource, message);
         }
+    }
+}
+
+/// Whether a container can have it. Source: `validateContainerResourceName` of Kubernetes 1.36.
+fn is_resource(name: &str) -> bool {
+    match name.split_once('/') {
+        None => RESOURCES.contains(&name) || name.starts_with("hugepages-"),
+        Some((domain, name)) => is_dns_name(domain) && super::qualified::is_name_part(name),
     }
 }
 

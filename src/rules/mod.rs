@@ -40,6 +40,7 @@ pub mod provided;
 pub(crate) mod qualified;
 pub mod reference;
 pub mod resource_quota;
+pub mod route_path;
 pub mod route_port;
 pub mod secret_prefix;
 pub mod secret_store;
@@ -130,6 +131,7 @@ pub static ALL: &[&Rule] = &[
     &pod_security::POD_SECURITY,
     &policy_name::POLICY_NAME_RESERVED,
     &resource_quota::RESOURCE_QUOTA,
+    &route_path::ROUTE_PATH,
     &route_port::ROUTE_PORT,
     &secret_prefix::SECRET_OUTSIDE_PREFIX,
     &secret_store::SECRET_STORE_UNCLEAR,
@@ -141,6 +143,7 @@ pub static ALL: &[&Rule] = &[
     &capacity::UNBOUNDED_REQUEST,
     &baseline::UNKNOWN_BASELINE,
     &input::UNKNOWN_FIELD,
+    &label::UNKNOWN_LABEL,
     &profile::UNKNOWN_PROFILE,
     &reference::UNKNOWN_REFERENCE,
     &trust::UNTRUSTED,
@@ -238,8 +241,13 @@ pub(crate) fn check_objects(objects: &[Object], bounds: &Bounds<'_>, owner: Owne
 pub(crate) fn check_offers(spec: &GuardrailsSpec) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut found = |rule, pointer: String, message| findings.push(Finding::of_guardrails(rule, pointer, message));
+    let mut bounded = Vec::new();
     for (name, profile) in spec.profiles.iter() {
-        for message in profile::unbounded(name, profile) {
+        let open = profile::unbounded(name, profile);
+        if open.is_empty() {
+            bounded.push((name, profile));
+        }
+        for message in open {
             found(&profile::UNBOUNDED_PROFILE, format!("/spec/profiles/{name}"), message);
         }
     }
@@ -256,6 +264,10 @@ pub(crate) fn check_offers(spec: &GuardrailsSpec) -> Vec<Finding> {
         if let Err(message) = egress::reachable(destination) {
             found(&egress::EGRESS_INCOMPLETE, format!("/spec/egress/{name}"), message);
         }
+    }
+    // Of an open one, this would say the same again.
+    for (name, profile) in bounded {
+        limit_range::check_profile(name, profile, &mut findings);
     }
     let all = &spec.baselines;
     findings.extend(all.iter().filter_map(|(name, one)| baseline::unusable(name, one, spec.network.fqdn)));

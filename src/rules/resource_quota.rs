@@ -7,7 +7,7 @@ use super::{
     containers::{child, finding},
 };
 use crate::{
-    finding::{Finding, Rule, Severity, visible},
+    finding::{Finding, Rule, Severity, meant, visible},
     input::scalar::is_dns_name,
     objects::Object,
 };
@@ -74,7 +74,8 @@ fn countable(key: &str) -> Result<(), String> {
         if COUNTED.contains(&key) || MEASURED.contains(&key) || hugepages {
             return Ok(());
         }
-        return Err(format!("`{shown}` is nothing that a quota counts"));
+        let hint = meant(key, COUNTED.into_iter().chain(MEASURED)).unwrap_or_default();
+        return Err(format!("`{shown}` is nothing that a quota counts{hint}"));
     };
     if domain == "count" {
         let (resource, group) = name.split_once('.').map_or((name, None), |(resource, group)| (resource, Some(group)));

@@ -236,6 +236,19 @@ fn init_overwrites_nothing() {
     }
 }
 
+/// So that namespaces are called as the platform expects them.
+#[test]
+fn init_names_the_policy_after_its_folder() {
+    for (folder, name) in [("web-shop", "web-shop"), ("Web Shop", "my-app"), ("9", "my-app")] {
+        let scratch = Scratch::new("storefront");
+        let folder = scratch.path(folder);
+        let run = dayfly(&["init", &folder.display().to_string()]);
+        assert_eq!(run.code, ExitCode::Fine, "{}", run.err);
+        let policy = fs::read_to_string(folder.join(POLICY.rsplit('/').next().unwrap_or_default())).expect("a policy");
+        assert!(policy.contains(&format!("  name: {name} # part of every name: {name}-pr-128\n")), "{policy}");
+    }
+}
+
 #[test]
 fn a_route_says_all_that_is_wrong_with_it() {
     let scratch = Scratch::new("storefront");

@@ -93,6 +93,22 @@ fn an_attestation_ages() {
     assert_eq!(run.code, ExitCode::CannotRun);
 }
 
+/// A profile that the policy does not have is looked at all the same.
+#[test]
+fn a_profile_that_nobody_has_is_checked() {
+    for (from, to, code, line) in [
+        ("max: {cpu: \"4\"", "max: {memroy: 1Gi, cpu: \"4\"", "limit-range", 39),
+        ("max: {cpu: \"4\"", "max: {cpu: 900m", "limit-range", 37),
+        ("pods: 30", "persistentvolumeclaim: 0", "resource-quota", 35),
+    ] {
+        let found = check(&scratch(&[(GUARDRAILS, from, to)]));
+        let all: Vec<_> = found.iter().map(|finding| (text(finding, "/code"), &finding["location"]["line"])).collect();
+        assert_eq!(all, [(code, &Json::from(line))], "{to}: {found:#?}");
+    }
+    let fine = scratch(&[(GUARDRAILS, "max: {cpu: \"4\"", "max: {nvidia.com/gpu: 1, hugepages-2Mi: 1Gi, cpu: \"4\"")]);
+    assert_eq!(check(&fine), Vec::<Json>::new());
+}
+
 /// What a finding comes to on the command line: nothing, all, or the quarantine, and the exit code of each.
 #[test]
 fn owners_decide_what_is_rendered() {

@@ -28,12 +28,14 @@ text_scalar!(
 );
 text_scalar!(
     /// The path of a web address, as Gateway API and Ingress both take it, written in the one way that names it: to both,
-    /// `/api/` is the prefix `/api`.
+    /// `/api/` is the prefix `/api`. Whether `%C3` is compared as it stands, some controllers decide otherwise than others, and a
+    /// route that never matches leaves its requests to another one. Source: Traefik, `withRoutingPath` in
+    /// `pkg/muxer/http/mux.go`.
     UrlPath,
     "url-path",
-    "a path such as `/api`: at most 1024 characters of a web address, no `*`, no `/` at its end, no `//`, `.`, `..` or `%2F` in it, and `%` only before what needs it, with capital letters (`%C3`)",
-    r"^/([^/?#* ]+(/[^/?#* ]+)*)?$",
-    |text| is_url_path(text) && (text == "/" || !text.ends_with('/')) && !text.contains('*')
+    "a path such as `/api`: at most 1024 characters of a web address, no `*` or `%`, no `/` at its end, no `//`, `.` or `..` in it",
+    r"^/([^/?#*% ]+(/[^/?#*% ]+)*)?$",
+    |text| is_url_path(text) && (text == "/" || !text.ends_with('/')) && !text.contains(['*', '%'])
 );
 text_scalar!(
     /// A folder in a container, written in the one way that names it.
@@ -102,7 +104,7 @@ mod tests {
     #[test]
     fn paths_of_addresses() {
         let long = |length: usize| format!("/{}", "a".repeat(length - 1));
-        for text in ["/", "/api", "/.well-known/x", "/a.b/..c", "/a%20b", "/%C3%A4", "/~me/(x);v=1,2", &long(1024)] {
+        for text in ["/", "/api", "/.well-known/x", "/a.b/..c", "/~me/(x);v=1,2", &long(1024)] {
             assert!(UrlPath::parse(text).is_ok(), "{text}");
         }
         for text in [
@@ -125,6 +127,8 @@ mod tests {
             "/a%",
             "/a%2",
             "/a%zz",
+            "/a%20b",
+            "/%C3%A4",
             "/a%2fb",
             "/a%2Fb",
             "/%61dmin",

@@ -37,6 +37,11 @@ const DUMPED: &str = "      provider: embedded\n      image: ghcr.io/acme/baseli
 const MANIFEST: Edit = (POLICY, APPLICATION, "  manifests: [extra.yaml]\n");
 /// What only Traefik and Nginx can hold.
 const WITHOUT_PARTNERS: Edit = (GUARDRAILS, "    partners: {oauth2Proxy: \"https://sso.acme.dev/oauth2\"}\n", "");
+const NGINX: Edit = (
+    GUARDRAILS,
+    "    kind: HTTPRoute\n    gateway: previews/public\n    section: https\n    implementation: Traefik\n",
+    "    kind: Ingress\n    class: nginx\n    implementation: Nginx\n",
+);
 const WEB_IMAGE: &str = "ghcr.io/acme/storefront:${{ pr.headSha }}";
 
 /// Sixty-two characters: four of these and `FLAG_` are a key of a ConfigMap, three of them, two dots and one more a domain.
@@ -425,12 +430,24 @@ pub(super) const TABLE: &[Row] = &[
     Row { code: "label-not-offered", owner: "pull-request", place: "parameters.yaml:10:9",
         bad: &[(PARAMETERS, "preview/ttl=72h", "preview/ttl=73h")],
         good: &[(PARAMETERS, "preview/ttl=72h", "preview/ttl=24h")] },
+    Row { code: "label-not-offered", owner: "pull-request", place: "parameters.yaml:10:9",
+        bad: &[(PARAMETERS, "[preview, \"preview/ttl=72h\"]", "[\"preview/ttl=72h\", \"preview/ttl=24h\"]")],
+        good: &[(PARAMETERS, "[preview, \"preview/ttl=72h\"]", "[\"preview/ttl=72h\", \"preview/ttl=3d\"]")] },
+    Row { code: "unknown-label", owner: "pull-request", place: "parameters.yaml:10:9",
+        bad: &[(PARAMETERS, "preview/ttl=72h", "preview/profil=large")],
+        good: &[(PARAMETERS, "preview/ttl=72h", "preview/profile=large")] },
+    Row { code: "unknown-label", owner: "pull-request", place: "parameters.yaml:10:9",
+        bad: &[(PARAMETERS, "preview/ttl=72h", "Preview/ttl=72h")],
+        good: &[(PARAMETERS, "preview/ttl=72h", "previews/ttl=72h")] },
     Row { code: "limit-range", owner: "platform", place: "guardrails.yaml:27:24",
         bad: &[(GUARDRAILS, "request: {cpu: 100m, memory: 128Mi", "request: {cpu: 501m, memory: 128Mi")],
         good: &[(GUARDRAILS, "request: {cpu: 100m, memory: 128Mi", "request: {cpu: 500m, memory: 128Mi")] },
     Row { code: "limit-range", owner: "platform", place: "guardrails.yaml:26:84",
         bad: &[(GUARDRAILS, "ephemeral-storage: 1Gi}", "ephemeral-storage: 1Gi, acme.dev/disk: 2}"), (GUARDRAILS, "max: {cpu: \"2\"", "max: {acme.dev/disk: 1, cpu: \"2\"")],
         good: &[(GUARDRAILS, "ephemeral-storage: 1Gi}", "ephemeral-storage: 1Gi, acme.dev/disk: 2}"), (GUARDRAILS, "max: {cpu: \"2\"", "max: {acme.dev/disk: 2, cpu: \"2\"")] },
+    Row { code: "limit-range", owner: "platform", place: "guardrails.yaml:28:33",
+        bad: &[(GUARDRAILS, "max: {cpu: \"2\", memory: 2Gi", "max: {cpu: \"2\", memroy: 2Gi")],
+        good: &[(GUARDRAILS, "max: {cpu: \"2\", memory: 2Gi", "max: {cpu: \"2\", hugepages-2Mi: 2Gi")] },
     // A patch says it: nobody knows where.
     Row { code: "limit-range", owner: "platform", place: "LimitRange/preview /spec/limits/0/defaultRequest/cpu",
         bad: &[(GUARDRAILS, "  patches:\n", "  patches:\n    - {target: {kind: LimitRange}, json: [{op: replace, path: /spec/limits/0/defaultRequest/cpu, value: 501m}]}\n")],
@@ -555,9 +572,12 @@ pub(super) const TABLE: &[Row] = &[
     Row { code: "policy-name-reserved", owner: "team", place: "source/preview.yaml:5:9",
         bad: &[(POLICY, "name: storefront\nspec", "name: local\nspec")],
         good: &[(POLICY, "name: storefront\nspec", "name: locals\nspec")] },
-    Row { code: "resource-quota", owner: "platform", place: "",
+    Row { code: "resource-quota", owner: "platform", place: "guardrails.yaml:24:15",
         bad: &[(GUARDRAILS, "pods: 15", "podz: 15")],
         good: &[(GUARDRAILS, "pods: 15", "persistentvolumeclaims: 0")] },
+    Row { code: "route-path", owner: "team", place: "source/preview.yaml:33:54",
+        bad: &[NGINX, (POLICY, FREE_HOST, "{name: web, service: web, access: staff, path: \"/a;b\"}")],
+        good: &[NGINX, (POLICY, FREE_HOST, "{name: web, service: web, access: staff, path: \"/a.b\"}")] },
     Row { code: "route-port", owner: "team", place: "",
         bad: &[MANIFEST, ("extra.yaml", "", "apiVersion: v1\nkind: Service\nmetadata: {name: x}\nspec: {ports: [{port: 80, targetPort: 8080}]}\n"), (POLICY, FREE_HOST, "{name: web, service: web, access: staff}\n    - {name: x, service: x, access: staff, port: 80}")],
         good: &[MANIFEST, ("extra.yaml", "", "apiVersion: v1\nkind: Service\nmetadata: {name: x}\nspec: {ports: [{port: 80, targetPort: 8080}]}\n"), (POLICY, FREE_HOST, "{name: web, service: web, access: staff}\n    - {name: x, service: x, access: staff, port: 80, targetPort: 8080}")] },
