@@ -180,7 +180,7 @@ fn all_mistakes_are_reported_at_once() {
         (POLICY, "      baseline: storefront\n", ""),
         (GUARDRAILS, "tls: wildcard", "tls: {clusterIsuer: letsencrypt}"),
         (GUARDRAILS, "fqdn: PublicInternet", "fqdn: publicInternet"),
-        (GUARDRAILS, "10.0.0.0/8, ", "10.0.0.0/33], cidrs: ["),
+        (GUARDRAILS, "203.0.113.0/24, ", "203.0.113.0/33], cidrs: ["),
     ]);
     let found = check(&scratch);
     let places: BTreeSet<String> =
@@ -189,7 +189,7 @@ fn all_mistakes_are_reported_at_once() {
         "invalid-value guardrails.yaml:47:10",
         "invalid-value guardrails.yaml:49:21",
         "invalid-value guardrails.yaml:52:11",
-        "duplicate-key guardrails.yaml:49:35",
+        "duplicate-key guardrails.yaml:49:38",
         "invalid-value source/preview.yaml:9:8",
         "unknown-field source/preview.yaml:10:3",
         "wrong-type source/preview.yaml:17:13",

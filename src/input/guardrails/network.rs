@@ -92,7 +92,9 @@ pub enum Tls {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Access {
-    /// Requests from these addresses.
+    /// Requests from these addresses, as the controller sees them. Behind a Service with `externalTrafficPolicy: Cluster` or a load
+    /// balancer that hides the client, that is an address of the cluster or of the load balancer: `10.0.0.0/8` may then let
+    /// everybody in. "Addresses that the controller sees" of the Argo CD set-up says what to do.
     #[serde(default)]
     pub cidrs: Vec<Cidr>,
     /// People who are signed in at this oauth2-proxy.

@@ -114,8 +114,8 @@ const GCP: &str = "    provider: {gcp: {project: p, clusterLocation: l, clusterN
 #[rustfmt::skip]
 pub(super) const TABLE: &[Row] = &[
     Row { code: "access-not-enforceable", owner: "platform", place: "guardrails.yaml:49:12",
-        bad: &[(GUARDRAILS, "{cidrs: [10.0.0.0/8, 127.0.0.0/8]}", "{}")],
-        good: &[(GUARDRAILS, "{cidrs: [10.0.0.0/8, 127.0.0.0/8]}", "{public: true}")] },
+        bad: &[(GUARDRAILS, "{cidrs: [203.0.113.0/24, 127.0.0.0/8]}", "{}")],
+        good: &[(GUARDRAILS, "{cidrs: [203.0.113.0/24, 127.0.0.0/8]}", "{public: true}")] },
     Row { code: "access-not-enforceable", owner: "platform", place: "",
         bad: &[(GUARDRAILS, "implementation: Traefik", "implementation: Standard")],
         good: &[(GUARDRAILS, "implementation: Traefik", "implementation: Envoy"), WITHOUT_PARTNERS] },
@@ -312,8 +312,8 @@ pub(super) const TABLE: &[Row] = &[
         good: &[(GUARDRAILS, "    gateway: previews/public\n", "    gateway: other/public\n")] },
     Row { code: "ingress-incomplete", owner: "platform", place: "guardrails.yaml:42:5",
         bad: &[WITHOUT_PARTNERS, (GUARDRAILS, "implementation: Traefik\n    controller: {namespace: traefik}", "implementation: Standard"),
-            (GUARDRAILS, "{cidrs: [10.0.0.0/8, 127.0.0.0/8]}", "{public: true}")],
-        good: &[WITHOUT_PARTNERS, (GUARDRAILS, "implementation: Traefik", "implementation: Standard"), (GUARDRAILS, "{cidrs: [10.0.0.0/8, 127.0.0.0/8]}", "{public: true}")] },
+            (GUARDRAILS, "{cidrs: [203.0.113.0/24, 127.0.0.0/8]}", "{public: true}")],
+        good: &[WITHOUT_PARTNERS, (GUARDRAILS, "implementation: Traefik", "implementation: Standard"), (GUARDRAILS, "{cidrs: [203.0.113.0/24, 127.0.0.0/8]}", "{public: true}")] },
     Row { code: "ingress-incomplete", owner: "platform", place: "guardrails.yaml:46:17",
         bad: &[(GUARDRAILS, "controller: {namespace: traefik}", "controller: {cidrs: []}")],
         good: &[(GUARDRAILS, "controller: {namespace: traefik}", "controller: {cidrs: [10.0.0.0/16]}")] },
@@ -360,8 +360,8 @@ pub(super) const TABLE: &[Row] = &[
         bad: &[(GUARDRAILS, "    namespace: observability\n", "    namespace: observability\n    podLabels: {Acme.dev/app: otel}\n")],
         good: &[(GUARDRAILS, "    namespace: observability\n", "    namespace: observability\n    podLabels: {acme.dev/app: otel}\n")] },
     Row { code: "invalid-value", owner: "platform", place: "guardrails.yaml:49:21",
-        bad: &[(GUARDRAILS, "10.0.0.0/8, ", "10.0.0.0/+8, ")],
-        good: &[(GUARDRAILS, "10.0.0.0/8, ", "\"2001:db8::/32\", ")] },
+        bad: &[(GUARDRAILS, "203.0.113.0/24, ", "203.0.113.0/+24, ")],
+        good: &[(GUARDRAILS, "203.0.113.0/24, ", "\"2001:db8::/32\", ")] },
     // To a NetworkPolicy, no ports are all.
     Row { code: "invalid-value", owner: "platform", place: "",
         bad: &[(GUARDRAILS, "    credentials: dayfly-database-admin\n", "    apiServer: {ports: []}\n")],
