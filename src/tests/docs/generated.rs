@@ -38,7 +38,6 @@ fn generated_files_are_fresh() {
 
 fn generated() -> Vec<(&'static str, String)> {
     let schema = |of| printed(&["schema", of]);
-    let health_checks = printed(&["plugin", "--argocd-cm"]);
     vec![
         ("plugin.yaml", printed(&["plugin"])),
         ("docs/schema/policy.schema.json", schema("policy")),
@@ -48,10 +47,7 @@ fn generated() -> Vec<(&'static str, String)> {
         ("docs/guardrails.md", page(&GUARDRAILS_PAGE, &schema("guardrails"))),
         ("docs/rules.md", rules_page()),
         ("deploy/argocd/guardrails.yaml", printed(&["guardrails"])),
-        (
-            "deploy/argocd/health-checks.yaml",
-            format!("apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: argocd-cm\n{health_checks}"),
-        ),
+        ("deploy/argocd/health-checks.yaml", printed(&["plugin", "--argocd-cm"])),
     ]
 }
 
