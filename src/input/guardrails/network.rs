@@ -175,7 +175,9 @@ impl Destination {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Telemetry {
-    /// What `OTEL_EXPORTER_OTLP_ENDPOINT` is set to.
+    /// What `OTEL_EXPORTER_OTLP_ENDPOINT` is set to. A collector's usual port is 4317 for OTLP over gRPC, and 4318 for
+    /// OTLP over HTTP, most SDKs' default. `OTEL_EXPORTER_OTLP_PROTOCOL` is not set: a service says it in its `env`, `grpc` or
+    /// `http/protobuf`, where its SDK's default does not go with the port.
     pub endpoint: Url,
     /// The collector's namespace.
     pub namespace: DnsLabel,

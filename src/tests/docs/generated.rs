@@ -90,7 +90,9 @@ restricted, and what they do not find there they ask for here:
   is for frameworks with a port of their own for health, such as Spring Boot's actuator.
 - **Room.** It requests what `resources` says, and has the profile's limits. A push stops the old Pod before the new one starts.
 - **Variables.** Those of `env`, of what it `uses`, and for every service `PREVIEW_URL` (the first route's), `PREVIEW_URL_NAME` for each route,
-  `PREVIEW_NAMESPACE`, `PREVIEW_PULL_REQUEST`, `PREVIEW_HEAD_SHA`, `FLAG_NAME` for each flag, and OpenTelemetry's.
+  `PREVIEW_NAMESPACE`, `PREVIEW_PULL_REQUEST`, `PREVIEW_HEAD_SHA`, `FLAG_NAME` for each flag, and OpenTelemetry's:
+  `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES`, and `OTEL_EXPORTER_OTLP_ENDPOINT` if the guardrails have `telemetry`. Which protocol it speaks, the
+  service says itself where its SDK's default does not fit the port: `env: {OTEL_EXPORTER_OTLP_PROTOCOL: grpc}` for 4317, `http/protobuf` for 4318.
 - **Images of others**, such as Redis, are named by digest: `docker buildx imagetools inspect redis:8` prints it. How services that a pull
   request did not build get the commit's tag, [the rule](rules.md#image-mutable-tag) says.
 - **Its own URLs** are for browsers. From inside of the preview they lead out of it, which only an `egress` entry can open: to the ingress controller's
