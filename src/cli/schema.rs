@@ -12,7 +12,8 @@ use crate::{
 #[derive(Args, Debug)]
 pub(super) struct SchemaArgs {
     /// Of what
-    #[arg(value_enum)]
+    // Its name is the words themselves, so that the error about a missing one lists them.
+    #[arg(value_enum, value_name = "policy|guardrails|environment")]
     pub(super) of: Of,
 }
 
