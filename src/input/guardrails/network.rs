@@ -123,7 +123,8 @@ pub enum Fqdn {
     Closed,
     /// A `CiliumNetworkPolicy` that names the host. Names of the cluster's own Services it cannot hold: those are a `namespace`.
     Cilium,
-    /// The port is opened to every public address, IPv4 and IPv6, not to private ones. What in your own network has public
+    /// The port is opened to every public address, IPv4 and IPv6, not to private ones: who names one host reaches all on that port.
+    /// That is the platform's choice, made here; no finding about a policy reports it, `dayfly explain` does. What in your own network has public
     /// addresses, such as the Pods of an EKS cluster with IPv6, is public, too; NAT64 (`64:ff9b::/96`) is not.
     PublicInternet,
 }
