@@ -28,7 +28,7 @@ pub static UNKNOWN_FIELD: Rule = Rule {
     code: "unknown-field",
     severity: Severity::Error,
     summary: "every field is one that dayfly knows",
-    explanation: "A misspelt field would silently do nothing. `dayfly schema` prints what there is.",
+    explanation: "A misspelt field would silently do nothing. `dayfly schema policy` and `dayfly schema guardrails` print what there is.",
 };
 
 pub static MISSING_FIELD: Rule = Rule {

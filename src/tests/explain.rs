@@ -105,8 +105,8 @@ fn places_and_fields_know_who_set_them() {
             ("routes.web.targetPort", &["granted    8080", "(/spec/services/0/port)"], "routes/0"),
             ("ingress.section", &["granted    https", "(/spec/ingress/section)"], "dayfly\n"),
             // Only the patches that changed a place are named.
-            ("Deployment/web/spec/revisionHistoryLimit", &["guardrails.yaml:94:7 (/spec/patches/0)"], "preview.yaml"),
-            ("Deployment/web/spec", &["guardrails.yaml:94:7 (/spec/patches/0)"], "worker"),
+            ("Deployment/web/spec/revisionHistoryLimit", &["guardrails.yaml:98:7 (/spec/patches/0)"], "preview.yaml"),
+            ("Deployment/web/spec", &["guardrails.yaml:98:7 (/spec/patches/0)"], "worker"),
             ("patches.0", &["(/spec/patches/0)\n  changes    Deployment/web, Deployment/worker\n"], "because"),
             (
                 "Deployment/web/spec/template/spec/containers/0/env/3/value",

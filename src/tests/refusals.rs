@@ -97,9 +97,9 @@ fn an_attestation_ages() {
 #[test]
 fn a_profile_that_nobody_has_is_checked() {
     for (from, to, code, line) in [
-        ("max: {cpu: \"4\"", "max: {memroy: 1Gi, cpu: \"4\"", "limit-range", 39),
-        ("max: {cpu: \"4\"", "max: {cpu: 900m", "limit-range", 37),
-        ("pods: 30", "persistentvolumeclaim: 0", "resource-quota", 35),
+        ("max: {cpu: \"4\"", "max: {memroy: 1Gi, cpu: \"4\"", "limit-range", 43),
+        ("max: {cpu: \"4\"", "max: {cpu: 900m", "limit-range", 41),
+        ("pods: 30", "persistentvolumeclaim: 0", "resource-quota", 39),
     ] {
         let found = check(&scratch(&[(GUARDRAILS, from, to)]));
         let all: Vec<_> = found.iter().map(|finding| (text(finding, "/code"), &finding["location"]["line"])).collect();
@@ -186,10 +186,10 @@ fn all_mistakes_are_reported_at_once() {
     let places: BTreeSet<String> =
         found.iter().map(|finding| format!("{} {}", text(finding, "/code"), place(finding))).collect();
     let expected = [
-        "invalid-value guardrails.yaml:47:10",
-        "invalid-value guardrails.yaml:49:21",
-        "invalid-value guardrails.yaml:52:11",
-        "duplicate-key guardrails.yaml:49:38",
+        "invalid-value guardrails.yaml:51:10",
+        "invalid-value guardrails.yaml:53:21",
+        "invalid-value guardrails.yaml:56:11",
+        "duplicate-key guardrails.yaml:53:38",
         "invalid-value source/preview.yaml:9:8",
         "unknown-field source/preview.yaml:10:3",
         "wrong-type source/preview.yaml:17:13",
@@ -358,7 +358,7 @@ fn what_the_guardrails_offer_is_checked_before_anybody_asks() {
     for other in ["restricted: storefront-synthetics", "restricted: storefront"] {
         let found = check(&scratch(&[(GUARDRAILS, restricted, other)]));
         assert_eq!(codes(&found), ["unknown-baseline".to_owned()].into(), "{found:#?}");
-        assert_eq!(place(&found[0]), "guardrails.yaml:77:19", "{found:#?}");
+        assert_eq!(place(&found[0]), "guardrails.yaml:81:19", "{found:#?}");
         assert_eq!(text(&found[0], "/owner"), "platform");
     }
     // What is asked for is told once.
@@ -424,7 +424,7 @@ fn a_patch_that_can_fit_nothing_is_told() {
         let found = check(&wrong);
         assert!(found.len() == 1 && text(&found[0], "/message").contains(says), "{bad}: {found:#?}");
         assert_eq!(text(&found[0], "/location/pointer"), format!("/spec/patches/0/{pointer}"), "{bad}");
-        assert_eq!(found[0]["location"]["line"], 94, "{bad}");
+        assert_eq!(found[0]["location"]["line"], 98, "{bad}");
         assert_eq!((text(&found[0], "/code"), text(&found[0], "/owner")), ("patch", "platform"), "{bad}");
         // What runs is not held up by it.
         assert!(!wrong.run("render", &["-o", "ndjson"]).out.is_empty(), "{bad}");
