@@ -26,7 +26,7 @@ impl Environment {
         for finding in errors.by_ref().take(MOST_SHOWN) {
             let mut line = format!("{}: {}", finding.rule.code, finding.message);
             // It is read where nobody sees the rest of a finding.
-            for help in &finding.help {
+            if let Some(help) = &finding.help {
                 line.push_str("; ");
                 line.push_str(help);
             }
