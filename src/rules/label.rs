@@ -44,7 +44,7 @@ pub(crate) fn unknown(label: &str, prefix: &str) -> Option<Finding> {
     let asked = label.get(..prefix.len()).filter(|start| !start.is_empty() && start.eq_ignore_ascii_case(prefix))?;
     let rest = &label[asked.len()..];
     let is_known = |name: &&str| asked == prefix && rest.strip_prefix(name).is_some_and(|rest| rest.starts_with('='));
-    if NAMES.iter().any(|name| is_known(&name)) {
+    if NAMES.iter().any(is_known) {
         return None;
     }
     let name = rest.split(['=', ':']).next().unwrap_or_default();
