@@ -3,6 +3,7 @@
 use crate::{
     finding::{Rule, Severity},
     input::{Ordered, guardrails::Profile, policy::Service, scalar::Quantity},
+    value::child,
 };
 
 pub static UNBOUNDED_REQUEST: Rule = Rule {
@@ -64,6 +65,10 @@ pub(crate) fn beyond<'s>(name: &str, profile: &Profile, service: &'s Service) ->
 
 /// Pods that are alike, of one container each. What is in neither map is the profile's default.
 pub(crate) struct Pods<'a> {
+    /// Of which service of the policy; none: of its databases.
+    pub service: Option<usize>,
+    /// Its name, or what else they are.
+    pub name: &'a str,
     pub count: usize,
     pub requests: &'a Ordered<Quantity>,
     pub limits: &'a Ordered<Quantity>,
@@ -76,35 +81,70 @@ pub(crate) struct Counts {
     pub deployments: usize,
 }
 
-/// Sums beyond the quota, which are `who`'s.
-pub(crate) fn too_much(name: &str, profile: &Profile, who: &str, pods: &[Pods<'_>], counts: Counts) -> Vec<String> {
+/// Most shares of a sum that are told.
+const MOST_SHARES: usize = 4;
+
+/// Sums beyond the quota, which are `who`'s: the place of the largest share, none of what is counted otherwise, and the message.
+pub(crate) fn too_much(
+    name: &str,
+    profile: &Profile,
+    who: &str,
+    pods: &[Pods<'_>],
+    counts: Counts,
+) -> Vec<(Option<String>, String)> {
     let mut found = Vec::new();
-    let sum = |own: for<'p> fn(&'p Pods<'p>) -> &'p Ordered<Quantity>, default: &Ordered<Quantity>, resource: &str| {
-        let all = pods.iter().map(|pods| {
-            let each = own(pods).get(resource).or(default.get(resource)).map_or(0, |amount| amount.nano);
-            each.saturating_mul(pods.count as i128)
-        });
-        all.fold(0, i128::saturating_add)
-    };
-    let requested = |resource: &str| sum(|pods| pods.requests, &profile.container.request, resource);
     let whole = |count: usize| count as i128 * 1_000_000_000;
+    // Source: Kubernetes' documentation, "Resource Quotas": `cpu` is the same as `requests.cpu`, `count/pods` and
+    // `count/services` count what `pods` and `services` do.
+    let each = |counted: &str, pods: &Pods<'_>| {
+        let (own, default, resource) = match (counted, counted.split_once('.')) {
+            ("pods" | "count/pods", _) => return whole(1),
+            ("cpu" | "memory" | "ephemeral-storage", _) => (pods.requests, &profile.container.request, counted),
+            (_, Some(("requests", resource))) => (pods.requests, &profile.container.request, resource),
+            (_, Some(("limits", resource))) => (pods.limits, &profile.container.default, resource),
+            _ => return 0,
+        };
+        own.get(resource).or(default.get(resource)).map_or(0, |amount| amount.nano)
+    };
     for (counted, quota) in profile.quota.iter() {
-        // Source: Kubernetes' documentation, "Resource Quotas": `cpu` is the same as `requests.cpu`, `count/pods` and
-        // `count/services` count what `pods` and `services` do.
-        let asked: i128 = match (counted, counted.split_once('.')) {
-            ("cpu" | "memory" | "ephemeral-storage", _) => requested(counted),
-            ("pods" | "count/pods", _) => whole(pods.iter().map(|pods| pods.count).sum()),
-            ("services" | "count/services", _) => whole(counts.services),
-            ("count/deployments.apps", _) => whole(counts.deployments),
-            (_, Some(("requests", resource))) => requested(resource),
-            (_, Some(("limits", resource))) => sum(|pods| pods.limits, &profile.container.default, resource),
-            _ => 0,
+        let share = |pods: &Pods<'_>| each(counted, pods).saturating_mul(pods.count as i128);
+        let asked = match counted {
+            "services" | "count/services" => whole(counts.services),
+            "count/deployments.apps" => whole(counts.deployments),
+            _ => pods.iter().map(share).fold(0, i128::saturating_add),
         };
         if asked <= quota.nano {
             continue;
         }
-        let asked = quota.like(asked);
-        found.push(format!("the {who} ask for {asked} of `{counted}`, the quota of profile `{name}` is {quota}"));
+        let mut shares: Vec<(i128, &Pods<'_>)> =
+            pods.iter().map(|pods| (share(pods), pods)).filter(|(share, _)| *share > 0).collect();
+        shares.sort_by_key(|(share, _)| std::cmp::Reverse(*share));
+        let place = shares.first().map(|(_, largest)| match largest.service {
+            None => "/spec/databases".to_owned(),
+            Some(index) => {
+                let resource = counted.strip_prefix("requests.").unwrap_or(counted);
+                let is_stated = largest.requests.get(resource).is_some();
+                let field = match largest.count {
+                    2.. if !is_stated || each(counted, largest) <= quota.nano => "/replicas".to_owned(),
+                    _ if is_stated => child("/resources", resource),
+                    _ => String::new(),
+                };
+                format!("/spec/services/{index}{field}")
+            }
+        });
+        let told = shares.iter().take(MOST_SHARES).map(|(share, pods)| {
+            let mark = if pods.service.is_some() { "`" } else { "" };
+            format!("{mark}{}{mark} {}", pods.name, quota.like(*share))
+        });
+        let mut told: Vec<String> = told.collect();
+        if shares.len() > told.len() {
+            told.push(format!("{} more", shares.len() - told.len()));
+        }
+        let told = if told.len() > 1 { format!(": {}", told.join(", ")) } else { String::new() };
+        let asked = quota.in_its_unit(asked);
+        let message =
+            format!("the {who} ask for {asked} of `{counted}`, the quota of profile `{name}` is {quota}{told}");
+        found.push((place, message));
     }
     found
 }
@@ -114,7 +154,7 @@ mod tests {
     use serde_json::json;
 
     use super::{Counts, Pods, too_much};
-    use crate::input::{Ordered, guardrails::Profile};
+    use crate::input::{Ordered, guardrails::Profile, scalar::Quantity};
 
     /// Two Pods of the profile's defaults, two Services and one Deployment.
     #[test]
@@ -141,13 +181,60 @@ mod tests {
                 }});
                 let profile: Profile = serde_json::from_value(profile).expect("a profile");
                 let defaults = Ordered::default();
-                let pods = [Pods { count: 2, requests: &defaults, limits: &defaults }];
-                too_much("small", &profile, "services", &pods, Counts { services: 2, deployments: 1 })
+                let pods = [Pods { service: Some(0), name: "web", count: 2, requests: &defaults, limits: &defaults }];
+                let counts = Counts { services: 2, deployments: 1 };
+                let found = too_much("small", &profile, "services", &pods, counts);
+                found.into_iter().map(|(_, message)| message).collect::<Vec<_>>()
             };
             assert_eq!(found(enough), [""; 0], "{counted}");
             let message =
                 format!("the services ask for {expected} of `{counted}`, the quota of profile `small` is {little}");
             assert_eq!(found(little), if expected.is_empty() { vec![] } else { vec![message] }, "{counted}");
         }
+    }
+    /// Three services of 2, 1 and 1 replicas, and what databases bring.
+    #[test]
+    fn the_largest_share_is_where_it_is_told() {
+        let profile = json!({"quota": {"requests.cpu": "2", "memory": "4Gi", "pods": "5"}, "container": {
+            "default": {"cpu": "500m", "memory": "16Gi"}, "request": {"cpu": "100m", "memory": "128Mi"},
+        }});
+        let profile: Profile = serde_json::from_value(profile).expect("a profile");
+        let own: Ordered<Quantity> = serde_json::from_value(json!({"memory": "10Gi"})).expect("resources");
+        let defaults = Ordered::default();
+        let of = |service, name, count, requests| Pods { service, name, count, requests, limits: &defaults };
+        let pods = [
+            of(Some(0), "web", 1, &defaults),
+            of(Some(1), "worker", 2000, &defaults),
+            of(Some(2), "cache", 1, &own),
+            of(None, "migrate and seed", 1, &defaults),
+            of(None, "the databases' servers", 1, &defaults),
+        ];
+        let found = |pods: &[Pods<'_>]| {
+            let found = too_much("small", &profile, "services", pods, Counts::default());
+            found.into_iter().map(|(place, message)| format!("{}: {message}", place.unwrap_or_default())).collect()
+        };
+        let found: [Vec<String>; 2] = [found(&pods), found(&pods[2..3])];
+        let quota = "the quota of profile `small` is";
+        assert_eq!(
+            found[0],
+            [
+                format!(
+                    "/spec/services/1/replicas: the services ask for 260.375Gi of `memory`, {quota} 4Gi: `worker` 250Gi, \
+                     `cache` 10Gi, `web` 128Mi, migrate and seed 128Mi, 1 more"
+                ),
+                format!(
+                    "/spec/services/1/replicas: the services ask for 2004 of `pods`, {quota} 5: `worker` 2000, `web` 1, \
+                     `cache` 1, migrate and seed 1, 1 more"
+                ),
+                format!(
+                    "/spec/services/1/replicas: the services ask for 200.4 of `requests.cpu`, {quota} 2: `worker` 200, \
+                     `web` 100m, `cache` 100m, migrate and seed 100m, 1 more"
+                ),
+            ]
+        );
+        assert_eq!(
+            found[1],
+            [format!("/spec/services/2/resources/memory: the services ask for 10Gi of `memory`, {quota} 4Gi")]
+        );
     }
 }

@@ -72,21 +72,35 @@ impl Quantity {
         &self.text
     }
 
-    /// An amount of the same resource, exactly, in the largest unit of its kind that needs no fraction.
+    /// An amount of the same resource, exactly, in the largest unit of its kind that needs no more than three decimals.
     pub fn like(&self, nano: i128) -> String {
-        let bytes = self.text.ends_with(['i', 'k', 'M', 'G', 'T', 'P', 'E']);
-        let (units, rest): (&[(i128, &str)], _) = match nano % NANO {
-            0 if bytes => {
-                (&[(1 << 50, "Pi"), (1 << 40, "Ti"), (1 << 30, "Gi"), (1 << 20, "Mi"), (1 << 10, "Ki")], nano / NANO)
-            }
-            0 => (&[], nano / NANO),
-            _ => (&[(1_000_000, "m"), (1_000, "u"), (1, "n")], nano),
-        };
-        match units.iter().find(|(unit, _)| rest % unit == 0) {
-            Some((unit, name)) if rest != 0 => format!("{}{name}", rest / unit),
-            _ => rest.to_string(),
+        const BYTES: [&str; 5] = ["Pi", "Ti", "Gi", "Mi", "Ki"];
+        let bytes: &[&str] = if self.text.ends_with(['i', 'k', 'M', 'G', 'T', 'P', 'E']) { &BYTES } else { &[] };
+        let units = bytes.iter().filter_map(|unit| Some((scale(unit)? * NANO, *unit)));
+        let mut units = units.chain([(NANO, ""), (1_000_000, "m"), (1_000, "u")]);
+        match units.find(|(unit, _)| nano >= *unit && nano * 1000 % unit == 0) {
+            Some((unit, name)) => decimal(nano, unit) + name,
+            None if nano == 0 => "0".to_owned(),
+            None => format!("{nano}n"),
         }
     }
+
+    /// An amount of the same resource in the same unit, rounded up to three decimals.
+    pub fn in_its_unit(&self, nano: i128) -> String {
+        let suffix = self.text.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
+        match suffix {
+            "n" | "u" | "m" => self.like(nano),
+            _ if suffix.starts_with(['e', 'E']) && suffix.len() > 1 && suffix != "Ei" => self.like(nano),
+            _ => decimal(nano, scale(suffix).unwrap_or(1) * NANO) + suffix,
+        }
+    }
+}
+
+/// At most three decimals, the last one rounded up.
+fn decimal(amount: i128, unit: i128) -> String {
+    let thousandths = amount.saturating_mul(1000).saturating_add(unit - 1) / unit;
+    let text = format!("{}.{:03}", thousandths / 1000, thousandths % 1000);
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 impl fmt::Display for Quantity {
@@ -132,17 +146,36 @@ mod tests {
     #[test]
     fn says_amounts_exactly() {
         for (quota, nano, said) in [
-            ("4", 4_200_000_000, "4200m"),
+            ("4", 4_200_000_000, "4.2"),
             ("199m", 200_000_000, "200m"),
             ("1", 3_000_000_000, "3"),
             ("0", 0, "0"),
             ("4Gi", 4_297_065_472_000_000_000, "4196353Ki"),
             ("4G", (5 << 30) * 1_000_000_000, "5Gi"),
             ("4Gi", 1_000_000_000, "1"),
-            ("1", 1_500, "1500n"),
+            ("4Gi", 10_496 * (1 << 20) * 1_000_000_000, "10.25Gi"),
+            ("4Gi", 1000 * (1 << 20) * 1_000_000_000, "1000Mi"),
+            ("1", 1_500, "1.5u"),
+            ("1", 7, "7n"),
             ("1", 2_000, "2u"),
         ] {
             assert_eq!(Quantity::parse(quota).map(|quota| quota.like(nano)).as_deref(), Ok(said), "{quota}");
+        }
+    }
+
+    #[test]
+    fn says_amounts_in_its_own_unit() {
+        for (quota, nano, said) in [
+            ("2", 200_200_000_000, "200.2"),
+            ("4Gi", 10_496 * (1 << 20) * 1_000_000_000, "10.25Gi"),
+            ("4Gi", ((4 << 30) + 1) * 1_000_000_000, "4.001Gi"),
+            ("4096Mi", 10_496 * (1 << 20) * 1_000_000_000, "10496Mi"),
+            ("199m", 200_000_000, "200m"),
+            ("15", 16_000_000_000, "16"),
+            ("1e3", 1_001_000_000_000, "1001"),
+            ("1Ei", (2 << 60) * 1_000_000_000, "2Ei"),
+        ] {
+            assert_eq!(Quantity::parse(quota).map(|quota| quota.in_its_unit(nano)).as_deref(), Ok(said), "{quota}");
         }
     }
 

@@ -42,20 +42,24 @@ impl Resolver<'_> {
         let defaults = Ordered::default();
         // Those that hold a provider's key run elsewhere.
         let job = (own > 0).then(|| (quantities(&REQUESTS), quantities(&LIMITS)));
-        let mut pods: Vec<Pods<'_>> = Vec::with_capacity(policy.services.len() + 2);
-        pods.extend(policy.services.iter().map(|service| Pods {
+        let mut pods: Vec<Pods<'_>> = Vec::with_capacity(policy.services.len() + 3);
+        pods.extend(policy.services.iter().enumerate().map(|(index, service)| Pods {
+            service: Some(index),
+            name: &service.name,
             count: usize::from(service.replicas.unwrap_or(1)),
             requests: &service.resources,
             limits: &defaults,
         }));
         // Servers, and after a push the Jobs, beside the workload that runs already.
-        pods.push(Pods { count: own + migrates, requests: &defaults, limits: &defaults });
+        for (name, count) in [("the databases' servers", own), ("migrate and seed", migrates)] {
+            pods.push(Pods { service: None, name, count, requests: &defaults, limits: &defaults });
+        }
         if let Some((requests, limits)) = &job {
             for (pointer, message) in rules::limit_range::keeps_out(profile, requests, limits) {
                 let pointer = format!("/spec/profiles/{name}/container/{pointer}");
                 self.report(&rules::limit_range::LIMIT_RANGE, InputFile::Guardrails, pointer, message);
             }
-            pods.push(Pods { count: own, requests, limits });
+            pods.push(Pods { service: None, name: "dayfly's Jobs", count: own, requests, limits });
         }
         let (who, place) = match (policy.services.is_empty(), own + migrates) {
             (_, 0) => ("services", "/spec/services"),
@@ -69,8 +73,8 @@ impl Resolver<'_> {
             .sum::<usize>();
         let listening = policy.services.iter().filter(|service| service.port.is_some()).count();
         let counts = Counts { services: listening + of_servers, deployments: policy.services.len() };
-        for message in rules::capacity::too_much(name, profile, who, &pods, counts) {
-            self.policy_finding(&OVER_QUOTA, place, message);
+        for (largest, message) in rules::capacity::too_much(name, profile, who, &pods, counts) {
+            self.policy_finding(&OVER_QUOTA, largest.unwrap_or_else(|| place.to_owned()), message);
         }
     }
 }

@@ -538,14 +538,14 @@ pub(super) const TABLE: &[Row] = &[
         bad: &[(POLICY, "command: [node, dist/worker.js]", "replicas: 7")],
         good: &[(POLICY, "command: [node, dist/worker.js]", "replicas: 6")] },
     // Without migrate and seed there is no Job in the preview.
-    Row { code: "over-quota", owner: "team", place: "source/preview.yaml:15:5",
+    Row { code: "over-quota", owner: "team", place: "source/preview.yaml:25:17",
         bad: &[(POLICY, "command: [node, dist/worker.js]", "replicas: 8"), (POLICY, STEPS, "")],
         good: &[(POLICY, "command: [node, dist/worker.js]", "replicas: 7"), (POLICY, STEPS, "")] },
     // Beside it: the server, dayfly's Job, and that of migrate and seed.
     Row { code: "over-quota", owner: "team", place: "",
         bad: &[(POLICY, "command: [node, dist/worker.js]", "replicas: 5"), OWN[0], OWN[1], OWN[2]],
         good: &[(POLICY, "command: [node, dist/worker.js]", "replicas: 4"), OWN[0], OWN[1], OWN[2]] },
-    Row { code: "over-quota", owner: "team", place: "source/preview.yaml:15:5",
+    Row { code: "over-quota", owner: "team", place: "source/preview.yaml:15:7",
         bad: &[(GUARDRAILS, "pods: 15", "count/pods: 2")],
         good: &[(GUARDRAILS, "pods: 15", "count/pods: 3")] },
     Row { code: "over-quota", owner: "team", place: "",
