@@ -133,9 +133,10 @@ impl<'a> Resolver<'a> {
             reason: "from an allowed registry, and pinned".into(),
         });
         if let Some((name, profile)) = profile {
-            for (resource, message) in rules::capacity::beyond(name, profile, service) {
+            for (resource, message, help) in rules::capacity::beyond(name, &self.guardrails.profiles, profile, service)
+            {
                 let place = child(&format!("{pointer}/resources"), resource);
-                self.policy_finding(&rules::capacity::UNBOUNDED_REQUEST, place, message);
+                self.policy_finding(&rules::capacity::UNBOUNDED_REQUEST, place, message).help = help;
             }
         }
         for (resource, amount) in service.resources.iter() {

@@ -2,7 +2,12 @@
 
 use crate::{
     finding::{Rule, Severity},
-    input::{Ordered, guardrails::Profile, policy::Service, scalar::Quantity},
+    input::{
+        Ordered,
+        guardrails::Profile,
+        policy::Service,
+        scalar::{DnsLabel, Quantity},
+    },
     value::child,
 };
 
@@ -28,37 +33,48 @@ pub static OVER_QUOTA: Rule = Rule {
                   from a child Application.",
 };
 
-/// Single requests that a container may not have: the resource, and the message.
-pub(crate) fn beyond<'s>(name: &str, profile: &Profile, service: &'s Service) -> Vec<(&'s str, String)> {
+/// Single requests that a container may not have: the resource, the message, and what to do.
+pub(crate) fn beyond<'s>(
+    name: &str,
+    profiles: &Ordered<Profile, DnsLabel>,
+    profile: &Profile,
+    service: &'s Service,
+) -> Vec<(&'s str, String, Option<String>)> {
     let mut found = Vec::new();
     for (resource, amount) in service.resources.iter() {
+        let asks = || format!("`{}` asks for {amount} of `{resource}`", service.name);
         let is_bytes = matches!(resource, "memory" | "ephemeral-storage");
         if is_bytes && amount.nano % 1_000_000_000 != 0 {
-            let message = format!("`{}` asks for {amount} of `{resource}`, a fraction of a byte", service.name);
-            found.push((resource, message));
+            found.push((resource, format!("{}, a fraction of a byte", asks()), None));
             continue;
         }
-        let message = match profile.container.default.get(resource) {
+        let (message, help) = match profile.container.default.get(resource) {
             // A `default` of these would be every container's.
             None if resource.contains('/') => {
-                format!("a service has no devices such as `{resource}`: a Pod of `manifests` may")
+                (format!("a service has no devices such as `{resource}`: a Pod of `manifests` may"), None)
             }
-            None => format!("the profile `{name}` has no limit for `{resource}`, so it cannot be asked for"),
+            None => (format!("the profile `{name}` has no limit for `{resource}`, so it cannot be asked for"), None),
             Some(limit) if amount > limit => {
-                format!(
-                    "`{}` asks for {amount} of `{resource}`, a container of profile `{name}` has at most {limit}",
-                    service.name
-                )
+                let of = "`container.default` of the profile";
+                let message = format!("{}, above its limit: {limit}, {of} `{name}`", asks());
+                let limits = profiles
+                    .iter()
+                    .filter_map(|(other, profile)| Some((profile.container.default.get(resource)?, other)));
+                let larger = limits.filter(|(limit, _)| *limit >= amount).min_by_key(|(limit, _)| limit.nano);
+                let help = match larger {
+                    Some((limit, other)) => format!("in the profile `{other}` it may be up to {limit}"),
+                    None => format!("ask for at most {limit}: no profile allows as much"),
+                };
+                (message, Some(help))
             }
             Some(_) => match profile.container.min.get(resource) {
-                Some(least) if amount < least => format!(
-                    "`{}` asks for {amount} of `{resource}`, a container of profile `{name}` has at least {least}",
-                    service.name
-                ),
+                Some(least) if amount < least => {
+                    (format!("{}, a container of profile `{name}` has at least {least}", asks()), None)
+                }
                 _ => continue,
             },
         };
-        found.push((resource, message));
+        found.push((resource, message, help));
     }
     found
 }

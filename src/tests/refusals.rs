@@ -261,6 +261,23 @@ fn a_value_of_the_wrong_shape_says_what_was_meant() {
     }
 }
 
+/// Where a request is refused, what decides it is named, and a profile that would allow it.
+#[test]
+fn a_request_beyond_its_profile_says_what_would_do() {
+    for (asked, message, help) in [
+        (
+            "cpu: 501m",
+            "`worker` asks for 501m of `cpu`, above its limit: 500m, `container.default` of the profile `small`",
+            "in the profile `large` it may be up to 1",
+        ),
+        ("cpu: 1500m", "above its limit: 500m", "ask for at most 500m: no profile allows as much"),
+    ] {
+        let found = check(&scratch(&[(POLICY, "cpu: 200m", asked)]));
+        assert!(text(&found[0], "/message").contains(message), "{asked}: {found:#?}");
+        assert_eq!(text(&found[0], "/help"), help, "{asked}: {found:#?}");
+    }
+}
+
 /// Two services share a map; what is wrong in it is one mistake, in one place.
 #[test]
 fn what_an_alias_repeats_is_told_once() {
