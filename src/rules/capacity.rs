@@ -45,7 +45,12 @@ pub(crate) fn beyond<'s>(
         let asks = || format!("`{}` asks for {amount} of `{resource}`", service.name);
         let is_bytes = matches!(resource, "memory" | "ephemeral-storage");
         if is_bytes && amount.nano % 1_000_000_000 != 0 {
-            found.push((resource, format!("{}, a fraction of a byte", asks()), None));
+            let meant = match amount.as_str().strip_suffix('m') {
+                Some(number) => format!("{number}Mi"),
+                None => format!("{}Gi", amount.as_str().trim_end_matches(['u', 'n'])),
+            };
+            let help = format!("`{meant}` was probably meant");
+            found.push((resource, format!("{}, a fraction of a byte", asks()), Some(help)));
             continue;
         }
         let (message, help) = match profile.container.default.get(resource) {

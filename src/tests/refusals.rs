@@ -270,9 +270,12 @@ fn a_request_beyond_its_profile_says_what_would_do() {
             "`worker` asks for 501m of `cpu`, above its limit: 500m, `container.default` of the profile `small`",
             "in the profile `large` it may be up to 1",
         ),
+        ("memory: 256m", "`worker` asks for 256m of `memory`, a fraction of a byte", "`256Mi` was probably meant"),
+        ("memory: 0.25", "`worker` asks for 0.25 of `memory`, a fraction of a byte", "`0.25Gi` was probably meant"),
         ("cpu: 1500m", "above its limit: 500m", "ask for at most 500m: no profile allows as much"),
     ] {
-        let found = check(&scratch(&[(POLICY, "cpu: 200m", asked)]));
+        let from = if asked.starts_with("cpu") { "cpu: 200m" } else { "memory: 256Mi" };
+        let found = check(&scratch(&[(POLICY, from, asked)]));
         assert!(text(&found[0], "/message").contains(message), "{asked}: {found:#?}");
         assert_eq!(text(&found[0], "/help"), help, "{asked}: {found:#?}");
     }
