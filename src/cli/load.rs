@@ -178,10 +178,21 @@ fn policy_source(folder: &Path) -> anyhow::Result<(Source, Option<Unfit>)> {
         bail!("`{}` is a file: name the folder with the `{POLICY}`, `{}`", folder.display(), parent.display());
     }
     let path = if is_plain { Ok(plain) } else { open_below(folder, POLICY) };
+    let shown = |path: &str| path.strip_prefix("./").unwrap_or(path).to_owned();
+    if path.is_err()
+        && let Some(other) = misspelt(folder)
+    {
+        bail!("`{}` is there: rename it to `{POLICY}`", shown(&folder.join(other).display().to_string()));
+    }
     let path = path.with_context(|| format!("there is no policy `{named}`: `dayfly init` writes one"))?;
     let (source, unfit) = fit_or_not(&path)?;
-    let name = named.strip_prefix("./").unwrap_or(&named).to_owned();
-    Ok((Source { name, ..source }, unfit))
+    Ok((Source { name: shown(&named), ..source }, unfit))
+}
+
+/// A file that is called nearly as the policy.
+fn misspelt(folder: &Path) -> Option<String> {
+    let names = std::fs::read_dir(folder).ok()?.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    names.filter(|name| matches!(&*name.to_ascii_lowercase(), POLICY | "preview.yml") && name != POLICY).min()
 }
 
 /// `.argocd-source*.yaml` beside the policy.

@@ -281,6 +281,20 @@ fn a_request_beyond_its_profile_says_what_would_do() {
     }
 }
 
+#[test]
+fn a_policy_of_another_name_is_renamed() {
+    for name in ["preview.yml", "Preview.yaml", ""] {
+        let scratch = scratch(&[]);
+        let policy = scratch.path(POLICY);
+        let other = policy.with_file_name(name);
+        if name.is_empty() { fs::remove_file(&policy) } else { fs::rename(&policy, &other) }.expect("a file");
+        let run = scratch.run("check", &[]);
+        let expected = format!("error: `source/{name}` is there: rename it to `preview.yaml`\n");
+        assert_eq!(run.err == expected, !name.is_empty(), "{name}: {}", run.err);
+        assert_eq!(run.err.contains("`dayfly init` writes one"), name.is_empty(), "{name}: {}", run.err);
+    }
+}
+
 /// Two services share a map; what is wrong in it is one mistake, in one place.
 #[test]
 fn what_an_alias_repeats_is_told_once() {
