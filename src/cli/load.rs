@@ -73,12 +73,12 @@ pub(super) fn load(folder: &Path, flags: &InputFlags, look: Look) -> Result<Load
     let (guardrails_source, unfit, guardrails_folder) = guardrails(flags)?;
     let guardrails: Result<Guardrails, _> = match unfit {
         None => read_typed(&guardrails_source, Owner::Platform),
-        Some(unfit) => Err(vec![unfit.finding(&guardrails_source.name, Owner::Platform)]),
+        Some(unfit) => Err(vec![unfit.finding(&guardrails_source, Owner::Platform)]),
     };
     let layout = guardrails.as_ref().map_or(Layout::Split, |guardrails| guardrails.spec.layout);
     let owner = layout.owner(InputFile::Policy);
     let (policy_source, unfit) = policy_source(folder)?;
-    let unfit = unfit.map(|unfit| unfit.finding(&policy_source.name, owner));
+    let unfit = unfit.map(|unfit| unfit.finding(&policy_source, owner));
     let policy = read_policy(&policy_source, unfit, owner, layout);
     let mut mistakes = Vec::new();
     let (templates, template_sources) = match &guardrails {

@@ -243,7 +243,7 @@ warning[ttl-clamped]: nowhere
                 assert!(super::columns(&shown) <= 80);
             }
         }
-        assert_eq!(looked_at("a: \t\u{1b}b", 6, 80), ("a:  \\u{1b}b".into(), "b".into()));
+        assert_eq!(looked_at("a: \t\u{1b}b", 6, 80), ("a: →\\u{1b}b".into(), "b".into()));
         assert_eq!(looked_at("a: {", 5, 80), ("a: {".into(), String::new()), "the end of a line");
     }
 

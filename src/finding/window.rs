@@ -91,7 +91,7 @@ impl<'t> Side<'t> {
         }
         for c in text.chars() {
             match c {
-                '\t' => out.push(' '),
+                '\t' => out.push('→'),
                 c if is_deceptive(c) => out.extend(c.escape_unicode()),
                 c => out.push(c),
             }
@@ -146,7 +146,7 @@ mod tests {
             (abc, "qr", 10, ("…defghij", "qr")),
             (abc, "", 5, ("…ghij", "")),
             ("", "", 5, ("", "")),
-            ("\t\u{1b}", "x", 12, (" \\u{1b}", "x")),
+            ("\t\u{1b}", "x", 12, ("→\\u{1b}", "x")),
             ("日本語", "日本語", 12, ("日本語", "日本語")),
             ("日本語", "日本語", 8, ("…語", "日…")),
             ("\u{1f600}\u{1f600}", "e\u{301}x", 6, ("\u{1f600}\u{1f600}", "e\u{301}x")),

@@ -8,10 +8,14 @@ use std::{
 
 use anyhow::{Context as _, bail};
 
-use super::Source;
+use super::{
+    Source,
+    cause::{UTF16, is_utf16},
+};
 use crate::{
     finding::{Finding, Location, Owner, Rule, Subject},
     rules::input::{INPUT_LIMIT, NOT_YAML},
+    yaml::Mark,
 };
 
 /// A file that is there, but too long or no text.
@@ -22,6 +26,8 @@ pub struct Unfit {
     pub text: String,
     rule: &'static Rule,
     problem: String,
+    /// Of the first byte that is no text.
+    mark: Option<Mark>,
 }
 
 impl std::fmt::Display for Unfit {
@@ -33,10 +39,10 @@ impl std::fmt::Display for Unfit {
 impl std::error::Error for Unfit {}
 
 impl Unfit {
-    /// The same as what is wrong with a file called `name`.
-    pub fn finding(&self, name: &str, owner: Owner) -> Finding {
-        let place = Subject::Place(Location::of_file(name));
-        Finding::new(self.rule, owner, place, format!("the file {}", self.problem))
+    /// The same as what is wrong with a file of that text.
+    pub fn finding(&self, source: &Source, owner: Owner) -> Finding {
+        let place = self.mark.map_or_else(|| Location::of_file(&source.name), |mark| source.location(mark));
+        Finding::new(self.rule, owner, Subject::Place(place), format!("the file {}", self.problem))
     }
 }
 
@@ -56,17 +62,30 @@ pub fn read_file(path: &Path, limit: usize) -> anyhow::Result<Source> {
     }
     let is_long = bytes.len() > limit;
     bytes.truncate(limit);
-    let (text, broken_at) = match String::from_utf8(bytes) {
+    let (text, broken) = match String::from_utf8(bytes) {
         Ok(text) if !is_long => return Ok(Source { name, text }),
-        Ok(text) => (text, 0),
-        Err(error) => (String::from_utf8_lossy(error.as_bytes()).into_owned(), error.utf8_error().valid_up_to() + 1),
+        Ok(text) => (text, None),
+        Err(error) => {
+            let bytes = error.as_bytes();
+            let (good, bad) = bytes.split_at(error.utf8_error().valid_up_to());
+            let last_line = good.rsplit(|b| *b == b'\n').next().unwrap_or_default();
+            let clamp = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+            let line = clamp(good.iter().filter(|b| **b == b'\n').count() + 1);
+            let mark = Mark { line, column: clamp(String::from_utf8_lossy(last_line).chars().count() + 1) };
+            let broken = (is_utf16(bytes), mark, bad.first().copied().unwrap_or_default());
+            (String::from_utf8_lossy(bytes).into_owned(), Some(broken))
+        }
     };
-    let (rule, problem) = if is_long {
-        (&INPUT_LIMIT, format!("has more than {limit} bytes"))
-    } else {
-        (&NOT_YAML, format!("is not UTF-8: byte {broken_at} is none"))
+    let (rule, problem, mark) = match broken {
+        Some((false, mark, byte)) if !is_long => {
+            let Mark { line, column } = mark;
+            let problem = format!("is not UTF-8: line {line}, column {column} has the byte {byte:#04x}");
+            (&NOT_YAML, problem, Some(mark))
+        }
+        Some((true, ..)) if !is_long => (&NOT_YAML, UTF16.to_owned(), None),
+        _ => (&INPUT_LIMIT, format!("has more than {limit} bytes"), None),
     };
-    Err(Unfit { name, text, rule, problem }.into())
+    Err(Unfit { name, text, rule, problem, mark }.into())
 }
 
 /// The real path of a file that must lie below `folder`, whatever links there are on the way.

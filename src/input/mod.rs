@@ -3,6 +3,7 @@
 //! Reading ends here: everything after works on typed values. What is wrong with a file is reported all at once, with
 //! its place (`diagnose`).
 
+mod cause;
 mod decode;
 mod diagnose;
 mod files;

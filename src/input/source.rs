@@ -18,7 +18,9 @@ use crate::{
     yaml::{self, Data, Limits, Mark, Node, ProblemKind, scalar},
 };
 
-use super::{API_VERSION, Policy, decode::Decoder, diagnose::diagnose, guardrails::Layout, scalar::is_dns_label};
+use super::{
+    API_VERSION, Policy, cause, decode::Decoder, diagnose::diagnose, guardrails::Layout, scalar::is_dns_label,
+};
 
 /// A file: what it is called, and its text.
 #[derive(Clone, Debug)]
@@ -54,26 +56,19 @@ impl Source {
         }
     }
 
-    pub(super) fn problems(&self, owner: Owner, problems: Vec<yaml::Problem>) -> Vec<Finding> {
+    fn problems(&self, owner: Owner, is_manifest: bool, problems: Vec<yaml::Problem>) -> Vec<Finding> {
         let places = self.places();
         problems
             .into_iter()
-            .map(|problem| {
+            .map(|mut problem| {
                 let rule = match problem.kind {
                     ProblemKind::Syntax => &NOT_YAML,
                     ProblemKind::DuplicateKey => &DUPLICATE_KEY,
                     ProblemKind::Limit => &INPUT_LIMIT,
                 };
-                let message = visible(&problem.message).into_owned();
-                let location = places.location(problem.mark);
-                let is_cut =
-                    message.contains("flow") && location.source.as_deref().is_some_and(|line| line.contains("${{"));
-                let finding = Finding::new(rule, owner, Subject::Place(location), message);
-                if is_cut {
-                    return finding
-                        .help("inside of `{…}` and `[…]`, text with `${{ … }}` stands in quotes: `\"${{ … }}\"`");
-                }
-                finding
+                let help = cause::trace(&self.text, is_manifest, &mut problem);
+                let place = Subject::Place(places.location(problem.mark));
+                Finding { help, ..Finding::new(rule, owner, place, visible(&problem.message)) }
             })
             .collect()
     }
@@ -81,7 +76,7 @@ impl Source {
     /// The documents of a file of manifests, read as Kubernetes would read them, and the lines where they begin.
     pub fn manifests(&self, owner: Owner) -> Result<Vec<(u32, Value)>, Vec<Finding>> {
         let documents =
-            yaml::read(&self.text, Limits::MANIFESTS).map_err(|error| self.problems(owner, error.problems))?;
+            yaml::read(&self.text, Limits::MANIFESTS).map_err(|error| self.problems(owner, true, error.problems))?;
         Ok(documents.iter().map(|node| (node.mark.line, to_value(node, scalar::kubernetes))).collect())
     }
 
@@ -89,8 +84,8 @@ impl Source {
     pub(super) fn document(&self, owner: Owner, limits: Limits) -> Result<(Node<'_>, Vec<Finding>), Vec<Finding>> {
         let (documents, duplicates) = match yaml::read(&self.text, limits) {
             Ok(documents) => (documents, Vec::new()),
-            Err(error) if error.is_whole() => (error.documents, self.problems(owner, error.problems)),
-            Err(error) => return Err(self.problems(owner, error.problems)),
+            Err(error) if error.is_whole() => (error.documents, self.problems(owner, false, error.problems)),
+            Err(error) => return Err(self.problems(owner, false, error.problems)),
         };
         let Some(document) = documents.into_iter().next() else {
             let place = Subject::Place(Location::of_file(&self.name));

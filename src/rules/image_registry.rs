@@ -58,10 +58,10 @@ pub(crate) fn is_name(image: &str) -> bool {
 /// What is wrong with an image that is not allowed.
 pub(crate) fn refusal(image: &str, registries: &[ImagePrefix]) -> String {
     let is_name = is_name(image);
-    let has_one_brace = image.contains("${") && !image.contains("${{");
+    let has_half = !image.contains("${{") && (image.contains("${") || image.contains("{{"));
     let image = visible(image);
     if !is_name {
-        let hint = if has_one_brace { ": an expression has two braces, `${{ … }}`" } else { "" };
+        let hint = if has_half { ": an expression is `${{ … }}`, with two braces" } else { "" };
         return format!("`{image}` is no name of an image{hint}");
     }
     if registries.is_empty() {

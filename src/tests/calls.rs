@@ -97,7 +97,7 @@ fn findings_about_ambiguous_parameters_have_places() {
     assert!(run.err.starts_with("error: parameters.yaml:3:1 cannot be read: "), "{}", run.err);
     scratch.write(PARAMETERS, "number: 128\nlabels: \t\"a\\z\"\n");
     let run = scratch.run("check", &[]);
-    assert!(run.err.contains("parameters.yaml:2:") && run.err.contains("(`labels:  \"a\\z\"`)"), "{}", run.err);
+    assert!(run.err.contains("parameters.yaml:2:") && run.err.contains("(`labels: →\"a\\z\"`)"), "{}", run.err);
 }
 
 /// The file that Argo CD would read is named by its folder, too.

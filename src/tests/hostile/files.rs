@@ -73,20 +73,21 @@ fn files_that_are_none() {
     let pipe = policy();
     fifo(&pipe.path(POLICY));
     let bytes = policy();
-    bytes.write(POLICY, b"a: \xff\xfe\n");
+    bytes.write(POLICY, b"b: \xc3\xa4\na: \xc3\xa4\xff\xfe\n");
     let utf16 = policy();
     utf16.write(POLICY, b"\xff\xfea\0:\0 \x001\0");
     let zeros = policy();
     zeros.write(POLICY, [0; 4096]);
     for (what, scratch) in [
-        ("missing", missing),
-        ("folder", folder),
-        ("pipe", pipe),
-        ("bytes", bytes),
-        ("UTF-16", utf16),
-        ("zeros", zeros),
+        ("there is no policy", missing),
+        ("Is a directory", folder),
+        ("there is no policy", pipe),
+        ("is not UTF-8: line 2, column 5 has the byte 0xff (source/preview.yaml:2:5)", bytes),
+        ("is UTF-16: save it as UTF-8", utf16),
+        ("", zeros),
     ] {
         let run = run(&scratch, what);
+        assert!(run.err.contains(what), "{what}: {}", run.err);
         assert!(run.out.is_empty(), "{what}");
         assert_ne!(run.code, ExitCode::Fine, "{what}");
     }
