@@ -78,7 +78,7 @@ impl Quantity {
         let bytes: &[&str] = if self.text.ends_with(['i', 'k', 'M', 'G', 'T', 'P', 'E']) { &BYTES } else { &[] };
         let units = bytes.iter().filter_map(|unit| Some((scale(unit)? * NANO, *unit)));
         let mut units = units.chain([(NANO, ""), (1_000_000, "m"), (1_000, "u")]);
-        match units.find(|(unit, _)| nano >= *unit && nano * 1000 % unit == 0) {
+        match units.find(|(unit, _)| nano >= *unit && nano % unit * 1000 % unit == 0) {
             Some((unit, name)) => decimal(nano, unit) + name,
             None if nano == 0 => "0".to_owned(),
             None => format!("{nano}n"),
@@ -98,8 +98,8 @@ impl Quantity {
 
 /// At most three decimals, the last one rounded up.
 fn decimal(amount: i128, unit: i128) -> String {
-    let thousandths = amount.saturating_mul(1000).saturating_add(unit - 1) / unit;
-    let text = format!("{}.{:03}", thousandths / 1000, thousandths % 1000);
+    let thousandths = (amount % unit * 1000 + unit - 1) / unit;
+    let text = format!("{}.{:03}", amount / unit + thousandths / 1000, thousandths % 1000);
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
@@ -157,6 +157,7 @@ mod tests {
             ("4Gi", 1000 * (1 << 20) * 1_000_000_000, "1000Mi"),
             ("1", 1_500, "1.5u"),
             ("1", 7, "7n"),
+            ("1Pi", i128::MAX, "170141183460469231731687303715884105.727u"),
             ("1", 2_000, "2u"),
         ] {
             assert_eq!(Quantity::parse(quota).map(|quota| quota.like(nano)).as_deref(), Ok(said), "{quota}");
@@ -173,6 +174,7 @@ mod tests {
             ("199m", 200_000_000, "200m"),
             ("15", 16_000_000_000, "16"),
             ("1e3", 1_001_000_000_000, "1001"),
+            ("1", 999_999_999_999, "1000"),
             ("1Ei", (2 << 60) * 1_000_000_000, "2Ei"),
         ] {
             assert_eq!(Quantity::parse(quota).map(|quota| quota.in_its_unit(nano)).as_deref(), Ok(said), "{quota}");
