@@ -130,8 +130,8 @@ pub(super) fn load_or_report(
 }
 
 /// A file, and what is wrong with it as a whole.
-fn fit_or_not(path: &Path) -> anyhow::Result<(Source, Option<Unfit>)> {
-    match read_file(path, Limits::DOCUMENT.bytes) {
+fn fit_or_not(path: &Path, limit: usize) -> anyhow::Result<(Source, Option<Unfit>)> {
+    match read_file(path, limit) {
         Ok(source) => Ok((source, None)),
         Err(error) => {
             let mut unfit: Unfit = error.downcast()?;
@@ -164,7 +164,7 @@ fn guardrails(flags: &InputFlags) -> anyhow::Result<(Source, Option<Unfit>, Opti
             Some(path) => path,
         },
     };
-    let (source, unfit) = fit_or_not(&path).context("failed to read the guardrails")?;
+    let (source, unfit) = fit_or_not(&path, Limits::DOCUMENT.bytes).context("failed to read the guardrails")?;
     Ok((source, unfit, path.parent().map(Path::to_owned)))
 }
 
@@ -185,7 +185,7 @@ fn policy_source(folder: &Path) -> anyhow::Result<(Source, Option<Unfit>)> {
         bail!("`{}` is there: rename it to `{POLICY}`", shown(&folder.join(other).display().to_string()));
     }
     let path = path.with_context(|| format!("there is no policy `{named}`: `dayfly init` writes one"))?;
-    let (source, unfit) = fit_or_not(&path)?;
+    let (source, unfit) = fit_or_not(&path, Limits::DOCUMENT.bytes)?;
     Ok((Source { name: shown(&named), ..source }, unfit))
 }
 
@@ -301,7 +301,10 @@ pub(super) fn is_plugin(flags: &InputFlags) -> bool {
 pub(super) fn parameters(flags: &InputFlags) -> anyhow::Result<Parameters> {
     let mut parameters = match (&flags.parameters, std::env::var("ARGOCD_APP_PARAMETERS")) {
         (Some(path), _) => {
-            let source = read_file(path, parameters::LIMIT).context("failed to read the parameters")?;
+            let (source, unfit) = fit_or_not(path, parameters::LIMIT).context("failed to read the parameters")?;
+            if let Some(unfit) = unfit {
+                bail!(parameters::Unusable(vec![unfit.finding(&source, Owner::PullRequest)]));
+            }
             Parameters::from_source(source)?
         }
         (None, Ok(text)) => Parameters::from_argocd(&text)?,

@@ -20,7 +20,10 @@ use std::{
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::finding::{self, Finding};
+use crate::{
+    finding::{self, Finding},
+    input::parameters::Unusable,
+};
 
 /// Pull request in, preview environment out.
 #[derive(Debug, Parser)]
@@ -75,7 +78,7 @@ struct InputFlags {
     /// The platform's guardrails; else those of `$DAYFLY_GUARDRAILS`, else the built-in ones
     #[arg(long, value_name = "FILE")]
     guardrails: Option<PathBuf>,
-    /// The pull request: a YAML or JSON map, `-` for standard input; else `$ARGOCD_APP_PARAMETERS`
+    /// The pull request: a map in YAML or JSON, or Argo CD's list, `-` for standard input; else `$ARGOCD_APP_PARAMETERS`
     #[arg(long, value_name = "FILE")]
     parameters: Option<PathBuf>,
     /// One parameter, after all others
@@ -116,6 +119,10 @@ pub fn run(args: impl IntoIterator<Item = OsString>, out: &mut dyn Write, err: &
     match dispatch(cli, out, err) {
         Ok(code) => code,
         Err(error) => {
+            if let Some(Unusable(findings)) = error.downcast_ref() {
+                let _ = report(findings, colour, err);
+                return ExitCode::CannotRun;
+            }
             let bold =
                 if terminal::is_coloured(colour, terminal::Stream::Err) { ("\x1b[1;31m", "\x1b[0m") } else { ("", "") };
             let _ = writeln!(err, "{}error{}: {error:#}", bold.0, bold.1);

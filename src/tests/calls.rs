@@ -94,10 +94,14 @@ fn findings_about_ambiguous_parameters_have_places() {
     scratch.write(PARAMETERS, "number: 128\nlabels: [a\n");
     let run = scratch.run("check", &[]);
     assert_eq!(run.code, ExitCode::CannotRun);
-    assert!(run.err.starts_with("error: parameters.yaml:3:1 cannot be read: "), "{}", run.err);
+    assert!(
+        run.err.starts_with("error[not-yaml]: not YAML: ") && run.err.contains("(parameters.yaml:3:1)"),
+        "{}",
+        run.err
+    );
     scratch.write(PARAMETERS, "number: 128\nlabels: \t\"a\\z\"\n");
     let run = scratch.run("check", &[]);
-    assert!(run.err.contains("parameters.yaml:2:") && run.err.contains("(`labels: →\"a\\z\"`)"), "{}", run.err);
+    assert!(run.err.contains("parameters.yaml:2:") && run.err.contains("2 | labels: →\"a\\z\"\n"), "{}", run.err);
 }
 
 /// The file that Argo CD would read is named by its folder, too.

@@ -5,11 +5,13 @@
 
 mod json;
 
+use std::fmt;
+
 use anyhow::{Context as _, bail};
 
 use crate::{
-    finding::{Finding, Location, Owner, visible},
-    rules::input::INVALID_PARAMETER,
+    finding::{Finding, Location, Owner, Subject, visible},
+    rules::input::{INVALID_PARAMETER, WRONG_TYPE},
     value::{Value, child, pointer_segments},
     yaml::{Data, Entry, Limits, Node, scalar},
 };
@@ -56,6 +58,8 @@ pub const LIMIT: usize = 8 << 20;
 pub struct Parameters {
     entries: Vec<(String, Value)>,
     source: Option<Source>,
+    /// Where the values stand in a file that is Argo CD's list.
+    items: Vec<(String, String)>,
     /// Names that were set after the file was read: what stands there is not what counts.
     overridden: Vec<String>,
     /// What is wrong with the file as a whole, such as duplicate keys.
@@ -95,7 +99,11 @@ impl Parameters {
         }
         let is_there = self.get(&name).is_some();
         match places {
-            Some(places) if is_there => places.locate(pointer),
+            Some(places) if is_there => {
+                let below = pointer.get(child("", &name).len()..).unwrap_or_default();
+                let item = self.items.iter().rfind(|(item, _)| *item == name);
+                places.locate(&item.map_or_else(|| pointer.to_owned(), |(_, item)| format!("{item}{below}")))
+            }
             _ => Location {
                 file: self.source.as_ref().map(|source| source.name.clone()),
                 pointer: Some(pointer.to_owned()),
@@ -104,30 +112,37 @@ impl Parameters {
         }
     }
 
-    /// From a YAML or JSON map. What is no map at all cannot be used.
+    /// From a YAML or JSON map, or Argo CD's list.
+    ///
+    /// # Errors
+    /// [`Unusable`], if it is neither.
     pub fn from_source(source: Source) -> anyhow::Result<Self> {
         let limits = Limits { bytes: LIMIT, ..Limits::DOCUMENT };
-        let (entries, problems) = match source.document(Owner::PullRequest, limits) {
-            Ok((node, duplicates)) => {
-                let entries = map_entries(&node).with_context(|| format!("failed to use `{}`", source.name))?;
-                (entries, duplicates)
+        match source.document(Owner::PullRequest, limits) {
+            Ok((node, mut problems)) => {
+                let Some(mut parameters) = read(&node) else {
+                    let message = format!("found {}, expected {EXPECTED}", to_value(&node, scalar::core).kind_name());
+                    let place = Subject::Place(source.location(node.mark));
+                    bail!(Unusable(vec![Finding::new(&WRONG_TYPE, Owner::PullRequest, place, message)]));
+                };
+                parameters.problems.append(&mut problems);
+                drop(node);
+                Ok(Self { source: Some(source), ..parameters })
             }
             Err(problems) => {
                 // YAML has no escapes for halves of a character (`\ud83d\ude00`), which many programs write for every emoji.
-                if source.text.trim_start().starts_with('{')
+                if source.text.trim_start().starts_with(['{', '['])
                     && let Ok(parameters) = Self::from_json(&source.text)
                 {
                     return Ok(Self { source: Some(source), ..parameters });
                 }
-                let location = problems.first().map(Finding::location).unwrap_or_default();
-                let message = problems.first().map(|problem| problem.message.clone()).unwrap_or_default();
-                let place: Vec<String> =
-                    [location.line, location.column].iter().flatten().map(|n| format!(":{n}")).collect();
-                let line = location.source.filter(|line| !line.is_empty()).map(|line| format!(" (`{line}`)"));
-                bail!("{}{} cannot be read: {message}{}", source.name, place.concat(), line.unwrap_or_default());
+                let says_nothing = problems.iter().all(|problem| *problem.rule == WRONG_TYPE);
+                let help = says_nothing.then(|| format!("expected {EXPECTED}"));
+                let problems =
+                    problems.into_iter().map(|problem| Finding { help: help.clone().or(problem.help), ..problem });
+                bail!(Unusable(problems.collect()));
             }
-        };
-        Ok(Self { entries, source: Some(source), problems, ..Self::default() })
+        }
     }
 
     /// From a line of JSON: a map of names and values, or Argo CD's list.
@@ -138,7 +153,11 @@ impl Parameters {
         let set: json::Set = serde_json::from_str(text).map_err(|error| json::problem(&error))?;
         let entries: Vec<(String, Value)> = match set {
             json::Set::Map(entries) => entries.into_iter().map(|(name, value)| (name, Value::from(value))).collect(),
-            json::Set::List(list) => argo_entries(list),
+            // Entries that are no such thing are left out: Argo CD writes the list, its future may bring more fields.
+            json::Set::List(list) => list
+                .into_iter()
+                .filter_map(|item| argo_entry(&Value::from(item)).map(|(name, value, _)| (name, value)))
+                .collect(),
         };
         let problems = duplicates(&entries);
         Ok(Self { entries, problems, ..Self::default() })
@@ -150,19 +169,49 @@ impl Parameters {
     }
 }
 
-fn map_entries(node: &Node<'_>) -> anyhow::Result<Vec<(String, Value)>> {
-    let Data::Map(entries) = &node.data else {
-        bail!("parameters are a map of names and values, found {}", to_value(node, scalar::core).kind_name())
-    };
+/// What parameters are.
+const EXPECTED: &str = "a map of names and values, such as `number: 128`, or Argo CD's list of `{name, string}`";
+
+/// Why a file has no parameters.
+#[derive(Debug)]
+pub struct Unusable(pub Vec<Finding>);
+
+impl fmt::Display for Unusable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.first().map_or("no parameters", |finding| &finding.message))
+    }
+}
+
+impl std::error::Error for Unusable {}
+
+/// Nothing, if it is neither a map nor Argo CD's list.
+fn read(node: &Node<'_>) -> Option<Parameters> {
+    // A number keeps its text: a SHA of digits is no number.
     let entry = |entry: &Entry<'_>| {
         let value = match to_value(&entry.value, scalar::core) {
-            // A number keeps its text: a SHA of digits is no number.
             Value::Int(_) | Value::Float(_) => Value::string(entry.value.text().unwrap_or_default()),
             value => value,
         };
         (entry.key.clone().into_owned(), value)
     };
-    Ok(entries.iter().map(entry).collect())
+    let mut parameters = Parameters::default();
+    match &node.data {
+        Data::Map(entries) => parameters.entries = entries.iter().map(entry).collect(),
+        Data::List(items) => {
+            for (index, item) in items.iter().enumerate() {
+                let Data::Map(fields) = &item.data else { continue };
+                let Some((name, value, kind)) = argo_entry(&Value::map(fields.iter().map(entry))) else { continue };
+                parameters.items.push((name.clone(), format!("/{index}/{kind}")));
+                parameters.entries.push((name, value));
+            }
+            if parameters.items.is_empty() && !items.is_empty() {
+                return None;
+            }
+            parameters.problems = duplicates(&parameters.entries);
+        }
+        Data::Scalar { .. } => return None,
+    }
+    Some(parameters)
 }
 
 /// Of two values nobody knows which was meant.
@@ -181,15 +230,10 @@ fn duplicates(entries: &[(String, Value)]) -> Vec<Finding> {
 /// Most names given twice that are reported.
 const MOST_DUPLICATES: usize = 20;
 
-/// Entries that are no such thing are left out: Argo CD writes the list, its future may bring more fields.
-fn argo_entries(list: Vec<serde_json::Value>) -> Vec<(String, Value)> {
-    let entry = |item: serde_json::Value| {
-        let serde_json::Value::Object(mut item) = item else { return None };
-        let serde_json::Value::String(name) = item.remove("name")? else { return None };
-        let value = item.remove("string").or_else(|| item.remove("array")).or_else(|| item.remove("map"))?;
-        Some((name, Value::from(value)))
-    };
-    list.into_iter().filter_map(entry).collect()
+/// The name and the value of an entry of Argo CD's list, and what that stands in.
+fn argo_entry(item: &Value) -> Option<(String, Value, &'static str)> {
+    let (kind, value) = ["string", "array", "map"].iter().find_map(|kind| Some((kind, item.get(kind)?)))?;
+    Some((item.str_at(&["name"])?.to_owned(), value.clone(), kind))
 }
 
 #[cfg(test)]
@@ -211,6 +255,41 @@ mod tests {
         );
         let error = Parameters::from_argocd("7").expect_err("a number");
         assert!(format!("{error:#}").contains("a map of names and values"), "{error:#}");
+    }
+
+    /// As `kubectl get application -o yaml` shows them.
+    #[test]
+    fn a_file_may_be_argo_cd_s_list() {
+        let text = "- {name: number, string: 17}\n- name: labels\n  array: [a, b]\n- {name: x}\n";
+        for text in
+            [text, r#"[{"name": "number", "string": "17"}, {"name": "labels", "array": ["a", "\ud83d\ude00"]}]"#]
+        {
+            let source = Source { name: "p.yaml".into(), text: text.into() };
+            let parameters = Parameters::from_source(source).expect("a list");
+            assert_eq!(parameters.get("number"), Some(&Value::string("17")));
+            assert_eq!(parameters.get("labels").map(Value::items).map(<[_]>::len), Some(2));
+        }
+        let source = Source { name: "p.yaml".into(), text: text.into() };
+        let parameters = Parameters::from_source(source).expect("a list");
+        let place = parameters.locate(parameters.places().as_ref(), "/labels/1");
+        assert_eq!((place.line, place.column, place.pointer.as_deref()), (Some(3), Some(14), Some("/1/array/1")));
+    }
+
+    #[test]
+    fn a_file_without_parameters_says_what_they_are() {
+        for (text, line, message) in [
+            ("", None, "the file says nothing"),
+            ("# x\nhello\n", Some(2), "found a string, expected a map of names and values"),
+            ("[1, 2]", Some(1), "found a list, expected a map of names and values"),
+            ("number: 1\n\ttitle: x\n", Some(2), "a tab in the indentation"),
+            ("{\"number\": 1, \"a\":", Some(2), "not YAML"),
+        ] {
+            let source = Source { name: "p.yaml".into(), text: text.into() };
+            let error = Parameters::from_source(source).expect_err(text);
+            let finding = &error.downcast_ref::<super::Unusable>().expect("findings").0[0];
+            assert!(finding.message.contains(message), "{text}: {finding:?}");
+            assert_eq!(finding.location().line, line, "{text}");
+        }
     }
 
     #[test]
