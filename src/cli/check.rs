@@ -20,8 +20,12 @@ pub(super) struct CheckArgs {
     #[arg(long, value_enum, default_value = "text")]
     format: CheckFormat,
     /// Also check what is good for a time only, at this one: `2026-11-22T18:00:00Z`
-    #[arg(long, value_name = "TIME", value_parser = humantime::parse_rfc3339)]
+    #[arg(long, value_name = "TIME", value_parser = time)]
     at: Option<SystemTime>,
+}
+
+fn time(text: &str) -> Result<SystemTime, &'static str> {
+    humantime::parse_rfc3339(text).map_err(|_| "expected RFC 3339, such as `2026-11-22T18:00:00Z`")
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -59,4 +63,27 @@ pub(super) fn run(args: &CheckArgs, colour: Colour, out: &mut dyn Write) -> anyh
     };
     super::print(out, &text)?;
     Ok(if findings.iter().any(finding::Finding::is_error) { ExitCode::Findings } else { ExitCode::Fine })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::CheckArgs;
+
+    #[derive(Debug, Parser)]
+    struct Check {
+        #[command(flatten)]
+        args: CheckArgs,
+    }
+
+    #[test]
+    fn a_time_is_a_whole_one() {
+        for (text, is_time) in [("2026-12-22", false), ("now", false), ("2026-12-22T18:00:00Z", true)] {
+            let read = Check::try_parse_from(["check", "--at", text]).map_err(|error| error.to_string());
+            assert_eq!(read.as_ref().is_ok_and(|check| check.args.at.is_some()), is_time, "{text}");
+            let expected = "expected RFC 3339, such as `2026-11-22T18:00:00Z`";
+            assert!(is_time || read.is_err_and(|error| error.contains(expected)), "{text}");
+        }
+    }
 }
