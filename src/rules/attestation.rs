@@ -39,13 +39,13 @@ pub static ATTESTATION_TOO_OLD: Rule = Rule {
 
 /// Checks the baselines that a policy may get, each once.
 pub(crate) fn check(policy: &PolicySpec, guardrails: &GuardrailsSpec) -> Vec<Finding> {
-    each(policy, guardrails, |name, baseline| problem(name, baseline, guardrails))
+    each(policy, guardrails, |name, baseline| check_baseline(name, baseline, guardrails))
 }
 
-/// Checks one baseline, which no policy asks for.
-#[cfg(feature = "in-cluster")]
+/// Checks one baseline, whether or not a policy asks for it.
 pub(crate) fn check_baseline(name: &str, baseline: &Baseline, guardrails: &GuardrailsSpec) -> Option<Finding> {
-    problem(name, baseline, guardrails).map(|problem| finding(name, problem))
+    let (rule, message) = problem(name, baseline, guardrails)?;
+    Some(Finding::of_guardrails(rule, format!("/spec/baselines/{name}/sanitized"), message))
 }
 
 /// Checks how old their attestations are at a time.
@@ -54,22 +54,38 @@ pub(crate) fn check_age(policy: &PolicySpec, guardrails: &GuardrailsSpec, at: Sy
         let sanitized = baseline.sanitized.as_ref()?;
         // An attestation that cannot be read was reported already.
         let made = sanitized.attestation.as_ref()?.statement().ok()?.predicate.at;
-        let message = match humantime::parse_rfc3339(&made).map(|made| age(made, at)) {
+        let sign = if guardrails.attestation_keys.is_empty() { "" } else { " --sign KEY" };
+        let again = format!("`dayfly db prepare-baseline {name}{sign}`, and paste the `attestation` that it prints");
+        let (field, message, help) = match humantime::parse_rfc3339(&made).map(|made| age(made, at)) {
             Ok(Some(age)) if age.as_secs() <= sanitized.max_age.seconds => return None,
-            Ok(None) => format!("the attestation of the baseline `{name}` is dated in the future: {made}"),
-            Ok(Some(_)) => {
-                format!("the baseline `{name}` was sanitized at {made}, longer ago than {}", sanitized.max_age)
-            }
-            Err(_) => format!("the attestation of the baseline `{name}` has no time, but `{}`", visible(&made)),
+            Ok(None) => (
+                "attestation",
+                format!("the attestation of the baseline `{name}` is dated in the future: {made}"),
+                format!("correct the clock of whoever prepares it, then {again}"),
+            ),
+            Ok(Some(_)) => (
+                "maxAge",
+                format!(
+                    "the baseline `{name}` was sanitized at {made}, longer ago than {}",
+                    sanitized.max_age.in_days()
+                ),
+                format!("refresh and mask it, then {again}"),
+            ),
+            Err(_) => (
+                "attestation",
+                format!("the attestation of the baseline `{name}` has no time, but `{}`", visible(&made)),
+                again,
+            ),
         };
-        Some((&ATTESTATION_TOO_OLD, message))
+        let place = format!("/spec/baselines/{name}/sanitized/{field}");
+        Some(Finding::of_guardrails(&ATTESTATION_TOO_OLD, place, message).help(help))
     })
 }
 
 fn each(
     policy: &PolicySpec,
     guardrails: &GuardrailsSpec,
-    problem: impl Fn(&str, &Baseline) -> Option<(&'static Rule, String)>,
+    problem: impl Fn(&str, &Baseline) -> Option<Finding>,
 ) -> Vec<Finding> {
     let mut names: Vec<&str> = Vec::new();
     for database in &policy.databases {
@@ -81,13 +97,7 @@ fn each(
             }
         }
     }
-    let found =
-        names.into_iter().filter_map(|name| Some(finding(name, problem(name, guardrails.baselines.get(name)?)?)));
-    found.collect()
-}
-
-fn finding(name: &str, (rule, message): (&'static Rule, String)) -> Finding {
-    Finding::of_guardrails(rule, format!("/spec/baselines/{name}/sanitized"), message)
+    names.into_iter().filter_map(|name| problem(name, guardrails.baselines.get(name)?)).collect()
 }
 
 fn problem(name: &str, baseline: &Baseline, guardrails: &GuardrailsSpec) -> Option<(&'static Rule, String)> {

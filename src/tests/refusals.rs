@@ -89,6 +89,14 @@ fn an_attestation_ages() {
         assert_eq!(run.out.contains("attestation-too-old"), is_old, "{time}: {}", run.out);
         assert_eq!(run.code == ExitCode::Findings, is_old, "{time}");
     }
+    let run = scratch(&[]).run("check", &["--at", "2026-11-27T03:00:00Z"]);
+    for said in [
+        "sanitized at 2026-11-20T02:00:00Z, longer ago than 7d (guardrails.yaml:",
+        "72 |         maxAge: 7d\n",
+        "help: refresh and mask it, then `dayfly db prepare-baseline storefront --sign KEY`, and paste the `attestation`",
+    ] {
+        assert!(run.out.contains(said), "{said}: {}", run.out);
+    }
     let run = scratch(&[]).run("check", &["--at", "yesterday"]);
     assert_eq!(run.code, ExitCode::CannotRun);
 }

@@ -59,6 +59,14 @@ impl Duration {
             _ => format!("{hours}h{minutes}m{seconds}s"),
         }
     }
+
+    /// As people write long times: `7d`, but `48h`.
+    pub fn in_days(self) -> String {
+        match (self.seconds / 86_400, self.seconds % 86_400) {
+            (days @ 3.., 0) => format!("{days}d"),
+            _ => self.to_string(),
+        }
+    }
 }
 
 /// The shortest way to say it without days, whose length people argue about: `48h`, `1h30m`.
@@ -91,5 +99,8 @@ mod tests {
     fn prints_as_go_and_as_people_do() {
         let time = Duration { seconds: 5400 };
         assert_eq!((time.go().as_str(), time.to_string().as_str()), ("1h30m0s", "1h30m"));
+        for (text, days) in [("7d", "7d"), ("168h", "7d"), ("48h", "48h"), ("73h", "73h")] {
+            assert_eq!(Duration::parse(text).map(Duration::in_days).as_deref(), Ok(days));
+        }
     }
 }
