@@ -265,6 +265,7 @@ impl Renderer {
             secrets: &secrets,
             databases: &environment.databases,
             profile: self.guardrails.spec.profiles.get_key_value(&environment.profile),
+            labels: environment.labels.as_map(),
             ..rules::Bounds::default()
         };
         // Before anything is added to the team's manifests.

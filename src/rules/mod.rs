@@ -56,6 +56,7 @@ use crate::{
     input::{GuardrailsSpec, guardrails::Profile, policy::Route, scalar::ImagePrefix},
     objects::Object,
     resolve::environment::DatabaseFacts,
+    value::Map,
 };
 
 /// What the rules about objects know of the environment.
@@ -83,6 +84,8 @@ pub struct Bounds<'a> {
     pub services: &'a [String],
     /// While manifests are checked: the `PersistentVolumeClaim`s among them.
     pub claims: &'a [String],
+    /// What every object and every Pod is marked with once the rules have seen it.
+    pub labels: Option<&'a Map>,
 }
 
 /// All rules, in alphabetical order of their codes: what the documentation lists.
@@ -217,6 +220,7 @@ fn each_manifest(objects: &[Object], bounds: &Bounds<'_>, findings: &mut Vec<Fin
             check(object, bounds, findings);
         }
     }
+    pod_placement::check_scalers(objects, bounds, findings);
     pod_placement::check_budgets(objects, bounds, findings);
 }
 

@@ -1,6 +1,7 @@
 //! Pods of a team's own manifests run where, and as whom, a preview's Pods run.
 
 mod budgets;
+mod scalers;
 
 use super::{
     Bounds,
@@ -12,6 +13,7 @@ use crate::{
     value::Value,
 };
 pub(super) use budgets::check as check_budgets;
+pub(super) use scalers::check as check_scalers;
 
 pub static POD_PLACEMENT: Rule = Rule {
     code: "pod-placement",
@@ -23,8 +25,10 @@ pub static POD_PLACEMENT: Rule = Rule {
         - Place: no `nodeName`, no choice of a single node or of the control plane's, no other scheduler or runtime class, \
         and no toleration of every taint or of the cluster's own (for a stated time, one may stay on a node that is not ready).\n\
         - Weight: no priority, which evicts other Pods, and no `PodDisruptionBudget` that no Pod may leave, which keeps nodes \
-        from being drained.\n\
-        - A number: at most 1000 `replicas` of a StatefulSet, and of what a HorizontalPodAutoscaler scales. The controller of \
+        from being drained: `maxUnavailable` of at least 1 (or `1%`), or a `minAvailable` that is less than the Pods that are \
+        known; one budget for each Pod, and none for those of a Job.\n\
+        - A number: at most 1000 `replicas` of a StatefulSet, and of what a HorizontalPodAutoscaler scales, which is a \
+        Deployment or StatefulSet of the manifests: a second server of a database would hold other data. The controller of \
         StatefulSets has all Pods of a set in memory before it asks for the first (2 KiB each), whatever the quota says.\n\
         - An end: `terminationGracePeriodSeconds` of at most 600, since the preview's namespace is there for as long.\n\
         - Inline `csi` volumes give whatever their driver gives (certificates, secrets of a vault); claim a volume instead.",

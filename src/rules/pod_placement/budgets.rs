@@ -1,55 +1,105 @@
 //! A manifest's `PodDisruptionBudget` that no Pod may leave keeps its Pods' nodes from being drained.
 
-use std::collections::HashMap;
-
-use super::POD_PLACEMENT;
+use super::{POD_PLACEMENT, scalers::Scalers};
 use crate::{
-    finding::Finding,
+    finding::{Finding, visible},
     objects::Object,
     rules::{
         Bounds,
         containers::{finding, shown, stated},
     },
-    value::Value,
+    value::{Map, Value},
 };
 
 /// Most budgets that are looked into: each is compared with every workload.
 const MOST: usize = 100;
 
 /// Checks all budgets at once.
-pub(crate) fn check(objects: &[Object], _: &Bounds<'_>, findings: &mut Vec<Finding>) {
-    let is_budget = |object: &&Object| object.is_manifest() && object.kind() == "PodDisruptionBudget";
-    let mut budgets = objects.iter().filter(is_budget).peekable();
-    if budgets.peek().is_none() {
+///
+/// Source: `getExpectedPodCount` and `getExpectedScale` in Kubernetes 1.36, `pkg/controller/disruption/disruption.go`; of two budgets
+/// for a Pod, `pkg/registry/core/pod/storage/eviction.go`.
+pub(crate) fn check(objects: &[Object], bounds: &Bounds<'_>, findings: &mut Vec<Finding>) {
+    let budgets = || objects.iter().filter(|object| object.kind() == "PodDisruptionBudget");
+    if !budgets().any(Object::is_manifest) {
         return;
     }
-    let workloads = workloads(objects);
-    for (index, object) in budgets.enumerate() {
-        if index == MOST {
-            let message = format!("more than {MOST} budgets; allowed: as many as there are workloads to keep");
-            findings.push(finding(&POD_PLACEMENT, object, "", message));
-            return;
+    let mut workloads = workloads(objects, bounds.labels);
+    let mut looked_into = 0;
+    // Those of templates come first, so that whoever says the same again is the team.
+    for object in budgets() {
+        if object.is_manifest() {
+            if looked_into == MOST {
+                let message = format!("more than {MOST} budgets; allowed: as many as there are workloads to keep");
+                findings.push(finding(&POD_PLACEMENT, object, "", message));
+                return;
+            }
+            looked_into += 1;
         }
-        budget(object, &workloads, findings);
+        budget(object, &mut workloads, findings);
     }
 }
 
-fn budget(object: &Object, workloads: &[Workload<'_>], findings: &mut Vec<Finding>) {
+fn budget<'o>(object: &'o Object, workloads: &mut [Workload<'o>], findings: &mut Vec<Finding>) {
     let Some(spec) = object.value.get("spec") else { return };
-    let mut refuse = |field: &str, message: String| {
-        let message = format!("{message}: nodes could not be drained; allowed: a budget that a Pod may leave");
-        let refused = finding(&POD_PLACEMENT, object, format!("/spec/{field}"), message);
-        findings.push(refused.help("`maxUnavailable: 1` lets one go at a time"));
-    };
-    if let Some(value) = stated(spec, "maxUnavailable").filter(|value| amount(value, 100) == Some(0)) {
-        refuse("maxUnavailable", format!("`maxUnavailable` is {}", shown(value)));
-    }
-    if let Some(value) = stated(spec, "minAvailable") {
-        let pods = pods(workloads, spec.get("selector"));
-        if amount(value, pods).is_some_and(|needed| needed > 0 && needed >= pods) {
-            let pods = if pods == 1 { "1 Pod".to_owned() } else { format!("{pods} Pods") };
-            refuse("minAvailable", format!("`minAvailable` is {} of {pods}", shown(value)));
+    let selector = stated(spec, "selector");
+    let (mut pods, mut job, mut twice) = (0_i64, None, None);
+    for workload in workloads.iter_mut().filter(|workload| workload.is_taken_by(selector)) {
+        match workload.pods {
+            Some(count) => pods = pods.saturating_add(count),
+            None => job = job.or(Some(workload.object)),
         }
+        match workload.budget {
+            Some(other) => twice = twice.or(Some((workload.object, other))),
+            None => workload.budget = Some(object),
+        }
+    }
+    if !object.is_manifest() {
+        return;
+    }
+    let mut refuse = |field: &str, message: String, help: &'static str| {
+        let message = format!("{message}: nodes could not be drained; allowed: a budget that a Pod may leave");
+        findings.push(finding(&POD_PLACEMENT, object, format!("/spec/{field}"), message).help(help));
+    };
+    let one = "`maxUnavailable: 1` lets one go at a time";
+    let (most, least) = (stated(spec, "maxUnavailable"), stated(spec, "minAvailable"));
+    if let Some(value) = most.filter(|value| amount(value, 100).is_none_or(|amount| amount <= 0)) {
+        refuse("maxUnavailable", format!("`maxUnavailable` is {}", shown(value)), one);
+    }
+    if let Some(value) = least.filter(|value| !is_left(value, pods)) {
+        let pods = match pods {
+            0 => "of Pods that nobody knows the number of".to_owned(),
+            1 => "of 1 Pod".to_owned(),
+            _ => format!("of {pods} Pods"),
+        };
+        refuse("minAvailable", format!("`minAvailable` is {} {pods}", shown(value)), one);
+    }
+    if let Some(job) = job {
+        for (field, value) in [("maxUnavailable", most), ("minAvailable", least)] {
+            if field == "maxUnavailable" && value.is_some() || matches!(value, Some(Value::String(_))) {
+                let job = visible(&job.id()).into_owned();
+                let message =
+                    format!("`{field}` is of Pods of `{job}`, but Kubernetes does not know how many a Job has");
+                refuse(field, message, "select no Job's Pods: what ends by itself needs no budget");
+            }
+        }
+    }
+    if let Some((workload, other)) = twice {
+        let (workload, other) = (workload.id(), other.id());
+        let message = format!(
+            "Pods of `{}` have `{}` already, and no Pod with two budgets may leave",
+            visible(&workload),
+            visible(&other)
+        );
+        refuse("selector", message, "one budget for each Pod");
+    }
+}
+
+/// Whether a Pod may leave so many, of which `minAvailable` stay. With more of them, as many or more may.
+fn is_left(least: &Value, pods: i64) -> bool {
+    match amount(least, pods) {
+        Some(0) => matches!(least, Value::Int(_)) || amount(least, 100) == Some(0),
+        Some(needed) => needed < pods,
+        None => false,
     }
 }
 
@@ -58,63 +108,106 @@ fn amount(value: &Value, all: i64) -> Option<i64> {
     match value {
         Value::Int(number) => Some(*number),
         Value::String(text) => {
-            let percent: i64 = text.strip_suffix('%').unwrap_or(text).parse().ok()?;
+            let percent = text.strip_suffix('%').filter(|digits| digits.bytes().all(|b| b.is_ascii_digit()))?;
+            let percent: i64 = percent.parse().ok()?;
             Some(percent.saturating_mul(all).saturating_add(99) / 100)
         }
         _ => None,
     }
 }
 
-/// The labels of a workload's Pods, and how many of them there are.
-type Workload<'o> = (Option<&'o Value>, i64);
-
-fn workloads(objects: &[Object]) -> Vec<Workload<'_>> {
-    let number = |value: Option<&Value>| match value {
-        Some(Value::Int(number)) => *number,
-        _ => 1,
-    };
-    let scalers = objects.iter().filter(|object| object.kind() == "HorizontalPodAutoscaler");
-    let scaled: HashMap<_, _> = scalers
-        .filter_map(|scaler| {
-            let target = |field| scaler.value.str_at(&["spec", "scaleTargetRef", field]);
-            Some(((target("kind")?, target("name")?), number(scaler.value.at(&["spec", "minReplicas"]))))
-        })
-        .collect();
-    let workloads = objects.iter().filter(|object| matches!(object.kind(), "Deployment" | "StatefulSet"));
-    workloads
-        .map(|workload| {
-            let stated = || number(workload.value.at(&["spec", "replicas"]));
-            let replicas = scaled.get(&(workload.kind(), workload.name())).copied().unwrap_or_else(stated);
-            (workload.value.at(&["spec", "template", "metadata", "labels"]), replicas)
-        })
-        .collect()
+/// What makes Pods, and the first budget that takes them.
+struct Workload<'o> {
+    object: &'o Object,
+    /// The labels of its Pods, and those that they get from dayfly.
+    labels: Option<&'o Map>,
+    stamped: Option<&'o Map>,
+    /// How many there are at least; of a Job nobody knows.
+    pods: Option<i64>,
+    budget: Option<&'o Object>,
 }
 
-/// How many Pods a selector takes at least. One that says more than `matchLabels` is not looked into, and takes none.
-fn pods(workloads: &[Workload<'_>], selector: Option<&Value>) -> i64 {
-    let expressions = selector.and_then(|selector| stated(selector, "matchExpressions"));
-    if expressions.is_some_and(|expressions| !expressions.items().is_empty()) {
-        return 0;
+impl Workload<'_> {
+    fn label(&self, key: &str) -> Option<&str> {
+        let of = |labels: Option<&'_ Map>| labels.and_then(|labels| labels.get(key)).is_some();
+        let labels = if of(self.stamped) { self.stamped } else { self.labels };
+        labels?.get(key)?.as_str()
     }
-    let labels = || selector.into_iter().flat_map(|selector| selector.entries_at(&["matchLabels"]));
-    let is_taken = |own: Option<&Value>| labels().all(|(key, value)| own.and_then(|own| own.get(key)) == Some(value));
-    workloads.iter().filter(|(own, _)| is_taken(*own)).map(|(_, pods)| *pods).fold(0, i64::saturating_add)
+
+    /// Without a selector, a budget takes none; with an empty one, all.
+    /// Source: `LabelSelectorAsSelector` in `k8s.io/apimachinery/pkg/apis/meta/v1/helpers.go`.
+    fn is_taken_by(&self, selector: Option<&Value>) -> bool {
+        let Some(selector) = selector else { return false };
+        selector.entries_at(&["matchLabels"]).all(|(key, value)| self.label(key) == value.as_str())
+            && selector.items_at(&["matchExpressions"]).iter().all(|expression| self.fits(expression))
+    }
+
+    fn fits(&self, expression: &Value) -> bool {
+        let own = self.label(expression.str_at(&["key"]).unwrap_or_default());
+        let is_listed =
+            || own.is_some_and(|own| expression.items_at(&["values"]).iter().any(|value| value.as_str() == Some(own)));
+        match expression.str_at(&["operator"]) {
+            Some("In") => is_listed(),
+            Some("NotIn") => !is_listed(),
+            Some("Exists") => own.is_some(),
+            Some("DoesNotExist") => own.is_none(),
+            _ => false,
+        }
+    }
+}
+
+fn workloads<'o>(objects: &'o [Object], stamped: Option<&'o Map>) -> Vec<Workload<'o>> {
+    let scalers = Scalers::of(objects);
+    let makes_pods = objects.iter().filter_map(|object| {
+        let pods = match (object.group(), object.kind()) {
+            ("apps", "Deployment" | "StatefulSet") => Some(scalers.least(object)),
+            // dayfly's own end.
+            ("batch", "Job" | "CronJob") if object.is_manifest() => None,
+            _ => return None,
+        };
+        let template = object.pod_spec_pointer()?.strip_suffix("/spec")?;
+        let labels = object.value.pointer(template).and_then(|template| template.at(&["metadata", "labels"])?.as_map());
+        Some(Workload { object, labels, stamped, pods, budget: None })
+    });
+    makes_pods.collect()
 }
 
 #[cfg(test)]
 mod tests {
     use serde_json::{Value as Json, json};
 
-    use crate::rules::containers::test::{found_in, manifest, places, template};
+    use crate::{
+        objects::Object,
+        rules::{
+            Bounds,
+            containers::test::{manifest, places, template},
+        },
+        value::to_value,
+    };
+
+    fn check(objects: &[Object]) -> Vec<String> {
+        let labels = to_value(&json!({"dayfly.dev/policy": "shop"}));
+        let mut findings = Vec::new();
+        super::check(objects, &Bounds { labels: labels.as_map(), ..Bounds::default() }, &mut findings);
+        places(&findings)
+    }
+
+    fn budget(spec: &Json) -> Object {
+        manifest(
+            &json!({"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": {"name": "x"}, "spec": spec}),
+        )
+    }
 
     fn workload(kind: &str, name: &str, replicas: &Json) -> Json {
-        json!({"apiVersion": "apps/v1", "kind": kind, "metadata": {"name": name}, "spec": {
-            "replicas": replicas, "template": {"metadata": {"labels": {"app": name, "all": "x"}}}}})
+        let version = if kind == "Job" { "batch/v1" } else { "apps/v1" };
+        json!({"apiVersion": version, "kind": kind, "metadata": {"name": name}, "spec": {
+            "replicas": replicas, "template": {"metadata": {"labels": {"app": name, "all": "x"}}, "spec": {}}}})
     }
 
     #[test]
     fn a_budget_lets_pods_go() {
         let app = |name: &str| json!({"matchLabels": {"app": name}});
+        let one_of = |operator: &str| json!({"matchExpressions": [{"key": "app", "operator": operator, "values": ["one", "two"]}]});
         let cases = [
             (json!({"maxUnavailable": 1}), ""),
             (json!({"maxUnavailable": "1%", "minAvailable": null}), ""),
@@ -136,25 +229,97 @@ mod tests {
                 json!({"minAvailable": 1, "selector": {"matchExpressions": [{}], "matchLabels": {"all": "x"}}}),
                 "minAvailable",
             ),
+            (json!({"minAvailable": "100%", "selector": one_of("In")}), "minAvailable"),
+            (json!({"minAvailable": "67%", "selector": one_of("In")}), "minAvailable"),
+            (json!({"minAvailable": "66%", "selector": one_of("In")}), ""),
+            (json!({"minAvailable": 2, "selector": one_of("NotIn")}), ""),
+            (json!({"minAvailable": 3, "selector": one_of("NotIn")}), "minAvailable"),
+            (json!({"minAvailable": 1, "selector": one_of("Exists")}), ""),
+            (json!({"minAvailable": 1, "selector": one_of("DoesNotExist")}), "minAvailable"),
+            (
+                json!({"minAvailable": "100%", "selector": {"matchLabels": {"dayfly.dev/policy": "shop"}}}),
+                "minAvailable",
+            ),
+            (json!({"minAvailable": "83%", "selector": {"matchLabels": {"dayfly.dev/policy": "shop"}}}), ""),
+            (
+                json!({"minAvailable": "1%", "selector": {"matchLabels": {"dayfly.dev/policy": "other"}}}),
+                "minAvailable",
+            ),
+            (json!({"minAvailable": "0%", "selector": app("none")}), ""),
+            (json!({"minAvailable": 1.0, "selector": {}}), "minAvailable"),
+            (json!({"minAvailable": "1", "selector": {}}), "minAvailable"),
+            (json!({"maxUnavailable": true}), "maxUnavailable"),
+            (json!({"minAvailable": 1, "selector": app("nowhere")}), "minAvailable"),
+            (json!({"minAvailable": 2, "selector": app("nowhere")}), "minAvailable"),
         ];
         let mut objects = vec![
             manifest(&workload("Deployment", "one", &Json::Null)),
             template(&workload("StatefulSet", "two", &json!(2))),
             manifest(&workload("Deployment", "scaled", &json!(1))),
-            manifest(&json!({"kind": "HorizontalPodAutoscaler", "spec": {
-                "minReplicas": 3, "scaleTargetRef": {"kind": "Deployment", "name": "scaled"}}})),
+            manifest(&workload("Deployment", "nowhere", &json!(0))),
+            scaler("apps/v1", "scaled"),
+            scaler("apps/v1", "nowhere"),
         ];
         for (spec, field) in cases {
-            let json = json!({"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "spec": spec});
-            objects.push(manifest(&json));
-            let findings = found_in(super::check, &objects);
+            objects.push(budget(&spec));
             let expected = if field.is_empty() { vec![] } else { vec![format!("pod-placement /spec/{field}")] };
-            assert_eq!(places(&findings), expected, "{spec}");
+            assert_eq!(check(&objects), expected, "{spec}");
             objects.pop();
         }
-        let budget = json!({"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "spec": {"maxUnavailable": 1}});
-        objects.extend((0..=super::MOST).map(|_| manifest(&budget)));
-        let findings = found_in(super::check, &objects);
-        assert_eq!(places(&findings), ["pod-placement"]);
+        objects.extend((0..=super::MOST).map(|_| budget(&json!({"maxUnavailable": 1}))));
+        assert_eq!(check(&objects), ["pod-placement"]);
+    }
+
+    fn scaler(version: &str, name: &str) -> Object {
+        manifest(&json!({"kind": "HorizontalPodAutoscaler", "spec": {
+            "minReplicas": 3, "scaleTargetRef": {"apiVersion": version, "kind": "Deployment", "name": name}}}))
+    }
+
+    #[test]
+    fn only_a_scaler_that_scales_makes_pods() {
+        for (scalers, fine) in [
+            (vec![], false),
+            (vec![scaler("apps/v1", "web")], true),
+            (vec![scaler("nope/v1", "web")], false),
+            (vec![scaler("apps/v1", "other")], false),
+            // Kubernetes heeds neither of two.
+            (vec![scaler("apps/v1", "web"), scaler("apps/v1", "web")], false),
+        ] {
+            let mut objects = scalers;
+            objects.push(manifest(&workload("Deployment", "web", &json!(1))));
+            objects.push(budget(&json!({"minAvailable": 1, "selector": {}})));
+            assert_eq!(check(&objects).is_empty(), fine, "{objects:?}");
+        }
+    }
+
+    #[test]
+    fn jobs_are_not_counted() {
+        let cases = [
+            (json!({"maxUnavailable": 1, "selector": {}}), "maxUnavailable"),
+            (json!({"maxUnavailable": 1, "selector": {"matchLabels": {"app": "web"}}}), ""),
+            (json!({"minAvailable": "50%", "selector": {}}), "minAvailable"),
+            (json!({"minAvailable": 1, "selector": {}}), ""),
+        ];
+        for (spec, field) in cases {
+            let objects = [
+                manifest(&workload("Deployment", "web", &json!(2))),
+                manifest(&workload("Job", "load", &Json::Null)),
+                template(&workload("Job", "migrate", &Json::Null)),
+                budget(&spec),
+            ];
+            let expected = if field.is_empty() { vec![] } else { vec![format!("pod-placement /spec/{field}")] };
+            assert_eq!(check(&objects), expected, "{spec}");
+        }
+    }
+
+    #[test]
+    fn a_pod_has_one_budget() {
+        let web = || manifest(&workload("Deployment", "web", &json!(2)));
+        let of = |name: &str| budget(&json!({"maxUnavailable": 1, "selector": {"matchLabels": {"app": name}}}));
+        let mut own = of("web");
+        own.origin = template(&json!({})).origin;
+        assert_eq!(check(&[web(), of("web"), of("other"), budget(&json!({"maxUnavailable": 1}))]), [""; 0]);
+        assert_eq!(check(&[web(), of("web"), of("web")]), ["pod-placement /spec/selector"]);
+        assert_eq!(check(&[web(), own, of("web")]), ["pod-placement /spec/selector"]);
     }
 }
