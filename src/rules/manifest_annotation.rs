@@ -1,5 +1,7 @@
 //! Metadata of a team's own manifests that would steer somebody else's machinery.
 
+mod known;
+
 use super::{
     Bounds,
     containers::{child, finding, items, pod_spec, stated},
@@ -8,6 +10,10 @@ use crate::{
     finding::{Finding, Rule, Severity, visible},
     objects::Object,
     value::Value,
+};
+use known::{
+    ALLOWED_ANNOTATIONS, ALLOWED_LABEL_DOMAINS, ALLOWED_ROUTE_ANNOTATIONS, ALLOWED_ROUTE_DOMAINS, REFUSED_BEGINNINGS,
+    REFUSED_DOMAINS, REFUSED_LABELS, SHOWN_DOMAIN,
 };
 
 pub static MANIFEST_ANNOTATION: Rule = Rule {
@@ -22,8 +28,10 @@ pub static MANIFEST_ANNOTATION: Rule = Rule {
         - dayfly's and CloudNativePG's own labels: network policies of a preview's databases select Pods by them, and open \
         the Kubernetes API to those.\n\
         - What is known to copy, inject or exempt: replicators, agents and proxies beside a container, Vault, 1Password and \
-        cloud identities, container runtimes' own (CRI-O, containerd, Kata, crun), log shippers' inputs, additional networks, dashboards that Grafana loads, Kyverno's clean-up, `kube-score/ignore`, exceptions of \
-        linters and policies, autoscalers' vetoes. This list cannot know every controller: admission control has the last word.\n\n\
+        cloud identities, whatever else stands in the domains of clouds and platforms (`gke.io`, `openshift.io`, `aliyun.com`, …), \
+        container runtimes' own (CRI-O, containerd, Kata, crun), log shippers' inputs, additional networks, other clusters, \
+        dashboards that Grafana loads, Kyverno's clean-up, `kube-score/ignore`, exceptions of linters and policies, \
+        autoscalers' vetoes. This list cannot know every controller: admission control has the last word.\n\n\
         Finalizers and owner references keep a preview from being deleted, or delete something else with it. `status` and \
         the fields that the API server writes (`uid`, `resourceVersion`, …) come from an export and are never wanted. Pod \
         Security labels are the platform's.",
@@ -31,122 +39,6 @@ pub static MANIFEST_ANNOTATION: Rule = Rule {
 
 /// Fields of an object's metadata that its author may write. `generateName` is another rule's.
 const METADATA: [&str; 5] = ["name", "namespace", "labels", "annotations", "generateName"];
-
-/// Domains, with all that is below them, whose annotations and labels are orders.
-const REFUSED_DOMAINS: [&str; 70] = [
-    "dayfly.dev",
-    "cnpg.io",
-    "argoproj.io",
-    "helm.sh",
-    "kyverno.io",
-    "gatekeeper.sh",
-    "sigstore.dev",
-    "kube-score",
-    "kube-linter.io",
-    "polaris.fairwinds.com",
-    "checkov.io",
-    "aquasecurity.github.io",
-    "nginx.org",
-    "nginx.com",
-    "traefik.io",
-    "konghq.com",
-    "haproxy.org",
-    "haproxy-ingress.github.io",
-    "projectcontour.io",
-    "solo.io",
-    "cert-manager.io",
-    "external-secrets.io",
-    "mittwald.de",
-    "emberstack.com",
-    "bank-vaults.io",
-    "1password.io",
-    "conjur.org",
-    "vault.hashicorp.com",
-    "secrets.hashicorp.com",
-    "consul.hashicorp.com",
-    "amazonaws.com",
-    "workload.identity",
-    "crio.io",
-    "cri-o.io",
-    "cncf.io",
-    "networkservicemesh.io",
-    "antrea.io",
-    "spidernet.io",
-    "projectcalico.org",
-    "cilium.io",
-    "ovn.org",
-    "istio.io",
-    "linkerd.io",
-    "karpenter.sh",
-    "opentelemetry.io",
-    "dapr.io",
-    "jaegertracing.io",
-    "datadoghq.com",
-    "dynatrace.com",
-    "newrelic.com",
-    "instana.io",
-    "elastic.co",
-    "fluentbit.io",
-    "k8tz.io",
-    "kuma.io",
-    "openservicemesh.io",
-    "spiffe.io",
-    "iam.gke.io",
-    "gke-gcsfuse",
-    "banzaicloud.io",
-    "stakater.com",
-    "appscode.com",
-    "fluxcd.io",
-    "keel.sh",
-    "keda.sh",
-    "velero.io",
-    "k8up.io",
-    "crossplane.io",
-    // Of claims: Trident's `cloneFromPVC`, CDI's imports.
-    "netapp.io",
-    "kubevirt.io",
-];
-
-/// How keys begin that are orders to a container runtime or to an agent, which reads files of the node: with a domain written backwards.
-const REFUSED_BEGINNINGS: [&str; 8] = [
-    // What Cilium's policies select by is put beside a Pod's own labels (CVE-2023-39347).
-    "io.cilium.",
-    "io.kubernetes.",
-    "io.containerd.",
-    "io.katacontainers.",
-    "run.oci.",
-    "org.systemd.property.",
-    "module.wasm.image",
-    "co.elastic.",
-];
-
-/// Labels without a domain that have a controller copy what bears them, or give it a cloud's identity.
-const REFUSED_LABELS: [&str; 5] =
-    ["grafana_dashboard", "grafana_datasource", "grafana_alert", "grafana_notifier", "aadpodidbinding"];
-
-/// What may be said in Kubernetes' own domains, `kubernetes.io` and `k8s.io`, and in those that are refused.
-const ALLOWED_ANNOTATIONS: [&str; 5] = [
-    "kubernetes.io/change-cause",
-    "kubernetes.io/description",
-    "kubectl.kubernetes.io/default-container",
-    "kubectl.kubernetes.io/default-logs-container",
-    "kubectl.kubernetes.io/restartedAt",
-];
-
-/// What may be said on what a controller of routes reads: each takes a number or a word, which it checks.
-const ALLOWED_ROUTE_ANNOTATIONS: [&str; 5] = [
-    "nginx.ingress.kubernetes.io/backend-protocol",
-    "nginx.ingress.kubernetes.io/proxy-body-size",
-    "nginx.ingress.kubernetes.io/proxy-connect-timeout",
-    "nginx.ingress.kubernetes.io/proxy-read-timeout",
-    "nginx.ingress.kubernetes.io/proxy-send-timeout",
-];
-
-/// Annotations with a prefix that routes and Services may have.
-const ALLOWED_ROUTE_DOMAINS: [&str; 2] = ["prometheus.io", "app.kubernetes.io"];
-
-/// Labels of Kubernetes' own domains that a team may set.
-const ALLOWED_LABEL_DOMAINS: [&str; 3] = ["app.kubernetes.io", "kubernetes.io", "batch.kubernetes.io"];
 
 pub(crate) fn check(object: &Object, _: &Bounds<'_>, findings: &mut Vec<Finding>) {
     if stated(&object.value, "status").is_some() {
@@ -222,7 +114,7 @@ fn annotation_allowed(key: &str, route: bool) -> bool {
     if route {
         return ALLOWED_ROUTE_ANNOTATIONS.contains(&key) || ALLOWED_ROUTE_DOMAINS.contains(&domain);
     }
-    domain == "app.kubernetes.io" || !(is_kubernetes(domain) || is_refused(domain))
+    matches!(domain, "app.kubernetes.io" | SHOWN_DOMAIN) || !(is_kubernetes(domain) || is_refused(domain))
 }
 
 fn label_allowed(key: &str) -> bool {
@@ -233,7 +125,8 @@ fn label_allowed(key: &str) -> bool {
 }
 
 fn is_kubernetes(domain: &str) -> bool {
-    is_below(domain, "kubernetes.io") || is_below(domain, "k8s.io") || domain.ends_with(".k8s.aws")
+    let own = ["kubernetes.io", "k8s.io", "x-k8s.io"];
+    own.iter().any(|own| is_below(domain, own)) || domain.ends_with(".k8s.aws")
 }
 
 /// Of a key without a domain, the whole key: some controllers read `devices.crio.io` and no more.
@@ -308,6 +201,25 @@ mod tests {
             ("Deployment", "co.elastic.logs/raw", false),
             ("Deployment", "operator.1password.io/item-path", false),
             ("Deployment", "io.acme.note", true),
+            ("Deployment", "v1.multus-cni.io/default-network", false),
+            ("Deployment", "networking.gke.io/interfaces", false),
+            ("Deployment", "networking.gke.io/default-interface", false),
+            ("Deployment", "iam.gke.io/x", false),
+            ("Deployment", "image.openshift.io/triggers", false),
+            ("ConfigMap", "service.beta.openshift.io/inject-cabundle", false),
+            ("Deployment", "app.openshift.io/vcs-uri", true),
+            ("Deployment", "k8s.aliyun.com/eci-ram-role-name", false),
+            ("Deployment", "network.alibabacloud.com/security-group-ids", false),
+            ("Deployment", "tke.cloud.tencent.com/networks", false),
+            ("Deployment", "vault.hashicorp.com/role", false),
+            ("Deployment", "admission.stackrox.io/break-glass", false),
+            ("Deployment", "multicluster.admiralty.io/elect", false),
+            ("Deployment", "skupper.io/proxy", false),
+            ("Deployment", "akeyless/enabled", false),
+            ("Deployment", "downscaler/exclude", false),
+            ("Deployment", "kueue.x-k8s.io/queue-name", false),
+            ("Deployment", "notx-k8s.io/a", true),
+            ("PersistentVolumeClaim", "nfs.io/storage-path", false),
             ("PersistentVolumeClaim", "trident.netapp.io/cloneFromPVC", false),
             ("PersistentVolumeClaim", "cdi.kubevirt.io/storage.import.endpoint", false),
             ("Service", "io.kubernetes.cri-o.Devices", false),
@@ -343,6 +255,10 @@ mod tests {
             ("grafana_dashboard", false),
             ("aadpodidbinding", false),
             ("co.elastic.logs/enabled", false),
+            ("app.openshift.io/runtime", true),
+            ("config.openshift.io/inject-trusted-cabundle", false),
+            ("alibabacloud.com/eci", false),
+            ("virtual-kubelet.io/burst-to-cci", false),
             ("io.cilium.k8s.policy.serviceaccount", false),
             ("io.kubernetes.pod.namespace", false),
         ];
