@@ -2,7 +2,7 @@
 
 use super::{
     Bounds,
-    containers::{child, finding, shown},
+    containers::{child, finding, items, shown},
     qualified::{is_key, is_name_part},
 };
 use crate::{
@@ -22,9 +22,11 @@ pub static FORBIDDEN_OUTPUT: Rule = Rule {
         it; the child Application's `resources-finalizer.argocd.argoproj.io` apart), a tracking id (Argo CD's own), or a \
         `generateName` (a new object with every sync). Nor `items`: whatever its kind, Argo CD deploys what stands there in an \
         object's place (`IsList` in `k8s.io/apimachinery/pkg/apis/meta/v1/unstructured`), and no rule would have seen it.\n\n\
-        Names, labels and annotations are those that Kubernetes takes: names are DNS names, and of a Namespace, a Service \
-        or a Job one label of 63 characters, of a CronJob or a StatefulSet 52, since what they make gets a suffix; label \
-        values have at most 63 characters; annotations are strings, together at most 256 KiB. A preview's Namespace keeps the labels \
+        Names, labels and annotations are those that Kubernetes takes: names are DNS names, and of a Namespace or a \
+        Service one label of 63 characters; of a Job (with the number of the last Pod, if they are numbered) at most 63 \
+        characters, of a CronJob 52, of a StatefulSet one label of 52, of a Deployment 242, since what they make gets a suffix; \
+        label values have at most 63 characters; annotations are strings, together at most 256 KiB. The same holds for the labels \
+        and annotations of what an object makes. `ephemeralContainers` are added to a Pod that runs. A preview's Namespace keeps the labels \
         `app.kubernetes.io/managed-by` and `dayfly.dev/environment`, by which the sweep and the admission policy know it.",
 };
 
@@ -87,14 +89,45 @@ pub(crate) fn check(object: &Object, bounds: &Bounds<'_>, findings: &mut Vec<Fin
             }
         }
     }
-    let pods = match object.pod_spec_pointer() {
-        Some("/spec/template/spec") => "/spec/template/metadata",
-        Some("/spec/jobTemplate/spec/template/spec") => "/spec/jobTemplate/spec/template/metadata",
-        _ => return,
+    let Some(base) = object.pod_spec_pointer() else { return };
+    let pods = match base {
+        "/spec/template/spec" => "/spec/template/metadata",
+        "/spec/jobTemplate/spec/template/spec" => {
+            made("/spec/jobTemplate/metadata", object.value.at(&["spec", "jobTemplate", "metadata"]), template, refuse);
+            "/spec/jobTemplate/spec/template/metadata"
+        }
+        _ => "",
     };
-    if let Some(metadata) = object.value.pointer(pods) {
-        labels(pods, metadata.get("labels"), refuse);
-        annotations(pods, metadata.get("annotations"), template, refuse);
+    if !pods.is_empty() {
+        made(pods, object.value.pointer(pods), template, refuse);
+    }
+    let Some(pod) = object.value.pointer(base) else { return };
+    if pod.get("ephemeralContainers").is_some_and(Value::is_truthy) {
+        // Source: `ValidatePodTemplateSpec` in Kubernetes 1.36, `pkg/apis/core/validation/validation.go`.
+        let message = "ephemeral containers are added to a Pod that runs, never written".to_owned();
+        refuse(&format!("{base}/ephemeralContainers"), message);
+    }
+    if !template {
+        claims(object, base, pod, refuse);
+    }
+}
+
+/// The metadata of what an object makes.
+fn made(base: &str, metadata: Option<&Value>, template: bool, refuse: &mut dyn FnMut(&str, String)) {
+    if let Some(metadata) = metadata {
+        labels(base, metadata.get("labels"), refuse);
+        annotations(base, metadata.get("annotations"), template, refuse);
+    }
+}
+
+/// The metadata of claims that a `StatefulSet` or a Pod makes.
+fn claims(object: &Object, base: &str, pod: &Value, refuse: &mut dyn FnMut(&str, String)) {
+    for (index, claim) in object.value.items_at(&["spec", "volumeClaimTemplates"]).iter().enumerate() {
+        made(&format!("/spec/volumeClaimTemplates/{index}/metadata"), claim.get("metadata"), false, refuse);
+    }
+    for (index, volume) in items(pod, "volumes") {
+        let at = format!("{base}/volumes/{index}/ephemeral/volumeClaimTemplate/metadata");
+        made(&at, volume.at(&["ephemeral", "volumeClaimTemplate", "metadata"]), false, refuse);
     }
 }
 
@@ -165,20 +198,39 @@ fn name(object: &Object, kind: &str, value: &Value, refuse: &mut dyn FnMut(&str,
             (!matches!(name, "." | "..") && !name.contains(['/', '%']), "anything without `/` and `%`")
         }
         ("Namespace", "") => (is_dns_label(name), "63 lower-case letters, digits and `-`"),
+        // The highest of an indexed Job's Pods is a host's name. Source: `ValidateJob` in `pkg/apis/batch/validation/validation.go`.
+        ("Job", "batch") if last_index(object).is_some() => (
+            last_index(object).is_some_and(|last| is_dns_label(&format!("{name}-{last}"))),
+            "63 lower-case letters, digits and `-`, with `-` and the number of the last Pod",
+        ),
         ("Job", "batch") => (name.len() <= 63 && is_subdomain(name), "63 lower-case letters, digits, `-` and `.`"),
         ("Service", "") => (
             is_dns_label(name) && name.starts_with(|c: char| c.is_ascii_lowercase()),
             "63 lower-case letters, digits and `-`, beginning with a letter",
         ),
-        // A CronJob's Jobs have 11 characters more; a StatefulSet's revisions, which are labels, as many.
-        ("CronJob", "batch") | ("StatefulSet", "apps") => {
-            (name.len() <= 52 && is_subdomain(name), "52 lower-case letters, digits, `-` and `.`")
+        // Its Jobs have 11 characters more.
+        ("CronJob", "batch") => (name.len() <= 52 && is_subdomain(name), "52 lower-case letters, digits, `-` and `.`"),
+        // Its revisions, which are labels, have 11 characters more; its Pods are hosts of that name.
+        // Source: `ValidateStatefulSet` since Kubernetes 1.27, `pkg/apis/apps/validation/validation.go`.
+        ("StatefulSet", "apps") => (name.len() <= 52 && is_dns_label(name), "52 lower-case letters, digits and `-`"),
+        // Its ReplicaSets have a `-` and a hash of up to 10 characters more. Source: `getNewReplicaSet` in
+        // `pkg/controller/deployment/sync.go`, `ComputeHash` in `pkg/controller/controller_utils.go`.
+        ("Deployment", "apps") => {
+            (name.len() <= 242 && is_subdomain(name), "242 lower-case letters, digits, `-` and `.`")
         }
         _ => (is_subdomain(name), "253 lower-case letters, digits, `-` and `.`"),
     };
     if !good {
         let message = format!("`{}` is no name of a {}; allowed: {allowed}", visible(name), visible(kind));
         refuse("/metadata/name", message);
+    }
+}
+
+/// The number of the last Pod of a Job whose Pods are numbered.
+fn last_index(job: &Object) -> Option<i64> {
+    match (job.value.str_at(&["spec", "completionMode"]), job.value.at(&["spec", "completions"])) {
+        (Some("Indexed"), Some(Value::Int(count @ 1..))) => Some(count - 1),
+        _ => None,
     }
 }
 
@@ -237,161 +289,4 @@ fn annotations(base: &str, annotations: Option<&Value>, template: bool, refuse: 
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::{Value as Json, json};
-
-    use super::super::containers::test::{found, manifest, places, template};
-
-    fn run(json: &Json) -> Vec<String> {
-        places(&found(super::check, &template(json)))
-    }
-
-    fn expect(cases: &[(Json, Vec<&str>)]) {
-        for (json, expected) in cases {
-            let expected: Vec<String> =
-                expected.iter().map(|pointer| format!("forbidden-output {pointer}").trim_end().to_owned()).collect();
-            assert_eq!(run(json), expected, "{json}");
-        }
-    }
-
-    fn object(version: &str, kind: &str, metadata: impl serde::Serialize) -> Json {
-        json!({"apiVersion": version, "kind": kind, "metadata": metadata})
-    }
-
-    #[test]
-    fn never_written() {
-        let finalizer = "resources-finalizer.argocd.argoproj.io";
-        expect(&[
-            (object("v1", "ConfigMap", json!({"name": "a", "creationTimestamp": null, "finalizers": []})), vec![]),
-            (object("v1", "Secret", json!({"name": "a"})), vec!["/kind"]),
-            (object("acme.dev/v1", "Secret", json!({"name": "a"})), vec![]),
-            (json!({"metadata": {"name": "a"}}), vec!["/kind", "/apiVersion"]),
-            (json!({"apiVersion": "v1", "kind": "ConfigMap"}), vec!["/metadata"]),
-            (json!([]), vec![""]),
-            (json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "a"}, "status": {}}), vec!["/status"]),
-            (json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "a"}, "items": null}), vec!["/items"]),
-            (object("v1", "ConfigMap", json!({"name": "a", "finalizers": ["a/b"]})), vec!["/metadata/finalizers"]),
-            (object("v1", "ConfigMap", json!({"name": "a", "finalizers": [finalizer]})), vec!["/metadata/finalizers"]),
-            (object("argoproj.io/v1alpha1", "Application", json!({"name": "a", "finalizers": [finalizer]})), vec![]),
-            (
-                object("argoproj.io/v1alpha1", "Application", json!({"name": "a", "finalizers": [finalizer, "x/y"]})),
-                vec!["/metadata/finalizers"],
-            ),
-            (
-                object("argoproj.io/v1alpha1", "Application", json!({"name": "a", "finalizers": finalizer})),
-                vec!["/metadata/finalizers"],
-            ),
-            (
-                object("v1", "ConfigMap", json!({"name": "a", "uid": "x", "ownerReferences": []})),
-                vec!["/metadata/ownerReferences", "/metadata/uid"],
-            ),
-            (
-                object("v1", "ConfigMap", json!({"generateName": "a-"})),
-                vec!["/metadata/generateName", "/metadata/name"],
-            ),
-            (
-                object("v1", "ConfigMap", json!({"name": "a", "annotations": {"argocd.argoproj.io/tracking-id": "x"}})),
-                vec!["/metadata/annotations/argocd.argoproj.io~1tracking-id"],
-            ),
-        ]);
-    }
-
-    #[test]
-    fn a_preview_s_namespace_is_known_by_its_labels() {
-        let (managed, environment) =
-            ("/metadata/labels/app.kubernetes.io~1managed-by", "/metadata/labels/dayfly.dev~1environment");
-        let namespace = |name: &str, labels: Json| object("v1", "Namespace", json!({"name": name, "labels": labels}));
-        let both = json!({"app.kubernetes.io/managed-by": "dayfly", "dayfly.dev/environment": "shop-pr-7"});
-        expect(&[
-            (namespace("shop-pr-7", both), vec![]),
-            (namespace("shop-pr-7", json!({})), vec![managed, environment]),
-            (
-                namespace(
-                    "shop-pr-7",
-                    json!({"app.kubernetes.io/managed-by": "argocd", "dayfly.dev/environment": "shop-pr-8"}),
-                ),
-                vec![managed, environment],
-            ),
-            (namespace("another", json!({})), vec![]),
-        ]);
-    }
-
-    #[test]
-    fn names_have_budgets() {
-        let cases = [
-            ("v1", "ConfigMap", "a.b-1".to_owned(), true),
-            ("v1", "ConfigMap", "a".repeat(253), true),
-            ("v1", "ConfigMap", "a".repeat(254), false),
-            ("v1", "ConfigMap", "a-.b".to_owned(), false),
-            ("v1", "ConfigMap", "A".to_owned(), false),
-            ("v1", "ConfigMap", "a_b".to_owned(), false),
-            ("v1", "Namespace", "shop-pr-8".to_owned(), true),
-            ("v1", "Namespace", "shop.pr".to_owned(), false),
-            ("v1", "Service", "web".to_owned(), true),
-            ("v1", "Service", "1web".to_owned(), false),
-            ("batch/v1", "Job", "a".repeat(63), true),
-            ("batch/v1", "Job", format!("{}.{}", "a".repeat(40), "a".repeat(23)), false),
-            ("batch/v1", "CronJob", "a".repeat(52), true),
-            ("batch/v1", "CronJob", "a".repeat(53), false),
-            ("apps/v1", "StatefulSet", "a".repeat(53), false),
-            ("apps/v1", "Deployment", "a".repeat(53), true),
-            ("rbac.authorization.k8s.io/v1", "Role", "dayfly:database".to_owned(), true),
-            ("rbac.authorization.k8s.io/v1", "Role", "a/b".to_owned(), false),
-            ("v1", "ConfigMap", String::new(), false),
-        ];
-        for (version, kind, name, good) in cases {
-            let found = run(&object(version, kind, json!({"name": name})));
-            assert_eq!(found, if good { vec![] } else { vec!["forbidden-output /metadata/name"] }, "{kind} {name}");
-        }
-    }
-
-    #[test]
-    fn labels_and_annotations() {
-        let with = |field: &str, value: Json| object("v1", "ConfigMap", json!({"name": "a", field: value}));
-        let big = "x".repeat(256 * 1024);
-        expect(&[
-            (with("labels", json!({"a": "", "app.kubernetes.io/name": "Web_1.2-x"})), vec![]),
-            (with("labels", json!({"a": "x".repeat(64)})), vec!["/metadata/labels/a"]),
-            (
-                with("labels", json!({"a": "-x", "b": "ä", "c": "x y", "d": 7, "e": null})),
-                ["a", "b", "c", "d", "e"]
-                    .map(|key| -> &str { Box::leak(format!("/metadata/labels/{key}").into_boxed_str()) })
-                    .to_vec(),
-            ),
-            (
-                with("labels", json!({"": "x", "Acme.dev/a": "x", "a/b/c": "x", "a.dev/": "x"})),
-                vec![
-                    "/metadata/labels/",
-                    "/metadata/labels/Acme.dev~1a",
-                    "/metadata/labels/a.dev~1",
-                    "/metadata/labels/a~1b~1c",
-                ],
-            ),
-            (with("labels", json!([])), vec!["/metadata/labels"]),
-            (with("annotations", json!({"a.dev/b": "anything at all: ä"})), vec![]),
-            (
-                with("annotations", json!({"a b": "x", "c": true})),
-                vec!["/metadata/annotations/a b", "/metadata/annotations/c"],
-            ),
-            (with("annotations", json!({"a": big})), vec!["/metadata/annotations"]),
-            (with("namespace", json!("a.b")), vec!["/metadata/namespace"]),
-            (
-                json!({"apiVersion": "batch/v1", "kind": "CronJob", "metadata": {"name": "a"}, "spec": {"jobTemplate": {"spec":
-                    {"template": {"metadata": {"labels": {"a": true}, "annotations": {"b": 1}}, "spec": {}}}}}}),
-                vec![
-                    "/spec/jobTemplate/spec/template/metadata/labels/a",
-                    "/spec/jobTemplate/spec/template/metadata/annotations/b",
-                ],
-            ),
-        ]);
-    }
-
-    #[test]
-    fn manifests_have_rules_of_their_own_for_the_rest() {
-        let json = json!({"apiVersion": "v1", "kind": "Secret", "status": {}, "items": [{}], "metadata": {"name": "a_b", "finalizers": ["a/b"], "labels": {"x": 1}}});
-        assert_eq!(
-            places(&found(super::check, &manifest(&json))),
-            ["forbidden-output /items", "forbidden-output /metadata/labels/x", "forbidden-output /metadata/name"]
-        );
-    }
-}
+mod tests;

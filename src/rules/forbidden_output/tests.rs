@@ -1,0 +1,213 @@
+use serde_json::{Value as Json, json};
+
+use crate::rules::containers::test::{found, manifest, places, template};
+
+fn run(json: &Json) -> Vec<String> {
+    places(&found(super::check, &template(json)))
+}
+
+fn expect(cases: &[(Json, Vec<&str>)]) {
+    for (json, expected) in cases {
+        let expected: Vec<String> =
+            expected.iter().map(|pointer| format!("forbidden-output {pointer}").trim_end().to_owned()).collect();
+        assert_eq!(run(json), expected, "{json}");
+    }
+}
+
+fn object(version: &str, kind: &str, metadata: impl serde::Serialize) -> Json {
+    json!({"apiVersion": version, "kind": kind, "metadata": metadata})
+}
+
+#[test]
+fn never_written() {
+    let finalizer = "resources-finalizer.argocd.argoproj.io";
+    expect(&[
+        (object("v1", "ConfigMap", json!({"name": "a", "creationTimestamp": null, "finalizers": []})), vec![]),
+        (object("v1", "Secret", json!({"name": "a"})), vec!["/kind"]),
+        (object("acme.dev/v1", "Secret", json!({"name": "a"})), vec![]),
+        (json!({"metadata": {"name": "a"}}), vec!["/kind", "/apiVersion"]),
+        (json!({"apiVersion": "v1", "kind": "ConfigMap"}), vec!["/metadata"]),
+        (json!([]), vec![""]),
+        (json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "a"}, "status": {}}), vec!["/status"]),
+        (json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "a"}, "items": null}), vec!["/items"]),
+        (object("v1", "ConfigMap", json!({"name": "a", "finalizers": ["a/b"]})), vec!["/metadata/finalizers"]),
+        (object("v1", "ConfigMap", json!({"name": "a", "finalizers": [finalizer]})), vec!["/metadata/finalizers"]),
+        (object("argoproj.io/v1alpha1", "Application", json!({"name": "a", "finalizers": [finalizer]})), vec![]),
+        (
+            object("argoproj.io/v1alpha1", "Application", json!({"name": "a", "finalizers": [finalizer, "x/y"]})),
+            vec!["/metadata/finalizers"],
+        ),
+        (
+            object("argoproj.io/v1alpha1", "Application", json!({"name": "a", "finalizers": finalizer})),
+            vec!["/metadata/finalizers"],
+        ),
+        (
+            object("v1", "ConfigMap", json!({"name": "a", "uid": "x", "ownerReferences": []})),
+            vec!["/metadata/ownerReferences", "/metadata/uid"],
+        ),
+        (object("v1", "ConfigMap", json!({"generateName": "a-"})), vec!["/metadata/generateName", "/metadata/name"]),
+        (
+            object("v1", "ConfigMap", json!({"name": "a", "annotations": {"argocd.argoproj.io/tracking-id": "x"}})),
+            vec!["/metadata/annotations/argocd.argoproj.io~1tracking-id"],
+        ),
+    ]);
+}
+
+#[test]
+fn a_preview_s_namespace_is_known_by_its_labels() {
+    let (managed, environment) =
+        ("/metadata/labels/app.kubernetes.io~1managed-by", "/metadata/labels/dayfly.dev~1environment");
+    let namespace = |name: &str, labels: Json| object("v1", "Namespace", json!({"name": name, "labels": labels}));
+    let both = json!({"app.kubernetes.io/managed-by": "dayfly", "dayfly.dev/environment": "shop-pr-7"});
+    expect(&[
+        (namespace("shop-pr-7", both), vec![]),
+        (namespace("shop-pr-7", json!({})), vec![managed, environment]),
+        (
+            namespace(
+                "shop-pr-7",
+                json!({"app.kubernetes.io/managed-by": "argocd", "dayfly.dev/environment": "shop-pr-8"}),
+            ),
+            vec![managed, environment],
+        ),
+        (namespace("another", json!({})), vec![]),
+    ]);
+}
+
+#[test]
+fn names_have_budgets() {
+    let cases = [
+        ("v1", "ConfigMap", "a.b-1".to_owned(), true),
+        ("v1", "ConfigMap", "a".repeat(253), true),
+        ("v1", "ConfigMap", "a".repeat(254), false),
+        ("v1", "ConfigMap", "a-.b".to_owned(), false),
+        ("v1", "ConfigMap", "A".to_owned(), false),
+        ("v1", "ConfigMap", "a_b".to_owned(), false),
+        ("v1", "Namespace", "shop-pr-8".to_owned(), true),
+        ("v1", "Namespace", "shop.pr".to_owned(), false),
+        ("v1", "Service", "web".to_owned(), true),
+        ("v1", "Service", "1web".to_owned(), false),
+        ("batch/v1", "Job", "a".repeat(63), true),
+        ("batch/v1", "Job", format!("{}.{}", "a".repeat(40), "a".repeat(23)), false),
+        ("batch/v1", "CronJob", "a".repeat(52), true),
+        ("batch/v1", "CronJob", "a".repeat(53), false),
+        ("apps/v1", "StatefulSet", "a".repeat(53), false),
+        ("apps/v1", "StatefulSet", "a".repeat(52), true),
+        ("apps/v1", "StatefulSet", "a.b".to_owned(), false),
+        ("apps/v1", "Deployment", "a.b".to_owned(), true),
+        ("apps/v1", "Deployment", "a".repeat(242), true),
+        ("apps/v1", "Deployment", "a".repeat(243), false),
+        ("acme.dev/v1", "Deployment", "a".repeat(253), true),
+        ("rbac.authorization.k8s.io/v1", "Role", "dayfly:database".to_owned(), true),
+        ("rbac.authorization.k8s.io/v1", "Role", "a/b".to_owned(), false),
+        ("v1", "ConfigMap", String::new(), false),
+    ];
+    for (version, kind, name, good) in cases {
+        let found = run(&object(version, kind, json!({"name": name})));
+        assert_eq!(found, if good { vec![] } else { vec!["forbidden-output /metadata/name"] }, "{kind} {name}");
+    }
+}
+
+#[test]
+fn the_pods_of_an_indexed_job_are_hosts() {
+    let job = |name: String, mode: &str, completions: i64| {
+        json!({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name},
+            "spec": {"completionMode": mode, "completions": completions}})
+    };
+    expect(&[
+        (job("a".repeat(61), "Indexed", 10), vec![]),
+        (job("a".repeat(61), "Indexed", 11), vec!["/metadata/name"]),
+        (job("a".repeat(63), "NonIndexed", 11), vec![]),
+        (job("a.b".to_owned(), "Indexed", 1), vec!["/metadata/name"]),
+    ]);
+}
+
+#[test]
+fn what_an_object_makes() {
+    let debugger = json!([{"name": "debug", "image": "ghcr.io/acme/web:1"}]);
+    expect(&[
+        (
+            json!({"apiVersion": "batch/v1", "kind": "CronJob", "metadata": {"name": "a"}, "spec": {"jobTemplate": {
+                "metadata": {"labels": {"a": true, "b c": "x"}, "annotations": {"d": 1}}}}}),
+            vec![
+                "/spec/jobTemplate/metadata/labels/a",
+                "/spec/jobTemplate/metadata/labels/b c",
+                "/spec/jobTemplate/metadata/annotations/d",
+            ],
+        ),
+        (
+            json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "a"},
+                "spec": {"template": {"spec": {"ephemeralContainers": debugger}}}}),
+            vec!["/spec/template/spec/ephemeralContainers"],
+        ),
+        (
+            json!({"apiVersion": "batch/v1", "kind": "CronJob", "metadata": {"name": "a"},
+                "spec": {"jobTemplate": {"spec": {"template": {"spec": {"ephemeralContainers": debugger}}}}}}),
+            vec!["/spec/jobTemplate/spec/template/spec/ephemeralContainers"],
+        ),
+        (
+            json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "a"},
+                "spec": {"template": {"spec": {"ephemeralContainers": []}}}}),
+            vec![],
+        ),
+    ]);
+    let claims = json!({"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "a"}, "spec": {
+        "volumeClaimTemplates": [{"metadata": {"name": "data", "labels": {"a": 1}}}],
+        "template": {"spec": {"volumes": [{"ephemeral": {"volumeClaimTemplate": {"metadata": {"annotations": {"b": true}}}}}]}}}});
+    assert_eq!(
+        places(&found(super::check, &manifest(&claims))),
+        [
+            "forbidden-output /spec/volumeClaimTemplates/0/metadata/labels/a",
+            "forbidden-output /spec/template/spec/volumes/0/ephemeral/volumeClaimTemplate/metadata/annotations/b"
+        ]
+    );
+}
+
+#[test]
+fn labels_and_annotations() {
+    let with = |field: &str, value: Json| object("v1", "ConfigMap", json!({"name": "a", field: value}));
+    let big = "x".repeat(256 * 1024);
+    expect(&[
+        (with("labels", json!({"a": "", "app.kubernetes.io/name": "Web_1.2-x"})), vec![]),
+        (with("labels", json!({"a": "x".repeat(64)})), vec!["/metadata/labels/a"]),
+        (
+            with("labels", json!({"a": "-x", "b": "ä", "c": "x y", "d": 7, "e": null})),
+            ["a", "b", "c", "d", "e"]
+                .map(|key| -> &str { Box::leak(format!("/metadata/labels/{key}").into_boxed_str()) })
+                .to_vec(),
+        ),
+        (
+            with("labels", json!({"": "x", "Acme.dev/a": "x", "a/b/c": "x", "a.dev/": "x"})),
+            vec![
+                "/metadata/labels/",
+                "/metadata/labels/Acme.dev~1a",
+                "/metadata/labels/a.dev~1",
+                "/metadata/labels/a~1b~1c",
+            ],
+        ),
+        (with("labels", json!([])), vec!["/metadata/labels"]),
+        (with("annotations", json!({"a.dev/b": "anything at all: ä"})), vec![]),
+        (
+            with("annotations", json!({"a b": "x", "c": true})),
+            vec!["/metadata/annotations/a b", "/metadata/annotations/c"],
+        ),
+        (with("annotations", json!({"a": big})), vec!["/metadata/annotations"]),
+        (with("namespace", json!("a.b")), vec!["/metadata/namespace"]),
+        (
+            json!({"apiVersion": "batch/v1", "kind": "CronJob", "metadata": {"name": "a"}, "spec": {"jobTemplate": {"spec":
+                {"template": {"metadata": {"labels": {"a": true}, "annotations": {"b": 1}}, "spec": {}}}}}}),
+            vec![
+                "/spec/jobTemplate/spec/template/metadata/labels/a",
+                "/spec/jobTemplate/spec/template/metadata/annotations/b",
+            ],
+        ),
+    ]);
+}
+
+#[test]
+fn manifests_have_rules_of_their_own_for_the_rest() {
+    let json = json!({"apiVersion": "v1", "kind": "Secret", "status": {}, "items": [{}], "metadata": {"name": "a_b", "finalizers": ["a/b"], "labels": {"x": 1}}});
+    assert_eq!(
+        places(&found(super::check, &manifest(&json))),
+        ["forbidden-output /items", "forbidden-output /metadata/labels/x", "forbidden-output /metadata/name"]
+    );
+}
