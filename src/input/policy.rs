@@ -160,7 +160,7 @@ pub struct Kustomize {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Helm {
-    /// The release's name. Left out, the policy's.
+    /// The release's name, at most 53 characters. Left out, the policy's.
     pub release_name: Option<DnsLabel>,
     /// Files with values, below `path`.
     #[serde(default)]

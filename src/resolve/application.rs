@@ -100,6 +100,14 @@ impl Resolver<'_> {
         if let Some(helm) = &application.helm {
             let mut map = Map::default();
             let release = helm.release_name.as_deref().unwrap_or(self.policy_name);
+            if let Err(message) = rules::application::release_allowed(release) {
+                let is_stated = helm.release_name.is_some();
+                let pointer = if is_stated { "/spec/application/helm/releaseName" } else { "/spec/application/helm" };
+                let finding = self.policy_finding(&APPLICATION_SOURCE, pointer, message);
+                if !is_stated {
+                    finding.help = Some("without a `releaseName`, it is called as the policy".into());
+                }
+            }
             map.push("releaseName", Value::string(release));
             if !helm.value_files.is_empty() {
                 map.push(

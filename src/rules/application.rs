@@ -10,8 +10,19 @@ pub static APPLICATION_SOURCE: Rule = Rule {
     severity: Severity::Error,
     summary: "a child Application has one source, in an allowed repository",
     explanation: "The repository is the guardrails' (`spec.applications.repository`), or the policy's own if it begins with one of \
-                  `spec.applications.repositories` and leads straight below it. At most one of `kustomize`, `helm` and `directory`. Only in layout `split`.",
+                  `spec.applications.repositories` and leads straight below it. At most one of `kustomize`, `helm` and `directory`. A Helm release's name has at most \
+                  53 characters: Helm takes no longer one. Only in layout `split`.",
 };
+
+/// Source: `ValidateReleaseName` in Helm 3, `pkg/chartutil/validate_name.go`.
+const LONGEST_RELEASE: usize = 53;
+
+pub(crate) fn release_allowed(name: &str) -> Result<(), String> {
+    if name.len() <= LONGEST_RELEASE {
+        return Ok(());
+    }
+    Err(format!("the release `{name}` has a name of {} characters; allowed: {LONGEST_RELEASE}", name.len()))
+}
 
 pub(crate) fn repository_allowed(repository: &str, allowed: &[Url]) -> Result<(), String> {
     let mut below = allowed.iter().filter_map(|prefix| {
