@@ -43,7 +43,9 @@ impl<'n> Deserializer<'n> for Decoder<'n, '_> {
                 scalar::Plain::Null => visitor.visit_unit(),
                 scalar::Plain::Bool(value) => visitor.visit_bool(value),
                 scalar::Plain::Int(value) => visitor.visit_i64(value),
-                scalar::Plain::Float(value) => visitor.visit_f64(value),
+                scalar::Plain::Float(value) if value.is_finite() => visitor.visit_f64(value),
+                // JSON would make `null` of it.
+                scalar::Plain::Float(_) => Err(Misfit(format!("the number {text}"))),
                 scalar::Plain::Text => visitor.visit_borrowed_str(text),
             },
             Data::List(items) => visitor.visit_seq(Items(items.iter())),

@@ -70,6 +70,9 @@ impl Walk<'_> {
         }
         let kinds: Vec<&str> = kinds(&schema).filter(|kind| *kind != "null").collect();
         if kinds.is_empty() {
+            for problem in node.endless() {
+                self.report(&INVALID_VALUE, problem.mark, pointer, problem.message);
+            }
             return;
         }
         let least = |word: &str| schema.get(word).and_then(Json::as_u64).unwrap_or_default();

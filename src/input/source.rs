@@ -77,6 +77,11 @@ impl Source {
     pub fn manifests(&self, owner: Owner) -> Result<Vec<(u32, Value)>, Vec<Finding>> {
         let documents =
             yaml::read(&self.text, Limits::MANIFESTS).map_err(|error| self.problems(owner, true, error.problems))?;
+        // Kubernetes makes JSON of a manifest.
+        let endless: Vec<_> = documents.iter().flat_map(Node::endless).collect();
+        if !endless.is_empty() {
+            return Err(self.problems(owner, true, endless));
+        }
         Ok(documents.iter().map(|node| (node.mark.line, to_value(node, scalar::kubernetes))).collect())
     }
 

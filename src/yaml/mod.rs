@@ -85,6 +85,25 @@ impl<'a> Node<'a> {
         matches!(&self.data, Data::Scalar { text, plain: true } if scalar::is_null(text))
     }
 
+    /// The numbers that JSON has not (`.inf`, `.nan`), and so no manifest and no input: each with its place.
+    pub fn endless(&self) -> Vec<Problem> {
+        let mut found = Vec::new();
+        self.find_endless(&mut found);
+        found
+    }
+
+    fn find_endless(&self, found: &mut Vec<Problem>) {
+        match &self.data {
+            Data::Scalar { text, plain: true } if scalar::endless(text).is_some() => {
+                let message = format!("`{text}` is a number that JSON has not: in quotes it is text");
+                found.push(Problem { kind: ProblemKind::Syntax, mark: self.mark, message });
+            }
+            Data::Scalar { .. } => {}
+            Data::List(items) => items.iter().for_each(|item| item.find_endless(found)),
+            Data::Map(entries) => entries.iter().for_each(|entry| entry.value.find_endless(found)),
+        }
+    }
+
     /// Where a JSON pointer leads, or the nearest part above it that exists.
     pub fn locate(&self, pointer: &str) -> Mark {
         self.descend(pointer).0.mark

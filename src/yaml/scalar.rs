@@ -36,7 +36,7 @@ pub fn core(text: &str) -> Plain {
     if let Ok(value) = text.parse() {
         return Plain::Int(value);
     }
-    float(text)
+    endless(text).map_or_else(|| float(text), Plain::Float)
 }
 
 /// As the Kubernetes tool chain reads it: `sigs.k8s.io/yaml`, which is Go's YAML 1.1 (`go.yaml.in/yaml/v2`, `resolve.go`).
@@ -51,6 +51,9 @@ pub fn kubernetes(text: &str) -> Plain {
     }
     if !starts_like_a_number(text) {
         return Plain::Text;
+    }
+    if let Some(value) = endless(text) {
+        return Plain::Float(value);
     }
     let digits: String = text.chars().filter(|c| *c != '_').collect();
     if let Some(value) = go_integer(&digits) {
@@ -85,20 +88,24 @@ fn starts_like_a_number(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '+' | '-' | '.'))
 }
 
-fn float(text: &str) -> Plain {
-    match text.trim_start_matches(['+', '-']) {
-        ".inf" | ".Inf" | ".INF" => {
-            return Plain::Float(if text.starts_with('-') { f64::NEG_INFINITY } else { f64::INFINITY });
-        }
-        ".nan" | ".NaN" | ".NAN" => return Plain::Float(f64::NAN),
-        // Rust would also read `inf`, `nan` and `infinity`, which are words in YAML.
-        digits if !digits.starts_with(|c: char| c.is_ascii_digit() || c == '.') => return Plain::Text,
-        _ => {}
+/// Numbers that YAML has and JSON has not.
+pub fn endless(text: &str) -> Option<f64> {
+    match text {
+        ".inf" | ".Inf" | ".INF" | "+.inf" | "+.Inf" | "+.INF" => Some(f64::INFINITY),
+        "-.inf" | "-.Inf" | "-.INF" => Some(f64::NEG_INFINITY),
+        ".nan" | ".NaN" | ".NAN" => Some(f64::NAN),
+        _ => None,
     }
-    if !text.bytes().any(|b| b.is_ascii_digit()) {
+}
+
+fn float(text: &str) -> Plain {
+    // Rust would also read `inf`, `nan` and `infinity`, which are words in YAML.
+    let digits = text.trim_start_matches(['+', '-']);
+    if !digits.starts_with(|c: char| c.is_ascii_digit() || c == '.') || !text.bytes().any(|b| b.is_ascii_digit()) {
         return Plain::Text;
     }
-    text.parse().map_or(Plain::Text, Plain::Float)
+    // What is too large for a float is text to Go, too.
+    text.parse().ok().filter(|value: &f64| value.is_finite()).map_or(Plain::Text, Plain::Float)
 }
 
 #[cfg(test)]
@@ -122,6 +129,11 @@ mod tests {
             ("-inf", Plain::Text),
             ("12345e67", Plain::Float(12345e67)),
             ("1.2.3", Plain::Text),
+            (".inf", Plain::Float(f64::INFINITY)),
+            ("-.INF", Plain::Float(f64::NEG_INFINITY)),
+            ("--.inf", Plain::Text),
+            ("-.nan", Plain::Text),
+            ("1e999", Plain::Text),
         ] {
             assert_eq!(core(text), plain, "{text}");
         }
@@ -145,6 +157,10 @@ mod tests {
             ("1:30", Plain::Text),
             ("--1", Plain::Text),
             ("0x", Plain::Text),
+            ("+.Inf", Plain::Float(f64::INFINITY)),
+            (".i_nf", Plain::Text),
+            ("1e999", Plain::Text),
+            ("-1e999", Plain::Text),
         ] {
             assert_eq!(kubernetes(text), plain, "{text}");
         }
