@@ -92,7 +92,7 @@ fn an_attestation_ages() {
     let run = scratch(&[]).run("check", &["--at", "2026-11-27T03:00:00Z"]);
     for said in [
         "sanitized at 2026-11-20T02:00:00Z, longer ago than 7d (guardrails.yaml:",
-        "72 |         maxAge: 7d\n",
+        "76 |         maxAge: 7d\n",
         "help: refresh and mask it, then `dayfly db prepare-baseline storefront --sign KEY`, and paste the `attestation`",
     ] {
         assert!(run.out.contains(said), "{said}: {}", run.out);

@@ -334,7 +334,7 @@ pub(super) const TABLE: &[Row] = &[
     Row { code: "invalid-parameter", owner: "pull-request", place: "",
         bad: &[(PARAMETERS, "head_sha: 3f9c1e7ab2d4c6588e0fd17a9b3c5d7e9f102938", "head_sha: 3F9C1E7")],
         good: &[(PARAMETERS, "head_sha: 3f9c1e7ab2d4c6588e0fd17a9b3c5d7e9f102938", "head_sha: 1234567e1")] },
-    Row { code: "invalid-value", owner: "platform", place: "guardrails.yaml:95:29",
+    Row { code: "invalid-value", owner: "platform", place: "guardrails.yaml:99:29",
         bad: &[(GUARDRAILS, "  patches:\n", "  patches:\n    - target: {kind: Service}\n      merge: {spec: {a: [1, .nan]}}\n")],
         good: &[(GUARDRAILS, "  patches:\n", "  patches:\n    - target: {kind: Service}\n      merge: {metadata: {annotations: {a: \".nan\"}}}\n")] },
     Row { code: "invalid-value", owner: "team", place: "source/preview.yaml:18:20",
