@@ -121,7 +121,8 @@ pub struct Service {
     pub uses: Vec<DnsLabel>,
     /// How many Pods run. Left out, one.
     pub replicas: Option<u8>,
-    /// What a Pod requests (`cpu`, `memory`, `ephemeral-storage`). The limits are the profile's.
+    /// What a Pod requests (`cpu`, `memory`, `ephemeral-storage`), at most the profile's `container.max`. The limits are the profile's, or as
+    /// much as is requested, where that is more.
     #[serde(default)]
     pub resources: Ordered<Quantity>,
     /// Folders that the workload writes to, besides `/tmp`; they are empty when a Pod starts.

@@ -5,9 +5,10 @@ use std::borrow::Cow;
 use crate::{
     finding::{InputFile, Owner, nearest, visible},
     input::{
+        Ordered,
         guardrails::{Profile, Tls},
         policy::Service,
-        scalar::{DnsLabel, InterpolatedPath, Port, Scalar as _, UserId},
+        scalar::{DnsLabel, InterpolatedPath, Port, Quantity, Scalar as _, UserId},
     },
     rules,
     value::{Map, Value, child},
@@ -146,7 +147,18 @@ impl<'a> Resolver<'a> {
                 asked: None,
                 granted: amount.to_string(),
                 rule: None,
-                reason: "a request within the profile; limits, and what is not asked for, are the LimitRange's".into(),
+                reason: "a request within the profile; what is not asked for is the LimitRange's".into(),
+            });
+        }
+        let limits = profile.map(|(_, profile)| rules::capacity::own_limits(profile, service)).unwrap_or_default();
+        for (resource, amount) in limits.iter() {
+            self.decisions.record(|| Decision {
+                field: format!("services.{}.resources.limits.{resource}", service.name),
+                origin: Origin::Input(InputFile::Policy, child(&format!("{pointer}/resources"), resource)),
+                asked: None,
+                granted: amount.to_string(),
+                rule: None,
+                reason: "the request is more than the profile's `default`, so the limit is as high".into(),
             });
         }
         let words = |resolver: &mut Self, words: &'a [crate::expression::Interpolated], field: &str| {
@@ -172,7 +184,7 @@ impl<'a> Resolver<'a> {
             start_attempts: start.div_ceil(PROBE_PERIOD),
             env: self.env(service, pointer, secrets, databases),
             replicas: service.replicas.unwrap_or(1),
-            resources: resources(service),
+            resources: resources(service, &limits),
             writable: self.writable(service, pointer),
             run_as_user: service.run_as_user.map_or(NOBODY, UserId::get),
             name: service.name.to_string(),
@@ -368,12 +380,17 @@ pub(super) fn from_secret(name: &str, secret: &str, key: &str) -> Value {
     Value::map([("name", Value::string(name)), ("valueFrom", Value::map([("secretKeyRef", reference)]))])
 }
 
-/// Requests as asked for; what is not asked for, and all limits, are the `LimitRange`'s.
-fn resources(service: &Service) -> Value {
+/// What is neither asked for nor in `limits` is the `LimitRange`'s.
+fn resources(service: &Service, limits: &Ordered<Quantity>) -> Value {
     if service.resources.is_empty() {
         return Value::Null;
     }
-    Value::map([("requests", quantities(&service.resources))])
+    let mut map = Map::with_capacity(2);
+    map.push("requests", quantities(&service.resources));
+    if !limits.is_empty() {
+        map.push("limits", quantities(limits));
+    }
+    Value::Map(map)
 }
 
 fn ports(service: &Service) -> Value {

@@ -15,8 +15,8 @@ pub static UNBOUNDED_REQUEST: Rule = Rule {
     code: "unbounded-request",
     severity: Severity::Error,
     summary: "a container asks for what its profile lets one have",
-    explanation: "`resources` are requests; the limit is the profile's default, and no request may be above it, nor below the \
-                  profile's `min`. Only resources that the profile bounds can be asked for, memory in whole bytes: `100m` is a tenth of \
+    explanation: "`resources` are requests; the limit is the profile's `default`, or as high as the request, where that is more. No \
+                  request may be above the profile's `max`, or its `default` if there is none, nor below its `min`. Only resources that the profile bounds can be asked for, memory in whole bytes: `100m` is a tenth of \
                   one, `100Mi` was meant.",
 };
 
@@ -59,12 +59,11 @@ pub(crate) fn beyond<'s>(
                 (format!("a service has no devices such as `{resource}`: a Pod of `manifests` may"), None)
             }
             None => (format!("the profile `{name}` has no limit for `{resource}`, so it cannot be asked for"), None),
-            Some(limit) if amount > limit => {
-                let of = "`container.default` of the profile";
-                let message = format!("{}, above its limit: {limit}, {of} `{name}`", asks());
-                let limits = profiles
-                    .iter()
-                    .filter_map(|(other, profile)| Some((profile.container.default.get(resource)?, other)));
+            Some(_) if most(profile, resource).is_some_and(|(most, _)| amount > most) => {
+                let (limit, field) = most(profile, resource).unwrap_or((amount, ""));
+                let message =
+                    format!("{}, above its limit: {limit}, `container.{field}` of the profile `{name}`", asks());
+                let limits = profiles.iter().filter_map(|(other, profile)| Some((most(profile, resource)?.0, other)));
                 let larger = limits.filter(|(limit, _)| *limit >= amount).min_by_key(|(limit, _)| limit.nano);
                 let help = match larger {
                     Some((limit, other)) => format!("in the profile `{other}` it may be up to {limit}"),
@@ -82,6 +81,22 @@ pub(crate) fn beyond<'s>(
         found.push((resource, message, help));
     }
     found
+}
+
+/// The highest request of a container, and which field of its profile says so; nothing, if the profile has no limit of that resource.
+fn most<'p>(profile: &'p Profile, resource: &str) -> Option<(&'p Quantity, &'static str)> {
+    let default = profile.container.default.get(resource)?;
+    let max = profile.container.max.get(resource).filter(|max| *max >= default);
+    Some(max.map_or((default, "default"), |max| (max, "max")))
+}
+
+/// The limits of a service that requests more than its profile's default: as much as it requests.
+pub(crate) fn own_limits(profile: &Profile, service: &Service) -> Ordered<Quantity> {
+    let is_more = |(resource, amount): &(&str, &Quantity)| {
+        profile.container.default.get(resource).is_some_and(|default| *amount > default)
+    };
+    let own = service.resources.iter().filter(is_more);
+    own.map(|(resource, amount)| (resource.to_owned(), amount.clone())).collect()
 }
 
 /// Pods that are alike, of one container each. What is in neither map is the profile's default.
@@ -143,8 +158,11 @@ pub(crate) fn too_much(
         let place = shares.first().map(|(_, largest)| match largest.service {
             None => "/spec/databases".to_owned(),
             Some(index) => {
-                let resource = counted.strip_prefix("requests.").unwrap_or(counted);
-                let is_stated = largest.requests.get(resource).is_some();
+                let (own, resource) = match counted.strip_prefix("limits.") {
+                    Some(resource) => (largest.limits, resource),
+                    None => (largest.requests, counted.strip_prefix("requests.").unwrap_or(counted)),
+                };
+                let is_stated = own.get(resource).is_some();
                 let field = match largest.count {
                     2.. if !is_stated || each(counted, largest) <= quota.nano => "/replicas".to_owned(),
                     _ if is_stated => child("/resources", resource),

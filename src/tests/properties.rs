@@ -238,7 +238,7 @@ proptest! {
         profile in prop_oneof![Just("small"), Just("large"), Just("huge")],
         label in prop_oneof![Just("preview/ttl=24h"), Just("preview/ttl=9999h"), Just("preview/profile=large"), Just("preview/profile=huge"), Just("x")],
         offered in prop_oneof![Just("[]"), Just("[9999h]")],
-        cpu in prop_oneof![Just("1m"), Just("500m"), Just("501m"), Just("1"), Just("1e3"), Just("9999999"), Just("99999999999E")],
+        cpu in prop_oneof![Just("1m"), Just("500m"), Just("501m"), Just("1"), Just("2001m"), Just("1e3"), Just("9999999"), Just("99999999999E")],
         replicas in prop_oneof![3 => 0..3_u8, 1 => any::<u8>()],
         image in prop_oneof![
             4 => Just("ghcr.io/acme/storefront:${{ pr.headSha }}"), 1 => Just("ghcr.io/acme/../evil/x:${{ pr.headSha }}"), 1 => Just("ghcr.io/acmeevil/x:${{ pr.headSha }}"),
@@ -285,9 +285,14 @@ proptest! {
                     prop_assert!(image.starts_with("ghcr.io/acme/") && !image.contains(".."), "{}", image);
                     prop_assert!(image.contains("3f9c1e7") || image.contains("@sha256:"), "{}", image);
                     let most = profiles.get(&rendered.environment.profile).expect("a profile");
-                    for (resource, limit) in most.container.default.iter() {
-                        let asked = at(container, &format!("/resources/requests/{resource}"));
-                        prop_assert!(asked.is_empty() || Quantity::parse(asked).expect("a quantity") <= *limit, "{}", asked);
+                    for (resource, default) in most.container.default.iter() {
+                        let stated = |field| {
+                            let text = at(container, &format!("/resources/{field}/{resource}"));
+                            (!text.is_empty()).then(|| Quantity::parse(text).expect("a quantity"))
+                        };
+                        let limit = stated("limits").unwrap_or_else(|| default.clone());
+                        prop_assert!(limit <= *most.container.max.get(resource).unwrap_or(default), "{}", limit);
+                        prop_assert!(stated("requests").is_none_or(|asked| asked <= limit), "{}", container);
                     }
                 }
             }

@@ -141,7 +141,7 @@ fn owners_decide_what_is_rendered() {
 fn a_label_may_ask_for_too_little() {
     let small: Edit = (PARAMETERS, "[preview, ", "[preview, \"preview/profile=small\", ");
     let large: Edit = (POLICY, "profile: small", "profile: large");
-    let request: Edit = (POLICY, "cpu: 200m", "cpu: 800m");
+    let request: Edit = (POLICY, "memory: 256Mi", "memory: 3Gi");
     let replicas: Edit = (POLICY, "resources: {cpu: 200m", "replicas: 5\n      resources: {cpu: 400m");
     let manifest = concat!(
         "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: extra}\nspec:\n  selector: {matchLabels: {a: b}}\n  template:\n",
@@ -274,19 +274,47 @@ fn a_value_of_the_wrong_shape_says_what_was_meant() {
 fn a_request_beyond_its_profile_says_what_would_do() {
     for (asked, message, help) in [
         (
-            "cpu: 501m",
-            "`worker` asks for 501m of `cpu`, above its limit: 500m, `container.default` of the profile `small`",
-            "in the profile `large` it may be up to 1",
+            "memory: 3Gi",
+            "`worker` asks for 3Gi of `memory`, above its limit: 2Gi, `container.max` of the profile `small`",
+            "in the profile `large` it may be up to 8Gi",
+        ),
+        (
+            "ephemeral-storage: 1500Mi",
+            "`worker` asks for 1500Mi of `ephemeral-storage`, above its limit: 1Gi, `container.default` of the profile `small`",
+            "in the profile `large` it may be up to 2Gi",
         ),
         ("memory: 256m", "`worker` asks for 256m of `memory`, a fraction of a byte", "`256Mi` was probably meant"),
         ("memory: 0.25", "`worker` asks for 0.25 of `memory`, a fraction of a byte", "`0.25Gi` was probably meant"),
-        ("cpu: 1500m", "above its limit: 500m", "ask for at most 500m: no profile allows as much"),
+        ("memory: 9Gi", "above its limit: 2Gi", "ask for at most 2Gi: no profile allows as much"),
     ] {
-        let from = if asked.starts_with("cpu") { "cpu: 200m" } else { "memory: 256Mi" };
-        let found = check(&scratch(&[(POLICY, from, asked)]));
+        let found = check(&scratch(&[(POLICY, "memory: 256Mi", asked)]));
         assert!(text(&found[0], "/message").contains(message), "{asked}: {found:#?}");
         assert_eq!(text(&found[0], "/help"), help, "{asked}: {found:#?}");
     }
+}
+
+/// Up to the profile's `max`, the limit goes with the request; a quota counts it.
+#[test]
+fn a_request_above_the_default_has_its_own_limit() {
+    let run = |memory: &'static str, quota: &'static str| {
+        let edits = [(POLICY, "memory: 256Mi", memory), (GUARDRAILS, "limits.memory: 8Gi", quota)];
+        scratch(&edits).run("render", &["-o", "ndjson"])
+    };
+    for (memory, resources) in [
+        ("memory: 512Mi", r#"{"requests":{"cpu":"200m","memory":"512Mi"}}"#),
+        ("memory: 2Gi", r#"{"requests":{"cpu":"200m","memory":"2Gi"},"limits":{"memory":"2Gi"}}"#),
+    ] {
+        let run = run(memory, "limits.memory: 8Gi");
+        assert!(run.out.contains(&format!("\"resources\":{resources}")), "{memory}: {}{}", run.out, run.err);
+    }
+    // The other service, migrate and seed have 512Mi each.
+    assert!(!run("memory: 2Gi", "limits.memory: 3Gi").out.is_empty());
+    let over = run("memory: 2Gi", "limits.memory: 3071Mi");
+    assert!(
+        over.err.contains("ask for 3072Mi of `limits.memory`") && over.err.contains("preview.yaml:26:38)"),
+        "{}",
+        over.err
+    );
 }
 
 #[test]

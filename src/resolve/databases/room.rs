@@ -42,13 +42,15 @@ impl Resolver<'_> {
         let defaults = Ordered::default();
         // Those that hold a provider's key run elsewhere.
         let job = (own > 0).then(|| (quantities(&REQUESTS), quantities(&LIMITS)));
+        let limits: Vec<_> =
+            policy.services.iter().map(|service| rules::capacity::own_limits(profile, service)).collect();
         let mut pods: Vec<Pods<'_>> = Vec::with_capacity(policy.services.len() + 3);
-        pods.extend(policy.services.iter().enumerate().map(|(index, service)| Pods {
+        pods.extend(policy.services.iter().zip(&limits).enumerate().map(|(index, (service, limits))| Pods {
             service: Some(index),
             name: &service.name,
             count: usize::from(service.replicas.unwrap_or(1)),
             requests: &service.resources,
-            limits: &defaults,
+            limits,
         }));
         // Servers, and after a push the Jobs, beside the workload that runs already.
         for (name, count) in [("the databases' servers", own), ("migrate and seed", migrates)] {
