@@ -21,10 +21,11 @@ impl Scalar for Quantity {
 
     fn parse(text: &str) -> Result<Self, String> {
         let wrong = || format!("`{}` is no quantity", visible(text));
+        let too_large = || format!("`{}` is too large an amount", visible(text));
         let end = text.bytes().take_while(|b| b.is_ascii_digit() || *b == b'.').count();
         let (number, suffix) = text.split_at(end);
         let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
-        if whole.len() + fraction.len() == 0 || whole.len() > 18 || fraction.len() > 9 || fraction.contains('.') {
+        if whole.len() + fraction.len() == 0 || fraction.len() > 9 || fraction.contains('.') {
             return Err(wrong());
         }
         let unit = match suffix {
@@ -33,12 +34,16 @@ impl Scalar for Quantity {
             "m" => 1_000_000,
             _ => NANO
                 .checked_mul(scale(suffix).ok_or_else(|| format!("`{}` is no unit of a quantity", visible(suffix)))?)
-                .ok_or_else(wrong)?,
+                .ok_or_else(too_large)?,
         };
+        // As many are below 2¹²⁷. A plain `1e18` is a float, which comes here with all its zeros.
+        if whole.len() + fraction.len() > 38 {
+            return Err(too_large());
+        }
         let digits = whole.bytes().chain(fraction.bytes()).fold(0, |digits, b| digits * 10 + i128::from(b - b'0'));
         let tenths = 10_i128.pow(u32::try_from(fraction.len()).unwrap_or(0));
         // A fraction of a billionth is rounded up, as Kubernetes does.
-        let nano = digits.checked_mul(unit).map(|n| (n + tenths - 1) / tenths).ok_or_else(wrong)?;
+        let nano = digits.checked_mul(unit).and_then(|n| n.checked_add(tenths - 1)).ok_or_else(too_large)? / tenths;
         Ok(Self { text: text.into(), nano })
     }
 }
@@ -62,7 +67,7 @@ fn scale(suffix: &str) -> Option<i128> {
         "Ei" => 1 << 60,
         _ => {
             let exponent: u32 = suffix.strip_prefix(['e', 'E'])?.parse().ok()?;
-            10_i128.checked_pow(exponent).filter(|_| exponent <= 18)?
+            10_i128.saturating_pow(exponent)
         }
     })
 }
@@ -183,8 +188,22 @@ mod tests {
 
     #[test]
     fn refuses_what_kubernetes_refuses() {
-        for text in ["", "Mi", "1E3Mi", "1 Gi", "1gi", "-1", "1.2.3", ".", "1e", "1e99", "99999999999999999999"] {
-            assert!(Quantity::parse(text).is_err(), "{text}");
+        for text in ["", "Mi", "1E3Mi", "1 Gi", "1gi", "-1", "1.2.3", ".", "1e"] {
+            let message = Quantity::parse(text).expect_err(text);
+            assert!(!message.contains("too large"), "{text}: {message}");
         }
+    }
+
+    #[test]
+    fn says_what_is_too_large() {
+        let digits = "9".repeat(30);
+        for text in ["1e99", "1e30", "999999999999999999e18", "999999999999999999Ei", &digits] {
+            let message = Quantity::parse(text).expect_err(text);
+            assert_eq!(message, format!("`{text}` is too large an amount"));
+        }
+        for (text, same) in [("1e18", "1000000000000000000"), ("1e29", "100000000000000000000000000000")] {
+            assert_eq!(Quantity::parse(text), Quantity::parse(same), "{text}");
+        }
+        assert!(Quantity::parse(&"9".repeat(29)).is_ok());
     }
 }
