@@ -22,6 +22,9 @@ const MOST_UNKNOWN: usize = 20;
 /// Most labels: as many as GitHub allows.
 const MOST_LABELS: usize = 100;
 
+/// The beginning of the year 9892. The year 9999 is the last that RFC 3339 can say; a ttl must still fit behind it.
+const LATEST: u64 = 249_994_166_400;
+
 /// Longest free text that is kept, in characters.
 const LONGEST_TEXT: usize = 200;
 
@@ -171,14 +174,13 @@ impl Reader<'_> {
 
     fn time(&mut self) -> Option<u64> {
         let text = self.text("updated_at")?;
-        let seconds = time::parse(&text);
-        // The year 9999 is the last that RFC 3339 can say; a ttl must still fit behind it.
-        let seconds = seconds.filter(|seconds| *seconds < 250_000_000_000);
-        if seconds.is_none() {
-            let message = format!("`{}` is no time: expected RFC 3339, such as `2026-11-20T09:30:00Z`", visible(&text));
-            self.report("updated_at", message);
-        }
-        seconds
+        let message = match time::parse(&text) {
+            Some(seconds) if seconds < LATEST => return Some(seconds),
+            Some(_) => format!("`{}` is too late: the last year that is taken is 9891", visible(&text)),
+            None => format!("`{}` is no time: expected RFC 3339, such as `2026-11-20T09:30:00Z`", visible(&text)),
+        };
+        self.report("updated_at", message);
+        None
     }
 
     fn url(&mut self) -> String {
