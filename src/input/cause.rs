@@ -31,6 +31,9 @@ pub(super) fn trace(text: &str, is_manifest: bool, problem: &mut Problem) -> Opt
     let (said, number) = (problem.message.clone(), problem.mark.line as usize);
     let lines: Vec<&str> = text.lines().take(number + 1).collect();
     let line = lines.get(number.saturating_sub(1)).copied().unwrap_or_default();
+    if said.ends_with("invalid Unicode character escape code") {
+        return Some("JSON's two escapes for one character are none: write it itself, or as `\\U0001F600`".to_owned());
+    }
     if said.contains("tab") || said.contains("whitespace") {
         let tabs = (number..=number + 1).filter_map(|number| Some((number, indentation_tab(lines.get(number - 1)?)?)));
         let Some((number, column)) = { tabs }.next() else {

@@ -331,6 +331,31 @@ fn a_policy_of_another_name_is_renamed() {
     }
 }
 
+/// It is not called what it is not.
+#[test]
+fn what_is_right_but_too_much_is_called_so() {
+    let time = "updated_at: \"2026-11-20T09:30:00Z\"";
+    let emoji = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\ndata: {\"a\": \"\\ud83d\\ude00\"}\n";
+    let cases: [(&[Edit], &str, &str); 4] = [
+        (&[(GUARDRAILS, "requests.memory: 4Gi", "requests.memory: 1e30")], "`1e30` is too large an amount", "/message"),
+        (
+            &[(PARAMETERS, time, "updated_at: \"9999-12-31T23:59:59Z\"")],
+            "the last year that is taken is 9891",
+            "/message",
+        ),
+        (&[(PARAMETERS, time, "updated_at: \"1969-12-31T23:59:59Z\"")], "is no time", "/message"),
+        (
+            &[(POLICY, APPLICATION, "  manifests: [extra.yaml]\n"), ("extra.yaml", "", emoji)],
+            "or as `\\U0001F600`",
+            "/help",
+        ),
+    ];
+    for (edits, expected, field) in cases {
+        let found = check(&scratch(edits));
+        assert!(found.iter().any(|finding| text(finding, field).contains(expected)), "{expected}: {found:#?}");
+    }
+}
+
 /// Two services share a map; what is wrong in it is one mistake, in one place.
 #[test]
 fn what_an_alias_repeats_is_told_once() {
