@@ -138,7 +138,9 @@ impl Workload<'_> {
     /// Source: `LabelSelectorAsSelector` in `k8s.io/apimachinery/pkg/apis/meta/v1/helpers.go`.
     fn is_taken_by(&self, selector: Option<&Value>) -> bool {
         let Some(selector) = selector else { return false };
-        selector.entries_at(&["matchLabels"]).all(|(key, value)| self.label(key) == value.as_str())
+        selector
+            .entries_at(&["matchLabels"])
+            .all(|(key, value)| value.as_str().is_some_and(|value| self.label(key) == Some(value)))
             && selector.items_at(&["matchExpressions"]).iter().all(|expression| self.fits(expression))
     }
 
@@ -246,6 +248,7 @@ mod tests {
                 "minAvailable",
             ),
             (json!({"minAvailable": "0%", "selector": app("none")}), ""),
+            (json!({"minAvailable": 1, "selector": {"matchLabels": {"none": null}}}), "minAvailable"),
             (json!({"minAvailable": 1.0, "selector": {}}), "minAvailable"),
             (json!({"minAvailable": "1", "selector": {}}), "minAvailable"),
             (json!({"maxUnavailable": true}), "maxUnavailable"),
