@@ -4,6 +4,8 @@
 //! `ValidateLimitRange` and `SetDefaults_LimitRangeItem` of Kubernetes 1.36, and the quota's evaluator for Pods
 //! (`pkg/quota/v1/evaluator/core/pods.go`).
 
+mod profile;
+
 use super::{
     Bounds,
     amounts::{Amounts, amount, amounts},
@@ -12,16 +14,11 @@ use super::{
     resource_quota,
 };
 use crate::{
-    finding::{Finding, InputFile, Rule, Severity, Subject, meant, visible},
-    input::{
-        Ordered,
-        guardrails::{ContainerLimits, Profile},
-        scalar::{Quantity, is_dns_name},
-    },
-    objects::{Object, Origin},
-    resolve::size,
-    value::{Value, pointer_segments},
+    finding::{Finding, Rule, Severity, meant, visible},
+    input::scalar::is_dns_name,
+    objects::Object,
 };
+pub(crate) use profile::{check_profile, keeps_out};
 
 pub static LIMIT_RANGE: Rule = Rule {
     code: "limit-range",
@@ -87,82 +84,10 @@ pub(crate) fn check(objects: &[Object], bounds: &Bounds<'_>, findings: &mut Vec<
             fits(item, quota, hard, findings);
         }
     }
-    if let Some((name, profile)) = bounds.profile {
-        for finding in &mut findings[known..] {
-            if let Some(below) = in_profile(finding, objects, profile) {
-                finding.subject = Subject::Input(InputFile::Guardrails, format!("/spec/profiles/{name}/{below}"));
-            }
-        }
+    if let Some(profile) = bounds.profile {
+        profile::blame(profile, objects, &mut findings[known..]);
     }
     container_resources::check(objects, &ranges, &quotas, findings);
-}
-
-/// Checks what a profile comes to, whether or not a policy has it.
-pub(super) fn check_profile(name: &str, profile: &Profile, findings: &mut Vec<Finding>) {
-    let object = |kind: &'static str, spec| {
-        let metadata = Value::map([("name", Value::from("preview"))]);
-        let fields = [("apiVersion", "v1".into()), ("kind", kind.into()), ("metadata", metadata), ("spec", spec)];
-        Object { value: Value::map(fields), origin: Origin::Template(kind.into()) }
-    };
-    let range = Value::map([("limits", Value::list([size::limits(profile)]))]);
-    let quota = Value::map([("hard", size::quantities(&profile.quota))]);
-    let bounds = Bounds { profile: Some((name, profile)), ..Bounds::default() };
-    check(&[object("LimitRange", range), object("ResourceQuota", quota)], &bounds, findings);
-}
-
-/// Where a profile says what a finding is about: below it. Templates lay out what it says, unless a patch says otherwise.
-fn in_profile(finding: &Finding, objects: &[Object], profile: &Profile) -> Option<String> {
-    let Subject::Object(id, pointer) = &finding.subject else { return None };
-    let (laid_out, field, resource) = match id.as_str() {
-        "LimitRange/preview" => {
-            let (field, resource) = pointer.strip_prefix("/spec/limits/0/")?.split_once('/')?;
-            (&["spec", "limits"][..], field, resource)
-        }
-        "ResourceQuota/preview" => (&["spec"][..], "hard", pointer.strip_prefix("/spec/hard/")?),
-        _ => return None,
-    };
-    let resource = &*pointer_segments(resource).next()?;
-    let object = objects.iter().find(|object| object.id() == *id)?;
-    let parent = object.value.at(laid_out)?;
-    let laid_out = parent.items().first().unwrap_or(parent).str_at(&[field, resource])?;
-    let container = &profile.container;
-    let (place, amounts) = match field {
-        "hard" => ("quota", &profile.quota),
-        "default" => ("container/default", &container.default),
-        "defaultRequest" => ("container/request", &container.request),
-        "max" => ("container/max", &container.max),
-        "min" => ("container/min", &container.min),
-        _ => return None,
-    };
-    let amount = amounts.get(resource)?;
-    (amount.as_str() == laid_out).then(|| child(place, resource))
-}
-
-/// Bounds of a profile that no container with these requests and limits keeps: where below `container`, and the message.
-pub(crate) fn keeps_out(
-    profile: &Profile,
-    requests: &Ordered<Quantity>,
-    limits: &Ordered<Quantity>,
-) -> Vec<(String, String)> {
-    let ContainerLimits { min, max, .. } = &profile.container;
-    let mut found = Vec::new();
-    for (resource, request) in requests.iter() {
-        if let Some(least) = min.get(resource).filter(|least| *least > request) {
-            let message = format!(
-                "`min` of {resource} is {least}, but the databases' Jobs in this namespace request {request}, so none would start; allowed: at most {request}"
-            );
-            found.push((format!("min/{resource}"), message));
-        }
-    }
-    for (resource, limit) in limits.iter() {
-        if let Some(most) = max.get(resource).filter(|most| *most < limit) {
-            let message = format!(
-                "`max` of {resource} is {most}, but the databases' Jobs in this namespace have a limit of {limit}, so none would start; allowed: at least {limit}"
-            );
-            found.push((format!("max/{resource}"), message));
-        }
-    }
-    found
 }
 
 fn read_range<'a>(object: &'a Object, ranges: &mut Vec<Item<'a>>, findings: &mut Vec<Finding>) {

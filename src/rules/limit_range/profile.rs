@@ -1,0 +1,91 @@
+//! What a profile of the guardrails comes to, as a `LimitRange` and a `ResourceQuota`.
+
+use crate::{
+    finding::{Finding, InputFile, Subject},
+    input::{
+        Ordered,
+        guardrails::{ContainerLimits, Profile},
+        scalar::Quantity,
+    },
+    objects::{Object, Origin},
+    resolve::size,
+    rules::{Bounds, containers::child},
+    value::{Value, pointer_segments},
+};
+
+/// Checks what a profile comes to, whether or not a policy has it.
+pub(crate) fn check_profile(name: &str, profile: &Profile, findings: &mut Vec<Finding>) {
+    let object = |kind: &'static str, spec| {
+        let metadata = Value::map([("name", Value::from("preview"))]);
+        let fields = [("apiVersion", "v1".into()), ("kind", kind.into()), ("metadata", metadata), ("spec", spec)];
+        Object { value: Value::map(fields), origin: Origin::Template(kind.into()) }
+    };
+    let range = Value::map([("limits", Value::list([size::limits(profile)]))]);
+    let quota = Value::map([("hard", size::quantities(&profile.quota))]);
+    let bounds = Bounds { profile: Some((name, profile)), ..Bounds::default() };
+    super::check(&[object("LimitRange", range), object("ResourceQuota", quota)], &bounds, findings);
+}
+
+/// Leads findings that a profile brought to where it says so.
+pub(super) fn blame((name, profile): (&str, &Profile), objects: &[Object], findings: &mut [Finding]) {
+    for finding in findings {
+        if let Some(below) = in_profile(finding, objects, profile) {
+            finding.subject = Subject::Input(InputFile::Guardrails, format!("/spec/profiles/{name}/{below}"));
+        }
+    }
+}
+
+/// Where a profile says what a finding is about: below it. Templates lay out what it says, unless a patch says otherwise.
+fn in_profile(finding: &Finding, objects: &[Object], profile: &Profile) -> Option<String> {
+    let Subject::Object(id, pointer) = &finding.subject else { return None };
+    let (laid_out, field, resource) = match id.as_str() {
+        "LimitRange/preview" => {
+            let (field, resource) = pointer.strip_prefix("/spec/limits/0/")?.split_once('/')?;
+            (&["spec", "limits"][..], field, resource)
+        }
+        "ResourceQuota/preview" => (&["spec"][..], "hard", pointer.strip_prefix("/spec/hard/")?),
+        _ => return None,
+    };
+    let resource = &*pointer_segments(resource).next()?;
+    let object = objects.iter().find(|object| object.id() == *id)?;
+    let parent = object.value.at(laid_out)?;
+    let laid_out = parent.items().first().unwrap_or(parent).str_at(&[field, resource])?;
+    let container = &profile.container;
+    let (place, amounts) = match field {
+        "hard" => ("quota", &profile.quota),
+        "default" => ("container/default", &container.default),
+        "defaultRequest" => ("container/request", &container.request),
+        "max" => ("container/max", &container.max),
+        "min" => ("container/min", &container.min),
+        _ => return None,
+    };
+    let amount = amounts.get(resource)?;
+    (amount.as_str() == laid_out).then(|| child(place, resource))
+}
+
+/// Bounds of a profile that no container with these requests and limits keeps: where below `container`, and the message.
+pub(crate) fn keeps_out(
+    profile: &Profile,
+    requests: &Ordered<Quantity>,
+    limits: &Ordered<Quantity>,
+) -> Vec<(String, String)> {
+    let ContainerLimits { min, max, .. } = &profile.container;
+    let mut found = Vec::new();
+    for (resource, request) in requests.iter() {
+        if let Some(least) = min.get(resource).filter(|least| *least > request) {
+            let message = format!(
+                "`min` of {resource} is {least}, but the databases' Jobs in this namespace request {request}, so none would start; allowed: at most {request}"
+            );
+            found.push((format!("min/{resource}"), message));
+        }
+    }
+    for (resource, limit) in limits.iter() {
+        if let Some(most) = max.get(resource).filter(|most| *most < limit) {
+            let message = format!(
+                "`max` of {resource} is {most}, but the databases' Jobs in this namespace have a limit of {limit}, so none would start; allowed: at least {limit}"
+            );
+            found.push((format!("max/{resource}"), message));
+        }
+    }
+    found
+}
