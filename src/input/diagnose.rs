@@ -104,6 +104,10 @@ impl Walk<'_> {
             kinds.contains(&"string") && matches!(&node.data, Data::Scalar { plain: true, .. }) && !node.is_null();
         let text = visible(node.text().unwrap_or_default());
         let help = match &node.data {
+            // As a container of Kubernetes has them.
+            Data::Map(_) if ["/resources/requests", "/resources/limits"].iter().any(|end| pointer.ends_with(end)) => {
+                Some("write `resources: {cpu: …, memory: …}`: limits are the profile's".to_owned())
+            }
             _ if text_wanted => Some(format!("in quotes it is text: `\"{text}\"`")),
             Data::Scalar { text: bare, plain: false } if kinds.contains(&kind_of(bare)) => {
                 Some(format!("without quotes it is {}: `{text}`", noun(kind_of(bare))))

@@ -254,7 +254,13 @@ fn a_value_of_the_wrong_shape_says_what_was_meant() {
     let port = "      port: 8080\n";
     for (from, to, help) in [
         (port, "      env: [{name: A, value: b}]\n", "a map is written `{name: value}`"),
-        (port, "      resources: {requests: {cpu: 100m}}\n", "`resources`: What a Pod requests (`cpu`, `memory`"),
+        (
+            port,
+            "      resources: {requests: {cpu: 100m}}\n",
+            "write `resources: {cpu: …, memory: …}`: limits are the profile's",
+        ),
+        (port, "      resources: {limits: {cpu: 100m}}\n", "write `resources: {cpu: …, memory: …}`"),
+        (port, "      resources: {cpu: [1]}\n", "`resources`: What a Pod requests (`cpu`, `memory`"),
         (port, "      command: npm start\n", "a list is written `[one, two]`"),
         (port, "      health: :8081/healthz\n", "`health`: A path that answers 2xx or 3xx at `port`"),
         (port, "      runAsUser: node\n", "`runAsUser`: The number of the user"),
