@@ -33,8 +33,11 @@ impl Sources<'_> {
     }
 }
 
+/// Most bytes of a value that stands in one line: with what is before it, a terminal has 80 columns.
+const LONGEST_VALUE: usize = 80 - "  value      ".len();
+
 /// Explains a field of the Environment (`ttl`), one of the policy or the guardrails (`services.web.uses`, `/spec/egress`), an object
-/// (`Deployment/web`) or a place in one (`Deployment/web/spec/replicas`).
+/// (`Deployment/web`), a place in one (`Deployment/web/spec/replicas`) or a kind (`Deployment`), whose objects are listed.
 ///
 /// # Errors
 /// Nothing is called so; with the nearest name.
@@ -66,7 +69,8 @@ pub fn explain(rendered: &Rendered, sources: &Sources<'_>, what: &str) -> Result
         } else if let Some(purpose) = stated::unstated(what, sources) {
             text = purpose;
         } else {
-            return Err(unknown(what, &decisions));
+            text = of_kind(rendered, what);
+            return if text.is_empty() { Err(unknown(what, &decisions)) } else { Ok(text) };
         }
     }
     for decision in found {
@@ -124,15 +128,13 @@ fn object(rendered: &Rendered, decisions: &Decisions, sources: &Sources<'_>, wha
         .ok_or_else(|| format!("{} has nothing at `{}`", object.id(), visible(&pointer)))?;
     let mut text = String::new();
     let _ = writeln!(text, "{}{pointer}", object.id());
-    let _ = writeln!(text, "  value      {}", masked(&emit::json::compact(value)));
-    match &object.origin {
-        ObjectOrigin::Manifest { file, line } => {
-            let _ = writeln!(text, "  written    {file}, the document in line {line}");
-        }
-        ObjectOrigin::Template(template) => {
-            let _ = writeln!(text, "  laid out   {template}");
-        }
+    let line = emit::json::compact(value);
+    if line.len() <= LONGEST_VALUE {
+        let _ = writeln!(text, "  value      {}", masked(&line));
+    } else {
+        let _ = write!(text, "  value\n{}", masked(&emit::yaml::indented(value, 4)));
     }
+    write_origin(&mut text, object);
     let patches = sources.renderer.patches_of(object, &pointer);
     for index in &patches {
         let place = sources.guardrails.locate(&format!("/spec/patches/{index}"));
@@ -151,6 +153,23 @@ fn object(rendered: &Rendered, decisions: &Decisions, sources: &Sources<'_>, wha
         }
     }
     Ok(text)
+}
+
+/// All objects of a kind, and whose they are; nothing, if there are none.
+fn of_kind(rendered: &Rendered, kind: &str) -> String {
+    let mut text = String::new();
+    for object in rendered.objects.iter().filter(|object| object.kind().eq_ignore_ascii_case(kind)) {
+        let _ = writeln!(text, "{}", object.id());
+        write_origin(&mut text, object);
+    }
+    text
+}
+
+fn write_origin(text: &mut String, object: &Object) {
+    let _ = match &object.origin {
+        ObjectOrigin::Manifest { file, line } => writeln!(text, "  written    {file}, the document in line {line}"),
+        ObjectOrigin::Template(template) => writeln!(text, "  laid out   {template}"),
+    };
 }
 
 /// Why there is no such object: nobody asked for it, or nothing is rendered of what was.

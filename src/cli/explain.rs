@@ -18,7 +18,7 @@ pub(super) struct ExplainArgs {
     /// The folder with preview.yaml
     #[arg(value_name = "DIR")]
     folder: PathBuf,
-    /// A field (`ttl`, `routes.web.host`, `services.web.uses`), an object (`Deployment/web`) or a place in one (`Deployment/web/spec/replicas`)
+    /// A field (`ttl`, `routes.web.host`, `services.web.uses`), an object (`Deployment/web`), a place in one (`Deployment/web/spec/replicas`) or a kind (`Deployment`)
     what: String,
     #[command(flatten)]
     inputs: InputFlags,

@@ -4,7 +4,7 @@
 
 mod dir;
 pub(crate) mod json;
-mod yaml;
+pub(crate) mod yaml;
 
 use std::{
     io::{self, Write},

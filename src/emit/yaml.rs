@@ -30,6 +30,13 @@ pub(super) fn documents<'a>(values: impl Iterator<Item = &'a Value>) -> String {
     out
 }
 
+/// A value as a part of other text, all of its lines `indent` columns in.
+pub(crate) fn indented(value: &Value, indent: usize) -> String {
+    let mut out = " ".repeat(indent);
+    block(value, indent, &mut out);
+    out
+}
+
 /// A value that begins where the line stands already, `indent` columns in.
 fn block(value: &Value, indent: usize, out: &mut String) {
     match value {

@@ -57,24 +57,27 @@ impl Resolver<'_> {
         let mut facts = Vec::with_capacity(policy.secrets.len());
         for (index, secret) in policy.secrets.iter().enumerate() {
             let mut data = Vec::with_capacity(secret.keys.len());
-            for (variable, key) in secret.keys.iter() {
+            for (variable, asked) in secret.keys.iter() {
                 let (path, property) =
-                    key.split_once('#').map_or((&**key, None), |(path, property)| (path, Some(property)));
+                    asked.split_once('#').map_or((&**asked, None), |(path, property)| (path, Some(property)));
                 let pointer = format!("/spec/secrets/{index}/keys/{variable}");
                 match rules::secret_prefix::below(&prefix, path, names) {
                     Ok(key) => {
-                        let (granted, rule, reason) = if is_granted {
-                            (key.as_str(), &SECRET_OUTSIDE_PREFIX, "below the guardrails' prefix")
-                        } else {
-                            ("nothing", &WITHHELD, "trust decides who gets secrets")
-                        };
-                        self.decisions.record(|| Decision {
-                            field: format!("secrets.{}.data.{variable}", secret.name),
-                            origin: Origin::Input(InputFile::Policy, pointer),
-                            asked: Some(path.to_owned()),
-                            granted: granted.to_owned(),
-                            rule: Some(rule.code),
-                            reason: reason.into(),
+                        self.decisions.record(|| {
+                            let below = || property.map_or_else(|| key.clone(), |property| format!("{key}#{property}"));
+                            let (granted, rule, reason) = if is_granted {
+                                (below(), &SECRET_OUTSIDE_PREFIX, "below the guardrails' prefix")
+                            } else {
+                                ("nothing".to_owned(), &WITHHELD, "trust decides who gets secrets")
+                            };
+                            Decision {
+                                field: format!("secrets.{}.data.{variable}", secret.name),
+                                origin: Origin::Input(InputFile::Policy, pointer),
+                                asked: Some(asked.to_string()),
+                                granted,
+                                rule: Some(rule.code),
+                                reason: reason.into(),
+                            }
                         });
                         data.push(SecretDatum {
                             variable: variable.to_owned(),

@@ -299,6 +299,30 @@ fn what_is_withheld_is_not_granted() {
     assert!(run.out.contains("granted    nothing\n  asked      storefront\n"), "{}{}", run.out, run.err);
 }
 
+/// What is too long for a line is YAML; what is one kind of several objects is a list of them.
+#[test]
+fn objects_are_read_on_a_terminal() {
+    let run = dayfly_on("explain", "storefront", &["Deployment/web"]);
+    assert!(
+        run.out.starts_with("Deployment/web\n  value\n    apiVersion: apps/v1\n    kind: Deployment\n"),
+        "{}",
+        run.out
+    );
+    assert!(run.out.contains("\n          containers:\n          - name: web\n"), "{}", run.out);
+    assert!(run.out.contains("\n  laid out   templates/deployment.yaml\n"), "{}", run.out);
+    let short = "Deployment/web/spec/selector";
+    let run = dayfly_on("explain", "storefront", &[short]);
+    let value = format!("{short}\n  value      {{\"matchLabels\":{{\"app.kubernetes.io/name\":\"web\"}}}}\n");
+    assert!(run.out.starts_with(&value), "{}", run.out);
+    let list = "Deployment/web\n  laid out   templates/deployment.yaml\nDeployment/worker\n  laid out   templates/deployment.yaml\n";
+    for kind in ["Deployment", "deployment"] {
+        assert_eq!(dayfly_on("explain", "storefront", &[kind]).out, list, "{kind}");
+    }
+    assert_eq!(dayfly_on("explain", "storefront", &["DaemonSet"]).code, ExitCode::CannotRun);
+    let key = ["granted    preview/storefront/stripe-sandbox#api_key", "asked      storefront/stripe-sandbox#api_key"];
+    check("storefront", &[("secrets.stripe", &key, "")]);
+}
+
 /// In a quarantine nothing is asked for by anybody.
 #[test]
 fn a_quarantine_says_what_it_has() {
