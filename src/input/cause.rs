@@ -34,23 +34,26 @@ pub(super) fn trace(text: &str, is_manifest: bool, problem: &mut Problem) -> Opt
     if said.ends_with("invalid Unicode character escape code") {
         return Some("JSON's two escapes for one character are none: write it itself, or as `\\U0001F600`".to_owned());
     }
-    if said.contains("tab") || said.contains("whitespace") {
-        let tabs = (number..=number + 1).filter_map(|number| Some((number, indentation_tab(lines.get(number - 1)?)?)));
-        let Some((number, column)) = { tabs }.next() else {
-            return line.contains('\t').then(|| "a tab, shown as `→`, is no space here".to_owned());
-        };
+    let says = |word: &str| said.split(|c: char| !c.is_ascii_alphanumeric()).any(|said| said == word);
+    if line.contains('\t') && says("whitespace") {
+        return Some("use a space: a tab is shown as `→`".to_owned());
+    }
+    let tabs = (number..=number + 1).filter_map(|number| Some((number, indentation_tab(lines.get(number - 1)?)?)));
+    if (says("tab") || says("tabs"))
+        && let Some((number, column)) = { tabs }.next()
+    {
         let clamp = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         problem.mark = Mark { line: clamp(number), column: clamp(column).saturating_add(1) };
-        problem.message = "not YAML: a tab in the indentation".to_owned();
+        problem.message = "not YAML: a tab in the indentation".into();
         return Some("use spaces: a tab is shown as `→`".to_owned());
     }
     if said.contains("quoted scalar")
         && ["end of stream", "indicator", "indentation"].iter().any(|at| said.contains(at))
     {
-        problem.message = "not YAML: the quote that begins here is not closed".to_owned();
+        problem.message = "not YAML: the quote that begins here is not closed".into();
         let quote =
             line.chars().nth(problem.mark.column.saturating_sub(1) as usize).filter(|c| *c == '\'').unwrap_or('"');
-        return Some(format!("end the text with `{quote}`; more lines of it stand deeper than its key"));
+        return Some(format!("end the text with `{quote}`; lines that belong to it are indented more than its key"));
     }
     if said.contains("trailing content after") {
         return Some("the quoted text ends before this: perhaps a quote of a line before is not closed".to_owned());
@@ -85,7 +88,7 @@ fn indentation_tab(line: &str) -> Option<usize> {
 }
 
 /// What follows each `{{` that has no `$` before it.
-pub(super) fn bare_braces(text: &str) -> impl Iterator<Item = &str> {
+fn bare_braces(text: &str) -> impl Iterator<Item = &str> {
     text.match_indices("{{").filter(|(at, _)| !text[..*at].ends_with('$')).map(|(at, _)| &text[at + 2..])
 }
 
@@ -123,13 +126,14 @@ mod tests {
     #[test]
     fn what_is_no_yaml_says_why() {
         let tab = "not YAML: a tab in the indentation = use spaces: a tab is shown as `→`";
-        let quote = "not YAML: the quote that begins here is not closed = end the text with `\"`; more lines of it stand deeper than its key";
+        let quote = "not YAML: the quote that begins here is not closed = end the text with `\"`; lines that belong to it are indented more than its key";
         let space = "a space is missing behind the colon of";
         let braces = "an expression is `${{ … }}`, in quotes: `\"${{ … }}\"`";
         for (text, expected) in [
             ("a:\n\tb: c\n", format!("2:1 {tab}")),
             ("a:\n  b: c\n \td: e\n", format!("3:2 {tab}")),
             ("a:\n  b: |\n\tc\n", format!("3:1 {tab}")),
+            ("a:\n  b:\tc\n", "use a space: a tab is shown as `→`".to_owned()),
             ("a:\n  price: \"v2\n  b: \"c\"\n", format!("2:10 {quote}")),
             ("a: \"v2", format!("1:4 {quote}")),
             ("a: 'v2\nb: c\n", format!("1:4 {quote}").replace("`\"`", "`'`")),

@@ -68,10 +68,10 @@ pub fn read_file(path: &Path, limit: usize) -> anyhow::Result<Source> {
         Err(error) => {
             let bytes = error.as_bytes();
             let (good, bad) = bytes.split_at(error.utf8_error().valid_up_to());
-            let last_line = good.rsplit(|b| *b == b'\n').next().unwrap_or_default();
+            let lines = || good.split(|b| *b == b'\n');
             let clamp = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-            let line = clamp(good.iter().filter(|b| **b == b'\n').count() + 1);
-            let mark = Mark { line, column: clamp(String::from_utf8_lossy(last_line).chars().count() + 1) };
+            let last = String::from_utf8_lossy(lines().next_back().unwrap_or_default());
+            let mark = Mark { line: clamp(lines().count()), column: clamp(last.chars().count() + 1) };
             let broken = (is_utf16(bytes), mark, bad.first().copied().unwrap_or_default());
             (String::from_utf8_lossy(bytes).into_owned(), Some(broken))
         }

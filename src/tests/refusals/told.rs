@@ -1,0 +1,92 @@
+//! What a refusal says to do.
+
+use std::fs;
+
+use super::{APPLICATION, Edit, GUARDRAILS, PARAMETERS, POLICY, check, scratch, text};
+
+/// Where a request is refused, what decides it is named, and a profile that would allow it.
+#[test]
+fn a_request_beyond_its_profile_says_what_would_do() {
+    for (asked, message, help) in [
+        (
+            "memory: 3Gi",
+            "`worker` asks for 3Gi of `memory`, above its limit: 2Gi, `container.max` of the profile `small`",
+            "in the profile `large` it may be up to 8Gi",
+        ),
+        (
+            "ephemeral-storage: 1500Mi",
+            "`worker` asks for 1500Mi of `ephemeral-storage`, above its limit: 1Gi, `container.default` of the profile `small`",
+            "in the profile `large` it may be up to 2Gi",
+        ),
+        ("memory: 256m", "`worker` asks for 256m of `memory`, a fraction of a byte", "`256Mi` was probably meant"),
+        ("memory: 0.25", "`worker` asks for 0.25 of `memory`, a fraction of a byte", "`0.25Gi` was probably meant"),
+        ("memory: 9Gi", "above its limit: 2Gi", "ask for at most 2Gi: no profile allows as much"),
+    ] {
+        let found = check(&scratch(&[(POLICY, "memory: 256Mi", asked)]));
+        assert!(text(&found[0], "/message").contains(message), "{asked}: {found:#?}");
+        assert_eq!(text(&found[0], "/help"), help, "{asked}: {found:#?}");
+    }
+}
+
+/// Up to the profile's `max`, the limit goes with the request; a quota counts it.
+#[test]
+fn a_request_above_the_default_has_its_own_limit() {
+    let run = |memory: &'static str, quota: &'static str| {
+        let edits = [(POLICY, "memory: 256Mi", memory), (GUARDRAILS, "limits.memory: 8Gi", quota)];
+        scratch(&edits).run("render", &["-o", "ndjson"])
+    };
+    for (memory, resources) in [
+        ("memory: 512Mi", r#"{"requests":{"cpu":"200m","memory":"512Mi"}}"#),
+        ("memory: 2Gi", r#"{"requests":{"cpu":"200m","memory":"2Gi"},"limits":{"memory":"2Gi"}}"#),
+    ] {
+        let run = run(memory, "limits.memory: 8Gi");
+        assert!(run.out.contains(&format!("\"resources\":{resources}")), "{memory}: {}{}", run.out, run.err);
+    }
+    // The other service, migrate and seed have 512Mi each.
+    assert!(!run("memory: 2Gi", "limits.memory: 3Gi").out.is_empty());
+    let over = run("memory: 2Gi", "limits.memory: 3071Mi");
+    assert!(
+        over.err.contains("ask for 3072Mi of `limits.memory`") && over.err.contains("preview.yaml:26:38)"),
+        "{}",
+        over.err
+    );
+}
+
+#[test]
+fn a_policy_of_another_name_is_renamed() {
+    for name in ["preview.yml", "Preview.yaml", ""] {
+        let scratch = scratch(&[]);
+        let policy = scratch.path(POLICY);
+        let other = policy.with_file_name(name);
+        if name.is_empty() { fs::remove_file(&policy) } else { fs::rename(&policy, &other) }.expect("a file");
+        let run = scratch.run("check", &[]);
+        let expected = format!("error: `source/{name}` is there: rename it to `preview.yaml`\n");
+        assert_eq!(run.err == expected, !name.is_empty(), "{name}: {}", run.err);
+        assert_eq!(run.err.contains("`dayfly init` writes one"), name.is_empty(), "{name}: {}", run.err);
+    }
+}
+
+/// It is not called what it is not.
+#[test]
+fn what_is_right_but_too_much_is_called_so() {
+    let time = "updated_at: \"2026-11-20T09:30:00Z\"";
+    let emoji = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\ndata: {\"a\": \"\\ud83d\\ude00\"}\n";
+    let cases: [(&[Edit], &str, &str); 4] = [
+        (&[(GUARDRAILS, "requests.memory: 4Gi", "requests.memory: 1e30")], "`1e30` is too large an amount", "/message"),
+        (
+            &[(PARAMETERS, time, "updated_at: \"9999-12-31T23:59:59Z\"")],
+            "the last year that is taken is 9891",
+            "/message",
+        ),
+        (&[(PARAMETERS, time, "updated_at: \"1969-12-31T23:59:59Z\"")], "is no time", "/message"),
+        (
+            &[(POLICY, APPLICATION, "  manifests: [extra.yaml]\n"), ("extra.yaml", "", emoji)],
+            "or as `\\U0001F600`",
+            "/help",
+        ),
+    ];
+    for (edits, expected, field) in cases {
+        let found = check(&scratch(edits));
+        assert!(found.iter().any(|finding| text(finding, field).contains(expected)), "{expected}: {found:#?}");
+    }
+}
