@@ -129,10 +129,9 @@ fn object(rendered: &Rendered, decisions: &Decisions, sources: &Sources<'_>, wha
     let mut text = String::new();
     let _ = writeln!(text, "{}{pointer}", object.id());
     let line = emit::json::compact(value);
-    if line.len() <= LONGEST_VALUE {
+    let is_long = line.len() > LONGEST_VALUE;
+    if !is_long {
         let _ = writeln!(text, "  value      {}", masked(&line));
-    } else {
-        let _ = write!(text, "  value\n{}", masked(&emit::yaml::indented(value, 4)));
     }
     write_origin(&mut text, object);
     let patches = sources.renderer.patches_of(object, &pointer);
@@ -144,6 +143,9 @@ fn object(rendered: &Rendered, decisions: &Decisions, sources: &Sources<'_>, wha
     fields.extend(stamped(&mut text, rendered, object, &pointer));
     if fields.is_empty() && patches.is_empty() && matches!(object.origin, ObjectOrigin::Template(_)) {
         text.push_str("  from       the template: the same in every preview\n");
+    }
+    if is_long {
+        let _ = write!(text, "  value\n{}", masked(&emit::yaml::indented(value, 4)));
     }
     let mut said: Vec<&Decision> = Vec::new();
     for decision in fields.iter().flat_map(|field| decisions.about(field)) {
