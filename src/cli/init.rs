@@ -6,7 +6,10 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 
 use super::{ExitCode, load::POLICY, print, schema};
-use crate::input::scalar::{DnsLabel, Scalar as _};
+use crate::{
+    input::scalar::{DnsLabel, Scalar as _},
+    rules::policy_name::LOCAL,
+};
 
 #[derive(Args, Debug)]
 pub(super) struct InitArgs {
@@ -17,8 +20,11 @@ pub(super) struct InitArgs {
 
 const POLICY_TEMPLATE: &str = include_str!("preview.yaml");
 
-/// What the template is about; the folder's name stands for it, where that can be a policy's.
+/// What the template is about; the folder's name stands for it, where that can be a policy's and says more than where the file is.
 const NAME: &str = "my-app";
+
+/// Names that two teams' folders have.
+const COMMON: [&str; 4] = ["deploy", "k8s", "preview", "previews"];
 
 /// Named in the policy's first line, for editors.
 const SCHEMA: &str = "preview.schema.json";
@@ -30,7 +36,8 @@ pub(super) fn run(args: &InitArgs, out: &mut dyn Write) -> anyhow::Result<ExitCo
     }
     fs::create_dir_all(&args.folder).with_context(|| format!("failed to make `{}`", args.folder.display()))?;
     let folder = args.folder.canonicalize().unwrap_or_default();
-    let name = folder.file_name().and_then(|name| name.to_str()).filter(|name| DnsLabel::parse(name).is_ok());
+    let is_own = |name: &&str| DnsLabel::parse(name).is_ok() && *name != LOCAL && !COMMON.contains(name);
+    let name = folder.file_name().and_then(|name| name.to_str()).filter(is_own);
     let template = POLICY_TEMPLATE.replace(NAME, name.unwrap_or(NAME));
     let mut written = String::new();
     for (path, text) in [(&schema, schema::schema(schema::Of::Policy)), (&policy, template)] {

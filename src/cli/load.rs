@@ -180,6 +180,7 @@ fn policy_source(folder: &Path) -> anyhow::Result<(Source, Option<Unfit>)> {
     let path = if is_plain { Ok(plain) } else { open_below(folder, POLICY) };
     let shown = |path: &str| path.strip_prefix("./").unwrap_or(path).to_owned();
     if path.is_err()
+        && folder.join(POLICY).symlink_metadata().is_err()
         && let Some(other) = misspelt(folder)
     {
         bail!("`{}` is there: rename it to `{POLICY}`", shown(&folder.join(other).display().to_string()));

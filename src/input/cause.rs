@@ -32,7 +32,9 @@ pub(super) fn trace(text: &str, is_manifest: bool, problem: &mut Problem) -> Opt
     let lines: Vec<&str> = text.lines().take(number + 1).collect();
     let line = lines.get(number.saturating_sub(1)).copied().unwrap_or_default();
     if said.ends_with("invalid Unicode character escape code") {
-        return Some("JSON's two escapes for one character are none: write it itself, or as `\\U0001F600`".to_owned());
+        return Some(
+            "YAML has no surrogate pairs, as JSON has: write the character itself, or as `\\U0001F600`".to_owned(),
+        );
     }
     let says = |word: &str| said.split(|c: char| !c.is_ascii_alphanumeric()).any(|said| said == word);
     if line.contains('\t') && says("whitespace") {
@@ -58,7 +60,11 @@ pub(super) fn trace(text: &str, is_manifest: bool, problem: &mut Problem) -> Opt
     if said.contains("trailing content after") {
         return Some("the quoted text ends before this: perhaps a quote of a line before is not closed".to_owned());
     }
-    if is_manifest && bare_braces(text).any(is_helm) {
+    // In quotes they are text, as in an alert's.
+    let unquoted =
+        |line: &&str| line.find("{{").is_some_and(|at| line[..at].matches(['"', '\'']).count().is_multiple_of(2));
+    let near = lines.iter().skip(number.saturating_sub(2)).take(2).copied();
+    if is_manifest && near.filter(unquoted).flat_map(bare_braces).any(is_helm) {
         return Some("Helm templates are no manifests: use `application`".to_owned());
     }
     if bare_braces(line).next().is_some() {
@@ -84,7 +90,7 @@ pub(super) fn trace(text: &str, is_manifest: bool, problem: &mut Problem) -> Opt
 
 /// Where the first tab before a line's text is.
 fn indentation_tab(line: &str) -> Option<usize> {
-    line[..line.len() - line.trim_start().len()].find('\t')
+    line[..line.len() - line.trim_start_matches([' ', '\t']).len()].find('\t')
 }
 
 /// What follows each `{{` that has no `$` before it.
@@ -165,11 +171,21 @@ mod tests {
             ("a:\n  {{ include \"x\" . }}\n", true),
             ("a: {{ pr.number }}\n", false),
             ("a: [b\n", false),
+            ("alert: \"{{ $labels.x }}\"\nb: [x\n", false),
         ] {
             let source = Source { name: "x.yaml".into(), text: text.into() };
             let found = found(source.manifests(Owner::Team).expect_err(text));
             assert_eq!(found.ends_with(help), is_helm, "{text}: {found}");
         }
+    }
+
+    /// Each is looked up in the file; a file has room for thousands.
+    #[test]
+    fn numbers_without_end_come_to_an_end() {
+        let source = Source { name: "x.yaml".into(), text: "- .inf\n- {a: \"{{ .Values.x }}\"}\n".repeat(30) };
+        let found = source.manifests(Owner::Team).expect_err("numbers that JSON has not");
+        assert_eq!(found.len(), 20);
+        assert!(found.iter().all(|finding| finding.help.is_none()), "{found:#?}");
     }
 
     #[test]

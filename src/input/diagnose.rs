@@ -106,7 +106,10 @@ impl Walk<'_> {
         let help = match &node.data {
             // As a container of Kubernetes has them.
             Data::Map(_) if ["/resources/requests", "/resources/limits"].iter().any(|end| pointer.ends_with(end)) => {
-                Some("write `resources: {cpu: …, memory: …}`: limits are the profile's".to_owned())
+                Some(
+                    "write `resources: {cpu: …, memory: …}`, what it requests: limits follow from that and the profile"
+                        .to_owned(),
+                )
             }
             _ if text_wanted => Some(format!("in quotes it is text: `\"{text}\"`")),
             Data::Scalar { text: bare, plain: false } if kinds.contains(&kind_of(bare)) => {

@@ -62,7 +62,7 @@ impl Source {
             .into_iter()
             .map(|mut problem| {
                 let rule = match problem.kind {
-                    ProblemKind::Syntax => &NOT_YAML,
+                    ProblemKind::Syntax | ProblemKind::Endless => &NOT_YAML,
                     ProblemKind::DuplicateKey => &DUPLICATE_KEY,
                     ProblemKind::Limit => &INPUT_LIMIT,
                 };

@@ -48,8 +48,14 @@ fn add(metadata: &mut Map, labels: &Value, takes: impl Fn(&str) -> bool) {
     let labels = labels.as_map().map(Map::entries).unwrap_or_default();
     let mut merged = Map::with_capacity(labels.len() + own.len());
     merged.extend(labels.iter().filter(|(key, _)| takes(key.as_str())).cloned());
+    let stated = merged.len();
     for (key, value) in own {
-        merged.insert_sorted(key, value);
+        if !merged.entries()[..stated].iter().any(|(other, _)| *other == key) {
+            merged.push(key, value);
+        }
+    }
+    if merged.len() > stated {
+        merged.sort();
     }
     metadata.push("labels", Value::Map(merged));
 }

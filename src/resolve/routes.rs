@@ -53,7 +53,7 @@ impl<'a> Resolver<'a> {
             routes.extend(self.route(route, host, &format!("/spec/routes/{index}"), namespace, ingress, &facts));
         }
         self.places_once(&routes);
-        share_listeners(&mut routes);
+        self.share_listeners(&mut routes);
         (routes, facts)
     }
 
@@ -64,6 +64,29 @@ impl<'a> Resolver<'a> {
             let index = self.policy.routes.iter().position(|route| *route.name == **name).unwrap_or_default();
             let message = format!("the route `{name}` is at `{host}{path}`, where another one is");
             self.policy_finding(&rules::reference::DUPLICATE_NAME, format!("/spec/routes/{index}"), message);
+        }
+    }
+
+    /// Of two listeners for one host, a Gateway takes one, and the other's routes are lost: all of a host share the first's, and its
+    /// certificate. Source: Gateway API, `ListenerReasonHostnameConflict`.
+    fn share_listeners(&mut self, routes: &mut [RouteFacts]) {
+        for index in 1..routes.len() {
+            let (before, rest) = routes.split_at_mut(index);
+            let route = &mut rest[0];
+            let Some(first) = before.iter().find(|first| route.own_certificate && first.host == route.host) else {
+                continue;
+            };
+            route.own_certificate = false;
+            route.certificate.clone_from(&first.certificate);
+            route.parents.clone_from(&first.parents);
+            let certificate = route.certificate.clone().unwrap_or_default();
+            let listener = route.parents.first().map(|parent| parent.name.clone()).unwrap_or_default();
+            for (key, granted) in [("ownCertificate", "false"), ("certificate", &certificate), ("parents", &listener)] {
+                let origin = Origin::Input(InputFile::Policy, format!("/spec/routes/{index}/host"));
+                let why =
+                    || format!("the route `{}` has the same host: its listener and certificate serve both", first.name);
+                self.decisions.record(|| Decision::new(format!("routes.{}.{key}", route.name), origin, granted, why()));
+            }
         }
     }
 
@@ -246,20 +269,6 @@ fn parent(route: &Route, namespace: &str, facts: &IngressFacts) -> Parent {
     }
     let (namespace, name) = (facts.gateway_namespace.clone(), facts.gateway.clone());
     Parent { kind: "Gateway", namespace, name, section: facts.section.clone() }
-}
-
-/// Of two listeners for one host, a Gateway takes one, and the other's routes are lost: all of a host share the first's, and its
-/// certificate. Source: Gateway API, `ListenerReasonHostnameConflict`.
-fn share_listeners(routes: &mut [RouteFacts]) {
-    for index in 1..routes.len() {
-        let (before, rest) = routes.split_at_mut(index);
-        let route = &mut rest[0];
-        if let Some(first) = before.iter().find(|first| route.own_certificate && first.host == route.host) {
-            route.own_certificate = false;
-            route.certificate.clone_from(&first.certificate);
-            route.parents.clone_from(&first.parents);
-        }
-    }
 }
 
 /// A path and what is below it. Traefik takes an Ingress's prefix for the beginning of a text, `/apis` for `/api`, unless

@@ -182,10 +182,11 @@ impl<'a> Resolver<'a> {
             let Some(value) = value else { continue };
             match offered(self, value) {
                 Ok(value) => match &asked {
+                    None => asked = Some((value, label.clone())),
                     Some((other, first)) if *other != value => {
                         self.findings.push(rules::label::contradiction(first, label));
                     }
-                    _ => asked = Some((value, label.clone())),
+                    Some(_) => {}
                 },
                 Err(choices) => self.findings.push(rules::label::not_offered(label, &choices)),
             }

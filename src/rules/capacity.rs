@@ -16,8 +16,8 @@ pub static UNBOUNDED_REQUEST: Rule = Rule {
     severity: Severity::Error,
     summary: "a container asks for what its profile lets one have",
     explanation: "`resources` are requests; the limit is the profile's `default`, or as high as the request, where that is more. No \
-                  request may be above the profile's `max`, or its `default` if there is none, nor below its `min`. Only resources that the profile bounds can be asked for, memory in whole bytes: `100m` is a tenth of \
-                  one, `100Mi` was meant.",
+                  request may be above the profile's `max`, or its `default` if there is none, nor below its `min`. Only resources that the profile bounds can be asked for, memory not in thousandths: `100m` is a tenth of a byte, \
+                  `100Mi` was meant.",
 };
 
 pub static OVER_QUOTA: Rule = Rule {
@@ -42,25 +42,26 @@ pub(crate) fn beyond<'s>(
 ) -> Vec<(&'s str, String, Option<String>)> {
     let mut found = Vec::new();
     for (resource, amount) in service.resources.iter() {
-        let asks = || format!("`{}` asks for {amount} of `{resource}`", service.name);
+        // Kubernetes rounds `1.3Gi` up; of `256m`, it says that it was probably meant otherwise.
+        let text = amount.as_str();
         let is_bytes = matches!(resource, "memory" | "ephemeral-storage");
-        if is_bytes && amount.nano % 1_000_000_000 != 0 {
-            let meant = match amount.as_str().strip_suffix('m') {
+        let asks = || format!("`{}` asks for {amount} of `{resource}`", service.name);
+        if is_bytes && amount.nano % 1_000_000_000 != 0 && !text.ends_with(['i', 'k', 'M', 'G', 'T', 'P', 'E']) {
+            let meant = match text.strip_suffix('m') {
                 Some(number) => format!("{number}Mi"),
-                None => format!("{}Gi", amount.as_str().trim_end_matches(['u', 'n'])),
+                None => format!("{}Gi", text.trim_end_matches(['u', 'n'])),
             };
             let help = format!("`{meant}` was probably meant");
             found.push((resource, format!("{}, a fraction of a byte", asks()), Some(help)));
             continue;
         }
-        let (message, help) = match profile.container.default.get(resource) {
+        let (message, help) = match most(profile, resource) {
             // A `default` of these would be every container's.
             None if resource.contains('/') => {
                 (format!("a service has no devices such as `{resource}`: a Pod of `manifests` may"), None)
             }
             None => (format!("the profile `{name}` has no limit for `{resource}`, so it cannot be asked for"), None),
-            Some(_) if most(profile, resource).is_some_and(|(most, _)| amount > most) => {
-                let (limit, field) = most(profile, resource).unwrap_or((amount, ""));
+            Some((limit, field)) if amount > limit => {
                 let message =
                     format!("{}, above its limit: {limit}, `container.{field}` of the profile `{name}`", asks());
                 let limits = profiles.iter().filter_map(|(other, profile)| Some((most(profile, resource)?.0, other)));
@@ -85,9 +86,8 @@ pub(crate) fn beyond<'s>(
 
 /// The highest request of a container, and which field of its profile says so; nothing, if the profile has no limit of that resource.
 fn most<'p>(profile: &'p Profile, resource: &str) -> Option<(&'p Quantity, &'static str)> {
-    let default = profile.container.default.get(resource)?;
-    let max = profile.container.max.get(resource).filter(|max| *max >= default);
-    Some(max.map_or((default, "default"), |max| (max, "max")))
+    let of = |amounts: &'p Ordered<Quantity>, field| amounts.get(resource).map(|amount| (amount, field));
+    of(&profile.container.max, "max").or_else(|| of(&profile.container.default, "default"))
 }
 
 /// The limits of a service that requests more than its profile's default: as much as it requests.

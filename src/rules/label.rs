@@ -42,7 +42,8 @@ pub(crate) fn contradiction(first: &str, second: &str) -> Finding {
 /// A label that seems to ask, but for nothing that there is.
 pub(crate) fn unknown(label: &str, prefix: &str) -> Option<Finding> {
     let asked = label.get(..prefix.len()).filter(|start| !start.is_empty() && start.eq_ignore_ascii_case(prefix))?;
-    let rest = &label[asked.len()..];
+    // The prefix alone may be what a preview is asked for by.
+    let rest = Some(&label[asked.len()..]).filter(|rest| !rest.is_empty())?;
     let is_known = |name: &&str| asked == prefix && rest.strip_prefix(name).is_some_and(|rest| rest.starts_with('='));
     if NAMES.iter().any(is_known) {
         return None;

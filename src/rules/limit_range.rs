@@ -118,7 +118,7 @@ fn agrees(item: &Item<'_>, ratio: &Amounts<'_>, findings: &mut Vec<Finding>) {
         let pointer = item.pointer(field, resource);
         findings.push(finding(&LIMIT_RANGE, item.object, pointer.trim_end_matches('/'), message));
     };
-    if item.kind != "PersistentVolumeClaim" {
+    if matches!(item.kind, "Container" | "Pod") {
         let all =
             [("default", &item.default), ("defaultRequest", &item.request), ("max", &item.max), ("min", &item.min)];
         for (field, resource) in
@@ -291,6 +291,8 @@ pub(super) mod tests {
         };
         let cases = [
             (json!([]), vec![]),
+            (json!([{"type": "openshift.io/Image", "max": {"storage": "1Gi"}}]), vec![]),
+            (json!([{"type": "Pod", "max": {"memroy": "1Gi"}}]), vec!["0/max/memroy"]),
             (
                 container(
                     json!({"min": {"cpu": "50m"}, "defaultRequest": {"cpu": 0.1}, "default": {"cpu": "500m"}, "max": {"cpu": 2}}),

@@ -13,7 +13,7 @@ use crate::{
 };
 use known::{
     ALLOWED_ANNOTATIONS, ALLOWED_LABEL_DOMAINS, ALLOWED_ROUTE_ANNOTATIONS, ALLOWED_ROUTE_DOMAINS, REFUSED_BEGINNINGS,
-    REFUSED_DOMAINS, REFUSED_LABELS, SHOWN_DOMAIN,
+    REFUSED_DOMAINS, REFUSED_LABELS,
 };
 
 pub static MANIFEST_ANNOTATION: Rule = Rule {
@@ -28,7 +28,7 @@ pub static MANIFEST_ANNOTATION: Rule = Rule {
         - dayfly's and CloudNativePG's own labels: network policies of a preview's databases select Pods by them, and open \
         the Kubernetes API to those.\n\
         - What is known to copy, inject or exempt: replicators, agents and proxies beside a container, Vault, 1Password and \
-        cloud identities, whatever else stands in the domains of clouds and platforms (`gke.io`, `openshift.io`, `aliyun.com`, …), \
+        cloud identities, whatever else stands in the domains of clouds and platforms (`gke.io`, `openshift.io` but for `app.openshift.io`, which its console shows, `aliyun.com`, …), \
         container runtimes' own (CRI-O, containerd, Kata, crun), log shippers' inputs, additional networks, other clusters, \
         dashboards that Grafana loads, Kyverno's clean-up, `kube-score/ignore`, exceptions of linters and policies, \
         autoscalers' vetoes. This list cannot know every controller: admission control has the last word.\n\n\
@@ -114,7 +114,7 @@ fn annotation_allowed(key: &str, route: bool) -> bool {
     if route {
         return ALLOWED_ROUTE_ANNOTATIONS.contains(&key) || ALLOWED_ROUTE_DOMAINS.contains(&domain);
     }
-    matches!(domain, "app.kubernetes.io" | SHOWN_DOMAIN) || !(is_kubernetes(domain) || is_refused(domain))
+    ALLOWED_ROUTE_DOMAINS.contains(&domain) || !(is_kubernetes(domain) || is_refused(domain))
 }
 
 fn label_allowed(key: &str) -> bool {
@@ -208,6 +208,7 @@ mod tests {
             ("Deployment", "image.openshift.io/triggers", false),
             ("ConfigMap", "service.beta.openshift.io/inject-cabundle", false),
             ("Deployment", "app.openshift.io/vcs-uri", true),
+            ("Service", "app.openshift.io/vcs-uri", true),
             ("Deployment", "k8s.aliyun.com/eci-ram-role-name", false),
             ("Deployment", "network.alibabacloud.com/security-group-ids", false),
             ("Deployment", "tke.cloud.tencent.com/networks", false),

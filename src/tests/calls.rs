@@ -243,7 +243,8 @@ fn init_overwrites_nothing() {
 /// So that namespaces are called as the platform expects them.
 #[test]
 fn init_names_the_policy_after_its_folder() {
-    for (folder, name) in [("web-shop", "web-shop"), ("Web Shop", "my-app"), ("9", "my-app")] {
+    for (folder, name) in [("web-shop", "web-shop"), ("Web Shop", "my-app"), ("local", "my-app"), ("preview", "my-app")]
+    {
         let scratch = Scratch::new("storefront");
         let folder = scratch.path(folder);
         let run = dayfly(&["init", &folder.display().to_string()]);

@@ -292,6 +292,14 @@ fn what_is_withheld_is_not_granted() {
             ),
         ],
     );
+    check(
+        "http-route-issuer",
+        &[(
+            "routes.drafts.certificate",
+            &["granted    docs-tls", "/spec/routes/3/host", "the route `docs` has the same host"],
+            "/spec/ingress/tls",
+        )],
+    );
     let scratch = Scratch::new("storefront");
     scratch.replace(GUARDRAILS, "      restricted: storefront-synthetic\n", "");
     scratch.replace(PARAMETERS, "fork: false\n", "");

@@ -258,7 +258,7 @@ fn a_value_of_the_wrong_shape_says_what_was_meant() {
         (
             port,
             "      resources: {requests: {cpu: 100m}}\n",
-            "write `resources: {cpu: …, memory: …}`: limits are the profile's",
+            "write `resources: {cpu: …, memory: …}`, what it requests",
         ),
         (port, "      resources: {limits: {cpu: 100m}}\n", "write `resources: {cpu: …, memory: …}`"),
         (port, "      resources: {cpu: [1]}\n", "`resources`: What a Pod requests (`cpu`, `memory`"),

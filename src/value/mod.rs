@@ -249,11 +249,9 @@ impl Map {
         &self.0
     }
 
-    /// Adds a key to a map whose keys are in alphabetical order, unless it is there already.
-    pub fn insert_sorted(&mut self, key: Text, value: Value) {
-        if let Err(place) = self.0.binary_search_by(|(present, _)| present.cmp(&key)) {
-            self.0.insert(place, (key, value));
-        }
+    /// Puts the keys into alphabetical order.
+    pub fn sort(&mut self) {
+        self.0.sort_by(|(key, _), (other, _)| key.cmp(other));
     }
 }
 

@@ -58,7 +58,12 @@ pub enum ProblemKind {
     Syntax,
     DuplicateKey,
     Limit,
+    /// JSON has no such number.
+    Endless,
 }
+
+/// Most numbers of that kind that are told of a document.
+const MOST_ENDLESS: usize = 20;
 
 impl<'a> Node<'a> {
     pub fn get(&self, key: &str) -> Option<&Node<'a>> {
@@ -85,7 +90,7 @@ impl<'a> Node<'a> {
         matches!(&self.data, Data::Scalar { text, plain: true } if scalar::is_null(text))
     }
 
-    /// The numbers that JSON has not (`.inf`, `.nan`), and so no manifest and no input: each with its place.
+    /// The first numbers that JSON has not (`.inf`, `.nan`), and so no manifest and no input: each with its place.
     pub fn endless(&self) -> Vec<Problem> {
         let mut found = Vec::new();
         self.find_endless(&mut found);
@@ -94,9 +99,10 @@ impl<'a> Node<'a> {
 
     fn find_endless(&self, found: &mut Vec<Problem>) {
         match &self.data {
+            _ if found.len() == MOST_ENDLESS => {}
             Data::Scalar { text, plain: true } if scalar::endless(text).is_some() => {
                 let message = format!("`{text}` is a number that JSON has not: in quotes it is text");
-                found.push(Problem { kind: ProblemKind::Syntax, mark: self.mark, message });
+                found.push(Problem { kind: ProblemKind::Endless, mark: self.mark, message });
             }
             Data::Scalar { .. } => {}
             Data::List(items) => items.iter().for_each(|item| item.find_endless(found)),

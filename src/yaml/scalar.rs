@@ -90,6 +90,9 @@ fn starts_like_a_number(text: &str) -> bool {
 
 /// Numbers that YAML has and JSON has not.
 pub fn endless(text: &str) -> Option<f64> {
+    if !text.starts_with(['.', '+', '-']) {
+        return None;
+    }
     match text {
         ".inf" | ".Inf" | ".INF" | "+.inf" | "+.Inf" | "+.INF" => Some(f64::INFINITY),
         "-.inf" | "-.Inf" | "-.INF" => Some(f64::NEG_INFINITY),

@@ -47,10 +47,9 @@ impl Resolver<'_> {
                 "replicas" => {
                     or_built_in(service.replicas.is_some(), key, "as many Pods", "one Pod, if the policy does not say")
                 }
-                "resources" if service.resources.is_empty() => Some((
-                    guardrails(&["profiles", profile, "container"]),
-                    "not asked for: the LimitRange's, as limits always are",
-                )),
+                "resources" if service.resources.is_empty() => {
+                    Some((guardrails(&["profiles", profile, "container"]), "not asked for: the LimitRange's"))
+                }
                 "runAsUser" => or_built_in(
                     service.run_as_user.is_some(),
                     key,

@@ -1,4 +1,4 @@
-//! What a profile of the guardrails comes to, as a `LimitRange` and a `ResourceQuota`.
+//! What a profile of the guardrails comes to: as a `LimitRange` and a `ResourceQuota`, and for the databases' Jobs.
 
 use crate::{
     finding::{Finding, InputFile, Subject},

@@ -168,7 +168,7 @@ pub(super) const ALLOWED_ROUTE_ANNOTATIONS: [&str; 5] = [
 ];
 
 /// Annotations with a prefix that routes and Services may have.
-pub(super) const ALLOWED_ROUTE_DOMAINS: [&str; 2] = ["prometheus.io", "app.kubernetes.io"];
+pub(super) const ALLOWED_ROUTE_DOMAINS: [&str; 3] = ["prometheus.io", "app.kubernetes.io", SHOWN_DOMAIN];
 
 /// What OpenShift's console draws its picture of.
 pub(super) const SHOWN_DOMAIN: &str = "app.openshift.io";

@@ -1,5 +1,7 @@
 //! A manifest's `PodDisruptionBudget` that no Pod may leave keeps its Pods' nodes from being drained.
 
+use std::collections::HashMap;
+
 use super::{POD_PLACEMENT, scalers::Scalers};
 use crate::{
     finding::{Finding, visible},
@@ -11,7 +13,7 @@ use crate::{
     value::{Map, Value},
 };
 
-/// Most budgets that are looked into: each is compared with every workload.
+/// Most budgets that are looked into, each of which is compared with every workload, and most conditions of one.
 const MOST: usize = 100;
 
 /// Checks all budgets at once.
@@ -23,7 +25,7 @@ pub(crate) fn check(objects: &[Object], bounds: &Bounds<'_>, findings: &mut Vec<
     if !budgets().any(Object::is_manifest) {
         return;
     }
-    let mut workloads = workloads(objects, bounds.labels);
+    let mut workloads = workloads(objects, bounds);
     let mut looked_into = 0;
     // Those of templates come first, so that whoever says the same again is the team.
     for object in budgets() {
@@ -42,6 +44,14 @@ pub(crate) fn check(objects: &[Object], bounds: &Bounds<'_>, findings: &mut Vec<
 fn budget<'o>(object: &'o Object, workloads: &mut [Workload<'o>], findings: &mut Vec<Finding>) {
     let Some(spec) = object.value.get("spec") else { return };
     let selector = stated(spec, "selector");
+    let conditions = |selector: &Value| {
+        selector.entries_at(&["matchLabels"]).count() + selector.items_at(&["matchExpressions"]).len()
+    };
+    if selector.is_some_and(|selector| conditions(selector) > MOST) {
+        let message = format!("more than {MOST} conditions");
+        findings.push(finding(&POD_PLACEMENT, object, "/spec/selector", message));
+        return;
+    }
     let (mut pods, mut job, mut twice) = (0_i64, None, None);
     for workload in workloads.iter_mut().filter(|workload| workload.is_taken_by(selector)) {
         match workload.pods {
@@ -58,20 +68,28 @@ fn budget<'o>(object: &'o Object, workloads: &mut [Workload<'o>], findings: &mut
     }
     let mut refuse = |field: &str, message: String, help: &'static str| {
         let message = format!("{message}: nodes could not be drained; allowed: a budget that a Pod may leave");
-        findings.push(finding(&POD_PLACEMENT, object, format!("/spec/{field}"), message).help(help));
+        let pointer = format!("/spec/{field}");
+        findings.push(finding(&POD_PLACEMENT, object, pointer.trim_end_matches('/'), message).help(help));
     };
     let one = "`maxUnavailable: 1` lets one go at a time";
     let (most, least) = (stated(spec, "maxUnavailable"), stated(spec, "minAvailable"));
-    if let Some(value) = most.filter(|value| amount(value, 100).is_none_or(|amount| amount <= 0)) {
-        refuse("maxUnavailable", format!("`maxUnavailable` is {}", shown(value)), one);
+    if most.or(least).is_none() && selector.is_some() {
+        refuse("", "neither `maxUnavailable` nor `minAvailable` is stated".to_owned(), one);
+    }
+    let mut refuse_amount = |field: &str, value: &Value, of: &str| {
+        let problem = if amount(value, 1).is_some() { "" } else { ", no whole number and no percentage" };
+        refuse(field, format!("`{field}` is {}{of}{problem}", shown(value)), one);
+    };
+    if let Some(value) = most.filter(|value| amount(value, 100).is_none_or(|amount| amount == 0)) {
+        refuse_amount("maxUnavailable", value, "");
     }
     if let Some(value) = least.filter(|value| !is_left(value, pods)) {
-        let pods = match pods {
-            0 => "of Pods that nobody knows the number of".to_owned(),
-            1 => "of 1 Pod".to_owned(),
-            _ => format!("of {pods} Pods"),
+        let of = match pods {
+            0 => " of Pods that the files here do not make".to_owned(),
+            1 => " of 1 Pod".to_owned(),
+            _ => format!(" of {pods} Pods"),
         };
-        refuse("minAvailable", format!("`minAvailable` is {} {pods}", shown(value)), one);
+        refuse_amount("minAvailable", value, &of);
     }
     if let Some(job) = job {
         for (field, value) in [("maxUnavailable", most), ("minAvailable", least)] {
@@ -103,10 +121,10 @@ fn is_left(least: &Value, pods: i64) -> bool {
     }
 }
 
-/// A number, or so many hundredths of all, rounded up as Kubernetes does.
+/// A number from 0, or so many hundredths of all, rounded up as Kubernetes does.
 fn amount(value: &Value, all: i64) -> Option<i64> {
     match value {
-        Value::Int(number) => Some(*number),
+        Value::Int(number) => (*number >= 0).then_some(*number),
         Value::String(text) => {
             let percent = text.strip_suffix('%').filter(|digits| digits.bytes().all(|b| b.is_ascii_digit()))?;
             let percent: i64 = percent.parse().ok()?;
@@ -119,35 +137,28 @@ fn amount(value: &Value, all: i64) -> Option<i64> {
 /// What makes Pods, and the first budget that takes them.
 struct Workload<'o> {
     object: &'o Object,
-    /// The labels of its Pods, and those that they get from dayfly.
-    labels: Option<&'o Map>,
-    stamped: Option<&'o Map>,
+    /// The labels of its Pods, with those that they get from dayfly.
+    labels: HashMap<&'o str, &'o str>,
     /// How many there are at least; of a Job nobody knows.
     pods: Option<i64>,
     budget: Option<&'o Object>,
 }
 
 impl Workload<'_> {
-    fn label(&self, key: &str) -> Option<&str> {
-        let of = |labels: Option<&'_ Map>| labels.and_then(|labels| labels.get(key)).is_some();
-        let labels = if of(self.stamped) { self.stamped } else { self.labels };
-        labels?.get(key)?.as_str()
-    }
-
     /// Without a selector, a budget takes none; with an empty one, all.
     /// Source: `LabelSelectorAsSelector` in `k8s.io/apimachinery/pkg/apis/meta/v1/helpers.go`.
     fn is_taken_by(&self, selector: Option<&Value>) -> bool {
         let Some(selector) = selector else { return false };
         selector
             .entries_at(&["matchLabels"])
-            .all(|(key, value)| value.as_str().is_some_and(|value| self.label(key) == Some(value)))
+            .all(|(key, value)| value.as_str().is_some_and(|value| self.labels.get(key) == Some(&value)))
             && selector.items_at(&["matchExpressions"]).iter().all(|expression| self.fits(expression))
     }
 
     fn fits(&self, expression: &Value) -> bool {
-        let own = self.label(expression.str_at(&["key"]).unwrap_or_default());
+        let own = self.labels.get(expression.str_at(&["key"]).unwrap_or_default());
         let is_listed =
-            || own.is_some_and(|own| expression.items_at(&["values"]).iter().any(|value| value.as_str() == Some(own)));
+            || own.is_some_and(|own| expression.items_at(&["values"]).iter().any(|value| value.as_str() == Some(*own)));
         match expression.str_at(&["operator"]) {
             Some("In") => is_listed(),
             Some("NotIn") => !is_listed(),
@@ -158,18 +169,21 @@ impl Workload<'_> {
     }
 }
 
-fn workloads<'o>(objects: &'o [Object], stamped: Option<&'o Map>) -> Vec<Workload<'o>> {
+fn workloads<'o>(objects: &'o [Object], bounds: &Bounds<'o>) -> Vec<Workload<'o>> {
     let scalers = Scalers::of(objects);
     let makes_pods = objects.iter().filter_map(|object| {
         let pods = match (object.group(), object.kind()) {
             ("apps", "Deployment" | "StatefulSet") => Some(scalers.least(object)),
-            // dayfly's own end.
-            ("batch", "Job" | "CronJob") if object.is_manifest() => None,
+            ("batch", "Job" | "CronJob") if object.is_manifest() || object.namespace() == Some(bounds.namespace) => {
+                None
+            }
             _ => return None,
         };
         let template = object.pod_spec_pointer()?.strip_suffix("/spec")?;
-        let labels = object.value.pointer(template).and_then(|template| template.at(&["metadata", "labels"])?.as_map());
-        Some(Workload { object, labels, stamped, pods, budget: None })
+        let own = object.value.pointer(template)?.entries_at(&["metadata", "labels"]);
+        let stamped = bounds.labels.into_iter().flat_map(Map::iter);
+        let labels = own.chain(stamped).filter_map(|(key, value)| Some((key, value.as_str()?))).collect();
+        Some(Workload { object, labels, pods, budget: None })
     });
     makes_pods.collect()
 }
@@ -190,7 +204,8 @@ mod tests {
     fn check(objects: &[Object]) -> Vec<String> {
         let labels = to_value(&json!({"dayfly.dev/policy": "shop"}));
         let mut findings = Vec::new();
-        super::check(objects, &Bounds { labels: labels.as_map(), ..Bounds::default() }, &mut findings);
+        let bounds = Bounds { labels: labels.as_map(), namespace: "shop-pr-1", ..Bounds::default() };
+        super::check(objects, &bounds, &mut findings);
         places(&findings)
     }
 
@@ -250,6 +265,8 @@ mod tests {
             (json!({"minAvailable": "0%", "selector": app("none")}), ""),
             (json!({"minAvailable": 1, "selector": {"matchLabels": {"none": null}}}), "minAvailable"),
             (json!({"minAvailable": 1.0, "selector": {}}), "minAvailable"),
+            (json!({"minAvailable": -1, "selector": {}}), "minAvailable"),
+            (json!({"maxUnavailable": "1", "selector": {}}), "maxUnavailable"),
             (json!({"minAvailable": "1", "selector": {}}), "minAvailable"),
             (json!({"maxUnavailable": true}), "maxUnavailable"),
             (json!({"minAvailable": 1, "selector": app("nowhere")}), "minAvailable"),
@@ -313,6 +330,30 @@ mod tests {
             let expected = if field.is_empty() { vec![] } else { vec![format!("pod-placement /spec/{field}")] };
             assert_eq!(check(&objects), expected, "{spec}");
         }
+    }
+
+    /// dayfly's own Jobs in the preview have what every Pod is stamped with; those elsewhere are no budget's.
+    #[test]
+    fn jobs_of_the_preview_are_not_counted_either() {
+        let job = |namespace: &str| {
+            template(
+                &json!({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "migrate", "namespace": namespace},
+                "spec": {"template": {"metadata": {"labels": {}}, "spec": {}}}}),
+            )
+        };
+        let stamped = budget(&json!({"maxUnavailable": 1, "selector": {"matchLabels": {"dayfly.dev/policy": "shop"}}}));
+        for (namespace, expected) in [("shop-pr-1", &["pod-placement /spec/maxUnavailable"][..]), ("dayfly", &[])] {
+            assert_eq!(check(&[job(namespace), stamped.clone()]), expected, "{namespace}");
+        }
+    }
+
+    #[test]
+    fn a_budget_says_something() {
+        assert_eq!(check(&[budget(&json!({"selector": {}}))]), ["pod-placement /spec"]);
+        assert_eq!(check(&[budget(&json!({}))]), [""; 0], "it takes no Pods");
+        let many = |count| json!({"maxUnavailable": 1, "selector": {"matchExpressions": vec![json!({}); count]}});
+        assert_eq!(check(&[budget(&many(super::MOST))]), [""; 0]);
+        assert_eq!(check(&[budget(&many(super::MOST + 1))]), ["pod-placement /spec/selector"]);
     }
 
     #[test]

@@ -88,7 +88,7 @@ restricted, and what they do not find there they ask for here:
 - **User.** 65532, unless `runAsUser` says otherwise, and without any rights: no port below 1024 on nodes that ask for a right there.
 - **Start.** Within two minutes, or `startWithin`, its port is open, or `health` answers there; what takes longer is started anew. `healthPort`
   is for frameworks with a port of their own for health, such as Spring Boot's actuator.
-- **Room.** It requests what `resources` says, and has the profile's limits. A push stops the old Pod before the new one starts.
+- **Room.** It requests what `resources` says, and has the profile's limits, or as much as it requests where that is more. A push stops the old Pod before the new one starts.
 - **Variables.** Those of `env`, of what it `uses`, and for every service `PREVIEW_URL` (the first route's), `PREVIEW_URL_NAME` for each route,
   `PREVIEW_NAMESPACE`, `PREVIEW_PULL_REQUEST`, `PREVIEW_HEAD_SHA`, `FLAG_NAME` for each flag, and OpenTelemetry's:
   `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES`, and `OTEL_EXPORTER_OTLP_ENDPOINT` if the guardrails have `telemetry`. Which protocol it speaks, the

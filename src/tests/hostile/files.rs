@@ -84,7 +84,7 @@ fn files_that_are_none() {
         ("there is no policy", pipe),
         ("is not UTF-8: line 2, column 5 has the byte 0xff (source/preview.yaml:2:5)", bytes),
         ("is UTF-16: save it as UTF-8", utf16),
-        ("", zeros),
+        ("not YAML: found unprintable character", zeros),
     ] {
         let run = run(&scratch, what);
         assert!(run.err.contains(what), "{what}: {}", run.err);

@@ -26,6 +26,22 @@ fn a_request_beyond_its_profile_says_what_would_do() {
         assert!(text(&found[0], "/message").contains(message), "{asked}: {found:#?}");
         assert_eq!(text(&found[0], "/help"), help, "{asked}: {found:#?}");
     }
+    // Kubernetes rounds it up.
+    assert!(check(&scratch(&[(POLICY, "memory: 256Mi", "memory: 1.3Gi")])).is_empty());
+}
+
+/// The first counts, whatever the order: who says the same again is not to blame.
+#[test]
+fn the_label_that_contradicts_the_first_is_told() {
+    let labels = "[preview, \"preview/ttl=72h\"]";
+    let other = "[\"preview/ttl=72h\", \"preview/ttl=3d\", \"preview/ttl=24h\"]";
+    let found = check(&scratch(&[(PARAMETERS, labels, other)]));
+    assert_eq!(found.len(), 1, "{found:#?}");
+    let message = "the labels `preview/ttl=72h` and `preview/ttl=24h` ask for different things";
+    assert_eq!(text(&found[0], "/message"), message);
+    // What a preview is asked for by asks for nothing else.
+    let prefix: Edit = (GUARDRAILS, "    profile: [small, large]", "    prefix: preview\n    profile: [small, large]");
+    assert!(check(&scratch(&[prefix, (PARAMETERS, labels, "[preview]")])).is_empty());
 }
 
 /// Up to the profile's `max`, the limit goes with the request; a quota counts it.
