@@ -140,26 +140,16 @@ impl<'a> Resolver<'a> {
                 self.policy_finding(&rules::capacity::UNBOUNDED_REQUEST, place, message).help = help;
             }
         }
-        for (resource, amount) in service.resources.iter() {
-            self.decisions.record(|| Decision {
-                field: format!("services.{}.resources.requests.{resource}", service.name),
-                origin: Origin::Input(InputFile::Policy, child(&format!("{pointer}/resources"), resource)),
-                asked: None,
-                granted: amount.to_string(),
-                rule: None,
-                reason: "a request within the profile; what is not asked for is the LimitRange's".into(),
-            });
-        }
         let limits = profile.map(|(_, profile)| rules::capacity::own_limits(profile, service)).unwrap_or_default();
-        for (resource, amount) in limits.iter() {
-            self.decisions.record(|| Decision {
-                field: format!("services.{}.resources.limits.{resource}", service.name),
-                origin: Origin::Input(InputFile::Policy, child(&format!("{pointer}/resources"), resource)),
-                asked: None,
-                granted: amount.to_string(),
-                rule: None,
-                reason: "the request is more than the profile's `default`, so the limit is as high".into(),
-            });
+        for (kind, amounts, reason) in [
+            ("requests", &service.resources, "within the profile; what is not asked for is the LimitRange's"),
+            ("limits", &limits, "the request is more than the profile's `default`, so the limit is as high"),
+        ] {
+            for (resource, amount) in amounts.iter() {
+                let origin = || Origin::Input(InputFile::Policy, child(&format!("{pointer}/resources"), resource));
+                let field = || format!("services.{}.resources.{kind}.{resource}", service.name);
+                self.decisions.record(|| Decision::new(field(), origin(), amount.to_string(), reason));
+            }
         }
         let words = |resolver: &mut Self, words: &'a [crate::expression::Interpolated], field: &str| {
             words
