@@ -173,7 +173,7 @@ fn policy_source(folder: &Path) -> anyhow::Result<(Source, Option<Unfit>)> {
     // A plain file leads nowhere else; anything else is followed, and looked at.
     let plain = folder.join(POLICY);
     let is_plain = std::fs::symlink_metadata(&plain).is_ok_and(|metadata| metadata.is_file());
-    if folder.is_file() {
+    if !is_plain && folder.is_file() {
         let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         bail!("`{}` is a file: name the folder with the `{POLICY}`, `{}`", folder.display(), parent.display());
     }
