@@ -7,7 +7,7 @@ use crate::{
     value::{Map, Value, child},
 };
 
-use super::{Decision, Origin, PullRequest, Resolver, environment::ApplicationFacts, names};
+use super::{Decision, Origin, PullRequest, Resolver, environment::ApplicationFacts};
 
 impl Resolver<'_> {
     pub(super) fn application(&mut self, namespace: &str, pr: &PullRequest) -> Option<ApplicationFacts> {
@@ -54,7 +54,8 @@ impl Resolver<'_> {
             reason: format!("at the pull request's head, under the AppProject `{project}`"),
         });
         Some(ApplicationFacts {
-            name: names::shorten(&format!("{namespace}-app"), names::LABEL),
+            // Longer than a label, perhaps: with tracking by annotation, no label holds it. By its end, the admission policies know it.
+            name: format!("{namespace}-app"),
             namespace: applications.namespace.to_string(),
             project,
             source,
