@@ -17,7 +17,7 @@ use crate::{
 use super::{
     Decision, Origin, PullRequest, Resolver,
     environment::{DatabaseFacts, SecretFacts, ServiceFacts, Writable},
-    size::quantities,
+    size::{own_limits, quantities},
 };
 
 /// A user without a name or a home in any image: the one of distroless' `nonroot`.
@@ -140,7 +140,7 @@ impl<'a> Resolver<'a> {
                 self.policy_finding(&rules::capacity::UNBOUNDED_REQUEST, place, message).help = help;
             }
         }
-        let limits = profile.map(|(_, profile)| rules::capacity::own_limits(profile, service)).unwrap_or_default();
+        let limits = profile.map(|(_, profile)| own_limits(profile, service)).unwrap_or_default();
         for (kind, amounts, reason) in [
             ("requests", &service.resources, "within the profile; what is not asked for is the LimitRange's"),
             ("limits", &limits, "the request is more than the profile's `default`, so the limit is as high"),

@@ -5,6 +5,7 @@ use crate::{
     input::{
         Ordered,
         guardrails::Profile,
+        policy::Service,
         scalar::{Duration, Quantity, Scalar as _},
     },
     rules,
@@ -193,6 +194,15 @@ impl<'a> Resolver<'a> {
         }
         asked
     }
+}
+
+/// The limits of a service that requests more than its profile's default: as much as it requests.
+pub(super) fn own_limits(profile: &Profile, service: &Service) -> Ordered<Quantity> {
+    let is_more = |(resource, amount): &(&str, &Quantity)| {
+        profile.container.default.get(resource).is_some_and(|default| *amount > default)
+    };
+    let own = service.resources.iter().filter(is_more);
+    own.map(|(resource, amount)| (resource.to_owned(), amount.clone())).collect()
 }
 
 pub(crate) fn quantities(amounts: &Ordered<Quantity>) -> Value {

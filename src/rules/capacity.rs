@@ -90,15 +90,6 @@ fn most<'p>(profile: &'p Profile, resource: &str) -> Option<(&'p Quantity, &'sta
     of(&profile.container.max, "max").or_else(|| of(&profile.container.default, "default"))
 }
 
-/// The limits of a service that requests more than its profile's default: as much as it requests.
-pub(crate) fn own_limits(profile: &Profile, service: &Service) -> Ordered<Quantity> {
-    let is_more = |(resource, amount): &(&str, &Quantity)| {
-        profile.container.default.get(resource).is_some_and(|default| *amount > default)
-    };
-    let own = service.resources.iter().filter(is_more);
-    own.map(|(resource, amount)| (resource.to_owned(), amount.clone())).collect()
-}
-
 /// Pods that are alike, of one container each. What is in neither map is the profile's default.
 pub(crate) struct Pods<'a> {
     /// Of which service of the policy; none: of its databases.

@@ -12,7 +12,7 @@ use crate::{
     value::Value,
 };
 use known::{
-    ALLOWED_ANNOTATIONS, ALLOWED_LABEL_DOMAINS, ALLOWED_ROUTE_ANNOTATIONS, ALLOWED_ROUTE_DOMAINS, REFUSED_BEGINNINGS,
+    ALLOWED_ANNOTATIONS, ALLOWED_DOMAINS, ALLOWED_LABEL_DOMAINS, ALLOWED_ROUTE_ANNOTATIONS, REFUSED_BEGINNINGS,
     REFUSED_DOMAINS, REFUSED_LABELS,
 };
 
@@ -108,13 +108,10 @@ fn metadata(object: &Object, base: &str, metadata: &Value, route: bool, findings
 
 fn annotation_allowed(key: &str, route: bool) -> bool {
     let Some((domain, _)) = key.split_once('/') else { return !(is_kubernetes(key) || is_refused(key)) };
-    if ALLOWED_ANNOTATIONS.contains(&key) {
+    if ALLOWED_ANNOTATIONS.contains(&key) || ALLOWED_DOMAINS.contains(&domain) {
         return true;
     }
-    if route {
-        return ALLOWED_ROUTE_ANNOTATIONS.contains(&key) || ALLOWED_ROUTE_DOMAINS.contains(&domain);
-    }
-    ALLOWED_ROUTE_DOMAINS.contains(&domain) || !(is_kubernetes(domain) || is_refused(domain))
+    if route { ALLOWED_ROUTE_ANNOTATIONS.contains(&key) } else { !(is_kubernetes(domain) || is_refused(domain)) }
 }
 
 fn label_allowed(key: &str) -> bool {

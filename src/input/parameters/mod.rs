@@ -156,7 +156,7 @@ impl Parameters {
             // Entries that are no such thing are left out: Argo CD writes the list, its future may bring more fields.
             json::Set::List(list) => list
                 .into_iter()
-                .filter_map(|item| argo_entry(&Value::from(item)).map(|(name, value, _)| (name, value)))
+                .filter_map(|item| argo_entry(Value::from(item)).map(|(name, value, _)| (name, value)))
                 .collect(),
         };
         let problems = duplicates(&entries);
@@ -200,7 +200,7 @@ fn read(node: &Node<'_>) -> Option<Parameters> {
         Data::List(items) => {
             for (index, item) in items.iter().enumerate() {
                 let Data::Map(fields) = &item.data else { continue };
-                let Some((name, value, kind)) = argo_entry(&Value::map(fields.iter().map(entry))) else { continue };
+                let Some((name, value, kind)) = argo_entry(Value::map(fields.iter().map(entry))) else { continue };
                 parameters.items.push((name.clone(), format!("/{index}/{kind}")));
                 parameters.entries.push((name, value));
             }
@@ -231,9 +231,10 @@ fn duplicates(entries: &[(String, Value)]) -> Vec<Finding> {
 const MOST_DUPLICATES: usize = 20;
 
 /// The name and the value of an entry of Argo CD's list, and what that stands in.
-fn argo_entry(item: &Value) -> Option<(String, Value, &'static str)> {
-    let (kind, value) = ["string", "array", "map"].iter().find_map(|kind| Some((kind, item.get(kind)?)))?;
-    Some((item.str_at(&["name"])?.to_owned(), value.clone(), kind))
+fn argo_entry(item: Value) -> Option<(String, Value, &'static str)> {
+    let mut item = item.into_map()?;
+    let (kind, value) = ["string", "array", "map"].iter().find_map(|kind| Some((kind, item.remove(kind)?)))?;
+    Some((item.get("name")?.as_str()?.to_owned(), value, kind))
 }
 
 #[cfg(test)]

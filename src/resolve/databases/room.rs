@@ -7,7 +7,7 @@ use crate::{
         guardrails::Profile,
         scalar::{Quantity, Scalar as _},
     },
-    resolve::{Resolver, environment::DatabaseFacts},
+    resolve::{Resolver, environment::DatabaseFacts, size},
     rules::{
         self,
         capacity::{Counts, OVER_QUOTA, Pods},
@@ -42,8 +42,7 @@ impl Resolver<'_> {
         let defaults = Ordered::default();
         // Those that hold a provider's key run elsewhere.
         let job = (own > 0).then(|| (quantities(&REQUESTS), quantities(&LIMITS)));
-        let limits: Vec<_> =
-            policy.services.iter().map(|service| rules::capacity::own_limits(profile, service)).collect();
+        let limits: Vec<_> = policy.services.iter().map(|service| size::own_limits(profile, service)).collect();
         let mut pods: Vec<Pods<'_>> = Vec::with_capacity(policy.services.len() + 3);
         pods.extend(policy.services.iter().zip(&limits).enumerate().map(|(index, (service, limits))| Pods {
             service: Some(index),

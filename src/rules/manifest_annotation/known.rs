@@ -149,7 +149,6 @@ pub(super) const REFUSED_LABELS: [&str; 5] =
     ["grafana_dashboard", "grafana_datasource", "grafana_alert", "grafana_notifier", "aadpodidbinding"];
 
 /// What may be said in Kubernetes' own domains, `kubernetes.io`, `k8s.io` and `x-k8s.io`, and in those that are refused.
-/// What OpenShift only shows is allowed, too: see [`SHOWN_DOMAIN`].
 pub(super) const ALLOWED_ANNOTATIONS: [&str; 5] = [
     "kubernetes.io/change-cause",
     "kubernetes.io/description",
@@ -167,8 +166,8 @@ pub(super) const ALLOWED_ROUTE_ANNOTATIONS: [&str; 5] = [
     "nginx.ingress.kubernetes.io/proxy-send-timeout",
 ];
 
-/// Annotations with a prefix that routes and Services may have.
-pub(super) const ALLOWED_ROUTE_DOMAINS: [&str; 3] = ["prometheus.io", "app.kubernetes.io", SHOWN_DOMAIN];
+/// Domains whose annotations anything may have, routes and Services too.
+pub(super) const ALLOWED_DOMAINS: [&str; 3] = ["prometheus.io", "app.kubernetes.io", SHOWN_DOMAIN];
 
 /// What OpenShift's console draws its picture of.
 pub(super) const SHOWN_DOMAIN: &str = "app.openshift.io";
