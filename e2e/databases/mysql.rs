@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    io::Write as _,
+    io::{BufRead as _, BufReader, Write as _},
     process::{Child, Command, Stdio},
     thread,
     time::{Duration, Instant},
@@ -113,6 +113,29 @@ fn client(url: &str) -> Command {
         .args(["-P", port, "-u", user, database])
         .env("MYSQL_PWD", password);
     command
+}
+
+/// What one session is told that asks again and again, from before `work` begins until after it: a line each.
+pub(crate) fn answers_during(url: &str, question: &str, work: impl FnOnce() + Send) -> Vec<String> {
+    let mut client =
+        client(url).arg("--unbuffered").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("mariadb");
+    let mut questions = client.stdin.take().unwrap();
+    let mut answers = BufReader::new(client.stdout.take().unwrap()).lines();
+    let mut ask = || {
+        writeln!(questions, "{question};").unwrap();
+        answers.next().expect("an answer").unwrap()
+    };
+    let mut seen = vec![ask()];
+    thread::scope(|scope| {
+        let work = scope.spawn(work);
+        while !work.is_finished() {
+            seen.push(ask());
+        }
+    });
+    seen.push(ask());
+    client.kill().unwrap();
+    client.wait().unwrap();
+    seen
 }
 
 /// A session that is given statements one by one.
