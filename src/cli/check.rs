@@ -16,6 +16,9 @@ use super::{
 pub(super) struct CheckArgs {
     #[command(flatten)]
     input: InputArgs,
+    /// Check the guardrails and their templates alone: no policy and no parameters are read
+    #[arg(long, conflicts_with_all = ["folder", "parameters", "set"])]
+    guardrails_only: bool,
     /// How findings are printed
     #[arg(long, value_enum, default_value = "text")]
     format: CheckFormat,
@@ -40,13 +43,22 @@ enum CheckFormat {
     Github,
 }
 
-pub(super) fn run(args: &CheckArgs, colour: Colour, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+pub(super) fn run(
+    args: &CheckArgs,
+    colour: Colour,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> anyhow::Result<ExitCode> {
     let flags = &args.input.inputs;
-    let (findings, count) = match load::load(&args.input.folder, flags, Look::Thorough) {
+    let folder = (!args.guardrails_only).then_some(&*args.input.folder);
+    let (findings, count) = match load::load(folder, flags, Look::Thorough) {
         Err(Broken::Unreadable(error)) => return Err(error),
         Err(Broken::Findings(findings)) => (findings, 0),
         Ok(loaded) => {
-            let parameters = load::parameters(flags)?;
+            let parameters = match folder {
+                Some(_) => load::parameters_or_example(flags, err)?,
+                None => load::example(),
+            };
             let mut rendered = loaded.renderer.render(&parameters, false);
             rendered.findings.extend(args.at.into_iter().flat_map(|time| loaded.renderer.check_at(time)));
             rendered.findings.extend(loaded.renderer.check_offers());

@@ -33,7 +33,7 @@ pub(super) fn run(
     let Some(loaded) = load::load_or_report(&args.folder, &args.inputs, Look::Thorough, colour, err)? else {
         return Ok(ExitCode::Findings);
     };
-    let parameters = load::parameters(&args.inputs)?;
+    let parameters = load::parameters_or_example(&args.inputs, err)?;
     let rendered = loaded.renderer.render(&parameters, true);
     let sources = explain::Sources {
         renderer: &loaded.renderer,

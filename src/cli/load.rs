@@ -21,7 +21,7 @@ use crate::{
     yaml::{Limits, Mark},
 };
 
-use super::{InputFlags, report, terminal::Colour};
+use super::{InputFlags, is_open, report, terminal::Colour};
 
 /// The guardrails of who has none: small, closed, safe.
 pub(super) const BUILT_IN_GUARDRAILS: &str = include_str!("../input/guardrails.yaml");
@@ -68,8 +68,15 @@ pub(super) enum Look {
     Thorough,
 }
 
-/// Reads guardrails, policy, templates and manifests.
-pub(super) fn load(folder: &Path, flags: &InputFlags, look: Look) -> Result<Loaded, Broken> {
+/// What asks for nothing: what is wrong with a preview of it is wrong with the guardrails.
+const ASKS_NOTHING: &str = "apiVersion: dayfly.dev/v1alpha1
+kind: PreviewPolicy
+metadata: {name: any}
+spec: {team: any, costCenter: any}
+";
+
+/// Reads guardrails, policy, templates and manifests. Without a `folder`: the guardrails and their templates, for [`ASKS_NOTHING`].
+pub(super) fn load(folder: Option<&Path>, flags: &InputFlags, look: Look) -> Result<Loaded, Broken> {
     let (guardrails_source, unfit, guardrails_folder) = guardrails(flags)?;
     let guardrails: Result<Guardrails, _> = match unfit {
         None => read_typed(&guardrails_source, Owner::Platform),
@@ -77,7 +84,10 @@ pub(super) fn load(folder: &Path, flags: &InputFlags, look: Look) -> Result<Load
     };
     let layout = guardrails.as_ref().map_or(Layout::Split, |guardrails| guardrails.spec.layout);
     let owner = layout.owner(InputFile::Policy);
-    let (policy_source, unfit) = policy_source(folder)?;
+    let (policy_source, unfit) = match folder {
+        Some(folder) => policy_source(folder)?,
+        None => (Source { name: "no policy".into(), text: ASKS_NOTHING.into() }, None),
+    };
     let unfit = unfit.map(|unfit| unfit.finding(&policy_source, owner));
     let policy = read_policy(&policy_source, unfit, owner, layout);
     let mut mistakes = Vec::new();
@@ -91,7 +101,7 @@ pub(super) fn load(folder: &Path, flags: &InputFlags, look: Look) -> Result<Load
         (guardrails, policy) => {
             mistakes.extend(guardrails.err().into_iter().chain(policy.err()).flatten());
             locate_in_files(&mut mistakes, &template_sources);
-            if let Ok(parameters) = self::parameters(flags) {
+            if let Ok(Some(parameters)) = given_parameters(flags) {
                 mistakes.extend(wrong_parameters(&parameters));
             }
             return Err(Broken::Findings(mistakes));
@@ -99,8 +109,13 @@ pub(super) fn load(folder: &Path, flags: &InputFlags, look: Look) -> Result<Load
     };
     // With a template that is missing nothing is rendered, but everything else is looked at.
     findings.extend(mistakes);
-    findings.extend(overrides(folder, owner)?);
-    let (objects, manifests) = manifests(folder, &policy, owner, &mut findings);
+    let (objects, manifests) = match folder {
+        Some(folder) => {
+            findings.extend(overrides(folder, owner)?);
+            manifests(folder, &policy, owner, &mut findings)
+        }
+        None => Default::default(),
+    };
     let renderer = Renderer::new(guardrails, policy, templates, objects, findings);
     Ok(Loaded {
         renderer,
@@ -119,7 +134,7 @@ pub(super) fn load_or_report(
     colour: Colour,
     err: &mut dyn Write,
 ) -> anyhow::Result<Option<Loaded>> {
-    match load(folder, flags, look) {
+    match load(Some(folder), flags, look) {
         Ok(loaded) => Ok(Some(loaded)),
         Err(Broken::Unreadable(error)) => Err(error),
         Err(Broken::Findings(findings)) => {
@@ -300,6 +315,31 @@ pub(super) fn is_plugin(flags: &InputFlags) -> bool {
 
 /// The pull request.
 pub(super) fn parameters(flags: &InputFlags) -> anyhow::Result<Parameters> {
+    given_parameters(flags)?
+        .context("there are no parameters: pass `--parameters FILE` or `--set number=128 --set head_sha=…`")
+}
+
+/// The same for a command that only looks: without any, it looks at [`example`], and says so.
+pub(super) fn parameters_or_example(flags: &InputFlags, err: &mut dyn Write) -> anyhow::Result<Parameters> {
+    if let Some(parameters) = given_parameters(flags)? {
+        return Ok(parameters);
+    }
+    is_open(writeln!(err, "note: no parameters were given: this is pull request 1, from no fork, without labels"))?;
+    Ok(example())
+}
+
+/// A pull request that may have all that its policy asks for.
+pub(super) fn example() -> Parameters {
+    let mut parameters = Parameters::default();
+    for (name, value) in [("number", "1"), ("head_sha", "0123456789abcdef0123456789abcdef01234567"), ("fork", "false")]
+    {
+        parameters.set(name, Value::string(value));
+    }
+    parameters
+}
+
+/// What the command line and the environment say of the pull request. `None`: nothing.
+fn given_parameters(flags: &InputFlags) -> anyhow::Result<Option<Parameters>> {
     let mut parameters = match (&flags.parameters, std::env::var("ARGOCD_APP_PARAMETERS")) {
         (Some(path), _) => {
             let (source, unfit) = fit_or_not(path, parameters::LIMIT).context("failed to read the parameters")?;
@@ -310,16 +350,14 @@ pub(super) fn parameters(flags: &InputFlags) -> anyhow::Result<Parameters> {
         }
         (None, Ok(text)) => Parameters::from_argocd(&text)?,
         (None, Err(std::env::VarError::NotUnicode(_))) => bail!("ARGOCD_APP_PARAMETERS is not UTF-8"),
-        (None, Err(_)) if flags.set.is_empty() => {
-            bail!("there are no parameters: pass `--parameters FILE` or `--set number=128 --set head_sha=…`")
-        }
+        (None, Err(_)) if flags.set.is_empty() => return Ok(None),
         (None, Err(_)) => Parameters::default(),
     };
     for pair in &flags.set {
         let (name, value) = pair.split_once('=').with_context(|| format!("`--set {pair}` is no `NAME=VALUE`"))?;
         parameters.set(name, Value::string(value));
     }
-    Ok(parameters)
+    Ok(Some(parameters))
 }
 
 /// What is wrong with the parameters by themselves.

@@ -150,7 +150,7 @@ fn by_clap(args: &[OsString]) -> Result<Cli, clap::Error> {
 fn dispatch(cli: Cli, out: &mut dyn Write, err: &mut dyn Write) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Render(args) => render::run(&args, cli.color, out, err),
-        Command::Check(args) => check::run(&args, cli.color, out),
+        Command::Check(args) => check::run(&args, cli.color, out, err),
         Command::Explain(args) => explain::run(&args, cli.color, out, err),
         Command::Guardrails => print(out, load::BUILT_IN_GUARDRAILS),
         Command::Schema(args) => print(out, &schema::schema(args.of)),

@@ -90,7 +90,7 @@ pub(super) fn run(
     let parameters = load::parameters(flags)?;
     let mut rendered = loaded.renderer.render(&parameters, false);
     if rendered.findings.iter().any(|finding| *finding.rule == TEMPLATE)
-        && let Ok(whole) = load::load(&args.input.folder, flags, Look::Thorough)
+        && let Ok(whole) = load::load(Some(&args.input.folder), flags, Look::Thorough)
     {
         loaded = whole;
         rendered = loaded.renderer.render(&parameters, false);

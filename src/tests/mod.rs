@@ -1,5 +1,6 @@
 //! Tests of the whole: what each case of `testdata/` renders to, what every rule refuses, what holds for any input.
 
+mod alone;
 mod calls;
 mod docs;
 mod explain;

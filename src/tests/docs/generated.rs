@@ -212,7 +212,7 @@ tree. Without it, the built-in guardrails hold, which allow nothing from any reg
 file to start from.
 
 A policy asks by name: sizes, destinations, baselines and access rules are catalogues here, and what is not listed does not
-exist. `dayfly check` tells what is wrong with any entry, whether or not the policy at hand asks for it. Text marked *with expressions* may hold `${{ policy.name }}`, `${{ pr.number }}` and what else
+exist. `dayfly check` tells what is wrong with any entry, whether or not the policy at hand asks for it; with `--guardrails-only`, without a policy. Text marked *with expressions* may hold `${{ policy.name }}`, `${{ pr.number }}` and what else
 [templates](templates.md#expressions) see.",
     example: "testdata/storefront/guardrails.yaml",
     source: "src/input/guardrails",

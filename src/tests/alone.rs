@@ -1,0 +1,79 @@
+//! Looks at less than all three inputs: a policy without a pull request, guardrails without a policy.
+
+use std::fs;
+
+use crate::cli::ExitCode;
+
+use super::{
+    scratch::{GUARDRAILS, POLICY, Scratch, of_case},
+    support::{Run, dayfly, root},
+};
+
+const NOTE: &str = "note: no parameters were given: this is pull request 1, from no fork, without labels\n";
+
+fn alone(scratch: &Scratch, args: &[&str]) -> Run {
+    dayfly(&[args, &["--guardrails", &scratch.path(GUARDRAILS).display().to_string()]].concat())
+}
+
+#[test]
+fn a_policy_is_looked_at_without_a_pull_request() {
+    let scratch = Scratch::new("storefront");
+    let folder = scratch.path("").display().to_string();
+    let run = alone(&scratch, &["check", &folder]);
+    assert_eq!((run.code, &*run.out, &*run.err), (ExitCode::Fine, "27 objects, nothing to report\n", NOTE));
+    let run = alone(&scratch, &["explain", &folder, "routes.web.host"]);
+    assert_eq!((run.code, &*run.err), (ExitCode::Fine, NOTE));
+    assert!(run.out.contains("storefront-pr-1."), "{}", run.out);
+    // Nobody applies what was rendered for nobody.
+    for command in [&["render", &folder][..], &["db", "spec", &folder, "shop"]] {
+        let run = alone(&scratch, command);
+        assert_eq!((run.code, &*run.out), (ExitCode::CannotRun, ""), "{command:?}");
+        assert!(run.err.starts_with("error: there are no parameters: pass `--parameters FILE`"), "{}", run.err);
+    }
+    // What is given counts, and is not completed.
+    let run = alone(&scratch, &["check", &folder, "--set", "number=7"]);
+    assert_eq!((run.code, &*run.err), (ExitCode::Findings, ""));
+    assert!(run.out.contains("the parameter `head_sha` is missing"), "{}", run.out);
+    scratch.replace(POLICY, "  ttl: 48h", "  ttl: 48h\n  colour: blue");
+    let run = alone(&scratch, &["check", &folder]);
+    assert_eq!(run.code, ExitCode::Findings);
+    assert!(run.out.contains("unknown field `colour`"), "{}", run.out);
+}
+
+#[test]
+fn guardrails_are_looked_at_without_a_policy() {
+    const ONLY: [&str; 2] = ["check", "--guardrails-only"];
+    assert_eq!(dayfly(&ONLY).code, ExitCode::Fine, "the built-in ones");
+    for case in fs::read_dir(root().join("testdata")).unwrap() {
+        let file = case.unwrap().path().join(GUARDRAILS);
+        if file.exists() {
+            let run = dayfly(&[&ONLY[..], &["--guardrails", &file.display().to_string()]].concat());
+            let is_fine = run.out.ends_with("objects, nothing to report\n") && run.err.is_empty();
+            assert!(is_fine && run.code == ExitCode::Fine, "{}: {}{}", file.display(), run.out, run.err);
+        }
+    }
+    for (from, to, found) in [
+        ("ttl: {default: 24h, max: 168h}", "ttl: {default: 24h, max: 5}", "5"),
+        // In a profile that no policy has.
+        ("max: {cpu: \"2\", memory: 2Gi}", "max: {cpu: \"2\", memory: 1Mi}", "max"),
+        // Known by the first preview only.
+        (
+            "value: 2}",
+            "value: 2}\n    - {target: {kind: ResourceQuota}, json: [{op: remove, path: /spec/none}]}",
+            "/spec/none",
+        ),
+        ("kind: Deployment,", "kind: Deploymnt,", "Deploymnt"),
+    ] {
+        let scratch = Scratch::new("storefront");
+        scratch.write(GUARDRAILS, of_case("platform-templates", GUARDRAILS));
+        scratch.write("templates/none.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: none}\n");
+        scratch.replace(GUARDRAILS, from, to);
+        let run = alone(&scratch, &ONLY);
+        assert_eq!(run.code, ExitCode::Findings, "{to}: {}", run.out);
+        assert!(run.out.contains(found) && run.out.contains("owner: platform"), "{to}: {}", run.out);
+        assert!(!run.out.contains("owner: team") && !run.out.contains("owner: pull-request"), "{to}: {}", run.out);
+    }
+    for other in [&["."][..], &["--set", "number=1"], &["--parameters", "none"]] {
+        assert_eq!(dayfly(&[&ONLY[..], other].concat()).code, ExitCode::CannotRun, "{other:?}");
+    }
+}
