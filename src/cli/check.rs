@@ -4,10 +4,13 @@ use std::{io::Write, time::SystemTime};
 
 use clap::{Args, ValueEnum};
 
-use crate::{finding, rules};
+use crate::{
+    finding::{self, Owner},
+    rules,
+};
 
 use super::{
-    ExitCode, InputArgs,
+    ExitCode, InputArgs, example,
     load::{self, Broken, Look},
     terminal::{self, Colour, Stream},
 };
@@ -16,7 +19,7 @@ use super::{
 pub(super) struct CheckArgs {
     #[command(flatten)]
     input: InputArgs,
-    /// Check the guardrails and their templates alone: no policy and no parameters are read
+    /// Check the guardrails and their templates alone, with an example of a policy and of a pull request
     #[arg(long, conflicts_with_all = ["folder", "parameters", "set"])]
     guardrails_only: bool,
     /// How findings are printed
@@ -51,13 +54,13 @@ pub(super) fn run(
 ) -> anyhow::Result<ExitCode> {
     let flags = &args.input.inputs;
     let folder = (!args.guardrails_only).then_some(&*args.input.folder);
-    let (findings, count) = match load::load(folder, flags, Look::Thorough) {
+    let (mut findings, count) = match load::load(folder, flags, Look::Thorough) {
         Err(Broken::Unreadable(error)) => return Err(error),
         Err(Broken::Findings(findings)) => (findings, 0),
         Ok(loaded) => {
             let parameters = match folder {
                 Some(_) => load::parameters_or_example(flags, err)?,
-                None => load::example(),
+                None => example::parameters(),
             };
             let mut rendered = loaded.renderer.render(&parameters, false);
             rendered.findings.extend(args.at.into_iter().flat_map(|time| loaded.renderer.check_at(time)));
@@ -66,6 +69,9 @@ pub(super) fn run(
             (rendered.findings, rendered.objects.len())
         }
     };
+    if folder.is_none() {
+        findings.retain(|finding| finding.owner == Owner::Platform);
+    }
     let text = match args.format {
         CheckFormat::Text if findings.is_empty() => format!("{}, nothing to report\n", finding::count(count, "object")),
         CheckFormat::Text => finding::text(&findings, &terminal::style(colour, Stream::Out)),

@@ -21,7 +21,7 @@ use crate::{
     yaml::{Limits, Mark},
 };
 
-use super::{InputFlags, is_open, report, terminal::Colour};
+use super::{InputFlags, example, is_open, report, terminal::Colour};
 
 /// The guardrails of who has none: small, closed, safe.
 pub(super) const BUILT_IN_GUARDRAILS: &str = include_str!("../input/guardrails.yaml");
@@ -68,14 +68,7 @@ pub(super) enum Look {
     Thorough,
 }
 
-/// What asks for nothing: what is wrong with a preview of it is wrong with the guardrails.
-const ASKS_NOTHING: &str = "apiVersion: dayfly.dev/v1alpha1
-kind: PreviewPolicy
-metadata: {name: any}
-spec: {team: any, costCenter: any}
-";
-
-/// Reads guardrails, policy, templates and manifests. Without a `folder`: the guardrails and their templates, for [`ASKS_NOTHING`].
+/// Reads guardrails, policy, templates and manifests. Without a `folder`, [`example::policy`] stands for a policy.
 pub(super) fn load(folder: Option<&Path>, flags: &InputFlags, look: Look) -> Result<Loaded, Broken> {
     let (guardrails_source, unfit, guardrails_folder) = guardrails(flags)?;
     let guardrails: Result<Guardrails, _> = match unfit {
@@ -86,7 +79,7 @@ pub(super) fn load(folder: Option<&Path>, flags: &InputFlags, look: Look) -> Res
     let owner = layout.owner(InputFile::Policy);
     let (policy_source, unfit) = match folder {
         Some(folder) => policy_source(folder)?,
-        None => (Source { name: "no policy".into(), text: ASKS_NOTHING.into() }, None),
+        None => (example::policy(guardrails.as_ref().ok().map(|guardrails| &guardrails.spec)), None),
     };
     let unfit = unfit.map(|unfit| unfit.finding(&policy_source, owner));
     let policy = read_policy(&policy_source, unfit, owner, layout);
@@ -319,23 +312,13 @@ pub(super) fn parameters(flags: &InputFlags) -> anyhow::Result<Parameters> {
         .context("there are no parameters: pass `--parameters FILE` or `--set number=128 --set head_sha=…`")
 }
 
-/// The same for a command that only looks: without any, it looks at [`example`], and says so.
+/// The same for a command that only looks: without any, it looks at [`example::parameters`], and says so.
 pub(super) fn parameters_or_example(flags: &InputFlags, err: &mut dyn Write) -> anyhow::Result<Parameters> {
     if let Some(parameters) = given_parameters(flags)? {
         return Ok(parameters);
     }
     is_open(writeln!(err, "note: no parameters were given: this is pull request 1, from no fork, without labels"))?;
-    Ok(example())
-}
-
-/// A pull request that may have all that its policy asks for.
-pub(super) fn example() -> Parameters {
-    let mut parameters = Parameters::default();
-    for (name, value) in [("number", "1"), ("head_sha", "0123456789abcdef0123456789abcdef01234567"), ("fork", "false")]
-    {
-        parameters.set(name, Value::string(value));
-    }
-    parameters
+    Ok(example::parameters())
 }
 
 /// What the command line and the environment say of the pull request. `None`: nothing.

@@ -3,6 +3,7 @@
 mod check;
 mod completions;
 mod database;
+mod example;
 mod explain;
 mod init;
 mod load;

@@ -236,6 +236,8 @@ pub struct IngressFacts {
     pub section: String,
     pub class: Option<String>,
     pub cluster_issuer: Option<String>,
+    /// The depth of Traefik's `ipStrategy`.
+    pub trusted_hops: Option<u8>,
     /// A Middleware that says `noindex`, where the standard has no word for it.
     pub noindex_middleware: bool,
     /// A ConfigMap that says so, for ingress-nginx.

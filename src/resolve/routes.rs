@@ -1,5 +1,7 @@
 //! How a preview is reached: hosts, paths, and who may.
 
+use std::num::NonZeroU8;
+
 use crate::{
     finding::{InputFile, nearest},
     input::{
@@ -109,6 +111,7 @@ impl<'a> Resolver<'a> {
             class: ingress.class.as_ref().map(ToString::to_string),
             noindex_headers: ingress.kind == RouteKind::Ingress && ingress.implementation == Implementation::Nginx,
             cluster_issuer,
+            trusted_hops: ingress.trusted_hops.map(NonZeroU8::get),
             noindex_middleware: ingress.kind == RouteKind::Ingress && ingress.implementation == Implementation::Traefik,
         }
     }

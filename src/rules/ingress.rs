@@ -11,7 +11,8 @@ pub static INGRESS_INCOMPLETE: Rule = Rule {
     summary: "the guardrails' `ingress` fits together",
     explanation: "`HTTPRoute` needs a `gateway` (`NAMESPACE/NAME`), `Ingress` a `class`; Envoy only knows HTTPRoutes, Nginx only Ingresses. Of \
                   `Standard` nobody knows where its requests come from, so it needs a `controller`, which has a `namespace`, `cidrs` or \
-                  both: requests from anywhere else are refused by the network policies.",
+                  both: requests from anywhere else are refused by the network policies. Only Traefik takes `trustedHops` from a route: Envoy has \
+                  `clientIPDetection` in its ClientTrafficPolicy, ingress-nginx `use-forwarded-headers` in its ConfigMap.",
 };
 
 /// What is missing or does not fit: a pointer and a message each.
@@ -40,6 +41,13 @@ pub(crate) fn inconsistent(ingress: &Ingress) -> Vec<(&'static str, String)> {
             found.push(("/spec/ingress/implementation", "`Envoy` only knows `kind: HTTPRoute`".to_owned()));
         }
         _ => {}
+    }
+    if ingress.trusted_hops.is_some() && ingress.implementation != Implementation::Traefik {
+        let message = format!(
+            "only Traefik is told `trustedHops` by a route: of {:?} it is a setting of its own",
+            ingress.implementation
+        );
+        found.push(("/spec/ingress/trustedHops", message));
     }
     match &ingress.controller {
         None if usual_namespace(ingress.implementation).is_none() => {
@@ -85,6 +93,8 @@ mod tests {
         }
         assert!(said(r#""implementation": "Nginx", "kind": "Ingress""#).is_empty());
         assert_eq!(said(r#""implementation": "Standard""#), ["/spec/ingress"]);
+        assert!(said(r#""trustedHops": 2"#).is_empty());
+        assert_eq!(said(r#""trustedHops": 2, "implementation": "Envoy""#), ["/spec/ingress/trustedHops"]);
         for controller in [
             r#""namespace": "haproxy""#,
             r#""namespace": "haproxy", "podLabels": {"app": "haproxy"}"#,

@@ -264,6 +264,9 @@ pub(crate) fn check_offers(spec: &GuardrailsSpec) -> Vec<Finding> {
             found(&access::ACCESS_NOT_ENFORCEABLE, format!("/spec/access/{name}"), message);
         }
     }
+    for (pointer, message) in spec.ingress.iter().flat_map(ingress::inconsistent) {
+        found(&ingress::INGRESS_INCOMPLETE, pointer.into(), message);
+    }
     for (name, destination) in spec.egress.iter() {
         if let Err(message) = egress::reachable(destination) {
             found(&egress::EGRESS_INCOMPLETE, format!("/spec/egress/{name}"), message);

@@ -54,6 +54,16 @@ fn guardrails_are_looked_at_without_a_policy() {
     }
     for (from, to, found) in [
         ("ttl: {default: 24h, max: 168h}", "ttl: {default: 24h, max: 5}", "5"),
+        (
+            "  labels: {",
+            "  ingress: {kind: Ingress, class: a, implementation: Envoy}\n  labels: {",
+            "only knows `kind: HTTPRoute`",
+        ),
+        (
+            "  labels: {",
+            "  secrets: {prefix: \"x${{ nothing }}/\", store: ClusterSecretStore/a}\n  labels: {",
+            "nothing is called `nothing`",
+        ),
         // In a profile that no policy has.
         ("max: {cpu: \"2\", memory: 2Gi}", "max: {cpu: \"2\", memory: 1Mi}", "max"),
         // Known by the first preview only.

@@ -1,5 +1,7 @@
 //! How previews are reached, and what they reach.
 
+use std::num::NonZeroU8;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -32,6 +34,11 @@ pub struct Ingress {
     /// `CiliumNetworkPolicy` with `fromEntities: [ingress]`.
     // Source: Cilium's documentation, "Network Policy" of "Gateway API".
     pub controller: Option<Controller>,
+    /// How many proxies of your own requests come through before Traefik, each adding an address to `X-Forwarded-For`. `access: {cidrs: …}`
+    /// then counts the address that is this many from its end, instead of the connection's. Let the entry point take that header from
+    /// those proxies alone (`forwardedHeaders.trustedIPs`). Other implementations are told by settings of their own.
+    // Source: Traefik's documentation, "IPAllowList", `ipStrategy.depth`.
+    pub trusted_hops: Option<NonZeroU8>,
     /// Where certificates come from.
     #[serde(default)]
     pub tls: Tls,
@@ -92,7 +99,7 @@ pub enum Tls {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Access {
-    /// Requests from these addresses, as the controller sees them. Behind a Service with `externalTrafficPolicy: Cluster` or a load
+    /// Requests from these addresses, as the controller sees them (`trustedHops` of `ingress`). Behind a Service with `externalTrafficPolicy: Cluster` or a load
     /// balancer that hides the client, that is an address of the cluster or of the load balancer: `10.0.0.0/8` may then let
     /// everybody in. "Addresses that the controller sees" of the Argo CD set-up says what to do.
     #[serde(default)]

@@ -62,6 +62,7 @@ impl Resolver<'_> {
                     return Some((Origin::BuiltIn, "the usual name, if the guardrails do not say"));
                 }
                 "section" => "section",
+                "trustedHops" => "trustedHops",
                 "class" => "class",
                 "clusterIssuer" => "tls",
                 "noindexMiddleware" | "noindexHeaders" => "implementation",

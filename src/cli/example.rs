@@ -1,0 +1,47 @@
+//! What stands for all pull requests and all policies, where a command only looks.
+
+use crate::{
+    input::{
+        Parameters, Source,
+        guardrails::{GuardrailsSpec, Layout},
+    },
+    value::Value,
+};
+
+/// A pull request that may have all that its policy asks for.
+pub(super) fn parameters() -> Parameters {
+    let mut parameters = Parameters::default();
+    for (name, value) in [("number", "1"), ("head_sha", "0123456789abcdef0123456789abcdef01234567"), ("fork", "false")]
+    {
+        parameters.set(name, Value::string(value));
+    }
+    parameters
+}
+
+/// A policy that asks for one of each that guardrails offer, but databases: what is wrong with its preview is wrong with them.
+pub(super) fn policy(guardrails: Option<&GuardrailsSpec>) -> Source {
+    let mut asked = vec!["team: any".to_owned(), "costCenter: any".to_owned()];
+    if let Some(offered) = guardrails {
+        if let Some((profile, _)) = offered.profiles.iter().next() {
+            asked.push(format!("profile: \"{profile}\""));
+        }
+        if offered.secrets.is_some() {
+            asked.push("secrets: [{name: any, keys: {ANY: any}}]".to_owned());
+        }
+        let has_repository = offered.applications.as_ref().is_some_and(|all| all.repository.is_some());
+        if offered.layout == Layout::Split && has_repository {
+            asked.push("application: {path: any}".to_owned());
+        }
+        if let Some(registry) = offered.registries.first() {
+            let image = format!("{registry}any:${{{{ pr.headSha }}}}");
+            asked.push(format!("services: [{{name: any, port: 8080, image: \"{image}\"}}]"));
+            if let (Some(_), Some((access, _))) = (&offered.ingress, offered.access.iter().next()) {
+                asked.push(format!("routes: [{{name: any, service: any, access: \"{access}\"}}]"));
+            }
+        }
+    }
+    let spec = asked.join("\n  ");
+    let text =
+        format!("apiVersion: dayfly.dev/v1alpha1\nkind: PreviewPolicy\nmetadata: {{name: any}}\nspec:\n  {spec}\n");
+    Source { name: "an example of a policy".into(), text }
+}
