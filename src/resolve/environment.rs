@@ -194,6 +194,8 @@ pub struct RouteFacts {
     pub cidrs: Vec<String>,
     /// The address of an oauth2-proxy, or nothing.
     pub oauth2_proxy: String,
+    /// Where it signs people in and sends them back to the route, or nothing. In one piece, since Traefik puts nothing into it.
+    pub sign_in: String,
     /// What carries `access`, by implementation: names of Traefik's middlewares, in order.
     pub middlewares: Vec<String>,
     /// Annotations of an Ingress.

@@ -7,6 +7,7 @@ use crate::{
     input::{
         guardrails::{Access, Implementation, Ingress, RouteKind, Tls},
         policy::{Route, Service},
+        scalar::Url,
     },
     rules,
     value::{Map, Value},
@@ -141,8 +142,8 @@ impl<'a> Resolver<'a> {
         if let Some(message) = rules::route_path::refused(&path, ingress.implementation) {
             self.policy_finding(&rules::route_path::ROUTE_PATH, format!("{pointer}/path"), message);
         }
+        let url = url(route, &host);
         Some(RouteFacts {
-            url: url(route, &host),
             parents: vec![parent(route, namespace, facts)],
             own_certificate: is_http_route && ingress.tls != Tls::Wildcard,
             certificate: (ingress.tls != Tls::Wildcard).then(|| format!("{}-tls", route.name)),
@@ -153,7 +154,9 @@ impl<'a> Resolver<'a> {
             name: route.name.to_string(),
             service: route.service.to_string(),
             access: route.access.to_string(),
+            sign_in: access.oauth2_proxy.as_ref().map(|proxy| sign_in(proxy, &encoded(&url))).unwrap_or_default(),
             oauth2_proxy: sso,
+            url,
             is_ingress: !is_http_route,
             is_http_route,
             host,
@@ -334,7 +337,7 @@ fn annotations(
                 }
                 if let Some(proxy) = &access.oauth2_proxy {
                     map.push("nginx.ingress.kubernetes.io/auth-url", Value::string(format!("{proxy}/auth")));
-                    let sign_in = format!("{proxy}/start?rd=https://$host$escaped_request_uri");
+                    let sign_in = sign_in(proxy, "https://$host$escaped_request_uri");
                     map.push("nginx.ingress.kubernetes.io/auth-signin", Value::string(sign_in));
                 }
             }
@@ -345,6 +348,16 @@ fn annotations(
         }
     }
     Value::Map(map)
+}
+
+/// Where an oauth2-proxy signs people in. `back`: where they come from.
+fn sign_in(proxy: &Url, back: &str) -> String {
+    format!("{proxy}/start?rd={back}")
+}
+
+/// As a part of a URL's query.
+fn encoded(text: &str) -> String {
+    percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
 }
 
 #[cfg(test)]

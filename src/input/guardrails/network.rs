@@ -104,7 +104,9 @@ pub struct Access {
     /// everybody in. "Addresses that the controller sees" of the Argo CD set-up says what to do.
     #[serde(default)]
     pub cidrs: Vec<Cidr>,
-    /// People who are signed in at this oauth2-proxy.
+    /// People who are signed in at this oauth2-proxy; others are sent there. With Traefik it takes them back to the route, not to the page
+    /// that they asked for, and needs Traefik 3.7 or newer.
+    // Source: Traefik, pull request 12293, `authSigninURL`.
     pub oauth2_proxy: Option<Url>,
     /// Everybody.
     #[serde(default)]

@@ -107,6 +107,9 @@ impl Resolver<'_> {
                     "cidrs" | "oauth2Proxy" => {
                         (guardrails(&["access", &route.access, key]), "what that access comes to")
                     }
+                    "signIn" => {
+                        (guardrails(&["access", &route.access, "oauth2Proxy"]), "where that access signs people in")
+                    }
                     "middlewares" | "annotations" | "traefikCidrs" | "traefikSso" | "envoyCidrs" => {
                         (ingress("implementation"), "the access in this implementation's words")
                     }

@@ -188,7 +188,7 @@ Each preview has a host of its own, and identity providers send people back only
 previews is [refused](rules.md#host-of-another-preview), since only one of them could answer there. What to do instead, the least work first:
 
 - **Leave it to the access.** Where it only matters who sees the preview, a route's `access` with an `oauth2Proxy` signs people in. The provider
-  knows one address, the proxy's `--redirect-url`; the proxy takes people back to the preview if `--whitelist-domain` and `--cookie-domain`
+  knows one address, the proxy's `--redirect-url`; the proxy takes people back to the preview (with Traefik, to the route's own address) if `--whitelist-domain` and `--cookie-domain`
   cover the previews' domain. Its cookie then reaches the code in each preview, so use a proxy that guards nothing else. With Traefik the
   preview sees who it is in `X-Auth-Request-User` and `X-Auth-Request-Email`, if the proxy has `--set-xauthrequest`.
 - **A provider that takes patterns.** Some take `https://*.preview.acme.dev/auth/callback`, for a client of the previews' alone: whoever can open a
