@@ -6,8 +6,8 @@ use serde::Deserialize;
 use super::{
     Filled, HelmValue, Ordered,
     scalar::{
-        AbsolutePath, DnsLabel, Duration, EnvName, FlagName, ImagePath, InterpolatedPath, LabelValue, Port, Quantity,
-        RelativePath, SecretKey, Url, UrlPath, UserId,
+        AbsolutePath, DnsLabel, Duration, EnvName, FlagName, ImagePath, InterpolatedPath, LabelValue, NamePrefix, Port,
+        Quantity, RelativePath, SecretKey, Url, UrlPath, UserId,
     },
 };
 use crate::expression::Interpolated;
@@ -154,8 +154,8 @@ pub struct Kustomize {
     /// Images to put in place of others: `NAME=IMAGE:TAG` or `NAME=IMAGE@DIGEST`, as Kustomize writes it.
     #[serde(default)]
     pub images: Vec<Interpolated>,
-    /// What all names begin with.
-    pub name_prefix: Option<DnsLabel>,
+    /// What all names begin with, such as `pr-`.
+    pub name_prefix: Option<NamePrefix>,
 }
 
 #[derive(Clone, Debug, Deserialize, JsonSchema)]

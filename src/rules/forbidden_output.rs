@@ -27,11 +27,15 @@ pub static FORBIDDEN_OUTPUT: Rule = Rule {
         characters, of a CronJob 52, of a StatefulSet one label of 52, of a Deployment 242, since what they make gets a suffix; \
         label values have at most 63 characters; annotations are strings, together at most 256 KiB. The same holds for the labels \
         and annotations of what an object makes. `ephemeralContainers` are added to a Pod that runs. A preview's Namespace keeps the labels \
-        `app.kubernetes.io/managed-by` and `dayfly.dev/environment`, by which the sweep and the admission policy know it.",
+        `app.kubernetes.io/managed-by` and `dayfly.dev/environment`, by which the sweep and the admission policy know it, and enforces \
+        Pod Security `restricted`.",
 };
 
 /// Source: `TotalAnnotationSizeLimitB` in `k8s.io/apimachinery/pkg/api/validation/objectmeta.go`.
 const ANNOTATIONS_SIZE: usize = 256 * 1024;
+
+/// Source: Kubernetes' documentation, "Enforce Pod Security Standards with Namespace Labels".
+const POD_SECURITY: &str = "pod-security.kubernetes.io/enforce";
 
 /// Argo CD's finalizers for an Application: foreground (also by its full name) and background.
 const APPLICATION_FINALIZERS: [&str; 3] = [
@@ -82,6 +86,7 @@ pub(crate) fn check(object: &Object, bounds: &Bounds<'_>, findings: &mut Vec<Fin
         for (label, value, why) in [
             (MANAGED_BY, "dayfly", "the sweep would take this preview for gone, and remove its databases"),
             (ENVIRONMENT, bounds.namespace, "the admission policy would not hold there"),
+            (POD_SECURITY, "restricted", "a child Application's Pods could be privileged"),
         ] {
             if object.value.str_at(&["metadata", "labels", label]) != Some(value) {
                 let message = format!("label `{label}` of a preview's Namespace stays `{value}`: otherwise {why}");

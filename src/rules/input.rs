@@ -66,7 +66,7 @@ pub static BAD_EXPRESSION: Rule = Rule {
     code: "bad-expression",
     severity: Severity::Error,
     summary: "expressions name things that there are",
-    explanation: "`${{ … }}` in the policy sees `policy`, `pr`, `preview`, `routes` and `services`. \
+    explanation: "`${{ … }}` in the policy sees `policy`, `pr`, `preview`, `guardrails`, `routes` and `services`. \
                   Free text of the pull request (`pr.title`, `pr.branch`, `pr.author`, …) is only there in `env` and `flags`: \
                   anywhere else it could become a command, an image or the path of a secret.\n\n\
                   In `manifests` an image may hold one, since no file holds the SHA of the commit that it is in. It sees `policy.name`, \

@@ -16,8 +16,8 @@ pub use cidr::Cidr;
 pub use duration::Duration;
 pub use interpolated_path::InterpolatedPath;
 pub use names::{
-    DnsLabel, DnsName, Domain, EnvName, FlagName, ImageDigest, ImagePrefix, LabelKey, LabelValue, PodSecurityVersion,
-    SecretKey, is_digest, is_dns_label, is_dns_name,
+    DnsLabel, DnsName, Domain, EnvName, FlagName, ImageDigest, ImagePrefix, LabelKey, LabelValue, NamePrefix,
+    PodSecurityVersion, SecretKey, is_digest, is_dns_label, is_dns_name,
 };
 pub use paths::{AbsolutePath, ImagePath, RelativePath, Url, UrlPath};
 pub use percent::Percent;
@@ -190,6 +190,7 @@ scalars!(
     InterpolatedPath,
     LabelKey,
     LabelValue,
+    NamePrefix,
     Percent,
     PodSecurityVersion,
     Quantity,
@@ -286,6 +287,7 @@ mod tests {
             ("interpolated-path", "healthz"),
             ("label-key", "a b"),
             ("label-value", "the team"),
+            ("name-prefix", "-pr"),
             ("percent", "half"),
             ("pod-security-version", "1.34"),
             ("quantity", "512MB"),

@@ -13,9 +13,17 @@ text_scalar!(
     /// A DNS label (RFC 1123): what Kubernetes takes for a Namespace or a Service.
     DnsLabel,
     "dns-label",
-    "lower-case letters, digits and `-`, at most 63, beginning with a letter",
+    "lower-case letters, digits and inner `-`, at most 63, beginning with a letter",
     r"^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$",
     |text| is_dns_label(text) && text.starts_with(|c: char| c.is_ascii_lowercase())
+);
+text_scalar!(
+    /// What names begin with: a [`DnsLabel`] that may end with `-`. With a letter behind it, it is the beginning of one.
+    NamePrefix,
+    "name-prefix",
+    "lower-case letters, digits and `-`, at most 62, beginning with a letter",
+    r"^[a-z][-a-z0-9]{0,61}$",
+    |text| is_dns_label(&format!("{text}a")) && text.starts_with(|c: char| c.is_ascii_lowercase())
 );
 text_scalar!(
     /// A DNS name of one or more labels.
@@ -152,8 +160,8 @@ pub(super) fn is_literal(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::{
-        DnsLabel, Domain, EnvName, FlagName, ImagePrefix, LabelKey, LabelValue, PodSecurityVersion, SecretKey,
-        is_dns_label, is_dns_name,
+        DnsLabel, Domain, EnvName, FlagName, ImagePrefix, LabelKey, LabelValue, NamePrefix, PodSecurityVersion,
+        SecretKey, is_dns_label, is_dns_name,
     };
     use crate::input::scalar::Scalar as _;
 
@@ -163,6 +171,11 @@ mod tests {
         assert!(DnsLabel::parse("1a").is_err());
         for text in ["", "-a", "a-", "A", "a.b", "a_b", "ä", &"a".repeat(64)] {
             assert!(!is_dns_label(text), "{text}");
+        }
+        for (text, is_prefix) in
+            [("pr-", true), ("pr", true), ("-pr", false), ("1-", false), ("Pr-", false), ("a.", false)]
+        {
+            assert_eq!(NamePrefix::parse(text).is_ok(), is_prefix, "{text}");
         }
         assert!(is_dns_name("a.b-c.d") && !is_dns_name("a..b") && !is_dns_name(".a"));
         assert!(LabelValue::parse("A_b.c-1").is_ok());

@@ -55,20 +55,15 @@ fn never_written() {
 
 #[test]
 fn a_preview_s_namespace_is_known_by_its_labels() {
-    let (managed, environment) =
-        ("/metadata/labels/app.kubernetes.io~1managed-by", "/metadata/labels/dayfly.dev~1environment");
+    let managed = "/metadata/labels/app.kubernetes.io~1managed-by";
+    let environment = "/metadata/labels/dayfly.dev~1environment";
+    let security = "/metadata/labels/pod-security.kubernetes.io~1enforce";
     let namespace = |name: &str, labels: Json| object("v1", "Namespace", json!({"name": name, "labels": labels}));
-    let both = json!({"app.kubernetes.io/managed-by": "dayfly", "dayfly.dev/environment": "shop-pr-7"});
+    let labels = |managed: &str, environment: &str, security: &str| json!({"app.kubernetes.io/managed-by": managed, "dayfly.dev/environment": environment, "pod-security.kubernetes.io/enforce": security});
     expect(&[
-        (namespace("shop-pr-7", both), vec![]),
-        (namespace("shop-pr-7", json!({})), vec![managed, environment]),
-        (
-            namespace(
-                "shop-pr-7",
-                json!({"app.kubernetes.io/managed-by": "argocd", "dayfly.dev/environment": "shop-pr-8"}),
-            ),
-            vec![managed, environment],
-        ),
+        (namespace("shop-pr-7", labels("dayfly", "shop-pr-7", "restricted")), vec![]),
+        (namespace("shop-pr-7", json!({})), vec![managed, environment, security]),
+        (namespace("shop-pr-7", labels("argocd", "shop-pr-8", "baseline")), vec![managed, environment, security]),
         (namespace("another", json!({})), vec![]),
     ]);
 }

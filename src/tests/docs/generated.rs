@@ -11,8 +11,8 @@ use crate::{
     finding::{Rule, Severity},
     input::scalar::{
         AbsolutePath, Cidr, DnsLabel, DnsName, Domain, Duration, EnvName, FlagName, ImageDigest, ImagePath,
-        ImagePrefix, InterpolatedPath, LabelKey, LabelValue, Percent, PodSecurityVersion, Quantity, RelativePath,
-        Scalar, SecretKey, Url, UrlPath,
+        ImagePrefix, InterpolatedPath, LabelKey, LabelValue, NamePrefix, Percent, PodSecurityVersion, Quantity,
+        RelativePath, Scalar, SecretKey, Url, UrlPath,
     },
     rules,
     tests::support::root,
@@ -213,7 +213,7 @@ file to start from.
 
 A policy asks by name: sizes, destinations, baselines and access rules are catalogues here, and what is not listed does not
 exist. `dayfly check` tells what is wrong with any entry, whether or not the policy at hand asks for it; with `--guardrails-only`, without a policy. Text marked *with expressions* may hold `${{ policy.name }}`, `${{ pr.number }}` and what else
-[templates](templates.md#expressions) see.",
+[the table of expressions](templates.md#expressions) lists.",
     example: "testdata/storefront/guardrails.yaml",
     source: "src/input/guardrails",
     more: "",
@@ -460,6 +460,7 @@ fn format(format: &str) -> Option<(&'static str, &'static str)> {
         .or_else(|| of::<ImagePrefix>(format, "image prefix"))
         .or_else(|| of::<LabelKey>(format, "label key"))
         .or_else(|| of::<LabelValue>(format, "label value"))
+        .or_else(|| of::<NamePrefix>(format, "name prefix"))
         .or_else(|| of::<PodSecurityVersion>(format, "version of the Pod Security Standards"))
         .or_else(|| of::<RelativePath>(format, "relative path"))
         .or_else(|| of::<SecretKey>(format, "secret key"))
