@@ -1,5 +1,8 @@
 //! What somebody may have meant.
 
+/// Of more names nobody is told the nearest: a hostile file has thousands, and as many that are misspelt.
+const MOST_COMPARED: usize = 200;
+
 /// Most names that are listed; of more, the nearest few.
 const MOST_LISTED: usize = 20;
 const NEAREST: usize = 3;
@@ -7,6 +10,9 @@ const NEAREST: usize = 3;
 /// `: did you mean `x`?`, or what else there is to choose from; nothing if there is nothing.
 pub fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> String {
     let candidates: Vec<&str> = candidates.collect();
+    if candidates.len() > MOST_COMPARED {
+        return String::new();
+    }
     let near = by_distance(name, candidates.iter().copied());
     if let Some(meant) = first(&near) {
         return meant;
@@ -37,26 +43,31 @@ fn by_distance<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Vec
     near
 }
 
+/// Letters of a name that are compared.
+const LONGEST: usize = 64;
+
 /// Insertions, deletions, replacements and swaps of neighbours (optimal string alignment); capital letters count as equal.
 fn distance(a: &str, b: &str) -> usize {
-    let a: Vec<char> = a.chars().take(64).flat_map(char::to_lowercase).collect();
-    let b: Vec<char> = b.chars().take(64).flat_map(char::to_lowercase).collect();
-    let mut rows = vec![vec![0; b.len() + 1]; a.len() + 1];
-    for (i, row) in rows.iter_mut().enumerate() {
-        row[0] = i;
+    let a: Vec<char> = a.chars().flat_map(char::to_lowercase).take(LONGEST).collect();
+    let b: Vec<char> = b.chars().flat_map(char::to_lowercase).take(LONGEST).collect();
+    // The row, the one before it, and the one before that.
+    let [mut row, mut last, mut before] = [[0; LONGEST + 1]; 3];
+    for (j, distance) in row.iter_mut().enumerate() {
+        *distance = j;
     }
-    rows[0] = (0..=b.len()).collect();
     for i in 1..=a.len() {
+        (row, last, before) = (before, row, last);
+        row[0] = i;
         for j in 1..=b.len() {
-            let replaced = rows[i - 1][j - 1] + usize::from(a[i - 1] != b[j - 1]);
-            let mut best = replaced.min(rows[i - 1][j] + 1).min(rows[i][j - 1] + 1);
+            let replaced = last[j - 1] + usize::from(a[i - 1] != b[j - 1]);
+            let mut best = replaced.min(last[j] + 1).min(row[j - 1] + 1);
             if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
-                best = best.min(rows[i - 2][j - 2] + 1);
+                best = best.min(before[j - 2] + 1);
             }
-            rows[i][j] = best;
+            row[j] = best;
         }
     }
-    rows[a.len()][b.len()]
+    row[b.len()]
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use crate::{
     expression::{Interpolated, Scope},
-    finding::{Finding, InputFile, Subject, nearest},
+    finding::{Finding, InputFile, Subject},
     input::scalar::DnsLabel,
     rules::{
         reference::{UNKNOWN_REFERENCE, unset},
@@ -55,7 +55,7 @@ impl Resolver<'_> {
         if self.findings.iter().any(|finding| finding.subject == place) {
             return;
         }
-        let hint = nearest(unset, above.iter().copied());
+        let hint = self.hint(unset, above.iter().copied());
         let message = format!("nothing above the variable `{name}` sets `{unset}`{hint}");
         let help = format!("`$$({unset})` is for the characters themselves");
         self.findings.push(Finding::new(&UNKNOWN_REFERENCE, self.owner(InputFile::Policy), place, message).help(help));

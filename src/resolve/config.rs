@@ -10,6 +10,7 @@ use crate::{
 
 use super::{
     PullRequest, Resolver,
+    databases::OPERATORS_SECRETS,
     environment::{ApplicationFacts, DatabaseFacts, PolicyFacts, RouteFacts, SecretStoreFacts, TrustFacts},
     names,
 };
@@ -128,8 +129,7 @@ pub(super) fn reserved(databases: &[DatabaseFacts], store: Option<&SecretStoreFa
         );
         names.extend(database.services().map(|service| format!("Service/{service}")));
         if database.cluster.is_some() {
-            // CloudNativePG's own; who has its authority's key has every login.
-            names.extend(["ca", "server", "replication"].map(|end| format!("Secret/{}-{end}", database.server)));
+            names.extend(OPERATORS_SECRETS.map(|end| format!("Secret/{}-{end}", database.server)));
             // The data, before anybody looked at them: the hyphen stands for the number that the operator puts behind it.
             names.push(format!("PersistentVolumeClaim/{}-", database.server));
             names.push(format!("VolumeSnapshot/{}-", database.server));

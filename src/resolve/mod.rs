@@ -24,7 +24,7 @@ pub use pull_request::PullRequest;
 
 use crate::{
     expression::{Interpolated, Scope},
-    finding::{Finding, InputFile, Owner, Rule, Subject},
+    finding::{Finding, InputFile, Owner, Rule, Subject, nearest},
     input::{
         Guardrails, GuardrailsSpec, Parameters, Policy, PolicySpec,
         guardrails::{Grant, Layout},
@@ -108,6 +108,9 @@ pub fn resolve(inputs: Inputs<'_>, record: bool) -> Resolution {
     let is_sound = !findings.iter().any(|finding| finding.is_error() && finding.owner != Owner::PullRequest);
     Resolution { environment, is_sound, findings, decisions, profile_label }
 }
+
+/// Of more mistakes nobody is told which names are near.
+const MOST_HINTS: usize = 100;
 
 pub(crate) struct Resolver<'a> {
     guardrails: &'a GuardrailsSpec,
@@ -233,6 +236,11 @@ impl Resolver<'_> {
     }
 
     /// What a string of an input file comes to, where free text of the pull request could do harm.
+    /// As [`nearest`] says; not for one of so many mistakes that nobody reads them all.
+    fn hint<'n>(&self, name: &str, candidates: impl Iterator<Item = &'n str>) -> String {
+        if self.findings.len() < MOST_HINTS { nearest(name, candidates) } else { String::new() }
+    }
+
     fn text(&mut self, text: &Interpolated, file: InputFile, pointer: impl FnOnce() -> String) -> String {
         let result = text.text(&Scope::Context(&self.facts));
         self.evaluated(result, text, file, pointer, true)

@@ -23,7 +23,7 @@ impl Resolver<'_> {
         for (index, name) in self.policy.egress.iter().enumerate() {
             let pointer = format!("/spec/egress/{index}");
             let Some(destination) = guardrails.egress.get(name) else {
-                let hint = crate::finding::nearest(name, guardrails.egress.names());
+                let hint = self.hint(name, guardrails.egress.names());
                 let message = format!("the guardrails have no egress `{name}`{hint}");
                 self.policy_finding(&rules::reference::UNKNOWN_REFERENCE, pointer, message);
                 continue;

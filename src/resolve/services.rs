@@ -1,9 +1,9 @@
 //! The policy's services: what their Pods run, get and may use.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::BTreeSet};
 
 use crate::{
-    finding::{InputFile, Owner, nearest, visible},
+    finding::{InputFile, Owner, visible},
     input::{
         Ordered,
         guardrails::{Profile, Tls},
@@ -32,6 +32,9 @@ const LONGEST_START: u64 = 600;
 
 /// What OpenTelemetry calls the service, unless the team calls it otherwise.
 const SERVICE_NAME: &str = "OTEL_SERVICE_NAME";
+
+/// Most variables of all containers: services times the keys of what they use would be out of all proportion to the file.
+const MOST_VARIABLES: usize = 20_000;
 
 impl<'a> Resolver<'a> {
     /// Lets expressions see the services' addresses inside of the namespace.
@@ -65,9 +68,19 @@ impl<'a> Resolver<'a> {
         self.names_once();
         self.servers_apart(databases);
         let mut services = Vec::with_capacity(policy.services.len());
+        let mut variables = 0;
         for (index, service) in policy.services.iter().enumerate() {
             let pointer = format!("/spec/services/{index}");
-            services.push(self.service(service, &pointer, pr, secrets, databases, profile));
+            if variables > MOST_VARIABLES {
+                let message = format!(
+                    "the services before this one have {variables} variables, and all may have {MOST_VARIABLES}"
+                );
+                self.policy_finding(&rules::input::INVALID_VALUE, pointer, message);
+                break;
+            }
+            let service = self.service(service, &pointer, pr, secrets, databases, profile);
+            variables += service.env.items().len();
+            services.push(service);
         }
         services
     }
@@ -83,8 +96,8 @@ impl<'a> Resolver<'a> {
         let databases = places("databases", &mut policy.databases.iter().map(|database| &database.name));
         let mut secrets = places("secrets", &mut policy.secrets.iter().map(|secret| &secret.name));
         // What is made for a database or a certificate is a Secret too.
-        for (name, place) in &databases {
-            secrets.extend(["direct", "server"].map(|what| (Cow::Owned(format!("{name}-{what}")), *place)));
+        for (database, (_, place)) in policy.databases.iter().zip(&databases) {
+            secrets.extend(super::databases::secrets_beside(database).map(|name| (Cow::Owned(name), *place)));
         }
         if self.guardrails.ingress.as_ref().is_some_and(|ingress| ingress.tls != Tls::Wildcard) {
             secrets.extend(routes.iter().map(|(name, place)| (Cow::Owned(format!("{name}-tls")), *place)));
@@ -284,17 +297,17 @@ impl<'a> Resolver<'a> {
         let policy = self.policy;
         let mut items: Vec<Value> = Vec::new();
         let mut own: Vec<(&str, String)> = Vec::with_capacity(service.env.len());
-        let mut names: Vec<String> = Vec::new();
+        let mut names: BTreeSet<&str> = BTreeSet::new();
         let mut knows_all = true;
         if service.env.get(SERVICE_NAME).is_none() {
-            names.push(SERVICE_NAME.into());
+            names.insert(SERVICE_NAME);
             items.push(plain(SERVICE_NAME, &service.name));
         }
         for (name, value) in service.env.iter() {
             let here = || format!("{pointer}/env/{name}");
             let text = self.variable(value, InputFile::Policy, here);
             self.judge_address(value, &text, &service.uses, &[], || format!("the variable `{name}`"), here);
-            names.push(name.to_owned());
+            names.insert(name);
             own.push((name, text.clone()));
             self.decisions.record(|| Decision {
                 field: format!("services.{}.env.{name}", service.name),
@@ -305,7 +318,16 @@ impl<'a> Resolver<'a> {
                 reason: "the service's own variable".into(),
             });
         }
+        let used_by_index = service.uses.iter().enumerate().map(|(index, used)| (&**used, index)).collect();
+        let repeated = rules::reference::repeated(used_by_index);
+        for (used, index) in &repeated {
+            let message = format!("`{used}` stands twice in `uses`");
+            self.policy_finding(&rules::reference::DUPLICATE_NAME, format!("{pointer}/uses/{index}"), message);
+        }
         for (index, used) in service.uses.iter().enumerate() {
+            if repeated.iter().any(|(_, again)| *again == index) {
+                continue;
+            }
             let pointer = format!("{pointer}/uses/{index}");
             // Each variable, and the key of the Secret that it holds.
             let keys: Vec<(&str, &str)> =
@@ -316,7 +338,7 @@ impl<'a> Resolver<'a> {
                     let parts = database.keys.iter().filter(|(name, _)| *name != url);
                     std::iter::once((url, url)).chain(parts.map(|(name, key)| (name, key.name()))).collect()
                 } else {
-                    let hint = nearest(used, policy.secret_names());
+                    let hint = self.hint(used, policy.secret_names());
                     let message = format!("there is no secret or database `{used}`{hint}");
                     self.policy_finding(&rules::reference::UNKNOWN_REFERENCE, pointer, message);
                     knows_all = false;
@@ -325,14 +347,13 @@ impl<'a> Resolver<'a> {
             let granted = secrets.iter().any(|secret| secret.name == **used)
                 || databases.iter().any(|database| database.name == **used);
             for (name, key) in keys {
-                if names.iter().any(|other| other == name) {
+                if !names.insert(name) {
                     let message = format!("the variable `{name}` of `{used}` is set already");
                     let is_database = name == key && policy.databases.iter().any(|database| database.name == *used);
                     let finding = self.policy_finding(&rules::reference::DUPLICATE_NAME, pointer.clone(), message);
                     finding.help =
                         is_database.then(|| "another `env` at the database gives its URL another variable".into());
                 }
-                names.push(name.to_owned());
                 if granted {
                     items.push(from_secret(name, used, key));
                 }
@@ -348,7 +369,7 @@ impl<'a> Resolver<'a> {
         }
         let mut above: Vec<&str> = Vec::new();
         if own.iter().any(|(_, text)| text.contains("$(")) {
-            above.extend(names.iter().map(String::as_str).filter(|name| service.env.get(name).is_none()));
+            above.extend(names.iter().copied().filter(|name| service.env.get(name).is_none()));
         }
         for (name, text) in own {
             if knows_all {

@@ -12,7 +12,7 @@ use std::borrow::Cow;
 
 use crate::{
     database::spec::{self, BaselineSpec, Names, Spec, Steps},
-    finding::{InputFile, nearest},
+    finding::InputFile,
     input::{
         guardrails::{Baseline, Grant, Layout, Operations, Provider},
         policy::Database,
@@ -239,7 +239,7 @@ impl<'a> Resolver<'a> {
         let guardrails = self.guardrails;
         let pointer = format!("{pointer}/baseline");
         let Some((asked, baseline)) = guardrails.baselines.get_key_value(&database.baseline) else {
-            let hint = nearest(&database.baseline, guardrails.baselines.names());
+            let hint = self.hint(&database.baseline, guardrails.baselines.names());
             let message = format!("the guardrails have no baseline `{}`{hint}", database.baseline);
             self.policy_finding(&rules::baseline::UNKNOWN_BASELINE, pointer, message);
             return None;
@@ -354,6 +354,17 @@ pub(super) fn url_variable(database: &Database) -> &str {
 /// The `StatefulSet` and Service of an embedded database, or the `Cluster`.
 pub(super) fn server(database: &Database) -> String {
     names::shorten(&format!("database-{}", database.name), SERVER)
+}
+
+/// What CloudNativePG's Secrets end with, beside `-app`, which has the password: who has its authority's key has every login.
+pub(super) const OPERATORS_SECRETS: [&str; 3] = ["ca", "server", "replication"];
+
+/// The Secrets that a database may have beside the one that the workload reads, whichever provider its baseline has.
+pub(super) fn secrets_beside(database: &Database) -> impl Iterator<Item = String> {
+    let server = server(database);
+    let servers = [Provider::Embedded, Provider::Cnpg].map(|provider| server_secret(database, provider));
+    let operators = OPERATORS_SECRETS.map(|end| format!("{server}-{end}"));
+    std::iter::once(names::direct_secret(&database.name)).chain(servers).chain(operators)
 }
 
 /// The Secret with that server's password; CloudNativePG names its own.

@@ -67,11 +67,7 @@ impl Resolver<'_> {
             (false, _) => ("services and databases", "/spec/services"),
             (true, _) => ("databases", "/spec/databases"),
         };
-        // Beside a database's server stand one Service, or CloudNativePG's three: `-rw`, `-ro` and `-r`.
-        let of_servers = databases
-            .iter()
-            .map(|database| if database.embedded { 1 } else { 3 * usize::from(database.cluster.is_some()) })
-            .sum::<usize>();
+        let of_servers: usize = databases.iter().map(|database| database.services().count()).sum();
         let listening = policy.services.iter().filter(|service| service.port.is_some()).count();
         let counts = Counts { services: listening + of_servers, deployments: policy.services.len() };
         for (largest, message) in rules::capacity::too_much(name, profile, who, &pods, counts) {

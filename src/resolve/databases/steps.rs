@@ -3,7 +3,7 @@
 use crate::{
     database::spec::Steps,
     expression::Interpolated,
-    finding::{InputFile, nearest},
+    finding::InputFile,
     input::{
         Ordered,
         policy::{Database, Migration, Step},
@@ -105,7 +105,7 @@ impl<'a> Resolver<'a> {
         for (index, used) in uses.iter().enumerate() {
             let place = format!("{pointer}/uses/{index}");
             let Some(secret) = policy.secrets.iter().find(|secret| secret.name == *used) else {
-                let hint = nearest(used, policy.secrets.iter().map(|secret| &*secret.name));
+                let hint = self.hint(used, policy.secrets.iter().map(|secret| &*secret.name));
                 let message = format!("there is no secret `{used}`{hint}");
                 self.policy_finding(&rules::reference::UNKNOWN_REFERENCE, place, message);
                 knows_all = false;

@@ -55,6 +55,19 @@ fn many(count: usize, item: &dyn Fn(usize) -> String) -> String {
     (0..count).map(item).collect()
 }
 
+/// A service with further fields, and further secrets.
+fn below_services<'a>(
+    policy: &'a str,
+    fields: impl Fn(usize) -> String + 'a,
+    secrets: impl Fn(usize) -> String + 'a,
+) -> Document<'a> {
+    Box::new(move |size| {
+        let service = format!("  services:\n    - {{name: many, image: x, {}}}\n", fields(size));
+        let policy = policy.replacen("  services:\n", &service, 1);
+        policy.replacen("  secrets:\n", &format!("  secrets:\n{}", secrets(size)), 1)
+    })
+}
+
 #[test]
 fn documents_that_grow() {
     let policy = &of_case("storefront-single", POLICY);
@@ -92,6 +105,20 @@ fn documents_that_grow() {
         ("many flags", 4_000, below("  flags:\n", |n| format!("    f{n}: x\n"))),
         ("many expressions", 4_000, below("  flags:\n", |n| format!("    f{n}: \"${{{{ pr.title|upper }}}}\"\n"))),
         ("a bad expression many times", 4_000, below("  flags:\n", |n| format!("    f{n}: \"${{{{ pr.x }}}}\"\n"))),
+        // Two dimensions at once.
+        ("unknown references", 4_000, {
+            let names = |size| many(size, &|n| format!("U{n}: \"$(UNSET_{n})\", "));
+            below_services(policy, move |size| format!("env: {{{}}}", names(size)), |_| String::new())
+        }),
+        ("the same secret again and again", 1_000, {
+            let keys = |size| many(size, &|n| format!("K{n}: a, "));
+            let secret = move |size| format!("    - {{name: s, keys: {{{}}}}}\n", keys(size));
+            below_services(policy, |size| format!("uses: [{}]", "s, ".repeat(size)), secret)
+        }),
+        ("unknown secrets beside many", 4_000, {
+            let secrets = |size: usize| many(size / 4, &|n| format!("    - {{name: s{n}, keys: {{K: a}}}}\n"));
+            below_services(policy, |size| format!("uses: [{}]", many(size, &|n| format!("x{n}, "))), secrets)
+        }),
         ("tabs", 100_000, after("", "", "\t", "")),
         ("quotes", 100_000, after("", "", "'", "")),
         ("ampersands", 100_000, after("", "", "&", "")),
