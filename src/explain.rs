@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use crate::{
     emit,
     finding::{Finding, InputFile, Location, Subject, count, masked, meant, nearest, visible},
-    input::{Parameters, Source},
+    input::{Parameters, Places},
     objects::{Object, Origin as ObjectOrigin},
     render::{Rendered, Renderer},
     resolve::{
@@ -19,12 +19,14 @@ use crate::{
 };
 
 /// What was rendered, and where the inputs' places are looked up.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub struct Sources<'a> {
     pub renderer: &'a Renderer,
-    pub guardrails: &'a Source,
-    pub policy: &'a Source,
+    pub guardrails: Places<'a>,
+    pub policy: Places<'a>,
     pub parameters: &'a Parameters,
+    /// Of the parameters' file, if they were read from one.
+    pub parameter_places: Option<Places<'a>>,
 }
 
 impl Sources<'_> {
@@ -264,7 +266,7 @@ fn write_decision(text: &mut String, decision: &Decision, rendered: &Rendered, s
     }
     let origin = match &decision.origin {
         Origin::BuiltIn => "dayfly".to_owned(),
-        Origin::Input(InputFile::Guardrails, pointer) if !sources.guardrails.places().has(pointer) => {
+        Origin::Input(InputFile::Guardrails, pointer) if !sources.guardrails.has(pointer) => {
             format!("dayfly: the guardrails have no {pointer}")
         }
         Origin::Input(InputFile::Guardrails, pointer) => {
@@ -278,7 +280,7 @@ fn write_decision(text: &mut String, decision: &Decision, rendered: &Rendered, s
         }
         Origin::Label(label) => format!("pull request, label `{}`", visible(label)),
         Origin::Parameter(name) => {
-            let place = sources.parameters.locate(sources.parameters.places().as_ref(), &format!("/{name}"));
+            let place = sources.parameters.locate(sources.parameter_places.as_ref(), &format!("/{name}"));
             format!("pull request, {}", shown_place(&place))
         }
     };

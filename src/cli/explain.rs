@@ -37,9 +37,10 @@ pub(super) fn run(
     let rendered = loaded.renderer.render(&parameters, true);
     let sources = explain::Sources {
         renderer: &loaded.renderer,
-        guardrails: &loaded.guardrails,
-        policy: &loaded.policy,
+        guardrails: loaded.guardrails.places(),
+        policy: loaded.policy.places(),
         parameters: &parameters,
+        parameter_places: parameters.places(),
     };
     match explain::explain(&rendered, &sources, &args.what) {
         Ok(text) => print(out, &text),

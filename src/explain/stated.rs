@@ -5,7 +5,7 @@ use std::fmt;
 use super::{Sources, shown_place};
 use crate::{
     finding::{InputFile, visible},
-    input::{Guardrails, Policy, Source, purpose},
+    input::{Guardrails, Places, Policy, purpose},
     resolve::{Decision, Decisions, Origin, decision::shown},
     value::{Value, is_below, push_segment},
 };
@@ -23,11 +23,11 @@ pub(super) struct Stated {
 
 /// The field that is called so: `services.web.uses`, `spec.ttl`, `/spec/egress/0`. The policy's, before the guardrails'.
 pub(super) fn find(what: &str, sources: &Sources<'_>) -> Option<Stated> {
-    let files = [(InputFile::Policy, sources.policy), (InputFile::Guardrails, sources.guardrails)];
+    let files = [(InputFile::Policy, &sources.policy), (InputFile::Guardrails, &sources.guardrails)];
     files.into_iter().find_map(|(file, source)| in_file(what, file, source, sources.author(file)))
 }
 
-fn in_file(what: &str, file: InputFile, source: &Source, author: String) -> Option<Stated> {
+fn in_file(what: &str, file: InputFile, source: &Places<'_>, author: String) -> Option<Stated> {
     let document = source.value();
     let (pointer, value) = if what.starts_with('/') {
         (what.to_owned(), document.pointer(what)?)
@@ -51,8 +51,8 @@ pub(super) fn unstated(what: &str, sources: &Sources<'_>) -> Option<String> {
     let names: Vec<&str> =
         std::iter::once("spec").chain(path.strip_prefix("spec.").unwrap_or(path).split('.')).collect();
     let (file, purpose) = match purpose::<Policy>(&sources.policy.value(), &names) {
-        Some(purpose) => (&sources.policy.name, purpose),
-        None => (&sources.guardrails.name, purpose::<Guardrails>(&sources.guardrails.value(), &names)?),
+        Some(purpose) => (sources.policy.name(), purpose),
+        None => (sources.guardrails.name(), purpose::<Guardrails>(&sources.guardrails.value(), &names)?),
     };
     Some(format!("{}\n  stated     nothing, in {file}\n  because    {purpose}\n", visible(what)))
 }

@@ -35,16 +35,6 @@ impl Source {
         self.places().location(mark)
     }
 
-    /// The place of a JSON pointer, found by reading the file once more: only findings need it.
-    pub fn locate(&self, pointer: &str) -> Location {
-        self.places().locate(pointer)
-    }
-
-    /// What it says, whether or not that is right; nothing if it cannot be read.
-    pub fn value(&self) -> Value {
-        self.places().document().map(|node| to_value(node, scalar::core)).unwrap_or_default()
-    }
-
     /// For many places: a file with a thousand mistakes is not read a thousand times.
     pub fn places(&self) -> Places<'_> {
         Places {
@@ -122,6 +112,16 @@ impl<'s> Places<'s> {
             Err(_) => None,
         };
         self.document.get_or_init(read).as_ref()
+    }
+
+    /// The file's name.
+    pub fn name(&self) -> &'s str {
+        &self.source.name
+    }
+
+    /// What it says, whether or not that is right; nothing if it cannot be read.
+    pub fn value(&self) -> Value {
+        self.document().map(|node| to_value(node, scalar::core)).unwrap_or_default()
     }
 
     /// Whether anything is written at a JSON pointer.

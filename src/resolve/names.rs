@@ -23,11 +23,13 @@ pub fn shorten(text: &str, budget: usize) -> String {
     if text.len() < budget || text.len() == budget && !looks_shortened(text) {
         return text.to_owned();
     }
-    let mut end = budget - LONG_HASH - 1;
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    format!("{}-{}", &text[..end], long_hash(&[text]))
+    shortened(text, budget, &[text])
+}
+
+/// The beginning of a text, and a hash of `parts`.
+fn shortened(text: &str, budget: usize, parts: &[&str]) -> String {
+    let beginning = &text[..text.floor_char_boundary(budget - LONG_HASH - 1)];
+    format!("{beginning}-{}", long_hash(parts))
 }
 
 fn looks_shortened(text: &str) -> bool {
@@ -43,9 +45,7 @@ pub fn host(route: &str, namespace: &str) -> String {
     if label.len() <= LABEL {
         return label;
     }
-    // Both are ASCII.
-    let beginning = format!("0-{route}-{namespace}");
-    format!("{}-{}", &beginning[..LABEL - LONG_HASH - 1], long_hash(&[route, namespace]))
+    shortened(&format!("0-{route}-{namespace}"), LABEL, &[route, namespace])
 }
 
 /// What a name at a provider of databases may have: PostgreSQL's 63 bytes.
@@ -104,6 +104,15 @@ fn letters(bytes: &[u8]) -> String {
 mod tests {
     use super::{LABEL, hash, host, shorten};
     use proptest::prelude::*;
+
+    /// A namespace's name that is none is told elsewhere.
+    #[test]
+    fn no_letter_is_cut() {
+        for text in ["ä", "aä", "€", "a😀"] {
+            let text = text.repeat(40);
+            assert!(host("we", &text).len() <= LABEL && shorten(&text, LABEL).len() <= LABEL, "{text}");
+        }
+    }
 
     #[test]
     fn the_split_between_parts_counts() {

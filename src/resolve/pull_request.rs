@@ -128,8 +128,9 @@ impl Reader<'_> {
     }
 
     fn number(&mut self) -> String {
+        let known = self.findings.len();
         let Some(text) = self.text("number") else {
-            if !self.findings.iter().any(|finding| finding.message.contains("`number`")) {
+            if self.findings.len() == known {
                 self.report("number", "the parameter `number` is missing: it is the pull request's identity".into());
             }
             return UNNUMBERED.to_owned();
@@ -144,8 +145,11 @@ impl Reader<'_> {
     }
 
     fn sha(&mut self) -> String {
+        let known = self.findings.len();
         let Some(text) = self.text("head_sha") else {
-            self.report("head_sha", "the parameter `head_sha` is missing: images and labels need it".into());
+            if self.findings.len() == known {
+                self.report("head_sha", "the parameter `head_sha` is missing: images and labels need it".into());
+            }
             return String::new();
         };
         if (7..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)) {

@@ -3,7 +3,7 @@
 use std::num::NonZeroU8;
 
 use crate::{
-    finding::{InputFile, nearest},
+    finding::InputFile,
     input::{
         guardrails::{Access, Implementation, Ingress, RouteKind, Tls},
         policy::{Route, Service},
@@ -53,18 +53,19 @@ impl<'a> Resolver<'a> {
         let facts = self.ingress(ingress);
         let mut routes = Vec::with_capacity(policy.routes.len());
         for (index, (route, host)) in policy.routes.iter().zip(hosts).enumerate() {
-            routes.extend(self.route(route, host, &format!("/spec/routes/{index}"), namespace, ingress, &facts));
+            let route = self.route(route, host, &format!("/spec/routes/{index}"), namespace, ingress, &facts);
+            routes.extend(route.map(|route| (index, route)));
         }
         self.places_once(&routes);
         self.share_listeners(&mut routes);
-        (routes, facts)
+        (routes.into_iter().map(|(_, route)| route).collect(), facts)
     }
 
     /// Two routes at one place: which of them answers, and so who is let in, would be the controller's to say.
-    fn places_once(&mut self, routes: &[RouteFacts]) {
-        let places = routes.iter().map(|route| ((&route.host, &route.path), &route.name)).collect();
-        for ((host, path), name) in rules::reference::repeated(places) {
-            let index = self.policy.routes.iter().position(|route| *route.name == **name).unwrap_or_default();
+    /// Each with its index in the policy, as below.
+    fn places_once(&mut self, routes: &[(usize, RouteFacts)]) {
+        let places = routes.iter().map(|(index, route)| ((&route.host, &route.path), (index, &route.name))).collect();
+        for ((host, path), (index, name)) in rules::reference::repeated(places) {
             let message = format!("the route `{name}` is at `{host}{path}`, where another one is");
             self.policy_finding(&rules::reference::DUPLICATE_NAME, format!("/spec/routes/{index}"), message);
         }
@@ -72,13 +73,12 @@ impl<'a> Resolver<'a> {
 
     /// Of two listeners for one host, a Gateway takes one, and the other's routes are lost: all of a host share the first's, and its
     /// certificate. Source: Gateway API, `ListenerReasonHostnameConflict`.
-    fn share_listeners(&mut self, routes: &mut [RouteFacts]) {
-        for index in 1..routes.len() {
-            let (before, rest) = routes.split_at_mut(index);
-            let route = &mut rest[0];
-            let Some(first) = before.iter().find(|first| route.own_certificate && first.host == route.host) else {
-                continue;
-            };
+    fn share_listeners(&mut self, routes: &mut [(usize, RouteFacts)]) {
+        for at in 1..routes.len() {
+            let (before, rest) = routes.split_at_mut(at);
+            let (index, route) = &mut rest[0];
+            let found = before.iter().find(|(_, first)| route.own_certificate && first.host == route.host);
+            let Some((_, first)) = found else { continue };
             route.own_certificate = false;
             route.certificate.clone_from(&first.certificate);
             route.parents.clone_from(&first.parents);
@@ -192,7 +192,7 @@ impl<'a> Resolver<'a> {
                 self.policy_finding(&rules::reference::UNKNOWN_REFERENCE, pointer, message);
             }
             (None, None) => {
-                let hint = nearest(&route.service, self.policy.services.iter().map(|service| &*service.name));
+                let hint = self.hint(&route.service, self.policy.services.iter().map(|service| &*service.name));
                 let message = format!("there is no service `{}`{hint}", route.service);
                 self.policy_finding(&rules::reference::UNKNOWN_REFERENCE, pointer, message).help =
                     Some("a Service of the team's own manifests needs `port` here".into());
@@ -237,7 +237,7 @@ impl<'a> Resolver<'a> {
         let guardrails = self.guardrails;
         let pointer = format!("{pointer}/access");
         let Some(access) = guardrails.access.get(&route.access) else {
-            let hint = nearest(&route.access, guardrails.access.names());
+            let hint = self.hint(&route.access, guardrails.access.names());
             let message = format!("the guardrails have no access `{}`{hint}", route.access);
             self.policy_finding(&rules::reference::UNKNOWN_REFERENCE, pointer, message);
             return None;

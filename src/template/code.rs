@@ -45,6 +45,9 @@ pub(super) fn compile(documents: &[Node<'_>]) -> Result<String, Vec<Mistake>> {
             _ => mistakes.push(mistake(document.mark, "a document is a map")),
         }
     }
+    if code.len() >= MOST {
+        mistakes.push(mistake(Mark::default(), "the template is too long, with what its aliases stand for"));
+    }
     if mistakes.is_empty() { Ok(code) } else { Err(mistakes) }
 }
 
@@ -76,8 +79,10 @@ fn unmark(node: &mut Node<'_>) {
 /// Digits of a number, each of seven bits.
 pub(super) const DIGITS: usize = 3;
 
+/// What no number in it can reach, nor any line or column of a file.
+const MOST: usize = 1 << (7 * DIGITS);
+
 fn number(code: &mut String, number: usize) {
-    // Files are smaller than two million of anything, by the reader's limits.
     for digit in (0..DIGITS).rev() {
         code.push(char::from(u8::try_from(number >> (7 * digit) & 0x7f).unwrap_or(0)));
     }

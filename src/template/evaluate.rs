@@ -384,6 +384,14 @@ mod tests {
         }
     }
 
+    /// A number of its code holds no more.
+    #[test]
+    fn a_template_has_a_length() {
+        let text = format!("a: &a {}\nb: [*a{}]\n", "x".repeat(30_000), ", *a".repeat(79));
+        assert!(code::compile(&code::documents(&text).expect("YAML")).is_err());
+        assert_eq!(shown(&text.replace(", *a", ""), "{}").len(), 60_017);
+    }
+
     #[test]
     fn types_are_kept_and_lists_are_spliced() {
         let context = "{n: 7, list: [a, b], map: {x: 1}, text: \"y: [\", nothing: null}";

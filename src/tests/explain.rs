@@ -300,6 +300,14 @@ fn what_is_withheld_is_not_granted() {
             "/spec/ingress/tls",
         )],
     );
+    // A route before them that is refused.
+    let scratch = Scratch::new("storefront");
+    for file in [POLICY, GUARDRAILS] {
+        scratch.write(file, of_case("http-route-issuer", file));
+    }
+    scratch.replace(POLICY, "{name: web, service: web,", "{name: web, service: nope,");
+    let run = scratch.run("explain", &["routes.drafts.parents"]);
+    assert!(run.out.contains("/spec/routes/3/host"), "{}{}", run.out, run.err);
     let scratch = Scratch::new("storefront");
     scratch.replace(GUARDRAILS, "      restricted: storefront-synthetic\n", "");
     scratch.replace(PARAMETERS, "fork: false\n", "");

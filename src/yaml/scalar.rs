@@ -26,7 +26,10 @@ pub fn core(text: &str) -> Plain {
     if !starts_like_a_number(text) {
         return Plain::Text;
     }
-    let radix = |digits: &str, radix| i64::from_str_radix(digits, radix).map_or(Plain::Text, Plain::Int);
+    let radix = |digits: &str, radix| match i64::from_str_radix(digits, radix) {
+        Ok(number) if !digits.starts_with(['-', '+']) => Plain::Int(number),
+        _ => Plain::Text,
+    };
     if let Some(digits) = text.strip_prefix("0x") {
         return radix(digits, 16);
     }
@@ -124,6 +127,8 @@ mod tests {
             ("on", Plain::Text),
             ("0123", Plain::Int(123)),
             ("0x1F", Plain::Int(31)),
+            ("0x-1f", Plain::Text),
+            ("0o+7", Plain::Text),
             ("1_000", Plain::Text),
             ("1e3", Plain::Float(1000.0)),
             ("1.10", Plain::Float(1.1)),

@@ -9,7 +9,7 @@ use crate::{
 use super::{Origin, Resolver, guardrails, policy, shown};
 
 /// The pull request's fields, and the parameters that they come from.
-const FIELDS: [(&str, &str); 15] = [
+const FIELDS: [(&str, &str); 14] = [
     ("number", "number"),
     ("headSha", "head_sha"),
     ("headShortSha", "head_sha"),
@@ -24,7 +24,6 @@ const FIELDS: [(&str, &str); 15] = [
     ("draft", "draft"),
     ("url", "url"),
     ("updatedAt", "updated_at"),
-    ("updatedSeconds", "updated_at"),
 ];
 
 impl Resolver<'_> {

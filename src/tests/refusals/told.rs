@@ -30,6 +30,23 @@ fn a_request_beyond_its_profile_says_what_would_do() {
     assert!(check(&scratch(&[(POLICY, "memory: 256Mi", "memory: 1.3Gi")])).is_empty());
 }
 
+/// One mistake is told once, and none hides another.
+#[test]
+fn what_is_missing_of_a_pull_request_is_told_once() {
+    let told = |number: &'static str, sha: &'static str| {
+        let edits = [
+            (PARAMETERS, "number: 128", number),
+            (PARAMETERS, "head_sha: 3f9c1e7ab2d4c6588e0fd17a9b3c5d7e9f102938", sha),
+        ];
+        let found = check(&scratch(&edits));
+        found.iter().map(|one| text(one, "/message").to_owned()).collect::<Vec<_>>().join("\n")
+    };
+    let missing = "the parameter `number` is missing: it is the pull request's identity";
+    let both = told("some_thing_else_entirely: 1", "head_sha: 3f9c1e7ab2d4c6588e0fd17a9b3c5d7e9f102938");
+    assert!(both.contains(missing) && both.contains("unknown parameter"), "{both}");
+    assert_eq!(told("number: [1]", "head_sha: [1]").lines().count(), 2);
+}
+
 /// The first counts, whatever the order: who says the same again is not to blame.
 #[test]
 fn the_label_that_contradicts_the_first_is_told() {

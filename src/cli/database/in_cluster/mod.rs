@@ -135,9 +135,10 @@ impl Report<'_> {
     /// Shows what there is to say about a baseline, as `dayfly check` does, and tells whether it is an error, which ends the command.
     fn baseline(&mut self, found: impl IntoIterator<Item = Finding>, guardrails: &Source) -> Result<bool> {
         let mut findings: Vec<Finding> = found.into_iter().collect();
+        let places = guardrails.places();
         for finding in &mut findings {
             if let Subject::Input(_, pointer) = &finding.subject {
-                finding.subject = Subject::Place(guardrails.locate(pointer));
+                finding.subject = Subject::Place(places.locate(pointer));
             }
         }
         self.show(&findings)?;
