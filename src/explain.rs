@@ -14,7 +14,6 @@ use crate::{
         Decision, Decisions, Origin,
         decision::{refuses, shown},
     },
-    rules,
     value::{Value, child, is_below, pointer_segments},
 };
 
@@ -292,9 +291,8 @@ fn write_decision(text: &mut String, decision: &Decision, rendered: &Rendered, s
     if !refusals.is_empty() {
         return;
     }
-    if let Some(code) = decision.rule {
-        let summary = rules::ALL.iter().find(|rule| rule.code == code).map_or("", |rule| rule.summary);
-        let _ = writeln!(text, "  rule       {code}: {summary}");
+    if let Some(rule) = decision.rule {
+        let _ = writeln!(text, "  rule       {}: {}", rule.code, rule.summary);
     }
     let _ = writeln!(text, "  because    {}", decision.reason);
 }

@@ -72,9 +72,7 @@ impl Resolver<'_> {
         push("dayfly.dev/version", env!("CARGO_PKG_VERSION"));
         push(PULL_REQUEST, &pr.url);
         for route in routes {
-            // A route may be called as the link before is.
-            let name = if route.name == "pull-request" { "route-pull-request" } else { route.name.as_str() };
-            annotations.insert(format!("{LINK}{name}"), Value::string(&*route.url));
+            annotations.insert(link(&route.name), Value::string(&*route.url));
         }
         Value::Map(annotations)
     }
@@ -90,14 +88,14 @@ impl Resolver<'_> {
             if index == 0 {
                 data.push("PREVIEW_URL", Value::string(&*route.url));
             }
-            data.push(format!("PREVIEW_URL_{}", variable(&route.name)), Value::string(&*route.url));
+            data.push(url_variable(&route.name), Value::string(&*route.url));
         }
         let mut variables = BTreeSet::new();
         for (name, value) in policy.flags.iter() {
             let pointer = child("/spec/flags", name);
             let text = self.free_text(value, InputFile::Policy, || pointer.clone());
             self.judge_address(value, &text, &[], &[], || format!("the flag `{}`", visible(name)), || pointer.clone());
-            let variable = Text::from(format!("FLAG_{}", variable(name)));
+            let variable = Text::from(flag_variable(name));
             if !variables.insert(variable.clone()) {
                 let message = format!("the variable `{variable}` of the flag `{}` is set already", visible(name));
                 self.policy_finding(&rules::reference::DUPLICATE_NAME, pointer, message);
@@ -154,7 +152,23 @@ pub(super) fn hash(config: &Value, layout: &str) -> String {
     names::hash(&parts)
 }
 
+/// The annotation with a route's URL. It may be called as the pull request's link is.
+pub(super) fn link(route: &str) -> String {
+    let name = if route == "pull-request" { "route-pull-request" } else { route };
+    format!("{LINK}{name}")
+}
+
+/// The variable with a route's URL.
+pub(super) fn url_variable(route: &str) -> String {
+    format!("PREVIEW_URL_{}", variable(route))
+}
+
+/// The variable of a flag.
+pub(super) fn flag_variable(flag: &str) -> String {
+    format!("FLAG_{}", variable(flag))
+}
+
 /// A name as an environment variable has it.
-pub(super) fn variable(name: &str) -> String {
+fn variable(name: &str) -> String {
     name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect()
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     emit,
-    finding::{Finding, InputFile, Subject},
+    finding::{Finding, InputFile, Rule, Subject},
     rules::trust::WITHHELD,
     value::{Value, is_below},
 };
@@ -30,8 +30,8 @@ pub struct Decision {
     /// What was asked for, where that is not what was granted.
     pub asked: Option<String>,
     pub granted: String,
-    /// The code of the rule that had a say.
-    pub rule: Option<&'static str>,
+    /// The rule that had a say.
+    pub rule: Option<&'static Rule>,
     /// Why.
     pub reason: String,
 }

@@ -339,7 +339,7 @@ impl Resolver<'_> {
             origin: Origin::Input(InputFile::Guardrails, pointer.into()),
             asked: None,
             granted: format!("{tier}: {grant:?}").to_lowercase(),
-            rule: (grant == Grant::Quarantine).then_some(rules::trust::UNTRUSTED.code),
+            rule: (grant == Grant::Quarantine).then_some(&rules::trust::UNTRUSTED),
             reason: match pr.fork {
                 None => "no parameter `fork`: Argo CD's generator cannot tell".into(),
                 Some(fork) => format!("the parameter `fork` is {fork}"),

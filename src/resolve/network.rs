@@ -87,7 +87,7 @@ impl Resolver<'_> {
                 origin: Origin::Input(InputFile::Policy, pointer),
                 asked,
                 granted,
-                rule: finding.as_ref().map(|finding| finding.rule.code),
+                rule: finding.as_ref().map(|finding| finding.rule),
                 reason: format!("defined in the guardrails, {entry}"),
             }
         });

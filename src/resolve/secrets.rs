@@ -75,7 +75,7 @@ impl Resolver<'_> {
                                 origin: Origin::Input(InputFile::Policy, pointer),
                                 asked: Some(asked.to_string()),
                                 granted,
-                                rule: Some(rule.code),
+                                rule: Some(rule),
                                 reason: reason.into(),
                             }
                         });

@@ -31,7 +31,7 @@ const PROBE_PERIOD: u64 = 2;
 const LONGEST_START: u64 = 600;
 
 /// What OpenTelemetry calls the service, unless the team calls it otherwise.
-const SERVICE_NAME: &str = "OTEL_SERVICE_NAME";
+pub(super) const SERVICE_NAME: &str = "OTEL_SERVICE_NAME";
 
 /// Most variables of all containers: services times the keys of what they use would be out of all proportion to the file.
 const MOST_VARIABLES: usize = 20_000;
@@ -362,7 +362,7 @@ impl<'a> Resolver<'a> {
                     origin: Origin::Input(InputFile::Policy, pointer.clone()),
                     asked: None,
                     granted: if granted { format!("of the Secret `{used}`") } else { "nothing".to_owned() },
-                    rule: (!granted).then_some(rules::trust::WITHHELD.code),
+                    rule: (!granted).then_some(&rules::trust::WITHHELD),
                     reason: format!("the service uses `{used}`"),
                 });
             }

@@ -149,7 +149,7 @@ impl<'a> Resolver<'a> {
             origin,
             asked: otherwise.map(|ttl| ttl.to_string()),
             granted: granted.to_string(),
-            rule: (asked != granted).then_some(rules::ttl::TTL_CLAMPED.code),
+            rule: (asked != granted).then_some(&rules::ttl::TTL_CLAMPED),
             reason: format!("at most `{}`, the guardrails' maximum", bounds.max),
         });
         let expires_at = pr.updated_seconds.map(|since| time::text(since + granted.seconds)).unwrap_or_default();

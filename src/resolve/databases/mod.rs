@@ -269,7 +269,7 @@ impl<'a> Resolver<'a> {
             origin: Origin::Input(InputFile::Policy, pointer),
             asked: (asked != name).then(|| asked.to_owned()),
             granted: name.to_owned(),
-            rule: (asked != name).then_some(rules::trust::WITHHELD.code),
+            rule: (asked != name).then_some(&rules::trust::WITHHELD),
             reason: rules::baseline::why_safe(baseline).to_owned(),
         });
         Some(granted)

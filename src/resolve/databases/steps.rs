@@ -97,7 +97,7 @@ impl<'a> Resolver<'a> {
                 field: format!("databases.{}.{step}.env.{name}", database.name),
                 origin: Origin::Input(InputFile::Policy, place.to_owned()),
                 asked: None,
-                rule: (granted == "nothing").then_some(rules::trust::WITHHELD.code),
+                rule: (granted == "nothing").then_some(&rules::trust::WITHHELD),
                 granted,
                 reason,
             });

@@ -2,7 +2,9 @@
 
 use crate::{
     finding::InputFile,
-    resolve::config::{CHILD, LINK, PULL_REQUEST, RESERVED, variable},
+    resolve::config::{
+        CHILD, COST_CENTER, ENVIRONMENT, MANAGED_BY, PULL_REQUEST, RESERVED, TEAM, flag_variable, link, url_variable,
+    },
     value::{Map, Value, child},
 };
 
@@ -43,11 +45,11 @@ impl Resolver<'_> {
         self.below("labels", facts, |key| {
             let origin = match key {
                 "app.kubernetes.io/part-of" | "dayfly.dev/policy" => name.clone(),
-                "dayfly.dev/cost-center" => policy(&["costCenter"]),
-                "dayfly.dev/environment" => namespace.clone(),
+                COST_CENTER => policy(&["costCenter"]),
+                ENVIRONMENT => namespace.clone(),
                 "dayfly.dev/pull-request" => Origin::Parameter("number"),
-                "dayfly.dev/team" => policy(&["team"]),
-                "app.kubernetes.io/managed-by" => Origin::BuiltIn,
+                TEAM => policy(&["team"]),
+                MANAGED_BY => Origin::BuiltIn,
                 _ => return None,
             };
             Some((origin, "on every object"))
@@ -58,10 +60,7 @@ impl Resolver<'_> {
 
     fn annotation_origins(&mut self, facts: &Value) {
         let [ttl, expires_at, trust] = ["ttl", "expiresAt", "trust"].map(|field| self.origin_of(field));
-        let urls: Vec<(String, Origin)> = self.urls(|name| {
-            let name = if name == "pull-request" { "route-pull-request" } else { name };
-            format!("{LINK}{name}")
-        });
+        let urls: Vec<(String, Origin)> = self.urls(link);
         self.below("namespaceAnnotations", facts, |key| {
             let route = urls.iter().find(|(annotation, _)| annotation == key);
             let origin = match key {
@@ -88,7 +87,7 @@ impl Resolver<'_> {
         let data = facts.get("config").and_then(Value::as_map);
         for (name, _) in policy_spec.flags.iter() {
             let pointer = child("/spec/flags", name);
-            let variable = format!("FLAG_{}", variable(name));
+            let variable = flag_variable(name);
             let granted = data.and_then(|data| data.get(&variable)).map(shown).unwrap_or_default();
             for field in [format!("flags.{name}"), format!("config.{variable}")] {
                 let origin = Origin::Input(InputFile::Policy, pointer.clone());
@@ -96,7 +95,7 @@ impl Resolver<'_> {
             }
         }
         let namespace = self.origin_of("namespace");
-        let mut urls = self.urls(|name| format!("PREVIEW_URL_{}", variable(name)));
+        let mut urls = self.urls(url_variable);
         if let Some((_, first)) = urls.first().cloned() {
             urls.push(("PREVIEW_URL".into(), first));
         }

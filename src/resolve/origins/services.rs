@@ -1,6 +1,6 @@
 //! Who set what services and routes are.
 
-use crate::value::Value;
+use crate::{resolve::services::SERVICE_NAME, value::Value};
 
 use super::{Origin, Resolver, guardrails, policy};
 
@@ -59,7 +59,7 @@ impl Resolver<'_> {
                 _ => None,
             });
             self.say(
-                format!("{field}.env.OTEL_SERVICE_NAME"),
+                format!("{field}.env.{SERVICE_NAME}"),
                 of("name"),
                 &*service.name,
                 "what OpenTelemetry calls the service",
