@@ -1,6 +1,7 @@
 //! Pods of a team's own manifests run where, and as whom, a preview's Pods run.
 
 mod budgets;
+mod jobs;
 mod scalers;
 
 use super::{
@@ -29,7 +30,10 @@ pub static POD_PLACEMENT: Rule = Rule {
         known; one budget for each Pod, and none for those of a Job.\n\
         - A number: at most 1000 `replicas` of a StatefulSet, and of what a HorizontalPodAutoscaler scales, which is a \
         Deployment or StatefulSet of the manifests: a second server of a database would hold other data. The controller of \
-        StatefulSets has all Pods of a set in memory before it asks for the first (2 KiB each), whatever the quota says.\n\
+        StatefulSets has all Pods of a set in memory before it asks for the first (2 KiB each), whatever the quota says. At most 100 `completions`, `parallelism`, retries and kept Jobs of \
+        a Job or CronJob: a quota does not count what has finished.\n\
+        - Jobs run by Kubernetes itself (`managedBy`), and left to Argo CD: one that goes by `ttlSecondsAfterFinished` would \
+        be made again, for ever. The Jobs of a CronJob may go by it.\n\
         - An end: `terminationGracePeriodSeconds` of at most 600, since the preview's namespace is there for as long.\n\
         - Inline `csi` volumes give whatever their driver gives (certificates, secrets of a vault); claim a volume instead.",
 };
@@ -64,6 +68,7 @@ const SYSTEM_LABELS: [&str; 2] = ["node-role.kubernetes.io/", "kubernetes.io/hos
 
 pub(crate) fn check(object: &Object, bounds: &Bounds<'_>, findings: &mut Vec<Finding>) {
     replicas(object, findings);
+    jobs::check(object, findings);
     let Some((base, pod)) = pod_spec(object) else { return };
     let mut refuse = |rest: String, message: String| {
         findings.push(finding(&POD_PLACEMENT, object, format!("{base}{rest}"), message));
