@@ -192,12 +192,16 @@ impl Renderer {
         }));
     }
 
-    /// Whether a finding is an error that is not the pull request's. What templates made of a policy that the pull request wrote is
-    /// the pull request's: if the templates themselves are broken, so is the quarantine.
+    /// Whether a finding is an error that is not the pull request's. What templates and patches made of a policy and manifests that the
+    /// pull request wrote is the pull request's: if the templates or patches themselves are broken, so is the quarantine.
     fn blames_others(&self, finding: &Finding) -> bool {
         let single = self.guardrails.spec.layout == Layout::Single;
-        let is_its_own =
-            finding.owner == Owner::PullRequest || (single && matches!(finding.subject, Subject::Object(..)));
+        let is_of_object = match &finding.subject {
+            Subject::Object(..) => true,
+            Subject::Place(place) => place.object.is_some(),
+            Subject::Input(..) => false,
+        };
+        let is_its_own = finding.owner == Owner::PullRequest || single && is_of_object;
         finding.is_error() && !is_its_own
     }
 
@@ -274,7 +278,9 @@ impl Renderer {
         for object in &mut objects {
             objects::stamp::stamp(object, environment);
         }
+        let first = findings.len();
         self.patches.apply(&mut objects, findings);
+        rules::blame(findings, first, owner);
         let first = findings.len();
         rules::check_objects(&objects, &bounds, owner, findings);
         self.patches.blame(&objects, &mut findings[first..]);

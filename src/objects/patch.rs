@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 
-use json_patch::PatchOperation;
+use json_patch::{PatchError, PatchOperation};
 
 use crate::{
     finding::{Finding, Location, Owner, nearest, visible},
     input::guardrails::{Patch, Target},
-    rules::{self, patch::PATCH},
+    rules::{self, containers::finding, patch::PATCH},
     value::{Map, Value, is_below, json::keep_order, pointer_segments, push_segment},
 };
 
@@ -51,9 +51,12 @@ impl Patches {
         ready
     }
 
-    /// Patches every object that a target fits, in order.
+    /// Patches every object that a target fits, in order. What a manifest lacks is its author's to add, if the patch fits dayfly's own
+    /// objects.
     pub fn apply(&self, objects: &mut [Object], findings: &mut Vec<Finding>) {
         for (index, patch) in self.patches.iter().enumerate() {
+            let mut fits_templates = true;
+            // Those of templates come first.
             for object in objects.iter_mut().filter(|object| fits(&patch.target, object)) {
                 if let Some(merge) = &patch.merge {
                     apply_merge(&mut object.value, merge);
@@ -63,12 +66,11 @@ impl Patches {
                 }
                 let mut json = serde_json::Value::from(&object.value);
                 if let Err(error) = json_patch::patch(&mut json, &patch.json) {
-                    let why = match missing(&object.value, error.path.as_str()) {
-                        Some(place) => format!("it has no `{}`", visible(&place)),
-                        None => error.kind.to_string(),
-                    };
-                    let message = format!("the operation does not fit {}: {why}", visible(&object.id()));
-                    findings.push(problem(index, &format!("/json/{}", error.operation), message));
+                    fits_templates &= object.is_manifest();
+                    if fits_templates || !object.is_manifest() {
+                        let lacks = missing(&object.value, error.path.as_str());
+                        findings.push(unfit(index, object, &error, lacks));
+                    }
                     continue;
                 }
                 object.value = keep_order(&object.value, Value::from(json));
@@ -292,6 +294,27 @@ fn misplaced_path(path: &str, pods: &str) -> Option<String> {
     let (above, field) =
         PODS_OWN.iter().find_map(|field| Some((path.split_once(&format!("/{field}"))?.0, (*field).to_owned())))?;
     (above != pods && !above.is_empty() && is_below(pods, above)).then_some(field)
+}
+
+/// An operation that does not fit an object, and the first place that it lacks.
+fn unfit(index: usize, object: &Object, error: &PatchError, lacks: Option<String>) -> Finding {
+    let (operation, id) = (format!("/json/{}", error.operation), object.id());
+    let id = visible(&id);
+    if !object.is_manifest() {
+        let why = match lacks {
+            Some(place) => format!("it has no `{}`", visible(&place)),
+            None => error.kind.to_string(),
+        };
+        return problem(index, &operation, format!("the operation does not fit {id}: {why}"));
+    }
+    let patch = format!("`/spec/patches/{index}{operation}` of the guardrails");
+    match lacks {
+        Some(place) => {
+            let message = format!("{patch} needs `{}`, which {id} has not", visible(&place));
+            finding(&PATCH, object, place, message).help("add it, if only empty: the platform changes what is there")
+        }
+        None => finding(&PATCH, object, error.path.as_str(), format!("{patch} does not fit {id}: {}", error.kind)),
+    }
 }
 
 fn problem(index: usize, below: &str, message: String) -> Finding {

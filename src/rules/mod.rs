@@ -283,7 +283,7 @@ pub(crate) fn check_offers(spec: &GuardrailsSpec) -> Vec<Finding> {
 }
 
 /// The team's manifests are the pull request's in layout `single`. Of too many mistakes, the first are told, and where the next is.
-fn blame(findings: &mut Vec<Finding>, first: usize, owner: Owner) {
+pub(crate) fn blame(findings: &mut Vec<Finding>, first: usize, owner: Owner) {
     if let Some(next) = findings.get(first + MOST) {
         let message = format!("there are more mistakes in objects than these {MOST}: the next is here");
         let more = Finding::new(&input::INPUT_LIMIT, next.owner, next.subject.clone(), message);
