@@ -29,7 +29,8 @@ pub static POD_PLACEMENT: Rule = Rule {
         from being drained: `maxUnavailable` of at least 1 (or `1%`), or a `minAvailable` that is less than the Pods that are \
         known; one budget for each Pod, and none for those of a Job.\n\
         - A number: at most 1000 `replicas` of a StatefulSet, and of what a HorizontalPodAutoscaler scales, which is a \
-        Deployment or StatefulSet of the manifests: a second server of a database would hold other data. The controller of \
+        Deployment or StatefulSet of the manifests: a second server of a database would hold other data. What one scales \
+        states no `replicas` but `0`, or Argo CD and the scaler change it in turn, for ever. The controller of \
         StatefulSets has all Pods of a set in memory before it asks for the first (2 KiB each), whatever the quota says. At most 100 `completions`, `parallelism`, retries and kept Jobs of \
         a Job or CronJob: a quota does not count what has finished.\n\
         - Jobs run by Kubernetes itself (`managedBy`), and left to Argo CD: one that goes by `ttlSecondsAfterFinished` would \

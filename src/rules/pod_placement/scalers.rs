@@ -1,12 +1,15 @@
 //! What the `HorizontalPodAutoscaler`s of manifests scale: workloads of the manifests, and nothing of dayfly's.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use super::POD_PLACEMENT;
 use crate::{
     finding::{Finding, visible},
     objects::Object,
-    rules::{Bounds, containers::finding},
+    rules::{
+        Bounds,
+        containers::{finding, shown, stated},
+    },
     value::Value,
 };
 
@@ -29,7 +32,7 @@ fn key(workload: &Object) -> Key<'_> {
 /// Checks all at once.
 ///
 /// A database has one server: a second would hold other data behind the same Service. How many a service has is the policy's, which
-/// Argo CD would set again and again.
+/// Argo CD would set again and again; and so it would what a manifest says.
 pub(crate) fn check(objects: &[Object], _: &Bounds<'_>, findings: &mut Vec<Finding>) {
     let mut scalers = scalers(objects).peekable();
     if scalers.peek().is_none() {
@@ -37,10 +40,11 @@ pub(crate) fn check(objects: &[Object], _: &Bounds<'_>, findings: &mut Vec<Findi
     }
     let is_scaled =
         |object: &&Object| object.is_manifest() && matches!(key(object), ("apps/v1", "Deployment" | "StatefulSet", _));
-    let own: HashSet<Key<'_>> = objects.iter().filter(is_scaled).map(key).collect();
+    let own: HashMap<Key<'_>, &Object> = objects.iter().filter(is_scaled).map(|object| (key(object), object)).collect();
     for scaler in scalers {
         let (version, kind, name) = target(scaler);
-        if own.contains(&(version, kind, name)) {
+        if let Some(workload) = own.get(&(version, kind, name)) {
+            replicas(scaler, workload, findings);
             continue;
         }
         let (group, _) = version.split_once('/').unwrap_or_default();
@@ -63,6 +67,20 @@ pub(crate) fn check(objects: &[Object], _: &Bounds<'_>, findings: &mut Vec<Findi
             ),
         };
         findings.push(finding(&POD_PLACEMENT, scaler, "/spec/scaleTargetRef", message).help(help));
+    }
+}
+
+/// Of what a scaler scales, only that it is not to run is stated: of no replicas, Kubernetes makes none.
+fn replicas(scaler: &Object, workload: &Object, findings: &mut Vec<Finding>) {
+    let stated = workload.value.get("spec").and_then(|spec| stated(spec, "replicas"));
+    if let Some(found) = stated.filter(|found| **found != Value::Int(0)) {
+        let scaler = scaler.id();
+        let message = format!(
+            "`replicas` is {}, but `{}` scales it: Argo CD and the scaler would change it in turn, for ever; allowed: `0`, or nothing",
+            shown(found),
+            visible(&scaler)
+        );
+        findings.push(finding(&POD_PLACEMENT, workload, "/spec/replicas", message).help("leave `replicas` out"));
     }
 }
 
@@ -138,6 +156,31 @@ mod tests {
             ];
             let expected = if fine { vec![] } else { vec!["pod-placement /spec/scaleTargetRef".to_owned()] };
             assert_eq!(places(&found_in(super::check, &objects)), expected, "{target}");
+        }
+    }
+
+    #[test]
+    fn what_is_scaled_says_no_replicas() {
+        for (replicas, fine) in
+            [(json!(null), true), (json!(0), true), (json!(1), false), (json!(3), false), (json!("0"), false)]
+        {
+            let workload = |kind: &str, name: &str| {
+                manifest(
+                    &json!({"apiVersion": "apps/v1", "kind": kind, "metadata": {"name": name}, "spec": {"replicas": replicas}}),
+                )
+            };
+            let objects = [
+                workload("Deployment", "web"),
+                workload("StatefulSet", "web"),
+                manifest(
+                    &json!({"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": {"name": "x"},
+                    "spec": {"scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}}}),
+                ),
+            ];
+            let found = found_in(super::check, &objects);
+            let expected = if fine { vec![] } else { vec!["pod-placement /spec/replicas".to_owned()] };
+            assert_eq!(places(&found), expected, "{replicas}");
+            assert!(found.iter().all(|finding| finding.location().object.as_deref() == Some("Deployment/web")));
         }
     }
 }
