@@ -5,22 +5,27 @@ use crate::{
         Environment,
         config::{COST_CENTER, TEAM},
     },
+    rules::pod_placement::{ALWAYS, UNHEALTHY},
     value::{Map, Value},
 };
 
 use super::Object;
 
 /// Adds the environment's labels to an object and to the Pods that it makes; the team's manifests also get the
-/// namespace, which the firewall has made sure is no other.
+/// namespace, and what else the firewall has made sure is no other.
 pub fn stamp(object: &mut Object, environment: &Environment) {
     let pods = object.pod_spec_pointer();
     let (is_manifest, is_job) = (object.is_manifest(), object.kind() == "Job");
+    let is_budget = is_manifest && object.kind() == "PodDisruptionBudget";
     let Some(root) = object.value.as_map_mut() else { return };
     let metadata = root.map_at("metadata");
     if is_manifest {
         metadata.insert("namespace", Value::string(&*environment.namespace));
     }
     add(metadata, &environment.labels, |_| true);
+    if is_budget && let Some(Value::Map(spec)) = root.get_mut("spec") {
+        spec.insert(UNHEALTHY, Value::from(ALWAYS));
+    }
     let Some(pods) = pods.and_then(|pointer| pointer.strip_suffix("/spec")).filter(|pointer| !pointer.is_empty())
     else {
         return;

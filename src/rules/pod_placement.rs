@@ -14,6 +14,7 @@ use crate::{
     value::Value,
 };
 pub(super) use budgets::check as check_budgets;
+pub(crate) use budgets::{ALWAYS, UNHEALTHY};
 pub(super) use scalers::check as check_scalers;
 
 pub static POD_PLACEMENT: Rule = Rule {
@@ -27,7 +28,8 @@ pub static POD_PLACEMENT: Rule = Rule {
         and no toleration of every taint or of the cluster's own (for a stated time, one may stay on a node that is not ready).\n\
         - Weight: no priority, which evicts other Pods, and no `PodDisruptionBudget` that no Pod may leave, which keeps nodes \
         from being drained: `maxUnavailable` of at least 1 (or `1%`), or a `minAvailable` that is less than the Pods that are \
-        known; one budget for each Pod, and none for those of a Job.\n\
+        known; one budget for each Pod, and none for those of a Job. Pods that are not ready may always leave \
+        (`unhealthyPodEvictionPolicy: AlwaysAllow`, which dayfly adds).\n\
         - A number: at most 1000 `replicas` of a StatefulSet, and of what a HorizontalPodAutoscaler scales, which is a \
         Deployment or StatefulSet of the manifests: a second server of a database would hold other data. What one scales \
         states no `replicas` but `0`, or Argo CD and the scaler change it in turn, for ever. The controller of \

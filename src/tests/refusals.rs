@@ -499,6 +499,30 @@ fn what_a_patch_broke_is_the_platform_s() {
     }
 }
 
+/// What Kubernetes takes if nothing is stated would keep a node whose Pods never become ready.
+#[test]
+fn a_manifest_s_budget_lets_pods_go_that_are_not_ready() {
+    let budget = "apiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: {name: x}\nspec: {maxUnavailable: 1, selector: {matchLabels: {app: x}}";
+    let own: Edit = (GUARDRAILS, "  patches:", "  templates: templates\n  patches:");
+    let always = "\"unhealthyPodEvictionPolicy\":\"AlwaysAllow\"";
+    for (more, file, expected) in [
+        ("}\n", "extra.yaml", true),
+        (", unhealthyPodEvictionPolicy: null}\n", "extra.yaml", true),
+        (", unhealthyPodEvictionPolicy: AlwaysAllow}\n", "extra.yaml", true),
+        // The platform knows what it writes.
+        ("}\n", "templates/x.yaml", false),
+    ] {
+        let scratch = scratch(&[own, (POLICY, APPLICATION, "  manifests: [extra.yaml]\n")]);
+        scratch.write("templates/x.yaml", "$when: ${{ '' }}\n");
+        scratch.write("extra.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n");
+        scratch.write(file, format!("{budget}{more}"));
+        let run = scratch.run("render", &["-o", "ndjson"]);
+        let budget = run.out.lines().find(|line| line.contains("PodDisruptionBudget")).unwrap_or(&run.err);
+        assert_eq!(budget.matches("unhealthyPodEvictionPolicy").count(), usize::from(expected), "{more}: {budget}");
+        assert_eq!(budget.contains(always), expected, "{more}: {budget}");
+    }
+}
+
 /// A patch is written for dayfly's templates. Where the pull request writes the manifests, it does not keep its own quarantine away.
 #[test]
 fn what_a_patch_needs_of_a_manifest_is_its_author_s_to_add() {

@@ -13,6 +13,11 @@ use crate::{
     value::{Map, Value},
 };
 
+/// Which Pods may leave though they are not ready, and the value by which all may.
+/// Source: `EvictionREST.Create` in Kubernetes 1.36, `pkg/registry/core/pod/storage/eviction.go`.
+pub(crate) const UNHEALTHY: &str = "unhealthyPodEvictionPolicy";
+pub(crate) const ALWAYS: &str = "AlwaysAllow";
+
 /// Most budgets that are looked into, each of which is compared with every workload, and most conditions of one.
 const MOST: usize = 100;
 
@@ -90,6 +95,11 @@ fn budget<'o>(object: &'o Object, workloads: &mut [Workload<'o>], findings: &mut
             _ => format!(" of {pods} Pods"),
         };
         refuse_amount("minAvailable", value, &of);
+    }
+    // By any other, a Pod that never becomes ready stays for as long as too few others are. Left out, it is stamped.
+    if let Some(value) = stated(spec, UNHEALTHY).filter(|value| value.as_str() != Some(ALWAYS)) {
+        let message = format!("`{UNHEALTHY}` is {}, which holds Pods that are not ready", shown(value));
+        refuse(UNHEALTHY, message, "leave it out: dayfly says `AlwaysAllow`");
     }
     if let Some(job) = job {
         for (field, value) in [("maxUnavailable", most), ("minAvailable", least)] {
@@ -288,6 +298,17 @@ mod tests {
         }
         objects.extend((0..=super::MOST).map(|_| budget(&json!({"maxUnavailable": 1}))));
         assert_eq!(check(&objects), ["pod-placement"]);
+    }
+
+    #[test]
+    fn pods_that_are_not_ready_may_leave() {
+        for (policy, fine) in
+            [(json!(null), true), (json!("AlwaysAllow"), true), (json!("IfHealthyBudget"), false), (json!(true), false)]
+        {
+            let spec = json!({"maxUnavailable": 1, "selector": {}, "unhealthyPodEvictionPolicy": policy});
+            let expected = if fine { vec![] } else { vec!["pod-placement /spec/unhealthyPodEvictionPolicy"] };
+            assert_eq!(check(&[budget(&spec)]), expected, "{policy}");
+        }
     }
 
     fn scaler(version: &str, name: &str) -> Object {
