@@ -15,7 +15,8 @@ use super::Object;
 /// namespace, and what else the firewall has made sure is no other.
 pub fn stamp(object: &mut Object, environment: &Environment) {
     let pods = object.pod_spec_pointer();
-    let (is_manifest, is_job) = (object.is_manifest(), object.kind() == "Job");
+    let is_manifest = object.is_manifest();
+    let marks = marks_pods(object);
     let is_budget = is_manifest && object.kind() == "PodDisruptionBudget";
     let Some(root) = object.value.as_map_mut() else { return };
     let metadata = root.map_at("metadata");
@@ -37,14 +38,20 @@ pub fn stamp(object: &mut Object, environment: &Environment) {
             _ => return,
         }
     }
-    // Kubernetes changes no Job's Pods, and a manifest's has one name for ever: what a policy may say otherwise tomorrow would keep
-    // every open preview from syncing.
-    let stays = |key: &str| !(is_manifest && is_job && [TEAM, COST_CENTER].contains(&key));
-    add(template.map_at("metadata"), &environment.labels, stays);
+    add(template.map_at("metadata"), &environment.labels, marks);
     if is_manifest {
         // Left out, the namespace's default ServiceAccount would give its Pods a token.
         template.map_at("spec").insert("automountServiceAccountToken", Value::Bool(false));
     }
+}
+
+/// Which labels of the environment's an object's Pods get.
+///
+/// Kubernetes changes no Job's Pods, and a manifest's has one name for ever: what a policy may say otherwise tomorrow would keep every open
+/// preview from syncing.
+pub(crate) fn marks_pods(object: &Object) -> impl Fn(&str) -> bool + use<> {
+    let is_lasting = object.is_manifest() && object.kind() == "Job";
+    move |key| !(is_lasting && [TEAM, COST_CENTER].contains(&key))
 }
 
 fn add(metadata: &mut Map, labels: &Value, takes: impl Fn(&str) -> bool) {

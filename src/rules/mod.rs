@@ -44,6 +44,7 @@ pub mod route_path;
 pub mod route_port;
 pub mod secret_prefix;
 pub mod secret_store;
+pub mod selector_mismatch;
 pub mod shared_database;
 pub mod template;
 pub mod trust;
@@ -138,6 +139,7 @@ pub static ALL: &[&Rule] = &[
     &route_port::ROUTE_PORT,
     &secret_prefix::SECRET_OUTSIDE_PREFIX,
     &secret_store::SECRET_STORE_UNCLEAR,
+    &selector_mismatch::SELECTOR_MISMATCH,
     &shared_database::SHARED_DATABASE,
     &template::TEMPLATE,
     &ttl::TTL_BOUNDS,
@@ -220,6 +222,7 @@ fn each_manifest(objects: &[Object], bounds: &Bounds<'_>, findings: &mut Vec<Fin
             check(object, bounds, findings);
         }
     }
+    selector_mismatch::check(objects, bounds, findings);
     pod_placement::check_scalers(objects, bounds, findings);
     pod_placement::check_budgets(objects, bounds, findings);
 }

@@ -1,7 +1,5 @@
 //! A manifest's `PodDisruptionBudget` that no Pod may leave keeps its Pods' nodes from being drained.
 
-use std::collections::HashMap;
-
 use super::{POD_PLACEMENT, scalers::Scalers};
 use crate::{
     finding::{Finding, visible},
@@ -9,8 +7,9 @@ use crate::{
     rules::{
         Bounds,
         containers::{finding, shown, stated},
+        selector_mismatch::{Labels, of_pods, takes},
     },
-    value::{Map, Value},
+    value::Value,
 };
 
 /// Which Pods may leave though they are not ready, and the value by which all may.
@@ -58,7 +57,9 @@ fn budget<'o>(object: &'o Object, workloads: &mut [Workload<'o>], findings: &mut
         return;
     }
     let (mut pods, mut job, mut twice) = (0_i64, None, None);
-    for workload in workloads.iter_mut().filter(|workload| workload.is_taken_by(selector)) {
+    // Without a selector, it takes none.
+    let takes = |workload: &Workload<'_>| selector.is_some_and(|selector| takes(selector, &workload.labels));
+    for workload in workloads.iter_mut().filter(|workload| takes(workload)) {
         match workload.pods {
             Some(count) => pods = pods.saturating_add(count),
             None => job = job.or(Some(workload.object)),
@@ -147,36 +148,10 @@ fn amount(value: &Value, all: i64) -> Option<i64> {
 /// What makes Pods, and the first budget that takes them.
 struct Workload<'o> {
     object: &'o Object,
-    /// The labels of its Pods, with those that they get from dayfly.
-    labels: HashMap<&'o str, &'o str>,
+    labels: Labels<'o>,
     /// How many there are at least; of a Job nobody knows.
     pods: Option<i64>,
     budget: Option<&'o Object>,
-}
-
-impl Workload<'_> {
-    /// Without a selector, a budget takes none; with an empty one, all.
-    /// Source: `LabelSelectorAsSelector` in `k8s.io/apimachinery/pkg/apis/meta/v1/helpers.go`.
-    fn is_taken_by(&self, selector: Option<&Value>) -> bool {
-        let Some(selector) = selector else { return false };
-        selector
-            .entries_at(&["matchLabels"])
-            .all(|(key, value)| value.as_str().is_some_and(|value| self.labels.get(key) == Some(&value)))
-            && selector.items_at(&["matchExpressions"]).iter().all(|expression| self.fits(expression))
-    }
-
-    fn fits(&self, expression: &Value) -> bool {
-        let own = self.labels.get(expression.str_at(&["key"]).unwrap_or_default());
-        let is_listed =
-            || own.is_some_and(|own| expression.items_at(&["values"]).iter().any(|value| value.as_str() == Some(*own)));
-        match expression.str_at(&["operator"]) {
-            Some("In") => is_listed(),
-            Some("NotIn") => !is_listed(),
-            Some("Exists") => own.is_some(),
-            Some("DoesNotExist") => own.is_none(),
-            _ => false,
-        }
-    }
 }
 
 fn workloads<'o>(objects: &'o [Object], bounds: &Bounds<'o>) -> Vec<Workload<'o>> {
@@ -189,11 +164,7 @@ fn workloads<'o>(objects: &'o [Object], bounds: &Bounds<'o>) -> Vec<Workload<'o>
             }
             _ => return None,
         };
-        let template = object.pod_spec_pointer()?.strip_suffix("/spec")?;
-        let own = object.value.pointer(template)?.entries_at(&["metadata", "labels"]);
-        let stamped = bounds.labels.into_iter().flat_map(Map::iter);
-        let labels = own.chain(stamped).filter_map(|(key, value)| Some((key, value.as_str()?))).collect();
-        Some(Workload { object, labels, pods, budget: None })
+        Some(Workload { object, labels: of_pods(object, bounds.labels)?, pods, budget: None })
     });
     makes_pods.collect()
 }

@@ -1,0 +1,241 @@
+//! Selectors of manifests take the Pods that they are for, with the labels that those get from dayfly.
+
+use std::collections::{HashMap, HashSet};
+
+use super::{
+    Bounds,
+    containers::{child, finding, shown, stated},
+};
+use crate::{
+    finding::{Finding, Rule, Severity, visible},
+    objects::{Object, stamp},
+    value::{Map, Value},
+};
+
+pub static SELECTOR_MISMATCH: Rule = Rule {
+    code: "selector-mismatch",
+    severity: Severity::Error,
+    summary: "a manifest's selectors take the Pods that they are for",
+    explanation: "Kubernetes refuses a Deployment, StatefulSet or Job whose `selector` does not take the Pods of its own \
+        `template`, and a Service that takes none answers nobody. dayfly sets `app.kubernetes.io/managed-by`, \
+        `app.kubernetes.io/part-of` and labels of `dayfly.dev` on every Pod, whatever the manifest says there: a selector \
+        with another value of theirs takes none. Select by a label of your own, such as `app.kubernetes.io/name`.",
+};
+
+/// The labels of Pods.
+pub(super) type Labels<'o> = HashMap<&'o str, &'o str>;
+
+/// Source: `ValidateDeploymentSpec` and `ValidateStatefulSetSpec` in Kubernetes 1.36, `pkg/apis/apps/validation/validation.go`, and
+/// `ValidateJobSpec` in `pkg/apis/batch/validation/validation.go`.
+pub(crate) fn check(objects: &[Object], bounds: &Bounds<'_>, findings: &mut Vec<Finding>) {
+    let set = |key: &str| bounds.labels.and_then(|labels| labels.get(key)).and_then(Value::as_str);
+    let mut overridden = HashSet::new();
+    for object in objects.iter().filter(|object| object.is_manifest()) {
+        let Some(labels) = of_pods(object, bounds.labels) else { continue };
+        let stated = own_labels(object).into_iter().flatten();
+        overridden.extend(stated.filter(|(key, value)| set(key).is_some_and(|set| set != *value)));
+        workload(object, &labels, &set, findings);
+    }
+    for object in objects.iter().filter(|object| object.is_manifest() && object.kind() == "Service") {
+        for (key, value) in object.value.entries_at(&["spec", "selector"]) {
+            if let (Some(set), Some(text)) = (set(key), value.as_str())
+                && overridden.contains(&(key, text))
+            {
+                findings.push(is_set(object, child("/spec/selector", key), key, text, set));
+            }
+        }
+    }
+}
+
+/// Whether the selector of what makes Pods takes them.
+fn workload<'l>(
+    object: &Object,
+    labels: &Labels<'_>,
+    set: &dyn Fn(&str) -> Option<&'l str>,
+    findings: &mut Vec<Finding>,
+) {
+    let Some(spec) = object.value.get("spec") else { return };
+    let selector = stated(spec, "selector");
+    // Of any other Job, Kubernetes makes it.
+    let is_own = match object.kind() {
+        "Deployment" | "StatefulSet" => true,
+        "Job" => stated(spec, "manualSelector") == Some(&Value::Bool(true)),
+        _ => false,
+    };
+    if !is_own {
+        return;
+    }
+    let conditions = selector.map_or(0, |selector| {
+        selector.entries_at(&["matchLabels"]).count() + selector.items_at(&["matchExpressions"]).len()
+    });
+    let Some(selector) = selector.filter(|_| conditions > 0) else {
+        let message = "there is no selector; allowed: one that takes the Pods of `template`";
+        let help = "write labels of `template.metadata.labels` into `selector.matchLabels`";
+        findings.push(finding(&SELECTOR_MISMATCH, object, "/spec/selector", message).help(help));
+        return;
+    };
+    for (key, wanted) in selector.entries_at(&["matchLabels"]) {
+        let found = labels.get(key).copied();
+        if found.is_some() && found == wanted.as_str() {
+            continue;
+        }
+        let pointer = child("/spec/selector/matchLabels", key);
+        if let (Some(wanted), Some(set)) = (wanted.as_str(), set(key)) {
+            findings.push(is_set(object, pointer, key, wanted, set));
+            continue;
+        }
+        let found = found.map_or("no such label".to_owned(), |found| format!("`{}`", visible(found)));
+        let message = format!("the selector wants {} of `{}`, but its Pods have {found}", shown(wanted), visible(key));
+        let help = "write it into `template.metadata.labels`, too";
+        findings.push(finding(&SELECTOR_MISMATCH, object, pointer, message).help(help));
+    }
+    for (index, expression) in selector.items_at(&["matchExpressions"]).iter().enumerate() {
+        if !fits(expression, labels) {
+            let key = expression.str_at(&["key"]).unwrap_or_default();
+            let message = format!("the selector's expression about `{}` does not take its own Pods", visible(key));
+            let pointer = format!("/spec/selector/matchExpressions/{index}");
+            let help = "`matchLabels` with the labels of `template.metadata.labels` does";
+            findings.push(finding(&SELECTOR_MISMATCH, object, pointer, message).help(help));
+        }
+    }
+}
+
+fn is_set(object: &Object, pointer: String, key: &str, wanted: &str, set: &str) -> Finding {
+    let message = format!(
+        "the selector wants `{}` of `{}`, but dayfly sets that to `{}` on every Pod",
+        visible(wanted),
+        visible(key),
+        visible(set)
+    );
+    let help = "select by a label of your own, such as `app.kubernetes.io/name`";
+    finding(&SELECTOR_MISMATCH, object, pointer, message).help(help)
+}
+
+/// The labels that an object's Pods have in the cluster, if it makes any.
+pub(super) fn of_pods<'o>(object: &'o Object, set: Option<&'o Map>) -> Option<Labels<'o>> {
+    let marks = stamp::marks_pods(object);
+    let set = set.into_iter().flat_map(Map::iter).filter(|(key, _)| marks(key));
+    let set = set.filter_map(|(key, value)| Some((key, value.as_str()?)));
+    Some(own_labels(object)?.chain(set).collect())
+}
+
+/// Those that it states.
+fn own_labels(object: &Object) -> Option<impl Iterator<Item = (&str, &str)>> {
+    let template = object.value.pointer(object.pod_spec_pointer()?.strip_suffix("/spec")?)?;
+    let own = template.entries_at(&["metadata", "labels"]);
+    Some(own.filter_map(|(key, value)| Some((key, value.as_str()?))))
+}
+
+/// Whether a selector takes Pods of some labels; an empty one takes all.
+/// Source: `LabelSelectorAsSelector` in `k8s.io/apimachinery/pkg/apis/meta/v1/helpers.go`.
+pub(super) fn takes(selector: &Value, labels: &Labels<'_>) -> bool {
+    selector
+        .entries_at(&["matchLabels"])
+        .all(|(key, value)| value.as_str().is_some_and(|value| labels.get(key) == Some(&value)))
+        && selector.items_at(&["matchExpressions"]).iter().all(|expression| fits(expression, labels))
+}
+
+fn fits(expression: &Value, labels: &Labels<'_>) -> bool {
+    let own = labels.get(expression.str_at(&["key"]).unwrap_or_default());
+    let is_listed =
+        || own.is_some_and(|own| expression.items_at(&["values"]).iter().any(|value| value.as_str() == Some(*own)));
+    match expression.str_at(&["operator"]) {
+        Some("In") => is_listed(),
+        Some("NotIn") => !is_listed(),
+        Some("Exists") => own.is_some(),
+        Some("DoesNotExist") => own.is_none(),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value as Json, json};
+
+    use crate::{
+        finding::Finding,
+        objects::Object,
+        rules::{
+            Bounds,
+            containers::test::{manifest, places, template},
+        },
+        value::to_value,
+    };
+
+    fn check(objects: &[Object]) -> Vec<Finding> {
+        let labels = to_value(&json!({"app.kubernetes.io/part-of": "shop", "dayfly.dev/team": "checkout"}));
+        let mut findings = Vec::new();
+        super::check(objects, &Bounds { labels: labels.as_map(), ..Bounds::default() }, &mut findings);
+        findings
+    }
+
+    fn workload(kind: &str, selector: &Json, labels: &Json) -> Json {
+        let version = if kind.ends_with("Job") { "batch/v1" } else { "apps/v1" };
+        json!({"apiVersion": version, "kind": kind, "metadata": {"name": "x"}, "spec": {
+            "selector": selector, "template": {"metadata": {"labels": labels}, "spec": {}}}})
+    }
+
+    #[test]
+    fn a_selector_takes_its_own_pods() {
+        let own = json!({"app": "x", "app.kubernetes.io/part-of": "mine"});
+        let part_of = "/spec/selector/matchLabels/app.kubernetes.io~1part-of";
+        let expression =
+            |operator: &str| json!({"matchExpressions": [{"key": "app", "operator": operator, "values": ["x"]}]});
+        let cases = [
+            (json!({"matchLabels": {"app": "x"}}), vec![]),
+            (json!({"matchLabels": {"app": "x", "app.kubernetes.io/part-of": "shop"}}), vec![]),
+            (json!({"matchLabels": {"app.kubernetes.io/part-of": "mine"}}), vec![part_of]),
+            (
+                json!({"matchLabels": {"app": "y", "tier": "web"}}),
+                vec!["/spec/selector/matchLabels/app", "/spec/selector/matchLabels/tier"],
+            ),
+            (json!({"matchLabels": {"app": null}}), vec!["/spec/selector/matchLabels/app"]),
+            (expression("In"), vec![]),
+            (expression("NotIn"), vec!["/spec/selector/matchExpressions/0"]),
+            (expression("Exists"), vec![]),
+            (json!({}), vec!["/spec/selector"]),
+            (json!(null), vec!["/spec/selector"]),
+        ];
+        for (selector, expected) in cases {
+            let expected: Vec<String> = expected.iter().map(|place| format!("selector-mismatch {place}")).collect();
+            for kind in ["Deployment", "StatefulSet"] {
+                let object = manifest(&workload(kind, &selector, &own));
+                assert_eq!(places(&check(&[object])), expected, "{kind} {selector}");
+            }
+            // Kubernetes makes a Job's, unless it is told not to.
+            let mut job = workload("Job", &selector, &own);
+            assert_eq!(places(&check(&[manifest(&job)])), [""; 0], "{selector}");
+            job["spec"]["manualSelector"] = json!(true);
+            assert_eq!(places(&check(&[manifest(&job)])), expected, "{selector}");
+        }
+        assert_eq!(places(&check(&[template(&workload("Deployment", &json!({}), &own))])), [""; 0]);
+        // A Job's Pods are not marked with what a policy may say otherwise tomorrow.
+        let team = json!({"matchLabels": {"dayfly.dev/team": "checkout"}});
+        let mut job = workload("Job", &team, &own);
+        job["spec"]["manualSelector"] = json!(true);
+        let expected = ["selector-mismatch /spec/selector/matchLabels/dayfly.dev~1team"];
+        assert_eq!(places(&check(&[manifest(&job)])), expected);
+        assert_eq!(places(&check(&[manifest(&workload("Deployment", &team, &own))])), [""; 0]);
+    }
+
+    /// Those that no manifest has may be a child Application's.
+    #[test]
+    fn a_service_takes_pods_as_they_are() {
+        let service = |part_of: &str| {
+            manifest(&json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "x"}, "spec": {
+                "selector": {"app": "x", "app.kubernetes.io/part-of": part_of}}}))
+        };
+        let cron_job = |part_of: &str| {
+            manifest(
+                &json!({"apiVersion": "batch/v1", "kind": "CronJob", "metadata": {"name": "x"}, "spec": {"jobTemplate": {
+                "spec": {"template": {"metadata": {"labels": {"app.kubernetes.io/part-of": part_of}}, "spec": {}}}}}}),
+            )
+        };
+        let mismatch = ["selector-mismatch /spec/selector/app.kubernetes.io~1part-of"];
+        for (selected, stated, expected) in
+            [("mine", "mine", &mismatch[..]), ("shop", "mine", &[]), ("shop", "shop", &[]), ("child", "mine", &[])]
+        {
+            assert_eq!(places(&check(&[service(selected), cron_job(stated)])), expected, "{selected} {stated}");
+        }
+    }
+}
