@@ -264,6 +264,7 @@ impl Renderer {
             routes: &policy.routes,
             domain: &environment.domain,
             registries: &self.guardrails.spec.registries,
+            storage_classes: &self.guardrails.spec.storage_classes,
             head_sha: &environment.pr.head_sha,
             service_accounts: &[objects::SERVICE_ACCOUNT, "default"],
             secrets: &secrets,

@@ -97,7 +97,7 @@ pub(crate) mod test {
 
     use crate::{
         finding::Finding,
-        input::scalar::{ImagePrefix, Scalar},
+        input::scalar::{DnsName, ImagePrefix, Scalar},
         objects::{Object, Origin},
         rules::Bounds,
         value::to_value,
@@ -116,12 +116,14 @@ pub(crate) mod test {
     /// Runs a check as for namespace `shop-pr-7`.
     pub(crate) fn with_bounds<T>(check: impl FnOnce(&Bounds<'_>) -> T) -> T {
         let hosts = ["shop-pr-7.preview.acme.dev".to_owned(), "web-shop-pr-7.preview.acme.dev".to_owned()];
+        let storage_classes = [DnsName::parse("fast").expect("a name")];
         let registries = [ImagePrefix::parse("ghcr.io/acme/").expect("a prefix")];
         check(&Bounds {
             namespace: "shop-pr-7",
             hosts: &hosts,
             domain: "preview.acme.dev",
             registries: &registries,
+            storage_classes: &storage_classes,
             head_sha: SHA,
             service_accounts: &["preview"],
             secrets: &["stripe", "main"],

@@ -5,7 +5,7 @@ use super::{
     containers::{finding, items, pod_spec, shown, stated},
 };
 use crate::{
-    finding::{Finding, Rule, Severity},
+    finding::{Finding, Rule, Severity, listed},
     objects::Object,
     value::Value,
 };
@@ -18,7 +18,9 @@ pub static MANIFEST_NAMESPACE: Rule = Rule {
         namespace (a route's `backendRefs`, a Pod affinity's `namespaces`) lead out of the preview. The Gateway of a route is \
         the one exception: it is the platform's.\n\n\
         A volume is a new one: `volumeName`, `selector` and an empty `storageClassName` take one of the whole cluster's, `dataSource` \
-        and `dataSourceRef` copy one, and that may be a database's before its data were looked at. A Pod uses claims of the \
+        and `dataSourceRef` copy one, and that may be a database's before its data were looked at. \
+        Its class is the cluster's default, or one of the guardrails' `storageClasses`: others may take volumes that are there, leave \
+        them behind, or be dear. A Pod uses claims of the \
         policy's manifests only, and none of those is called as a CloudNativePG server's (`database-main-1`), nor is one that a \
         StatefulSet makes (`CLAIM-STATEFULSET-NUMBER`): whose a claim is, Kubernetes tells by its name.",
 };
@@ -37,7 +39,7 @@ pub(crate) fn check(object: &Object, bounds: &Bounds<'_>, findings: &mut Vec<Fin
     match object.kind() {
         "HTTPRoute" | "GRPCRoute" => backends(spec, &mut own),
         "PersistentVolumeClaim" => {
-            claim(object, "/spec", spec, findings);
+            claim(object, "/spec", spec, bounds, findings);
             name_of_claim(object, "/metadata/name", object.name(), bounds, findings);
         }
         "StatefulSet" => {
@@ -48,7 +50,7 @@ pub(crate) fn check(object: &Object, bounds: &Bounds<'_>, findings: &mut Vec<Fin
                 let pointer = format!("/spec/volumeClaimTemplates/{index}/metadata/name");
                 name_of_claim(object, &pointer, &format!("{name}-{}-", object.name()), bounds, findings);
                 if let Some(spec) = template.get("spec") {
-                    claim(object, &format!("/spec/volumeClaimTemplates/{index}/spec"), spec, findings);
+                    claim(object, &format!("/spec/volumeClaimTemplates/{index}/spec"), spec, bounds, findings);
                 }
             }
         }
@@ -58,7 +60,7 @@ pub(crate) fn check(object: &Object, bounds: &Bounds<'_>, findings: &mut Vec<Fin
         for (index, volume) in items(pod, "volumes") {
             if let Some(spec) = volume.at(&["ephemeral", "volumeClaimTemplate", "spec"]) {
                 let pointer = format!("{base}/volumes/{index}/ephemeral/volumeClaimTemplate/spec");
-                claim(object, &pointer, spec, findings);
+                claim(object, &pointer, spec, bounds, findings);
             }
             let name = volume.at(&["persistentVolumeClaim", "claimName"]);
             if let Some(name) =
@@ -98,24 +100,37 @@ fn backends(spec: &Value, own: &mut dyn FnMut(String, Option<&Value>)) {
 }
 
 /// A claim takes a new volume of the cluster's classes: neither one that is there, nor a copy.
-fn claim(object: &Object, base: &str, spec: &Value, findings: &mut Vec<Finding>) {
+fn claim(object: &Object, base: &str, spec: &Value, bounds: &Bounds<'_>, findings: &mut Vec<Finding>) {
     for (field, why) in [
-        ("volumeName", "names a volume of the whole cluster"),
-        ("selector", "picks a volume of the whole cluster"),
-        ("dataSource", "copies a volume"),
-        ("dataSourceRef", "copies a volume"),
+        ("volumeName", "names a volume of the whole cluster; a preview's are new"),
+        ("selector", "picks a volume of the whole cluster; a preview's are new"),
+        ("dataSource", "copies a volume; a preview's are new"),
+        ("dataSourceRef", "copies a volume; a preview's are new"),
+        ("volumeAttributesClassName", "chooses how fast a volume is, and what it costs"),
     ] {
         if stated(spec, field).is_some_and(|value| value.as_str() != Some("")) {
-            let message = format!("`{field}` {why}; a preview's are new");
+            let message = format!("`{field}` {why}");
             let pointer = format!("{base}/{field}");
             findings.push(finding(&MANIFEST_NAMESPACE, object, pointer, message).help("leave it out"));
         }
     }
-    // Nothing makes volumes of no class, so what is bound was there.
-    if spec.str_at(&["storageClassName"]) == Some("") {
-        let message = "without a class, it takes a volume of the whole cluster; a preview's are new";
+    let classes = bounds.storage_classes;
+    if let Some(class) = stated(spec, "storageClassName")
+        && !classes.iter().any(|allowed| class.as_str() == Some(allowed))
+    {
+        // Nothing makes volumes of no class, so what is bound was there.
+        let message = if class.as_str() == Some("") {
+            "without a class, it takes a volume of the whole cluster; a preview's are new".to_owned()
+        } else {
+            format!(
+                "StorageClass {} is none of the guardrails' `storageClasses`; allowed: {}",
+                shown(class),
+                listed(classes)
+            )
+        };
         let pointer = format!("{base}/storageClassName");
-        findings.push(finding(&MANIFEST_NAMESPACE, object, pointer, message).help("leave it out"));
+        let help = "leave it out: that is the cluster's default class";
+        findings.push(finding(&MANIFEST_NAMESPACE, object, pointer, message).help(help));
     }
 }
 
@@ -187,6 +202,24 @@ mod tests {
             (
                 json!({"kind": "PersistentVolumeClaim", "spec": {"selector": {}, "storageClassName": "", "dataSource": {"kind": "VolumeSnapshot", "name": "database-main"}}}),
                 vec!["/spec/selector", "/spec/dataSource", "/spec/storageClassName"],
+            ),
+            (
+                json!({"kind": "PersistentVolumeClaim", "spec": {"storageClassName": "fast", "volumeAttributesClassName": ""}}),
+                vec![],
+            ),
+            (json!({"kind": "PersistentVolumeClaim", "spec": {"storageClassName": null}}), vec![]),
+            (
+                json!({"kind": "PersistentVolumeClaim", "spec": {"storageClassName": "local", "volumeAttributesClassName": "gold"}}),
+                vec!["/spec/volumeAttributesClassName", "/spec/storageClassName"],
+            ),
+            (
+                json!({"apiVersion": "apps/v1", "kind": "StatefulSet", "spec": {
+                    "volumeClaimTemplates": [{"spec": {"storageClassName": "local"}}],
+                    "template": {"spec": {"volumes": [{"ephemeral": {"volumeClaimTemplate": {"spec": {"storageClassName": 7}}}}]}}}}),
+                vec![
+                    "/spec/volumeClaimTemplates/0/spec/storageClassName",
+                    "/spec/template/spec/volumes/0/ephemeral/volumeClaimTemplate/spec/storageClassName",
+                ],
             ),
             (
                 json!({"apiVersion": "batch/v1", "kind": "Job", "spec": {"template": {"spec": {"volumes": [

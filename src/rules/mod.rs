@@ -54,7 +54,12 @@ use std::collections::HashSet;
 
 use crate::{
     finding::{Finding, Owner, Rule, Subject},
-    input::{GuardrailsSpec, guardrails::Profile, policy::Route, scalar::ImagePrefix},
+    input::{
+        GuardrailsSpec,
+        guardrails::Profile,
+        policy::Route,
+        scalar::{DnsName, ImagePrefix},
+    },
     objects::Object,
     resolve::environment::DatabaseFacts,
     value::Map,
@@ -72,6 +77,8 @@ pub struct Bounds<'a> {
     /// Previews' hosts are one label below it.
     pub domain: &'a str,
     pub registries: &'a [ImagePrefix],
+    /// Those that claims may name.
+    pub storage_classes: &'a [DnsName],
     /// The head's SHA in full.
     pub head_sha: &'a str,
     /// `ServiceAccounts` that Pods may use.

@@ -15,7 +15,7 @@ pub use secrets::{AwsStore, GcpStore, Secrets, StoreProvider, VaultStore};
 
 use super::{
     Ordered,
-    scalar::{DnsLabel, Domain, Duration, ImagePrefix, PodSecurityVersion, Port, Quantity, RelativePath, Url},
+    scalar::{DnsLabel, DnsName, Domain, Duration, ImagePrefix, PodSecurityVersion, Port, Quantity, RelativePath, Url},
 };
 use crate::{
     database::attestation::AttestationKey,
@@ -84,6 +84,10 @@ pub struct GuardrailsSpec {
     /// Where images may come from. Left out, nowhere.
     #[serde(default)]
     pub registries: Vec<ImagePrefix>,
+    /// What claims of `manifests` may have as `storageClassName`. Left out, nothing: they have the cluster's default. Name no class without
+    /// a provisioner, whose volumes are there already, and none with `reclaimPolicy: Retain`, whose volumes stay.
+    #[serde(default)]
+    pub storage_classes: Vec<DnsName>,
     /// How previews are reached from outside. Without it, policies have no `routes`.
     pub ingress: Option<Ingress>,
     /// Rules of who may reach a route: the name of each is what a policy asks for. Nothing is public unless an entry says so.

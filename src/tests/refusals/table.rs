@@ -34,6 +34,8 @@ const DATABASES: &str =
 const STEPS: &str = "      migrate:\n        image: ghcr.io/acme/storefront:${{ pr.headSha }}\n        command: [npx, prisma, migrate, deploy]\n      seed:\n        image: ghcr.io/acme/storefront:${{ pr.headSha }}\n        command: [npm, run, \"seed:preview\"]\n";
 const CNPG: &str = "      provider: cnpg\n      image: ghcr.io/acme/postgresql:17.5@sha256:4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945\n      database: app\n      cluster: {driver: ebs.csi.aws.com, snapshot: snap-1, size: 1Gi}\n";
 const DUMPED: &str = "      provider: embedded\n      image: ghcr.io/acme/baseline@sha256:4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945\n      dump: ghcr.io/acme/dump@sha256:4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945\n";
+/// What claims may name.
+const CLASSES: Edit = (GUARDRAILS, "  registries:", "  storageClasses: [fast]\n  registries:");
 const MANIFEST: Edit = (POLICY, APPLICATION, "  manifests: [extra.yaml]\n");
 /// What only Traefik and Nginx can hold.
 const WITHOUT_PARTNERS: Edit = (GUARDRAILS, "    partners: {oauth2Proxy: \"https://sso.acme.dev/oauth2\"}\n", "");
@@ -478,6 +480,12 @@ pub(super) const TABLE: &[Row] = &[
     Row { code: "limit-range", owner: "platform", place: "guardrails.yaml:29:20",
         bad: &[OWN[0], OWN[1], OWN[2], (GUARDRAILS, "default: {cpu: 500m", "default: {cpu: 499m"), (GUARDRAILS, "max: {cpu: \"2\"", "max: {cpu: 499m")],
         good: &[OWN[0], OWN[1], OWN[2], (GUARDRAILS, "max: {cpu: \"2\"", "max: {cpu: 500m")] },
+    Row { code: "manifest-namespace", owner: "team", place: "PersistentVolumeClaim/x /spec/storageClassName",
+        bad: &[CLASSES, MANIFEST, ("extra.yaml", "", claim!("x", "local"))],
+        good: &[CLASSES, MANIFEST, ("extra.yaml", "", claim!("x", "fast"))] },
+    Row { code: "manifest-namespace", owner: "team", place: "PersistentVolumeClaim/x /spec/storageClassName",
+        bad: &[MANIFEST, ("extra.yaml", "", claim!("x", "fast"))],
+        good: &[CLASSES, MANIFEST, ("extra.yaml", "", claim!("x", "fast"))] },
     Row { code: "manifest-annotation", owner: "team", place: "",
         bad: &[MANIFEST, ("extra.yaml", "", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x, annotations: {argocd.argoproj.io/hook: PreSync}}\n")],
         good: &[MANIFEST, ("extra.yaml", "", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x, annotations: {acme.dev/hook: PreSync}}\n")] },
@@ -498,8 +506,8 @@ pub(super) const TABLE: &[Row] = &[
         bad: &[MANIFEST, ("extra.yaml", "", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x, namespace: storefront-pr-129}\n")],
         good: &[MANIFEST, ("extra.yaml", "", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x, namespace: storefront-pr-128}\n")] },
     Row { code: "manifest-namespace", owner: "team", place: "PersistentVolumeClaim/database-main-1 /metadata/name",
-        bad: &[OWN[0], (GUARDRAILS, SYNTHETIC, CNPG), OWN[2], MANIFEST, ("extra.yaml", "", claim!("database-main-1", "fast"))],
-        good: &[OWN[0], (GUARDRAILS, SYNTHETIC, CNPG), OWN[2], MANIFEST, ("extra.yaml", "", claim!("database-mail-1", "fast"))] },
+        bad: &[OWN[0], (GUARDRAILS, SYNTHETIC, CNPG), OWN[2], CLASSES, MANIFEST, ("extra.yaml", "", claim!("database-main-1", "fast"))],
+        good: &[OWN[0], (GUARDRAILS, SYNTHETIC, CNPG), OWN[2], CLASSES, MANIFEST, ("extra.yaml", "", claim!("database-mail-1", "fast"))] },
     Row { code: "manifest-namespace", owner: "team", place: "StatefulSet/main /spec/volumeClaimTemplates/0/metadata/name",
         bad: &[OWN[0], (GUARDRAILS, SYNTHETIC, CNPG), OWN[2], MANIFEST, ("extra.yaml", "", stateful_set!("database"))],
         good: &[OWN[0], OWN[1], OWN[2], MANIFEST, ("extra.yaml", "", stateful_set!("database"))] },
