@@ -270,6 +270,7 @@ impl Renderer {
             secrets: &secrets,
             databases: &environment.databases,
             profile: self.guardrails.spec.profiles.get_key_value(&environment.profile),
+            quota: environment.quota.as_map(),
             labels: environment.labels.as_map(),
             ..rules::Bounds::default()
         };

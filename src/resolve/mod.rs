@@ -145,12 +145,12 @@ impl Resolver<'_> {
 
         let trust = self.trust(&pr);
         let (profile, limits) = self.profile(&pr);
-        let quota = self.quota(profile);
         let (ttl, expires_at) = self.ttl(&pr);
         let (routes, ingress) = self.routes(&namespace);
         self.see_services();
         let (secret_store, secrets) = self.secrets(trust.grant);
         let (databases, database_jobs) = self.databases(trust.grant, &namespace, &pr, &secrets);
+        let quota = self.quota(profile, &databases);
         let config = self.config(&namespace, &pr, &routes);
         let services = self.services(&pr, &secrets, &databases, profile);
         self.room(profile, &databases);

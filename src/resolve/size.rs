@@ -12,7 +12,7 @@ use crate::{
     value::{Map, Value},
 };
 
-use super::{Decision, Origin, PullRequest, Resolver, time};
+use super::{Decision, Origin, PullRequest, Resolver, environment::DatabaseFacts, time};
 
 impl<'a> Resolver<'a> {
     /// The profile, and the `LimitRange`'s item.
@@ -89,11 +89,18 @@ impl<'a> Resolver<'a> {
         (Some((name, profile)), limits(profile))
     }
 
-    /// `spec.hard` of the `ResourceQuota`: the profile's, and no Service that leads past the routes unless the profile says so.
-    pub(super) fn quota(&mut self, profile: Option<(&str, &Profile)>) -> Value {
+    /// `spec.hard` of the `ResourceQuota`: the profile's, and unless it says so, no Service that leads past the routes and no volume.
+    pub(super) fn quota(&mut self, profile: Option<(&str, &Profile)>, databases: &[DatabaseFacts]) -> Value {
         let Some((name, profile)) = profile else { return Value::Null };
+        let past_routes = "requests come through `routes` only";
+        let mut closed = vec![("services.loadbalancers", past_routes), ("services.nodeports", past_routes)];
+        // CloudNativePG claims what its servers need.
+        let claims = databases.iter().any(|database| database.cluster.is_some());
+        if !claims && !profile.quota.names().any(rules::capacity::counts_claims) {
+            closed.push((rules::capacity::CLAIMS, "volumes are claimed only where it does"));
+        }
         let mut hard = quantities(&profile.quota);
-        for resource in ["services.loadbalancers", "services.nodeports"] {
+        for (resource, why) in closed {
             if let Some(hard) = hard.as_map_mut().filter(|hard| hard.get(resource).is_none()) {
                 hard.push(resource, Value::from("0"));
                 self.decisions.record(|| Decision {
@@ -102,7 +109,7 @@ impl<'a> Resolver<'a> {
                     asked: None,
                     granted: "0".into(),
                     rule: None,
-                    reason: format!("the profile `{name}` does not say: requests come through `routes` only"),
+                    reason: format!("the profile `{name}` does not say: {why}"),
                 });
             }
         }

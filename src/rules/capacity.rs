@@ -1,14 +1,19 @@
 //! What is asked for fits its profile.
 
+use super::{
+    Bounds,
+    containers::{claims, finding},
+};
 use crate::{
-    finding::{Rule, Severity},
+    finding::{Finding, Rule, Severity},
     input::{
         Ordered,
         guardrails::Profile,
         policy::Service,
-        scalar::{DnsLabel, Quantity},
+        scalar::{DnsLabel, Quantity, Scalar as _},
     },
-    value::child,
+    objects::Object,
+    value::{Map, Value, child},
 };
 
 pub static UNBOUNDED_REQUEST: Rule = Rule {
@@ -30,7 +35,8 @@ pub static OVER_QUOTA: Rule = Rule {
                   preview's own dayfly's. `cpu`, `memory` and `ephemeral-storage` are what their `requests.…` are, `count/pods` what `pods` \
                   is. Of other objects, `services` (and `count/services`) and `count/deployments.apps` are counted, as far as \
                   `services` and the databases' servers bring them; of none else, and nothing of what comes from `manifests` or \
-                  from a child Application.",
+                  from a child Application. But where the quota allows no claim of a volume, a manifest has none: \
+                  `persistentvolumeclaims` are 0 unless the profile says otherwise.",
 };
 
 /// Single requests that a container may not have: the resource, the message, and what to do.
@@ -179,12 +185,48 @@ pub(crate) fn too_much(
     found
 }
 
+/// How a quota calls the number of claims.
+pub(crate) const CLAIMS: &str = "persistentvolumeclaims";
+
+/// Whether what a quota counts are claims, be it those of one class, or their number, or what they ask for.
+/// Source: `pvcEvaluator` in Kubernetes 1.36, `pkg/quota/v1/evaluator/core/persistent_volume_claims.go`.
+pub(crate) fn counts_claims(counted: &str) -> bool {
+    let of_any_class = counted.split_once(".storageclass.storage.k8s.io/").map_or(counted, |(_, counted)| counted);
+    matches!(of_any_class, CLAIMS | "requests.storage" | "count/persistentvolumeclaims")
+}
+
+/// A manifest's claims where none is allowed: its Pods would wait for ever.
+pub(crate) fn check_claims(object: &Object, bounds: &Bounds<'_>, findings: &mut Vec<Finding>) {
+    let is_none = |amount: &Value| {
+        amount.as_str().and_then(|amount| Quantity::parse(amount).ok()).is_some_and(|amount| amount.nano == 0)
+    };
+    // Of one class, another may be left.
+    let mut closed = bounds.quota.into_iter().flat_map(Map::iter);
+    let closed = closed
+        .find(|(counted, amount)| counts_claims(counted) && !counted.contains(".storageclass.") && is_none(amount));
+    let Some((counted, _)) = closed else { return };
+    let profile = bounds.profile.map_or("", |(name, _)| name);
+    for (pointer, _) in claims(object) {
+        let message = format!("a volume is claimed, but the quota of profile `{profile}` has 0 `{counted}`");
+        let help =
+            "`emptyDir` is as large as the Pod's `ephemeral-storage`; claims are for the profile's `quota` to allow";
+        findings.push(finding(&OVER_QUOTA, object, pointer, message).help(help));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
-    use super::{Counts, Pods, too_much};
-    use crate::input::{Ordered, guardrails::Profile, scalar::Quantity};
+    use super::{Counts, Pods, check_claims, too_much};
+    use crate::{
+        input::{Ordered, guardrails::Profile, scalar::Quantity},
+        rules::{
+            Bounds,
+            containers::test::{manifest, places},
+        },
+        value::to_value,
+    };
 
     /// Two Pods of the profile's defaults, two Services and one Deployment.
     #[test]
@@ -222,6 +264,41 @@ mod tests {
             assert_eq!(found(little), if expected.is_empty() { vec![] } else { vec![message] }, "{counted}");
         }
     }
+
+    #[test]
+    fn a_claim_needs_room_for_one() {
+        let claimed = [
+            (json!({"kind": "PersistentVolumeClaim", "spec": {}}), "/spec"),
+            (
+                json!({"apiVersion": "apps/v1", "kind": "StatefulSet", "spec": {"volumeClaimTemplates": [{"spec": {}}]}}),
+                "/spec/volumeClaimTemplates/0/spec",
+            ),
+            (
+                json!({"apiVersion": "batch/v1", "kind": "CronJob", "spec": {"jobTemplate": {"spec": {"template": {"spec": {
+                    "volumes": [{"emptyDir": {}}, {"ephemeral": {"volumeClaimTemplate": {"spec": {}}}}]}}}}}}),
+                "/spec/jobTemplate/spec/template/spec/volumes/1/ephemeral/volumeClaimTemplate/spec",
+            ),
+        ];
+        for (quota, fine) in [
+            (json!({}), true),
+            (json!({"persistentvolumeclaims": "1", "requests.storage": "1Gi"}), true),
+            (json!({"persistentvolumeclaims": "0"}), false),
+            (json!({"persistentvolumeclaims": "1", "requests.storage": "0Gi"}), false),
+            (json!({"count/persistentvolumeclaims": "0"}), false),
+            (json!({"gold.storageclass.storage.k8s.io/persistentvolumeclaims": "0"}), true),
+            (json!({"pods": "0"}), true),
+        ] {
+            let quota = to_value(&quota);
+            for (object, pointer) in &claimed {
+                let mut findings = Vec::new();
+                let bounds = Bounds { quota: quota.as_map(), ..Bounds::default() };
+                check_claims(&manifest(object), &bounds, &mut findings);
+                let expected = if fine { vec![] } else { vec![format!("over-quota {pointer}")] };
+                assert_eq!(places(&findings), expected, "{object}");
+            }
+        }
+    }
+
     /// Three services of 2, 1 and 1 replicas, and what databases bring.
     #[test]
     fn the_largest_share_is_where_it_is_told() {

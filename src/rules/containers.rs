@@ -45,6 +45,27 @@ pub(crate) fn pod_spec(object: &Object) -> Option<(&'static str, &Value)> {
     Some((pointer, object.value.pointer(pointer)?))
 }
 
+/// The spec of every claim of a volume that comes of an object, and its pointer.
+pub(crate) fn claims(object: &Object) -> Vec<(String, &Value)> {
+    let mut claims = Vec::new();
+    if object.kind() == "PersistentVolumeClaim" {
+        claims.extend(object.value.get("spec").map(|spec| ("/spec".to_owned(), spec)));
+    }
+    if object.kind() == "StatefulSet" {
+        let templates = object.value.items_at(&["spec", "volumeClaimTemplates"]).iter().enumerate();
+        claims.extend(templates.filter_map(|(index, template)| {
+            Some((format!("/spec/volumeClaimTemplates/{index}/spec"), template.get("spec")?))
+        }));
+    }
+    if let Some((base, pod)) = pod_spec(object) {
+        claims.extend(items(pod, "volumes").filter_map(|(index, volume)| {
+            let spec = volume.at(&["ephemeral", "volumeClaimTemplate", "spec"])?;
+            Some((format!("{base}/volumes/{index}/ephemeral/volumeClaimTemplate/spec"), spec))
+        }));
+    }
+    claims
+}
+
 /// A field that says something: to Kubernetes, `null` is as good as nothing.
 pub(crate) fn stated<'a>(value: &'a Value, key: &str) -> Option<&'a Value> {
     value.get(key).filter(|value| **value != Value::Null)

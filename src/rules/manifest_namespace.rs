@@ -2,7 +2,7 @@
 
 use super::{
     Bounds,
-    containers::{finding, items, pod_spec, shown, stated},
+    containers::{claims, finding, items, pod_spec, shown, stated},
 };
 use crate::{
     finding::{Finding, Rule, Severity, listed},
@@ -39,7 +39,6 @@ pub(crate) fn check(object: &Object, bounds: &Bounds<'_>, findings: &mut Vec<Fin
     match object.kind() {
         "HTTPRoute" | "GRPCRoute" => backends(spec, &mut own),
         "PersistentVolumeClaim" => {
-            claim(object, "/spec", spec, bounds, findings);
             name_of_claim(object, "/metadata/name", object.name(), bounds, findings);
         }
         "StatefulSet" => {
@@ -49,19 +48,15 @@ pub(crate) fn check(object: &Object, bounds: &Bounds<'_>, findings: &mut Vec<Fin
                 let name = template.str_at(&["metadata", "name"]).unwrap_or_default();
                 let pointer = format!("/spec/volumeClaimTemplates/{index}/metadata/name");
                 name_of_claim(object, &pointer, &format!("{name}-{}-", object.name()), bounds, findings);
-                if let Some(spec) = template.get("spec") {
-                    claim(object, &format!("/spec/volumeClaimTemplates/{index}/spec"), spec, bounds, findings);
-                }
             }
         }
         _ => {}
     }
+    for (pointer, spec) in claims(object) {
+        claim(object, &pointer, spec, bounds, findings);
+    }
     if let Some((base, pod)) = pod_spec(object) {
         for (index, volume) in items(pod, "volumes") {
-            if let Some(spec) = volume.at(&["ephemeral", "volumeClaimTemplate", "spec"]) {
-                let pointer = format!("{base}/volumes/{index}/ephemeral/volumeClaimTemplate/spec");
-                claim(object, &pointer, spec, bounds, findings);
-            }
             let name = volume.at(&["persistentVolumeClaim", "claimName"]);
             if let Some(name) =
                 name.filter(|name| name.as_str().is_none_or(|name| !bounds.claims.iter().any(|own| own == name)))

@@ -88,6 +88,8 @@ pub struct Bounds<'a> {
     pub databases: &'a [DatabaseFacts],
     /// The guardrails' profile and its name.
     pub profile: Option<(&'a str, &'a Profile)>,
+    /// What the namespace's quota holds.
+    pub quota: Option<&'a Map>,
     /// While manifests are checked: Services of the preview, whoever makes them.
     pub services: &'a [String],
     /// While manifests are checked: the `PersistentVolumeClaim`s among them.
@@ -166,11 +168,12 @@ pub static ALL: &[&Rule] = &[
 type Check = fn(&Object, &Bounds<'_>, &mut Vec<Finding>);
 
 /// What is asked of each manifest.
-const MANIFEST_CHECKS: [Check; 11] = [
+const MANIFEST_CHECKS: [Check; 12] = [
     shared_database::check,
     manifest_kind::check,
     manifest_text::check,
     manifest_namespace::check,
+    capacity::check_claims,
     manifest_annotation::check,
     manifest_secret::check,
     manifest_service::check,

@@ -84,7 +84,7 @@ restricted, and what they do not find there they ask for here:
 - **Files.** The image's are read-only. `/tmp` and the folders of `writable` can be written to, and are empty when a Pod starts. Caches
   beside the code, PID files, Celery beat's schedule, Redis' `/data` and nginx' `/var/cache/nginx` are such folders. What the
   image has in one is hidden, so name those that are empty there: of Laravel `storage/framework/views` and its like, not `storage`. What must
-  outlive a Pod is for a PersistentVolumeClaim among `manifests`.
+  outlive a Pod is for a PersistentVolumeClaim among `manifests`, where the profile's quota allows one.
 - **User.** 65532, unless `runAsUser` says otherwise, and without any rights: no port below 1024 on nodes that ask for a right there.
 - **Start.** Within two minutes, or `startWithin`, its port is open, or `health` answers there; what takes longer is started anew. `healthPort`
   is for frameworks with a port of their own for health, such as Spring Boot's actuator.
