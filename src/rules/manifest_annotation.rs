@@ -12,8 +12,7 @@ use crate::{
     value::Value,
 };
 use known::{
-    ALLOWED_ANNOTATIONS, ALLOWED_DOMAINS, ALLOWED_LABEL_DOMAINS, ALLOWED_ROUTE_ANNOTATIONS, REFUSED_BEGINNINGS,
-    REFUSED_DOMAINS, REFUSED_LABELS,
+    ALLOWED_ANNOTATIONS, ALLOWED_DOMAINS, ALLOWED_LABEL_DOMAINS, REFUSED_BEGINNINGS, REFUSED_DOMAINS, REFUSED_LABELS,
 };
 
 pub static MANIFEST_ANNOTATION: Rule = Rule {
@@ -24,7 +23,7 @@ pub static MANIFEST_ANNOTATION: Rule = Rule {
         - Argo CD (`argocd.argoproj.io/…`) and Helm hooks: a hook, a wave, `Prune=false`, `Delete=false` or a tracking id \
         changes what is deployed, in which order, and what is left over. dayfly decides these.\n\
         - Ingress controllers: snippets, authentication and aliases are code, or another way around the access rules \
-        (CVE-2021-25742, CVE-2025-1974). On an Ingress, a route or a Service, only a few harmless annotations are taken.\n\
+        (CVE-2021-25742, CVE-2025-1974). On a Service, only a few harmless annotations are taken.\n\
         - dayfly's and CloudNativePG's own labels: network policies of a preview's databases select Pods by them, and open \
         the Kubernetes API to those.\n\
         - What is known to copy, inject or exempt: replicators, agents and proxies beside a container, Vault, 1Password and \
@@ -46,9 +45,9 @@ pub(crate) fn check(object: &Object, _: &Bounds<'_>, findings: &mut Vec<Finding>
         findings.push(finding(&MANIFEST_ANNOTATION, object, "/status", message));
     }
     let kind = object.kind();
-    let route = matches!(kind, "Ingress" | "HTTPRoute" | "GRPCRoute" | "Service");
+    let is_service = kind == "Service";
     if let Some(value) = object.value.get("metadata") {
-        metadata(object, "/metadata", value, route, findings);
+        metadata(object, "/metadata", value, is_service, findings);
     }
     let templates: &[&str] = match kind {
         "Deployment" | "StatefulSet" | "Job" => &["/spec/template/metadata"],
@@ -57,7 +56,7 @@ pub(crate) fn check(object: &Object, _: &Bounds<'_>, findings: &mut Vec<Finding>
     };
     for pointer in templates {
         if let Some(value) = object.value.pointer(pointer) {
-            metadata(object, pointer, value, route, findings);
+            metadata(object, pointer, value, is_service, findings);
         }
     }
     for (index, claim) in object.value.items_at(&["spec", "volumeClaimTemplates"]).iter().enumerate() {
@@ -75,7 +74,7 @@ pub(crate) fn check(object: &Object, _: &Bounds<'_>, findings: &mut Vec<Finding>
 }
 
 /// Checks one `metadata`: an object's, or a template's.
-fn metadata(object: &Object, base: &str, metadata: &Value, route: bool, findings: &mut Vec<Finding>) {
+fn metadata(object: &Object, base: &str, metadata: &Value, is_service: bool, findings: &mut Vec<Finding>) {
     let Some(map) = metadata.as_map() else {
         let message = format!("`metadata` must be a map, not {}", metadata.kind_name());
         findings.push(finding(&MANIFEST_ANNOTATION, object, base, message));
@@ -93,8 +92,9 @@ fn metadata(object: &Object, base: &str, metadata: &Value, route: bool, findings
         findings.push(finding(&MANIFEST_ANNOTATION, object, child(base, field), message));
     }
     for (key, _) in metadata.entries_at(&["annotations"]) {
-        if !annotation_allowed(key, route) {
-            let message = format!("annotation `{}` is not a manifest's to set: {}", visible(key), reason(key, route));
+        if !annotation_allowed(key, is_service) {
+            let message =
+                format!("annotation `{}` is not a manifest's to set: {}", visible(key), reason(key, is_service));
             findings.push(finding(&MANIFEST_ANNOTATION, object, child(&format!("{base}/annotations"), key), message));
         }
     }
@@ -106,12 +106,12 @@ fn metadata(object: &Object, base: &str, metadata: &Value, route: bool, findings
     }
 }
 
-fn annotation_allowed(key: &str, route: bool) -> bool {
+fn annotation_allowed(key: &str, is_service: bool) -> bool {
     let Some((domain, _)) = key.split_once('/') else { return !(is_kubernetes(key) || is_refused(key)) };
     if ALLOWED_ANNOTATIONS.contains(&key) || ALLOWED_DOMAINS.contains(&domain) {
         return true;
     }
-    if route { ALLOWED_ROUTE_ANNOTATIONS.contains(&key) } else { !(is_kubernetes(domain) || is_refused(domain)) }
+    !(is_service || is_kubernetes(domain) || is_refused(domain))
 }
 
 fn label_allowed(key: &str) -> bool {
@@ -138,7 +138,7 @@ fn is_below(domain: &str, parent: &str) -> bool {
 }
 
 /// Why a key isn't allowed.
-fn reason(key: &str, route: bool) -> &'static str {
+fn reason(key: &str, is_service: bool) -> &'static str {
     let domain = key.split_once('/').map_or("", |(domain, _)| domain);
     if is_below(domain, "argoproj.io") || is_below(domain, "helm.sh") {
         "hooks, waves and pruning are dayfly's"
@@ -148,7 +148,7 @@ fn reason(key: &str, route: bool) -> &'static str {
         "the namespace says how strict it is"
     } else if domain.starts_with("cleanup.") || domain.starts_with("kube-score") {
         "clean-up and checks are the platform's"
-    } else if route {
+    } else if is_service {
         "it steers what answers requests"
     } else {
         "it steers one of the platform's controllers"
@@ -221,13 +221,8 @@ mod tests {
             ("PersistentVolumeClaim", "trident.netapp.io/cloneFromPVC", false),
             ("PersistentVolumeClaim", "cdi.kubevirt.io/storage.import.endpoint", false),
             ("Service", "io.kubernetes.cri-o.Devices", false),
-            ("Ingress", "note", true),
-            ("Ingress", "nginx.ingress.kubernetes.io/proxy-body-size", true),
-            ("Ingress", "nginx.ingress.kubernetes.io/configuration-snippet", false),
-            ("Ingress", "nginx.ingress.kubernetes.io/auth-url", false),
-            ("Ingress", "nginx.ingress.kubernetes.io/server-alias", false),
-            ("Ingress", "traefik.ingress.kubernetes.io/router.middlewares", false),
-            ("HTTPRoute", "external-dns.alpha.kubernetes.io/hostname", false),
+            ("Service", "traefik.ingress.kubernetes.io/service.sticky.cookie", false),
+            ("Service", "external-dns.alpha.kubernetes.io/hostname", false),
             ("Service", "prometheus.io/port", true),
             ("Service", "acme.dev/anything", false),
         ];

@@ -15,8 +15,7 @@ pub static MANIFEST_NAMESPACE: Rule = Rule {
     severity: Severity::Error,
     summary: "a manifest is in the preview's namespace, and refers to nothing outside of it",
     explanation: "Leave `metadata.namespace` out: dayfly sets it, and every pull request has another one. References by \
-        namespace (a route's `backendRefs`, a Pod affinity's `namespaces`) lead out of the preview. The Gateway of a route is \
-        the one exception: it is the platform's.\n\n\
+        namespace (a Pod affinity's `namespaces`) lead out of the preview.\n\n\
         A volume is a new one: `volumeName`, `selector` and an empty `storageClassName` take one of the whole cluster's, `dataSource` \
         and `dataSourceRef` copy one, and that may be a database's before its data were looked at. \
         Its class is the cluster's default, or one of the guardrails' `storageClasses`: others may take volumes that are there, leave \
@@ -26,18 +25,15 @@ pub static MANIFEST_NAMESPACE: Rule = Rule {
 };
 
 pub(crate) fn check(object: &Object, bounds: &Bounds<'_>, findings: &mut Vec<Finding>) {
-    let mut own = |pointer: String, namespace: Option<&Value>| {
-        if let Some(namespace) =
-            namespace.filter(|found| **found != Value::Null && found.as_str() != Some(bounds.namespace))
-        {
-            let message = format!("namespace {} is not the preview's, `{}`", shown(namespace), bounds.namespace);
-            findings.push(finding(&MANIFEST_NAMESPACE, object, pointer, message).help("leave it out"));
-        }
-    };
-    own("/metadata/namespace".to_owned(), object.value.at(&["metadata", "namespace"]));
+    let namespace = object.value.at(&["metadata", "namespace"]);
+    if let Some(namespace) =
+        namespace.filter(|found| **found != Value::Null && found.as_str() != Some(bounds.namespace))
+    {
+        let message = format!("namespace {} is not the preview's, `{}`", shown(namespace), bounds.namespace);
+        findings.push(finding(&MANIFEST_NAMESPACE, object, "/metadata/namespace", message).help("leave it out"));
+    }
     let Some(spec) = object.value.get("spec") else { return };
     match object.kind() {
-        "HTTPRoute" | "GRPCRoute" => backends(spec, &mut own),
         "PersistentVolumeClaim" => {
             name_of_claim(object, "/metadata/name", object.name(), bounds, findings);
         }
@@ -68,29 +64,6 @@ pub(crate) fn check(object: &Object, bounds: &Bounds<'_>, findings: &mut Vec<Fin
             }
         }
         affinity(object, base, pod, findings);
-    }
-}
-
-/// Services that a route sends requests to, or copies of them.
-fn backends(spec: &Value, own: &mut dyn FnMut(String, Option<&Value>)) {
-    let mut mirrors = |base: String, filters: &Value| {
-        for (index, filter) in items(filters, "filters") {
-            let namespace = filter.at(&["requestMirror", "backendRef", "namespace"]);
-            own(format!("{base}/filters/{index}/requestMirror/backendRef/namespace"), namespace);
-            let namespace = filter.at(&["externalAuth", "backendRef", "namespace"]);
-            own(format!("{base}/filters/{index}/externalAuth/backendRef/namespace"), namespace);
-        }
-    };
-    for (index, rule) in items(spec, "rules") {
-        mirrors(format!("/spec/rules/{index}"), rule);
-        for (at, backend) in items(rule, "backendRefs") {
-            mirrors(format!("/spec/rules/{index}/backendRefs/{at}"), backend);
-        }
-    }
-    for (index, rule) in items(spec, "rules") {
-        for (at, backend) in items(rule, "backendRefs") {
-            own(format!("/spec/rules/{index}/backendRefs/{at}/namespace"), backend.get("namespace"));
-        }
     }
 }
 
@@ -180,15 +153,6 @@ mod tests {
             (json!({"kind": "Service", "metadata": {"namespace": "shop-pr-8"}}), vec!["/metadata/namespace"]),
             (json!({"kind": "Service", "metadata": {"namespace": ""}}), vec!["/metadata/namespace"]),
             (json!({"kind": "Service", "metadata": {"namespace": 7}}), vec!["/metadata/namespace"]),
-            (
-                json!({"kind": "HTTPRoute", "spec": {"parentRefs": [{"name": "public", "namespace": "previews"}], "rules": [
-                    {"backendRefs": [{"name": "web", "namespace": "shop-pr-7"}, {"name": "web", "namespace": "shop-pr-8"}]},
-                    {"filters": [{"type": "RequestMirror", "requestMirror": {"backendRef": {"namespace": "x"}}}]}]}}),
-                vec![
-                    "/spec/rules/1/filters/0/requestMirror/backendRef/namespace",
-                    "/spec/rules/0/backendRefs/1/namespace",
-                ],
-            ),
             (
                 json!({"kind": "PersistentVolumeClaim", "spec": {"volumeName": "pv-1", "dataSourceRef": {"namespace": "x"}}}),
                 vec!["/spec/volumeName", "/spec/dataSourceRef"],

@@ -157,16 +157,7 @@ pub(super) const ALLOWED_ANNOTATIONS: [&str; 5] = [
     "kubectl.kubernetes.io/restartedAt",
 ];
 
-/// What may be said on what a controller of routes reads: each takes a number or a word, which it checks.
-pub(super) const ALLOWED_ROUTE_ANNOTATIONS: [&str; 5] = [
-    "nginx.ingress.kubernetes.io/backend-protocol",
-    "nginx.ingress.kubernetes.io/proxy-body-size",
-    "nginx.ingress.kubernetes.io/proxy-connect-timeout",
-    "nginx.ingress.kubernetes.io/proxy-read-timeout",
-    "nginx.ingress.kubernetes.io/proxy-send-timeout",
-];
-
-/// Domains whose annotations anything may have, routes and Services too.
+/// Domains whose annotations anything may have, Services too.
 pub(super) const ALLOWED_DOMAINS: [&str; 3] = ["prometheus.io", "app.kubernetes.io", SHOWN_DOMAIN];
 
 /// What OpenShift's console draws its picture of.
