@@ -223,7 +223,7 @@ fn stamped(text: &mut String, rendered: &Rendered, object: &Object, pointer: &st
     let label = pointer.rsplit_once('/').filter(|(place, _)| place.ends_with("/metadata/labels"));
     if let Some((_, key)) = label {
         let key = pointer_segments(key).next().unwrap_or_default();
-        let pods = object.pod_spec_pointer().and_then(|spec| spec.strip_suffix("/spec")).unwrap_or_default();
+        let pods = object.pods_pointer().unwrap_or_default();
         let is_stamped = pointer.starts_with("/metadata/") || is_below(pointer, &format!("{pods}/metadata"));
         if is_stamped && rendered.environment.labels.get(&key).is_some() {
             text.push_str("  from       labels: on every object, whoever wrote it\n");

@@ -62,4 +62,9 @@ impl Object {
             _ => None,
         }
     }
+
+    /// The pointer of what its Pods are made of, metadata and spec, if it makes any; empty of a Pod itself.
+    pub fn pods_pointer(&self) -> Option<&'static str> {
+        self.pod_spec_pointer()?.strip_suffix("/spec")
+    }
 }

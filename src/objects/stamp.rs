@@ -14,7 +14,7 @@ use super::Object;
 /// Adds the environment's labels to an object and to the Pods that it makes; the team's manifests also get the
 /// namespace, and what else the firewall has made sure is no other.
 pub fn stamp(object: &mut Object, environment: &Environment) {
-    let pods = object.pod_spec_pointer();
+    let pods = object.pods_pointer();
     let is_manifest = object.is_manifest();
     let marks = marks_pods(object);
     let is_budget = is_manifest && object.kind() == "PodDisruptionBudget";
@@ -27,10 +27,7 @@ pub fn stamp(object: &mut Object, environment: &Environment) {
     if is_budget && let Some(Value::Map(spec)) = root.get_mut("spec") {
         spec.insert(UNHEALTHY, Value::from(ALWAYS));
     }
-    let Some(pods) = pods.and_then(|pointer| pointer.strip_suffix("/spec")).filter(|pointer| !pointer.is_empty())
-    else {
-        return;
-    };
+    let Some(pods) = pods.filter(|pointer| !pointer.is_empty()) else { return };
     let mut template = root;
     for key in pods.split('/').skip(1) {
         match template.get_mut(key) {

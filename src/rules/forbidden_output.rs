@@ -94,17 +94,14 @@ pub(crate) fn check(object: &Object, bounds: &Bounds<'_>, findings: &mut Vec<Fin
             }
         }
     }
-    let Some(base) = object.pod_spec_pointer() else { return };
-    let pods = match base {
-        "/spec/template/spec" => "/spec/template/metadata",
-        "/spec/jobTemplate/spec/template/spec" => {
-            made("/spec/jobTemplate/metadata", object.value.at(&["spec", "jobTemplate", "metadata"]), template, refuse);
-            "/spec/jobTemplate/spec/template/metadata"
-        }
-        _ => "",
-    };
+    let (Some(base), Some(pods)) = (object.pod_spec_pointer(), object.pods_pointer()) else { return };
+    if object.kind() == "CronJob" {
+        made("/spec/jobTemplate/metadata", object.value.at(&["spec", "jobTemplate", "metadata"]), template, refuse);
+    }
+    // A Pod's own was looked at above.
     if !pods.is_empty() {
-        made(pods, object.value.pointer(pods), template, refuse);
+        let pods = format!("{pods}/metadata");
+        made(&pods, object.value.pointer(&pods), template, refuse);
     }
     let Some(pod) = object.value.pointer(base) else { return };
     if pod.get("ephemeralContainers").is_some_and(Value::is_truthy) {

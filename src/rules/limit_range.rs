@@ -212,7 +212,7 @@ fn counted(key: &str) -> Option<(&str, bool)> {
         Some(("limits", resource)) => (resource, true),
         _ => (key, false),
     };
-    matches!(resource, "cpu" | "memory" | "ephemeral-storage").then_some((resource, limits))
+    RESOURCES.contains(&resource).then_some((resource, limits))
 }
 
 /// A container that states nothing must get from a `LimitRange` whatever the quota counts.

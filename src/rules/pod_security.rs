@@ -109,7 +109,7 @@ pub(crate) fn check(object: &Object, _: &Bounds<'_>, findings: &mut Vec<Finding>
     for container in containers(pod) {
         check_container(container, said, &mut refuse);
     }
-    apparmor_annotations(object, base, findings);
+    apparmor_annotations(object, findings);
 }
 
 /// The Pod's own `securityContext`, and what its containers need not say again.
@@ -285,13 +285,9 @@ fn volumes(volumes: &Value, refuse: Refuse<'_>) {
 }
 
 /// The old way to choose the profile of `AppArmor`, which 1.36 still reads.
-fn apparmor_annotations(object: &Object, base: &str, findings: &mut Vec<Finding>) {
-    // Beside the Pod's spec stands its metadata.
-    let pointer = match base {
-        "/spec" => "/metadata/annotations",
-        "/spec/template/spec" => "/spec/template/metadata/annotations",
-        _ => "/spec/jobTemplate/spec/template/metadata/annotations",
-    };
+fn apparmor_annotations(object: &Object, findings: &mut Vec<Finding>) {
+    let Some(pods) = object.pods_pointer() else { return };
+    let pointer = &format!("{pods}/metadata/annotations");
     let Some(annotations) = object.value.pointer(pointer) else { return };
     for (key, value) in annotations.entries().filter(|(key, _)| key.starts_with(APPARMOR_ANNOTATION)) {
         if !value.as_str().is_some_and(|text| matches!(text, "" | "runtime/default") || text.starts_with("localhost/"))

@@ -121,7 +121,7 @@ pub(super) fn of_pods<'o>(object: &'o Object, set: Option<&'o Map>) -> Option<La
 
 /// Those that it states.
 fn own_labels(object: &Object) -> Option<impl Iterator<Item = (&str, &str)>> {
-    let template = object.value.pointer(object.pod_spec_pointer()?.strip_suffix("/spec")?)?;
+    let template = object.value.pointer(object.pods_pointer()?)?;
     let own = template.entries_at(&["metadata", "labels"]);
     Some(own.filter_map(|(key, value)| Some((key, value.as_str()?))))
 }
