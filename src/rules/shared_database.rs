@@ -16,8 +16,13 @@ pub static SHARED_DATABASE: Rule = Rule {
     summary: "no database is named by a constant",
     explanation: "A database's address in `env`, a flag, a command or an argument, or in a manifest's ConfigMap, is the same for every \
                   pull request: one preview's migration breaks all others, and its password stands in a file. `databases` gives each \
-                  preview a branch of its own, and `uses` its address. The address of a Service of the preview itself is its own.",
+                  preview a branch of its own, and `uses` its address. The address of a Service of the preview itself is its own, \
+                  unless it has more than 2048 bytes.",
 };
+
+/// Most bytes of an address that is looked at, up to a blank or a quote: one with thousands of others in its query would be
+/// searched once for each of them.
+const LONGEST: usize = 2048;
 
 /// What addresses of databases begin with, whatever driver follows a `+`.
 const SCHEMES: [&str; 22] = [
@@ -106,15 +111,20 @@ fn shared(written: &str, hosts: Hosts<'_>) -> Option<String> {
     // What Java calls `jdbc:oracle:thin:@…`; with two slashes it was seen above.
     let mut java = text.match_indices("jdbc:");
     java.find(|(at, word)| {
-        let inner = text[at + word.len()..].split("://").next().unwrap_or_default();
-        !text[..*at].ends_with(|c: char| c.is_ascii_alphanumeric()) && !SCHEMES.contains(&inner)
+        let inner = || text[at + word.len()..].split("://").next().unwrap_or_default();
+        !text[..*at].ends_with(|c: char| c.is_ascii_alphanumeric()) && !SCHEMES.contains(&inner())
     })
     .map(|(_, word)| word.to_owned())
 }
 
 /// Whether what follows a scheme leads to a host of the preview, as every client would read it.
 fn is_own(address: &str, hosts: Hosts<'_>) -> bool {
-    let (authority, rest) = address.split_once('/').unwrap_or((address, ""));
+    let looked_at = &address[..address.floor_char_boundary(LONGEST)];
+    let ends = |c: char| c.is_whitespace() || "\"'`".contains(c);
+    if looked_at.len() < address.len() && !looked_at.contains(ends) {
+        return false;
+    }
+    let (authority, rest) = looked_at.split_once('/').unwrap_or((looked_at, ""));
     let plain = |c: char| c.is_ascii_alphanumeric() || "-._~:@,$(){}%!*+;=&".contains(c);
     let host = |host: &str| {
         let (name, port) = host.split_once(':').unwrap_or((host, "0"));
@@ -122,8 +132,7 @@ fn is_own(address: &str, hosts: Hosts<'_>) -> bool {
     };
     let (user, names) = authority.rsplit_once('@').unwrap_or(("", authority));
     // Some clients take a host from the query, or from a second `@`.
-    let query =
-        rest.split(|c: char| c.is_whitespace() || "\"'`".contains(c)).next().and_then(|rest| rest.split_once('?'));
+    let query = rest.split(ends).next().and_then(|rest| rest.split_once('?'));
     authority.chars().all(plain)
         && !user.contains('@')
         && names.split(',').all(host)
@@ -257,9 +266,23 @@ mod tests {
             "db:$(PORT)",
             "db/app?host=staging",
             "db/app?ho%73t=staging",
+            "db/app?a=b://c&host=staging",
         ] {
             let text = format!("postgres://{host}");
             assert_eq!(shared(&text, hosts(&own)).as_deref(), Some("postgres://"), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_address_has_an_end() {
+        let own = ["db".to_owned()];
+        let text = |length: usize, after: &str| format!("postgres://db/{}{after}", "ä".repeat((length - 3) / 2));
+        for after in ["", " more", "\" ?host=", " postgres://db/", "'x"] {
+            assert_eq!(shared(&text(super::LONGEST, after), hosts(&own)), None, "{after}");
+        }
+        for after in ["", "?host=staging", " more"] {
+            let text = text(super::LONGEST + 2, after);
+            assert_eq!(shared(&text, hosts(&own)).as_deref(), Some("postgres://"), "{after}");
         }
     }
 

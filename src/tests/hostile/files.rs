@@ -150,6 +150,18 @@ fn hostile_manifests() {
     }
 }
 
+/// Each address in a text is looked at, but not all that follows it.
+#[test]
+fn many_addresses_in_a_text() {
+    let scratch = Scratch::new("storefront-single");
+    for unit in ["postgres://localhost/?a&", "postgres://localhost/ ", "postgres://", "xjdbc:", "jdbc:mysql ", "://"] {
+        let text = unit.repeat(900_000 / unit.len());
+        let document = format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: x}}\ndata: {{a: '{text}'}}\n");
+        scratch.write("deploy/x.yaml", document);
+        run(&scratch, unit);
+    }
+}
+
 /// What is compared with each other is bounded, and documents are not files.
 #[test]
 fn many_manifests() {
