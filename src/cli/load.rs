@@ -18,7 +18,7 @@ use crate::{
     resolve, rules,
     template::Template,
     value::Value,
-    yaml::{Limits, Mark},
+    yaml::{Cost, Limits, Mark},
 };
 
 use super::{InputFlags, example, is_open, report, terminal::Colour};
@@ -34,6 +34,9 @@ const MOST_FILES: usize = 200;
 
 /// Most documents in all of them: more than any quota lets run, and few enough to compare them with each other.
 const MOST_MANIFESTS: usize = 2000;
+
+/// What all of them may cost, what aliases repeat counted again: the sidecar has 256 MiB, and an object is there a few times.
+const MOST_COST: Cost = Cost { bytes: 8 << 20, nodes: 1_500_000 };
 
 /// What was read. Findings that leave nothing to render with are the error case of [`load`].
 pub(super) struct Loaded {
@@ -258,7 +261,7 @@ fn templates(
 
 /// The policy's `manifests`, read as Kubernetes would read them, and their files.
 fn manifests(folder: &Path, policy: &Policy, owner: Owner, findings: &mut Vec<Finding>) -> (Vec<Object>, Vec<Source>) {
-    let (mut objects, mut sources) = (Vec::new(), Vec::new());
+    let (mut objects, mut sources, mut cost) = (Vec::new(), Vec::new(), Cost::default());
     for (index, pattern) in policy.spec.manifests.iter().enumerate() {
         let finding = |message: String| {
             let subject = Subject::Input(InputFile::Policy, format!("/spec/manifests/{index}"));
@@ -284,7 +287,7 @@ fn manifests(folder: &Path, policy: &Policy, owner: Owner, findings: &mut Vec<Fi
                     continue;
                 }
             };
-            match source.manifests(owner) {
+            match source.manifests(owner, &mut cost) {
                 Ok(documents) => objects.extend(documents.into_iter().map(|(line, value)| Object {
                     value,
                     origin: Origin::Manifest { file: source.name.clone(), line },
@@ -292,8 +295,13 @@ fn manifests(folder: &Path, policy: &Policy, owner: Owner, findings: &mut Vec<Fi
                 Err(problems) => findings.extend(problems),
             }
             sources.push(source);
-            if objects.len() > MOST_MANIFESTS {
-                findings.push(finding(format!("more than {MOST_MANIFESTS} documents in the files of manifests")));
+            let counted = [
+                (objects.len(), MOST_MANIFESTS, "documents"),
+                (cost.bytes, MOST_COST.bytes, "bytes, with what aliases repeat,"),
+                (cost.nodes, MOST_COST.nodes, "keys, values and lists, with what aliases repeat,"),
+            ];
+            if let Some((_, most, what)) = counted.iter().find(|(count, most, _)| count > most) {
+                findings.push(finding(format!("more than {most} {what} in the files of manifests")));
                 return (objects, sources);
             }
         }

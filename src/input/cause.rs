@@ -119,6 +119,7 @@ mod tests {
     use crate::{
         finding::Owner,
         input::{Source, read_typed},
+        yaml::Cost,
     };
 
     /// The place, the message and the help of a policy's one problem.
@@ -174,7 +175,7 @@ mod tests {
             ("alert: \"{{ $labels.x }}\"\nb: [x\n", false),
         ] {
             let source = Source { name: "x.yaml".into(), text: text.into() };
-            let found = found(source.manifests(Owner::Team).expect_err(text));
+            let found = found(source.manifests(Owner::Team, &mut Cost::default()).expect_err(text));
             assert_eq!(found.ends_with(help), is_helm, "{text}: {found}");
         }
     }
@@ -183,7 +184,7 @@ mod tests {
     #[test]
     fn numbers_without_end_come_to_an_end() {
         let source = Source { name: "x.yaml".into(), text: "- .inf\n- {a: \"{{ .Values.x }}\"}\n".repeat(30) };
-        let found = source.manifests(Owner::Team).expect_err("numbers that JSON has not");
+        let found = source.manifests(Owner::Team, &mut Cost::default()).expect_err("numbers that JSON has not");
         assert_eq!(found.len(), 20);
         assert!(found.iter().all(|finding| finding.help.is_none()), "{found:#?}");
     }

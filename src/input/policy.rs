@@ -56,7 +56,7 @@ pub struct PolicySpec {
     /// The team's own Kustomize, Helm or plain source at the pull request's head, as a child Application.
     pub application: Option<Application>,
     /// Plain manifests beside this file: paths, in which `*` stands for any part of a name. Only workload kinds are taken, at most 200
-    /// files and 2000 documents. Their images may hold `${{ pr.headSha }}`.
+    /// files, 2000 documents and 8 MiB together. Their images may hold `${{ pr.headSha }}`.
     #[serde(default)]
     pub manifests: Vec<RelativePath>,
     /// Where the preview is reached: each is a URL of its own.

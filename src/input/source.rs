@@ -15,7 +15,7 @@ use crate::{
         qualified::is_name_part,
     },
     value::{Map, Value},
-    yaml::{self, Data, Limits, Mark, Node, ProblemKind, scalar},
+    yaml::{self, Cost, Data, Limits, Mark, Node, ProblemKind, scalar},
 };
 
 use super::{
@@ -63,10 +63,10 @@ impl Source {
             .collect()
     }
 
-    /// The documents of a file of manifests, read as Kubernetes would read them, and the lines where they begin.
-    pub fn manifests(&self, owner: Owner) -> Result<Vec<(u32, Value)>, Vec<Finding>> {
-        let documents =
-            yaml::read(&self.text, Limits::MANIFESTS).map_err(|error| self.problems(owner, true, error.problems))?;
+    /// The documents of a file of manifests, read as Kubernetes would read them, and the lines where they begin. Adds what it cost.
+    pub fn manifests(&self, owner: Owner, cost: &mut Cost) -> Result<Vec<(u32, Value)>, Vec<Finding>> {
+        let documents = yaml::read_and_count(&self.text, Limits::MANIFESTS, cost)
+            .map_err(|error| self.problems(owner, true, error.problems))?;
         // Kubernetes makes JSON of a manifest.
         let endless: Vec<_> = documents.iter().flat_map(Node::endless).collect();
         if !endless.is_empty() {
@@ -105,7 +105,9 @@ pub struct Places<'s> {
 impl<'s> Places<'s> {
     fn document(&self) -> Option<&Node<'s>> {
         let text: &'s str = &self.source.text;
-        let read = || match yaml::read(text, Limits { bytes: usize::MAX, ..Limits::DOCUMENT }) {
+        // Parameters may be longer.
+        let bytes = text.len() + Limits::DOCUMENT.bytes;
+        let read = || match yaml::read(text, Limits { bytes, ..Limits::DOCUMENT }) {
             Ok(documents) => documents.into_iter().next(),
             // A key that is there twice leaves the others where they are.
             Err(error) if error.is_whole() => error.documents.into_iter().next(),

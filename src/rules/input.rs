@@ -20,8 +20,8 @@ pub static INPUT_LIMIT: Rule = Rule {
     code: "input-limit",
     severity: Severity::Error,
     summary: "files are of a size that people write",
-    explanation: "Bytes, nesting, nodes, aliases and documents are limited, because pull requests bring files too. Of more than 1000 \
-                  mistakes in manifests, the first are told.",
+    explanation: "Bytes, nesting, nodes, aliases and documents are limited, because pull requests bring files too; what an alias \
+                  repeats counts again. Of more than 1000 mistakes in manifests, the first are told.",
 };
 
 pub static UNKNOWN_FIELD: Rule = Rule {

@@ -9,7 +9,8 @@ pub static MANIFEST_FILE: Rule = Rule {
     severity: Severity::Error,
     summary: "`manifests` names files below the policy's folder",
     explanation: "`deploy/*.yaml` matches names in one folder; `*` stands for any part of a name. Links that lead out of the folder are \
-                  refused, and a pattern that matches nothing is a mistake.",
+                  refused, and a pattern that matches nothing is a mistake. All files together have at most 8 MiB, 2000 documents and \
+                  1500000 keys, values and lists; what YAML's aliases repeat counts again.",
 };
 
 /// Most names that a folder may have.

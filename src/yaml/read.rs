@@ -12,11 +12,11 @@ use super::{Data, Entry, Mark, Node, Problem, ProblemKind};
 /// What a file may cost. Every input has limits, because some of them are written by strangers.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Bytes of the whole file.
+    /// Bytes of the whole file, the texts that an alias repeats counted again.
     pub bytes: usize,
     /// Maps and lists inside each other.
     pub depth: usize,
-    /// Scalars, maps and lists, each repeated use of an alias counted again.
+    /// Scalars, maps and lists, what an anchor keeps and what an alias repeats counted again.
     pub nodes: usize,
     /// Uses of aliases.
     pub aliases: usize,
@@ -29,6 +29,20 @@ impl Limits {
     pub const DOCUMENT: Self = Self { bytes: 1 << 20, depth: 32, nodes: 20_000, aliases: 100, documents: 1 };
     /// A file of manifests.
     pub const MANIFESTS: Self = Self { nodes: 100_000, documents: 200, ..Self::DOCUMENT };
+}
+
+/// What a file cost, counted as for [`Limits`].
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Cost {
+    pub bytes: usize,
+    pub nodes: usize,
+}
+
+impl std::ops::AddAssign for Cost {
+    fn add_assign(&mut self, more: Self) {
+        self.bytes += more.bytes;
+        self.nodes += more.nodes;
+    }
 }
 
 /// Why a file cannot be used.
@@ -48,13 +62,19 @@ impl Unreadable<'_> {
 
 /// The documents of `text`, empty ones left out, or everything that is wrong with it.
 pub fn read(text: &str, limits: Limits) -> Result<Vec<Node<'_>>, Unreadable<'_>> {
+    read_and_count(text, limits, &mut Cost::default())
+}
+
+/// The same, for one of many files: adds what it cost.
+pub fn read_and_count<'t>(text: &'t str, limits: Limits, cost: &mut Cost) -> Result<Vec<Node<'t>>, Unreadable<'t>> {
     if text.len() > limits.bytes {
         let message = format!("the file has {} bytes, allowed are {}", text.len(), limits.bytes);
         let problem = Problem { kind: ProblemKind::Limit, mark: Mark { line: 1, column: 1 }, message };
         return Err(Unreadable { problems: vec![problem], documents: Vec::new() });
     }
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut builder = Builder { limits, bare_end: bare_end(text), ..Builder::default() };
+    let cost_of_text = Cost { bytes: text.len(), nodes: 0 };
+    let mut builder = Builder { limits, cost: cost_of_text, bare_end: bare_end(text), ..Builder::default() };
     let mut parser = Parser::new_from_str(text);
     while let Some(next) = parser.next_event() {
         let step = match next {
@@ -70,6 +90,7 @@ pub fn read(text: &str, limits: Limits) -> Result<Vec<Node<'_>>, Unreadable<'_>>
             break;
         }
     }
+    *cost += builder.cost;
     if builder.problems.is_empty() {
         return Ok(builder.documents);
     }
@@ -128,8 +149,8 @@ struct Builder<'a> {
     begun: usize,
     open: Vec<Open<'a>>,
     /// Anchored nodes and their sizes, by the parser's number.
-    anchors: Vec<(usize, Node<'a>, usize)>,
-    nodes: usize,
+    anchors: Vec<(usize, Node<'a>, Cost)>,
+    cost: Cost,
     aliases: usize,
     /// See [`bare_end`].
     bare_end: Option<usize>,
@@ -158,7 +179,7 @@ impl<'a> Builder<'a> {
             Event::MappingStart(anchor, tag) => self.open(mark, anchor, tag.as_deref(), Data::Map(Vec::new())),
             Event::SequenceEnd | Event::MappingEnd => {
                 let Some(closed) = self.open.pop() else { return Ok(()) };
-                self.nodes -= 1; // `add` counts it again
+                self.cost.nodes -= 1; // `add` counts it again
                 self.add(closed.mark, closed.anchor, closed.data)
             }
             Event::Alias(anchor) => self.alias(mark, anchor),
@@ -173,7 +194,7 @@ impl<'a> Builder<'a> {
 
     fn open(&mut self, mark: Mark, anchor: usize, tag: Option<&Tag>, data: Data<'a>) -> Result<(), Problem> {
         is_string_tag(tag, mark)?;
-        self.nodes += 1;
+        self.cost.nodes += 1;
         within(self.open.len() + 1, self.limits.depth, "levels of nesting", mark)?;
         self.open.push(Open { mark, anchor, data, key: None, index: Index::default(), merged: BTreeSet::new() });
         Ok(())
@@ -201,20 +222,24 @@ impl<'a> Builder<'a> {
             };
             return Err(Problem { kind: ProblemKind::Syntax, mark, message: message.into() });
         };
-        let size = *size;
-        within(self.nodes + size, self.limits.nodes, "nodes", mark)?;
+        self.cost += *size;
+        within(self.cost.nodes, self.limits.nodes, "nodes", mark)?;
+        within(self.cost.bytes, self.limits.bytes, "bytes, with what aliases repeat", mark)?;
         let data = node.data.clone();
-        self.nodes += size - 1;
+        self.cost.nodes -= 1; // `add` counts it again
         self.add(mark, 0, data)
     }
 
     /// Puts a finished node where it belongs: into what is open, or among the documents.
     fn add(&mut self, mark: Mark, anchor: usize, data: Data<'a>) -> Result<(), Problem> {
-        self.nodes += 1;
-        within(self.nodes, self.limits.nodes, "nodes", mark)?;
+        self.cost.nodes += 1;
+        within(self.cost.nodes, self.limits.nodes, "nodes", mark)?;
         let node = Node { mark, data };
         if anchor > 0 {
-            self.anchors.push((anchor, node.clone(), size(&node)));
+            let size = size(&node);
+            self.cost.nodes += size.nodes;
+            within(self.cost.nodes, self.limits.nodes, "nodes", mark)?;
+            self.anchors.push((anchor, node.clone(), size));
         }
         let Some(parent) = self.open.last_mut() else {
             if !node.is_null() {
@@ -284,12 +309,19 @@ fn merge<'a>(
     }
 }
 
-fn size(node: &Node<'_>) -> usize {
-    1 + match &node.data {
-        Data::Scalar { .. } => 0,
-        Data::List(items) => items.iter().map(size).sum(),
-        Data::Map(entries) => entries.iter().map(|entry| 1 + size(&entry.value)).sum(),
+fn size(node: &Node<'_>) -> Cost {
+    let mut cost = Cost { bytes: 0, nodes: 1 };
+    match &node.data {
+        Data::Scalar { text, .. } => cost.bytes += text.len(),
+        Data::List(items) => items.iter().for_each(|item| cost += size(item)),
+        Data::Map(entries) => {
+            for entry in entries {
+                cost += Cost { bytes: entry.key.len(), nodes: 1 };
+                cost += size(&entry.value);
+            }
+        }
     }
+    cost
 }
 
 /// Whether a tag makes a scalar a string; any tag but YAML's own is refused, because nobody would know what it means.
@@ -333,6 +365,27 @@ mod tests {
             let refused = read(text, Limits { documents: 2, ..Limits::DOCUMENT }).expect_err(text);
             let messages: Vec<&str> = refused.problems.iter().map(|problem| problem.message.as_str()).collect();
             assert_eq!(messages, [expected], "{text}");
+        }
+    }
+
+    /// What is written once, and kept or made many times, is paid for each time.
+    #[test]
+    fn anchors_and_aliases_have_a_price() {
+        let limits = Limits { bytes: 100, nodes: 40, ..Limits::DOCUMENT };
+        let texts = |size: usize| format!("a: &a {}\nb: [*a, *a, *a]\n", "x".repeat(size));
+        let keys = |size: usize| format!("a: &a {{{}: b}}\nb: [*a, *a, *a]\n", "x".repeat(size));
+        let anchors = |depth: usize| {
+            // A later anchor of a name takes its place.
+            format!("a: {}1, 2, 3, 4, 5{}", "&a [".repeat(depth), "]".repeat(depth))
+        };
+        for (what, fits, too_much, message) in [
+            ("texts", texts(18), texts(21), "more than 100 bytes, with what aliases repeat"),
+            ("keys", keys(16), keys(20), "more than 100 bytes, with what aliases repeat"),
+            ("nested anchors", anchors(3), anchors(4), "more than 40 nodes"),
+        ] {
+            assert!(read(&fits, limits).is_ok(), "{what}: {fits}");
+            let refused = read(&too_much, limits).expect_err(what);
+            assert_eq!(refused.problems[0].message, message, "{what}: {too_much}");
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::{fs, os::unix::fs::symlink, path::Path, process::Command};
 
-use super::run;
+use super::{growth::many, run};
 use crate::{
     cli::ExitCode,
     tests::scratch::{POLICY, Scratch},
@@ -186,6 +186,59 @@ fn many_manifests() {
     let found = write(2);
     assert!(found.contains("more than 100 budgets") && !found.contains("files of manifests"), "{found}");
     assert!(write(11).contains("more than 2000 documents in the files of manifests"));
+}
+
+/// What is small in each file, or on disk, is bounded in all of them together.
+#[test]
+fn large_manifests() {
+    let map =
+        |n: usize, data: &str| format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: n{n}}}\ndata:\n{data}");
+    let long = "x".repeat(900_000);
+    let aliases = |count| many(count, &|n| format!("  k{n}: *a\n"));
+    for (what, files, data, message) in [
+        (
+            "bytes",
+            10,
+            format!("  a: {long}\n"),
+            "more than 8388608 bytes, with what aliases repeat, in the files of manifests",
+        ),
+        (
+            "broken",
+            10,
+            format!("  a: [{long}\n"),
+            "more than 8388608 bytes, with what aliases repeat, in the files of manifests",
+        ),
+        ("aliases", 1, format!("  a: &a {long}\n{}", aliases(99)), "more than 1048576 bytes, with what aliases repeat"),
+        (
+            "aliases in files",
+            12,
+            format!("  a: &a {}\n{}", &long[..90_000], aliases(9)),
+            "more than 8388608 bytes, with what aliases repeat, in the files of manifests",
+        ),
+        (
+            "nodes in files",
+            25,
+            format!("  a: &a [{}]\n{}", "x,".repeat(1500), aliases(40)),
+            "more than 1500000 keys, values and lists, with what aliases repeat, in the files of manifests",
+        ),
+    ] {
+        let scratch = Scratch::new("storefront-single");
+        for file in 0..files {
+            scratch.write(&format!("deploy/x{file:02}.yaml"), map(file, &data));
+        }
+        let run = scratch.run("check", &[]);
+        assert!(
+            run.out.contains(message) && run.out.len() < 64 << 10,
+            "{what}: {}",
+            &run.out[..run.out.len().min(2000)]
+        );
+    }
+    let scratch = Scratch::new("storefront-single");
+    for file in 0..200 {
+        scratch.write(&format!("deploy/x{file}.yaml"), map(file, &format!("  a: &a {}\n  b: *a\n", &long[..9_000])));
+    }
+    let run = scratch.run("check", &[]);
+    assert_eq!(run.code, ExitCode::Fine, "{}{}", run.out, run.err);
 }
 
 /// Names of files are foreign text, too.

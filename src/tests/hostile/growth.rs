@@ -51,7 +51,7 @@ fn after<'a>(policy: &'a str, begin: &'a str, text: &'a str, end: &'a str) -> Do
 }
 
 /// An item many times.
-fn many(count: usize, item: &dyn Fn(usize) -> String) -> String {
+pub(super) fn many(count: usize, item: &dyn Fn(usize) -> String) -> String {
     (0..count).map(item).collect()
 }
 
