@@ -40,6 +40,45 @@ impl From<Piece<'_>> for Part {
     }
 }
 
+/// What a policy's texts, or its manifests', may cost one pull request: a megabyte has room for a hundred thousand expressions, each of
+/// which takes microseconds or comes to all of a title, and aliases use them again.
+#[derive(Debug, Default)]
+pub struct Budget {
+    computed: usize,
+    bytes: usize,
+}
+
+impl Budget {
+    const COMPUTED: usize = 2000;
+    const BYTES: usize = 8 << 20;
+
+    /// Counts a text that is to be evaluated, or says what is too much.
+    pub fn allow(&mut self, text: &Interpolated) -> Result<(), String> {
+        if text.is_constant() {
+            return Ok(());
+        }
+        let computed = text.parts.iter().filter(|part| matches!(part, Part::Expression(_))).count();
+        self.computed += computed;
+        let too_much = |most, what| Err(format!("more than {most} {what} in all texts together"));
+        if computed > 0 && self.computed > Self::COMPUTED {
+            return too_much(Self::COMPUTED, "expressions that are more than a path");
+        }
+        if self.bytes > Self::BYTES { too_much(Self::BYTES, "bytes") } else { Ok(()) }
+    }
+
+    /// Counts what a text came to.
+    pub fn spend(&mut self, text: &str) {
+        self.bytes += text.len();
+    }
+
+    pub fn is_exceeded(&self) -> bool {
+        self.computed > Self::COMPUTED || self.bytes > Self::BYTES
+    }
+}
+
+/// Most bytes of a text: no ConfigMap holds more.
+const LONGEST: usize = 1 << 20;
+
 /// What expressions can see: a context, and the names that `$for` binds around a place, the innermost first.
 pub enum Scope<'a> {
     Context(&'a Value),
@@ -143,6 +182,9 @@ impl Interpolated {
                         return Err("no text may hold a NUL character".to_owned());
                     }
                 }
+            }
+            if joined.len() > LONGEST {
+                return Err(format!("it comes to more than {LONGEST} bytes"));
             }
         }
         Ok(joined)

@@ -13,9 +13,13 @@ pub enum Piece<'a> {
 /// Most bytes of an expression. The engine goes through it by recursion, so a long one could exhaust the stack.
 const LONGEST: usize = 1000;
 
+/// Most expressions in a string that are more than a path: the engine is set up for each.
+const MOST: usize = 100;
+
 /// Cuts a string into its pieces. `$${{` stands for `${{` itself.
 pub fn pieces(text: &str) -> Result<Vec<Piece<'_>>, String> {
     let mut found = Vec::new();
+    let mut computed = 0;
     let mut rest = text;
     while let Some(start) = opening(rest) {
         let escaped = rest[..start].ends_with('$');
@@ -40,7 +44,12 @@ pub fn pieces(text: &str) -> Result<Vec<Piece<'_>>, String> {
         if expression.is_empty() {
             return Err("`${{ }}` says nothing".to_owned());
         }
-        found.push(path(expression).map_or(Piece::Expression(expression), Piece::Path));
+        let piece = path(expression).map_or(Piece::Expression(expression), Piece::Path);
+        computed += usize::from(matches!(piece, Piece::Expression(_)));
+        if computed > MOST {
+            return Err(format!("more than {MOST} expressions that are more than a path"));
+        }
+        found.push(piece);
         rest = &inside[end + 2..];
     }
     if !rest.is_empty() {
@@ -108,6 +117,14 @@ mod tests {
         assert_eq!(pieces("${{ '}}' ~ a }}"), Ok(vec![Piece::Expression("'}}' ~ a")]));
         assert_eq!(pieces("$${{ a }}"), Ok(vec![Piece::Text("${{"), Piece::Text(" a }}")]));
         assert_eq!(pieces("plain $HOME ${x}"), Ok(vec![Piece::Text("plain $HOME ${x}")]));
+    }
+
+    #[test]
+    fn paths_are_not_counted() {
+        let text = format!("{}{}", "${{ a|lower }}".repeat(super::MOST), "${{ a.b }}".repeat(1000));
+        assert_eq!(pieces(&text).map(|pieces| pieces.len()), Ok(1100));
+        let message = "more than 100 expressions that are more than a path";
+        assert_eq!(pieces(&format!("{text}${{{{ a|lower }}}}")), Err(message.to_owned()));
     }
 
     #[test]

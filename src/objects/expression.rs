@@ -1,7 +1,7 @@
 //! `${{ … }}` in the images of manifests: a commit cannot hold its own SHA, and a protected file not that of every pull request.
 
 use crate::{
-    expression::{Interpolated, Scope},
+    expression::{Budget, Interpolated, Scope},
     finding::{Finding, visible},
     input::scalar::Scalar as _,
     resolve::Environment,
@@ -18,9 +18,9 @@ const NAME: &str = "/metadata/name";
 /// Puts values where the images of manifests have expressions, and the names of Jobs: Kubernetes takes no other image for a Job that is
 /// there, so it has to be another. They see what is the same kind of thing for every pull request.
 pub(crate) fn fill_in(manifests: &mut [Object], environment: &Environment) -> Vec<Finding> {
-    let mut mistakes = Vec::new();
+    let (mut mistakes, mut budget) = (Vec::new(), Budget::default());
     for object in manifests {
-        if mistakes.len() > MOST {
+        if mistakes.len() > MOST || budget.is_exceeded() {
             break; // nothing of this is rendered, and no more is told
         }
         let mut places: Vec<(String, String)> = Vec::new();
@@ -37,10 +37,11 @@ pub(crate) fn fill_in(manifests: &mut [Object], environment: &Environment) -> Ve
         if object.kind() == "Job" {
             let name = object.name().to_owned();
             let later = facts(environment, ["0"; 3]);
-            let is_lasting = |written: &str| evaluated(written, &seen) == evaluated(written, &later);
+            let mut is_lasting =
+                |written: &str| evaluated(written, &seen, &mut budget) == evaluated(written, &later, &mut budget);
             if places.iter().any(|(_, image)| !is_lasting(image))
                 && is_lasting(&name)
-                && evaluated(&name, &seen).is_ok()
+                && evaluated(&name, &seen, &mut budget).is_ok()
             {
                 let message = "a Job cannot be changed, so with another image it needs another name";
                 let help = "end the name with `-${{ pr.headShortSha7 }}`";
@@ -51,7 +52,7 @@ pub(crate) fn fill_in(manifests: &mut [Object], environment: &Environment) -> Ve
             }
         }
         for (pointer, written) in places {
-            match evaluated(&written, &seen) {
+            match evaluated(&written, &seen, &mut budget) {
                 Ok(text) => {
                     if let Some(place) = place(&mut object.value, &pointer) {
                         *place = Value::string(text);
@@ -67,8 +68,10 @@ pub(crate) fn fill_in(manifests: &mut [Object], environment: &Environment) -> Ve
     mistakes
 }
 
-fn evaluated(written: &str, facts: &Value) -> Result<String, String> {
-    Interpolated::parse(written)?.text(&Scope::Context(facts))
+fn evaluated(written: &str, facts: &Value, budget: &mut Budget) -> Result<String, String> {
+    let text = Interpolated::parse(written)?;
+    budget.allow(&text)?;
+    text.text(&Scope::Context(facts)).inspect(|text| budget.spend(text))
 }
 
 /// The value at a pointer without escapes.

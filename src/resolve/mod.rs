@@ -23,13 +23,16 @@ pub use environment::Environment;
 pub use pull_request::PullRequest;
 
 use crate::{
-    expression::{Interpolated, Scope},
+    expression::{Budget, Interpolated, Scope},
     finding::{Finding, InputFile, Owner, Rule, Subject, nearest},
     input::{
         Guardrails, GuardrailsSpec, Parameters, Policy, PolicySpec,
         guardrails::{Grant, Layout},
     },
-    rules::{self, input::BAD_EXPRESSION},
+    rules::{
+        self,
+        input::{BAD_EXPRESSION, INPUT_LIMIT},
+    },
     value::{Map, Text, Value, to_value},
 };
 
@@ -90,6 +93,7 @@ pub fn resolve(inputs: Inputs<'_>, record: bool) -> Resolution {
         profile_label: None,
         facts: Value::Null,
         pr: Value::Null,
+        budget: Budget::default(),
         findings,
         decisions: Decisions::recording(record),
     };
@@ -123,6 +127,7 @@ pub(crate) struct Resolver<'a> {
     facts: Value,
     /// The pull request with its free text, for what is data in any case.
     pr: Value,
+    budget: Budget,
     findings: Vec<Finding>,
     decisions: Decisions,
 }
@@ -235,27 +240,24 @@ impl Resolver<'_> {
         }
     }
 
-    /// What a string of an input file comes to, where free text of the pull request could do harm.
     /// As [`nearest`] says; not for one of so many mistakes that nobody reads them all.
     fn hint<'n>(&self, name: &str, candidates: impl Iterator<Item = &'n str>) -> String {
         if self.findings.len() < MOST_HINTS { nearest(name, candidates) } else { String::new() }
     }
 
+    /// What a string of an input file comes to, where free text of the pull request could do harm.
     fn text(&mut self, text: &Interpolated, file: InputFile, pointer: impl FnOnce() -> String) -> String {
-        let result = text.text(&Scope::Context(&self.facts));
-        self.evaluated(result, text, file, pointer, true)
+        self.evaluated(text, Interpolated::text, file, pointer, true)
     }
 
     /// The same where any text is only data.
     fn free_text(&mut self, text: &Interpolated, file: InputFile, pointer: impl FnOnce() -> String) -> String {
-        let result = text.text(&Scope::Bound("pr", &self.pr, &Scope::Context(&self.facts)));
-        self.evaluated(result, text, file, pointer, false)
+        self.evaluated(text, Interpolated::text, file, pointer, false)
     }
 
     /// The same as a container's variable.
     fn variable(&mut self, text: &Interpolated, file: InputFile, pointer: impl FnOnce() -> String) -> String {
-        let result = text.variable(&Scope::Bound("pr", &self.pr, &Scope::Context(&self.facts)));
-        self.evaluated(result, text, file, pointer, false)
+        self.evaluated(text, Interpolated::variable, file, pointer, false)
     }
 
     /// Who answers for what a text comes to: the pull request, if one of its fields that are not the same kind of thing for
@@ -273,12 +275,22 @@ impl Resolver<'_> {
 
     fn evaluated(
         &mut self,
-        result: Result<String, String>,
         text: &Interpolated,
+        evaluate: fn(&Interpolated, &Scope<'_>) -> Result<String, String>,
         file: InputFile,
         pointer: impl FnOnce() -> String,
         is_strict: bool,
     ) -> String {
+        if file == InputFile::Policy
+            && let Err(message) = self.budget.allow(text)
+        {
+            self.policy_finding(&INPUT_LIMIT, pointer(), message);
+            return String::new();
+        }
+        let facts = Scope::Context(&self.facts);
+        let result =
+            if is_strict { evaluate(text, &facts) } else { evaluate(text, &Scope::Bound("pr", &self.pr, &facts)) };
+        self.budget.spend(result.as_deref().unwrap_or_default());
         result.unwrap_or_else(|error| {
             let free = pull_request::FREE_TEXT.iter().find(|field| is_strict && text.mentions(&format!("pr.{field}")));
             let message = match free {

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::{run, timed};
+use super::{changed, run, timed};
 use crate::{
     cli::ExitCode,
-    tests::scratch::{POLICY, Scratch, of_case},
+    tests::scratch::{PARAMETERS, POLICY, Scratch, of_case},
 };
 
 /// How much longer four times the input may take: four times, and as much again for what else the machine does. What grows with
@@ -242,5 +242,51 @@ fn expressions_that_grow() {
         let run = run(&scratch, what);
         assert!(run.out.len() < 1 << 20 && run.err.len() < 64 << 10, "{what}: {} {}", run.out.len(), run.err.len());
         assert!(!run.out.is_empty(), "{what}: {}", run.err);
+    }
+}
+
+/// Each expression has its own bounds; all of a policy, and of its manifests' images, have theirs together.
+#[test]
+fn expressions_have_a_budget() {
+    let scratch = Scratch::new("storefront-single");
+    let policy = of_case("storefront-single", POLICY);
+    let computed = |count: usize| format!("'{}'", "${{pr.number~1}}".repeat(count));
+    let titles = |count: usize| format!("'{}'", "${{pr.title}}".repeat(count));
+    scratch.write(PARAMETERS, changed(|parameters| drop(parameters.insert("title".into(), json!("🚀".repeat(200))))));
+    let flags = |texts: Vec<String>| {
+        let texts = many(texts.len(), &|n| format!("    f{n}: {}\n", texts[n]));
+        policy.replacen("    price-engine: v2\n", &texts, 1)
+    };
+    let aliases = |first: String| flags([vec![format!("&a {first}")], vec!["*a".into(); 19]].concat());
+    let job = |count: usize| {
+        let images = many(count, &|n| format!("{{name: c{n}, image: \"x:${{{{ pr.headSha|lower }}}}\"}}, "));
+        format!(
+            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: x}}\nspec: {{template: {{spec: {{containers: [{images}]}}}}}}\n"
+        )
+    };
+    let most = "more than 2000 expressions that are more than a path in all texts together";
+    for (what, policy, manifest, message) in [
+        ("all", flags(vec![computed(100); 20]), String::new(), ""),
+        ("one more", flags([vec![computed(100); 20], vec![computed(1)]].concat()), String::new(), most),
+        ("many of each", flags(vec![computed(100); 600]), String::new(), most),
+        ("aliases", aliases(computed(100)), String::new(), ""),
+        ("constants after them", flags([vec![computed(100); 20], vec!["x".into(); 100]].concat()), String::new(), ""),
+        ("a text", flags(vec![computed(101)]), String::new(), "more than 100 expressions that are more than a path"),
+        ("a long text", flags(vec![titles(1_400)]), String::new(), "it comes to more than 1048576 bytes"),
+        ("long texts", flags(vec![titles(1_200); 8]), String::new(), ""),
+        (
+            "more long texts",
+            flags(vec![titles(1_200); 11]),
+            String::new(),
+            "more than 8388608 bytes in all texts together",
+        ),
+        ("images", policy.clone(), job(3_000), most),
+    ] {
+        scratch.write(POLICY, &policy);
+        scratch.write("deploy/x.yaml", &manifest);
+        let run = run(&scratch, what);
+        assert!(run.err.contains(message), "{what}: {}", &run.err[..run.err.len().min(2000)]);
+        assert_eq!(run.err.contains("more than"), !message.is_empty(), "{what}: {}", run.err);
+        assert!(run.out.len() < 16 << 20 && run.err.len() < 1 << 20, "{what}: {} {}", run.out.len(), run.err.len());
     }
 }
