@@ -5,7 +5,7 @@
 
 use std::fmt::Write;
 
-use crate::value::Value;
+use crate::{finding::is_deceptive, value::Value};
 
 /// A value on one line, without spaces and without a line break at its end.
 pub(crate) fn compact(value: &Value) -> String {
@@ -251,8 +251,9 @@ fn strange(bytes: [u8; 8]) -> u64 {
     (outside | is(b'"') | is(b'\\')) & (ONES << 7)
 }
 
+/// What JSON needs escaped, what Argo CD's parser does, and what deceives eyes, as far as it takes no surrogate pair.
 fn is_escaped(c: char) -> bool {
-    matches!(c, '"' | '\\' | '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}') || c.is_control()
+    matches!(c, '"' | '\\') || (c <= '\u{ffff}' && is_deceptive(c))
 }
 
 /// A float without an exponent (`1e21` is text to readers of YAML 1.1), and still a float when read again.
@@ -286,6 +287,8 @@ mod tests {
             ("\u{2028}—\u{2029}…", r#""\u2028—\u2029…""#),
             ("\u{feff}\u{fffd}\u{fffe}\u{ffff}", "\"\\ufeff\u{fffd}\\ufffe\\uffff\""),
             ("🚀ü漢", "\"🚀ü漢\""),
+            ("a\u{202e}b\u{2066}c\u{200b}d\u{ad}", r#""a\u202eb\u2066c\u200bd\u00ad""#),
+            ("\u{e0001}", "\"\u{e0001}\""),
         ] {
             assert_eq!(compact(&Value::string(raw)), json);
         }

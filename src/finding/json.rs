@@ -1,8 +1,10 @@
 //! Findings for programs.
 
+use std::fmt::Write as _;
+
 use serde::Serialize;
 
-use super::{Finding, Location, Owner, Severity};
+use super::{Finding, Location, Owner, Severity, is_deceptive};
 
 #[derive(Serialize)]
 struct Entry<'a> {
@@ -32,16 +34,39 @@ pub fn json(findings: &[Finding]) -> String {
     pretty(&entries)
 }
 
-/// JSON laid out for people, with a line break at its end, as files and terminals want it.
+/// JSON laid out for people, with a line break at its end, as files and terminals want it, and nothing that a terminal or a reader's
+/// eye obeys.
 pub(crate) fn pretty(value: &impl Serialize) -> String {
     let mut text = serde_json::to_string_pretty(value).unwrap_or_default(); // strings and numbers cannot fail
     text.push('\n');
-    text
+    // Only strings have such characters, and C0 controls are escaped already.
+    let is_raw = |c: char| c > '~' && is_deceptive(c);
+    if !text.contains(is_raw) {
+        return text;
+    }
+    let mut shown = String::with_capacity(text.len() + 8);
+    for c in text.chars() {
+        if is_raw(c) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                let _ = write!(shown, "\\u{unit:04x}");
+            }
+        } else {
+            shown.push(c);
+        }
+    }
+    shown
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{super::text::tests::examples, json};
+    use super::{super::text::tests::examples, json, pretty};
+
+    #[test]
+    fn terminals_and_eyes_are_not_deceived() {
+        let raw = "ä\u{1b}\u{7f}\u{9b}\u{202e}\u{200b}🚀\u{e0001}";
+        assert_eq!(pretty(&raw), "\"ä\\u001b\\u007f\\u009b\\u202e\\u200b🚀\\udb40\\udc01\"\n");
+        assert_eq!(serde_json::from_str::<String>(&pretty(&raw)).expect("JSON"), raw);
+    }
 
     #[test]
     fn programs_get_every_part() {

@@ -116,8 +116,8 @@ fn timed(scratch: &Scratch, what: &str) -> (Run, Duration) {
     let run = scratch.run("render", &["-o", "ndjson"]);
     let took = processor_time().saturating_sub(start);
     let what: String = what.chars().take(80).flat_map(char::escape_default).collect();
-    // What a policy or a manifest says is passed on as it is, in JSON's escapes; messages are for people's eyes.
-    let raw = run.out.chars().find(|c| *c != '\n' && c.is_control());
+    // What a policy or a manifest says is passed on as it is, in JSON's escapes, which have four digits; messages are for people's eyes.
+    let raw = run.out.chars().find(|c| *c != '\n' && *c <= '\u{ffff}' && crate::finding::is_deceptive(*c));
     let raw = raw.or(run.err.chars().find(|c| *c != '\n' && crate::finding::is_deceptive(*c)));
     assert!(raw.is_none(), "{what}: raw {raw:?}");
     for line in run.out.lines() {
