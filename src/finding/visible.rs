@@ -47,7 +47,8 @@ pub fn printable(text: &str, longest: usize) -> Cow<'_, str> {
 }
 
 /// Control characters (C0, C1, DEL), and those that reorder or hide text: directional marks and embeddings, zero-width
-/// characters, line and paragraph separators, byte-order marks, tags, non-characters.
+/// characters, fillers and blanks that fonts do not show, line and paragraph separators, byte-order marks, tags,
+/// non-characters. The selector U+FE0F stays: it is part of many emoji.
 /// Source: Unicode TR 36 and CVE-2021-42574 ("Trojan Source").
 pub(crate) fn is_deceptive(c: char) -> bool {
     if c.is_ascii() {
@@ -55,14 +56,28 @@ pub(crate) fn is_deceptive(c: char) -> bool {
     }
     c.is_control()
         || matches!(c,
-            '\u{ad}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fdd0}'..='\u{fdef}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}'
-            | '\u{fffe}' | '\u{ffff}' | '\u{e0000}'..='\u{e0fff}')
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
+            | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}'
+            | '\u{fdd0}'..='\u{fdef}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{fffe}' | '\u{ffff}'
+            | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{one_line, printable, visible};
+    use super::{is_deceptive, one_line, printable, visible};
+
+    #[test]
+    fn what_is_not_seen_is_deceptive() {
+        for c in
+            "\u{34f}\u{17b4}\u{17b5}\u{180b}\u{180f}\u{2800}\u{1d173}\u{1d17a}\u{200b}\u{2060}\u{3164}\u{e0020}".chars()
+        {
+            assert!(is_deceptive(c), "{c:?}");
+        }
+        for c in "a ä\u{fe0f}\u{34e}\u{350}\u{17b3}\u{17b6}\u{180a}\u{1810}\u{27ff}\u{2801}\u{1d172}\u{1d17b}🚀".chars()
+        {
+            assert!(!is_deceptive(c), "{c:?}");
+        }
+    }
 
     #[test]
     fn terminals_and_eyes_are_not_deceived() {
