@@ -17,7 +17,7 @@ use crate::{
 pub(crate) const UNHEALTHY: &str = "unhealthyPodEvictionPolicy";
 pub(crate) const ALWAYS: &str = "AlwaysAllow";
 
-/// Most budgets that are looked into, each of which is compared with every workload, and most conditions of one.
+/// Most budgets that are looked into, each of which is compared with every workload, and most conditions of one, the values of each counted.
 const MOST: usize = 100;
 
 /// Checks all budgets at once.
@@ -49,10 +49,12 @@ fn budget<'o>(object: &'o Object, workloads: &mut [Workload<'o>], findings: &mut
     let Some(spec) = object.value.get("spec") else { return };
     let selector = stated(spec, "selector");
     let conditions = |selector: &Value| {
-        selector.entries_at(&["matchLabels"]).count() + selector.items_at(&["matchExpressions"]).len()
+        let expressions = selector.items_at(&["matchExpressions"]).iter();
+        let expressions: usize = expressions.map(|expression| 1 + expression.items_at(&["values"]).len()).sum();
+        selector.entries_at(&["matchLabels"]).count() + expressions
     };
     if selector.is_some_and(|selector| conditions(selector) > MOST) {
-        let message = format!("more than {MOST} conditions");
+        let message = format!("more than {MOST} conditions, with their values");
         findings.push(finding(&POD_PLACEMENT, object, "/spec/selector", message));
         return;
     }
@@ -346,6 +348,12 @@ mod tests {
         let many = |count| json!({"maxUnavailable": 1, "selector": {"matchExpressions": vec![json!({}); count]}});
         assert_eq!(check(&[budget(&many(super::MOST))]), [""; 0]);
         assert_eq!(check(&[budget(&many(super::MOST + 1))]), ["pod-placement /spec/selector"]);
+        let values = |count| {
+            let expression = json!({"key": "app", "operator": "In", "values": vec!["x"; count]});
+            json!({"maxUnavailable": 1, "selector": {"matchLabels": {"app": "x"}, "matchExpressions": [expression]}})
+        };
+        assert_eq!(check(&[budget(&values(super::MOST - 2))]), [""; 0]);
+        assert_eq!(check(&[budget(&values(super::MOST - 1))]), ["pod-placement /spec/selector"]);
     }
 
     #[test]
