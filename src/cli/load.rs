@@ -262,6 +262,7 @@ fn templates(
 /// The policy's `manifests`, read as Kubernetes would read them, and their files.
 fn manifests(folder: &Path, policy: &Policy, owner: Owner, findings: &mut Vec<Finding>) -> (Vec<Object>, Vec<Source>) {
     let (mut objects, mut sources, mut cost) = (Vec::new(), Vec::new(), Cost::default());
+    let first = findings.len();
     for (index, pattern) in policy.spec.manifests.iter().enumerate() {
         let finding = |message: String| {
             let subject = Subject::Input(InputFile::Policy, format!("/spec/manifests/{index}"));
@@ -295,6 +296,9 @@ fn manifests(folder: &Path, policy: &Policy, owner: Owner, findings: &mut Vec<Fi
                 Err(problems) => findings.extend(problems),
             }
             sources.push(source);
+            if rules::cut(findings, first) {
+                return (objects, sources);
+            }
             let counted = [
                 (objects.len(), MOST_MANIFESTS, "documents"),
                 (cost.bytes, MOST_COST.bytes, "bytes, with what aliases repeat,"),
@@ -368,8 +372,8 @@ impl Loaded {
     pub(super) fn locate(&self, findings: &mut Vec<Finding>, parameters: Option<&Parameters>) {
         let (guardrails, policy) = (self.guardrails.places(), self.policy.places());
         let of_parameters = parameters.and_then(Parameters::places);
-        let manifests: Vec<Places<'_>> = self.manifests.iter().map(Source::places).collect();
         locate_in_files(findings, &self.templates);
+        self.locate_in_manifests(findings);
         for finding in findings.iter_mut() {
             let location = match &finding.subject {
                 Subject::Input(InputFile::Guardrails, pointer) => guardrails.locate(pointer),
@@ -378,18 +382,36 @@ impl Loaded {
                     Some(parameters) => parameters.locate(of_parameters.as_ref(), pointer),
                     None => Location { pointer: Some(pointer.clone()), ..Location::default() },
                 },
-                // Of a manifest, what is known is the document and the place in it.
-                Subject::Place(Location {
-                    file: Some(file), line: Some(line), object, pointer: Some(pointer), ..
-                }) => {
-                    let Some(file) = self.manifests.iter().position(|source| source.name == *file) else { continue };
-                    Location { object: object.clone(), ..manifests[file].locate_in(*line, pointer) }
-                }
                 _ => continue,
             };
             finding.subject = Subject::Place(location);
         }
         finding::once(findings);
+    }
+
+    /// Of a manifest, what is known is the document and the place in it. A file at a time: what is read of all of them with their places
+    /// would take more memory than a render.
+    fn locate_in_manifests(&self, findings: &mut [Finding]) {
+        for (index, source) in self.manifests.iter().enumerate() {
+            if self.manifests[..index].iter().any(|earlier| earlier.name == source.name) {
+                continue; // two patterns name it
+            }
+            let places = source.places();
+            for finding in findings.iter_mut() {
+                if let Subject::Place(Location {
+                    file: Some(file),
+                    line: Some(line),
+                    object,
+                    pointer: Some(pointer),
+                    ..
+                }) = &finding.subject
+                    && *file == source.name
+                {
+                    let location = Location { object: object.clone(), ..places.locate_in(*line, pointer) };
+                    finding.subject = Subject::Place(location);
+                }
+            }
+        }
     }
 }
 

@@ -295,14 +295,19 @@ pub(crate) fn check_offers(spec: &GuardrailsSpec) -> Vec<Finding> {
     findings
 }
 
+/// Leaves [`MOST`] of the findings from `first` on, and says where the next one is. Whether there were more.
+pub(crate) fn cut(findings: &mut Vec<Finding>, first: usize) -> bool {
+    let Some(next) = findings.get(first + MOST) else { return false };
+    let message = format!("there are more mistakes in objects than these {MOST}: the next is here");
+    let more = Finding::new(&input::INPUT_LIMIT, next.owner, next.subject.clone(), message);
+    findings.truncate(first + MOST);
+    findings.push(more);
+    true
+}
+
 /// The team's manifests are the pull request's in layout `single`. Of too many mistakes, the first are told, and where the next is.
 pub(crate) fn blame(findings: &mut Vec<Finding>, first: usize, owner: Owner) {
-    if let Some(next) = findings.get(first + MOST) {
-        let message = format!("there are more mistakes in objects than these {MOST}: the next is here");
-        let more = Finding::new(&input::INPUT_LIMIT, next.owner, next.subject.clone(), message);
-        findings.truncate(first + MOST);
-        findings.push(more);
-    }
+    cut(findings, first);
     for finding in findings[first..].iter_mut().filter(|finding| finding.owner == Owner::Team) {
         finding.owner = owner;
     }

@@ -234,6 +234,13 @@ fn large_manifests() {
         );
     }
     let scratch = Scratch::new("storefront-single");
+    for file in 0..10 {
+        scratch.write(&format!("deploy/x{file}.yaml"), map(file, "") + &"k: 1\n".repeat(2_000));
+    }
+    let run = scratch.run("check", &[]);
+    assert_eq!(run.out.matches("error[duplicate-key]").count(), 1000, "{}", &run.out[run.out.len() - 2000..]);
+    assert!(run.out.contains("more mistakes"));
+    let scratch = Scratch::new("storefront-single");
     for file in 0..200 {
         scratch.write(&format!("deploy/x{file}.yaml"), map(file, &format!("  a: &a {}\n  b: *a\n", &long[..9_000])));
     }
