@@ -387,9 +387,10 @@ mod tests {
     /// A number of its code holds no more.
     #[test]
     fn a_template_has_a_length() {
-        let text = format!("a: &a {}\nb: [*a{}]\n", "x".repeat(30_000), ", *a".repeat(79));
-        assert!(code::compile(&code::documents(&text).expect("YAML")).is_err());
-        assert_eq!(shown(&text.replace(", *a", ""), "{}").len(), 60_017);
+        let text = |times: usize| format!("a: [{}]\n", "\"x${{n}}\",".repeat(times));
+        let compile = |times| code::compile(&code::documents(&text(times)).expect("YAML"));
+        assert!(compile(99_000).is_err() && compile(10_000).is_ok());
+        assert_eq!(shown(&text(10_000), "{n: 7}").len(), "{\"a\":[]}".len() + 5 * 10_000 - 1);
     }
 
     #[test]
