@@ -8,7 +8,7 @@ use crate::{
     emit,
     finding::{Finding, InputFile, Location, Subject, count, masked, meant, nearest, visible},
     input::{Parameters, Places},
-    objects::{Object, Origin as ObjectOrigin},
+    objects::{Object, Origin as ObjectOrigin, stamp},
     render::{Rendered, Renderer},
     resolve::{
         Decision, Decisions, Origin,
@@ -229,6 +229,9 @@ fn stamped(text: &mut String, rendered: &Rendered, object: &Object, pointer: &st
             text.push_str("  from       labels: on every object, whoever wrote it\n");
             fields.push(format!("labels.{key}"));
         }
+    }
+    if object.is_manifest() && stamp::writes(object, pointer) {
+        text.push_str("  from       dayfly: on every manifest of the kind, whatever it says\n");
     }
     if pointer == "/metadata/namespace" && object.is_manifest() {
         text.push_str("  from       namespace: of every manifest, whatever it says\n");

@@ -251,9 +251,9 @@ impl Renderer {
                 }
             }
         }
-        let own = objects.len();
-        objects.extend(manifests.iter().cloned());
-        let mistakes = objects::expression::fill_in(&mut objects[own..], environment);
+        let mut manifests = manifests.to_vec();
+        let mistakes = objects::expression::fill_in(&mut manifests, environment);
+        objects.extend(manifests);
         let hosts: Vec<String> = environment.routes.iter().map(|route| route.host.clone()).collect();
         // Of the policy, not of what was granted: what is withheld is another finding, and the Pod waits for it.
         let policy = &self.policy.spec;
@@ -270,7 +270,6 @@ impl Renderer {
             secrets: &secrets,
             databases: &environment.databases,
             profile: self.guardrails.spec.profiles.get_key_value(&environment.profile),
-            quota: environment.quota.as_map(),
             labels: environment.labels.as_map(),
             ..rules::Bounds::default()
         };

@@ -5,7 +5,7 @@ use std::{io::Write, time::SystemTime};
 use clap::{Args, ValueEnum};
 
 use crate::{
-    finding::{self, Owner},
+    finding::{self, Finding, Owner},
     rules,
 };
 
@@ -69,8 +69,13 @@ pub(super) fn run(
             (rendered.findings, rendered.objects.len())
         }
     };
-    if folder.is_none() {
-        findings.retain(|finding| finding.owner == Owner::Platform);
+    // What is wrong with the example alone is told only if nothing else says why it got nothing.
+    let is_error = |finding: &Finding| finding.is_error();
+    let is_own = |finding: &Finding| finding.owner == Owner::Platform;
+    if folder.is_none()
+        && findings.iter().any(|finding| is_own(finding) && is_error(finding)) == findings.iter().any(is_error)
+    {
+        findings.retain(is_own);
     }
     let text = match args.format {
         CheckFormat::Text if findings.is_empty() => format!("{}, nothing to report\n", finding::count(count, "object")),
@@ -80,7 +85,7 @@ pub(super) fn run(
         CheckFormat::Github => finding::github(&findings),
     };
     super::print(out, &text)?;
-    Ok(if findings.iter().any(finding::Finding::is_error) { ExitCode::Findings } else { ExitCode::Fine })
+    Ok(if findings.iter().any(is_error) { ExitCode::Findings } else { ExitCode::Fine })
 }
 
 #[cfg(test)]

@@ -8,6 +8,9 @@ use crate::{
     value::Value,
 };
 
+/// What [`parameters`] are, in words.
+pub(super) const PARAMETERS: &str = "pull request 1, from no fork, without labels";
+
 /// A pull request that may have all that its policy asks for.
 pub(super) fn parameters() -> Parameters {
     let mut parameters = Parameters::default();
@@ -18,13 +21,17 @@ pub(super) fn parameters() -> Parameters {
     parameters
 }
 
-/// A policy that asks for one of each that guardrails offer, but databases: what is wrong with its preview is wrong with them.
+/// A policy that asks for a profile, all of `egress`, a secret, an application, and a service with a route, as far as guardrails offer
+/// them: what is wrong with its preview is wrong with them.
 pub(super) fn policy(guardrails: Option<&GuardrailsSpec>) -> Source {
     let mut asked = vec!["team: any".to_owned(), "costCenter: any".to_owned()];
     if let Some(offered) = guardrails {
-        if let Some((profile, _)) = offered.profiles.iter().next() {
+        let first = offered.profiles.iter().next().map(|(name, _)| name);
+        if let Some(profile) = offered.default_profile.as_deref().or(first) {
             asked.push(format!("profile: \"{profile}\""));
         }
+        let egress: Vec<String> = offered.egress.names().map(|name| format!("\"{name}\"")).collect();
+        asked.push(format!("egress: [{}]", egress.join(", ")));
         if offered.secrets.is_some() {
             asked.push("secrets: [{name: any, keys: {ANY: any}}]".to_owned());
         }

@@ -329,7 +329,7 @@ pub(super) fn parameters_or_example(flags: &InputFlags, err: &mut dyn Write) -> 
     if let Some(parameters) = given_parameters(flags)? {
         return Ok(parameters);
     }
-    is_open(writeln!(err, "note: no parameters were given: this is pull request 1, from no fork, without labels"))?;
+    is_open(writeln!(err, "note: no parameters were given: this is {}", example::PARAMETERS))?;
     Ok(example::parameters())
 }
 

@@ -6,7 +6,11 @@ use crate::{
     input::scalar::Scalar as _,
     resolve::Environment,
     rules::{
-        MOST, containers::finding, image_registry::for_each_image, input::BAD_EXPRESSION, manifest_kind::MANIFEST_KIND,
+        MOST,
+        containers::finding,
+        image_registry::for_each_image,
+        input::{BAD_EXPRESSION, INPUT_LIMIT},
+        manifest_kind::MANIFEST_KIND,
     },
     value::Value,
 };
@@ -17,12 +21,13 @@ const NAME: &str = "/metadata/name";
 
 /// Puts values where the images of manifests have expressions, and the names of Jobs: Kubernetes takes no other image for a Job that is
 /// there, so it has to be another. They see what is the same kind of thing for every pull request.
-pub(crate) fn fill_in(manifests: &mut [Object], environment: &Environment) -> Vec<Finding> {
+pub(crate) fn fill_in(manifests: &mut Vec<Object>, environment: &Environment) -> Vec<Finding> {
     let (mut mistakes, mut budget) = (Vec::new(), Budget::default());
-    for object in manifests {
-        if mistakes.len() > MOST || budget.is_exceeded() {
-            break; // nothing of this is rendered, and no more is told
+    for index in 0..manifests.len() {
+        if mistakes.len() > MOST {
+            break;
         }
+        let object = &mut manifests[index];
         let mut places: Vec<(String, String)> = Vec::new();
         for_each_image(object, |pointer, image| {
             if let Some(image) = image.and_then(Value::as_str).filter(|image| image.contains("${{")) {
@@ -34,44 +39,60 @@ pub(crate) fn fill_in(manifests: &mut [Object], environment: &Environment) -> Ve
         }
         let pr = &environment.pr;
         let seen = facts(environment, [&pr.head_sha, &pr.head_short_sha, &pr.head_short_sha_7]);
-        if object.kind() == "Job" {
-            let name = object.name().to_owned();
-            let later = facts(environment, ["0"; 3]);
-            let mut is_lasting =
-                |written: &str| evaluated(written, &seen, &mut budget) == evaluated(written, &later, &mut budget);
-            if places.iter().any(|(_, image)| !is_lasting(image))
-                && is_lasting(&name)
-                && evaluated(&name, &seen, &mut budget).is_ok()
-            {
-                let message = "a Job cannot be changed, so with another image it needs another name";
-                let help = "end the name with `-${{ pr.headShortSha7 }}`";
-                mistakes.push(finding(&MANIFEST_KIND, object, NAME, message).help(help));
-            }
-            if name.contains("${{") {
-                places.push((NAME.to_owned(), name));
-            }
+        let name = object.name().to_owned();
+        let is_job = object.kind() == "Job";
+        if is_job && name.contains("${{") {
+            places.push((NAME.to_owned(), name));
         }
+        let later = is_job.then(|| facts(environment, ["0"; 3]));
+        let changes = |written: &str, text: &String| {
+            later.as_ref().is_some_and(|later| comes_to(written, later).as_ref() != Ok(text))
+        };
+        let (mut is_lasting, mut new_name, mut is_named_anew) = (true, None, false);
         for (pointer, written) in places {
             match evaluated(&written, &seen, &mut budget) {
+                Ok(text) if pointer == NAME => {
+                    is_named_anew = changes(&written, &text);
+                    new_name = Some(text);
+                }
                 Ok(text) => {
+                    is_lasting &= !changes(&written, &text);
                     if let Some(place) = place(&mut object.value, &pointer) {
                         *place = Value::string(text);
                     }
                 }
                 Err(error) => {
+                    is_named_anew |= pointer == NAME;
+                    let rule = if budget.is_exceeded() { &INPUT_LIMIT } else { &BAD_EXPRESSION };
                     let message = format!("`{}`: {error}", visible(&written));
-                    mistakes.push(finding(&BAD_EXPRESSION, object, pointer, message));
+                    mistakes.push(finding(rule, object, pointer, message));
+                    if budget.is_exceeded() {
+                        // With expressions in them, the rest would be told as mistakes, one by one.
+                        manifests.truncate(index);
+                        return mistakes;
+                    }
                 }
             }
+        }
+        if !is_lasting && !is_named_anew {
+            let message = "a Job cannot be changed, so with another image it needs another name";
+            let help = "end the name with `-${{ pr.headShortSha7 }}`";
+            mistakes.push(finding(&MANIFEST_KIND, object, NAME, message).help(help));
+        }
+        if let (Some(name), Some(place)) = (new_name, place(&mut object.value, NAME)) {
+            *place = Value::string(name);
         }
     }
     mistakes
 }
 
 fn evaluated(written: &str, facts: &Value, budget: &mut Budget) -> Result<String, String> {
-    let text = Interpolated::parse(written)?;
-    budget.allow(&text)?;
-    text.text(&Scope::Context(facts)).inspect(|text| budget.spend(text))
+    budget.allow(&Interpolated::parse(written)?)?;
+    comes_to(written, facts).inspect(|text| budget.spend(text))
+}
+
+fn comes_to(written: &str, facts: &Value) -> Result<String, String> {
+    Interpolated::parse(written)?.text(&Scope::Context(facts))
 }
 
 /// The value at a pointer without escapes.

@@ -51,8 +51,7 @@ impl Patches {
         ready
     }
 
-    /// Patches every object that a target fits, in order. What a manifest lacks is its author's to add, if the patch fits dayfly's own
-    /// objects.
+    /// Patches every object that a target fits, in order. Of one that does not fit an object of dayfly's own, only that is told.
     pub fn apply(&self, objects: &mut [Object], findings: &mut Vec<Finding>) {
         for (index, patch) in self.patches.iter().enumerate() {
             let mut fits_templates = true;
@@ -68,8 +67,7 @@ impl Patches {
                 if let Err(error) = json_patch::patch(&mut json, &patch.json) {
                     fits_templates &= object.is_manifest();
                     if fits_templates || !object.is_manifest() {
-                        let lacks = missing(&object.value, error.path.as_str());
-                        findings.push(unfit(index, object, &error, lacks));
+                        findings.push(unfit(index, object, &error, &patch.json));
                     }
                     continue;
                 }
@@ -296,8 +294,39 @@ fn misplaced_path(path: &str, pods: &str) -> Option<String> {
     (above != pods && !above.is_empty() && is_below(pods, above)).then_some(field)
 }
 
-/// An operation that does not fit an object, and the first place that it lacks.
-fn unfit(index: usize, object: &Object, error: &PatchError, lacks: Option<String>) -> Finding {
+/// What a manifest may leave out, and what patches add to.
+const OPTIONAL: [&str; 16] = [
+    "affinity",
+    "annotations",
+    "args",
+    "command",
+    "env",
+    "envFrom",
+    "imagePullSecrets",
+    "initContainers",
+    "labels",
+    "nodeSelector",
+    "ports",
+    "resources",
+    "securityContext",
+    "tolerations",
+    "volumeMounts",
+    "volumes",
+];
+
+/// An operation that does not fit an object. A manifest's author can add what may be left out; all else is the platform's to mend, but it
+/// is told at the manifest: whoever writes that does not keep the quarantine away with it.
+fn unfit(index: usize, object: &Object, error: &PatchError, operations: &[PatchOperation]) -> Finding {
+    let place = match operations.get(error.operation) {
+        Some(PatchOperation::Copy(operation)) if object.value.pointer(operation.from.as_str()).is_none() => {
+            operation.from.as_str()
+        }
+        Some(PatchOperation::Move(operation)) if object.value.pointer(operation.from.as_str()).is_none() => {
+            operation.from.as_str()
+        }
+        _ => error.path.as_str(),
+    };
+    let lacks = missing(&object.value, place);
     let (operation, id) = (format!("/json/{}", error.operation), object.id());
     let id = visible(&id);
     if !object.is_manifest() {
@@ -308,13 +337,18 @@ fn unfit(index: usize, object: &Object, error: &PatchError, lacks: Option<String
         return problem(index, &operation, format!("the operation does not fit {id}: {why}"));
     }
     let patch = format!("`/spec/patches/{index}{operation}` of the guardrails");
-    match lacks {
+    let mut found = match &lacks {
         Some(place) => {
-            let message = format!("{patch} needs `{}`, which {id} has not", visible(&place));
-            finding(&PATCH, object, place, message).help("add it, if only empty: the platform changes what is there")
+            finding(&PATCH, object, place, format!("{patch} needs `{}`, which {id} has not", visible(place)))
         }
         None => finding(&PATCH, object, error.path.as_str(), format!("{patch} does not fit {id}: {}", error.kind)),
+    };
+    let name = lacks.as_deref().and_then(|place| place.rsplit('/').next()).unwrap_or_default();
+    if OPTIONAL.contains(&name) {
+        return found.help("add it, if only empty: the platform changes what is there");
     }
+    found.owner = Owner::Platform;
+    found
 }
 
 fn problem(index: usize, below: &str, message: String) -> Finding {

@@ -42,6 +42,13 @@ pub fn stamp(object: &mut Object, environment: &Environment) {
     }
 }
 
+/// Whether a place of a manifest is written here, whatever it says; of labels and the namespace, the Environment tells.
+pub(crate) fn writes(object: &Object, pointer: &str) -> bool {
+    let of_pods = object.pod_spec_pointer().and_then(|spec| pointer.strip_prefix(spec));
+    let of_budget = pointer.strip_prefix("/spec/").filter(|_| object.kind() == "PodDisruptionBudget");
+    of_pods == Some("/automountServiceAccountToken") || of_budget == Some(UNHEALTHY)
+}
+
 /// Which labels of the environment's an object's Pods get.
 ///
 /// Kubernetes changes no Job's Pods, and a manifest's has one name for ever: what a policy may say otherwise tomorrow would keep every open

@@ -94,6 +94,7 @@ pub fn resolve(inputs: Inputs<'_>, record: bool) -> Resolution {
         facts: Value::Null,
         pr: Value::Null,
         budget: Budget::default(),
+        used: 0,
         findings,
         decisions: Decisions::recording(record),
     };
@@ -128,6 +129,8 @@ pub(crate) struct Resolver<'a> {
     /// The pull request with its free text, for what is data in any case.
     pr: Value,
     budget: Budget,
+    /// How many variables services got of what they use.
+    used: usize,
     findings: Vec<Finding>,
     decisions: Decisions,
 }
@@ -155,7 +158,7 @@ impl Resolver<'_> {
         self.see_services();
         let (secret_store, secrets) = self.secrets(trust.grant);
         let (databases, database_jobs) = self.databases(trust.grant, &namespace, &pr, &secrets);
-        let quota = self.quota(profile, &databases);
+        let quota = self.quota(profile);
         let config = self.config(&namespace, &pr, &routes);
         let services = self.services(&pr, &secrets, &databases, profile);
         self.room(profile, &databases);

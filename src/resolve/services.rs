@@ -33,8 +33,8 @@ const LONGEST_START: u64 = 600;
 /// What OpenTelemetry calls the service, unless the team calls it otherwise.
 pub(super) const SERVICE_NAME: &str = "OTEL_SERVICE_NAME";
 
-/// Most variables of all containers: services times the keys of what they use would be out of all proportion to the file.
-const MOST_VARIABLES: usize = 20_000;
+/// Most variables that all services get of what they use: services times keys would be out of all proportion to the file.
+const MOST_USED: usize = 20_000;
 
 impl<'a> Resolver<'a> {
     /// Lets expressions see the services' addresses inside of the namespace.
@@ -68,19 +68,9 @@ impl<'a> Resolver<'a> {
         self.names_once();
         self.servers_apart(databases);
         let mut services = Vec::with_capacity(policy.services.len());
-        let mut variables = 0;
         for (index, service) in policy.services.iter().enumerate() {
             let pointer = format!("/spec/services/{index}");
-            if variables > MOST_VARIABLES {
-                let message = format!(
-                    "the services before this one have {variables} variables, and all may have {MOST_VARIABLES}"
-                );
-                self.policy_finding(&rules::input::INVALID_VALUE, pointer, message);
-                break;
-            }
-            let service = self.service(service, &pointer, pr, secrets, databases, profile);
-            variables += service.env.items().len();
-            services.push(service);
+            services.push(self.service(service, &pointer, pr, secrets, databases, profile));
         }
         services
     }
@@ -344,6 +334,17 @@ impl<'a> Resolver<'a> {
                     knows_all = false;
                     continue;
                 };
+            let known = self.used;
+            self.used += keys.len();
+            if self.used > MOST_USED {
+                // Once is enough.
+                if known <= MOST_USED {
+                    let message =
+                        format!("more than {MOST_USED} variables of secrets and databases in all services together");
+                    self.policy_finding(&rules::input::INPUT_LIMIT, pointer, message);
+                }
+                continue;
+            }
             let granted = secrets.iter().any(|secret| secret.name == **used)
                 || databases.iter().any(|database| database.name == **used);
             for (name, key) in keys {

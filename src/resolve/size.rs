@@ -4,7 +4,7 @@ use crate::{
     finding::{Finding, InputFile},
     input::{
         Ordered,
-        guardrails::Profile,
+        guardrails::{Profile, Provider},
         policy::Service,
         scalar::{Duration, Quantity, Scalar as _},
     },
@@ -12,7 +12,7 @@ use crate::{
     value::{Map, Value},
 };
 
-use super::{Decision, Origin, PullRequest, Resolver, environment::DatabaseFacts, time};
+use super::{Decision, Origin, PullRequest, Resolver, time};
 
 impl<'a> Resolver<'a> {
     /// The profile, and the `LimitRange`'s item.
@@ -90,12 +90,15 @@ impl<'a> Resolver<'a> {
     }
 
     /// `spec.hard` of the `ResourceQuota`: the profile's, and unless it says so, no Service that leads past the routes and no volume.
-    pub(super) fn quota(&mut self, profile: Option<(&str, &Profile)>, databases: &[DatabaseFacts]) -> Value {
+    pub(super) fn quota(&mut self, profile: Option<(&str, &Profile)>) -> Value {
         let Some((name, profile)) = profile else { return Value::Null };
         let past_routes = "requests come through `routes` only";
         let mut closed = vec![("services.loadbalancers", past_routes), ("services.nodeports", past_routes)];
-        // CloudNativePG claims what its servers need.
-        let claims = databases.iter().any(|database| database.cluster.is_some());
+        // CloudNativePG claims what its servers need; also where this pull request gets none, the policy is the same.
+        let baselines = &self.guardrails.baselines;
+        let claims = self.policy.databases.iter().any(|database| {
+            baselines.get(&database.baseline).is_some_and(|baseline| baseline.provider == Provider::Cnpg)
+        });
         if !claims && !profile.quota.names().any(rules::capacity::counts_claims) {
             closed.push((rules::capacity::CLAIMS, "volumes are claimed only where it does"));
         }

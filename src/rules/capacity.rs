@@ -13,7 +13,7 @@ use crate::{
         scalar::{DnsLabel, Quantity, Scalar as _},
     },
     objects::Object,
-    value::{Map, Value, child},
+    value::{Value, child},
 };
 
 pub static UNBOUNDED_REQUEST: Rule = Rule {
@@ -36,7 +36,7 @@ pub static OVER_QUOTA: Rule = Rule {
                   is. Of other objects, `services` (and `count/services`) and `count/deployments.apps` are counted, as far as \
                   `services` and the databases' servers bring them; of none else, and nothing of what comes from `manifests` or \
                   from a child Application. But where the quota allows no claim of a volume, a manifest has none: \
-                  `persistentvolumeclaims` are 0 unless the profile says otherwise.",
+                  `persistentvolumeclaims` are 0 unless the profile says otherwise, or the policy has a database of provider `cnpg`.",
 };
 
 /// Single requests that a container may not have: the resource, the message, and what to do.
@@ -188,29 +188,27 @@ pub(crate) fn too_much(
 /// How a quota calls the number of claims.
 pub(crate) const CLAIMS: &str = "persistentvolumeclaims";
 
-/// Whether what a quota counts are claims, be it those of one class, or their number, or what they ask for.
+/// Whether what a quota counts are claims of any class, be it their number or what they ask for.
 /// Source: `pvcEvaluator` in Kubernetes 1.36, `pkg/quota/v1/evaluator/core/persistent_volume_claims.go`.
 pub(crate) fn counts_claims(counted: &str) -> bool {
-    let of_any_class = counted.split_once(".storageclass.storage.k8s.io/").map_or(counted, |(_, counted)| counted);
-    matches!(of_any_class, CLAIMS | "requests.storage" | "count/persistentvolumeclaims")
+    matches!(counted, CLAIMS | "requests.storage" | "count/persistentvolumeclaims")
 }
 
-/// A manifest's claims where none is allowed: its Pods would wait for ever.
-pub(crate) fn check_claims(object: &Object, bounds: &Bounds<'_>, findings: &mut Vec<Finding>) {
+/// Manifests' claims where none is allowed: their Pods would wait for ever.
+pub(crate) fn check_claims(objects: &[Object], bounds: &Bounds<'_>, findings: &mut Vec<Finding>) {
     let is_none = |amount: &Value| {
         amount.as_str().and_then(|amount| Quantity::parse(amount).ok()).is_some_and(|amount| amount.nano == 0)
     };
-    // Of one class, another may be left.
-    let mut closed = bounds.quota.into_iter().flat_map(Map::iter);
-    let closed = closed
-        .find(|(counted, amount)| counts_claims(counted) && !counted.contains(".storageclass.") && is_none(amount));
-    let Some((counted, _)) = closed else { return };
+    let quotas = objects.iter().filter(|object| object.kind() == "ResourceQuota");
+    let mut closed = quotas.flat_map(|quota| quota.value.entries_at(&["spec", "hard"]));
+    let Some((counted, _)) = closed.find(|(counted, amount)| counts_claims(counted) && is_none(amount)) else { return };
     let profile = bounds.profile.map_or("", |(name, _)| name);
-    for (pointer, _) in claims(object) {
-        let message = format!("a volume is claimed, but the quota of profile `{profile}` has 0 `{counted}`");
-        let help =
-            "`emptyDir` is as large as the Pod's `ephemeral-storage`; claims are for the profile's `quota` to allow";
-        findings.push(finding(&OVER_QUOTA, object, pointer, message).help(help));
+    for object in objects.iter().filter(|object| object.is_manifest()) {
+        for (pointer, _) in claims(object) {
+            let message = format!("a volume is claimed, but the quota of profile `{profile}` has 0 `{counted}`");
+            let help = "`emptyDir` is as large as the Pod's `ephemeral-storage`; claims are for the profile's `quota` to allow";
+            findings.push(finding(&OVER_QUOTA, object, pointer, message).help(help));
+        }
     }
 }
 
@@ -223,9 +221,8 @@ mod tests {
         input::{Ordered, guardrails::Profile, scalar::Quantity},
         rules::{
             Bounds,
-            containers::test::{manifest, places},
+            containers::test::{manifest, places, template},
         },
-        value::to_value,
     };
 
     /// Two Pods of the profile's defaults, two Services and one Deployment.
@@ -288,11 +285,10 @@ mod tests {
             (json!({"gold.storageclass.storage.k8s.io/persistentvolumeclaims": "0"}), true),
             (json!({"pods": "0"}), true),
         ] {
-            let quota = to_value(&quota);
+            let quota = template(&json!({"kind": "ResourceQuota", "spec": {"hard": quota}}));
             for (object, pointer) in &claimed {
                 let mut findings = Vec::new();
-                let bounds = Bounds { quota: quota.as_map(), ..Bounds::default() };
-                check_claims(&manifest(object), &bounds, &mut findings);
+                check_claims(&[quota.clone(), manifest(object)], &Bounds::default(), &mut findings);
                 let expected = if fine { vec![] } else { vec![format!("over-quota {pointer}")] };
                 assert_eq!(places(&findings), expected, "{object}");
             }

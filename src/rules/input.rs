@@ -20,8 +20,8 @@ pub static INPUT_LIMIT: Rule = Rule {
     code: "input-limit",
     severity: Severity::Error,
     summary: "files are of a size that people write",
-    explanation: "Bytes, nesting, nodes, aliases and documents are limited, because pull requests bring files too; what an alias \
-                  repeats counts again. For one pull request, a policy's texts compute at most 2000 expressions that are more than a path, and \
+    explanation: "Bytes, nesting, nodes, aliases and documents are limited, because pull requests bring files too; what an anchor \
+                  keeps and what an alias repeats count again. For one pull request, a policy's texts compute at most 2000 expressions that are more than a path, and \
                   come to 8 MiB. Of more than 1000 mistakes in manifests, the first are told.",
 };
 

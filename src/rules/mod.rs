@@ -88,8 +88,6 @@ pub struct Bounds<'a> {
     pub databases: &'a [DatabaseFacts],
     /// The guardrails' profile and its name.
     pub profile: Option<(&'a str, &'a Profile)>,
-    /// What the namespace's quota holds.
-    pub quota: Option<&'a Map>,
     /// While manifests are checked: Services of the preview, whoever makes them.
     pub services: &'a [String],
     /// While manifests are checked: the `PersistentVolumeClaim`s among them.
@@ -168,12 +166,11 @@ pub static ALL: &[&Rule] = &[
 type Check = fn(&Object, &Bounds<'_>, &mut Vec<Finding>);
 
 /// What is asked of each manifest.
-const MANIFEST_CHECKS: [Check; 12] = [
+const MANIFEST_CHECKS: [Check; 11] = [
     shared_database::check,
     manifest_kind::check,
     manifest_text::check,
     manifest_namespace::check,
-    capacity::check_claims,
     manifest_annotation::check,
     manifest_secret::check,
     manifest_service::check,
@@ -199,7 +196,7 @@ pub(crate) fn check_manifests(
     findings: &mut Vec<Finding>,
 ) {
     let first = findings.len();
-    if objects.iter().any(Object::is_manifest) {
+    if !mistakes.is_empty() || objects.iter().any(Object::is_manifest) {
         let mut found = Vec::new();
         each_manifest(objects, bounds, &mut found);
         // What an expression would have come to is not told to be no image, too.
@@ -250,6 +247,7 @@ pub(crate) fn check_objects(objects: &[Object], bounds: &Bounds<'_>, owner: Owne
         }
     }
     limit_range::check(objects, bounds, findings);
+    capacity::check_claims(objects, bounds, findings);
     duplicate_object::check(objects, bounds, findings);
     blame(findings, first, owner);
 }

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{
-    Bounds,
+    Bounds, MOST,
     containers::{child, finding, shown, stated},
 };
 use crate::{
@@ -30,7 +30,11 @@ pub(super) type Labels<'o> = HashMap<&'o str, &'o str>;
 pub(crate) fn check(objects: &[Object], bounds: &Bounds<'_>, findings: &mut Vec<Finding>) {
     let set = |key: &str| bounds.labels.and_then(|labels| labels.get(key)).and_then(Value::as_str);
     let mut overridden = HashSet::new();
+    let first = findings.len();
     for object in objects.iter().filter(|object| object.is_manifest()) {
+        if findings.len() - first > MOST {
+            return;
+        }
         let Some(labels) = of_pods(object, bounds.labels) else { continue };
         let stated = own_labels(object).into_iter().flatten();
         overridden.extend(stated.filter(|(key, value)| set(key).is_some_and(|set| set != *value)));
@@ -65,10 +69,7 @@ fn workload<'l>(
     if !is_own {
         return;
     }
-    let conditions = selector.map_or(0, |selector| {
-        selector.entries_at(&["matchLabels"]).count() + selector.items_at(&["matchExpressions"]).len()
-    });
-    let Some(selector) = selector.filter(|_| conditions > 0) else {
+    let Some(selector) = selector.filter(|selector| conditions(selector) > 0) else {
         let message = "there is no selector; allowed: one that takes the Pods of `template`";
         let help = "write labels of `template.metadata.labels` into `selector.matchLabels`";
         findings.push(finding(&SELECTOR_MISMATCH, object, "/spec/selector", message).help(help));
@@ -80,11 +81,16 @@ fn workload<'l>(
             continue;
         }
         let pointer = child("/spec/selector/matchLabels", key);
-        if let (Some(wanted), Some(set)) = (wanted.as_str(), set(key)) {
+        if let (Some(wanted), Some(set)) = (wanted.as_str(), set(key).filter(|set| found == Some(*set))) {
             findings.push(is_set(object, pointer, key, wanted, set));
             continue;
         }
-        let found = found.map_or("no such label".to_owned(), |found| format!("`{}`", visible(found)));
+        let found = match found {
+            Some(found) => format!("`{}`", visible(found)),
+            // That it is a number, another rule says.
+            None if states(object, key) => "no text there".to_owned(),
+            None => "no such label".to_owned(),
+        };
         let message = format!("the selector wants {} of `{}`, but its Pods have {found}", shown(wanted), visible(key));
         let help = "write it into `template.metadata.labels`, too";
         findings.push(finding(&SELECTOR_MISMATCH, object, pointer, message).help(help));
@@ -111,12 +117,25 @@ fn is_set(object: &Object, pointer: String, key: &str, wanted: &str, set: &str) 
     finding(&SELECTOR_MISMATCH, object, pointer, message).help(help)
 }
 
+/// How many conditions a selector has, the values of each counted: each is compared with every workload.
+pub(super) fn conditions(selector: &Value) -> usize {
+    let expressions = selector.items_at(&["matchExpressions"]).iter();
+    let expressions: usize = expressions.map(|expression| 1 + expression.items_at(&["values"]).len()).sum();
+    selector.entries_at(&["matchLabels"]).count() + expressions
+}
+
 /// The labels that an object's Pods have in the cluster, if it makes any.
 pub(super) fn of_pods<'o>(object: &'o Object, set: Option<&'o Map>) -> Option<Labels<'o>> {
     let marks = stamp::marks_pods(object);
     let set = set.into_iter().flat_map(Map::iter).filter(|(key, _)| marks(key));
     let set = set.filter_map(|(key, value)| Some((key, value.as_str()?)));
     Some(own_labels(object)?.chain(set).collect())
+}
+
+/// Whether its Pods have a label of that name, whatever it is.
+fn states(object: &Object, key: &str) -> bool {
+    let template = object.pods_pointer().and_then(|pods| object.value.pointer(pods));
+    template.is_some_and(|template| template.entries_at(&["metadata", "labels"]).any(|(own, _)| own == key))
 }
 
 /// Those that it states.
@@ -210,11 +229,22 @@ mod tests {
         }
         assert_eq!(places(&check(&[template(&workload("Deployment", &json!({}), &own))])), [""; 0]);
         // A Job's Pods are not marked with what a policy may say otherwise tomorrow.
+        let said = |selector: &Json, labels: &Json| {
+            let found = check(&[manifest(&workload("Deployment", selector, labels))]);
+            found.into_iter().map(|finding| finding.message).collect::<Vec<_>>()
+        };
+        let mine =
+            "the selector wants `mine` of `app.kubernetes.io/part-of`, but dayfly sets that to `shop` on every Pod";
+        assert_eq!(said(&json!({"matchLabels": {"app.kubernetes.io/part-of": "mine"}}), &own), [mine]);
+        let number = "the selector wants `a` of `b`, but its Pods have no text there";
+        assert_eq!(said(&json!({"matchLabels": {"b": "a"}}), &json!({"b": 1})), [number]);
         let team = json!({"matchLabels": {"dayfly.dev/team": "checkout"}});
         let mut job = workload("Job", &team, &own);
         job["spec"]["manualSelector"] = json!(true);
         let expected = ["selector-mismatch /spec/selector/matchLabels/dayfly.dev~1team"];
-        assert_eq!(places(&check(&[manifest(&job)])), expected);
+        let found = check(&[manifest(&job)]);
+        assert_eq!(places(&found), expected);
+        assert!(found[0].message.ends_with("but its Pods have no such label"), "{}", found[0].message);
         assert_eq!(places(&check(&[manifest(&workload("Deployment", &team, &own))])), [""; 0]);
     }
 

@@ -1,6 +1,7 @@
 //! What every rule refuses, and the value beside it that it lets pass; what broken files say.
 
 mod agreement;
+mod manifests;
 mod table;
 mod told;
 
@@ -496,79 +497,6 @@ fn what_a_patch_broke_is_the_platform_s() {
         patched.write("extra.yaml", manifest);
         let found = check(&patched);
         assert_eq!(found.iter().map(|finding| text(finding, "/owner")).collect::<Vec<_>>(), owners, "{found:#?}");
-    }
-}
-
-/// What Kubernetes takes if nothing is stated would keep a node whose Pods never become ready.
-#[test]
-fn a_manifest_s_budget_lets_pods_go_that_are_not_ready() {
-    let budget = "apiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: {name: x}\nspec: {maxUnavailable: 1, selector: {matchLabels: {app: x}}";
-    let own: Edit = (GUARDRAILS, "  patches:", "  templates: templates\n  patches:");
-    let always = "\"unhealthyPodEvictionPolicy\":\"AlwaysAllow\"";
-    for (more, file, expected) in [
-        ("}\n", "extra.yaml", true),
-        (", unhealthyPodEvictionPolicy: null}\n", "extra.yaml", true),
-        (", unhealthyPodEvictionPolicy: AlwaysAllow}\n", "extra.yaml", true),
-        // The platform knows what it writes.
-        ("}\n", "templates/x.yaml", false),
-    ] {
-        let scratch = scratch(&[own, (POLICY, APPLICATION, "  manifests: [extra.yaml]\n")]);
-        scratch.write("templates/x.yaml", "$when: ${{ '' }}\n");
-        scratch.write("extra.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n");
-        scratch.write(file, format!("{budget}{more}"));
-        let run = scratch.run("render", &["-o", "ndjson"]);
-        let budget = run.out.lines().find(|line| line.contains("PodDisruptionBudget")).unwrap_or(&run.err);
-        assert_eq!(budget.matches("unhealthyPodEvictionPolicy").count(), usize::from(expected), "{more}: {budget}");
-        assert_eq!(budget.contains(always), expected, "{more}: {budget}");
-    }
-}
-
-/// A patch is written for dayfly's templates. Where the pull request writes the manifests, it does not keep its own quarantine away.
-#[test]
-fn what_a_patch_needs_of_a_manifest_is_its_author_s_to_add() {
-    let manifest = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: x}\nspec:\n  selector: {matchLabels: {a: b}}\n  template:\n    metadata: {labels: {a: b}}\n    spec:\n      securityContext: {runAsNonRoot: true, seccompProfile: {type: RuntimeDefault}}\n      containers:\n        - name: x\n          image: ghcr.io/acme/x:${{ pr.headSha }}\n          securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}\n";
-    let add = "json: [{op: add, path: /spec/template/spec/containers/0/env/-, value: {name: A, value: b}}]";
-    let root = "merge: {spec: {template: {spec: {hostNetwork: true}}}}";
-    let remove = "json: [{op: remove, path: /spec/paused}]";
-    let of_manifest = "Deployment/x /spec/template/spec/containers/0/env";
-    let of_patch = "guardrails.yaml:93:14";
-    for (case, target, patch, code, owner, at, quarantined) in [
-        ("storefront", "Deployment", add, "patch", "team", of_manifest, false),
-        ("storefront-single", "Deployment", add, "patch", "pull-request", of_manifest, true),
-        ("storefront-single", "Deployment", remove, "patch", "platform", of_patch, false),
-        // What a patch makes of one is the platform's to mend, but it is no reason to keep what ran before.
-        (
-            "storefront-single",
-            "Deployment, name: x",
-            root,
-            "pod-security",
-            "platform",
-            "Deployment/x /spec/template/spec/hostNetwork",
-            true,
-        ),
-    ] {
-        let scratch = Scratch::new(case);
-        scratch.replace(
-            GUARDRAILS,
-            "  patches:\n",
-            &format!("  patches:\n    - target: {{kind: {target}}}\n      {patch}\n"),
-        );
-        if case == "storefront" {
-            scratch.replace(POLICY, APPLICATION, "  manifests: [deploy/*.yaml]\n");
-        }
-        scratch.write("deploy/x.yaml", manifest);
-        let found = check(&scratch);
-        let what = format!("{case} {target} {patch}: {found:#?}");
-        let is = |finding: &Json| (text(finding, "/code"), text(finding, "/owner")) == (code, owner);
-        assert!(!found.is_empty() && found.iter().all(is), "{what}");
-        assert!(found.iter().all(|finding| place(finding) == at), "{what}");
-        if owner != "platform" {
-            let message = "`/spec/patches/0/json/0` of the guardrails needs `/spec/template/spec/containers/0/env`, which Deployment/x has not";
-            assert_eq!(text(&found[0], "/message"), message, "{what}");
-        }
-        let run = scratch.run("render", &["-o", "ndjson"]);
-        assert_eq!(run.out.contains("\"name\":\"dayfly-findings\""), quarantined, "{what}");
-        assert_eq!(run.out.is_empty(), !quarantined, "{what}");
     }
 }
 

@@ -31,6 +31,9 @@ impl Limits {
     pub const MANIFESTS: Self = Self { nodes: 100_000, documents: 200, ..Self::DOCUMENT };
 }
 
+/// Those of an anchor are kept for its aliases, so that they count even if there is none.
+const NODES: &str = "nodes, with what anchors keep and aliases repeat";
+
 /// What a file cost, counted as for [`Limits`].
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Cost {
@@ -223,7 +226,7 @@ impl<'a> Builder<'a> {
             return Err(Problem { kind: ProblemKind::Syntax, mark, message: message.into() });
         };
         self.cost += *size;
-        within(self.cost.nodes, self.limits.nodes, "nodes", mark)?;
+        within(self.cost.nodes, self.limits.nodes, NODES, mark)?;
         within(self.cost.bytes, self.limits.bytes, "bytes, with what aliases repeat", mark)?;
         let data = node.data.clone();
         self.cost.nodes -= 1; // `add` counts it again
@@ -233,12 +236,12 @@ impl<'a> Builder<'a> {
     /// Puts a finished node where it belongs: into what is open, or among the documents.
     fn add(&mut self, mark: Mark, anchor: usize, data: Data<'a>) -> Result<(), Problem> {
         self.cost.nodes += 1;
-        within(self.cost.nodes, self.limits.nodes, "nodes", mark)?;
+        within(self.cost.nodes, self.limits.nodes, NODES, mark)?;
         let node = Node { mark, data };
         if anchor > 0 {
             let size = size(&node);
             self.cost.nodes += size.nodes;
-            within(self.cost.nodes, self.limits.nodes, "nodes", mark)?;
+            within(self.cost.nodes, self.limits.nodes, NODES, mark)?;
             self.anchors.push((anchor, node.clone(), size));
         }
         let Some(parent) = self.open.last_mut() else {
@@ -381,7 +384,7 @@ mod tests {
         for (what, fits, too_much, message) in [
             ("texts", texts(18), texts(21), "more than 100 bytes, with what aliases repeat"),
             ("keys", keys(16), keys(20), "more than 100 bytes, with what aliases repeat"),
-            ("nested anchors", anchors(3), anchors(4), "more than 40 nodes"),
+            ("nested anchors", anchors(3), anchors(4), "more than 40 nodes, with what anchors keep and aliases repeat"),
         ] {
             assert!(read(&fits, limits).is_ok(), "{what}: {fits}");
             let refused = read(&too_much, limits).expect_err(what);

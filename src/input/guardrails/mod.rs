@@ -176,8 +176,8 @@ pub struct Labels {
 pub struct Profile {
     /// The namespace's `ResourceQuota`: `requests.cpu`, `limits.memory`, `pods` and so on. `services.loadbalancers` and
     /// `services.nodeports` are 0 where it does not say otherwise: such a Service would be a way in that no `access` holds.
-    /// So are `persistentvolumeclaims`, where it names neither these nor `requests.storage`, unless the preview has a database of
-    /// provider `cnpg`. Nothing else is counted that it does not name. Think of `requests.storage`, of `requests.DEVICE` where nodes
+    /// So are `persistentvolumeclaims`, where it names neither these nor `count/persistentvolumeclaims` nor `requests.storage`, unless the
+    /// policy has a database of provider `cnpg`. Nothing else is counted that it does not name. Think of `requests.storage`, of `requests.DEVICE` where nodes
     /// have GPUs and the like, and, for a child Application, of numbers: `configmaps`, `count/jobs.batch`.
     pub quota: Ordered<Quantity>,
     /// The namespace's `LimitRange`: what a container gets if it asks for nothing, and at most.

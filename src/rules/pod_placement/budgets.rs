@@ -7,7 +7,7 @@ use crate::{
     rules::{
         Bounds,
         containers::{finding, shown, stated},
-        selector_mismatch::{Labels, of_pods, takes},
+        selector_mismatch::{Labels, conditions, of_pods, takes},
     },
     value::Value,
 };
@@ -48,11 +48,6 @@ pub(crate) fn check(objects: &[Object], bounds: &Bounds<'_>, findings: &mut Vec<
 fn budget<'o>(object: &'o Object, workloads: &mut [Workload<'o>], findings: &mut Vec<Finding>) {
     let Some(spec) = object.value.get("spec") else { return };
     let selector = stated(spec, "selector");
-    let conditions = |selector: &Value| {
-        let expressions = selector.items_at(&["matchExpressions"]).iter();
-        let expressions: usize = expressions.map(|expression| 1 + expression.items_at(&["values"]).len()).sum();
-        selector.entries_at(&["matchLabels"]).count() + expressions
-    };
     if selector.is_some_and(|selector| conditions(selector) > MOST) {
         let message = format!("more than {MOST} conditions, with their values");
         findings.push(finding(&POD_PLACEMENT, object, "/spec/selector", message));

@@ -12,9 +12,10 @@ use crate::{
 /// Source: `QuotaV1Pod` in Kubernetes 1.36, `pkg/quota/v1/evaluator/core/pods.go`.
 const MOST: i64 = 100;
 
-/// Fields of a Job, and of a `CronJob`, that are at most so many.
-const BOUNDED: [&str; 4] = ["completions", "parallelism", "backoffLimit", "backoffLimitPerIndex"];
-const HISTORIES: [&str; 2] = ["successfulJobsHistoryLimit", "failedJobsHistoryLimit"];
+/// Fields of a Job, and of a `CronJob`, and how many they are at most. Each of `completions` may have its own retries.
+const BOUNDED: [(&str, i64); 4] =
+    [("completions", MOST), ("parallelism", MOST), ("backoffLimit", MOST), ("backoffLimitPerIndex", 10)];
+const HISTORIES: [(&str, i64); 2] = [("successfulJobsHistoryLimit", MOST), ("failedJobsHistoryLimit", MOST)];
 
 /// Source: `JobControllerName` in `k8s.io/api/batch/v1/types.go`.
 const CONTROLLER: &str = "kubernetes.io/job-controller";
@@ -30,10 +31,11 @@ pub(super) fn check(object: &Object, findings: &mut Vec<Finding>) {
     };
     for (base, fields) in [("/spec", histories), (base, &BOUNDED)] {
         let Some(spec) = object.value.pointer(base) else { continue };
-        for field in fields {
-            if let Some(found) = stated(spec, field).filter(|found| !matches!(found, Value::Int(..=MOST))) {
+        for (field, most) in fields {
+            let fits = |found: &Value| matches!(found, Value::Int(number) if number <= most);
+            if let Some(found) = stated(spec, field).filter(|found| !fits(found)) {
                 let message = format!(
-                    "`{field}` is {}, but no quota counts what has finished; allowed: at most {MOST}",
+                    "`{field}` is {}, but no quota counts what has finished; allowed: at most {most}",
                     shown(found)
                 );
                 refuse(format!("{base}/{field}"), message);
@@ -47,6 +49,16 @@ pub(super) fn check(object: &Object, findings: &mut Vec<Finding>) {
             shown(found)
         );
         refuse(format!("{base}/managedBy"), message);
+    }
+    // What is ignored counts for no limit of retries. Source: `PodFailurePolicyAction` in `k8s.io/api/batch/v1/types.go`.
+    for (index, rule) in spec.items_at(&["podFailurePolicy", "rules"]).iter().enumerate() {
+        let of_node = |pattern: &Value| pattern.str_at(&["type"]) == Some("DisruptionTarget");
+        let is_bounded =
+            stated(rule, "onExitCodes").is_none() && rule.items_at(&["onPodConditions"]).iter().all(of_node);
+        if rule.str_at(&["action"]) == Some("Ignore") && !is_bounded {
+            let message = "`Ignore` retries for ever what fails by itself; allowed: with `onPodConditions` of `DisruptionTarget`, or `Count`";
+            refuse(format!("{base}/podFailurePolicy/rules/{index}/action"), message.to_owned());
+        }
     }
     // A CronJob's Jobs are none that Argo CD looks for. A hook is neither, but no manifest may be one.
     if object.kind() == "Job"
@@ -77,15 +89,23 @@ mod tests {
     #[test]
     fn jobs_have_bounds() {
         let cases = [
-            (json!({"completions": 100, "parallelism": 100, "backoffLimit": 100, "backoffLimitPerIndex": 100}), vec![]),
+            (json!({"completions": 100, "parallelism": 100, "backoffLimit": 100, "backoffLimitPerIndex": 10}), vec![]),
             (json!({"completions": null, "suspend": true, "activeDeadlineSeconds": 1_000_000}), vec![]),
             (
-                json!({"completions": 101, "parallelism": 2_147_483_647, "backoffLimit": "1e9", "backoffLimitPerIndex": 101}),
+                json!({"completions": 101, "parallelism": 2_147_483_647, "backoffLimit": "1e9", "backoffLimitPerIndex": 11}),
                 vec!["completions", "parallelism", "backoffLimit", "backoffLimitPerIndex"],
             ),
             (json!({"managedBy": "kubernetes.io/job-controller"}), vec![]),
             (json!({"managedBy": "kueue.x-k8s.io/multikueue"}), vec!["managedBy"]),
             (json!({"managedBy": 7}), vec!["managedBy"]),
+            (
+                json!({"podFailurePolicy": {"rules": [
+                    {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget"}]},
+                    {"action": "Ignore", "onExitCodes": {"operator": "NotIn", "values": [0]}},
+                    {"action": "Count", "onExitCodes": {"operator": "In", "values": [1]}},
+                    {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget"}, {"type": "Mine"}]}]}}),
+                vec!["podFailurePolicy/rules/1/action", "podFailurePolicy/rules/3/action"],
+            ),
         ];
         for (spec, expected) in cases {
             for (kind, base, spec) in [

@@ -1,0 +1,171 @@
+//! What becomes of a team's own manifests: what is added to them, what patches need of them, and what all of them together may be.
+
+use std::fmt::Write as _;
+
+use serde_json::Value as Json;
+
+use super::{
+    Scratch, check, place, scratch,
+    table::{APPLICATION, Edit},
+    text,
+};
+use crate::{
+    cli::ExitCode,
+    tests::scratch::{GUARDRAILS, PARAMETERS, POLICY, of_case},
+};
+
+const CLAIM: &str = "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: x}\nspec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}\n";
+
+/// What the quota allows is what goes out, whoever opened the pull request.
+#[test]
+fn a_claim_needs_room_in_the_quota() {
+    let with = |case: &str, edits: &[Edit]| {
+        let scratch = Scratch::new("storefront");
+        for file in [POLICY, GUARDRAILS] {
+            scratch.write(file, of_case(case, file));
+        }
+        for (file, from, to) in edits {
+            scratch.replace(file, from, to);
+        }
+        scratch.write("extra.yaml", CLAIM);
+        check(&scratch)
+            .iter()
+            .map(|finding| text(finding, "/code").to_owned())
+            .filter(|code| code == "over-quota")
+            .count()
+    };
+    let own: Edit = (POLICY, "  databases:\n", "  manifests: [extra.yaml]\n  databases:\n");
+    let unknown: Edit = (PARAMETERS, "fork: false\n", "");
+    assert_eq!(with("database-cnpg", &[own]), 0);
+    // The database is withheld.
+    assert_eq!(with("database-cnpg", &[own, unknown]), 0);
+    let own: Edit = (POLICY, APPLICATION, "  manifests: [extra.yaml]\n");
+    assert_eq!(with("storefront", &[own]), 1);
+    let patch = "  patches:\n    - target: {kind: ResourceQuota}\n      merge: {spec: {hard: {persistentvolumeclaims: \"3\"}}}\n";
+    assert_eq!(with("storefront", &[own, (GUARDRAILS, "  patches:\n", patch)]), 0);
+}
+
+/// Each is counted once, and then nothing else is told.
+#[test]
+fn expressions_of_images_are_counted_once() {
+    for (jobs, fits) in [(20, true), (21, false)] {
+        let scratch = scratch(&[(POLICY, APPLICATION, "  manifests: [extra.yaml]\n")]);
+        let mut documents = String::new();
+        for job in 0..jobs {
+            let image = format!("ghcr.io/acme/x:${{{{ pr.headSha }}}}{}", "${{ '' ~ '' }}".repeat(100));
+            let _ = write!(
+                documents,
+                "---\napiVersion: batch/v1\nkind: Job\nmetadata: {{name: \"x{job}-${{{{ pr.headShortSha7 }}}}\"}}\nspec:\n  template:\n    spec:\n      restartPolicy: Never\n      securityContext: {{runAsNonRoot: true, seccompProfile: {{type: RuntimeDefault}}}}\n      containers:\n        - name: x\n          image: \"{image}\"\n          securityContext: {{allowPrivilegeEscalation: false, capabilities: {{drop: [ALL]}}}}\n"
+            );
+        }
+        scratch.write("extra.yaml", documents);
+        let run = scratch.run("check", &[]);
+        assert_eq!(run.code == ExitCode::Fine, fits, "{jobs}: {}", run.out);
+        assert_eq!(run.out.matches("error[").count(), usize::from(!fits), "{jobs}: {}", run.out);
+        assert_eq!(run.out.contains("error[input-limit]: "), !fits, "{jobs}: {}", run.out);
+    }
+}
+
+/// What dayfly writes into a manifest is not its author's.
+#[test]
+fn what_is_stamped_is_explained() {
+    let scratch = scratch(&[(POLICY, APPLICATION, "  manifests: [extra.yaml]\n")]);
+    scratch.write(
+        "extra.yaml",
+        "apiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: {name: x}\nspec: {maxUnavailable: 1, selector: {matchLabels: {app: x}}}\n",
+    );
+    let run = scratch.run("explain", &["PodDisruptionBudget/x/spec/unhealthyPodEvictionPolicy"]);
+    assert!(run.out.contains("from       dayfly: on every manifest of the kind"), "{}{}", run.out, run.err);
+    let run = scratch.run("explain", &["PodDisruptionBudget/x/spec/maxUnavailable"]);
+    assert!(!run.out.contains("from       dayfly"), "{}{}", run.out, run.err);
+}
+
+/// What Kubernetes takes if nothing is stated would keep a node whose Pods never become ready.
+#[test]
+fn a_manifest_s_budget_lets_pods_go_that_are_not_ready() {
+    let budget = "apiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: {name: x}\nspec: {maxUnavailable: 1, selector: {matchLabels: {app: x}}";
+    let own: Edit = (GUARDRAILS, "  patches:", "  templates: templates\n  patches:");
+    let always = "\"unhealthyPodEvictionPolicy\":\"AlwaysAllow\"";
+    for (more, file, expected) in [
+        ("}\n", "extra.yaml", true),
+        (", unhealthyPodEvictionPolicy: null}\n", "extra.yaml", true),
+        (", unhealthyPodEvictionPolicy: AlwaysAllow}\n", "extra.yaml", true),
+        // The platform knows what it writes.
+        ("}\n", "templates/x.yaml", false),
+    ] {
+        let scratch = scratch(&[own, (POLICY, APPLICATION, "  manifests: [extra.yaml]\n")]);
+        scratch.write("templates/x.yaml", "$when: ${{ '' }}\n");
+        scratch.write("extra.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n");
+        scratch.write(file, format!("{budget}{more}"));
+        let run = scratch.run("render", &["-o", "ndjson"]);
+        let budget = run.out.lines().find(|line| line.contains("PodDisruptionBudget")).unwrap_or(&run.err);
+        assert_eq!(budget.matches("unhealthyPodEvictionPolicy").count(), usize::from(expected), "{more}: {budget}");
+        assert_eq!(budget.contains(always), expected, "{more}: {budget}");
+    }
+}
+
+/// A patch is written for dayfly's templates. Where the pull request writes the manifests, it does not keep its own quarantine away.
+#[test]
+fn what_a_patch_needs_of_a_manifest_is_its_author_s_to_add() {
+    let manifest = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: x}\nspec:\n  selector: {matchLabels: {a: b}}\n  template:\n    metadata: {labels: {a: b}}\n    spec:\n      securityContext: {runAsNonRoot: true, seccompProfile: {type: RuntimeDefault}}\n      containers:\n        - name: x\n          image: ghcr.io/acme/x:${{ pr.headSha }}\n          securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}\n";
+    let add = "json: [{op: add, path: /spec/template/spec/containers/0/env/-, value: {name: A, value: b}}]";
+    let root = "merge: {spec: {template: {spec: {hostNetwork: true}}}}";
+    let remove = "json: [{op: remove, path: /spec/paused}]";
+    let typo = "json: [{op: add, path: /spec/template/spec/contaners/0/env/-, value: {name: A, value: b}}]";
+    let test = "json: [{op: test, path: /spec/paused, value: true}]";
+    let copy = "json: [{op: copy, from: /spec/paused, path: /metadata/annotations/a}]";
+    let of_manifest = "Deployment/x /spec/template/spec/containers/0/env";
+    let of_patch = "guardrails.yaml:93:14";
+    for (case, target, patch, code, owner, at, quarantined) in [
+        ("storefront", "Deployment", add, "patch", "team", of_manifest, false),
+        ("storefront-single", "Deployment", add, "patch", "pull-request", of_manifest, true),
+        ("storefront-single", "Deployment", remove, "patch", "platform", of_patch, false),
+        // A typo of the platform's, and what it asks of objects: nobody else can mend them.
+        (
+            "storefront-single",
+            "Deployment, name: x",
+            typo,
+            "patch",
+            "platform",
+            "Deployment/x /spec/template/spec/contaners",
+            true,
+        ),
+        ("storefront-single", "Deployment, name: x", test, "patch", "platform", "Deployment/x /spec/paused", true),
+        ("storefront-single", "Deployment, name: x", copy, "patch", "platform", "Deployment/x /spec/paused", true),
+        // What a patch makes of one is the platform's to mend, but it is no reason to keep what ran before.
+        (
+            "storefront-single",
+            "Deployment, name: x",
+            root,
+            "pod-security",
+            "platform",
+            "Deployment/x /spec/template/spec/hostNetwork",
+            true,
+        ),
+    ] {
+        let scratch = Scratch::new(case);
+        scratch.replace(
+            GUARDRAILS,
+            "  patches:\n",
+            &format!("  patches:\n    - target: {{kind: {target}}}\n      {patch}\n"),
+        );
+        if case == "storefront" {
+            scratch.replace(POLICY, APPLICATION, "  manifests: [deploy/*.yaml]\n");
+        }
+        scratch.write("deploy/x.yaml", manifest);
+        let found = check(&scratch);
+        let what = format!("{case} {target} {patch}: {found:#?}");
+        let is = |finding: &Json| (text(finding, "/code"), text(finding, "/owner")) == (code, owner);
+        assert!(!found.is_empty() && found.iter().all(is), "{what}");
+        assert!(found.iter().all(|finding| place(finding) == at), "{what}");
+        let has_help = found.iter().any(|finding| finding["help"].is_string());
+        assert_eq!(has_help, owner != "platform" || code != "patch", "{what}");
+        if owner != "platform" {
+            let message = "`/spec/patches/0/json/0` of the guardrails needs `/spec/template/spec/containers/0/env`, which Deployment/x has not";
+            assert_eq!(text(&found[0], "/message"), message, "{what}");
+        }
+        let run = scratch.run("render", &["-o", "ndjson"]);
+        assert_eq!(run.out.contains("\"name\":\"dayfly-findings\""), quarantined, "{what}");
+        assert_eq!(run.out.is_empty(), !quarantined, "{what}");
+    }
+}
