@@ -70,11 +70,9 @@ pub(super) fn run(
         }
     };
     // What is wrong with the example alone is told only if nothing else says why it got nothing.
-    let is_error = |finding: &Finding| finding.is_error();
     let is_own = |finding: &Finding| finding.owner == Owner::Platform;
-    if folder.is_none()
-        && findings.iter().any(|finding| is_own(finding) && is_error(finding)) == findings.iter().any(is_error)
-    {
+    let is_told = findings.iter().any(|finding| is_own(finding) && finding.is_error());
+    if folder.is_none() && (is_told || !findings.iter().any(Finding::is_error)) {
         findings.retain(is_own);
     }
     let text = match args.format {
@@ -85,7 +83,7 @@ pub(super) fn run(
         CheckFormat::Github => finding::github(&findings),
     };
     super::print(out, &text)?;
-    Ok(if findings.iter().any(is_error) { ExitCode::Findings } else { ExitCode::Fine })
+    Ok(if findings.iter().any(Finding::is_error) { ExitCode::Findings } else { ExitCode::Fine })
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! From a command line to a [`Renderer`] and the parameters: the only place that reads files and variables.
 
+mod locate;
+
 use std::{
     io::Write,
     path::{Path, PathBuf},
@@ -8,9 +10,9 @@ use std::{
 use anyhow::{Context as _, bail};
 
 use crate::{
-    finding::{self, Finding, InputFile, Location, Owner, Subject},
+    finding::{Finding, InputFile, Owner, Subject},
     input::{
-        Guardrails, Parameters, Places, Policy, Source, Unfit, guardrails::Layout, open_below, parameters, read_file,
+        Guardrails, Parameters, Policy, Source, Unfit, guardrails::Layout, open_below, parameters, read_file,
         read_policy, read_typed,
     },
     objects::{Object, Origin},
@@ -18,10 +20,11 @@ use crate::{
     resolve, rules,
     template::Template,
     value::Value,
-    yaml::{Cost, Limits, Mark},
+    yaml::{Cost, Limits},
 };
 
 use super::{InputFlags, example, is_open, report, terminal::Colour};
+use locate::locate_in_files;
 
 /// The guardrails of who has none: small, closed, safe.
 pub(super) const BUILT_IN_GUARDRAILS: &str = include_str!("../input/guardrails.yaml");
@@ -365,66 +368,4 @@ fn wrong_parameters(parameters: &Parameters) -> Vec<Finding> {
         }
     }
     findings
-}
-
-impl Loaded {
-    /// Looks up where findings stand.
-    pub(super) fn locate(&self, findings: &mut Vec<Finding>, parameters: Option<&Parameters>) {
-        let (guardrails, policy) = (self.guardrails.places(), self.policy.places());
-        let of_parameters = parameters.and_then(Parameters::places);
-        locate_in_files(findings, &self.templates);
-        self.locate_in_manifests(findings);
-        for finding in findings.iter_mut() {
-            let location = match &finding.subject {
-                Subject::Input(InputFile::Guardrails, pointer) => guardrails.locate(pointer),
-                Subject::Input(InputFile::Policy, pointer) => policy.locate(pointer),
-                Subject::Input(InputFile::Parameters, pointer) => match parameters {
-                    Some(parameters) => parameters.locate(of_parameters.as_ref(), pointer),
-                    None => Location { pointer: Some(pointer.clone()), ..Location::default() },
-                },
-                _ => continue,
-            };
-            finding.subject = Subject::Place(location);
-        }
-        finding::once(findings);
-    }
-
-    /// Of a manifest, what is known is the document and the place in it. A file at a time: what is read of all of them with their places
-    /// would take more memory than a render.
-    fn locate_in_manifests(&self, findings: &mut [Finding]) {
-        for (index, source) in self.manifests.iter().enumerate() {
-            if self.manifests[..index].iter().any(|earlier| earlier.name == source.name) {
-                continue; // two patterns name it
-            }
-            let places = source.places();
-            for finding in findings.iter_mut() {
-                if let Subject::Place(Location {
-                    file: Some(file),
-                    line: Some(line),
-                    object,
-                    pointer: Some(pointer),
-                    ..
-                }) = &finding.subject
-                    && *file == source.name
-                {
-                    let location = Location { object: object.clone(), ..places.locate_in(*line, pointer) };
-                    finding.subject = Subject::Place(location);
-                }
-            }
-        }
-    }
-}
-
-/// Looks up the lines of findings whose places in some files are known.
-fn locate_in_files(findings: &mut [Finding], files: &[Source]) {
-    let places: Vec<Places<'_>> = files.iter().map(Source::places).collect();
-    for finding in findings {
-        let Subject::Place(Location { file: Some(file), line: Some(line), column: Some(column), .. }) =
-            &finding.subject
-        else {
-            continue;
-        };
-        let Some(file) = files.iter().position(|source| source.name == *file) else { continue };
-        finding.subject = Subject::Place(places[file].location(Mark { line: *line, column: *column }));
-    }
 }

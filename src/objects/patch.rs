@@ -317,16 +317,13 @@ const OPTIONAL: [&str; 16] = [
 /// An operation that does not fit an object. A manifest's author can add what may be left out; all else is the platform's to mend, but it
 /// is told at the manifest: whoever writes that does not keep the quarantine away with it.
 fn unfit(index: usize, object: &Object, error: &PatchError, operations: &[PatchOperation]) -> Finding {
-    let place = match operations.get(error.operation) {
-        Some(PatchOperation::Copy(operation)) if object.value.pointer(operation.from.as_str()).is_none() => {
-            operation.from.as_str()
-        }
-        Some(PatchOperation::Move(operation)) if object.value.pointer(operation.from.as_str()).is_none() => {
-            operation.from.as_str()
-        }
-        _ => error.path.as_str(),
+    let from = match operations.get(error.operation) {
+        Some(PatchOperation::Copy(operation)) => Some(&operation.from),
+        Some(PatchOperation::Move(operation)) => Some(&operation.from),
+        _ => None,
     };
-    let lacks = missing(&object.value, place);
+    let place = from.filter(|from| object.value.pointer(from.as_str()).is_none()).unwrap_or(&error.path);
+    let lacks = missing(&object.value, place.as_str());
     let (operation, id) = (format!("/json/{}", error.operation), object.id());
     let id = visible(&id);
     if !object.is_manifest() {

@@ -17,6 +17,7 @@ mod secrets;
 mod services;
 pub(crate) mod size;
 pub mod time;
+mod variables;
 
 pub use decision::{Decision, Decisions, Origin};
 pub use environment::Environment;

@@ -13,7 +13,7 @@ use crate::{
         Decision, Origin, PullRequest, Resolver,
         environment::{SecretFacts, StepFacts},
         names,
-        services::{from_secret, plain},
+        variables::{from_secret, plain},
     },
     rules,
     value::Value,

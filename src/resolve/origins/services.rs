@@ -1,6 +1,6 @@
 //! Who set what services and routes are.
 
-use crate::{resolve::services::SERVICE_NAME, value::Value};
+use crate::{resolve::variables::SERVICE_NAME, value::Value};
 
 use super::{Origin, Resolver, guardrails, policy};
 

@@ -1,0 +1,71 @@
+//! Where findings stand in the files that were read.
+
+use crate::{
+    finding::{self, Finding, InputFile, Location, Subject},
+    input::{Parameters, Places, Source},
+    yaml::Mark,
+};
+
+use super::Loaded;
+
+impl Loaded {
+    /// Looks up where findings stand.
+    pub(in crate::cli) fn locate(&self, findings: &mut Vec<Finding>, parameters: Option<&Parameters>) {
+        let (guardrails, policy) = (self.guardrails.places(), self.policy.places());
+        let of_parameters = parameters.and_then(Parameters::places);
+        locate_in_files(findings, &self.templates);
+        self.locate_in_manifests(findings);
+        for finding in findings.iter_mut() {
+            let location = match &finding.subject {
+                Subject::Input(InputFile::Guardrails, pointer) => guardrails.locate(pointer),
+                Subject::Input(InputFile::Policy, pointer) => policy.locate(pointer),
+                Subject::Input(InputFile::Parameters, pointer) => match parameters {
+                    Some(parameters) => parameters.locate(of_parameters.as_ref(), pointer),
+                    None => Location { pointer: Some(pointer.clone()), ..Location::default() },
+                },
+                _ => continue,
+            };
+            finding.subject = Subject::Place(location);
+        }
+        finding::once(findings);
+    }
+
+    /// Of a manifest, what is known is the document and the place in it. A file at a time: what is read of all of them with their places
+    /// would take more memory than a render.
+    fn locate_in_manifests(&self, findings: &mut [Finding]) {
+        for (index, source) in self.manifests.iter().enumerate() {
+            if self.manifests[..index].iter().any(|earlier| earlier.name == source.name) {
+                continue; // two patterns name it
+            }
+            let places = source.places();
+            for finding in findings.iter_mut() {
+                if let Subject::Place(Location {
+                    file: Some(file),
+                    line: Some(line),
+                    object,
+                    pointer: Some(pointer),
+                    ..
+                }) = &finding.subject
+                    && *file == source.name
+                {
+                    let location = Location { object: object.clone(), ..places.locate_in(*line, pointer) };
+                    finding.subject = Subject::Place(location);
+                }
+            }
+        }
+    }
+}
+
+/// Looks up the lines of findings whose places in some files are known.
+pub(super) fn locate_in_files(findings: &mut [Finding], files: &[Source]) {
+    let places: Vec<Places<'_>> = files.iter().map(Source::places).collect();
+    for finding in findings {
+        let Subject::Place(Location { file: Some(file), line: Some(line), column: Some(column), .. }) =
+            &finding.subject
+        else {
+            continue;
+        };
+        let Some(file) = files.iter().position(|source| source.name == *file) else { continue };
+        finding.subject = Subject::Place(places[file].location(Mark { line: *line, column: *column }));
+    }
+}

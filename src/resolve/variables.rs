@@ -1,0 +1,134 @@
+//! The variables of a service's container.
+
+use std::collections::BTreeSet;
+
+use crate::{finding::InputFile, input::policy::Service, rules, value::Value};
+
+use super::{
+    Decision, Origin, Resolver,
+    environment::{DatabaseFacts, SecretFacts},
+};
+
+/// What OpenTelemetry calls the service, unless the team calls it otherwise.
+pub(super) const SERVICE_NAME: &str = "OTEL_SERVICE_NAME";
+
+/// Most variables that all services get of what they use: services times keys would be out of all proportion to the file.
+const MOST_USED: usize = 20_000;
+
+impl<'a> Resolver<'a> {
+    /// A container's `env`: what it uses, then the service's own, since Kubernetes puts in place of `$(NAME)` only what stands above. What
+    /// was withheld is left out.
+    pub(super) fn env(
+        &mut self,
+        service: &'a Service,
+        pointer: &str,
+        secrets: &[SecretFacts],
+        databases: &[DatabaseFacts],
+    ) -> Value {
+        let policy = self.policy;
+        let mut items: Vec<Value> = Vec::new();
+        let mut own: Vec<(&str, String)> = Vec::with_capacity(service.env.len());
+        let mut names: BTreeSet<&str> = BTreeSet::new();
+        let mut knows_all = true;
+        if service.env.get(SERVICE_NAME).is_none() {
+            names.insert(SERVICE_NAME);
+            items.push(plain(SERVICE_NAME, &service.name));
+        }
+        for (name, value) in service.env.iter() {
+            let here = || format!("{pointer}/env/{name}");
+            let text = self.variable(value, InputFile::Policy, here);
+            self.judge_address(value, &text, &service.uses, &[], || format!("the variable `{name}`"), here);
+            names.insert(name);
+            own.push((name, text.clone()));
+            self.decisions.record(|| Decision {
+                field: format!("services.{}.env.{name}", service.name),
+                origin: Origin::Input(InputFile::Policy, here()),
+                asked: (value.source != text).then(|| value.source.to_string()),
+                granted: text.clone(),
+                rule: None,
+                reason: "the service's own variable".into(),
+            });
+        }
+        let used_by_index = service.uses.iter().enumerate().map(|(index, used)| (&**used, index)).collect();
+        let repeated = rules::reference::repeated(used_by_index);
+        for (used, index) in &repeated {
+            let message = format!("`{used}` stands twice in `uses`");
+            self.policy_finding(&rules::reference::DUPLICATE_NAME, format!("{pointer}/uses/{index}"), message);
+        }
+        for (index, used) in service.uses.iter().enumerate() {
+            if repeated.iter().any(|(_, again)| *again == index) {
+                continue;
+            }
+            let pointer = format!("{pointer}/uses/{index}");
+            // Each variable, and the key of the Secret that it holds.
+            let keys: Vec<(&str, &str)> =
+                if let Some(secret) = policy.secrets.iter().find(|secret| secret.name == *used) {
+                    secret.keys.names().map(|name| (name, name)).collect()
+                } else if let Some(database) = policy.databases.iter().find(|database| database.name == *used) {
+                    let url = super::databases::url_variable(database);
+                    let parts = database.keys.iter().filter(|(name, _)| *name != url);
+                    std::iter::once((url, url)).chain(parts.map(|(name, key)| (name, key.name()))).collect()
+                } else {
+                    let hint = self.hint(used, policy.secret_names());
+                    let message = format!("there is no secret or database `{used}`{hint}");
+                    self.policy_finding(&rules::reference::UNKNOWN_REFERENCE, pointer, message);
+                    knows_all = false;
+                    continue;
+                };
+            let known = self.used;
+            self.used += keys.len();
+            if self.used > MOST_USED {
+                // Once is enough.
+                if known <= MOST_USED {
+                    let message =
+                        format!("more than {MOST_USED} variables of secrets and databases in all services together");
+                    self.policy_finding(&rules::input::INPUT_LIMIT, pointer, message);
+                }
+                continue;
+            }
+            let granted = secrets.iter().any(|secret| secret.name == **used)
+                || databases.iter().any(|database| database.name == **used);
+            for (name, key) in keys {
+                if !names.insert(name) {
+                    let message = format!("the variable `{name}` of `{used}` is set already");
+                    let is_database = name == key && policy.databases.iter().any(|database| database.name == *used);
+                    let finding = self.policy_finding(&rules::reference::DUPLICATE_NAME, pointer.clone(), message);
+                    finding.help =
+                        is_database.then(|| "another `env` at the database gives its URL another variable".into());
+                }
+                if granted {
+                    items.push(from_secret(name, used, key));
+                }
+                self.decisions.record(|| Decision {
+                    field: format!("services.{}.env.{name}", service.name),
+                    origin: Origin::Input(InputFile::Policy, pointer.clone()),
+                    asked: None,
+                    granted: if granted { format!("of the Secret `{used}`") } else { "nothing".to_owned() },
+                    rule: (!granted).then_some(&rules::trust::WITHHELD),
+                    reason: format!("the service uses `{used}`"),
+                });
+            }
+        }
+        let mut above: Vec<&str> = Vec::new();
+        if own.iter().any(|(_, text)| text.contains("$(")) {
+            above.extend(names.iter().copied().filter(|name| service.env.get(name).is_none()));
+        }
+        for (name, text) in own {
+            if knows_all {
+                self.judge_reference(name, &text, &above, || format!("{pointer}/env/{name}"));
+            }
+            items.push(plain(name, &text));
+            above.push(name);
+        }
+        Value::list(items)
+    }
+}
+
+pub(super) fn plain(name: &str, value: &str) -> Value {
+    Value::map([("name", Value::string(name)), ("value", Value::string(value))])
+}
+
+pub(super) fn from_secret(name: &str, secret: &str, key: &str) -> Value {
+    let reference = Value::map([("name", Value::string(secret)), ("key", Value::string(key))]);
+    Value::map([("name", Value::string(name)), ("valueFrom", Value::map([("secretKeyRef", reference)]))])
+}
