@@ -46,7 +46,8 @@ pub(crate) fn fill_in(manifests: &mut Vec<Object>, environment: &Environment) ->
         }
         let later = is_job.then(|| facts(environment, ["0"; 3]));
         let changes = |written: &str, text: &String| {
-            later.as_ref().is_some_and(|later| comes_to(written, later).as_ref() != Ok(text))
+            let comes_to = |later| Interpolated::parse(written)?.text(&Scope::Context(later));
+            later.as_ref().is_some_and(|later| comes_to(later).as_ref() != Ok(text))
         };
         let (mut is_lasting, mut new_name, mut is_named_anew) = (true, None, false);
         for (pointer, written) in places {
@@ -87,12 +88,9 @@ pub(crate) fn fill_in(manifests: &mut Vec<Object>, environment: &Environment) ->
 }
 
 fn evaluated(written: &str, facts: &Value, budget: &mut Budget) -> Result<String, String> {
-    budget.allow(&Interpolated::parse(written)?)?;
-    comes_to(written, facts).inspect(|text| budget.spend(text))
-}
-
-fn comes_to(written: &str, facts: &Value) -> Result<String, String> {
-    Interpolated::parse(written)?.text(&Scope::Context(facts))
+    let text = Interpolated::parse(written)?;
+    budget.allow(&text)?;
+    text.text(&Scope::Context(facts)).inspect(|text| budget.spend(text))
 }
 
 /// The value at a pointer without escapes.

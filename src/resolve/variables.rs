@@ -49,17 +49,14 @@ impl<'a> Resolver<'a> {
                 reason: "the service's own variable".into(),
             });
         }
-        let used_by_index = service.uses.iter().enumerate().map(|(index, used)| (&**used, index)).collect();
-        let repeated = rules::reference::repeated(used_by_index);
-        for (used, index) in &repeated {
-            let message = format!("`{used}` stands twice in `uses`");
-            self.policy_finding(&rules::reference::DUPLICATE_NAME, format!("{pointer}/uses/{index}"), message);
-        }
+        let mut seen: BTreeSet<&str> = BTreeSet::new();
         for (index, used) in service.uses.iter().enumerate() {
-            if repeated.iter().any(|(_, again)| *again == index) {
+            let pointer = format!("{pointer}/uses/{index}");
+            if !seen.insert(used) {
+                let message = format!("`{used}` stands twice in `uses`");
+                self.policy_finding(&rules::reference::DUPLICATE_NAME, pointer, message);
                 continue;
             }
-            let pointer = format!("{pointer}/uses/{index}");
             // Each variable, and the key of the Secret that it holds.
             let keys: Vec<(&str, &str)> =
                 if let Some(secret) = policy.secrets.iter().find(|secret| secret.name == *used) {

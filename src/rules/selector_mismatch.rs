@@ -88,7 +88,9 @@ fn workload<'l>(
         let found = match found {
             Some(found) => format!("`{}`", visible(found)),
             // That it is a number, another rule says.
-            None if states(object, key) => "no text there".to_owned(),
+            None if stated_labels(object).is_some_and(|mut own| own.any(|(own, _)| own == key)) => {
+                "no text there".to_owned()
+            }
             None => "no such label".to_owned(),
         };
         let message = format!("the selector wants {} of `{}`, but its Pods have {found}", shown(wanted), visible(key));
@@ -132,17 +134,13 @@ pub(super) fn of_pods<'o>(object: &'o Object, set: Option<&'o Map>) -> Option<La
     Some(own_labels(object)?.chain(set).collect())
 }
 
-/// Whether its Pods have a label of that name, whatever it is.
-fn states(object: &Object, key: &str) -> bool {
-    let template = object.pods_pointer().and_then(|pods| object.value.pointer(pods));
-    template.is_some_and(|template| template.entries_at(&["metadata", "labels"]).any(|(own, _)| own == key))
+/// Those that it states, as far as they are text.
+fn own_labels(object: &Object) -> Option<impl Iterator<Item = (&str, &str)>> {
+    Some(stated_labels(object)?.filter_map(|(key, value)| Some((key, value.as_str()?))))
 }
 
-/// Those that it states.
-fn own_labels(object: &Object) -> Option<impl Iterator<Item = (&str, &str)>> {
-    let template = object.value.pointer(object.pods_pointer()?)?;
-    let own = template.entries_at(&["metadata", "labels"]);
-    Some(own.filter_map(|(key, value)| Some((key, value.as_str()?))))
+fn stated_labels(object: &Object) -> Option<impl Iterator<Item = (&str, &Value)>> {
+    Some(object.value.pointer(object.pods_pointer()?)?.entries_at(&["metadata", "labels"]))
 }
 
 /// Whether a selector takes Pods of some labels; an empty one takes all.
