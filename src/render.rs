@@ -261,7 +261,8 @@ impl Renderer {
         let bounds = rules::Bounds {
             namespace: &environment.namespace,
             hosts: &hosts,
-            routes: &policy.routes,
+            routes: if environment.routes.is_empty() { &[] } else { &policy.routes },
+            has_application: policy.application.is_some(),
             domain: &environment.domain,
             registries: &self.guardrails.spec.registries,
             storage_classes: &self.guardrails.spec.storage_classes,

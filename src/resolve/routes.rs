@@ -65,7 +65,7 @@ impl<'a> Resolver<'a> {
     /// Each with its index in the policy, as below.
     fn places_once(&mut self, routes: &[(usize, RouteFacts)]) {
         let places = routes.iter().map(|(index, route)| ((&route.host, &route.path), (index, &route.name))).collect();
-        for ((host, path), (index, name)) in rules::reference::repeated(places) {
+        for [_, ((host, path), (index, name))] in rules::reference::repeated(places) {
             let message = format!("the route `{name}` is at `{host}{path}`, where another one is");
             self.policy_finding(&rules::reference::DUPLICATE_NAME, format!("/spec/routes/{index}"), message);
         }

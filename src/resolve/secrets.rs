@@ -32,10 +32,7 @@ impl Resolver<'_> {
             return (None, Vec::new());
         };
         let prefix = self.text(&secrets.prefix, InputFile::Guardrails, || "/spec/secrets/prefix".into());
-        let names = match secrets.provider {
-            Some(StoreProvider::Gcp(_)) => Names::Flat,
-            _ => Names::Paths,
-        };
+        let names = Names::of(secrets);
         if let Err(message) = rules::secret_prefix::is_folder(&prefix, names) {
             self.report(&SECRET_OUTSIDE_PREFIX, InputFile::Guardrails, "/spec/secrets/prefix", message);
             return (None, Vec::new());

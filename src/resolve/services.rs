@@ -88,8 +88,14 @@ impl<'a> Resolver<'a> {
         }
         secrets.extend(databases);
         for (what, names) in [("service", services), ("route", routes), ("secret or database", secrets)] {
-            for (name, (list, index)) in rules::reference::repeated(names) {
-                let message = format!("more than one {what} is called `{name}`");
+            for [(first, its_place), (name, place)] in rules::reference::repeated(names) {
+                let [is_made, other_is_made] = [&first, &name].map(|name| matches!(name, Cow::Owned(_)));
+                let (list, index) = if other_is_made { its_place } else { place };
+                let message = if is_made || other_is_made {
+                    format!("`{name}` is kept for a Secret that is made for a database or a route: this needs another name")
+                } else {
+                    format!("more than one {what} is called `{name}`")
+                };
                 let place = format!("/spec/{list}/{index}/name");
                 self.policy_finding(&rules::reference::DUPLICATE_NAME, place, message);
             }
@@ -257,7 +263,7 @@ impl<'a> Resolver<'a> {
     fn writable(&mut self, service: &Service, pointer: &str) -> Vec<Writable> {
         let places = service.writable.iter().enumerate();
         let places = places.map(|(index, path)| (&**path, index)).collect();
-        for (path, index) in rules::reference::repeated(places) {
+        for [_, (path, index)] in rules::reference::repeated(places) {
             let message = format!("the folder `{}` stands twice", visible(path));
             let place = format!("{pointer}/writable/{index}");
             self.policy_finding(&rules::reference::DUPLICATE_NAME, place, message);

@@ -95,10 +95,8 @@ impl<'a> Resolver<'a> {
         let past_routes = "requests come through `routes` only";
         let mut closed = vec![("services.loadbalancers", past_routes), ("services.nodeports", past_routes)];
         // CloudNativePG claims what its servers need; also where this pull request gets none, the policy is the same.
-        let baselines = &self.guardrails.baselines;
-        let claims = self.policy.databases.iter().any(|database| {
-            baselines.get(&database.baseline).is_some_and(|baseline| baseline.provider == Provider::Cnpg)
-        });
+        let mut baselines = self.policy.databases.iter().flat_map(|database| self.guardrails.baselines_of(database));
+        let claims = baselines.any(|(_, baseline)| baseline.provider == Provider::Cnpg);
         if !claims && !profile.quota.names().any(rules::capacity::counts_claims) {
             closed.push((rules::capacity::CLAIMS, "volumes are claimed only where it does"));
         }

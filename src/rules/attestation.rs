@@ -87,17 +87,13 @@ fn each(
     guardrails: &GuardrailsSpec,
     problem: impl Fn(&str, &Baseline) -> Option<Finding>,
 ) -> Vec<Finding> {
-    let mut names: Vec<&str> = Vec::new();
-    for database in &policy.databases {
-        let asked = guardrails.baselines.get(&database.baseline);
-        let restricted = asked.and_then(|baseline| baseline.restricted.as_deref());
-        for name in std::iter::once(&*database.baseline).chain(restricted) {
-            if !names.contains(&name) {
-                names.push(name);
-            }
+    let mut all: Vec<(&str, &Baseline)> = Vec::new();
+    for (name, baseline) in policy.databases.iter().flat_map(|database| guardrails.baselines_of(database)) {
+        if !all.iter().any(|(other, _)| *other == name) {
+            all.push((name, baseline));
         }
     }
-    names.into_iter().filter_map(|name| problem(name, guardrails.baselines.get(name)?)).collect()
+    all.into_iter().filter_map(|(name, baseline)| problem(name, baseline)).collect()
 }
 
 fn problem(name: &str, baseline: &Baseline, guardrails: &GuardrailsSpec) -> Option<(&'static Rule, String)> {

@@ -3,8 +3,8 @@
 use crate::{
     finding::{Finding, Rule, Severity, nearest},
     input::{
-        Ordered,
-        guardrails::{Anonymized, Baseline, Destination, Fqdn, Operations, Provider},
+        GuardrailsSpec, Ordered,
+        guardrails::{Anonymized, Baseline, Destination, Fqdn, Layout, Provider},
         scalar::{Cidr, DnsLabel},
     },
 };
@@ -43,14 +43,17 @@ pub static BASELINE_INCOMPLETE: Rule = Rule {
                   operator asks for both) and `cluster`; both also \
                   `operations.apiServer.cidrs`, since their Jobs run beside the pull request's Pods. An `endpoint` that is only an `fqdn` \
                   needs a `network.fqdn` that is not `Closed`; with `Cilium`, not where each branch has a host of its own. `dump` is for `embedded`: \
-                  no other provider would load it. `anonymized` \
+                  no other provider would load it; `lastPort` is for `dblab`, and `embedded` and `cnpg` have no `endpoint`. All need \
+                  `operations`, and layout `single` can have `embedded` only. `anonymized` \
                   is for `neon`; its columns are `SCHEMA.TABLE.COLUMN`, each with a `function` or \
                   a `value`.",
 };
 
 /// Why no preview can have a branch of a baseline and reach it.
-pub(crate) fn unusable(name: &str, baseline: &Baseline, fqdn: Fqdn) -> Option<Finding> {
-    check(name, baseline).or_else(|| unreachable(name, baseline, fqdn))
+pub(crate) fn unusable(name: &str, baseline: &Baseline, guardrails: &GuardrailsSpec) -> Option<Finding> {
+    check(name, baseline)
+        .or_else(|| unreachable(name, baseline, guardrails.network.fqdn))
+        .or_else(|| homeless(name, baseline, guardrails))
 }
 
 /// Why a baseline cannot be branched.
@@ -137,17 +140,32 @@ pub(crate) fn is_safe(name: &str, baseline: &Baseline) -> Result<(), String> {
     }
 }
 
-/// The Jobs of a server in the preview's namespace reach the Kubernetes API from there, beside the pull request's Pods: what is
-/// opened for them is never everything.
-pub(crate) fn api_server_is_known(name: &str, baseline: &Baseline, operations: &Operations) -> Result<(), String> {
-    if !baseline.provider.is_own() || !operations.api_server.cidrs.iter().any(Cidr::is_everything) {
-        return Ok(());
-    }
-    Err(format!(
-        "the baseline `{name}` (`{}`) has its Jobs in the preview's namespace, and `operations.apiServer.cidrs` does not say where \
-         the Kubernetes API is: write the API server's own addresses (`kubectl -n default get endpointslices`)",
-        baseline.provider.name()
-    ))
+/// Why its Jobs have nowhere to run. Those of a server in the preview's namespace reach the Kubernetes API from there, beside the
+/// pull request's Pods: what is opened for them is never everything.
+fn homeless(name: &str, baseline: &Baseline, guardrails: &GuardrailsSpec) -> Option<Finding> {
+    let provider = baseline.provider.name();
+    let (pointer, message) = match &guardrails.operations {
+        _ if guardrails.layout == Layout::Single && baseline.provider != Provider::Embedded => (
+            format!("/spec/baselines/{name}/provider"),
+            format!(
+                "layout `single` has no operations namespace, and the baseline `{name}` (`{provider}`) needs one: only databases of \
+                 provider `embedded` can be had"
+            ),
+        ),
+        None => (
+            format!("/spec/baselines/{name}"),
+            format!("the baseline `{name}` needs `operations`: Jobs make its branches, and the guardrails do not say where"),
+        ),
+        Some(operations) if baseline.provider.is_own() && operations.api_server.cidrs.iter().any(Cidr::is_everything) => (
+            "/spec/operations/apiServer".into(),
+            format!(
+                "the baseline `{name}` (`{provider}`) has its Jobs in the preview's namespace, and `operations.apiServer.cidrs` does not \
+                 say where the Kubernetes API is: write the API server's own addresses (`kubectl -n default get endpointslices`)"
+            ),
+        ),
+        Some(_) => return None,
+    };
+    Some(Finding::of_guardrails(&BASELINE_INCOMPLETE, pointer, message))
 }
 
 /// Why a baseline is safe, in words.
@@ -200,6 +218,18 @@ pub(crate) fn is_complete(name: &str, baseline: &Baseline) -> Result<(), String>
     if baseline.dump.is_some() && baseline.provider != Provider::Embedded {
         return Err(format!(
             "the baseline `{name}` has a `dump`, which `{}` does not load: `embedded` does",
+            baseline.provider.name()
+        ));
+    }
+    if baseline.last_port.is_some() && baseline.provider != Provider::Dblab {
+        return Err(format!(
+            "the baseline `{name}` has a `lastPort`, but `{}` has one port for all branches: `dblab` has one each",
+            baseline.provider.name()
+        ));
+    }
+    if baseline.endpoint.is_some() && baseline.provider.is_own() {
+        return Err(format!(
+            "the baseline `{name}` has an `endpoint`, but a server of `{}` is in the preview's own namespace",
             baseline.provider.name()
         ));
     }

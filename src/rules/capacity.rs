@@ -32,7 +32,7 @@ pub static OVER_QUOTA: Rule = Rule {
     explanation: "Otherwise the last Pods would wait for ever for a place that cannot come. Choose a larger profile or fewer replicas.\n\n\
                   Counted are all replicas of `services`, the databases' servers that run in the preview, and the databases' Jobs \
                   there, which run beside the workload after a push: one Pod for `migrate` and `seed`, and with a server of the \
-                  preview's own dayfly's. `cpu`, `memory` and `ephemeral-storage` are what their `requests.…` are, `count/pods` what `pods` \
+                  preview's own dayfly's; and the volume of each server of provider `cnpg`. `cpu`, `memory` and `ephemeral-storage` are what their `requests.…` are, `count/pods` what `pods` \
                   is. Of other objects, `services` (and `count/services`) and `count/deployments.apps` are counted, as far as \
                   `services` and the databases' servers bring them; of none else, and nothing of what comes from `manifests` or \
                   from a child Application. But where the quota allows no claim of a volume, a manifest has none: \
@@ -112,6 +112,10 @@ pub(crate) struct Pods<'a> {
 pub(crate) struct Counts {
     pub services: usize,
     pub deployments: usize,
+    /// Claims of volumes, which databases' servers bring.
+    pub claims: usize,
+    /// What those ask for together, in billionths of a byte.
+    pub storage: i128,
 }
 
 /// Most shares of a sum that are told.
@@ -141,9 +145,12 @@ pub(crate) fn too_much(
     };
     for (counted, quota) in profile.quota.iter() {
         let share = |pods: &Pods<'_>| each(counted, pods).saturating_mul(pods.count as i128);
+        let is_claims = counts_claims(counted);
         let asked = match counted {
             "services" | "count/services" => whole(counts.services),
             "count/deployments.apps" => whole(counts.deployments),
+            "requests.storage" => counts.storage,
+            _ if is_claims => whole(counts.claims),
             _ => pods.iter().map(share).fold(0, i128::saturating_add),
         };
         if asked <= quota.nano {
@@ -152,6 +159,7 @@ pub(crate) fn too_much(
         let mut shares: Vec<(i128, &Pods<'_>)> =
             pods.iter().map(|pods| (share(pods), pods)).filter(|(share, _)| *share > 0).collect();
         shares.sort_by_key(|(share, _)| std::cmp::Reverse(*share));
+        let who = if is_claims { "databases" } else { who };
         let place = shares.first().map(|(_, largest)| match largest.service {
             None => "/spec/databases".to_owned(),
             Some(index) => {
@@ -168,6 +176,7 @@ pub(crate) fn too_much(
                 format!("/spec/services/{index}{field}")
             }
         });
+        let place = place.or_else(|| is_claims.then(|| "/spec/databases".to_owned()));
         let told = shares.iter().take(MOST_SHARES).map(|(share, pods)| {
             let mark = if pods.service.is_some() { "`" } else { "" };
             format!("{mark}{}{mark} {}", pods.name, quota.like(*share))
@@ -225,7 +234,7 @@ mod tests {
         },
     };
 
-    /// Two Pods of the profile's defaults, two Services and one Deployment.
+    /// Two Pods of the profile's defaults, two Services, one Deployment, and two claims of 3 Gi together.
     #[test]
     fn a_quota_has_several_names_for_the_same() {
         let cases = [
@@ -240,6 +249,9 @@ mod tests {
             ("services", "2", "0", "2"),
             ("count/services", "2", "1", "2"),
             ("count/deployments.apps", "1", "0", "1"),
+            ("persistentvolumeclaims", "2", "1", "2"),
+            ("count/persistentvolumeclaims", "2", "0", "2"),
+            ("requests.storage", "3Gi", "2Gi", "3Gi"),
             ("count/secrets", "0", "0", ""),
         ];
         for (counted, enough, little, expected) in cases {
@@ -251,13 +263,14 @@ mod tests {
                 let profile: Profile = serde_json::from_value(profile).expect("a profile");
                 let defaults = Ordered::default();
                 let pods = [Pods { service: Some(0), name: "web", count: 2, requests: &defaults, limits: &defaults }];
-                let counts = Counts { services: 2, deployments: 1 };
+                let counts = Counts { services: 2, deployments: 1, claims: 2, storage: 3_221_225_472_000_000_000 };
                 let found = too_much("small", &profile, "services", &pods, counts);
                 found.into_iter().map(|(_, message)| message).collect::<Vec<_>>()
             };
             assert_eq!(found(enough), [""; 0], "{counted}");
+            let who = if super::counts_claims(counted) { "databases" } else { "services" };
             let message =
-                format!("the services ask for {expected} of `{counted}`, the quota of profile `small` is {little}");
+                format!("the {who} ask for {expected} of `{counted}`, the quota of profile `small` is {little}");
             assert_eq!(found(little), if expected.is_empty() { vec![] } else { vec![message] }, "{counted}");
         }
     }

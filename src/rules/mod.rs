@@ -72,8 +72,10 @@ pub struct Bounds<'a> {
     pub namespace: &'a str,
     /// Hosts of this preview: what its routes answer to.
     pub hosts: &'a [String],
-    /// The policy's.
+    /// The policy's, if the preview has any.
     pub routes: &'a [Route],
+    /// Whether a child Application brings objects that nobody knows.
+    pub has_application: bool,
     /// Previews' hosts are one label below it.
     pub domain: &'a str,
     pub registries: &'a [ImagePrefix],
@@ -196,6 +198,7 @@ pub(crate) fn check_manifests(
     findings: &mut Vec<Finding>,
 ) {
     let first = findings.len();
+    route_port::check_services(objects, bounds, findings);
     if !mistakes.is_empty() || objects.iter().any(Object::is_manifest) {
         let mut found = Vec::new();
         each_manifest(objects, bounds, &mut found);
@@ -283,13 +286,24 @@ pub(crate) fn check_offers(spec: &GuardrailsSpec) -> Vec<Finding> {
             found(&egress::EGRESS_INCOMPLETE, format!("/spec/egress/{name}"), message);
         }
     }
+    if let Some(secrets) = &spec.secrets {
+        if let Err(message) = secret_store::store(secrets) {
+            found(&secret_store::SECRET_STORE_UNCLEAR, "/spec/secrets".into(), message);
+        }
+        let prefix = Some(&secrets.prefix).filter(|prefix| prefix.is_constant());
+        let names = secret_prefix::Names::of(secrets);
+        if let Some(Err(message)) = prefix.map(|prefix| secret_prefix::is_folder(&prefix.source, names)) {
+            found(&secret_prefix::SECRET_OUTSIDE_PREFIX, "/spec/secrets/prefix".into(), message);
+        }
+    }
     // Of an open one, this would say the same again.
     for (name, profile) in bounded {
         limit_range::check_profile(name, profile, &mut findings);
     }
     let all = &spec.baselines;
-    findings.extend(all.iter().filter_map(|(name, one)| baseline::unusable(name, one, spec.network.fqdn)));
+    findings.extend(all.iter().filter_map(|(name, one)| baseline::unusable(name, one, spec)));
     findings.extend(all.iter().filter_map(|(name, one)| baseline::without_substitute(name, one, all)));
+    findings.extend(all.iter().filter_map(|(name, one)| attestation::check_baseline(name, one, spec)));
     findings
 }
 

@@ -45,9 +45,9 @@ pub(crate) fn unset<'t>(text: &'t str, known: &[&str]) -> Option<&'t str> {
     None
 }
 
-/// Those of some names and their places that stood before.
-pub(crate) fn repeated<N: Ord + Clone, P: Clone>(mut names: Vec<(N, P)>) -> Vec<(N, P)> {
+/// Of some names and their places, each that stood before, behind the one before.
+pub(crate) fn repeated<N: Ord + Clone, P: Clone>(mut names: Vec<(N, P)>) -> Vec<[(N, P); 2]> {
     // Stable: of two equal names, the first stays the first.
     names.sort_by(|(a, _), (b, _)| a.cmp(b));
-    names.windows(2).filter(|pair| pair[0].0 == pair[1].0).map(|pair| pair[1].clone()).collect()
+    names.windows(2).filter(|pair| pair[0].0 == pair[1].0).map(|pair| [pair[0].clone(), pair[1].clone()]).collect()
 }

@@ -6,9 +6,10 @@
 use super::{
     Bounds,
     containers::{shown, stated},
+    reference::UNKNOWN_REFERENCE,
 };
 use crate::{
-    finding::{Finding, InputFile, Owner, Rule, Severity, Subject},
+    finding::{Finding, InputFile, Owner, Rule, Severity, Subject, nearest},
     input::{policy::Route, scalar::Port},
     objects::Object,
     value::Value,
@@ -35,6 +36,22 @@ pub(crate) fn check(object: &Object, bounds: &Bounds<'_>, findings: &mut Vec<Fin
             // It is mended at the route, wherever the manifest comes from.
             let subject = Subject::Input(InputFile::Policy, format!("/spec/routes/{index}{field}"));
             findings.push(Finding::new(&ROUTE_PORT, Owner::Team, subject, message));
+        }
+    }
+}
+
+/// Reports routes to Services that nobody makes. A child Application may bring any.
+pub(crate) fn check_services(objects: &[Object], bounds: &Bounds<'_>, findings: &mut Vec<Finding>) {
+    if bounds.has_application {
+        return;
+    }
+    let services = || objects.iter().filter(|object| object.kind() == "Service").map(Object::name);
+    for (index, route) in bounds.routes.iter().enumerate() {
+        if services().all(|name| *name != *route.service) {
+            let hint = nearest(&route.service, services());
+            let message = format!("nothing makes a Service `{}`{hint}", route.service);
+            let subject = Subject::Input(InputFile::Policy, format!("/spec/routes/{index}/service"));
+            findings.push(Finding::new(&UNKNOWN_REFERENCE, Owner::Team, subject, message));
         }
     }
 }

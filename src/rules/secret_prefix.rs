@@ -1,6 +1,9 @@
 //! Secrets come from below the guardrails' prefix.
 
-use crate::finding::{Rule, Severity};
+use crate::{
+    finding::{Rule, Severity},
+    input::guardrails::{Secrets, StoreProvider},
+};
 
 pub static SECRET_OUTSIDE_PREFIX: Rule = Rule {
     code: "secret-outside-prefix",
@@ -22,6 +25,13 @@ pub(crate) enum Names {
 }
 
 impl Names {
+    pub(crate) fn of(secrets: &Secrets) -> Self {
+        match secrets.provider {
+            Some(StoreProvider::Gcp(_)) => Self::Flat,
+            _ => Self::Paths,
+        }
+    }
+
     fn allow(self, text: &str) -> Result<(), String> {
         let is_flat = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
         if self == Self::Paths || text.bytes().all(is_flat) {

@@ -14,7 +14,8 @@ pub use network::{
 pub use secrets::{AwsStore, GcpStore, Secrets, StoreProvider, VaultStore};
 
 use super::{
-    Ordered,
+    Filled, Ordered,
+    policy::Database,
     scalar::{DnsLabel, DnsName, Domain, Duration, ImagePrefix, PodSecurityVersion, Port, Quantity, RelativePath, Url},
 };
 use crate::{
@@ -76,7 +77,7 @@ pub struct GuardrailsSpec {
     /// The profile of a policy that names none. Not needed if there is only one.
     pub default_profile: Option<DnsLabel>,
     /// Sizes: the name of each is what a policy asks for.
-    pub profiles: Ordered<Profile, DnsLabel>,
+    pub profiles: Filled<Ordered<Profile, DnsLabel>>,
     /// The version of the Pod Security Standards that namespaces enforce; the level is always `restricted`. Left out,
     /// `v1.34`.
     #[serde(default = "default_pod_security")]
@@ -135,6 +136,17 @@ pub enum Layout {
     Split,
     /// One Application at the pull request's head: for organisations that trust their pull requests' authors.
     Single,
+}
+
+impl GuardrailsSpec {
+    /// The baselines that a database may be branched from, by its pull request's trust: the one that the policy names, and its `restricted`.
+    pub fn baselines_of<'a>(&'a self, database: &'a Database) -> impl Iterator<Item = (&'a str, &'a Baseline)> {
+        let asked = self.baselines.get_key_value(&database.baseline);
+        let restricted = asked.and_then(|(name, baseline)| {
+            self.baselines.get_key_value(baseline.restricted.as_deref()?).filter(|(other, _)| *other != name)
+        });
+        asked.into_iter().chain(restricted)
+    }
 }
 
 impl Layout {

@@ -73,7 +73,8 @@ impl<'a> Resolver<'a> {
         let embedded = baseline.provider == Provider::Embedded;
         // A server of the preview's own: nobody's key is needed, so its Jobs run beside it.
         let own = baseline.provider.is_own();
-        let operations = self.operations(baseline_name, baseline, pointer)?;
+        // A baseline without them cannot be had, which was reported.
+        let operations = self.guardrails.operations.as_ref()?;
         let direct_secret = names::direct_secret(&database.name);
         let mut steps = self.steps(database, pointer, pr, secrets);
         let spec = |steps| self.spec(database, baseline_name, baseline, operations, namespace, steps);
@@ -127,27 +128,6 @@ impl<'a> Resolver<'a> {
         Some((facts, jobs))
     }
 
-    /// Where its Jobs come from; nothing if this baseline's cannot run, which is reported.
-    fn operations(&mut self, name: &str, baseline: &Baseline, pointer: &str) -> Option<&'a Operations> {
-        let guardrails = self.guardrails;
-        let message = match &guardrails.operations {
-            _ if guardrails.layout == Layout::Single && baseline.provider != Provider::Embedded => format!(
-                "layout `single` has no operations namespace, and `{name}` needs one: only databases of provider `embedded` can be had"
-            ),
-            None => "the guardrails have no `operations`, so there are no databases".to_owned(),
-            Some(operations) => match rules::baseline::api_server_is_known(name, baseline, operations) {
-                Ok(()) => return Some(operations),
-                Err(message) => {
-                    let pointer = "/spec/operations/apiServer";
-                    self.report(&rules::baseline::BASELINE_INCOMPLETE, InputFile::Guardrails, pointer, message);
-                    return None;
-                }
-            },
-        };
-        self.policy_finding(&rules::provided::NOT_PROVIDED, format!("{pointer}/baseline"), message);
-        None
-    }
-
     /// Parts of its URL as variables of their own, beside the URL's.
     fn keys(&mut self, database: &Database, pointer: &str) -> Vec<DatabaseVariable> {
         let mut keys = Vec::with_capacity(database.keys.len());
@@ -198,15 +178,15 @@ impl<'a> Resolver<'a> {
     }
 
     /// What removes a database. A preview's trust may change while it lives, and with it the baseline of its database, so this
-    /// does not look at what was granted: wherever a branch may have been made, it is removed.
-    fn destroy(&self, database: &Database, namespace: &str) -> Vec<DatabaseJob> {
+    /// does not look at what was granted: wherever a branch may have been made, it is removed. In layout `single` none was, and an
+    /// Application may not write where these Jobs run.
+    fn destroy(&self, database: &'a Database, namespace: &str) -> Vec<DatabaseJob> {
         let guardrails = self.guardrails;
-        let Some(operations) = &guardrails.operations else { return Vec::new() };
-        let asked = guardrails.baselines.get_key_value(&database.baseline);
-        let restricted =
-            asked.and_then(|(_, baseline)| guardrails.baselines.get_key_value(baseline.restricted.as_deref()?));
+        let Some(operations) = guardrails.operations.as_ref().filter(|_| guardrails.layout == Layout::Split) else {
+            return Vec::new();
+        };
         let mut places: Vec<(&str, &'a Baseline)> = Vec::with_capacity(2);
-        for (name, baseline) in asked.into_iter().chain(restricted) {
+        for (name, baseline) in guardrails.baselines_of(database) {
             // A server of the preview's own goes with its namespace.
             if !baseline.provider.is_own() && !places.iter().any(|(_, other)| baseline.shares_place(other)) {
                 places.push((name, baseline));
@@ -260,7 +240,7 @@ impl<'a> Resolver<'a> {
             }
         }
         let (name, baseline) = granted;
-        if let Some(finding) = rules::baseline::unusable(name, baseline, guardrails.network.fqdn) {
+        if let Some(finding) = rules::baseline::unusable(name, baseline, guardrails) {
             self.findings.push(finding);
             return None;
         }

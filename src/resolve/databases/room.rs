@@ -69,7 +69,14 @@ impl Resolver<'_> {
         };
         let of_servers: usize = databases.iter().map(|database| database.services().count()).sum();
         let listening = policy.services.iter().filter(|service| service.port.is_some()).count();
-        let counts = Counts { services: listening + of_servers, deployments: policy.services.len() };
+        let sizes = databases.iter().filter_map(|database| Quantity::parse(&database.cluster.as_ref()?.size).ok());
+        let sizes: Vec<i128> = sizes.map(|size| size.nano).collect();
+        let counts = Counts {
+            services: listening + of_servers,
+            deployments: policy.services.len(),
+            claims: sizes.len(),
+            storage: sizes.into_iter().fold(0, i128::saturating_add),
+        };
         for (largest, message) in rules::capacity::too_much(name, profile, who, &pods, counts) {
             self.policy_finding(&OVER_QUOTA, largest.unwrap_or_else(|| place.to_owned()), message);
         }
