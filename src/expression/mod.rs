@@ -27,16 +27,22 @@ pub struct Interpolated {
 pub enum Part {
     Text(Text),
     Path(Vec<Text>),
-    Expression(Text),
+    /// What is more than a path, and the paths that it names: as far as they are written with dots.
+    Expression {
+        source: Text,
+        names: Vec<String>,
+    },
 }
 
-impl From<Piece<'_>> for Part {
-    fn from(piece: Piece<'_>) -> Self {
-        match piece {
+impl TryFrom<Piece<'_>> for Part {
+    type Error = String;
+
+    fn try_from(piece: Piece<'_>) -> Result<Self, String> {
+        Ok(match piece {
             Piece::Text(text) => Self::Text(text.into()),
             Piece::Path(names) => Self::Path(names.into_iter().map(Text::from).collect()),
-            Piece::Expression(source) => Self::Expression(source.into()),
-        }
+            Piece::Expression(source) => Self::Expression { source: source.into(), names: names(source)? },
+        })
     }
 }
 
@@ -57,7 +63,7 @@ impl Budget {
         if text.is_constant() {
             return Ok(());
         }
-        let computed = text.parts.iter().filter(|part| matches!(part, Part::Expression(_))).count();
+        let computed = text.parts.iter().filter(|part| matches!(part, Part::Expression { .. })).count();
         self.computed += computed;
         let too_much = |most, what| Err(format!("more than {most} {what} in all texts together"));
         if computed > 0 && self.computed > Self::COMPUTED {
@@ -172,22 +178,31 @@ impl Interpolated {
             return Ok(self.source.to_string());
         }
         let mut joined = String::with_capacity(self.source.len());
+        let mut wrong: Vec<String> = Vec::new();
         for part in &self.parts {
-            match part {
-                Part::Text(text) => joined.push_str(text),
-                Part::Path(names) => push(&mut joined, scope.look_up(names.iter().map(Text::as_str))?)?,
-                Part::Expression(source) => {
-                    push(&mut joined, &compute(source, scope)?)?;
-                    if joined.contains('\0') {
-                        return Err("no text may hold a NUL character".to_owned());
-                    }
+            let pushed = match part {
+                Part::Text(text) => {
+                    joined.push_str(text);
+                    Ok(())
                 }
-            }
+                Part::Path(names) => {
+                    scope.look_up(names.iter().map(Text::as_str)).and_then(|value| push(&mut joined, value))
+                }
+                Part::Expression { source, .. } => {
+                    compute(source, scope).and_then(|value| push(&mut joined, &value)).and_then(|()| {
+                        if joined.contains('\0') {
+                            return Err("no text may hold a NUL character".to_owned());
+                        }
+                        Ok(())
+                    })
+                }
+            };
+            wrong.extend(pushed.err().filter(|error| !wrong.contains(error)));
             if joined.len() > LONGEST {
                 return Err(format!("it comes to more than {LONGEST} bytes"));
             }
         }
-        Ok(joined)
+        if wrong.is_empty() { Ok(joined) } else { Err(wrong.join("; ")) }
     }
 
     pub fn parts(&self) -> &[Part] {
@@ -199,28 +214,36 @@ impl Interpolated {
         self.parts.iter().all(|part| matches!(part, Part::Text(_)))
     }
 
-    /// Whether an expression that is more than a path names something.
-    pub fn computes_with(&self, name: &str) -> bool {
-        self.parts.iter().any(|part| matches!(part, Part::Expression(source) if source.contains(name)))
-    }
-
-    /// The paths below `name` of which it is made, where they are all that an expression says.
-    pub fn paths_below<'s>(&'s self, name: &'s str) -> impl Iterator<Item = &'s [Text]> {
-        self.parts.iter().filter_map(move |part| match part {
-            Part::Path(names) if names.len() > 1 && names[0] == name => Some(names.as_slice()),
-            _ => None,
-        })
+    /// What it names below `name`: the names of its fields, and nothing's where an expression takes all of it, or a field whose name is
+    /// computed.
+    pub fn fields_of<'s>(&'s self, name: &'s str) -> impl Iterator<Item = Option<&'s str>> {
+        let fields = move |part: &'s Part| match part {
+            Part::Path(names) if names.len() > 1 && names[0] == name => vec![Some(names[1].as_str())],
+            Part::Expression { names, .. } => {
+                let below = |path: &'s String| {
+                    let rest = path.strip_prefix(name)?;
+                    if rest.is_empty() { Some(None) } else { Some(rest.strip_prefix('.')?.split('.').next()) }
+                };
+                names.iter().filter_map(below).collect()
+            }
+            _ => Vec::new(),
+        };
+        self.parts.iter().flat_map(fields)
     }
 
     /// Whether a path that begins so is used, on its own or inside of a larger expression.
     pub fn mentions(&self, path: &str) -> bool {
+        let is_below = |long: &str, short: &str| {
+            long.strip_prefix(short).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
         self.parts.iter().any(|part| match part {
             Part::Text(_) => false,
-            Part::Path(names) => {
-                let joined = names.join(".");
-                joined == path || joined.strip_prefix(path).is_some_and(|rest| rest.starts_with('.'))
-            }
-            Part::Expression(source) => source.contains(path),
+            Part::Path(names) => is_below(&names.join("."), path),
+            Part::Expression { source, names } => names.iter().any(|name| {
+                // `pr['title']` names `pr`, and says the rest.
+                is_below(name, path)
+                    || is_below(path, name) && path[name.len()..].split('.').all(|part| source.contains(part))
+            }),
         })
     }
 }
@@ -236,12 +259,7 @@ impl Scalar for Interpolated {
             return Err("no text may hold a NUL character".to_owned());
         }
         let pieces = if parse::opening(text).is_some() { parse::pieces(text)? } else { Vec::new() };
-        let parts: Vec<Part> = pieces.into_iter().map(Part::from).collect();
-        for part in &parts {
-            if let Part::Expression(source) = part {
-                names(source)?;
-            }
-        }
+        let parts = pieces.into_iter().map(Part::try_from).collect::<Result<_, _>>()?;
         Ok(Self { source: text.into(), parts })
     }
 }

@@ -92,7 +92,9 @@ impl<'a> Resolver<'a> {
                 let [is_made, other_is_made] = [&first, &name].map(|name| matches!(name, Cow::Owned(_)));
                 let (list, index) = if other_is_made { its_place } else { place };
                 let message = if is_made || other_is_made {
-                    format!("`{name}` is kept for a Secret that is made for a database or a route: this needs another name")
+                    format!(
+                        "`{name}` is kept for a Secret that is made for a database or a route: this needs another name"
+                    )
                 } else {
                     format!("more than one {what} is called `{name}`")
                 };

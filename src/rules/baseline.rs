@@ -154,15 +154,21 @@ fn homeless(name: &str, baseline: &Baseline, guardrails: &GuardrailsSpec) -> Opt
         ),
         None => (
             format!("/spec/baselines/{name}"),
-            format!("the baseline `{name}` needs `operations`: Jobs make its branches, and the guardrails do not say where"),
-        ),
-        Some(operations) if baseline.provider.is_own() && operations.api_server.cidrs.iter().any(Cidr::is_everything) => (
-            "/spec/operations/apiServer".into(),
             format!(
-                "the baseline `{name}` (`{provider}`) has its Jobs in the preview's namespace, and `operations.apiServer.cidrs` does not \
-                 say where the Kubernetes API is: write the API server's own addresses (`kubectl -n default get endpointslices`)"
+                "the baseline `{name}` needs `operations`: Jobs make its branches, and the guardrails do not say where"
             ),
         ),
+        Some(operations)
+            if baseline.provider.is_own() && operations.api_server.cidrs.iter().any(Cidr::is_everything) =>
+        {
+            (
+                "/spec/operations/apiServer".into(),
+                format!(
+                    "the baseline `{name}` (`{provider}`) has its Jobs in the preview's namespace, and `operations.apiServer.cidrs` does not \
+                 say where the Kubernetes API is: write the API server's own addresses (`kubectl -n default get endpointslices`)"
+                ),
+            )
+        }
         Some(_) => return None,
     };
     Some(Finding::of_guardrails(&BASELINE_INCOMPLETE, pointer, message))

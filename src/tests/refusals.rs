@@ -103,6 +103,18 @@ fn an_attestation_ages() {
     assert_eq!(run.code, ExitCode::CannotRun);
 }
 
+#[test]
+fn all_wrong_expressions_of_a_text_are_told() {
+    let found = check(&scratch(&[(
+        POLICY,
+        "${{ routes.web.url }}",
+        "${{ routes.wbe.url }} ${{ policy.nam | upper }} ${{ pr['titel'] }}",
+    )]));
+    assert_eq!(found.len(), 1, "{found:#?}");
+    let message = text(&found[0], "/message");
+    assert!(["wbe", "policy.nam", "undefined value"].iter().all(|part| message.contains(part)), "{message}");
+}
+
 /// A profile that the policy does not have is looked at all the same.
 #[test]
 fn a_profile_that_nobody_has_is_checked() {
