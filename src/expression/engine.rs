@@ -40,6 +40,10 @@ fn vocabulary(source: &str) -> Result<(), String> {
         if all.contains(&word) { Ok(()) } else { Err(format!("there is no {what} `{word}`{}", hint())) }
     };
     let words = words(source);
+    // It repeats lists, a hundred million times in one step, and in lists again.
+    if words.contains(&"*") {
+        return Err("there is no `*`: expressions choose and join, they do not multiply".to_owned());
+    }
     for (at, word) in words.iter().enumerate().filter(|(_, word)| is_word(word)) {
         let before = |back: usize| at.checked_sub(back).map_or("", |at| words[at]);
         let tests = |back: usize| before(back) == "is" && before(back + 1) != ".";
@@ -197,6 +201,8 @@ mod tests {
             ("a is not empty", "there is no test `empty`; there is `defined`"),
             ("range(3)", "there are no functions, and so no `range`"),
             ("pr.title.upper ()", "there are no functions, and so no `upper`"),
+            ("1 in [0]*100000000", "there is no `*`: expressions choose and join, they do not multiply"),
+            ("pr.labels ** 2", "there is no `*`: expressions choose and join, they do not multiply"),
         ] {
             assert_eq!(names(source), Err(message.to_owned()), "{source}");
         }
@@ -204,7 +210,7 @@ mod tests {
             "a | upper | replace('|x', \"\\\"|y\") | join(', ')",
             "a is not defined and (b) or not (c)",
             "pr.is.not.x if a in (b) else ('range(3) is odd')",
-            "a|default('') ~ '\u{e4}' ~ b.range",
+            "'2 * 3' ~ a|default('') ~ '\u{e4}' ~ b.range",
         ] {
             assert!(names(source).is_ok(), "{source}");
         }
