@@ -117,11 +117,13 @@ pub fn run(args: impl IntoIterator<Item = OsString>, out: &mut dyn Write, err: &
         }
     };
     let colour = cli.color;
+    let tells_all = matches!(cli.command, Command::Check(_));
     match dispatch(cli, out, err) {
         Ok(code) => code,
         Err(error) => {
             if let Some(Unusable(findings)) = error.downcast_ref() {
-                let _ = report(findings, colour, err);
+                let room = if tells_all { usize::MAX } else { MOST_REPORTED };
+                let _ = report_within(room, findings, colour, err);
                 return ExitCode::CannotRun;
             }
             let bold =
@@ -168,10 +170,18 @@ fn print(out: &mut dyn Write, text: &str) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::Fine)
 }
 
+/// Most bytes of findings beside something else than `dayfly check`: Argo CD keeps all of them in the Application, which must
+/// fit into etcd's 1.5 MiB, and people read the first ones.
+const MOST_REPORTED: usize = 32 << 10;
+
 /// Shows people what was found.
 fn report(findings: &[Finding], colour: terminal::Colour, err: &mut dyn Write) -> io::Result<()> {
+    report_within(MOST_REPORTED, findings, colour, err)
+}
+
+fn report_within(room: usize, findings: &[Finding], colour: terminal::Colour, err: &mut dyn Write) -> io::Result<()> {
     if !findings.is_empty() {
-        let text = finding::text(findings, &terminal::style(colour, terminal::Stream::Err));
+        let text = finding::beginning(findings, &terminal::style(colour, terminal::Stream::Err), room);
         is_open(err.write_all(text.as_bytes()))?;
     }
     Ok(())

@@ -15,7 +15,7 @@ pub(crate) use json::pretty;
 pub use masked::masked;
 pub use nearest::{meant, nearest};
 pub use sarif::sarif;
-pub use text::{Style, text};
+pub use text::{Style, beginning, text};
 pub(crate) use visible::is_deceptive;
 pub use visible::{one_line, printable, visible};
 pub(crate) use window::window;

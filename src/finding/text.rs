@@ -31,10 +31,18 @@ const RESET: &str = "\x1b[0m";
 ///
 /// The first line is enough to act on: where only one line is shown, it is that one.
 pub fn text(findings: &[Finding], style: &Style) -> String {
+    beginning(findings, style, usize::MAX)
+}
+
+/// The same, of more than `room` bytes the first ones, errors first, and how many there are besides.
+pub fn beginning(findings: &[Finding], style: &Style, room: usize) -> String {
     let mut out = String::new();
-    for finding in findings {
-        one(finding, *style, &mut out);
-        out.push('\n');
+    let mut told = tell(findings.iter(), *style, room, &mut out);
+    if told < findings.len() {
+        out.clear();
+        let of = |errors: bool| findings.iter().filter(move |finding| finding.is_error() == errors);
+        told = tell(of(true).chain(of(false)), *style, room, &mut out);
+        let _ = writeln!(out, "and {} more: `dayfly check` tells all\n", findings.len() - told);
     }
     let errors = findings.iter().filter(|finding| finding.is_error()).count();
     let parts = [(errors, "error"), (findings.len() - errors, "warning")];
@@ -44,6 +52,22 @@ pub fn text(findings: &[Finding], style: &Style) -> String {
         out.push('\n');
     }
     out
+}
+
+/// Writes as many as there is room for, but always one, and says how many.
+fn tell<'f>(findings: impl Iterator<Item = &'f Finding>, style: Style, room: usize, out: &mut String) -> usize {
+    let mut told = 0;
+    for finding in findings {
+        let before = out.len();
+        one(finding, style, out);
+        out.push('\n');
+        if out.len() > room && told > 0 {
+            out.truncate(before);
+            break;
+        }
+        told += 1;
+    }
+    told
 }
 
 fn one(finding: &Finding, style: Style, out: &mut String) {
@@ -199,6 +223,34 @@ warning[ttl-clamped]: nowhere
 ";
         assert_eq!(text(&examples(), &Style { colour: false, width: 60 }), expected);
         assert_eq!(text(&[], &Style { colour: true, width: 60 }), "");
+    }
+
+    #[test]
+    fn of_many_the_errors_are_told_first() {
+        let style = Style { colour: false, width: 60 };
+        let mut findings = examples();
+        findings.rotate_left(1);
+        let whole = text(&findings, &style);
+        assert_eq!(super::beginning(&findings, &style, whole.len()), whole);
+        let expected = "\
+error[unknown-field]: there is no field `servcies`, 100%: no (a b/preview.yaml:12:3)
+  --> a b/preview.yaml:12:3
+   |
+12 |   servcies:
+   |   ^
+   = help: did you mean `services`? The fields of a policy
+           are listed in the documentation, and by `dayfly
+           schema`
+   = owner: team
+
+and 2 more: `dayfly check` tells all
+
+1 error, 2 warnings
+";
+        // One is told, however little room there is.
+        for room in [0, 350] {
+            assert_eq!(super::beginning(&findings, &style, room), expected);
+        }
     }
 
     /// What is shown of a line, and what stands above the caret.
