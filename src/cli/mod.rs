@@ -19,6 +19,7 @@ use std::{
     process,
 };
 
+use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 
 use crate::{
@@ -166,8 +167,13 @@ fn dispatch(cli: Cli, out: &mut dyn Write, err: &mut dyn Write) -> anyhow::Resul
 }
 
 fn print(out: &mut dyn Write, text: &str) -> anyhow::Result<ExitCode> {
-    is_open(out.write_all(text.as_bytes()).and_then(|()| out.flush()))?;
+    to_stdout(out.write_all(text.as_bytes()).and_then(|()| out.flush()))?;
     Ok(ExitCode::Fine)
+}
+
+/// Whether somebody still reads; the error of a disk that is full says what could not be written.
+fn to_stdout(written: io::Result<()>) -> anyhow::Result<bool> {
+    is_open(written).context("failed to write to standard output")
 }
 
 /// Most bytes of findings beside something else than `dayfly check`: Argo CD keeps all of them in the Application, which must
