@@ -16,16 +16,16 @@ pub struct Style {
 }
 
 /// Below this, wrapping would leave a word a line.
-const NARROWEST: usize = 40;
+pub(super) const NARROWEST: usize = 40;
 
 /// Columns of a source line, where nobody knows how many there are.
 const USUAL: usize = 80;
 
 const RED: &str = "\x1b[1;31m";
 const YELLOW: &str = "\x1b[1;33m";
-const BLUE: &str = "\x1b[1;34m";
-const BOLD: &str = "\x1b[1m";
-const RESET: &str = "\x1b[0m";
+pub(super) const BLUE: &str = "\x1b[1;34m";
+pub(super) const BOLD: &str = "\x1b[1m";
+pub(super) const RESET: &str = "\x1b[0m";
 
 /// Each finding with its place, its source line and what to do, and how many there are; nothing if there are none.
 ///

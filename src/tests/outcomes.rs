@@ -119,3 +119,13 @@ fn what_cannot_be_read_or_written_is_named() {
         assert!(err.starts_with("error: failed to write to standard output: "), "{err}");
     }
 }
+
+#[test]
+fn explain_has_colour_when_it_is_asked_for() {
+    let scratch = Scratch::new("storefront");
+    let explain = |when: &str| scratch.run("explain", &["ttl", "--color", when]).out;
+    let (plain, coloured) = (explain("never"), explain("always"));
+    assert!(coloured.starts_with("\u{1b}[1mttl\u{1b}[0m\n  \u{1b}[1;34mgranted\u{1b}[0m    "), "{coloured}");
+    assert_eq!(coloured.replace("\u{1b}[1;34m", "").replace("\u{1b}[1m", "").replace("\u{1b}[0m", ""), plain);
+    assert_eq!(explain("auto"), plain);
+}
