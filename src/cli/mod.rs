@@ -111,10 +111,15 @@ pub fn run(args: impl IntoIterator<Item = OsString>, out: &mut dyn Write, err: &
     let cli = match parse(&args) {
         Ok(cli) => cli,
         Err(error) => {
+            if error.use_stderr() {
+                let _ = error.print();
+                return ExitCode::CannotRun;
+            }
             // Help and version are no errors, and go to standard output.
-            let fine = !error.use_stderr();
-            let _ = error.print();
-            return if fine { ExitCode::Fine } else { ExitCode::CannotRun };
+            let is_coloured = terminal::is_coloured(terminal::Colour::Auto, terminal::Stream::Out);
+            let text = error.render();
+            let text = if is_coloured { text.ansi().to_string() } else { text.to_string() };
+            return print(out, &text).unwrap_or_else(|error| fail(&error, terminal::Colour::Auto, err));
         }
     };
     let colour = cli.color;
@@ -127,12 +132,20 @@ pub fn run(args: impl IntoIterator<Item = OsString>, out: &mut dyn Write, err: &
                 let _ = report_within(room, findings, colour, err);
                 return ExitCode::CannotRun;
             }
-            let bold =
-                if terminal::is_coloured(colour, terminal::Stream::Err) { ("\x1b[1;31m", "\x1b[0m") } else { ("", "") };
-            let _ = writeln!(err, "{}error{}: {error:#}", bold.0, bold.1);
-            ExitCode::CannotRun
+            fail(&error, colour, err)
         }
     }
+}
+
+/// Says why it could not run.
+fn fail(error: &anyhow::Error, colour: terminal::Colour, err: &mut dyn Write) -> ExitCode {
+    let is_coloured = terminal::is_coloured(colour, terminal::Stream::Err);
+    let bold = if is_coloured { ("\x1b[1;31m", "\x1b[0m") } else { ("", "") };
+    let text = format!("{error:#}");
+    // Arguments and names of files are in it.
+    let lines: Vec<_> = text.lines().map(finding::one_line).collect();
+    let _ = writeln!(err, "{}error{}: {}", bold.0, bold.1, lines.join("\n"));
+    ExitCode::CannotRun
 }
 
 fn parse(args: &[OsString]) -> Result<Cli, clap::Error> {

@@ -1,13 +1,17 @@
 //! `dayfly render`: all manifests, or nothing.
 
 use std::{
-    ffi::OsString,
+    ffi::{OsStr, OsString},
     io::{BufRead as _, BufReader, Read, Write},
     path::{Path, PathBuf},
+    str::FromStr as _,
 };
 
 use anyhow::Context as _;
-use clap::Args;
+use clap::{
+    Arg, Args, Command,
+    builder::{PossibleValue, TypedValueParser},
+};
 
 use crate::{
     emit::{self, Format},
@@ -33,8 +37,24 @@ pub(super) struct RenderArgs {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["parameters", "set"])]
     each: Option<PathBuf>,
     /// yaml, json (one array), ndjson (an object a line) or dir=PATH (a file an object)
-    #[arg(short, long, default_value = "yaml", value_name = "FORMAT")]
+    #[arg(short, long, default_value = "yaml", value_name = "FORMAT", value_parser = Formats, hide_possible_values = true)]
     output: Format,
+}
+
+/// Reads a format; completions have the words, of which `dir=` is not all.
+#[derive(Clone)]
+struct Formats;
+
+impl TypedValueParser for Formats {
+    type Value = Format;
+
+    fn parse_ref(&self, command: &Command, arg: Option<&Arg>, value: &OsStr) -> Result<Format, clap::Error> {
+        Format::from_str.parse_ref(command, arg, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(["yaml", "json", "ndjson", "dir="].into_iter().map(PossibleValue::new)))
+    }
 }
 
 impl RenderArgs {

@@ -8,9 +8,22 @@ use std::{
 use crate::cli::{self, ExitCode};
 
 use super::{
-    scratch::{GUARDRAILS, POLICY, Scratch},
+    scratch::{GUARDRAILS, PARAMETERS, POLICY, Scratch},
     support::{Run, dayfly},
 };
+
+/// Stands for a disk.
+struct Full;
+
+impl Write for Full {
+    fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::StorageFull.into())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
 
 /// Argo CD puts all that a failed render says into the Application, which must fit into etcd.
 #[test]
@@ -86,18 +99,6 @@ fn findings_of_each_name_the_file_and_the_line() {
 
 #[test]
 fn what_cannot_be_read_or_written_is_named() {
-    struct Full;
-
-    impl Write for Full {
-        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
-            Err(io::ErrorKind::StorageFull.into())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-
     let scratch = Scratch::new("storefront");
     std::fs::create_dir(scratch.path("folder")).expect("a folder");
     let run = each_of(&scratch, "folder");
@@ -111,6 +112,11 @@ fn what_cannot_be_read_or_written_is_named() {
         &["render", &source, "--guardrails", &guardrails, "--each", &sets, "-o", "ndjson"][..],
         &["render", &source, "--guardrails", &guardrails, "--parameters", &parameters],
         &["check", &source, "--guardrails", &guardrails, "--parameters", &parameters],
+        &["--help"],
+        &["--version"],
+        &["help"],
+        &["help", "render"],
+        &["check", "-h"],
     ] {
         let mut err = Vec::new();
         let code = cli::run(std::iter::once(&"dayfly").chain(words).map(Into::into), &mut Full, &mut err);
@@ -128,4 +134,50 @@ fn explain_has_colour_when_it_is_asked_for() {
     assert!(coloured.starts_with("\u{1b}[1mttl\u{1b}[0m\n  \u{1b}[1;34mgranted\u{1b}[0m    "), "{coloured}");
     assert_eq!(coloured.replace("\u{1b}[1;34m", "").replace("\u{1b}[1m", "").replace("\u{1b}[0m", ""), plain);
     assert_eq!(explain("auto"), plain);
+}
+
+#[test]
+fn help_and_version_go_to_standard_output() {
+    for (words, said) in [(&["--version"][..], "dayfly "), (&["help"], "Exit codes: "), (&["render", "-h"], "--each")] {
+        let run = dayfly(words);
+        assert_eq!((run.code, run.err.as_str()), (ExitCode::Fine, ""));
+        assert!(run.out.contains(said) && !run.out.contains('\u{1b}'), "{}", run.out);
+    }
+}
+
+#[test]
+fn a_terminal_obeys_no_argument() {
+    for words in [["check", "no\u{1b}[31mwhere"], ["init", "/proc/no\u{1b}[31mwhere"]] {
+        let run = dayfly(&words);
+        assert_eq!(run.code, ExitCode::CannotRun);
+        assert!(run.err.contains("no\\u{1b}[31mwhere") && !run.err.contains('\u{1b}'), "{}", run.err);
+    }
+}
+
+#[test]
+fn completions_have_the_formats() {
+    for shell in ["bash", "zsh", "fish"] {
+        let run = dayfly(&["completions", shell]);
+        let line = run.out.lines().find(|line| line.contains("ndjson"));
+        assert!(line.is_some_and(|line| line.contains("dir=") && line.contains("yaml")), "{shell}: {line:?}");
+    }
+}
+
+/// Of a name that nobody knows, the name; of a list, the item.
+#[test]
+fn parameters_that_are_wrong_are_pointed_at() {
+    let scratch = Scratch::new("storefront");
+    let head = "number: 7\nhead_sha: \"0123456789\"\nfork: false\n";
+    for (text, place) in [
+        ("titel: x\n", "unknown parameter `titel`: did you mean `title`? (parameters.yaml:4:1)"),
+        ("labels: [a, [b]]\n", "the parameter `labels` holds something other than text (parameters.yaml:4:13)"),
+        ("labels: '[\"a\", 1]'\n", "the parameter `labels` holds something other than text (parameters.yaml:4:9)"),
+    ] {
+        scratch.write(PARAMETERS, format!("{head}{text}"));
+        let run = scratch.run("check", &[]);
+        assert!(run.out.contains(place), "{place}: {}", run.out);
+    }
+    scratch.write(PARAMETERS, "- {name: number, string: '7'}\n- {string: x, name: titel}\n");
+    let run = scratch.run("check", &[]);
+    assert!(run.out.contains("did you mean `title`? (parameters.yaml:2:21)"), "{}", run.out);
 }
