@@ -100,8 +100,13 @@ pub(super) fn load(folder: Option<&Path>, flags: &InputFlags, look: Look) -> Res
         (guardrails, policy) => {
             mistakes.extend(guardrails.err().into_iter().chain(policy.err()).flatten());
             locate_in_files(&mut mistakes, &template_sources);
-            if let Ok(Some(parameters)) = given_parameters(flags) {
-                mistakes.extend(wrong_parameters(&parameters));
+            match given_parameters(flags) {
+                Ok(Some(parameters)) => mistakes.extend(wrong_parameters(&parameters)),
+                Ok(None) => {}
+                // What cannot be read at all is told by whoever needs it.
+                Err(error) => {
+                    mistakes.extend(error.downcast().into_iter().flat_map(|parameters::Unusable(findings)| findings))
+                }
             }
             return Err(Broken::Findings(mistakes));
         }

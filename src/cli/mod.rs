@@ -122,7 +122,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, out: &mut dyn Write, err: &
         Err(error) => {
             if let Some(Unusable(findings)) = error.downcast_ref() {
                 let _ = report(findings, colour, err);
-                return ExitCode::CannotRun;
+                return ExitCode::Findings;
             }
             let bold =
                 if terminal::is_coloured(colour, terminal::Stream::Err) { ("\x1b[1;31m", "\x1b[0m") } else { ("", "") };

@@ -214,28 +214,24 @@ impl Interpolated {
         self.parts.iter().all(|part| matches!(part, Part::Text(_)))
     }
 
-    /// What it names below `name`: the names of its fields, and nothing's where an expression takes all of it, or a field whose name is
-    /// computed.
-    pub fn fields_of<'s>(&'s self, name: &'s str) -> impl Iterator<Item = Option<&'s str>> {
-        let fields = move |part: &'s Part| match part {
-            Part::Path(names) if names.len() > 1 && names[0] == name => vec![Some(names[1].as_str())],
-            Part::Expression { names, .. } => {
-                let below = |path: &'s String| {
-                    let rest = path.strip_prefix(name)?;
-                    if rest.is_empty() { Some(None) } else { Some(rest.strip_prefix('.')?.split('.').next()) }
-                };
-                names.iter().filter_map(below).collect()
-            }
-            _ => Vec::new(),
-        };
-        self.parts.iter().flat_map(fields)
+    /// Whether an expression that is more than a path names something, or what is below it.
+    pub fn computes_with(&self, name: &str) -> bool {
+        self.parts.iter().any(|part| match part {
+            Part::Expression { names, .. } => names.iter().any(|path| is_below(path, name)),
+            _ => false,
+        })
+    }
+
+    /// The paths below `name` of which it is made, where they are all that an expression says.
+    pub fn paths_below<'s>(&'s self, name: &'s str) -> impl Iterator<Item = &'s [Text]> {
+        self.parts.iter().filter_map(move |part| match part {
+            Part::Path(names) if names.len() > 1 && names[0] == name => Some(names.as_slice()),
+            _ => None,
+        })
     }
 
     /// Whether a path that begins so is used, on its own or inside of a larger expression.
     pub fn mentions(&self, path: &str) -> bool {
-        let is_below = |long: &str, short: &str| {
-            long.strip_prefix(short).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-        };
         self.parts.iter().any(|part| match part {
             Part::Text(_) => false,
             Part::Path(names) => is_below(&names.join("."), path),
@@ -246,6 +242,11 @@ impl Interpolated {
             }),
         })
     }
+}
+
+/// Whether a path is another, or goes on from there.
+fn is_below(path: &str, other: &str) -> bool {
+    path.strip_prefix(other).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
 impl Scalar for Interpolated {

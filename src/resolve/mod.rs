@@ -267,9 +267,10 @@ impl Resolver<'_> {
     /// Who answers for what a text comes to: the pull request, if one of its fields that are not the same kind of thing for
     /// every pull request (number and SHA are) has a say in it.
     fn owner_of(&self, text: &Interpolated, file: InputFile) -> Owner {
-        let varies = |name: &str| !matches!(name, "number" | "headSha" | "headShortSha" | "headShortSha7");
-        let known = |name: &str| self.pr.get(name).is_some();
-        if text.fields_of("pr").any(|field| field.is_none_or(|name| known(name) && varies(name))) {
+        let varies =
+            |names: &[Text]| !matches!(names[1].as_str(), "number" | "headSha" | "headShortSha" | "headShortSha7");
+        let known = |names: &[Text]| self.pr.get(&names[1]).is_some();
+        if text.computes_with("pr") || text.paths_below("pr").any(|names| known(names) && varies(names)) {
             Owner::PullRequest
         } else {
             self.owner(file)

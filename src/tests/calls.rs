@@ -93,15 +93,35 @@ fn findings_about_ambiguous_parameters_have_places() {
     }
     scratch.write(PARAMETERS, "number: 128\nlabels: [a\n");
     let run = scratch.run("check", &[]);
-    assert_eq!(run.code, ExitCode::CannotRun);
+    assert_eq!((run.code, &*run.err), (ExitCode::Findings, ""));
     assert!(
-        run.err.starts_with("error[not-yaml]: not YAML: ") && run.err.contains("(parameters.yaml:3:1)"),
+        run.out.starts_with("error[not-yaml]: not YAML: ") && run.out.contains("(parameters.yaml:3:1)"),
         "{}",
-        run.err
+        run.out
     );
     scratch.write(PARAMETERS, "number: 128\nlabels: \t\"a\\z\"\n");
     let run = scratch.run("check", &[]);
-    assert!(run.err.contains("parameters.yaml:2:") && run.err.contains("2 | labels: →\"a\\z\"\n"), "{}", run.err);
+    assert!(run.out.contains("parameters.yaml:2:") && run.out.contains("2 | labels: →\"a\\z\"\n"), "{}", run.out);
+}
+
+/// A file that cannot be read hides nothing, and is hidden by nothing.
+#[test]
+fn all_files_mistakes_are_told_together() {
+    let scratch = Scratch::new("storefront");
+    scratch.replace(POLICY, "access: staff", "access: stuff");
+    for broken in ["a: b: c\n", "", "7\n", "a: 1\n---\nb: 2\n"] {
+        scratch.write(PARAMETERS, broken);
+        for format in ["text", "json", "sarif", "github"] {
+            let run = scratch.run("check", &["--format", format]);
+            assert_eq!((run.code, &*run.err), (ExitCode::Findings, ""), "{broken:?}");
+            assert!(run.out.contains("parameters.yaml") && run.out.contains("`stuff`"), "{broken:?}: {}", run.out);
+        }
+    }
+    scratch.replace(POLICY, "  team: payments", "  taem: payments");
+    scratch.replace(GUARDRAILS, "  domain: ", "  domian: ");
+    let run = scratch.run("check", &[]);
+    assert!(["`taem`", "`domian`", "parameters.yaml"].iter().all(|said| run.out.contains(said)), "{}", run.out);
+    assert_eq!(scratch.run("render", &[]).code, ExitCode::Findings);
 }
 
 /// The file that Argo CD would read is named by its folder, too.

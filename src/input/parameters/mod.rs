@@ -13,7 +13,7 @@ use crate::{
     finding::{Finding, Location, Owner, Subject, visible},
     rules::input::{INVALID_PARAMETER, WRONG_TYPE},
     value::{Value, child, pointer_segments},
-    yaml::{Data, Entry, Limits, Node, scalar},
+    yaml::{Data, Entry, Limits, Mark, Node, scalar},
 };
 
 use super::{Places, Source, to_value};
@@ -120,12 +120,17 @@ impl Parameters {
         let limits = Limits { bytes: LIMIT, ..Limits::DOCUMENT };
         match source.document(Owner::PullRequest, limits) {
             Ok((node, mut problems)) => {
-                let Some(mut parameters) = read(&node) else {
+                let mut wrong = Vec::new();
+                let Some(mut parameters) = read(&node, &mut wrong) else {
                     let message = format!("found {}, expected {EXPECTED}", to_value(&node, scalar::core).kind_name());
                     let place = Subject::Place(source.location(node.mark));
                     bail!(Unusable(vec![Finding::new(&WRONG_TYPE, Owner::PullRequest, place, message)]));
                 };
                 parameters.problems.append(&mut problems);
+                parameters.problems.extend(wrong.into_iter().take(MOST_PROBLEMS).map(|(mark, message)| {
+                    let place = Subject::Place(source.location(mark));
+                    Finding::new(&INVALID_PARAMETER, Owner::PullRequest, place, message)
+                }));
                 drop(node);
                 Ok(Self { source: Some(source), ..parameters })
             }
@@ -151,15 +156,24 @@ impl Parameters {
             bail!("a parameter set of {} bytes, allowed are {LIMIT}", text.len());
         }
         let set: json::Set = serde_json::from_str(text).map_err(|error| json::problem(&error))?;
+        let mut wrong = Vec::new();
         let entries: Vec<(String, Value)> = match set {
             json::Set::Map(entries) => entries.into_iter().map(|(name, value)| (name, Value::from(value))).collect(),
-            // Entries that are no such thing are left out: Argo CD writes the list, its future may bring more fields.
-            json::Set::List(list) => list
-                .into_iter()
-                .filter_map(|item| argo_entry(Value::from(item)).map(|(name, value, _)| (name, value)))
-                .collect(),
+            json::Set::List(list) => {
+                let entries = list.into_iter().map(|item| argo_entry(Value::from(item)));
+                entries
+                    .filter_map(|entry| entry.map_err(|message| wrong.push(message)).ok())
+                    .map(|(name, value, _)| (name, value))
+                    .collect()
+            }
         };
-        let problems = duplicates(&entries);
+        let mut problems = duplicates(&entries);
+        problems.extend(
+            wrong
+                .into_iter()
+                .take(MOST_PROBLEMS)
+                .map(|message| Finding::of_parameters(&INVALID_PARAMETER, "", message)),
+        );
         Ok(Self { entries, problems, ..Self::default() })
     }
 
@@ -184,8 +198,8 @@ impl fmt::Display for Unusable {
 
 impl std::error::Error for Unusable {}
 
-/// Nothing, if it is neither a map nor Argo CD's list.
-fn read(node: &Node<'_>) -> Option<Parameters> {
+/// Nothing, if it is neither a map nor Argo CD's list. `wrong`: what in a list is no parameter, and where.
+fn read(node: &Node<'_>, wrong: &mut Vec<(Mark, String)>) -> Option<Parameters> {
     // A number keeps its text: a SHA of digits is no number.
     let entry = |entry: &Entry<'_>| {
         let value = match to_value(&entry.value, scalar::core) {
@@ -199,10 +213,17 @@ fn read(node: &Node<'_>) -> Option<Parameters> {
         Data::Map(entries) => parameters.entries = entries.iter().map(entry).collect(),
         Data::List(items) => {
             for (index, item) in items.iter().enumerate() {
-                let Data::Map(fields) = &item.data else { continue };
-                let Some((name, value, kind)) = argo_entry(Value::map(fields.iter().map(entry))) else { continue };
-                parameters.items.push((name.clone(), format!("/{index}/{kind}")));
-                parameters.entries.push((name, value));
+                let value = match &item.data {
+                    Data::Map(fields) => Value::map(fields.iter().map(entry)),
+                    _ => to_value(item, scalar::core),
+                };
+                match argo_entry(value) {
+                    Ok((name, value, kind)) => {
+                        parameters.items.push((name.clone(), format!("/{index}/{kind}")));
+                        parameters.entries.push((name, value));
+                    }
+                    Err(message) => wrong.push((item.mark, message)),
+                }
             }
             if parameters.items.is_empty() && !items.is_empty() {
                 return None;
@@ -224,17 +245,26 @@ fn duplicates(entries: &[(String, Value)]) -> Vec<Finding> {
         let message = format!("`{}` is given more than once", visible(name));
         Finding::of_parameters(&INVALID_PARAMETER, child("", name), message)
     };
-    twice.into_iter().take(MOST_DUPLICATES).map(finding).collect()
+    twice.into_iter().take(MOST_PROBLEMS).map(finding).collect()
 }
 
-/// Most names given twice that are reported.
-const MOST_DUPLICATES: usize = 20;
+/// Most names given twice, and most entries that are no parameters, that are reported.
+const MOST_PROBLEMS: usize = 20;
 
-/// The name and the value of an entry of Argo CD's list, and what that stands in.
-fn argo_entry(item: Value) -> Option<(String, Value, &'static str)> {
-    let mut item = item.into_map()?;
-    let (kind, value) = ["string", "array", "map"].iter().find_map(|kind| Some((kind, item.remove(kind)?)))?;
-    Some((item.get("name")?.as_str()?.to_owned(), value, kind))
+/// The name and the value of an entry of Argo CD's list, and what that stands in; or what is wrong with it: a `fork` that is not read would
+/// be one that nobody gave. Fields beside these are Argo CD's, whose future may bring more.
+fn argo_entry(item: Value) -> Result<(String, Value, &'static str), String> {
+    let found = item.kind_name();
+    let Some(mut item) = item.into_map() else {
+        return Err(format!("found {found}, expected a parameter: `{{name, string}}`"));
+    };
+    let Some(name) = item.get("name").and_then(Value::as_str).map(str::to_owned) else {
+        return Err("a parameter without a `name`: expected `{name, string}`".to_owned());
+    };
+    match ["string", "array", "map"].iter().find_map(|kind| Some((kind, item.remove(kind)?))) {
+        Some((kind, value)) => Ok((name, value, kind)),
+        None => Err(format!("the parameter `{}` has no value: expected `string`, `array` or `map`", visible(&name))),
+    }
 }
 
 #[cfg(test)]
@@ -248,6 +278,12 @@ mod tests {
         let parameters = Parameters::from_argocd(text).expect("a list");
         assert_eq!(parameters.get("number"), Some(&Value::string("17")));
         assert_eq!(parameters.get("labels").map(Value::items).map(<[_]>::len), Some(2));
+        let problems: Vec<&str> = parameters.problems().iter().map(|problem| &*problem.message).collect();
+        let expected = [
+            "the parameter `x` has no value: expected `string`, `array` or `map`",
+            "found a number, expected a parameter: `{name, string}`",
+        ];
+        assert_eq!(problems, expected);
         assert!(Parameters::from_argocd("null").expect("none").get("number").is_none());
         let error = Parameters::from_argocd("[7").expect_err("half a list");
         assert_eq!(
@@ -270,6 +306,18 @@ mod tests {
             assert_eq!(parameters.get("number"), Some(&Value::string("17")));
             assert_eq!(parameters.get("labels").map(Value::items).map(<[_]>::len), Some(2));
         }
+        let source = Source {
+            name: "p.yaml".into(),
+            text: "- {name: fork, value: \"true\"}\n- {name: number, string: 1}\n- {nme: title, string: x}\n".into(),
+        };
+        let parameters = Parameters::from_source(source).expect("a list");
+        let places: Vec<_> =
+            parameters.problems().iter().map(|problem| (problem.location().line, &*problem.message)).collect();
+        let expected = [
+            (Some(1), "the parameter `fork` has no value: expected `string`, `array` or `map`"),
+            (Some(3), "a parameter without a `name`: expected `{name, string}`"),
+        ];
+        assert_eq!(places, expected);
         let source = Source { name: "p.yaml".into(), text: text.into() };
         let parameters = Parameters::from_source(source).expect("a list");
         let place = parameters.locate(parameters.places().as_ref(), "/labels/1");
