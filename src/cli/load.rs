@@ -3,6 +3,7 @@
 mod locate;
 
 use std::{
+    collections::BTreeSet,
     io::Write,
     path::{Path, PathBuf},
 };
@@ -270,25 +271,30 @@ fn templates(
 /// The policy's `manifests`, read as Kubernetes would read them, and their files.
 fn manifests(folder: &Path, policy: &Policy, owner: Owner, findings: &mut Vec<Finding>) -> (Vec<Object>, Vec<Source>) {
     let (mut objects, mut sources, mut cost) = (Vec::new(), Vec::new(), Cost::default());
+    // What two patterns name is one file.
+    let mut named = BTreeSet::new();
     let first = findings.len();
     for (index, pattern) in policy.spec.manifests.iter().enumerate() {
         let finding = |message: String| {
             let subject = Subject::Input(InputFile::Policy, format!("/spec/manifests/{index}"));
             Finding::new(&rules::manifest_file::MANIFEST_FILE, owner, subject, message)
         };
-        let files = match rules::manifest_file::matching(folder, pattern) {
+        let files = match rules::manifest_file::matching(folder, pattern, POLICY) {
             Ok(files) => files,
             Err(message) => {
                 findings.push(finding(message));
                 continue;
             }
         };
+        let files = files.into_iter().map(|file| (open_below(folder, &file), file));
+        let files: Vec<_> =
+            files.filter(|(path, _)| path.as_ref().map_or(true, |path| named.insert(path.clone()))).collect();
         if sources.len() + files.len() > MOST_FILES {
             findings.push(finding(format!("more than {MOST_FILES} files of manifests")));
-            continue;
+            return (objects, sources);
         }
-        for file in files {
-            let read = open_below(folder, &file).and_then(|path| read_file(&path, Limits::MANIFESTS.bytes));
+        for (path, file) in files {
+            let read = path.and_then(|path| read_file(&path, Limits::MANIFESTS.bytes));
             let source = match read {
                 Ok(source) => Source { name: folder.join(&file).display().to_string(), ..source },
                 Err(error) => {

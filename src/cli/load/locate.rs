@@ -33,10 +33,7 @@ impl Loaded {
     /// Of a manifest, what is known is the document and the place in it. A file at a time: what is read of all of them with their places
     /// would take more memory than a render.
     fn locate_in_manifests(&self, findings: &mut [Finding]) {
-        for (index, source) in self.manifests.iter().enumerate() {
-            if self.manifests[..index].iter().any(|earlier| earlier.name == source.name) {
-                continue; // two patterns name it
-            }
+        for source in &self.manifests {
             let places = source.places();
             for finding in findings.iter_mut() {
                 if let Subject::Place(Location {
