@@ -1,6 +1,7 @@
 //! From a command line to a [`Renderer`] and the parameters: the only place that reads files and variables.
 
 mod locate;
+mod templates;
 
 use std::{
     collections::BTreeSet,
@@ -26,6 +27,7 @@ use crate::{
 
 use super::{InputFlags, example, is_open, report, terminal::Colour};
 use locate::locate_in_files;
+use templates::templates;
 
 /// The guardrails of who has none: small, closed, safe.
 pub(super) const BUILT_IN_GUARDRAILS: &str = include_str!("../input/guardrails.yaml");
@@ -77,7 +79,7 @@ pub(super) enum Look {
 
 /// Reads guardrails, policy, templates and manifests. Without a `folder`, [`example::policy`] stands for a policy.
 pub(super) fn load(folder: Option<&Path>, flags: &InputFlags, look: Look) -> Result<Loaded, Broken> {
-    let (guardrails_source, unfit, guardrails_folder) = guardrails(flags)?;
+    let (guardrails_source, unfit, guardrails_path) = guardrails(flags)?;
     let guardrails: Result<Guardrails, _> = match unfit {
         None => read_typed(&guardrails_source, Owner::Platform),
         Some(unfit) => Err(vec![unfit.finding(&guardrails_source, Owner::Platform)]),
@@ -92,7 +94,7 @@ pub(super) fn load(folder: Option<&Path>, flags: &InputFlags, look: Look) -> Res
     let policy = read_policy(&policy_source, unfit, owner, layout);
     let mut mistakes = Vec::new();
     let (templates, template_sources) = match &guardrails {
-        Ok(guardrails) => templates(guardrails_folder.as_deref(), guardrails, look, &mut mistakes)?,
+        Ok(guardrails) => templates(guardrails_path.as_deref(), guardrails, look, &mut mistakes)?,
         Err(_) => Default::default(),
     };
     // All findings of all files, not only the first file's.
@@ -185,7 +187,7 @@ fn guardrails(flags: &InputFlags) -> anyhow::Result<(Source, Option<Unfit>, Opti
         },
     };
     let (source, unfit) = fit_or_not(&path, Limits::DOCUMENT.bytes).context("failed to read the guardrails")?;
-    Ok((source, unfit, path.parent().map(Path::to_owned)))
+    Ok((source, unfit, Some(path)))
 }
 
 fn policy_source(folder: &Path) -> anyhow::Result<(Source, Option<Unfit>)> {
@@ -234,38 +236,6 @@ fn overrides(folder: &Path, owner: Owner) -> anyhow::Result<Vec<Finding>> {
         rules::argocd_source::found(file.strip_prefix("./").unwrap_or(&file), owner)
     };
     Ok(names.iter().map(found).collect())
-}
-
-/// The platform's own templates, beside the guardrails, as far as they are right, and their files.
-fn templates(
-    beside: Option<&Path>,
-    guardrails: &Guardrails,
-    look: Look,
-    findings: &mut Vec<Finding>,
-) -> anyhow::Result<(Vec<Template>, Vec<Source>)> {
-    let (mut templates, mut sources) = (Vec::new(), Vec::new());
-    let Some(path) = &guardrails.spec.templates else { return Ok((templates, sources)) };
-    let folder = beside.context("the built-in guardrails have no `templates`")?.join(&**path);
-    let mut files: Vec<PathBuf> = std::fs::read_dir(&folder)
-        .and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect())
-        .with_context(|| format!("failed to list the templates `{}`", folder.display()))?;
-    files.retain(|file| file.extension().is_some_and(|extension| extension == "yaml"));
-    files.sort();
-    for file in files {
-        let source = read_file(&file, Limits::DOCUMENT.bytes)?;
-        let name = file.file_name().unwrap_or_default().to_string_lossy();
-        let compile = if look == Look::Quick { Template::compile } else { Template::checked };
-        match compile(&name, &source.name, &source.text) {
-            Ok(template) => templates.push(template),
-            // All that is wrong is told at once.
-            Err(_) if look == Look::Quick => return self::templates(beside, guardrails, Look::Thorough, findings),
-            Err(mistakes) => {
-                findings.extend(mistakes.into_iter().map(|mistake| rules::template::found(&source.name, mistake)));
-            }
-        }
-        sources.push(source);
-    }
-    Ok((templates, sources))
 }
 
 /// The policy's `manifests`, read as Kubernetes would read them, and their files.

@@ -47,6 +47,7 @@ pub mod secret_store;
 pub mod selector_mismatch;
 pub mod shared_database;
 pub mod template;
+pub mod template_file;
 pub mod trust;
 pub mod ttl;
 
@@ -151,6 +152,7 @@ pub static ALL: &[&Rule] = &[
     &selector_mismatch::SELECTOR_MISMATCH,
     &shared_database::SHARED_DATABASE,
     &template::TEMPLATE,
+    &template_file::TEMPLATE_FILE,
     &ttl::TTL_BOUNDS,
     &ttl::TTL_CLAMPED,
     &profile::UNBOUNDED_PROFILE,

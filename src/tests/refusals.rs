@@ -535,6 +535,44 @@ fn mistakes_in_templates_are_told_at_once() {
     assert_eq!((places("render"), places("check")), (all.map(String::from).to_vec(), all.map(String::from).to_vec()));
 }
 
+/// A file that is no text is a mistake among others, and which file is a template is decided by its name.
+#[test]
+fn files_of_templates() {
+    let with = |folder: &str| scratch(&[(GUARDRAILS, "  patches:", &format!("  templates: {folder}\n  patches:"))]);
+    let broken = with("templates");
+    broken.write("templates/a.yaml", b"a: \xff\n");
+    broken.write("templates/b.yaml", vec![b'#'; 2 << 20]);
+    broken.write("templates/c.yaml", "$if: x\n");
+    broken.replace(POLICY, "service: web", "service: wbe");
+    let found: Vec<String> =
+        check(&broken).iter().map(|finding| format!("{} {}", text(finding, "/code"), place(finding))).collect();
+    for expected in [
+        "not-yaml templates/a.yaml:1:4",
+        "input-limit templates/b.yaml:null:null",
+        "template templates/c.yaml:1:1",
+        "unknown-reference source/preview.yaml:33:28",
+    ] {
+        assert!(found.iter().any(|found| found == expected), "{expected}: {found:?}");
+    }
+    assert_eq!(broken.run("render", &[]).code, ExitCode::Findings);
+
+    // As a ConfigMap is mounted whose keys are guardrails and templates.
+    let mounted = with(".");
+    let guardrails = fs::read(mounted.path(GUARDRAILS)).expect("a file");
+    for (name, content) in [("guardrails.yaml", &guardrails), ("http-route.yml", &Vec::new())] {
+        mounted.write(&format!("templates/..data/{name}"), content);
+        let link = mounted.path(&format!("templates/{name}"));
+        std::os::unix::fs::symlink(format!("..data/{name}"), link).expect("a link");
+    }
+    let paths = [POLICY, PARAMETERS, "templates/guardrails.yaml"].map(|file| mounted.path(file));
+    let [policy, parameters, guardrails] = paths.each_ref().map(|path| path.to_str().expect("a path"));
+    let folder = policy.strip_suffix(POLICY).expect("a folder");
+    let run = dayfly(&["render", folder, "--parameters", parameters, "--guardrails", guardrails]);
+    assert_eq!((run.code, &*run.err), (ExitCode::Fine, ""));
+    assert!(!run.out.contains("PreviewGuardrails") && !run.out.contains("kind: HTTPRoute\n"), "{}", run.out);
+    assert!(scratch(&[]).run("render", &[]).out.contains("kind: HTTPRoute\n"));
+}
+
 /// How a file is written makes no difference to what it says.
 #[test]
 fn spellings_of_the_same_policy() {

@@ -124,7 +124,8 @@ pub struct GuardrailsSpec {
     /// Changes to rendered objects, in order, before they are checked.
     #[serde(default)]
     pub patches: Vec<Patch>,
-    /// A folder beside this file with templates: one with the name of a built-in replaces it, all others are added.
+    /// A folder beside this file with templates, `.yaml` or `.yml`: one with the name of a built-in replaces it, all others are added.
+    /// It may be `.`: this file is none of them.
     pub templates: Option<RelativePath>,
 }
 
