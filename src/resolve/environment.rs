@@ -194,7 +194,10 @@ pub struct RouteFacts {
     pub cidrs: Vec<String>,
     /// The address of an oauth2-proxy, or nothing.
     pub oauth2_proxy: String,
-    /// Where it signs people in and sends them back to the route, or nothing. In one piece, since Traefik puts nothing into it.
+    /// Where it says whether somebody is signed in, or nothing.
+    pub auth: String,
+    /// Where it signs people in and sends them back, or nothing. To the route, since Traefik puts nothing into it; Nginx puts in what was
+    /// asked for.
     pub sign_in: String,
     /// What carries `access`, by implementation: names of Traefik's middlewares, in order.
     pub middlewares: Vec<String>,

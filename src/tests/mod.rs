@@ -10,5 +10,6 @@ mod jobs;
 mod network;
 mod properties;
 mod refusals;
+mod routes;
 mod scratch;
 mod support;
