@@ -152,9 +152,9 @@ pub(super) fn hash(config: &Value, layout: &str) -> String {
     names::hash(&parts)
 }
 
-/// The annotation with a route's URL. It may be called as the pull request's link is.
+/// The annotation with a route's URL. It may be called as the pull request's link is; no route's name has a dot.
 pub(super) fn link(route: &str) -> String {
-    let name = if route == "pull-request" { "route-pull-request" } else { route };
+    let name = if route == "pull-request" { "route.pull-request" } else { route };
     format!("{LINK}{name}")
 }
 

@@ -37,3 +37,23 @@ fn an_oauth2_proxy_may_end_with_a_slash() {
         }
     }
 }
+
+/// Whatever they are called.
+#[test]
+fn each_route_has_its_link() {
+    let scratch = case("storefront");
+    let web = "    - {name: web, service: web, access: staff}\n";
+    let more = |name: &str| format!("    - {{name: {name}, service: web, access: staff}}\n");
+    scratch.replace(POLICY, web, &format!("{web}{}{}", more("pull-request"), more("route-pull-request")));
+    let out = rendered(&scratch);
+    let links = out.lines().find(|line| line.contains("\"Namespace\"")).expect("a namespace");
+    for (link, target) in [
+        ("pull-request", "github.com/"),
+        ("route.pull-request", "2-pull-request-"),
+        ("route-pull-request", "3-route-pull-request-"),
+        ("web", "web-"),
+    ] {
+        let link = format!("\"link.argocd.argoproj.io/{link}\":\"https://{target}");
+        assert!(links.contains(&link), "{link}: {links}");
+    }
+}
