@@ -21,7 +21,7 @@ pub static UNBOUNDED_REQUEST: Rule = Rule {
     severity: Severity::Error,
     summary: "a container asks for what its profile lets one have",
     explanation: "`resources` are requests; the limit is the profile's `default`, or as high as the request, where that is more. No \
-                  request may be above the profile's `max`, or its `default` if there is none, nor below its `min`. Only resources that the profile bounds can be asked for, memory not in thousandths: `100m` is a tenth of a byte, \
+                  request may be above the profile's `max`, or its `default` if there is none, nor below its `min`. Only resources that the profile bounds can be asked for, of memory no fraction of a byte: `100m` is a tenth of a byte, \
                   `100Mi` was meant.",
 };
 
