@@ -157,8 +157,8 @@ impl Resolver<'_> {
         let (ttl, expires_at) = self.ttl(&pr);
         let (routes, ingress) = self.routes(&namespace);
         self.see_services();
-        let (secret_store, secrets) = self.secrets(trust.grant);
-        let (databases, database_jobs) = self.databases(trust.grant, &namespace, &pr, &secrets);
+        let (secret_store, secrets) = self.secrets(trust);
+        let (databases, database_jobs) = self.databases(trust, &namespace, &pr, &secrets);
         let quota = self.quota(profile);
         let config = self.config(&namespace, &pr, &routes);
         let services = self.services(&pr, &secrets, &databases, profile);

@@ -13,7 +13,7 @@ use crate::{
 
 use super::{
     Decision, Origin, Resolver,
-    environment::{SecretDatum, SecretFacts, SecretStoreFacts, WAVES},
+    environment::{SecretDatum, SecretFacts, SecretStoreFacts, TrustFacts, WAVES},
 };
 
 /// The `SecretStore` and the ServiceAccount of a preview that has its own.
@@ -21,7 +21,7 @@ const OWN_STORE: &str = "preview";
 const OWN_STORE_ACCOUNT: &str = "secret-store";
 
 impl Resolver<'_> {
-    pub(super) fn secrets(&mut self, grant: Grant) -> (Option<SecretStoreFacts>, Vec<SecretFacts>) {
+    pub(super) fn secrets(&mut self, trust: TrustFacts) -> (Option<SecretStoreFacts>, Vec<SecretFacts>) {
         let policy = self.policy;
         if policy.secrets.is_empty() {
             return (None, Vec::new());
@@ -50,7 +50,7 @@ impl Resolver<'_> {
                 return (None, Vec::new());
             }
         };
-        let is_granted = grant == Grant::Full;
+        let is_granted = trust.grant == Grant::Full;
         let mut facts = Vec::with_capacity(policy.secrets.len());
         for (index, secret) in policy.secrets.iter().enumerate() {
             let mut data = Vec::with_capacity(secret.keys.len());
@@ -97,8 +97,8 @@ impl Resolver<'_> {
         }
         if !is_granted {
             // A quarantined pull request gets nothing at all, and another finding says so.
-            if grant == Grant::Restricted {
-                self.findings.push(rules::trust::withheld("secrets", "/spec/secrets"));
+            if trust.grant == Grant::Restricted {
+                self.findings.push(rules::trust::withheld("secrets", "/spec/secrets", trust.tier));
             }
             return (None, Vec::new());
         }

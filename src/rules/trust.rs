@@ -26,12 +26,20 @@ pub(crate) fn quarantine(tier: &str, single: bool) -> Finding {
     } else {
         format!("the guardrails quarantine pull requests of trust `{tier}`")
     };
-    Finding::of_parameters(&UNTRUSTED, "/fork", message)
-        .help("a maintainer can push the branch to the repository itself")
+    Finding::of_parameters(&UNTRUSTED, "/fork", message).help(help(tier))
 }
 
-pub(crate) fn withheld(what: &str, pointer: &str) -> Finding {
+pub(crate) fn withheld(what: &str, pointer: &str, tier: &str) -> Finding {
     let message = format!("{what} withheld: the pull request's trust is `restricted`");
     Finding::new(&WITHHELD, Owner::PullRequest, Subject::Input(InputFile::Policy, pointer.to_owned()), message)
-        .help("pass the parameter `fork`, or say in the guardrails what trust `unknown` gets")
+        .help(help(tier))
+}
+
+/// What would get more.
+fn help(tier: &str) -> &'static str {
+    match tier {
+        "fork" => "a maintainer can push the branch to the repository itself",
+        "unknown" => "pass the parameter `fork`, or say in the guardrails what trust `unknown` gets",
+        _ => "the guardrails say what trust `trusted` gets",
+    }
 }
