@@ -12,7 +12,7 @@ use std::{
 use anyhow::{Context as _, bail};
 
 use crate::{
-    finding::{Finding, InputFile, Owner, Subject},
+    finding::{self, Finding, InputFile, Owner, Subject},
     input::{
         Guardrails, Parameters, Policy, Source, Unfit, guardrails::Layout, open_below, parameters, read_file,
         read_policy, read_typed,
@@ -111,6 +111,7 @@ pub(super) fn load(folder: Option<&Path>, flags: &InputFlags, look: Look) -> Res
                     mistakes.extend(error.downcast().into_iter().flat_map(|parameters::Unusable(findings)| findings))
                 }
             }
+            finding::arrange(&mut mistakes);
             return Err(Broken::Findings(mistakes));
         }
     };

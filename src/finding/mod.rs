@@ -175,6 +175,12 @@ pub(crate) fn once(findings: &mut Vec<Finding>) {
     });
 }
 
+/// As they are told: errors first, since of all that is written Argo CD shows the first line as the cause; each once.
+pub(crate) fn arrange(findings: &mut Vec<Finding>) {
+    once(findings);
+    findings.sort_by_key(|finding| finding.rule.severity);
+}
+
 /// `` `a`, `b` ``, or `none`.
 pub(crate) fn listed<T: std::fmt::Display>(names: impl IntoIterator<Item = T>) -> String {
     let names: Vec<String> = names.into_iter().map(|name| format!("`{name}`")).collect();

@@ -9,7 +9,7 @@ use crate::{
 use super::Loaded;
 
 impl Loaded {
-    /// Looks up where findings stand.
+    /// Looks up where findings stand, and puts them in the order in which they are told.
     pub(in crate::cli) fn locate(&self, findings: &mut Vec<Finding>, parameters: Option<&Parameters>) {
         let (guardrails, policy) = (self.guardrails.places(), self.policy.places());
         let of_parameters = parameters.and_then(Parameters::places);
@@ -27,7 +27,7 @@ impl Loaded {
             };
             finding.subject = Subject::Place(location);
         }
-        finding::once(findings);
+        finding::arrange(findings);
     }
 
     /// Of a manifest, what is known is the document and the place in it. A file at a time: what is read of all of them with their places

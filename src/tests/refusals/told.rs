@@ -54,6 +54,26 @@ fn who_gets_less_is_told_what_would_get_more() {
     }
 }
 
+/// Argo CD shows the first line as the cause.
+#[test]
+fn errors_come_first() {
+    let scratch = scratch(&[
+        (GUARDRAILS, "  patches:", "  templates: templates\n  patches:"),
+        (PARAMETERS, "fork: false\n", ""),
+        (POLICY, "service: web", "service: wbe"),
+        ("templates/README.md", "", "x"),
+    ]);
+    let severities = || check(&scratch).iter().map(|one| text(one, "/severity").to_owned()).collect::<Vec<_>>();
+    let told = severities();
+    assert!(told.len() > 2 && told.first().is_some_and(|first| first == "error"), "{told:?}");
+    assert!(told.is_sorted() && told.last().is_some_and(|last| last == "warning"), "{told:?}");
+    let err = scratch.run("render", &[]).err;
+    assert!(err.starts_with("error[unknown-reference]: ") && err.contains("\nwarning["), "{err}");
+    scratch.replace(POLICY, "kind:", "knd:");
+    let told = severities();
+    assert!(told.is_sorted() && told.last().is_some_and(|last| last == "warning"), "{told:?}");
+}
+
 /// One mistake is told once, and none hides another.
 #[test]
 fn what_is_missing_of_a_pull_request_is_told_once() {
