@@ -20,7 +20,6 @@ use crate::{
     objects::{Object, Origin},
     render::Renderer,
     resolve, rules,
-    template::Template,
     value::Value,
     yaml::{Cost, Limits},
 };

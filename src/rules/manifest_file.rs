@@ -48,7 +48,7 @@ pub(crate) fn matching(root: &Path, pattern: &str, policy: &str) -> Result<Vec<S
             Ok(kind) if kind.is_symlink() => open_below(root, &file).is_ok_and(|path| path.is_dir()),
             kind => kind.is_ok_and(|kind| kind.is_dir()),
         };
-        if !is_folder && !(is_root && name == policy) {
+        if !(is_folder || is_root && name == policy) {
             files.push(file);
         }
     }
