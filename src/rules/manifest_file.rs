@@ -29,10 +29,9 @@ pub(crate) fn matching(root: &Path, pattern: &str, policy: &str) -> Result<Vec<S
     if !names.contains('*') {
         return Ok(vec![pattern.to_owned()]);
     }
-    let below = open_below(root, folder);
-    let is_root = below.as_ref().is_ok_and(|below| open_below(root, "").is_ok_and(|root| root == *below));
-    let listing =
-        below.and_then(|below| Ok(fs::read_dir(below)?)).map_err(|error| format!("`{pattern}`: {error:#}"))?;
+    let listing = open_below(root, folder).and_then(|below| Ok((fs::read_dir(&below)?, below)));
+    let (listing, below) = listing.map_err(|error| format!("`{pattern}`: {error:#}"))?;
+    let is_policy = |name: &str| name == policy && open_below(root, "").is_ok_and(|root| root == below);
     let mut files = Vec::new();
     for (count, entry) in listing.enumerate() {
         let entry = entry.map_err(|error| format!("`{pattern}`: {error}"))?;
@@ -48,7 +47,7 @@ pub(crate) fn matching(root: &Path, pattern: &str, policy: &str) -> Result<Vec<S
             Ok(kind) if kind.is_symlink() => open_below(root, &file).is_ok_and(|path| path.is_dir()),
             kind => kind.is_ok_and(|kind| kind.is_dir()),
         };
-        if !(is_folder || is_root && name == policy) {
+        if !(is_folder || is_policy(name)) {
             files.push(file);
         }
     }
