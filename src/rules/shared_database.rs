@@ -17,7 +17,7 @@ pub static SHARED_DATABASE: Rule = Rule {
     explanation: "A database's address in `env`, a flag, a command or an argument, or in a manifest's ConfigMap, is the same for every \
                   pull request: one preview's migration breaks all others, and its password stands in a file. `databases` gives each \
                   preview a branch of its own, and `uses` its address. The address of a Service of the preview itself is its own, \
-                  unless it has more than 2048 bytes.",
+                  unless it has more than 2048 bytes. A database in the process, such as `jdbc:h2:mem:test`, is nobody else's.",
 };
 
 /// Most bytes of an address that is looked at, up to a blank or a quote: one with thousands of others in its query would be
