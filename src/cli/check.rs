@@ -83,7 +83,10 @@ pub(super) fn run(
         CheckFormat::Text if findings.is_empty() => format!("{}, nothing to report\n", finding::count(count, "object")),
         CheckFormat::Text => finding::text(&findings, &terminal::style(colour, Stream::Out)),
         CheckFormat::Json => finding::json(&findings),
-        CheckFormat::Sarif => finding::sarif(&findings, rules::ALL),
+        CheckFormat::Sarif => {
+            let (guardrails, policy) = load::names(folder, flags);
+            finding::sarif(&findings, rules::ALL, |owner| if owner == Owner::Platform { &guardrails } else { &policy })
+        }
         CheckFormat::Github => finding::github(&findings),
     };
     super::print(out, &text)?;

@@ -163,6 +163,16 @@ fn fit_or_not(path: &Path, limit: usize) -> anyhow::Result<(Source, Option<Unfit
     }
 }
 
+/// The files of guardrails and policy, as far as there are two.
+pub(super) fn names(folder: Option<&Path>, flags: &InputFlags) -> (String, String) {
+    let guardrails = flags.guardrails.clone().or_else(guardrails_variable);
+    let policy = folder.map(|folder| folder.join(POLICY));
+    let shown = |first: Option<&PathBuf>, second: Option<&PathBuf>| {
+        first.or(second).map_or_else(|| POLICY.to_owned(), |path| path.display().to_string())
+    };
+    (shown(guardrails.as_ref(), policy.as_ref()), shown(policy.as_ref(), guardrails.as_ref()))
+}
+
 /// The file that the environment names.
 pub(super) fn guardrails_variable() -> Option<PathBuf> {
     std::env::var_os("DAYFLY_GUARDRAILS").filter(|path| !path.is_empty()).map(PathBuf::from)
@@ -299,7 +309,7 @@ fn manifests(folder: &Path, policy: &Policy, owner: Owner, findings: &mut Vec<Fi
 
 /// Whether this is a call by Argo CD: the parameters come from its variable.
 pub(super) fn is_plugin(flags: &InputFlags) -> bool {
-    flags.parameters.is_none() && std::env::var_os("ARGOCD_APP_PARAMETERS").is_some()
+    flags.parameters.is_none() && std::env::var_os(parameters::VARIABLE).is_some()
 }
 
 /// The pull request.
@@ -319,7 +329,7 @@ pub(super) fn parameters_or_example(flags: &InputFlags, err: &mut dyn Write) -> 
 
 /// What the command line and the environment say of the pull request. `None`: nothing.
 fn given_parameters(flags: &InputFlags) -> anyhow::Result<Option<Parameters>> {
-    let mut parameters = match (&flags.parameters, std::env::var("ARGOCD_APP_PARAMETERS")) {
+    let mut parameters = match (&flags.parameters, std::env::var(parameters::VARIABLE)) {
         (Some(path), _) => {
             let (source, unfit) = fit_or_not(path, parameters::LIMIT).context("failed to read the parameters")?;
             if let Some(unfit) = unfit {
@@ -328,7 +338,7 @@ fn given_parameters(flags: &InputFlags) -> anyhow::Result<Option<Parameters>> {
             Parameters::from_source(source)?
         }
         (None, Ok(text)) => Parameters::from_argocd(&text)?,
-        (None, Err(std::env::VarError::NotUnicode(_))) => bail!("ARGOCD_APP_PARAMETERS is not UTF-8"),
+        (None, Err(std::env::VarError::NotUnicode(_))) => bail!("{} is not UTF-8", parameters::VARIABLE),
         (None, Err(_)) if flags.set.is_empty() => return Ok(None),
         (None, Err(_)) => Parameters::default(),
     };

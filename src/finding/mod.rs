@@ -92,6 +92,9 @@ pub enum Subject {
 pub struct Location {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
+    /// What of the command line or the environment it is, where that is no file: `--set title`, `ARGOCD_APP_PARAMETERS`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub argument: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub line: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]

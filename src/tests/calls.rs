@@ -124,6 +124,26 @@ fn all_files_mistakes_are_told_together() {
     assert_eq!(scratch.run("render", &[]).code, ExitCode::Findings);
 }
 
+/// What stands in no file is shown at one: of a log with a result that has none, code scanning takes nothing.
+#[test]
+fn code_scanning_gets_a_file_and_a_line() {
+    let scratch = Scratch::new("storefront");
+    scratch.replace(GUARDRAILS, "spec: {revisionHistoryLimit: 2}", "metadata: {finalizers: [a/b]}");
+    for (set, file) in [("title=x", "guardrails.yaml"), ("number=x", "source/preview.yaml")] {
+        let run = scratch.run("check", &["--format", "sarif", "--set", set]);
+        let log: serde_json::Value = serde_json::from_str(&run.out).expect("JSON");
+        let results = log["runs"][0]["results"].as_array().expect("results");
+        assert!(!results.is_empty(), "{}", run.out);
+        for result in results {
+            let place = &result["locations"][0]["physicalLocation"];
+            let uri = place["artifactLocation"]["uri"].as_str().expect("a file");
+            assert!(uri.ends_with(file) && place["region"]["startLine"] == 1, "{place}");
+        }
+    }
+    let run = scratch.run("check", &["--set", "number=x"]);
+    assert!(run.out.contains("(--set number /number)"), "{}", run.out);
+}
+
 /// The file that Argo CD would read is named by its folder, too.
 #[test]
 fn an_override_is_named_where_it_lies() {

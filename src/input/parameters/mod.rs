@@ -58,6 +58,8 @@ pub const LIMIT: usize = 8 << 20;
 pub struct Parameters {
     entries: Vec<(String, Value)>,
     source: Option<Source>,
+    /// The variable that they were read from.
+    variable: Option<&'static str>,
     /// Where the values stand in a file that is Argo CD's list.
     items: Vec<(String, String)>,
     /// Names that were set after the file was read: what stands there is not what counts.
@@ -95,7 +97,8 @@ impl Parameters {
     pub fn locate(&self, places: Option<&Places<'_>>, pointer: &str) -> Location {
         let name = pointer_segments(pointer).next().unwrap_or_default();
         if self.overridden.iter().any(|set| *set == name) {
-            return Location { pointer: Some(pointer.to_owned()), ..Location::of_file(format!("--set {name}")) };
+            let argument = Some(format!("--set {name}"));
+            return Location { argument, pointer: Some(pointer.to_owned()), ..Location::default() };
         }
         let is_there = self.get(&name).is_some();
         match places {
@@ -106,6 +109,7 @@ impl Parameters {
             }
             _ => Location {
                 file: self.source.as_ref().map(|source| source.name.clone()),
+                argument: self.variable.map(str::to_owned),
                 pointer: Some(pointer.to_owned()),
                 ..Location::default()
             },
@@ -179,9 +183,13 @@ impl Parameters {
 
     /// From `ARGOCD_APP_PARAMETERS`: a list of `{name, string | array | map}`, or `null` if there are none.
     pub fn from_argocd(text: &str) -> anyhow::Result<Self> {
-        Self::from_json(text).context("failed to read ARGOCD_APP_PARAMETERS")
+        let parameters = Self::from_json(text).with_context(|| format!("failed to read {VARIABLE}"))?;
+        Ok(Self { variable: Some(VARIABLE), ..parameters })
     }
 }
+
+/// Where Argo CD gives a plugin its parameters.
+pub const VARIABLE: &str = "ARGOCD_APP_PARAMETERS";
 
 /// What parameters are.
 const EXPECTED: &str = "a map of names and values, such as `number: 128`, or Argo CD's list of `{name, string}`";
