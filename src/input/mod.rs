@@ -10,6 +10,7 @@ mod files;
 mod filled;
 pub mod guardrails;
 mod helm_value;
+mod json_text;
 mod ordered;
 pub mod parameters;
 pub mod policy;
