@@ -20,9 +20,13 @@ use crate::{
 /// What was rendered, and where the inputs' places are looked up.
 #[derive(Debug)]
 pub struct Sources<'a> {
+    /// Its patches and layout say who has a hand in an object, or answers for a file.
     pub renderer: &'a Renderer,
+    /// Of the guardrails' file.
     pub guardrails: Places<'a>,
+    /// Of the policy's file.
     pub policy: Places<'a>,
+    /// What the pull request is, and where that stands.
     pub parameters: &'a Parameters,
     /// Of the parameters' file, if they were read from one.
     pub parameter_places: Option<Places<'a>>,

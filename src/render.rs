@@ -21,6 +21,7 @@ use crate::{
 /// Everything that is the same for all pull requests, read once.
 #[derive(Debug)]
 pub struct Renderer {
+    /// What the platform allows and provides.
     pub guardrails: Guardrails,
     policy: Policy,
     /// The platform's own templates; those of a built-in's name replace it.
@@ -38,6 +39,7 @@ pub struct Renderer {
 pub struct ObjectTrace {
     /// `Kind/name`.
     pub id: String,
+    /// Those of its fields, each with the template's line.
     pub places: Vec<Place>,
 }
 
@@ -46,22 +48,27 @@ pub struct ObjectTrace {
 pub struct Rendered {
     /// In the order in which Argo CD applies them; nothing if the trusted side's files are broken.
     pub objects: Vec<Object>,
+    /// Of the inputs, and of what came of them.
     pub findings: Vec<Finding>,
     /// Whether the objects are the quarantine.
     pub quarantined: bool,
+    /// What the objects were laid out from.
     pub environment: Environment,
+    /// Who set what; empty unless explained.
     pub decisions: Decisions,
     /// For each object of a template, where its values come from, if that was asked for.
     pub traces: Vec<ObjectTrace>,
 }
 
 impl Rendered {
+    /// Whether the preview was not rendered: there are the quarantine's objects, or none.
     pub fn has_errors(&self) -> bool {
         self.findings.iter().any(Finding::is_error)
     }
 }
 
 impl Renderer {
+    /// Takes what was read. `findings`: what is wrong with that, of which every render tells.
     pub fn new(
         guardrails: Guardrails,
         policy: Policy,

@@ -34,6 +34,7 @@ pub enum Audience {
 /// What was written for one audience.
 #[derive(Clone, Debug)]
 pub struct Written {
+    /// Leads to the branch, with the login of its audience.
     pub url: ConnectionUrl,
     /// The branch that it leads to.
     pub branch: String,

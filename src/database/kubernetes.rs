@@ -25,8 +25,11 @@ pub struct Kubernetes {
 pub struct Secret {
     /// The uid of what it belongs to, as the API server tells it.
     pub owner: Option<String>,
+    /// Keys and values, decoded.
     pub data: Vec<(String, String)>,
+    /// `metadata.annotations`, an object or null.
     pub annotations: Value,
+    /// `metadata.labels`, an object or null.
     pub labels: Value,
 }
 

@@ -17,6 +17,7 @@ use parse::Piece;
 /// A string of an input file that may hold expressions.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Interpolated {
+    /// As the file has it.
     pub source: Text,
     /// None, if the source is what it says.
     parts: Vec<Part>,
@@ -25,11 +26,15 @@ pub struct Interpolated {
 /// A stretch of it.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Part {
+    /// Stands as it is.
     Text(Text),
+    /// Names with dots between, looked up without an engine.
     Path(Vec<Text>),
-    /// What is more than a path, and the paths that it names: as far as they are written with dots.
+    /// Anything else between the braces, for the engine.
     Expression {
+        /// As it is written.
         source: Text,
+        /// The paths that it names, as far as they are written with dots.
         names: Vec<String>,
     },
 }
@@ -77,6 +82,7 @@ impl Budget {
         self.bytes += text.len();
     }
 
+    /// Whether more was counted than is allowed.
     pub fn is_exceeded(&self) -> bool {
         self.computed > Self::COMPUTED || self.bytes > Self::BYTES
     }
@@ -87,6 +93,7 @@ const LONGEST: usize = 1 << 20;
 
 /// What expressions can see: a context, and the names that `$for` binds around a place, the innermost first.
 pub enum Scope<'a> {
+    /// What templates, or the fields of an input file, see.
     Context(&'a Value),
     /// A name and its value, in front of what else there is.
     Bound(&'a str, &'a Value, &'a Scope<'a>),
@@ -205,6 +212,7 @@ impl Interpolated {
         if wrong.is_empty() { Ok(joined) } else { Err(wrong.join("; ")) }
     }
 
+    /// What it is made of; none, if there is no expression in it.
     pub fn parts(&self) -> &[Part] {
         &self.parts
     }

@@ -10,6 +10,7 @@ use super::{
 /// What the terminal can do.
 #[derive(Clone, Copy, Debug)]
 pub struct Style {
+    /// Whether to write ANSI escapes.
     pub colour: bool,
     /// Columns; help is wrapped to it.
     pub width: usize,

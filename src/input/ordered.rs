@@ -13,6 +13,7 @@ use serde::{
 pub struct Ordered<V, K = String>(Vec<(K, V)>);
 
 impl<V, K: Deref<Target = str>> Ordered<V, K> {
+    /// The value of the entry that is called so.
     pub fn get(&self, name: &str) -> Option<&V> {
         self.get_key_value(name).map(|(_, value)| value)
     }
@@ -22,18 +23,22 @@ impl<V, K: Deref<Target = str>> Ordered<V, K> {
         self.iter().find(|(key, _)| *key == name)
     }
 
+    /// In the order in which they were written.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &V)> {
         self.0.iter().map(|(key, value)| (&**key, value))
     }
 
+    /// The entries' names, in that order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(|(key, _)| &**key)
     }
 
+    /// Whether there is no entry.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
+    /// How many entries there are.
     pub fn len(&self) -> usize {
         self.0.len()
     }

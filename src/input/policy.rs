@@ -20,18 +20,23 @@ pub struct Policy {
     pub api_version: super::ApiVersion,
     /// Always `PreviewPolicy`.
     pub kind: PolicyKind,
+    /// What the policy is called.
     pub metadata: super::Metadata,
+    /// What the team wants.
     pub spec: PolicySpec,
     /// It cannot be read, and this is what could be made out for a quarantine.
     #[serde(skip)]
     pub salvaged: bool,
 }
 
+/// The word that says that a file is a policy.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 pub enum PolicyKind {
+    /// What a team writes; the platform's file is a `PreviewGuardrails`.
     PreviewPolicy,
 }
 
+/// What each pull request gets. What is left out, its preview does not have.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct PolicySpec {
@@ -81,6 +86,8 @@ impl PolicySpec {
     }
 }
 
+/// Choices that a pull request has by a label (`labels` of the guardrails), one of each list. Left out, it has none besides
+/// those that the guardrails offer.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Offers {
@@ -92,6 +99,7 @@ pub struct Offers {
     pub ttl: Vec<Duration>,
 }
 
+/// A workload. Its Pods keep the Pod Security Standards, level `restricted`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Service {
@@ -148,6 +156,7 @@ pub struct Application {
     pub directory: Option<Directory>,
 }
 
+/// What Argo CD tells Kustomize, besides the overlay itself.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Kustomize {
@@ -158,6 +167,7 @@ pub struct Kustomize {
     pub name_prefix: Option<NamePrefix>,
 }
 
+/// What Argo CD tells Helm, besides the chart itself.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Helm {
@@ -172,6 +182,7 @@ pub struct Helm {
     pub parameters: Ordered<HelmValue>,
 }
 
+/// Which files of the folder Argo CD takes: those that end with `.yaml`, `.yml` or `.json`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Directory {
@@ -180,6 +191,7 @@ pub struct Directory {
     pub recurse: bool,
 }
 
+/// A host that leads from outside to a Service of the preview, by TLS.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Route {
@@ -200,6 +212,7 @@ pub struct Route {
     pub host: Option<Interpolated>,
 }
 
+/// A Secret with values from the platform's store. A pull request has it only if the guardrails trust it fully.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Secret {
@@ -209,6 +222,7 @@ pub struct Secret {
     pub keys: Filled<Ordered<SecretKey, EnvName>>,
 }
 
+/// A branch of a baseline, for one pull request alone: it is removed with the preview.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Database {
@@ -231,10 +245,15 @@ pub struct Database {
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub enum DatabaseKey {
+    /// The server's name, without its port.
     Host,
+    /// The server's port.
     Port,
+    /// The login's name.
     Username,
+    /// As the server takes it: nothing of it is escaped, as in a URL.
     Password,
+    /// The database's name at the server.
     Database,
 }
 

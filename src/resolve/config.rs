@@ -19,9 +19,13 @@ use super::{
 /// there, as `NAMESPACE/NAME`, and what it may not use.
 pub(super) const CHILD: &str = "dayfly.dev/application";
 pub(super) const RESERVED: &str = "dayfly.dev/reserved";
+/// By which the objects and the Secrets of dayfly's are known: its value is `dayfly`.
 pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
+/// Which preview something is of: its namespace.
 pub const ENVIRONMENT: &str = "dayfly.dev/environment";
+/// The policy's `team`.
 pub const TEAM: &str = "dayfly.dev/team";
+/// The policy's `costCenter`.
 pub const COST_CENTER: &str = "dayfly.dev/cost-center";
 /// Argo CD shows what begins so as a link.
 pub(super) const LINK: &str = "link.argocd.argoproj.io/";

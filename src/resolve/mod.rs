@@ -42,11 +42,15 @@ use environment::{PolicyFacts, QuarantineFacts, TrustFacts, WAVES};
 /// The three inputs, and what rendering says of them.
 #[derive(Clone, Copy, Debug)]
 pub struct Inputs<'a> {
+    /// The platform's file.
     pub guardrails: &'a Guardrails,
+    /// The team's file.
     pub policy: &'a Policy,
+    /// The pull request's parameters, not judged yet.
     pub parameters: &'a Parameters,
     /// Whether a label may choose the profile.
     pub heed_profile_label: bool,
+    /// What Jobs, servers and Pods have besides what is decided here.
     pub layouts: &'a Layouts,
 }
 
@@ -65,10 +69,13 @@ pub struct Layouts {
 /// What was decided.
 #[derive(Debug)]
 pub struct Resolution {
+    /// Everything, decided; where something is wrong, as far as that goes.
     pub environment: Environment,
     /// Whether it may be rendered: not if the trusted side's files are broken.
     pub is_sound: bool,
+    /// What was refused, or done otherwise.
     pub findings: Vec<Finding>,
+    /// Empty, unless they are recorded.
     pub decisions: Decisions,
     /// The label that chose the profile.
     pub profile_label: Option<String>,

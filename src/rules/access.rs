@@ -5,6 +5,7 @@ use crate::{
     input::guardrails::{Access, Implementation, Ingress},
 };
 
+/// About an entry of the guardrails' `access`, wherever `enforceable` is asked.
 pub static ACCESS_NOT_ENFORCEABLE: Rule = Rule {
     code: "access-not-enforceable",
     severity: Severity::Error,

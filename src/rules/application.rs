@@ -5,6 +5,7 @@ use crate::{
     input::scalar::Url,
 };
 
+/// About the policy's `application`, and the `applications` that the guardrails let it choose from.
 pub static APPLICATION_SOURCE: Rule = Rule {
     code: "application-source",
     severity: Severity::Error,

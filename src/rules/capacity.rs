@@ -16,6 +16,7 @@ use crate::{
     value::{Value, child},
 };
 
+/// What `beyond` finds in what a service of the policy requests.
 pub static UNBOUNDED_REQUEST: Rule = Rule {
     code: "unbounded-request",
     severity: Severity::Error,
@@ -25,6 +26,7 @@ pub static UNBOUNDED_REQUEST: Rule = Rule {
                   `100Mi` was meant.",
 };
 
+/// About what services and databases come to together, and what the volume claims of manifests do.
 pub static OVER_QUOTA: Rule = Rule {
     code: "over-quota",
     severity: Severity::Error,

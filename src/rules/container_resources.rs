@@ -15,6 +15,7 @@ use crate::{
     value::Value,
 };
 
+/// What `check` finds in containers of manifests.
 pub static CONTAINER_RESOURCES: Rule = Rule {
     code: "container-resources",
     severity: Severity::Error,

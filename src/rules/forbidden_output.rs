@@ -13,6 +13,7 @@ use crate::{
     value::{Map, Value},
 };
 
+/// What `check` finds in any object, templates' included: the last look before it goes out.
 pub static FORBIDDEN_OUTPUT: Rule = Rule {
     code: "forbidden-output",
     severity: Severity::Error,

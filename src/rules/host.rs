@@ -11,6 +11,7 @@ use crate::{
     value::Value,
 };
 
+/// About a host's part below the first label.
 pub static HOST_OUTSIDE_DOMAIN: Rule = Rule {
     code: "host-outside-domain",
     severity: Severity::Error,
@@ -19,6 +20,7 @@ pub static HOST_OUTSIDE_DOMAIN: Rule = Rule {
         which is one label. Another host would have none of them, or would be somebody else's.",
 };
 
+/// About a host's first label, which tells previews apart.
 pub static HOST_OF_ANOTHER_PREVIEW: Rule = Rule {
     code: "host-of-another-preview",
     severity: Severity::Error,

@@ -20,6 +20,7 @@ use crate::{
 };
 pub(crate) use profile::{check_profile, keeps_out};
 
+/// About every `LimitRange` that goes out, and about the guardrails' profiles that make one.
 pub static LIMIT_RANGE: Rule = Rule {
     code: "limit-range",
     severity: Severity::Error,

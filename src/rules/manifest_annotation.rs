@@ -15,6 +15,7 @@ use known::{
     ALLOWED_ANNOTATIONS, ALLOWED_DOMAINS, ALLOWED_LABEL_DOMAINS, REFUSED_BEGINNINGS, REFUSED_DOMAINS, REFUSED_LABELS,
 };
 
+/// What `check` finds in the metadata of a manifest, and of its Pods.
 pub static MANIFEST_ANNOTATION: Rule = Rule {
     code: "manifest-annotation",
     severity: Severity::Error,

@@ -7,6 +7,7 @@ use crate::{
     input::open_below,
 };
 
+/// About an entry of `manifests` and the files that it names.
 pub static MANIFEST_FILE: Rule = Rule {
     code: "manifest-file",
     severity: Severity::Error,

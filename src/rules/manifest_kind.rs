@@ -10,6 +10,7 @@ use crate::{
     value::Value,
 };
 
+/// What `check` finds: a list of what may be there, not of what may not.
 pub static MANIFEST_KIND: Rule = Rule {
     code: "manifest-kind",
     severity: Severity::Error,

@@ -10,6 +10,7 @@ use crate::{
     value::Value,
 };
 
+/// What `check` finds in Services of manifests.
 pub static MANIFEST_SERVICE: Rule = Rule {
     code: "manifest-service",
     severity: Severity::Error,

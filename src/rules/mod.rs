@@ -79,6 +79,7 @@ pub struct Bounds<'a> {
     pub has_application: bool,
     /// Previews' hosts are one label below it.
     pub domain: &'a str,
+    /// Where images may come from.
     pub registries: &'a [ImagePrefix],
     /// Those that claims may name.
     pub storage_classes: &'a [DnsName],
@@ -88,6 +89,7 @@ pub struct Bounds<'a> {
     pub service_accounts: &'a [&'a str],
     /// Secrets that Pods may read.
     pub secrets: &'a [&'a str],
+    /// What was granted of the policy's `databases`.
     pub databases: &'a [DatabaseFacts],
     /// The guardrails' profile and its name.
     pub profile: Option<(&'a str, &'a Profile)>,

@@ -10,6 +10,7 @@ use crate::{
     value::Value,
 };
 
+/// What `check` finds in any object: to a `NetworkPolicy`, an empty list is everybody.
 pub static OPEN_NETWORK_POLICY: Rule = Rule {
     code: "open-network-policy",
     severity: Severity::Error,

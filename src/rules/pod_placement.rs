@@ -17,6 +17,7 @@ pub(super) use budgets::check as check_budgets;
 pub(crate) use budgets::{ALWAYS, UNHEALTHY};
 pub(super) use scalers::check as check_scalers;
 
+/// What `check` finds in Pods of manifests, and what else of a manifest starts, keeps or counts them.
 pub static POD_PLACEMENT: Rule = Rule {
     code: "pod-placement",
     severity: Severity::Error,

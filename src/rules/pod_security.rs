@@ -15,6 +15,7 @@ use crate::{
     value::Value,
 };
 
+/// What `check` finds in any object's Pods, as the API server would when it admits them.
 pub static POD_SECURITY: Rule = Rule {
     code: "pod-security",
     severity: Severity::Error,

@@ -12,6 +12,7 @@ use crate::{
     objects::Object,
 };
 
+/// About every `ResourceQuota` that goes out, and about the guardrails' profiles that make one.
 pub static RESOURCE_QUOTA: Rule = Rule {
     code: "resource-quota",
     severity: Severity::Error,

@@ -12,6 +12,7 @@ use crate::{
     value::{Map, Value},
 };
 
+/// What `check` finds among manifests: who would take whose Pods.
 pub static SELECTOR_MISMATCH: Rule = Rule {
     code: "selector-mismatch",
     severity: Severity::Error,

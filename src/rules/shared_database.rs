@@ -12,6 +12,7 @@ use crate::{
     value::Value,
 };
 
+/// About an address in whatever a Pod is told: words of a command, variables, a ConfigMap.
 pub static SHARED_DATABASE: Rule = Rule {
     code: "shared-database",
     severity: Severity::Error,

@@ -2,6 +2,7 @@
 
 use crate::finding::{Finding, InputFile, Owner, Rule, Severity, Subject};
 
+/// What `quarantine` says.
 pub static UNTRUSTED: Rule = Rule {
     code: "untrusted-pull-request",
     severity: Severity::Error,
@@ -11,6 +12,7 @@ pub static UNTRUSTED: Rule = Rule {
                   they would write their own policy.",
 };
 
+/// What `withheld` says: a warning, since the rest is rendered.
 pub static WITHHELD: Rule = Rule {
     code: "withheld",
     severity: Severity::Warning,

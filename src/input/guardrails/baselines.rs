@@ -113,6 +113,7 @@ pub struct ClusterSource {
     pub operator: DnsLabel,
 }
 
+/// What branches a database, and how.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Provider {
@@ -179,6 +180,7 @@ impl Provider {
     }
 }
 
+/// Who masked the data, how long that may be ago, and what proves it.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Sanitized {
@@ -192,6 +194,7 @@ pub struct Sanitized {
     pub attestation: Option<Envelope>,
 }
 
+/// Nobody's data: pull requests of trust `restricted` may have them, too.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Synthetic {
@@ -199,6 +202,7 @@ pub struct Synthetic {
     pub by: String,
 }
 
+/// How PostgreSQL Anonymizer masks a branch.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Anonymized {
@@ -224,6 +228,7 @@ pub struct Mask {
     pub value: Option<String>,
 }
 
+/// What the databases' Jobs run as, and how long what they make may stay.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Operations {
@@ -257,6 +262,7 @@ pub struct Operations {
     pub deadline: Duration,
 }
 
+/// Where the databases' Jobs reach the Kubernetes API: they write Secrets.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ApiServer {

@@ -48,15 +48,20 @@ pub struct Guardrails {
     pub api_version: super::ApiVersion,
     /// Always `PreviewGuardrails`.
     pub kind: GuardrailsKind,
+    /// What people call these guardrails.
     pub metadata: super::Metadata,
+    /// What is allowed, and what is provided.
     pub spec: GuardrailsSpec,
 }
 
+/// The word that says that a file is guardrails.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 pub enum GuardrailsKind {
+    /// What the platform writes; a team's file is a `PreviewPolicy`.
     PreviewGuardrails,
 }
 
+/// The maps here are catalogues, of which a policy names entries: it can have nothing that is not in one.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct GuardrailsSpec {
@@ -129,6 +134,7 @@ pub struct GuardrailsSpec {
     pub templates: Option<RelativePath>,
 }
 
+/// Which revision the policy and its manifests are read from, and so who answers for them.
 #[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Layout {
@@ -161,6 +167,8 @@ impl Layout {
     }
 }
 
+/// How long a preview lives, counted from the pull request's last activity. The Namespace's annotations say it, for
+/// whatever removes previews.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Ttl {
@@ -170,6 +178,7 @@ pub struct Ttl {
     pub max: Duration,
 }
 
+/// Labels of a pull request by which it asks for something itself. One that asks for what nobody offers quarantines it.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Labels {
@@ -184,6 +193,7 @@ pub struct Labels {
     pub ttl: Vec<Duration>,
 }
 
+/// A size: what a namespace may have in all, and a container in it.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Profile {
@@ -216,6 +226,7 @@ pub struct ContainerLimits {
     pub min: Ordered<Quantity>,
 }
 
+/// What child Applications may be made of. They are only there in layout `split`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Applications {
@@ -243,6 +254,7 @@ pub struct Trust {
     pub fork: Grant,
 }
 
+/// What a pull request of one origin may have.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Grant {
@@ -254,6 +266,7 @@ pub enum Grant {
     Full,
 }
 
+/// Instead of its preview, a pull request with errors of its own gets its findings, as the ConfigMap `dayfly-findings`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Quarantine {
@@ -263,6 +276,7 @@ pub struct Quarantine {
     pub health_check: bool,
 }
 
+/// A change to every object that fits `target`: `merge`, `json`, or both.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Patch {

@@ -21,8 +21,11 @@ use super::{Places, Source, to_value};
 /// A parameter that dayfly knows, as `dayfly parameters` announces it.
 #[derive(Debug)]
 pub struct Known {
+    /// As Argo CD passes it, and `--set` takes it.
     pub name: &'static str,
+    /// What it is, for people: Argo CD's form shows it.
     pub title: &'static str,
+    /// Whether a pull request without it is quarantined.
     pub required: bool,
     /// Whether it is a list: `array` in Argo CD, or a `string` that holds a JSON list.
     pub is_list: bool,
@@ -69,14 +72,17 @@ pub struct Parameters {
 }
 
 impl Parameters {
+    /// The value that was set last; not judged yet.
     pub fn get(&self, name: &str) -> Option<&Value> {
         self.entries.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value)
     }
 
+    /// Of all that was given, known or not.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.entries.iter().map(|(name, _)| name.as_str())
     }
 
+    /// Sets a parameter by hand (`--set`), whatever its file says.
     pub fn set(&mut self, name: &str, value: Value) {
         self.entries.retain(|(key, _)| key != name);
         self.entries.push((name.to_owned(), value));

@@ -6,6 +6,7 @@ use crate::finding::visible;
 /// A length of time in whole seconds: `90s`, `15m`, `48h`, `7d`, `2w`, or several of them (`1h30m`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Duration {
+    /// In all.
     pub seconds: u64,
 }
 

@@ -7,6 +7,7 @@ use super::Scalar;
 pub struct Percent(u8);
 
 impl Percent {
+    /// A whole number of hundredths.
     pub fn get(self) -> u8 {
         self.0
     }
