@@ -65,7 +65,7 @@ pub(crate) fn check(object: &Object, bounds: &Bounds<'_>, findings: &mut Vec<Fin
     }
 }
 
-/// What is wrong with a manifest's host, if anything.
+/// What is wrong with an object's host, if anything.
 fn refusal(host: Option<&Value>, bounds: &Bounds<'_>) -> Option<(&'static Rule, String)> {
     let own = || match bounds.hosts {
         [] => "the policy has no routes".to_owned(),

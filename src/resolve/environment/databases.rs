@@ -39,7 +39,8 @@ pub struct DatabaseFacts {
     pub first_steps: Vec<StepFacts>,
     /// The Job's container: `seed`, or else `migrate`; null if there is neither.
     pub last_step: Option<StepFacts>,
-    /// Whether the branch lives in the preview's own namespace, and goes with it.
+    /// Whether the branch is a server of provider `embedded` in the preview's own namespace, and goes with that. Another server of the
+    /// preview's own is a `cluster`.
     pub embedded: bool,
     /// Whether it brings the ServiceAccount of the Jobs that run in the preview's namespace: the first one does, for all.
     pub own_account: bool,
