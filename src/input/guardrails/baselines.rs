@@ -187,7 +187,6 @@ pub struct Sanitized {
     /// What masked it: a name that people look up.
     pub by: String,
     /// How old the masking may be when a branch is made.
-    #[serde(serialize_with = "as_text")]
     pub max_age: Duration,
     /// What says so, signed: `dayfly db prepare-baseline NAME --sign KEY` prints it. Needed if there are `attestationKeys`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -302,11 +301,6 @@ fn all_addresses() -> Filled<Vec<Cidr>> {
 
 fn default_api_server_ports() -> Filled<Vec<Port>> {
     Filled::from([port(443), port(6443)])
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
-fn as_text<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&duration.to_string())
 }
 
 fn quantity_as_text<S: serde::Serializer>(quantity: &Quantity, serializer: S) -> Result<S::Ok, S::Error> {

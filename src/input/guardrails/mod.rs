@@ -116,7 +116,7 @@ pub struct GuardrailsSpec {
     /// `attestation` that one of them signed.
     #[serde(default)]
     pub attestation_keys: Vec<AttestationKey>,
-    /// Where databases are made and removed. Needed by every baseline of layout `split`.
+    /// Where databases are made and removed. Without it, policies have no `databases`, in either layout.
     pub operations: Option<Operations>,
     /// How a team's own source is deployed: a child Application. Without it, policies have no `application`.
     pub applications: Option<Applications>,

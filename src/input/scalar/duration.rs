@@ -10,6 +10,12 @@ pub struct Duration {
     pub seconds: u64,
 }
 
+impl serde::Serialize for Duration {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
 impl Scalar for Duration {
     const FORMAT: &'static str = "duration-dhms";
     const EXPECTED: &'static str = "a whole number with a unit: `30s`, `15m`, `48h`, `7d` or `2w`, or several: `1h30m`";

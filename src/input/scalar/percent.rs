@@ -13,6 +13,12 @@ impl Percent {
     }
 }
 
+impl serde::Serialize for Percent {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u8(self.0)
+    }
+}
+
 impl Scalar for Percent {
     const FORMAT: &'static str = "percent";
     const EXPECTED: &'static str = "a whole number from 1 to 100, such as `50` or `50%`";
