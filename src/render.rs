@@ -219,7 +219,7 @@ impl Renderer {
         if rendered.findings.iter().any(|finding| self.blames_others(finding)) {
             return;
         }
-        let layout = layout(&self.guardrails, &self.templates, &["quarantine.yaml"], "Job");
+        let layout = layout(&self.guardrails, &self.templates, &QUARANTINE, "Job");
         rendered.environment.quarantine(&self.guardrails.spec, &layout, &rendered.findings);
         rendered.decisions.quarantine(&rendered.environment);
         let mut findings = Vec::new();
@@ -310,6 +310,9 @@ const JOBS: [&str; 2] = ["database-jobs.yaml", "database-migrate.yaml"];
 /// Of servers whose Pods start without the data that the ones before had.
 const SERVERS: [&str; 1] = ["database-embedded.yaml"];
 
+/// Of the quarantine, and its Job that fails.
+const QUARANTINE: [&str; 1] = ["quarantine.yaml"];
+
 /// Stands for what makes objects of a kind of what was decided. Kubernetes changes no Job's Pods, so that one that is laid out otherwise,
 /// by a new dayfly or a patch, has to be another.
 fn layout(guardrails: &Guardrails, own: &[Template], names: &[&str], kind: &str) -> String {
@@ -320,4 +323,24 @@ fn layout(guardrails: &Guardrails, own: &[Template], names: &[&str], kind: &str)
         .chain(patches.map(|patch| format!("{patch:?}")))
         .collect();
     resolve::names::hash(&parts.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{JOBS, QUARANTINE, SERVERS};
+    use crate::template;
+
+    #[test]
+    fn templates_that_the_program_names_are_there() {
+        for (name, kind) in JOBS
+            .map(|name| (name, "Job"))
+            .into_iter()
+            .chain(SERVERS.map(|name| (name, "StatefulSet")))
+            .chain(QUARANTINE.map(|name| (name, "Job")))
+        {
+            let template = template::BUILT_IN.iter().find(|template| template.name == name);
+            let kinds: Vec<_> = template.into_iter().flat_map(template::kinds).collect();
+            assert!(kinds.contains(&Some(kind)), "{name} makes no {kind}: {kinds:?}");
+        }
+    }
 }

@@ -10,6 +10,7 @@ use rustls::ClientConfig;
 use serde_json::{Value, json};
 
 use super::{log::Log, retry::Pauses, tls};
+use crate::objects::keys;
 
 const ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 
@@ -35,7 +36,7 @@ pub struct Secret {
 
 /// Whether a Secret with these labels is one that dayfly wrote for this environment, which is its namespace.
 pub fn is_ours(labels: &Value, environment: &str) -> bool {
-    labels["app.kubernetes.io/managed-by"] == "dayfly" && labels["dayfly.dev/environment"] == environment
+    labels[keys::MANAGED_BY] == "dayfly" && labels[keys::ENVIRONMENT] == environment
 }
 
 /// Whether this process runs in a Pod.

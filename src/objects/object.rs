@@ -64,18 +64,23 @@ impl Object {
 
     /// The pointer of its Pods' spec, if it makes Pods.
     pub fn pod_spec_pointer(&self) -> Option<&'static str> {
-        match (self.group(), self.kind()) {
-            ("", "Pod") => Some("/spec"),
-            ("apps", "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet") | ("batch", "Job") => {
-                Some("/spec/template/spec")
-            }
-            ("batch", "CronJob") => Some("/spec/jobTemplate/spec/template/spec"),
-            _ => None,
-        }
+        let (group, pointer) = pod_spec(self.kind())?;
+        (self.group() == group).then_some(pointer)
     }
 
     /// The pointer of what its Pods are made of, metadata and spec, if it makes any; empty of a Pod itself.
     pub fn pods_pointer(&self) -> Option<&'static str> {
         self.pod_spec_pointer()?.strip_suffix("/spec")
+    }
+}
+
+/// The API group of a kind that makes Pods, and the JSON pointer of their spec in such an object.
+pub fn pod_spec(kind: &str) -> Option<(&'static str, &'static str)> {
+    match kind {
+        "Pod" => Some(("", "/spec")),
+        "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet" => Some(("apps", "/spec/template/spec")),
+        "Job" => Some(("batch", "/spec/template/spec")),
+        "CronJob" => Some(("batch", "/spec/jobTemplate/spec/template/spec")),
+        _ => None,
     }
 }

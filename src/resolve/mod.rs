@@ -2,7 +2,7 @@
 
 mod addresses;
 mod application;
-pub mod config;
+mod config;
 mod databases;
 pub mod decision;
 mod destination;
@@ -22,6 +22,7 @@ mod variables;
 pub use decision::{Decision, Decisions, Origin};
 pub use environment::Environment;
 pub use pull_request::PullRequest;
+pub(crate) use pull_request::SAME_KIND;
 
 use crate::{
     expression::{Budget, Interpolated, Scope},
@@ -272,10 +273,9 @@ impl Resolver<'_> {
     }
 
     /// Who answers for what a text comes to: the pull request, if one of its fields that are not the same kind of thing for
-    /// every pull request (number and SHA are) has a say in it.
+    /// every pull request ([`SAME_KIND`]) has a say in it.
     fn owner_of(&self, text: &Interpolated, file: InputFile) -> Owner {
-        let varies =
-            |names: &[Text]| !matches!(names[1].as_str(), "number" | "headSha" | "headShortSha" | "headShortSha7");
+        let varies = |names: &[Text]| !SAME_KIND.contains(&names[1].as_str());
         let known = |names: &[Text]| self.pr.get(&names[1]).is_some();
         if text.computes_with("pr") || text.paths_below("pr").any(|names| known(names) && varies(names)) {
             Owner::PullRequest

@@ -66,6 +66,9 @@ pub struct PullRequest {
     pub updated_seconds: Option<u64>,
 }
 
+/// The fields that are the same kind of thing for every pull request: where only these have a say, a mistake is not the pull request's.
+pub(crate) const SAME_KIND: [&str; 4] = ["number", "headSha", "headShortSha", "headShortSha7"];
+
 /// The fields that anybody who opens a pull request can fill with what they like.
 pub(super) const FREE_TEXT: [&str; 6] = ["branch", "targetBranch", "title", "author", "labels", "url"];
 

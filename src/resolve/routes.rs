@@ -8,6 +8,7 @@ use crate::{
         guardrails::{Access, Implementation, Ingress, RouteKind, Tls},
         policy::{Route, Service},
     },
+    objects::{self, keys},
     rules,
     value::{Map, Value},
 };
@@ -17,9 +18,6 @@ use super::{
     environment::{IngressFacts, Parent, PathFacts, RouteFacts, WAVES},
     names,
 };
-
-/// Traefik's Middleware that keeps search engines out, where a route cannot say it.
-const NOINDEX: &str = "noindex";
 
 impl<'a> Resolver<'a> {
     pub(super) fn routes(&mut self, namespace: &str) -> (Vec<RouteFacts>, IngressFacts) {
@@ -306,11 +304,11 @@ fn priority(path: &str) -> usize {
 /// An Ingress says by annotations what the standard has no word for.
 fn annotations(namespace: &str, ingress: &Ingress, route: &RouteFacts, entry_point: &str) -> Value {
     let mut map = Map::default();
-    map.push("argocd.argoproj.io/sync-wave", Value::from(WAVES.workload));
+    map.push(keys::SYNC_WAVE, Value::from(WAVES.workload));
     if ingress.kind == RouteKind::Ingress {
         match ingress.implementation {
             Implementation::Traefik => {
-                let all = route.middlewares.iter().map(String::as_str).chain([NOINDEX]);
+                let all = route.middlewares.iter().map(String::as_str).chain([objects::NOINDEX_MIDDLEWARE]);
                 let names: Vec<String> = all.map(|name| format!("{namespace}-{name}@kubernetescrd")).collect();
                 map.push("traefik.ingress.kubernetes.io/router.middlewares", Value::string(names.join(",")));
                 // Without these, a router is on every default entry point and answers plain HTTP: `spec.tls` only names
@@ -326,11 +324,11 @@ fn annotations(namespace: &str, ingress: &Ingress, route: &RouteFacts, entry_poi
                 // The default of `ssl-redirect` is the controller's to change, and it asks for a certificate first. Source:
                 // ingress-nginx, `redirect_to_https` in `rootfs/etc/nginx/lua/lua_ingress.lua`.
                 map.push("nginx.ingress.kubernetes.io/force-ssl-redirect", Value::from("true"));
-                // The ConfigMap `preview-headers` says `noindex`; the controller must allow that header. Source: ingress-nginx,
+                // That ConfigMap says `noindex`; the controller must allow that header. Source: ingress-nginx,
                 // `internal/ingress/annotations/customheaders/main.go`.
                 map.push(
                     "nginx.ingress.kubernetes.io/custom-headers",
-                    Value::string(format!("{namespace}/preview-headers")),
+                    Value::string(format!("{namespace}/{}", objects::NOINDEX_HEADERS)),
                 );
                 if !route.cidrs.is_empty() {
                     map.push(

@@ -3,6 +3,7 @@
 use crate::{
     finding::InputFile,
     input::guardrails::{Grant, Secrets, StoreProvider},
+    objects::{self, keys},
     rules::{
         self,
         secret_prefix::{Names, SECRET_OUTSIDE_PREFIX},
@@ -16,8 +17,7 @@ use super::{
     environment::{SecretDatum, SecretFacts, SecretStoreFacts, TrustFacts, WAVES},
 };
 
-/// The `SecretStore` and the ServiceAccount of a preview that has its own.
-const OWN_STORE: &str = "preview";
+/// The ServiceAccount that signs in to a `SecretStore` of the preview's own.
 const OWN_STORE_ACCOUNT: &str = "secret-store";
 
 impl Resolver<'_> {
@@ -39,7 +39,7 @@ impl Resolver<'_> {
         }
         let (store_kind, store_name) = match rules::secret_store::store(secrets) {
             Ok(Some((kind, name))) => (kind.to_owned(), name.to_owned()),
-            Ok(None) => ("SecretStore".to_owned(), OWN_STORE.to_owned()),
+            Ok(None) => ("SecretStore".to_owned(), objects::SECRET_STORE.to_owned()),
             Err(message) => {
                 self.report(
                     &rules::secret_store::SECRET_STORE_UNCLEAR,
@@ -150,6 +150,6 @@ fn own_store(secrets: &Secrets) -> Option<SecretStoreFacts> {
         }
     };
     // Before the workload: the secrets that are read with it are waited for.
-    let annotations = Value::map([vec![("argocd.argoproj.io/sync-wave", WAVES.guard.into())], annotations].concat());
+    let annotations = Value::map([vec![(keys::SYNC_WAVE, WAVES.guard.into())], annotations].concat());
     Some(SecretStoreFacts { provider, service_account: OWN_STORE_ACCOUNT.to_owned(), annotations })
 }

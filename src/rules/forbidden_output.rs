@@ -7,9 +7,8 @@ use super::{
 };
 use crate::{
     finding::{Finding, Rule, Severity, visible},
-    input::scalar::is_dns_label,
-    objects::Object,
-    resolve::config::{ENVIRONMENT, MANAGED_BY},
+    input::scalar::{MOST_OF_LABEL, MOST_OF_NAME, is_dns_label},
+    objects::{Object, keys},
     value::{Map, Value},
 };
 
@@ -85,8 +84,8 @@ pub(crate) fn check(object: &Object, bounds: &Bounds<'_>, findings: &mut Vec<Fin
     }
     if template && kind == "Namespace" && object.value.str_at(&["metadata", "name"]) == Some(bounds.namespace) {
         for (label, value, why) in [
-            (MANAGED_BY, "dayfly", "the sweep would take this preview for gone, and remove its databases"),
-            (ENVIRONMENT, bounds.namespace, "the admission policy would not hold there"),
+            (keys::MANAGED_BY, "dayfly", "the sweep would take this preview for gone, and remove its databases"),
+            (keys::ENVIRONMENT, bounds.namespace, "the admission policy would not hold there"),
             (POD_SECURITY, "restricted", "a child Application's Pods could be privileged"),
         ] {
             if object.value.str_at(&["metadata", "labels", label]) != Some(value) {
@@ -181,7 +180,7 @@ fn check_metadata(object: &Object, kind: &str, metadata: &Map, template: bool, r
 /// Source: `IsDNS1123Subdomain` in `k8s.io/apimachinery/pkg/util/validation/validation.go`.
 fn is_subdomain(name: &str) -> bool {
     let edge = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-    name.len() <= 253
+    name.len() <= MOST_OF_NAME
         && name
             .split('.')
             .all(|part| part.starts_with(edge) && part.ends_with(edge) && part.chars().all(|c| edge(c) || c == '-'))
@@ -206,7 +205,9 @@ fn name(object: &Object, kind: &str, value: &Value, refuse: &mut dyn FnMut(&str,
             last_index(object).is_some_and(|last| is_dns_label(&format!("{name}-{last}"))),
             "63 lower-case letters, digits and `-`, with `-` and the number of the last Pod",
         ),
-        ("Job", "batch") => (name.len() <= 63 && is_subdomain(name), "63 lower-case letters, digits, `-` and `.`"),
+        ("Job", "batch") => {
+            (name.len() <= MOST_OF_LABEL && is_subdomain(name), "63 lower-case letters, digits, `-` and `.`")
+        }
         ("Service", "") => (
             is_dns_label(name) && name.starts_with(|c: char| c.is_ascii_lowercase()),
             "63 lower-case letters, digits and `-`, beginning with a letter",
@@ -277,7 +278,7 @@ fn annotations(base: &str, annotations: Option<&Value>, template: bool, refuse: 
         let at = || child(&format!("{base}/annotations"), key);
         if !is_key(key) {
             refuse(&at(), format!("`{}` is no key of an annotation", visible(key)));
-        } else if template && key == "argocd.argoproj.io/tracking-id" {
+        } else if template && key == keys::TRACKING_ID {
             refuse(&at(), "a tracking id is Argo CD's to write".to_owned());
         }
         match value {

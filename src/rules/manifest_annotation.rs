@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     finding::{Finding, Rule, Severity, visible},
-    objects::Object,
+    objects::{self, Object},
     value::Value,
 };
 use known::{
@@ -50,14 +50,14 @@ pub(crate) fn check(object: &Object, _: &Bounds<'_>, findings: &mut Vec<Finding>
     if let Some(value) = object.value.get("metadata") {
         metadata(object, "/metadata", value, is_service, findings);
     }
-    let templates: &[&str] = match kind {
-        "Deployment" | "StatefulSet" | "Job" => &["/spec/template/metadata"],
-        "CronJob" => &["/spec/jobTemplate/metadata", "/spec/jobTemplate/spec/template/metadata"],
-        _ => &[],
-    };
-    for pointer in templates {
-        if let Some(value) = object.value.pointer(pointer) {
-            metadata(object, pointer, value, is_service, findings);
+    // Whatever its group: another rule's business.
+    let template =
+        objects::pod_spec(kind).and_then(|(_, spec)| spec.strip_suffix("/spec")).filter(|pods| !pods.is_empty());
+    let job = (kind == "CronJob").then_some("/spec/jobTemplate");
+    for above in job.into_iter().chain(template) {
+        let pointer = format!("{above}/metadata");
+        if let Some(value) = object.value.pointer(&pointer) {
+            metadata(object, &pointer, value, is_service, findings);
         }
     }
     for (index, claim) in object.value.items_at(&["spec", "volumeClaimTemplates"]).iter().enumerate() {

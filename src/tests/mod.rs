@@ -13,3 +13,4 @@ mod refusals;
 mod routes;
 mod scratch;
 mod support;
+mod words;

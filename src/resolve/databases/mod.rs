@@ -17,6 +17,7 @@ use crate::{
         guardrails::{Baseline, Grant, Layout, Operations, Provider},
         policy::Database,
     },
+    objects::keys,
     rules,
     value::Value,
 };
@@ -200,8 +201,8 @@ impl<'a> Resolver<'a> {
             step: "destroy",
             flags: Vec::new(),
             annotations: annotations(&[
-                ("argocd.argoproj.io/hook", "PostDelete"),
-                ("argocd.argoproj.io/hook-delete-policy", "HookSucceeded,BeforeHookCreation"),
+                (keys::HOOK, "PostDelete"),
+                (keys::HOOK_DELETE_POLICY, "HookSucceeded,BeforeHookCreation"),
             ]),
             active_deadline_seconds: job_deadline(operations),
             image: operations.image.to_string(),
@@ -301,7 +302,7 @@ fn jobs(
             database: database.name.clone(),
             step,
             flags,
-            annotations: annotations(&[("argocd.argoproj.io/sync-wave", wave)]),
+            annotations: annotations(&[(keys::SYNC_WAVE, wave)]),
             active_deadline_seconds: database.active_deadline_seconds,
             image: database.image.clone(),
             service_account: database.service_account.clone(),
