@@ -35,13 +35,13 @@ pub(super) const BUILT_IN_GUARDRAILS: &str = include_str!("../input/guardrails.y
 pub(super) const POLICY: &str = "preview.yaml";
 
 /// Most manifests' files of one policy.
-const MOST_FILES: usize = 200;
+pub(crate) const MOST_FILES: usize = 200;
 
 /// Most documents in all of them: more than any quota lets run, and few enough to compare them with each other.
-const MOST_MANIFESTS: usize = 2000;
+pub(crate) const MOST_MANIFESTS: usize = 2000;
 
 /// What all of them may cost, what aliases repeat counted again: the sidecar has 256 MiB, and an object is there a few times.
-const MOST_COST: Cost = Cost { bytes: 8 << 20, nodes: 1_500_000 };
+pub(crate) const MOST_COST: Cost = Cost { bytes: 8 << 20, nodes: 1_500_000 };
 
 /// What was read. Findings that leave nothing to render with are the error case of [`load`].
 pub(super) struct Loaded {

@@ -6,7 +6,7 @@ mod database;
 mod example;
 mod explain;
 mod init;
-mod load;
+pub(crate) mod load;
 mod plugin;
 mod render;
 mod schema;

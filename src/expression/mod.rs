@@ -60,8 +60,8 @@ pub struct Budget {
 }
 
 impl Budget {
-    const COMPUTED: usize = 2000;
-    const BYTES: usize = 8 << 20;
+    pub(crate) const COMPUTED: usize = 2000;
+    pub(crate) const BYTES: usize = 8 << 20;
 
     /// Counts a text that is to be evaluated, or says what is too much.
     pub fn allow(&mut self, text: &Interpolated) -> Result<(), String> {

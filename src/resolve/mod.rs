@@ -14,7 +14,7 @@ mod pull_request;
 mod quarantine;
 mod routes;
 mod secrets;
-mod services;
+pub(crate) mod services;
 pub(crate) mod size;
 pub mod time;
 mod variables;

@@ -32,7 +32,15 @@ pub static FORBIDDEN_OUTPUT: Rule = Rule {
 };
 
 /// Source: `TotalAnnotationSizeLimitB` in `k8s.io/apimachinery/pkg/api/validation/objectmeta.go`.
-const ANNOTATIONS_SIZE: usize = 256 * 1024;
+pub(crate) const ANNOTATIONS_SIZE: usize = 256 * 1024;
+
+/// Longest name of a CronJob, whose Jobs have a `-` and ten characters more, and of a StatefulSet, whose revisions have.
+/// Source: `ValidateStatefulSet` since Kubernetes 1.27, `pkg/apis/apps/validation/validation.go`.
+pub(crate) const MOST_OF_MAKER: usize = MOST_OF_LABEL - 11;
+
+/// Longest name of a Deployment: its ReplicaSets have a `-` and a hash of up to ten characters more. Source: `getNewReplicaSet` in
+/// `pkg/controller/deployment/sync.go`, `ComputeHash` in `pkg/controller/controller_utils.go`.
+pub(crate) const MOST_OF_DEPLOYMENT: usize = MOST_OF_NAME - 11;
 
 /// Source: Kubernetes' documentation, "Enforce Pod Security Standards with Namespace Labels".
 const POD_SECURITY: &str = "pod-security.kubernetes.io/enforce";
@@ -212,15 +220,15 @@ fn name(object: &Object, kind: &str, value: &Value, refuse: &mut dyn FnMut(&str,
             is_dns_label(name) && name.starts_with(|c: char| c.is_ascii_lowercase()),
             "63 lower-case letters, digits and `-`, beginning with a letter",
         ),
-        // Its Jobs have 11 characters more.
-        ("CronJob", "batch") => (name.len() <= 52 && is_subdomain(name), "52 lower-case letters, digits, `-` and `.`"),
-        // Its revisions, which are labels, have 11 characters more; its Pods are hosts of that name.
-        // Source: `ValidateStatefulSet` since Kubernetes 1.27, `pkg/apis/apps/validation/validation.go`.
-        ("StatefulSet", "apps") => (name.len() <= 52 && is_dns_label(name), "52 lower-case letters, digits and `-`"),
-        // Its ReplicaSets have a `-` and a hash of up to 10 characters more. Source: `getNewReplicaSet` in
-        // `pkg/controller/deployment/sync.go`, `ComputeHash` in `pkg/controller/controller_utils.go`.
+        ("CronJob", "batch") => {
+            (name.len() <= MOST_OF_MAKER && is_subdomain(name), "52 lower-case letters, digits, `-` and `.`")
+        }
+        // Its revisions are labels, its Pods hosts of that name.
+        ("StatefulSet", "apps") => {
+            (name.len() <= MOST_OF_MAKER && is_dns_label(name), "52 lower-case letters, digits and `-`")
+        }
         ("Deployment", "apps") => {
-            (name.len() <= 242 && is_subdomain(name), "242 lower-case letters, digits, `-` and `.`")
+            (name.len() <= MOST_OF_DEPLOYMENT && is_subdomain(name), "242 lower-case letters, digits, `-` and `.`")
         }
         _ => (is_subdomain(name), "253 lower-case letters, digits, `-` and `.`"),
     };

@@ -1,7 +1,7 @@
 //! Pods of a team's own manifests run where, and as whom, a preview's Pods run.
 
 mod budgets;
-mod jobs;
+pub(crate) mod jobs;
 mod scalers;
 
 use super::{
@@ -62,10 +62,10 @@ const SYSTEM_TAINTS: [&str; 5] = [
 ];
 
 /// Seconds that a Pod may take to end.
-const LONGEST_GRACE: i64 = 600;
+pub(crate) const LONGEST_GRACE: i64 = 600;
 
 /// Pods that a `StatefulSet` may want.
-const MOST_REPLICAS: i64 = 1000;
+pub(crate) const MOST_REPLICAS: i64 = 1000;
 
 /// Labels that pick a single node, or the control plane's.
 const SYSTEM_LABELS: [&str; 2] = ["node-role.kubernetes.io/", "kubernetes.io/hostname"];
