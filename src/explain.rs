@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use crate::{
     emit,
     finding::{Finding, InputFile, Location, Subject, count, masked, meant, nearest, visible},
-    input::{Parameters, Places},
+    input::{Places, parameters::ParameterPlaces},
     objects::{Object, Origin as ObjectOrigin, stamp},
     render::{Rendered, Renderer},
     resolve::{
@@ -26,10 +26,8 @@ pub struct Sources<'a> {
     pub guardrails: Places<'a>,
     /// Of the policy's file.
     pub policy: Places<'a>,
-    /// What the pull request is, and where that stands.
-    pub parameters: &'a Parameters,
-    /// Of the parameters' file, if they were read from one.
-    pub parameter_places: Option<Places<'a>>,
+    /// Of the pull request's parameters, read from a file or not.
+    pub parameters: ParameterPlaces<'a>,
 }
 
 impl Sources<'_> {
@@ -286,7 +284,7 @@ fn write_decision(text: &mut String, decision: &Decision, rendered: &Rendered, s
         }
         Origin::Label(label) => format!("pull request, label `{}`", visible(label)),
         Origin::Parameter(name) => {
-            let place = sources.parameters.locate(sources.parameter_places.as_ref(), &format!("/{name}"));
+            let place = sources.parameters.locate(&format!("/{name}"));
             format!("pull request, {}", shown_place(&place))
         }
     };

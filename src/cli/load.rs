@@ -355,7 +355,7 @@ fn wrong_parameters(parameters: &Parameters) -> Vec<Finding> {
     let places = parameters.places();
     for finding in &mut findings {
         if let Subject::Input(InputFile::Parameters, pointer) = &finding.subject {
-            finding.subject = Subject::Place(parameters.locate(places.as_ref(), pointer));
+            finding.subject = Subject::Place(places.locate(pointer));
         }
     }
     findings

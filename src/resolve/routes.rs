@@ -226,14 +226,10 @@ impl<'a> Resolver<'a> {
         } else {
             (format!("{}.{domain}", names::host(&route.name, namespace)), Origin::BuiltIn)
         };
-        self.decisions.record(|| Decision {
-            field: format!("routes.{}.host", route.name),
-            origin,
-            asked: None,
-            granted: host.clone(),
-            rule: None,
-            reason: "the route and the preview's namespace: one label below the guardrails' domain, and nobody else's"
-                .into(),
+        self.decisions.record(|| {
+            let reason =
+                "the route and the preview's namespace: one label below the guardrails' domain, and nobody else's";
+            Decision::new(format!("routes.{}.host", route.name), origin, &*host, reason)
         });
         host
     }
@@ -253,13 +249,10 @@ impl<'a> Resolver<'a> {
             self.report(&rules::access::ACCESS_NOT_ENFORCEABLE, InputFile::Guardrails, in_guardrails.clone(), message);
             return None;
         }
-        self.decisions.record(|| Decision {
-            field: format!("routes.{}.access", route.name),
-            origin: Origin::Input(InputFile::Policy, pointer),
-            asked: None,
-            granted: route.access.to_string(),
-            rule: None,
-            reason: format!("defined in the guardrails, {in_guardrails}"),
+        self.decisions.record(|| {
+            let (origin, reason) =
+                (Origin::Input(InputFile::Policy, pointer), format!("defined in the guardrails, {in_guardrails}"));
+            Decision::new(format!("routes.{}.access", route.name), origin, &*route.access, reason)
         });
         Some(access)
     }

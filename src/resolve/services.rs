@@ -130,13 +130,10 @@ impl<'a> Resolver<'a> {
         profile: Option<(&str, &Profile)>,
     ) -> ServiceFacts {
         let image = self.image(&service.image, format!("{pointer}/image"), pr);
-        self.decisions.record(|| Decision {
-            field: format!("services.{}.image", service.name),
-            origin: Origin::Input(InputFile::Policy, format!("{pointer}/image")),
-            asked: None,
-            granted: image.clone(),
-            rule: None,
-            reason: "from an allowed registry, and pinned".into(),
+        self.decisions.record(|| {
+            let origin = Origin::Input(InputFile::Policy, format!("{pointer}/image"));
+            let reason = "from an allowed registry, and pinned";
+            Decision::new(format!("services.{}.image", service.name), origin, &*image, reason)
         });
         if let Some((name, profile)) = profile {
             for (resource, message, help) in rules::capacity::beyond(name, &self.guardrails.profiles, profile, service)

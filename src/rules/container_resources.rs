@@ -5,14 +5,14 @@
 
 use super::{
     amounts::{Amounts, amount, amounts},
-    containers::{Container, child, containers, finding, pod_spec, stated},
+    containers::{Container, containers, finding, pod_spec, stated},
     limit_range::Item,
 };
 use crate::{
     finding::{Finding, Rule, Severity, visible},
     input::scalar::Quantity,
     objects::Object,
-    value::Value,
+    value::{Value, child},
 };
 
 /// What `check` finds in containers of manifests.

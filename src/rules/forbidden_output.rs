@@ -2,14 +2,14 @@
 
 use super::{
     Bounds,
-    containers::{child, finding, items, shown},
+    containers::{finding, items, shown},
     qualified::{is_key, is_name_part},
 };
 use crate::{
     finding::{Finding, Rule, Severity, visible},
     input::scalar::{MOST_OF_LABEL, MOST_OF_NAME, is_dns_label},
     objects::{Object, keys},
-    value::{Map, Value},
+    value::{Map, Value, child},
 };
 
 /// What `check` finds in any object, templates' included: the last look before it goes out.
@@ -34,11 +34,11 @@ pub static FORBIDDEN_OUTPUT: Rule = Rule {
 /// Source: `TotalAnnotationSizeLimitB` in `k8s.io/apimachinery/pkg/api/validation/objectmeta.go`.
 pub(crate) const ANNOTATIONS_SIZE: usize = 256 * 1024;
 
-/// Longest name of a CronJob, whose Jobs have a `-` and ten characters more, and of a StatefulSet, whose revisions have.
+/// Longest name of a `CronJob`, whose Jobs have a `-` and ten characters more, and of a `StatefulSet`, whose revisions have.
 /// Source: `ValidateStatefulSet` since Kubernetes 1.27, `pkg/apis/apps/validation/validation.go`.
 pub(crate) const MOST_OF_MAKER: usize = MOST_OF_LABEL - 11;
 
-/// Longest name of a Deployment: its ReplicaSets have a `-` and a hash of up to ten characters more. Source: `getNewReplicaSet` in
+/// Longest name of a Deployment: its `ReplicaSets` have a `-` and a hash of up to ten characters more. Source: `getNewReplicaSet` in
 /// `pkg/controller/deployment/sync.go`, `ComputeHash` in `pkg/controller/controller_utils.go`.
 pub(crate) const MOST_OF_DEPLOYMENT: usize = MOST_OF_NAME - 11;
 

@@ -10,13 +10,14 @@ use super::{
     Bounds,
     amounts::{Amounts, amount, amounts},
     container_resources,
-    containers::{child, finding},
+    containers::finding,
     resource_quota,
 };
 use crate::{
     finding::{Finding, Rule, Severity, meant, visible},
     input::scalar::is_dns_name,
     objects::Object,
+    value::child,
 };
 pub(crate) use profile::{check_profile, keeps_out};
 

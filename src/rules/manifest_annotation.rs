@@ -4,12 +4,12 @@ mod known;
 
 use super::{
     Bounds,
-    containers::{child, finding, items, pod_spec, stated},
+    containers::{finding, items, pod_spec, stated},
 };
 use crate::{
     finding::{Finding, Rule, Severity, visible},
     objects::{self, Object},
-    value::Value,
+    value::{Value, child},
 };
 use known::{
     ALLOWED_ANNOTATIONS, ALLOWED_DOMAINS, ALLOWED_LABEL_DOMAINS, REFUSED_BEGINNINGS, REFUSED_DOMAINS, REFUSED_LABELS,

@@ -2,12 +2,12 @@
 
 use super::{
     Bounds,
-    containers::{child, finding, stated},
+    containers::{finding, stated},
 };
 use crate::{
     finding::{Finding, Rule, Severity, visible},
     objects::Object,
-    value::Value,
+    value::{Value, child},
 };
 
 /// What `check` finds: a list of what may be there, not of what may not.

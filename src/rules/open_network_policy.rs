@@ -1,13 +1,10 @@
 //! An empty list of peers or ports is no closed door.
 
-use super::{
-    Bounds,
-    containers::{child, finding},
-};
+use super::{Bounds, containers::finding};
 use crate::{
     finding::{Finding, Rule, Severity},
     objects::Object,
-    value::Value,
+    value::{Value, child},
 };
 
 /// What `check` finds in any object: to a `NetworkPolicy`, an empty list is everybody.

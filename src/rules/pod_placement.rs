@@ -167,7 +167,7 @@ fn nodes(pod: &Value, refuse: &mut dyn FnMut(String, String)) {
     let message = |key: &str| format!("`{}` chooses a single node, or the control plane's", visible(key));
     for (key, _) in pod.entries_at(&["nodeSelector"]) {
         if is_system(key, &SYSTEM_LABELS) {
-            refuse(super::containers::child("/nodeSelector", key), message(key));
+            refuse(crate::value::child("/nodeSelector", key), message(key));
         }
     }
     let Some(affinity) = pod.at(&["affinity", "nodeAffinity"]) else { return };

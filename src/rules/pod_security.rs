@@ -7,12 +7,12 @@
 
 use super::{
     Bounds,
-    containers::{Container, child, containers, finding, pod_spec, shown, stated},
+    containers::{Container, containers, finding, pod_spec, shown, stated},
 };
 use crate::{
     finding::{Finding, Rule, Severity, visible},
     objects::Object,
-    value::Value,
+    value::{Value, child},
 };
 
 /// What `check` finds in any object's Pods, as the API server would when it admits them.

@@ -4,12 +4,13 @@
 
 use super::{
     amounts::{Amounts, amounts},
-    containers::{child, finding},
+    containers::finding,
 };
 use crate::{
     finding::{Finding, Rule, Severity, meant, visible},
     input::scalar::is_dns_name,
     objects::Object,
+    value::child,
 };
 
 /// About every `ResourceQuota` that goes out, and about the guardrails' profiles that make one.

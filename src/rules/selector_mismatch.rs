@@ -4,12 +4,12 @@ use std::collections::{HashMap, HashSet};
 
 use super::{
     Bounds, MOST,
-    containers::{child, finding, shown, stated},
+    containers::{finding, shown, stated},
 };
 use crate::{
     finding::{Finding, Rule, Severity, visible},
     objects::{Object, stamp},
-    value::{Map, Value},
+    value::{Map, Value, child},
 };
 
 /// What `check` finds among manifests: who would take whose Pods.

@@ -4,12 +4,12 @@ mod words;
 
 use super::{
     Bounds,
-    containers::{child, containers, finding, items, pod_spec},
+    containers::{containers, finding, items, pod_spec},
 };
 use crate::{
     finding::{Finding, Rule, Severity, visible},
     objects::Object,
-    value::Value,
+    value::{Value, child},
 };
 
 /// About an address in whatever a Pod is told: words of a command, variables, a ConfigMap.

@@ -94,32 +94,9 @@ impl Parameters {
         &self.problems
     }
 
-    /// Finds places in their file, if they were read from one.
-    pub fn places(&self) -> Option<Places<'_>> {
-        self.source.as_ref().map(Source::places)
-    }
-
-    /// Where a parameter stands.
-    pub fn locate(&self, places: Option<&Places<'_>>, pointer: &str) -> Location {
-        let name = pointer_segments(pointer).next().unwrap_or_default();
-        if self.overridden.iter().any(|set| *set == name) {
-            let argument = Some(format!("--set {name}"));
-            return Location { argument, pointer: Some(pointer.to_owned()), ..Location::default() };
-        }
-        let is_there = self.get(&name).is_some();
-        match places {
-            Some(places) if is_there => {
-                let below = pointer.get(child("", &name).len()..).unwrap_or_default();
-                let item = self.items.iter().rfind(|(item, _)| *item == name);
-                places.locate(&item.map_or_else(|| pointer.to_owned(), |(_, item)| format!("{item}{below}")))
-            }
-            _ => Location {
-                file: self.source.as_ref().map(|source| source.name.clone()),
-                argument: self.variable.map(str::to_owned),
-                pointer: Some(pointer.to_owned()),
-                ..Location::default()
-            },
-        }
+    /// Finds their places, for many of them: see [`Source::places`].
+    pub fn places(&self) -> ParameterPlaces<'_> {
+        ParameterPlaces { parameters: self, file: self.source.as_ref().map(Source::places) }
     }
 
     /// From a YAML or JSON map, or Argo CD's list.
@@ -190,6 +167,39 @@ impl Parameters {
 
 /// Where Argo CD gives a plugin its parameters.
 pub const VARIABLE: &str = "ARGOCD_APP_PARAMETERS";
+
+/// Finds places of parameters, in their file if they were read from one.
+#[derive(Debug)]
+pub struct ParameterPlaces<'p> {
+    parameters: &'p Parameters,
+    file: Option<Places<'p>>,
+}
+
+impl ParameterPlaces<'_> {
+    /// Where a parameter stands, or what is in one: `/labels/1`.
+    pub fn locate(&self, pointer: &str) -> Location {
+        let Self { parameters, file } = self;
+        let name = pointer_segments(pointer).next().unwrap_or_default();
+        if parameters.overridden.iter().any(|set| *set == name) {
+            let argument = Some(format!("--set {name}"));
+            return Location { argument, pointer: Some(pointer.to_owned()), ..Location::default() };
+        }
+        let is_there = parameters.get(&name).is_some();
+        match file {
+            Some(places) if is_there => {
+                let below = pointer.get(child("", &name).len()..).unwrap_or_default();
+                let item = parameters.items.iter().rfind(|(item, _)| *item == name);
+                places.locate(&item.map_or_else(|| pointer.to_owned(), |(_, item)| format!("{item}{below}")))
+            }
+            _ => Location {
+                file: parameters.source.as_ref().map(|source| source.name.clone()),
+                argument: parameters.variable.map(str::to_owned),
+                pointer: Some(pointer.to_owned()),
+                ..Location::default()
+            },
+        }
+    }
+}
 
 /// What parameters are.
 const EXPECTED: &str = "a map of names and values, such as `number: 128`, or Argo CD's list of `{name, string}`";
@@ -326,7 +336,7 @@ mod tests {
         assert_eq!(places, expected);
         let source = Source { name: "p.yaml".into(), text: text.into() };
         let parameters = Parameters::from_source(source).expect("a list");
-        let place = parameters.locate(parameters.places().as_ref(), "/labels/1");
+        let place = parameters.places().locate("/labels/1");
         assert_eq!((place.line, place.column, place.pointer.as_deref()), (Some(3), Some(14), Some("/1/array/1")));
     }
 
