@@ -36,7 +36,7 @@ pub enum PolicyKind {
     PreviewPolicy,
 }
 
-/// What each pull request gets. What is left out, its preview does not have.
+/// What each pull request gets, as far as the guardrails offer it.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct PolicySpec {
