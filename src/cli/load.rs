@@ -107,7 +107,8 @@ pub(super) fn load(folder: Option<&Path>, flags: &InputFlags, look: Look) -> Res
                 Ok(None) => {}
                 // What cannot be read at all is told by whoever needs it.
                 Err(error) => {
-                    mistakes.extend(error.downcast().into_iter().flat_map(|parameters::Unusable(findings)| findings))
+                    let unusable = error.downcast().into_iter();
+                    mistakes.extend(unusable.flat_map(|parameters::Unusable(findings)| findings));
                 }
             }
             finding::arrange(&mut mistakes);

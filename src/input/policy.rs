@@ -61,7 +61,7 @@ pub struct PolicySpec {
     /// The team's own Kustomize, Helm or plain source at the pull request's head, as a child Application.
     pub application: Option<Application>,
     /// Plain manifests beside this file: paths, in which `*` stands for any part of a name. Only workload kinds are taken, at most 200
-    /// files, 2000 documents and 8 MiB together. Their images may hold `${{ pr.headSha }}`.
+    /// files of 200 documents and 1 MiB each, and 2000 documents and 8 MiB together. Their images may hold `${{ pr.headSha }}`.
     #[serde(default)]
     pub manifests: Vec<RelativePath>,
     /// Where the preview is reached: each is a URL of its own.
@@ -73,10 +73,14 @@ pub struct PolicySpec {
     /// Secrets from the platform's store, each made by an `ExternalSecret`.
     #[serde(default)]
     pub secrets: Vec<Secret>,
-    /// Databases: every pull request gets a branch of each for itself.
+    /// Databases: every pull request gets a branch of each for itself. At most 100.
     #[serde(default)]
+    #[schemars(length(max = MOST_DATABASES))]
     pub databases: Vec<Database>,
 }
+
+/// Most databases of one policy. Each has Jobs, and in the Jobs all that it is told.
+pub(crate) const MOST_DATABASES: usize = 100;
 
 impl PolicySpec {
     /// The Secrets that its workloads may read, and `uses` may name: those of `secrets`, and one for each database.

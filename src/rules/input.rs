@@ -25,7 +25,7 @@ pub static INPUT_LIMIT: Rule = Rule {
     summary: "files are of a size that people write",
     explanation: "Bytes, nesting, nodes, aliases and documents are limited, because pull requests bring files too; what an anchor \
                   keeps and what an alias repeats count again. For one pull request, a policy's texts compute at most 2000 expressions that are more than a path, and \
-                  come to 8 MiB. Of more than 1000 mistakes in manifests, the first are told.",
+                  come to 8 MiB; it has at most 100 databases. Of more than 1000 mistakes in manifests, the first are told.",
 };
 
 /// About a map's key that is none of its type's fields.

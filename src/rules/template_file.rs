@@ -4,6 +4,7 @@ use std::path::Path;
 
 use crate::finding::{Finding, Location, Owner, Rule, Severity, Subject, visible};
 
+/// About what lies among the platform's templates and is none.
 pub static TEMPLATE_FILE: Rule = Rule {
     code: "template-file",
     severity: Severity::Warning,

@@ -115,6 +115,18 @@ fn all_wrong_expressions_of_a_text_are_told() {
     assert!(["wbe", "policy.nam", "undefined value"].iter().all(|part| message.contains(part)), "{message}");
 }
 
+/// Each has Jobs, and the Jobs are told all: thousands would take more memory than the sidecar has.
+#[test]
+fn a_policy_has_no_thousands_of_databases() {
+    let many = |count: usize| {
+        let databases: Vec<_> = (1..count).map(|n| format!("    - {{name: d{n}, baseline: storefront}}\n")).collect();
+        let found = check(&scratch(&[(POLICY, "  databases:\n", &format!("  databases:\n{}", databases.concat()))]));
+        found.iter().map(|finding| format!("{} {}", text(finding, "/code"), place(finding))).collect::<Vec<_>>()
+    };
+    assert_eq!(many(100), [""; 0]);
+    assert_eq!(many(101), ["input-limit source/preview.yaml:40:5"]);
+}
+
 /// A profile that the policy does not have is looked at all the same.
 #[test]
 fn a_profile_that_nobody_has_is_checked() {

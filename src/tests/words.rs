@@ -12,11 +12,12 @@ use crate::{
     input::{
         Policy,
         guardrails::Provider,
-        policy::DatabaseKey,
+        policy::{DatabaseKey, MOST_DATABASES},
         scalar::{Duration, MOST_OF_LABEL},
     },
     resolve::services,
     rules::{self, application, forbidden_output, input, manifest_file, pod_placement},
+    yaml::Limits,
 };
 
 /// The words that an input file may say where it takes a `T`: all of its variants.
@@ -81,6 +82,13 @@ fn texts_say_the_limits_that_there_are() {
         (manifest_file(), mebibytes(load::MOST_COST.bytes)),
         (manifest_file(), format!("{} documents", load::MOST_MANIFESTS)),
         (manifest_file(), format!("{} keys, values and lists", load::MOST_COST.nodes)),
+        (manifest_file(), format!("1 MiB and {} documents", Limits::MANIFESTS.documents)),
+        (input_limit(), format!("at most {MOST_DATABASES} databases")),
+        (field("PolicySpec", "databases"), format!("At most {MOST_DATABASES}")),
+        (
+            manifests(),
+            format!("of {} documents and {}", Limits::MANIFESTS.documents, mebibytes(Limits::MANIFESTS.bytes)),
+        ),
         (manifests(), format!("{} files", load::MOST_FILES)),
         (manifests(), format!("{} documents", load::MOST_MANIFESTS)),
         (manifests(), mebibytes(load::MOST_COST.bytes)),

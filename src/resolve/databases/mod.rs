@@ -15,7 +15,7 @@ use crate::{
     finding::InputFile,
     input::{
         guardrails::{Baseline, Grant, Layout, Operations, Provider},
-        policy::Database,
+        policy::{Database, MOST_DATABASES},
     },
     objects::keys,
     rules,
@@ -45,8 +45,14 @@ impl<'a> Resolver<'a> {
         secrets: &[SecretFacts],
     ) -> (Vec<DatabaseFacts>, Vec<DatabaseJob>) {
         let policy = self.policy;
-        let mut facts = Vec::with_capacity(policy.databases.len());
-        let mut jobs = Vec::with_capacity(policy.databases.len() * 3);
+        let count = policy.databases.len();
+        if count > MOST_DATABASES {
+            let message = format!("{count} databases, allowed are {MOST_DATABASES}");
+            self.policy_finding(&rules::input::INPUT_LIMIT, "/spec/databases", message);
+            return Default::default();
+        }
+        let mut facts = Vec::with_capacity(count);
+        let mut jobs = Vec::with_capacity(count * 3);
         for (index, database) in policy.databases.iter().enumerate() {
             let granted = self.database(database, &format!("/spec/databases/{index}"), trust, namespace, pr, secrets);
             if let Some((database, its_jobs)) = granted {
