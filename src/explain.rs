@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use crate::{
     emit,
     finding::{Finding, InputFile, Location, Subject, count, masked, meant, nearest, visible},
-    input::{Parameters, Places},
+    input::{Places, parameters::ParameterPlaces},
     objects::{Object, Origin as ObjectOrigin, stamp},
     render::{Rendered, Renderer},
     resolve::{
@@ -20,12 +20,14 @@ use crate::{
 /// What was rendered, and where the inputs' places are looked up.
 #[derive(Debug)]
 pub struct Sources<'a> {
+    /// Its patches and layout say who has a hand in an object, or answers for a file.
     pub renderer: &'a Renderer,
+    /// Of the guardrails' file.
     pub guardrails: Places<'a>,
+    /// Of the policy's file.
     pub policy: Places<'a>,
-    pub parameters: &'a Parameters,
-    /// Of the parameters' file, if they were read from one.
-    pub parameter_places: Option<Places<'a>>,
+    /// Of the pull request's parameters, read from a file or not.
+    pub parameters: ParameterPlaces<'a>,
 }
 
 impl Sources<'_> {
@@ -301,7 +303,7 @@ fn write_decision(text: &mut String, decision: &Decision, rendered: &Rendered, s
         }
         Origin::Label(label) => format!("pull request, label `{}`", visible(label)),
         Origin::Parameter(name) => {
-            let place = sources.parameters.locate(sources.parameter_places.as_ref(), &format!("/{name}"));
+            let place = sources.parameters.locate(&format!("/{name}"));
             format!("pull request, {}", shown_place(&place))
         }
     };

@@ -21,6 +21,7 @@ use crate::{
 /// Everything that is the same for all pull requests, read once.
 #[derive(Debug)]
 pub struct Renderer {
+    /// What the platform allows and provides.
     pub guardrails: Guardrails,
     policy: Policy,
     /// The platform's own templates; those of a built-in's name replace it.
@@ -38,6 +39,7 @@ pub struct Renderer {
 pub struct ObjectTrace {
     /// `Kind/name`.
     pub id: String,
+    /// Those of its fields, each with the template's line.
     pub places: Vec<Place>,
 }
 
@@ -46,22 +48,27 @@ pub struct ObjectTrace {
 pub struct Rendered {
     /// In the order in which Argo CD applies them; nothing if the trusted side's files are broken.
     pub objects: Vec<Object>,
+    /// Of the inputs, and of what came of them.
     pub findings: Vec<Finding>,
     /// Whether the objects are the quarantine.
     pub quarantined: bool,
+    /// What the objects were laid out from.
     pub environment: Environment,
+    /// Who set what; empty unless explained.
     pub decisions: Decisions,
     /// For each object of a template, where its values come from, if that was asked for.
     pub traces: Vec<ObjectTrace>,
 }
 
 impl Rendered {
+    /// Whether the preview was not rendered: there are the quarantine's objects, or none.
     pub fn has_errors(&self) -> bool {
         self.findings.iter().any(Finding::is_error)
     }
 }
 
 impl Renderer {
+    /// Takes what was read. `findings`: what is wrong with that, of which every render tells.
     pub fn new(
         guardrails: Guardrails,
         policy: Policy,
@@ -212,7 +219,7 @@ impl Renderer {
         if rendered.findings.iter().any(|finding| self.blames_others(finding)) {
             return;
         }
-        let layout = layout(&self.guardrails, &self.templates, &["quarantine.yaml"], "Job");
+        let layout = layout(&self.guardrails, &self.templates, &QUARANTINE, "Job");
         rendered.environment.quarantine(&self.guardrails.spec, &layout, &rendered.findings);
         rendered.decisions.quarantine(&rendered.environment);
         let mut findings = Vec::new();
@@ -303,6 +310,9 @@ const JOBS: [&str; 2] = ["database-jobs.yaml", "database-migrate.yaml"];
 /// Of servers whose Pods start without the data that the ones before had.
 const SERVERS: [&str; 1] = ["database-embedded.yaml"];
 
+/// Of the quarantine, and its Job that fails.
+const QUARANTINE: [&str; 1] = ["quarantine.yaml"];
+
 /// Stands for what makes objects of a kind of what was decided. Kubernetes changes no Job's Pods, so that one that is laid out otherwise,
 /// by a new dayfly or a patch, has to be another.
 fn layout(guardrails: &Guardrails, own: &[Template], names: &[&str], kind: &str) -> String {
@@ -313,4 +323,24 @@ fn layout(guardrails: &Guardrails, own: &[Template], names: &[&str], kind: &str)
         .chain(patches.map(|patch| format!("{patch:?}")))
         .collect();
     resolve::names::hash(&parts.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{JOBS, QUARANTINE, SERVERS};
+    use crate::template;
+
+    #[test]
+    fn templates_that_the_program_names_are_there() {
+        for (name, kind) in JOBS
+            .map(|name| (name, "Job"))
+            .into_iter()
+            .chain(SERVERS.map(|name| (name, "StatefulSet")))
+            .chain(QUARANTINE.map(|name| (name, "Job")))
+        {
+            let template = template::BUILT_IN.iter().find(|template| template.name == name);
+            let kinds: Vec<_> = template.into_iter().flat_map(template::kinds).collect();
+            assert!(kinds.contains(&Some(kind)), "{name} makes no {kind}: {kinds:?}");
+        }
+    }
 }

@@ -6,6 +6,7 @@ use clap::{Args, ValueEnum};
 
 use crate::{
     finding::{self, Finding, Owner},
+    input::parameters::Unusable,
     rules,
 };
 
@@ -58,14 +59,17 @@ pub(super) fn run(
         Err(Broken::Unreadable(error)) => return Err(error),
         Err(Broken::Findings(findings)) => (findings, 0),
         Ok(loaded) => {
-            let parameters = match folder {
-                Some(_) => load::parameters_or_example(flags, err)?,
-                None => example::parameters(),
+            // A file of parameters that is none hides no other mistake.
+            let (parameters, unusable) = match folder.map(|_| load::parameters_or_example(flags, err)) {
+                Some(Ok(parameters)) => (parameters, Vec::new()),
+                Some(Err(error)) => (example::parameters(), error.downcast::<Unusable>()?.0),
+                None => (example::parameters(), Vec::new()),
             };
             let mut rendered = loaded.renderer.render(&parameters, false);
             rendered.findings.extend(args.at.into_iter().flat_map(|time| loaded.renderer.check_at(time)));
             rendered.findings.extend(loaded.renderer.check_offers());
             loaded.locate(&mut rendered.findings, Some(&parameters));
+            rendered.findings.extend(unusable);
             (rendered.findings, rendered.objects.len())
         }
     };
@@ -79,7 +83,10 @@ pub(super) fn run(
         CheckFormat::Text if findings.is_empty() => format!("{}, nothing to report\n", finding::count(count, "object")),
         CheckFormat::Text => finding::text(&findings, &terminal::style(colour, Stream::Out)),
         CheckFormat::Json => finding::json(&findings),
-        CheckFormat::Sarif => finding::sarif(&findings, rules::ALL),
+        CheckFormat::Sarif => {
+            let (guardrails, policy) = load::names(folder, flags);
+            finding::sarif(&findings, rules::ALL, |owner| if owner == Owner::Platform { &guardrails } else { &policy })
+        }
         CheckFormat::Github => finding::github(&findings),
     };
     super::print(out, &text)?;

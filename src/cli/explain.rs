@@ -39,8 +39,7 @@ pub(super) fn run(
         renderer: &loaded.renderer,
         guardrails: loaded.guardrails.places(),
         policy: loaded.policy.places(),
-        parameters: &parameters,
-        parameter_places: parameters.places(),
+        parameters: parameters.places(),
     };
     match explain::explain(&rendered, &sources, &args.what) {
         Ok(text) => print(out, &finding::record(&text, &terminal::style(colour, Stream::Out))),

@@ -1,8 +1,10 @@
 //! From a command line to a [`Renderer`] and the parameters: the only place that reads files and variables.
 
 mod locate;
+mod templates;
 
 use std::{
+    collections::BTreeSet,
     io::Write,
     path::{Path, PathBuf},
 };
@@ -10,7 +12,7 @@ use std::{
 use anyhow::{Context as _, bail};
 
 use crate::{
-    finding::{Finding, InputFile, Owner, Subject},
+    finding::{self, Finding, InputFile, Owner, Subject},
     input::{
         Guardrails, Parameters, Policy, Source, Unfit, guardrails::Layout, open_below, parameters, read_file,
         read_policy, read_typed,
@@ -18,13 +20,13 @@ use crate::{
     objects::{Object, Origin},
     render::Renderer,
     resolve, rules,
-    template::Template,
     value::Value,
     yaml::{Cost, Limits},
 };
 
 use super::{InputFlags, example, is_open, report, terminal::Colour};
 use locate::locate_in_files;
+use templates::templates;
 
 /// The guardrails of who has none: small, closed, safe.
 pub(super) const BUILT_IN_GUARDRAILS: &str = include_str!("../input/guardrails.yaml");
@@ -33,13 +35,13 @@ pub(super) const BUILT_IN_GUARDRAILS: &str = include_str!("../input/guardrails.y
 pub(super) const POLICY: &str = "preview.yaml";
 
 /// Most manifests' files of one policy.
-const MOST_FILES: usize = 200;
+pub(crate) const MOST_FILES: usize = 200;
 
 /// Most documents in all of them: more than any quota lets run, and few enough to compare them with each other.
-const MOST_MANIFESTS: usize = 2000;
+pub(crate) const MOST_MANIFESTS: usize = 2000;
 
 /// What all of them may cost, what aliases repeat counted again: the sidecar has 256 MiB, and an object is there a few times.
-const MOST_COST: Cost = Cost { bytes: 8 << 20, nodes: 1_500_000 };
+pub(crate) const MOST_COST: Cost = Cost { bytes: 8 << 20, nodes: 1_500_000 };
 
 /// What was read. Findings that leave nothing to render with are the error case of [`load`].
 pub(super) struct Loaded {
@@ -76,7 +78,7 @@ pub(super) enum Look {
 
 /// Reads guardrails, policy, templates and manifests. Without a `folder`, [`example::policy`] stands for a policy.
 pub(super) fn load(folder: Option<&Path>, flags: &InputFlags, look: Look) -> Result<Loaded, Broken> {
-    let (guardrails_source, unfit, guardrails_folder) = guardrails(flags)?;
+    let (guardrails_source, unfit, guardrails_path) = guardrails(flags)?;
     let guardrails: Result<Guardrails, _> = match unfit {
         None => read_typed(&guardrails_source, Owner::Platform),
         Some(unfit) => Err(vec![unfit.finding(&guardrails_source, Owner::Platform)]),
@@ -91,7 +93,7 @@ pub(super) fn load(folder: Option<&Path>, flags: &InputFlags, look: Look) -> Res
     let policy = read_policy(&policy_source, unfit, owner, layout);
     let mut mistakes = Vec::new();
     let (templates, template_sources) = match &guardrails {
-        Ok(guardrails) => templates(guardrails_folder.as_deref(), guardrails, look, &mut mistakes)?,
+        Ok(guardrails) => templates(guardrails_path.as_deref(), guardrails, look, &mut mistakes)?,
         Err(_) => Default::default(),
     };
     // All findings of all files, not only the first file's.
@@ -100,9 +102,16 @@ pub(super) fn load(folder: Option<&Path>, flags: &InputFlags, look: Look) -> Res
         (guardrails, policy) => {
             mistakes.extend(guardrails.err().into_iter().chain(policy.err()).flatten());
             locate_in_files(&mut mistakes, &template_sources);
-            if let Ok(Some(parameters)) = given_parameters(flags) {
-                mistakes.extend(wrong_parameters(&parameters));
+            match given_parameters(flags) {
+                Ok(Some(parameters)) => mistakes.extend(wrong_parameters(&parameters)),
+                Ok(None) => {}
+                // What cannot be read at all is told by whoever needs it.
+                Err(error) => {
+                    let unusable = error.downcast().into_iter();
+                    mistakes.extend(unusable.flat_map(|parameters::Unusable(findings)| findings));
+                }
             }
+            finding::arrange(&mut mistakes);
             return Err(Broken::Findings(mistakes));
         }
     };
@@ -155,6 +164,16 @@ fn fit_or_not(path: &Path, limit: usize) -> anyhow::Result<(Source, Option<Unfit
     }
 }
 
+/// The files of guardrails and policy, as far as there are two.
+pub(super) fn names(folder: Option<&Path>, flags: &InputFlags) -> (String, String) {
+    let guardrails = flags.guardrails.clone().or_else(guardrails_variable);
+    let policy = folder.map(|folder| folder.join(POLICY));
+    let shown = |first: Option<&PathBuf>, second: Option<&PathBuf>| {
+        first.or(second).map_or_else(|| POLICY.to_owned(), |path| path.display().to_string())
+    };
+    (shown(guardrails.as_ref(), policy.as_ref()), shown(policy.as_ref(), guardrails.as_ref()))
+}
+
 /// The file that the environment names.
 pub(super) fn guardrails_variable() -> Option<PathBuf> {
     std::env::var_os("DAYFLY_GUARDRAILS").filter(|path| !path.is_empty()).map(PathBuf::from)
@@ -179,7 +198,7 @@ fn guardrails(flags: &InputFlags) -> anyhow::Result<(Source, Option<Unfit>, Opti
         },
     };
     let (source, unfit) = fit_or_not(&path, Limits::DOCUMENT.bytes).context("failed to read the guardrails")?;
-    Ok((source, unfit, path.parent().map(Path::to_owned)))
+    Ok((source, unfit, Some(path)))
 }
 
 fn policy_source(folder: &Path) -> anyhow::Result<(Source, Option<Unfit>)> {
@@ -233,60 +252,33 @@ fn overrides(folder: &Path, owner: Owner) -> anyhow::Result<Vec<Finding>> {
     Ok(names.iter().map(found).collect())
 }
 
-/// The platform's own templates, beside the guardrails, as far as they are right, and their files.
-fn templates(
-    beside: Option<&Path>,
-    guardrails: &Guardrails,
-    look: Look,
-    findings: &mut Vec<Finding>,
-) -> anyhow::Result<(Vec<Template>, Vec<Source>)> {
-    let (mut templates, mut sources) = (Vec::new(), Vec::new());
-    let Some(path) = &guardrails.spec.templates else { return Ok((templates, sources)) };
-    let folder = beside.context("the built-in guardrails have no `templates`")?.join(&**path);
-    let mut files: Vec<PathBuf> = std::fs::read_dir(&folder)
-        .and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect())
-        .with_context(|| format!("failed to list the templates `{}`", folder.display()))?;
-    files.retain(|file| file.extension().is_some_and(|extension| extension == "yaml"));
-    files.sort();
-    for file in files {
-        let source = read_file(&file, Limits::DOCUMENT.bytes)?;
-        let name = file.file_name().unwrap_or_default().to_string_lossy();
-        let compile = if look == Look::Quick { Template::compile } else { Template::checked };
-        match compile(&name, &source.name, &source.text) {
-            Ok(template) => templates.push(template),
-            // All that is wrong is told at once.
-            Err(_) if look == Look::Quick => return self::templates(beside, guardrails, Look::Thorough, findings),
-            Err(mistakes) => {
-                findings.extend(mistakes.into_iter().map(|mistake| rules::template::found(&source.name, mistake)));
-            }
-        }
-        sources.push(source);
-    }
-    Ok((templates, sources))
-}
-
 /// The policy's `manifests`, read as Kubernetes would read them, and their files.
 fn manifests(folder: &Path, policy: &Policy, owner: Owner, findings: &mut Vec<Finding>) -> (Vec<Object>, Vec<Source>) {
     let (mut objects, mut sources, mut cost) = (Vec::new(), Vec::new(), Cost::default());
+    // What two patterns name is one file.
+    let mut named = BTreeSet::new();
     let first = findings.len();
     for (index, pattern) in policy.spec.manifests.iter().enumerate() {
         let finding = |message: String| {
             let subject = Subject::Input(InputFile::Policy, format!("/spec/manifests/{index}"));
             Finding::new(&rules::manifest_file::MANIFEST_FILE, owner, subject, message)
         };
-        let files = match rules::manifest_file::matching(folder, pattern) {
+        let files = match rules::manifest_file::matching(folder, pattern, POLICY) {
             Ok(files) => files,
             Err(message) => {
                 findings.push(finding(message));
                 continue;
             }
         };
+        let files = files.into_iter().map(|file| (open_below(folder, &file), file));
+        let files: Vec<_> =
+            files.filter(|(path, _)| path.as_ref().map_or(true, |path| named.insert(path.clone()))).collect();
         if sources.len() + files.len() > MOST_FILES {
             findings.push(finding(format!("more than {MOST_FILES} files of manifests")));
-            continue;
+            return (objects, sources);
         }
-        for file in files {
-            let read = open_below(folder, &file).and_then(|path| read_file(&path, Limits::MANIFESTS.bytes));
+        for (path, file) in files {
+            let read = path.and_then(|path| read_file(&path, Limits::MANIFESTS.bytes));
             let source = match read {
                 Ok(source) => Source { name: folder.join(&file).display().to_string(), ..source },
                 Err(error) => {
@@ -321,7 +313,7 @@ fn manifests(folder: &Path, policy: &Policy, owner: Owner, findings: &mut Vec<Fi
 
 /// Whether this is a call by Argo CD: the parameters come from its variable.
 pub(super) fn is_plugin(flags: &InputFlags) -> bool {
-    flags.parameters.is_none() && std::env::var_os("ARGOCD_APP_PARAMETERS").is_some()
+    flags.parameters.is_none() && std::env::var_os(parameters::VARIABLE).is_some()
 }
 
 /// The pull request.
@@ -341,7 +333,7 @@ pub(super) fn parameters_or_example(flags: &InputFlags, err: &mut dyn Write) -> 
 
 /// What the command line and the environment say of the pull request. `None`: nothing.
 fn given_parameters(flags: &InputFlags) -> anyhow::Result<Option<Parameters>> {
-    let mut parameters = match (&flags.parameters, std::env::var("ARGOCD_APP_PARAMETERS")) {
+    let mut parameters = match (&flags.parameters, std::env::var(parameters::VARIABLE)) {
         (Some(path), _) => {
             let (source, unfit) = fit_or_not(path, parameters::LIMIT).context("failed to read the parameters")?;
             if let Some(unfit) = unfit {
@@ -350,7 +342,7 @@ fn given_parameters(flags: &InputFlags) -> anyhow::Result<Option<Parameters>> {
             Parameters::from_source(source)?
         }
         (None, Ok(text)) => Parameters::from_argocd(&text)?,
-        (None, Err(std::env::VarError::NotUnicode(_))) => bail!("ARGOCD_APP_PARAMETERS is not UTF-8"),
+        (None, Err(std::env::VarError::NotUnicode(_))) => bail!("{} is not UTF-8", parameters::VARIABLE),
         (None, Err(_)) if flags.set.is_empty() => return Ok(None),
         (None, Err(_)) => Parameters::default(),
     };
@@ -367,7 +359,7 @@ fn wrong_parameters(parameters: &Parameters) -> Vec<Finding> {
     let places = parameters.places();
     for finding in &mut findings {
         if let Subject::Input(InputFile::Parameters, pointer) = &finding.subject {
-            finding.subject = Subject::Place(parameters.locate(places.as_ref(), pointer));
+            finding.subject = Subject::Place(places.locate(pointer));
         }
     }
     findings

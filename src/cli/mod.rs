@@ -6,7 +6,7 @@ mod database;
 mod example;
 mod explain;
 mod init;
-mod load;
+pub(crate) mod load;
 mod plugin;
 mod render;
 mod schema;
@@ -130,7 +130,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, out: &mut dyn Write, err: &
             if let Some(Unusable(findings)) = error.downcast_ref() {
                 let room = if tells_all { usize::MAX } else { MOST_REPORTED };
                 let _ = report_within(room, findings, colour, err);
-                return ExitCode::CannotRun;
+                return ExitCode::Findings;
             }
             fail(&error, colour, err)
         }

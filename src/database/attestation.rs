@@ -44,10 +44,14 @@ pub struct EnvelopeSignature {
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Statement {
+    /// Always `https://in-toto.io/Statement/v1`.
     #[serde(rename = "_type")]
     pub statement_type: String,
+    /// What it is about: one baseline.
     pub subject: Vec<Subject>,
+    /// What kind of statement it is: dayfly's about sanitized baselines, and no other is taken.
     pub predicate_type: String,
+    /// What it says.
     pub predicate: Predicate,
 }
 
@@ -56,6 +60,7 @@ pub struct Statement {
 pub struct Subject {
     /// Which baseline ([`crate::input::guardrails::Baseline::subject`]).
     pub name: String,
+    /// What its schema was when it was prepared.
     pub digest: Digest,
 }
 

@@ -21,6 +21,7 @@ use super::{
     random,
     spec::Spec,
 };
+use crate::objects::keys::{BRANCH, BRANCH_UNCHECKED, DATABASE, ENVIRONMENT, MANAGED_BY};
 
 /// Whose eyes they are for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +35,7 @@ pub enum Audience {
 /// What was written for one audience.
 #[derive(Clone, Debug)]
 pub struct Written {
+    /// Leads to the branch, with the login of its audience.
     pub url: ConnectionUrl,
     /// The branch that it leads to.
     pub branch: String,
@@ -60,9 +62,6 @@ pub enum Credentials {
 
 /// The variable in the Secret of migrate and seed, whatever the workload's is called.
 pub(super) const DIRECT: &str = "DATABASE_URL";
-const BRANCH: &str = "dayfly.dev/branch";
-/// While the branch is made anew, and until it is checked: `true`.
-const UNCHECKED: &str = "dayfly.dev/branch-unchecked";
 
 impl Credentials {
     /// The file, if one is given, else the cluster that this process runs in.
@@ -99,7 +98,7 @@ impl Credentials {
                 let url = ConnectionUrl::parse(text, &format!("`{variable}` of the Secret `{name}`"))?;
                 let url = engine::from_here(&spec.baseline, url)?;
                 let branch = secret.annotations[BRANCH].as_str().unwrap_or_default().to_owned();
-                let is_checked = secret.annotations[UNCHECKED] != "true";
+                let is_checked = secret.annotations[BRANCH_UNCHECKED] != "true";
                 Ok(Some(Written { url, branch, is_checked }))
             }
             Self::File(path) => file::read(path, spec),
@@ -126,7 +125,7 @@ impl Credentials {
                         ("password".into(), url.password()),
                         ("database".into(), url.database()),
                     ],
-                    annotations: json!({BRANCH: written.branch, UNCHECKED: (!written.is_checked).to_string()}),
+                    annotations: json!({BRANCH: written.branch, BRANCH_UNCHECKED: (!written.is_checked).to_string()}),
                     labels: labels(spec),
                 };
                 cluster.write_secret(&spec.names.namespace, name, &secret).await
@@ -195,9 +194,9 @@ fn place<'s>(spec: &'s Spec<'_>, audience: Audience) -> (&'s str, &'s str) {
 
 fn labels(spec: &Spec<'_>) -> serde_json::Value {
     json!({
-        "app.kubernetes.io/managed-by": "dayfly",
-        "dayfly.dev/environment": spec.environment,
-        "dayfly.dev/database": spec.database,
+        (MANAGED_BY): "dayfly",
+        (ENVIRONMENT): spec.environment,
+        (DATABASE): spec.database,
     })
 }
 

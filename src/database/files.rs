@@ -47,6 +47,7 @@ struct Limits {
 pub struct Record {
     /// The branch: the record of another one came with the baseline's data, and says nothing of this one.
     pub branch: Option<String>,
+    /// What there was of `migrate.files` then.
     pub files: Files,
 }
 

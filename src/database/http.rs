@@ -27,8 +27,11 @@ pub struct Api {
 /// An answer that is no success.
 #[derive(Debug)]
 pub struct ApiError {
+    /// What was asked.
     pub method: Method,
+    /// Below the API's base URL.
     pub path: String,
+    /// What the provider answered.
     pub status: StatusCode,
     /// The provider's own code, if its answer has one.
     pub code: String,

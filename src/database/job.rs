@@ -16,9 +16,13 @@ use super::{
 
 /// A command about one branch, with the provider's key.
 pub struct Job<'a> {
+    /// What to do, and with which names.
     pub spec: &'a Spec<'a>,
+    /// The provider.
     pub engine: Box<dyn Engine>,
+    /// Where what leads to the branch is published.
     pub credentials: Credentials,
+    /// Where progress is told.
     pub log: &'a Log,
 }
 

@@ -10,6 +10,7 @@ use rustls::ClientConfig;
 use serde_json::{Value, json};
 
 use super::{log::Log, retry::Pauses, tls};
+use crate::objects::keys;
 
 const ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 
@@ -25,14 +26,17 @@ pub struct Kubernetes {
 pub struct Secret {
     /// The uid of what it belongs to, as the API server tells it.
     pub owner: Option<String>,
+    /// Keys and values, decoded.
     pub data: Vec<(String, String)>,
+    /// `metadata.annotations`, an object or null.
     pub annotations: Value,
+    /// `metadata.labels`, an object or null.
     pub labels: Value,
 }
 
 /// Whether a Secret with these labels is one that dayfly wrote for this environment, which is its namespace.
 pub fn is_ours(labels: &Value, environment: &str) -> bool {
-    labels["app.kubernetes.io/managed-by"] == "dayfly" && labels["dayfly.dev/environment"] == environment
+    labels[keys::MANAGED_BY] == "dayfly" && labels[keys::ENVIRONMENT] == environment
 }
 
 /// Whether this process runs in a Pod.

@@ -17,7 +17,9 @@ use crate::finding::{Finding, one_line};
 /// How progress is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
+    /// For people: a line an event.
     Text,
+    /// For collectors of logs: a JSON object a line.
     Json,
 }
 

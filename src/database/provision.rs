@@ -25,7 +25,9 @@ use turn::{MOST_LOST, Turn};
 
 /// A branch that may be used, and how.
 pub struct Ready {
+    /// As its provider tells it.
     pub branch: Branch,
+    /// What was published for migrate and seed.
     pub written: Written,
     /// With the branch's own login.
     pub session: Box<dyn Session>,

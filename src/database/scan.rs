@@ -20,9 +20,13 @@ const TIME: Duration = Duration::from_secs(10);
 /// What a value may look like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Shape {
+    /// An e-mail address.
     Email,
+    /// A payment card's number.
     Card,
+    /// An international bank account number.
     Iban,
+    /// A telephone number.
     Phone,
 }
 
@@ -41,7 +45,9 @@ impl Shape {
 /// What was seen.
 #[derive(Debug, Default)]
 pub struct Report {
+    /// How many values were looked at.
     pub values: usize,
+    /// How many tables were looked into.
     pub tables: usize,
     /// Tables that there was no time for.
     pub not_looked_at: usize,

@@ -27,8 +27,11 @@ pub struct Spec<'a> {
     pub owner: Cow<'a, str>,
     /// The database's name in the policy.
     pub database: Cow<'a, str>,
+    /// What the branch is made from.
     pub baseline: BaselineSpec<'a>,
+    /// What is called how.
     pub names: Names<'a>,
+    /// Which programs the branch waits for.
     pub steps: Steps,
     /// How long a branch and its login live unless somebody renews them.
     pub lease_seconds: u64,
@@ -39,7 +42,9 @@ pub struct Spec<'a> {
 /// A baseline of the guardrails, and its name there.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct BaselineSpec<'a> {
+    /// The entry's name.
     pub name: Cow<'a, str>,
+    /// Without what only rendering needs ([`Baseline`]).
     #[serde(flatten)]
     pub entry: Cow<'a, Baseline>,
 }
@@ -48,9 +53,11 @@ pub struct BaselineSpec<'a> {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Names<'a> {
+    /// The preview's namespace, where the Secrets are.
     pub namespace: Cow<'a, str>,
     /// The Secret that the workload reads, and the variable in it.
     pub secret: Cow<'a, str>,
+    /// The variable with the URL.
     pub variable: Cow<'a, str>,
     /// The Secret of migrate and seed.
     pub direct_secret: Cow<'a, str>,
@@ -62,6 +69,7 @@ pub struct Names<'a> {
     /// application's URL (`cnpg`: key `uri`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server: Option<Cow<'a, str>>,
+    /// That Secret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server_secret: Option<Cow<'a, str>>,
 }
@@ -70,8 +78,10 @@ pub struct Names<'a> {
 /// run with it again.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub struct Steps {
+    /// Of the program that changes the schema; none, if there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub migrate: Option<String>,
+    /// Of the program that adds data; none, if there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seed: Option<String>,
     /// Where the files are that `migrate` only ever gets more of.

@@ -31,7 +31,9 @@ pub const REFUSED: &str = "refused";
 /// A program of the team's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
+    /// Brings the schema up to the pull request's.
     Migrate,
+    /// Adds data, after it.
     Seed,
 }
 
@@ -56,6 +58,7 @@ impl Step {
 
 /// Who can make the branch anew.
 pub struct Maker<'a> {
+    /// With the provider's key.
     pub job: Job<'a>,
     /// The branch whose credentials were published. Empty: the file does not say.
     pub branch: String,

@@ -28,10 +28,13 @@ use super::{
 /// What a sweep did.
 #[derive(Debug, Default)]
 pub struct Swept {
+    /// Branches that stay: their environment lives, or their lease has not ended.
     pub alive: usize,
+    /// Branches that were removed, or would be if the sweep applied.
     pub reclaimed: usize,
     /// Orphans that this sweep may not reclaim, because they are too large a part of all.
     pub left: usize,
+    /// Places and branches with which something went wrong: the log says what.
     pub failed: usize,
 }
 

@@ -17,6 +17,7 @@ use parse::Piece;
 /// A string of an input file that may hold expressions.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Interpolated {
+    /// As the file has it.
     pub source: Text,
     /// None, if the source is what it says.
     parts: Vec<Part>,
@@ -25,11 +26,15 @@ pub struct Interpolated {
 /// A stretch of it.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Part {
+    /// Stands as it is.
     Text(Text),
+    /// Names with dots between, looked up without an engine.
     Path(Vec<Text>),
-    /// What is more than a path, and the paths that it names: as far as they are written with dots.
+    /// Anything else between the braces, for the engine.
     Expression {
+        /// As it is written.
         source: Text,
+        /// The paths that it names, as far as they are written with dots.
         names: Vec<String>,
     },
 }
@@ -55,8 +60,8 @@ pub struct Budget {
 }
 
 impl Budget {
-    const COMPUTED: usize = 2000;
-    const BYTES: usize = 8 << 20;
+    pub(crate) const COMPUTED: usize = 2000;
+    pub(crate) const BYTES: usize = 8 << 20;
 
     /// Counts a text that is to be evaluated, or says what is too much.
     pub fn allow(&mut self, text: &Interpolated) -> Result<(), String> {
@@ -77,6 +82,7 @@ impl Budget {
         self.bytes += text.len();
     }
 
+    /// Whether more was counted than is allowed.
     pub fn is_exceeded(&self) -> bool {
         self.computed > Self::COMPUTED || self.bytes > Self::BYTES
     }
@@ -87,6 +93,7 @@ const LONGEST: usize = 1 << 20;
 
 /// What expressions can see: a context, and the names that `$for` binds around a place, the innermost first.
 pub enum Scope<'a> {
+    /// What templates, or the fields of an input file, see.
     Context(&'a Value),
     /// A name and its value, in front of what else there is.
     Bound(&'a str, &'a Value, &'a Scope<'a>),
@@ -205,6 +212,7 @@ impl Interpolated {
         if wrong.is_empty() { Ok(joined) } else { Err(wrong.join("; ")) }
     }
 
+    /// What it is made of; none, if there is no expression in it.
     pub fn parts(&self) -> &[Part] {
         &self.parts
     }
@@ -214,28 +222,24 @@ impl Interpolated {
         self.parts.iter().all(|part| matches!(part, Part::Text(_)))
     }
 
-    /// What it names below `name`: the names of its fields, and nothing's where an expression takes all of it, or a field whose name is
-    /// computed.
-    pub fn fields_of<'s>(&'s self, name: &'s str) -> impl Iterator<Item = Option<&'s str>> {
-        let fields = move |part: &'s Part| match part {
-            Part::Path(names) if names.len() > 1 && names[0] == name => vec![Some(names[1].as_str())],
-            Part::Expression { names, .. } => {
-                let below = |path: &'s String| {
-                    let rest = path.strip_prefix(name)?;
-                    if rest.is_empty() { Some(None) } else { Some(rest.strip_prefix('.')?.split('.').next()) }
-                };
-                names.iter().filter_map(below).collect()
-            }
-            _ => Vec::new(),
-        };
-        self.parts.iter().flat_map(fields)
+    /// Whether an expression that is more than a path names something, or what is below it.
+    pub fn computes_with(&self, name: &str) -> bool {
+        self.parts.iter().any(|part| match part {
+            Part::Expression { names, .. } => names.iter().any(|path| is_below(path, name)),
+            _ => false,
+        })
+    }
+
+    /// The paths below `name` of which it is made, where they are all that an expression says.
+    pub fn paths_below<'s>(&'s self, name: &'s str) -> impl Iterator<Item = &'s [Text]> {
+        self.parts.iter().filter_map(move |part| match part {
+            Part::Path(names) if names.len() > 1 && names[0] == name => Some(names.as_slice()),
+            _ => None,
+        })
     }
 
     /// Whether a path that begins so is used, on its own or inside of a larger expression.
     pub fn mentions(&self, path: &str) -> bool {
-        let is_below = |long: &str, short: &str| {
-            long.strip_prefix(short).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-        };
         self.parts.iter().any(|part| match part {
             Part::Text(_) => false,
             Part::Path(names) => is_below(&names.join("."), path),
@@ -245,6 +249,17 @@ impl Interpolated {
                     || is_below(path, name) && path[name.len()..].split('.').all(|part| source.contains(part))
             }),
         })
+    }
+}
+
+/// Whether a path is another, or goes on from there.
+fn is_below(path: &str, other: &str) -> bool {
+    path.strip_prefix(other).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
+impl serde::Serialize for Interpolated {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.source)
     }
 }
 

@@ -3,6 +3,7 @@
 /// A stretch of a string.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Piece<'a> {
+    /// Stands as it is, escapes undone.
     Text(&'a str),
     /// `${{ routes.web.url }}`: names with dots between, looked up without an engine.
     Path(Vec<&'a str>),

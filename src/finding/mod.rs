@@ -29,6 +29,7 @@ use serde::Serialize;
 pub struct Rule {
     /// Stable, kebab-case.
     pub code: &'static str,
+    /// What becomes of a render in which this is found.
     pub severity: Severity,
     /// One line: what must hold.
     pub summary: &'static str,
@@ -42,6 +43,7 @@ impl PartialEq for Rule {
     }
 }
 
+/// How bad it is: errors sort before warnings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
@@ -55,12 +57,16 @@ pub enum Severity {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Owner {
+    /// Whoever writes the guardrails, the templates and the patches.
     Platform,
+    /// Whoever writes the policy and its manifests.
     Team,
+    /// Whoever opened it. In layout `single`, the policy and its manifests are theirs, too.
     PullRequest,
 }
 
 impl Owner {
+    /// As JSON, SARIF and annotations spell it.
     pub fn name(self) -> &'static str {
         match self {
             Self::Platform => "platform",
@@ -73,8 +79,11 @@ impl Owner {
 /// The file that a finding is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum InputFile {
+    /// The platform's file.
     Guardrails,
+    /// The team's file, `preview.yaml`.
     Policy,
+    /// What the pull request is: a file, a line of one, `--set`, or what Argo CD passes.
     Parameters,
 }
 
@@ -92,10 +101,16 @@ pub enum Subject {
 /// Where something stands. Lines and columns count from one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize)]
 pub struct Location {
+    /// Its path, as it was given; none where no file was read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
+    /// What of the command line or the environment it is, where that is no file: `--set title`, `ARGOCD_APP_PARAMETERS`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub argument: Option<String>,
+    /// Of the file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub line: Option<u32>,
+    /// Counted in characters.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub column: Option<u32>,
     /// The line itself, or of a long one the part around the column.
@@ -122,16 +137,20 @@ impl Location {
 /// One thing that was found.
 #[derive(Clone, Debug)]
 pub struct Finding {
+    /// What it breaks.
     pub rule: &'static Rule,
+    /// Who can mend it, which decides whether the pull request is quarantined or nothing is rendered.
     pub owner: Owner,
     /// What was found and what is allowed; one line, no secrets, nothing that a terminal would obey.
     pub message: String,
     /// What to do.
     pub help: Option<String>,
+    /// What it is about.
     pub subject: Subject,
 }
 
 impl Finding {
+    /// A finding without help; [`Self::help`] adds that.
     pub fn new(rule: &'static Rule, owner: Owner, subject: Subject, message: impl Into<String>) -> Self {
         Self { rule, owner, message: message.into(), help: None, subject }
     }
@@ -146,12 +165,14 @@ impl Finding {
         Self::new(rule, Owner::PullRequest, Subject::Input(InputFile::Parameters, pointer.into()), message)
     }
 
+    /// The same, with what to do about it: one sentence.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
     }
 
+    /// Whether it keeps the preview from being rendered.
     pub fn is_error(&self) -> bool {
         self.rule.severity == Severity::Error
     }
@@ -175,6 +196,12 @@ pub(crate) fn once(findings: &mut Vec<Finding>) {
         let Location { file, line: Some(line), column: Some(column), .. } = finding.location() else { return true };
         said.insert((file, line, column, finding.message.clone()))
     });
+}
+
+/// As they are told: errors first, since of all that is written Argo CD shows the first line as the cause; each once.
+pub(crate) fn arrange(findings: &mut Vec<Finding>) {
+    once(findings);
+    findings.sort_by_key(|finding| finding.rule.severity);
 }
 
 /// `` `a`, `b` ``, or `none`.

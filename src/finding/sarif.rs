@@ -74,8 +74,7 @@ struct Outcome<'a> {
     rule_index: Option<usize>,
     level: Severity,
     message: Message<'a>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    locations: Vec<Place>,
+    locations: [Place; 1],
     properties: Properties,
 }
 
@@ -87,8 +86,7 @@ struct Properties {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Place {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    physical_location: Option<Physical>,
+    physical_location: Physical,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     logical_locations: Vec<Logical>,
 }
@@ -97,8 +95,7 @@ struct Place {
 #[serde(rename_all = "camelCase")]
 struct Physical {
     artifact_location: Artifact,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    region: Option<Region>,
+    region: Region,
 }
 
 #[derive(Serialize)]
@@ -122,15 +119,16 @@ struct Logical {
     kind: &'static str,
 }
 
-/// The log of one run. `rules` are all there are, found or not: viewers show what was checked.
-pub fn sarif(findings: &[Finding], rules: &[&'static Rule]) -> String {
+/// The log of one run. `rules` are all there are, found or not: viewers show what was checked. `file` is shown for what stands in none:
+/// code scanning refuses a whole log for one result without a file and a line.
+pub fn sarif<'f>(findings: &[Finding], rules: &[&'static Rule], file: impl Fn(Owner) -> &'f str) -> String {
     let driver = Driver {
         name: "dayfly",
         version: env!("CARGO_PKG_VERSION"),
         information_uri: env!("CARGO_PKG_REPOSITORY"),
         rules: rules.iter().map(|rule| descriptor(rule)).collect(),
     };
-    let results = findings.iter().map(|finding| outcome(finding, rules)).collect();
+    let results = findings.iter().map(|finding| outcome(finding, rules, file(finding.owner))).collect();
     let run = Run { tool: Tool { driver }, column_kind: "unicodeCodePoints", results };
     pretty(&Log { schema: SCHEMA, version: "2.1.0", runs: [run] })
 }
@@ -144,7 +142,7 @@ fn descriptor(rule: &Rule) -> Descriptor {
     }
 }
 
-fn outcome<'a>(finding: &'a Finding, rules: &[&'static Rule]) -> Outcome<'a> {
+fn outcome<'a>(finding: &'a Finding, rules: &[&'static Rule], file: &str) -> Outcome<'a> {
     let text = match &finding.help {
         Some(help) => format!("{}\n{help}", finding.message).into(),
         None => finding.message.as_str().into(),
@@ -154,29 +152,23 @@ fn outcome<'a>(finding: &'a Finding, rules: &[&'static Rule]) -> Outcome<'a> {
         rule_index: rules.iter().position(|rule| *rule == finding.rule),
         level: finding.rule.severity,
         message: Message { text },
-        locations: place(finding.location()).into_iter().collect(),
+        locations: [place(finding.location(), file)],
         properties: Properties { owner: finding.owner },
     }
 }
 
-fn place(location: Location) -> Option<Place> {
-    let physical_location = location.file.map(|file| Physical {
-        artifact_location: Artifact { uri: uri(&file) },
-        region: location
-            .line
-            .filter(|line| *line > 0)
-            .map(|start_line| Region { start_line, start_column: location.column.filter(|column| *column > 0) }),
+fn place(location: Location, file: &str) -> Place {
+    let start_line = location.line.filter(|line| *line > 0);
+    let region = Region {
+        start_line: start_line.unwrap_or(1),
+        start_column: location.column.filter(|column| *column > 0 && start_line.is_some()),
+    };
+    let artifact_location = Artifact { uri: uri(location.file.as_deref().unwrap_or(file)) };
+    let logical_locations = location.object.into_iter().map(|name| {
+        let fully_qualified_name = format!("{name}{}", location.pointer.as_deref().unwrap_or_default());
+        Logical { name, fully_qualified_name, kind: "object" }
     });
-    let logical_locations: Vec<Logical> = location
-        .object
-        .into_iter()
-        .map(|name| {
-            let fully_qualified_name = format!("{name}{}", location.pointer.as_deref().unwrap_or_default());
-            Logical { name, fully_qualified_name, kind: "object" }
-        })
-        .collect();
-    (physical_location.is_some() || !logical_locations.is_empty())
-        .then_some(Place { physical_location, logical_locations })
+    Place { physical_location: Physical { artifact_location, region }, logical_locations: logical_locations.collect() }
 }
 
 /// A path as a URI reference (RFC 3986): relative stays relative, and a colon must not make it a scheme.
@@ -201,7 +193,8 @@ mod tests {
 
     #[test]
     fn scanners_get_rules_and_places() {
-        let log: serde_json::Value = serde_json::from_str(&sarif(&examples(), &[&CLAMPED, &UNKNOWN])).unwrap();
+        let log: serde_json::Value =
+            serde_json::from_str(&sarif(&examples(), &[&CLAMPED, &UNKNOWN], |_| "preview.yaml")).unwrap();
         assert_eq!(log["version"], "2.1.0");
         let run = &log["runs"][0];
         assert_eq!(run["tool"]["driver"]["rules"][1]["id"], "unknown-field");
@@ -215,16 +208,17 @@ mod tests {
         assert_eq!(first["locations"], expected);
         assert_eq!(first["properties"]["owner"], "team");
         assert_eq!(second["level"], "warning");
-        let expected = serde_json::json!([{"logicalLocations": [{
+        let somewhere = serde_json::json!({"artifactLocation": {"uri": "preview.yaml"}, "region": {"startLine": 1}});
+        let expected = serde_json::json!([{"physicalLocation": somewhere, "logicalLocations": [{
             "name": "Deployment/web", "fullyQualifiedName": "Deployment/web/spec/replicas", "kind": "object",
         }]}]);
         assert_eq!(second["locations"], expected);
-        assert!(third.get("locations").is_none());
+        assert_eq!(third["locations"], serde_json::json!([{"physicalLocation": somewhere}]));
     }
 
     #[test]
     fn a_rule_that_is_not_listed_has_no_index() {
-        let log: serde_json::Value = serde_json::from_str(&sarif(&examples()[..1], &[])).unwrap();
+        let log: serde_json::Value = serde_json::from_str(&sarif(&examples()[..1], &[], |_| "")).unwrap();
         assert!(log["runs"][0]["results"][0].get("ruleIndex").is_none());
     }
 

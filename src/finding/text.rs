@@ -10,6 +10,7 @@ use super::{
 /// What the terminal can do.
 #[derive(Clone, Copy, Debug)]
 pub struct Style {
+    /// Whether to write ANSI escapes.
     pub colour: bool,
     /// Columns; help is wrapped to it.
     pub width: usize,
@@ -113,7 +114,7 @@ fn one(finding: &Finding, style: Style, out: &mut String) {
     let _ = writeln!(out, "{gutter} {blue}={reset} owner: {}", finding.owner.name());
 }
 
-/// `file:line:column`, or `Kind/name /pointer`; as much of it as is known.
+/// `file:line:column`, or `Kind/name /pointer`, or `--set title /title`; as much of it as is known.
 pub(super) fn place(location: &Location) -> String {
     let mut place = String::new();
     if let Some(file) = &location.file {
@@ -123,7 +124,11 @@ pub(super) fn place(location: &Location) -> String {
         }
     }
     let pointer = location.pointer.as_deref().filter(|_| location.line.is_none());
-    for part in [location.object.as_deref(), pointer].into_iter().flatten().filter(|part| !part.is_empty()) {
+    for part in [location.argument.as_deref(), location.object.as_deref(), pointer]
+        .into_iter()
+        .flatten()
+        .filter(|part| !part.is_empty())
+    {
         if !place.is_empty() {
             place.push(' ');
         }

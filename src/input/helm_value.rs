@@ -11,8 +11,10 @@ use serde::{
 use super::scalar::Scalar as _;
 use crate::expression::Interpolated;
 
+/// One of Helm's `--set` values.
 #[derive(Clone, Debug, PartialEq)]
 pub enum HelmValue {
+    /// Given to the chart as text, whatever it looks like.
     Text(Interpolated),
     /// `true`, `false` or a whole number, as Helm reads it.
     Plain(String),

@@ -10,6 +10,7 @@ mod files;
 mod filled;
 pub mod guardrails;
 mod helm_value;
+mod json_text;
 mod ordered;
 pub mod parameters;
 pub mod policy;
@@ -34,12 +35,15 @@ use serde::Deserialize;
 /// The version of both files' format.
 pub const API_VERSION: &str = "dayfly.dev/v1alpha1";
 
+/// The version of a file's format.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 pub enum ApiVersion {
+    /// It may still change: the changelog says where.
     #[serde(rename = "dayfly.dev/v1alpha1")]
     V1alpha1,
 }
 
+/// As a Kubernetes object has it, with nothing but a name.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Metadata {

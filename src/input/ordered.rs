@@ -4,7 +4,7 @@ use std::{borrow::Cow, fmt, marker::PhantomData, ops::Deref};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{
-    Deserialize, Deserializer,
+    Deserialize, Deserializer, Serialize, Serializer,
     de::{MapAccess, Visitor},
 };
 
@@ -13,6 +13,7 @@ use serde::{
 pub struct Ordered<V, K = String>(Vec<(K, V)>);
 
 impl<V, K: Deref<Target = str>> Ordered<V, K> {
+    /// The value of the entry that is called so.
     pub fn get(&self, name: &str) -> Option<&V> {
         self.get_key_value(name).map(|(_, value)| value)
     }
@@ -22,18 +23,22 @@ impl<V, K: Deref<Target = str>> Ordered<V, K> {
         self.iter().find(|(key, _)| *key == name)
     }
 
+    /// In the order in which they were written.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &V)> {
         self.0.iter().map(|(key, value)| (&**key, value))
     }
 
+    /// The entries' names, in that order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(|(key, _)| &**key)
     }
 
+    /// Whether there is no entry.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
+    /// How many entries there are.
     pub fn len(&self) -> usize {
         self.0.len()
     }
@@ -48,6 +53,13 @@ impl<V, K> Default for Ordered<V, K> {
 impl<V, K> FromIterator<(K, V)> for Ordered<V, K> {
     fn from_iter<I: IntoIterator<Item = (K, V)>>(entries: I) -> Self {
         Self(entries.into_iter().collect())
+    }
+}
+
+/// For the schemas, which state defaults as values of the field's type.
+impl<V: Serialize, K: Deref<Target = str>> Serialize for Ordered<V, K> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.iter())
     }
 }
 

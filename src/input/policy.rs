@@ -20,18 +20,23 @@ pub struct Policy {
     pub api_version: super::ApiVersion,
     /// Always `PreviewPolicy`.
     pub kind: PolicyKind,
+    /// What the policy is called.
     pub metadata: super::Metadata,
+    /// What the team wants.
     pub spec: PolicySpec,
     /// It cannot be read, and this is what could be made out for a quarantine.
     #[serde(skip)]
     pub salvaged: bool,
 }
 
+/// The word that says that a file is a policy.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 pub enum PolicyKind {
+    /// What a team writes; the platform's file is a `PreviewGuardrails`.
     PreviewPolicy,
 }
 
+/// What each pull request gets, as far as the guardrails offer it.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct PolicySpec {
@@ -56,7 +61,7 @@ pub struct PolicySpec {
     /// The team's own Kustomize, Helm or plain source at the pull request's head, as a child Application.
     pub application: Option<Application>,
     /// Plain manifests beside this file: paths, in which `*` stands for any part of a name. Only workload kinds are taken, at most 200
-    /// files, 2000 documents and 8 MiB together. Their images may hold `${{ pr.headSha }}`.
+    /// files of 200 documents and 1 MiB each, and 2000 documents and 8 MiB together. Their images may hold `${{ pr.headSha }}`.
     #[serde(default)]
     pub manifests: Vec<RelativePath>,
     /// Where the preview is reached: each is a URL of its own.
@@ -68,10 +73,14 @@ pub struct PolicySpec {
     /// Secrets from the platform's store, each made by an `ExternalSecret`.
     #[serde(default)]
     pub secrets: Vec<Secret>,
-    /// Databases: every pull request gets a branch of each for itself.
+    /// Databases: every pull request gets a branch of each for itself. At most 100.
     #[serde(default)]
+    #[schemars(length(max = MOST_DATABASES))]
     pub databases: Vec<Database>,
 }
+
+/// Most databases of one policy. Each has Jobs, and in the Jobs all that it is told.
+pub(crate) const MOST_DATABASES: usize = 100;
 
 impl PolicySpec {
     /// The Secrets that its workloads may read, and `uses` may name: those of `secrets`, and one for each database.
@@ -81,6 +90,8 @@ impl PolicySpec {
     }
 }
 
+/// Choices that a pull request has by a label (`labels` of the guardrails), one of each list. Left out, it has none besides
+/// those that the guardrails offer.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Offers {
@@ -92,6 +103,7 @@ pub struct Offers {
     pub ttl: Vec<Duration>,
 }
 
+/// A workload. Its Pods keep the Pod Security Standards, level `restricted`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Service {
@@ -148,6 +160,7 @@ pub struct Application {
     pub directory: Option<Directory>,
 }
 
+/// What Argo CD tells Kustomize, besides the overlay itself.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Kustomize {
@@ -158,6 +171,7 @@ pub struct Kustomize {
     pub name_prefix: Option<NamePrefix>,
 }
 
+/// What Argo CD tells Helm, besides the chart itself.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Helm {
@@ -172,6 +186,7 @@ pub struct Helm {
     pub parameters: Ordered<HelmValue>,
 }
 
+/// Which files of the folder Argo CD takes: those that end with `.yaml`, `.yml` or `.json`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Directory {
@@ -180,6 +195,7 @@ pub struct Directory {
     pub recurse: bool,
 }
 
+/// A host that leads from outside to a Service of the preview, by TLS.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Route {
@@ -200,6 +216,7 @@ pub struct Route {
     pub host: Option<Interpolated>,
 }
 
+/// A Secret with values from the platform's store. A pull request has it only if the guardrails trust it fully.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Secret {
@@ -209,6 +226,7 @@ pub struct Secret {
     pub keys: Filled<Ordered<SecretKey, EnvName>>,
 }
 
+/// A branch of a baseline, for one pull request alone: it is removed with the preview.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Database {
@@ -231,10 +249,15 @@ pub struct Database {
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub enum DatabaseKey {
+    /// The server's name, without its port.
     Host,
+    /// The server's port.
     Port,
+    /// The login's name.
     Username,
+    /// As the server takes it: nothing of it is escaped, as in a URL.
     Password,
+    /// The database's name at the server.
     Database,
 }
 

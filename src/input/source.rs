@@ -25,7 +25,9 @@ use super::{
 /// A file: what it is called, and its text.
 #[derive(Clone, Debug)]
 pub struct Source {
+    /// What findings call it: mostly its path.
     pub name: String,
+    /// All of it, with any byte order mark.
     pub text: String,
 }
 
@@ -131,6 +133,7 @@ impl<'s> Places<'s> {
         self.document().is_some_and(|node| node.has(pointer))
     }
 
+    /// A place with as much of its line as is shown, without passwords.
     pub fn location(&self, mark: Mark) -> Location {
         let text = self.source.text.strip_prefix('\u{feff}').unwrap_or(&self.source.text);
         let lines = self.lines.get_or_init(|| text.lines().map(masked).collect());
@@ -174,6 +177,7 @@ impl<'s> Places<'s> {
         Location { pointer: Some(pointer.to_owned()), ..self.location(mark) }
     }
 
+    /// Where a JSON pointer leads, or the nearest part above it; the file as a whole if it cannot be read.
     pub fn locate(&self, pointer: &str) -> Location {
         self.locate_by(Node::locate, pointer)
     }

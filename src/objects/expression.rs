@@ -4,7 +4,7 @@ use crate::{
     expression::{Budget, Interpolated, Scope},
     finding::{Finding, visible},
     input::scalar::Scalar as _,
-    resolve::Environment,
+    resolve::{Environment, SAME_KIND},
     rules::{
         MOST,
         containers::finding,
@@ -104,12 +104,7 @@ fn place<'v>(value: &'v mut Value, pointer: &str) -> Option<&'v mut Value> {
 
 /// What expressions see at a head: its SHA, and the two short ones.
 fn facts(environment: &Environment, [head, short, short_7]: [&str; 3]) -> Value {
-    let pr = [
-        ("number", environment.pr.number.as_str()),
-        ("headSha", head),
-        ("headShortSha", short),
-        ("headShortSha7", short_7),
-    ];
+    let pr = SAME_KIND.into_iter().zip([&*environment.pr.number, head, short, short_7]);
     let policy = Value::map([("name", Value::string(&environment.policy.name))]);
     Value::map([("policy", policy), ("pr", Value::map(pr.map(|(name, value)| (name, Value::string(value)))))])
 }

@@ -1,6 +1,6 @@
 //! The order in which Argo CD applies objects, so that the output reads as a story and `kubectl apply` works on it.
 
-use super::Object;
+use super::{Object, keys};
 
 /// Argo CD's order of kinds within a wave (`gitops-engine/pkg/sync/sync_tasks.go`, `kindOrder`); the rest comes after.
 const KINDS: [&str; 33] = [
@@ -50,13 +50,13 @@ pub fn sort(objects: &mut Vec<Object>) {
 
 /// Phase, wave and kind.
 fn rank(object: &Object) -> (u8, i64, usize) {
-    let phase = match object.annotation("argocd.argoproj.io/hook") {
+    let phase = match object.annotation(keys::HOOK) {
         None => 1,
         Some("PreSync") => 0,
         Some("PostDelete" | "PreDelete") => 3,
         Some(_) => 2,
     };
-    let wave = object.annotation("argocd.argoproj.io/sync-wave").and_then(|wave| wave.parse().ok()).unwrap_or(0);
+    let wave = object.annotation(keys::SYNC_WAVE).and_then(|wave| wave.parse().ok()).unwrap_or(0);
     let kind = KINDS.iter().position(|kind| *kind == object.kind()).unwrap_or(KINDS.len());
     (phase, wave, kind)
 }

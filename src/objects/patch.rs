@@ -11,7 +11,7 @@ use crate::{
     value::{Map, Value, is_below, json::keep_order, pointer_segments, push_segment},
 };
 
-use super::Object;
+use super::{Object, pod_spec};
 
 /// All patches, read once.
 #[derive(Debug, Default)]
@@ -93,7 +93,8 @@ impl Patches {
                 findings.push(problem(index, "/target/kind", message));
                 continue;
             }
-            let Some(pods) = pods(kind) else { continue };
+            // Whatever its group: there is no object yet.
+            let Some((_, pods)) = pod_spec(kind) else { continue };
             let mut found = |place: String, field: String| {
                 let message = format!("`{field}` is a Pod's: in a {kind}, that is below `{pods}`");
                 findings.push(problem(index, &place, message));
@@ -239,15 +240,6 @@ pub fn fits_kind(target: &Target, kind: &str) -> bool {
 
 fn is(wanted: Option<&str>, found: &str) -> bool {
     wanted.is_none_or(|wanted| wanted == found || wanted.contains('*') && rules::manifest_file::fits(wanted, found))
-}
-
-/// The pointer of a kind's Pods, whatever its group: what is wrong with a patch is told before there is an object.
-fn pods(kind: &str) -> Option<&'static str> {
-    match kind {
-        "Deployment" | "StatefulSet" | "Job" => Some("/spec/template/spec"),
-        "CronJob" => Some("/spec/jobTemplate/spec/template/spec"),
-        _ => None,
-    }
 }
 
 /// Fields of a Pod that what makes Pods does not have itself, though it is where people look for them.

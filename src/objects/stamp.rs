@@ -1,15 +1,12 @@
 //! Marks every object with its owner, its cost centre and its pull request, and so do their Pods.
 
 use crate::{
-    resolve::{
-        Environment,
-        config::{COST_CENTER, TEAM},
-    },
+    resolve::Environment,
     rules::pod_placement::{ALWAYS, UNHEALTHY},
     value::{Map, Value},
 };
 
-use super::Object;
+use super::{Object, keys};
 
 /// Adds the environment's labels to an object and to the Pods that it makes; the team's manifests also get the
 /// namespace, and what else the firewall has made sure is no other.
@@ -55,7 +52,7 @@ pub(crate) fn writes(object: &Object, pointer: &str) -> bool {
 /// preview from syncing.
 pub(crate) fn marks_pods(object: &Object) -> impl Fn(&str) -> bool + use<> {
     let is_lasting = object.is_manifest() && object.kind() == "Job";
-    move |key| !(is_lasting && [TEAM, COST_CENTER].contains(&key))
+    move |key| !(is_lasting && [keys::TEAM, keys::COST_CENTER].contains(&key))
 }
 
 fn add(metadata: &mut Map, labels: &Value, takes: impl Fn(&str) -> bool) {

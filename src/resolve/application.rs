@@ -42,16 +42,13 @@ impl Resolver<'_> {
         };
         let project = self.text(&applications.project, InputFile::Guardrails, || "/spec/applications/project".into());
         let source = self.source(application, &repository, pr)?;
-        self.decisions.record(|| Decision {
-            field: "application.repository".into(),
-            origin: match application.repository {
+        self.decisions.record(|| {
+            let origin = match application.repository {
                 Some(_) => Origin::Input(InputFile::Policy, "/spec/application/repository".into()),
                 None => Origin::Input(InputFile::Guardrails, "/spec/applications/repository".into()),
-            },
-            asked: None,
-            granted: repository.clone(),
-            rule: None,
-            reason: format!("at the pull request's head, under the AppProject `{project}`"),
+            };
+            let reason = format!("at the pull request's head, under the AppProject `{project}`");
+            Decision::new("application.repository", origin, &*repository, reason)
         });
         Some(ApplicationFacts {
             // Longer than a label, perhaps: with tracking by annotation, no label holds it. By its end, the admission policies know it.

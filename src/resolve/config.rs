@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::{
     finding::{InputFile, visible},
+    objects::keys,
     rules,
     value::{Map, Text, Value, child},
 };
@@ -15,29 +16,17 @@ use super::{
     names,
 };
 
-/// On the Namespace, for the admission policy (`deploy/projects/admission-policy.yaml`): the child Application that may write
-/// there, as `NAMESPACE/NAME`, and what it may not use.
-pub(super) const CHILD: &str = "dayfly.dev/application";
-pub(super) const RESERVED: &str = "dayfly.dev/reserved";
-pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
-pub const ENVIRONMENT: &str = "dayfly.dev/environment";
-pub const TEAM: &str = "dayfly.dev/team";
-pub const COST_CENTER: &str = "dayfly.dev/cost-center";
-/// Argo CD shows what begins so as a link.
-pub(super) const LINK: &str = "link.argocd.argoproj.io/";
-pub(super) const PULL_REQUEST: &str = "link.argocd.argoproj.io/pull-request";
-
 impl Resolver<'_> {
     /// On every object: who owns it, who pays for it, which pull request it is of.
     pub(super) fn labels(policy: &PolicyFacts, pr: &PullRequest, namespace: &str) -> Value {
         Value::map([
-            (MANAGED_BY, Value::from("dayfly")),
-            ("app.kubernetes.io/part-of", Value::string(&policy.name)),
-            (COST_CENTER, Value::string(&policy.cost_center)),
-            (ENVIRONMENT, Value::string(namespace)),
-            ("dayfly.dev/policy", Value::string(&policy.name)),
-            ("dayfly.dev/pull-request", Value::string(&pr.number)),
-            (TEAM, Value::string(&policy.team)),
+            (keys::MANAGED_BY, Value::from("dayfly")),
+            (keys::PART_OF, Value::string(&policy.name)),
+            (keys::COST_CENTER, Value::string(&policy.cost_center)),
+            (keys::ENVIRONMENT, Value::string(namespace)),
+            (keys::POLICY, Value::string(&policy.name)),
+            (keys::PULL_REQUEST, Value::string(&pr.number)),
+            (keys::TEAM, Value::string(&policy.team)),
         ])
     }
 
@@ -53,24 +42,24 @@ impl Resolver<'_> {
     ) -> Value {
         let child = application.map(|child| format!("{}/{}", child.namespace, child.name)).unwrap_or_default();
         let mut annotations = Map::with_capacity(14);
-        annotations.push("argocd.argoproj.io/sync-wave", Value::from(super::environment::WAVES.guard));
+        annotations.push(keys::SYNC_WAVE, Value::from(super::environment::WAVES.guard));
         let mut push = |key: &'static str, text: &str| {
             if !text.is_empty() {
                 annotations.push(key, Value::string(text));
             }
         };
-        push(CHILD, &child);
-        push("dayfly.dev/author", &pr.author);
-        push("dayfly.dev/branch", &pr.branch);
-        push("dayfly.dev/expires-at", expires_at);
-        push("dayfly.dev/head-sha", &pr.head_sha);
-        push(RESERVED, reserved);
-        push("dayfly.dev/title", &pr.title);
-        push("dayfly.dev/trust", trust.tier);
-        push("dayfly.dev/ttl", ttl);
-        push("dayfly.dev/updated-at", &pr.updated_at);
-        push("dayfly.dev/version", env!("CARGO_PKG_VERSION"));
-        push(PULL_REQUEST, &pr.url);
+        push(keys::APPLICATION, &child);
+        push(keys::AUTHOR, &pr.author);
+        push(keys::BRANCH, &pr.branch);
+        push(keys::EXPIRES_AT, expires_at);
+        push(keys::HEAD_SHA, &pr.head_sha);
+        push(keys::RESERVED, reserved);
+        push(keys::TITLE, &pr.title);
+        push(keys::TRUST, trust.tier);
+        push(keys::TTL, ttl);
+        push(keys::UPDATED_AT, &pr.updated_at);
+        push(keys::VERSION, env!("CARGO_PKG_VERSION"));
+        push(keys::PULL_REQUEST_LINK, &pr.url);
         for route in routes {
             annotations.insert(link(&route.name), Value::string(&*route.url));
         }
@@ -152,10 +141,10 @@ pub(super) fn hash(config: &Value, layout: &str) -> String {
     names::hash(&parts)
 }
 
-/// The annotation with a route's URL. It may be called as the pull request's link is.
+/// The annotation with a route's URL. It may be called as the pull request's link is; no route's name has a dot.
 pub(super) fn link(route: &str) -> String {
-    let name = if route == "pull-request" { "route-pull-request" } else { route };
-    format!("{LINK}{name}")
+    let name = if route == "pull-request" { "route.pull-request" } else { route };
+    format!("{}{name}", keys::LINK)
 }
 
 /// The variable with a route's URL.

@@ -29,6 +29,7 @@ pub struct Decision {
     pub origin: Origin,
     /// What was asked for, where that is not what was granted.
     pub asked: Option<String>,
+    /// What became of it, as `explain` shows it.
     pub granted: String,
     /// The rule that had a say.
     pub rule: Option<&'static Rule>,
@@ -68,11 +69,13 @@ pub fn refuses(finding: &Finding) -> bool {
 /// All decisions, in the order in which they were made; nobody records any unless somebody asks.
 #[derive(Debug, Default)]
 pub struct Decisions {
+    /// In the order in which they were made.
     pub made: Vec<Decision>,
     recording: bool,
 }
 
 impl Decisions {
+    /// None yet. `recording`: whether there will be any.
     pub fn recording(recording: bool) -> Self {
         Self { made: Vec::new(), recording }
     }

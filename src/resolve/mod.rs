@@ -2,7 +2,7 @@
 
 mod addresses;
 mod application;
-pub mod config;
+mod config;
 mod databases;
 pub mod decision;
 mod destination;
@@ -14,7 +14,7 @@ mod pull_request;
 mod quarantine;
 mod routes;
 mod secrets;
-mod services;
+pub(crate) mod services;
 pub(crate) mod size;
 pub mod time;
 mod variables;
@@ -22,6 +22,7 @@ mod variables;
 pub use decision::{Decision, Decisions, Origin};
 pub use environment::Environment;
 pub use pull_request::PullRequest;
+pub(crate) use pull_request::SAME_KIND;
 
 use crate::{
     expression::{Budget, Interpolated, Scope},
@@ -42,11 +43,15 @@ use environment::{PolicyFacts, QuarantineFacts, TrustFacts, WAVES};
 /// The three inputs, and what rendering says of them.
 #[derive(Clone, Copy, Debug)]
 pub struct Inputs<'a> {
+    /// The platform's file.
     pub guardrails: &'a Guardrails,
+    /// The team's file.
     pub policy: &'a Policy,
+    /// The pull request's parameters, not judged yet.
     pub parameters: &'a Parameters,
     /// Whether a label may choose the profile.
     pub heed_profile_label: bool,
+    /// What Jobs, servers and Pods have besides what is decided here.
     pub layouts: &'a Layouts,
 }
 
@@ -65,10 +70,13 @@ pub struct Layouts {
 /// What was decided.
 #[derive(Debug)]
 pub struct Resolution {
+    /// Everything, decided; where something is wrong, as far as that goes.
     pub environment: Environment,
     /// Whether it may be rendered: not if the trusted side's files are broken.
     pub is_sound: bool,
+    /// What was refused, or done otherwise.
     pub findings: Vec<Finding>,
+    /// Empty, unless they are recorded.
     pub decisions: Decisions,
     /// The label that chose the profile.
     pub profile_label: Option<String>,
@@ -157,8 +165,8 @@ impl Resolver<'_> {
         let (ttl, expires_at) = self.ttl(&pr);
         let (routes, ingress) = self.routes(&namespace);
         self.see_services();
-        let (secret_store, secrets) = self.secrets(trust.grant);
-        let (databases, database_jobs) = self.databases(trust.grant, &namespace, &pr, &secrets);
+        let (secret_store, secrets) = self.secrets(trust);
+        let (databases, database_jobs) = self.databases(trust, &namespace, &pr, &secrets);
         let quota = self.quota(profile);
         let config = self.config(&namespace, &pr, &routes);
         let services = self.services(&pr, &secrets, &databases, profile);
@@ -265,11 +273,11 @@ impl Resolver<'_> {
     }
 
     /// Who answers for what a text comes to: the pull request, if one of its fields that are not the same kind of thing for
-    /// every pull request (number and SHA are) has a say in it.
+    /// every pull request ([`SAME_KIND`]) has a say in it.
     fn owner_of(&self, text: &Interpolated, file: InputFile) -> Owner {
-        let varies = |name: &str| !matches!(name, "number" | "headSha" | "headShortSha" | "headShortSha7");
-        let known = |name: &str| self.pr.get(name).is_some();
-        if text.fields_of("pr").any(|field| field.is_none_or(|name| known(name) && varies(name))) {
+        let varies = |names: &[Text]| !SAME_KIND.contains(&names[1].as_str());
+        let known = |names: &[Text]| self.pr.get(&names[1]).is_some();
+        if text.computes_with("pr") || text.paths_below("pr").any(|names| known(names) && varies(names)) {
             Owner::PullRequest
         } else {
             self.owner(file)

@@ -10,7 +10,7 @@ use siphasher::{
 };
 
 /// A DNS label, a label's value, a Namespace, a Service, a Job.
-pub const LABEL: usize = 63;
+pub const LABEL: usize = crate::input::scalar::MOST_OF_LABEL;
 
 /// Letters of a hash that tells previews apart: 32¹⁶ cannot be tried out by whoever may choose a name.
 const LONG_HASH: usize = 16;

@@ -34,19 +34,30 @@ const LONGEST_TEXT: usize = 200;
 pub struct PullRequest {
     /// Its identity: digits, or a stand-in that says there are none.
     pub number: String,
+    /// Of the head: 7 to 64 hexadecimal digits in lower case.
     pub head_sha: String,
+    /// The first eight characters of it.
     pub head_short_sha: String,
+    /// The first seven.
     #[serde(rename = "headShortSha7")]
     pub head_short_sha_7: String,
+    /// Where it comes from. Free text.
     pub branch: String,
+    /// The branch as lower-case letters, digits and hyphens, at most 50 of them.
     pub branch_slug: String,
+    /// Where it goes. Free text.
     pub target_branch: String,
+    /// Free text, as all that its author words.
     pub title: String,
+    /// Who opened it. Free text.
     pub author: String,
+    /// At most 100. Free text.
     pub labels: Vec<String>,
-    /// Nobody knows, if it is nothing.
+    /// Whether it comes from a fork; null if nobody knows.
     pub fork: Option<bool>,
+    /// False, too, if the parameter is left out.
     pub draft: bool,
+    /// Its page at the code host. A URL, but free text all the same: anybody can write what they like into one.
     pub url: String,
     /// RFC 3339.
     pub updated_at: String,
@@ -54,6 +65,9 @@ pub struct PullRequest {
     #[serde(skip)]
     pub updated_seconds: Option<u64>,
 }
+
+/// The fields that are the same kind of thing for every pull request: where only these have a say, a mistake is not the pull request's.
+pub(crate) const SAME_KIND: [&str; 4] = ["number", "headSha", "headShortSha", "headShortSha7"];
 
 /// The fields that anybody who opens a pull request can fill with what they like.
 pub(super) const FREE_TEXT: [&str; 6] = ["branch", "targetBranch", "title", "author", "labels", "url"];

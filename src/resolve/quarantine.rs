@@ -3,11 +3,12 @@
 use crate::{
     finding::Finding,
     input::GuardrailsSpec,
+    objects::{self, keys},
     value::{Map, Value, to_value},
 };
 
 use super::{
-    Decision, Decisions, Environment, Origin, config,
+    Decision, Decisions, Environment, Origin,
     decision::shown,
     environment::{IngressFacts, QuarantineFacts},
     names,
@@ -52,9 +53,9 @@ impl Environment {
         self.secrets.clear();
         self.application = None;
         if let Some(annotations) = self.namespace_annotations.as_map_mut() {
-            annotations.remove(config::CHILD);
-            annotations.remove(config::RESERVED);
-            annotations.retain(|key| !key.starts_with(config::LINK) || key == config::PULL_REQUEST);
+            annotations.remove(keys::APPLICATION);
+            annotations.remove(keys::RESERVED);
+            annotations.retain(|key| !key.starts_with(keys::LINK) || key == keys::PULL_REQUEST_LINK);
         }
         // Only what removes a database stays: nothing runs, but nothing is forgotten either.
         self.databases.clear();
@@ -66,7 +67,7 @@ impl Environment {
             .map_or_else(|| "dayfly".to_owned(), |operations| operations.image.to_string());
         let pods = [image.as_str(), &self.policy.team, &self.policy.cost_center, job_layout];
         self.quarantine = QuarantineFacts {
-            job: names::hashed("dayfly-findings", &pods),
+            job: names::hashed(objects::FINDINGS, &pods),
             findings: if lines.is_empty() { "quarantined".to_owned() } else { lines.join("\n") },
             failing_job: !guardrails.quarantine.health_check,
             image,

@@ -7,8 +7,8 @@ use crate::{
     input::{
         guardrails::{Access, Implementation, Ingress, RouteKind, Tls},
         policy::{Route, Service},
-        scalar::Url,
     },
+    objects::{self, keys},
     rules,
     value::{Map, Value},
 };
@@ -18,9 +18,6 @@ use super::{
     environment::{IngressFacts, Parent, PathFacts, RouteFacts, WAVES},
     names,
 };
-
-/// Traefik's Middleware that keeps search engines out, where a route cannot say it.
-const NOINDEX: &str = "noindex";
 
 impl<'a> Resolver<'a> {
     pub(super) fn routes(&mut self, namespace: &str) -> (Vec<RouteFacts>, IngressFacts) {
@@ -132,7 +129,14 @@ impl<'a> Resolver<'a> {
         let is_http_route = ingress.kind == RouteKind::HttpRoute;
         let traefik = ingress.implementation == Implementation::Traefik;
         let envoy = ingress.implementation == Implementation::Envoy;
-        let sso = access.oauth2_proxy.as_ref().map(ToString::to_string).unwrap_or_default();
+        let url = url(route, &host);
+        // With a slash at its end, it is the same address.
+        let sso = access.oauth2_proxy.as_deref().unwrap_or_default().trim_end_matches('/');
+        let below_sso = |end: &str| if sso.is_empty() { String::new() } else { format!("{sso}{end}") };
+        let back = match ingress.implementation {
+            Implementation::Nginx => "https://$host$escaped_request_uri".to_owned(),
+            _ => encoded(&url),
+        };
         let cidrs: Vec<String> = access.cidrs.iter().map(|cidr| cidr.text.clone()).collect();
         let mut middlewares = Vec::new();
         if traefik && (!cidrs.is_empty() || !sso.is_empty()) {
@@ -142,20 +146,20 @@ impl<'a> Resolver<'a> {
         if let Some(message) = rules::route_path::refused(&path, ingress.implementation) {
             self.policy_finding(&rules::route_path::ROUTE_PATH, format!("{pointer}/path"), message);
         }
-        let url = url(route, &host);
-        Some(RouteFacts {
+        let mut facts_of_route = RouteFacts {
             parents: vec![parent(route, namespace, facts)],
             own_certificate: is_http_route && ingress.tls != Tls::Wildcard,
             certificate: (ingress.tls != Tls::Wildcard).then(|| format!("{}-tls", route.name)),
-            annotations: annotations(namespace, ingress, access, &path, &middlewares, &facts.section),
+            annotations: Value::Null,
             traefik_cidrs: traefik && !cidrs.is_empty(),
             traefik_sso: traefik && !sso.is_empty(),
             envoy_cidrs: envoy && !cidrs.is_empty(),
             name: route.name.to_string(),
             service: route.service.to_string(),
             access: route.access.to_string(),
-            sign_in: access.oauth2_proxy.as_ref().map(|proxy| sign_in(proxy, &encoded(&url))).unwrap_or_default(),
-            oauth2_proxy: sso,
+            auth: below_sso("/auth"),
+            sign_in: below_sso(&format!("/start?rd={back}")),
+            oauth2_proxy: sso.to_owned(),
             url,
             is_ingress: !is_http_route,
             is_http_route,
@@ -166,7 +170,9 @@ impl<'a> Resolver<'a> {
             target_port,
             cidrs,
             middlewares,
-        })
+        };
+        facts_of_route.annotations = annotations(namespace, ingress, &facts_of_route, &facts.section);
+        Some(facts_of_route)
     }
 
     /// The ports that a route leads to: the Service's, and the Pods' behind it. A service of the policy has one for both; of
@@ -220,14 +226,10 @@ impl<'a> Resolver<'a> {
         } else {
             (format!("{}.{domain}", names::host(&route.name, namespace)), Origin::BuiltIn)
         };
-        self.decisions.record(|| Decision {
-            field: format!("routes.{}.host", route.name),
-            origin,
-            asked: None,
-            granted: host.clone(),
-            rule: None,
-            reason: "the route and the preview's namespace: one label below the guardrails' domain, and nobody else's"
-                .into(),
+        self.decisions.record(|| {
+            let reason =
+                "the route and the preview's namespace: one label below the guardrails' domain, and nobody else's";
+            Decision::new(format!("routes.{}.host", route.name), origin, &*host, reason)
         });
         host
     }
@@ -247,13 +249,10 @@ impl<'a> Resolver<'a> {
             self.report(&rules::access::ACCESS_NOT_ENFORCEABLE, InputFile::Guardrails, in_guardrails.clone(), message);
             return None;
         }
-        self.decisions.record(|| Decision {
-            field: format!("routes.{}.access", route.name),
-            origin: Origin::Input(InputFile::Policy, pointer),
-            asked: None,
-            granted: route.access.to_string(),
-            rule: None,
-            reason: format!("defined in the guardrails, {in_guardrails}"),
+        self.decisions.record(|| {
+            let (origin, reason) =
+                (Origin::Input(InputFile::Policy, pointer), format!("defined in the guardrails, {in_guardrails}"));
+            Decision::new(format!("routes.{}.access", route.name), origin, &*route.access, reason)
         });
         Some(access)
     }
@@ -296,28 +295,21 @@ fn priority(path: &str) -> usize {
 }
 
 /// An Ingress says by annotations what the standard has no word for.
-fn annotations(
-    namespace: &str,
-    ingress: &Ingress,
-    access: &Access,
-    path: &str,
-    middlewares: &[String],
-    entry_point: &str,
-) -> Value {
+fn annotations(namespace: &str, ingress: &Ingress, route: &RouteFacts, entry_point: &str) -> Value {
     let mut map = Map::default();
-    map.push("argocd.argoproj.io/sync-wave", Value::from(WAVES.workload));
+    map.push(keys::SYNC_WAVE, Value::from(WAVES.workload));
     if ingress.kind == RouteKind::Ingress {
         match ingress.implementation {
             Implementation::Traefik => {
-                let all = middlewares.iter().map(String::as_str).chain([NOINDEX]);
+                let all = route.middlewares.iter().map(String::as_str).chain([objects::NOINDEX_MIDDLEWARE]);
                 let names: Vec<String> = all.map(|name| format!("{namespace}-{name}@kubernetescrd")).collect();
                 map.push("traefik.ingress.kubernetes.io/router.middlewares", Value::string(names.join(",")));
                 // Without these, a router is on every default entry point and answers plain HTTP: `spec.tls` only names
                 // certificates. Source: Traefik's documentation, "Traefik & Kubernetes with Ingress", TLS.
                 map.push("traefik.ingress.kubernetes.io/router.entrypoints", Value::string(entry_point));
                 map.push("traefik.ingress.kubernetes.io/router.tls", Value::from("true"));
-                if path != "/" {
-                    let priority = Value::string(priority(path).to_string());
+                if route.path != "/" {
+                    let priority = Value::string(priority(&route.path).to_string());
                     map.push("traefik.ingress.kubernetes.io/router.priority", priority);
                 }
             }
@@ -325,20 +317,21 @@ fn annotations(
                 // The default of `ssl-redirect` is the controller's to change, and it asks for a certificate first. Source:
                 // ingress-nginx, `redirect_to_https` in `rootfs/etc/nginx/lua/lua_ingress.lua`.
                 map.push("nginx.ingress.kubernetes.io/force-ssl-redirect", Value::from("true"));
-                // The ConfigMap `preview-headers` says `noindex`; the controller must allow that header. Source: ingress-nginx,
+                // That ConfigMap says `noindex`; the controller must allow that header. Source: ingress-nginx,
                 // `internal/ingress/annotations/customheaders/main.go`.
                 map.push(
                     "nginx.ingress.kubernetes.io/custom-headers",
-                    Value::string(format!("{namespace}/preview-headers")),
+                    Value::string(format!("{namespace}/{}", objects::NOINDEX_HEADERS)),
                 );
-                if !access.cidrs.is_empty() {
-                    let cidrs: Vec<&str> = access.cidrs.iter().map(|cidr| cidr.text.as_str()).collect();
-                    map.push("nginx.ingress.kubernetes.io/whitelist-source-range", Value::string(cidrs.join(",")));
+                if !route.cidrs.is_empty() {
+                    map.push(
+                        "nginx.ingress.kubernetes.io/whitelist-source-range",
+                        Value::string(route.cidrs.join(",")),
+                    );
                 }
-                if let Some(proxy) = &access.oauth2_proxy {
-                    map.push("nginx.ingress.kubernetes.io/auth-url", Value::string(format!("{proxy}/auth")));
-                    let sign_in = sign_in(proxy, "https://$host$escaped_request_uri");
-                    map.push("nginx.ingress.kubernetes.io/auth-signin", Value::string(sign_in));
+                if !route.auth.is_empty() {
+                    map.push("nginx.ingress.kubernetes.io/auth-url", Value::string(&*route.auth));
+                    map.push("nginx.ingress.kubernetes.io/auth-signin", Value::string(&*route.sign_in));
                 }
             }
             Implementation::Envoy | Implementation::Standard => {}
@@ -348,11 +341,6 @@ fn annotations(
         }
     }
     Value::Map(map)
-}
-
-/// Where an oauth2-proxy signs people in. `back`: where they come from.
-fn sign_in(proxy: &Url, back: &str) -> String {
-    format!("{proxy}/start?rd={back}")
 }
 
 /// As a part of a URL's query.

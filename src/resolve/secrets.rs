@@ -3,6 +3,7 @@
 use crate::{
     finding::InputFile,
     input::guardrails::{Grant, Secrets, StoreProvider},
+    objects::{self, keys},
     rules::{
         self,
         secret_prefix::{Names, SECRET_OUTSIDE_PREFIX},
@@ -13,15 +14,14 @@ use crate::{
 
 use super::{
     Decision, Origin, Resolver,
-    environment::{SecretDatum, SecretFacts, SecretStoreFacts, WAVES},
+    environment::{SecretDatum, SecretFacts, SecretStoreFacts, TrustFacts, WAVES},
 };
 
-/// The `SecretStore` and the ServiceAccount of a preview that has its own.
-const OWN_STORE: &str = "preview";
+/// The ServiceAccount that signs in to a `SecretStore` of the preview's own.
 const OWN_STORE_ACCOUNT: &str = "secret-store";
 
 impl Resolver<'_> {
-    pub(super) fn secrets(&mut self, grant: Grant) -> (Option<SecretStoreFacts>, Vec<SecretFacts>) {
+    pub(super) fn secrets(&mut self, trust: TrustFacts) -> (Option<SecretStoreFacts>, Vec<SecretFacts>) {
         let policy = self.policy;
         if policy.secrets.is_empty() {
             return (None, Vec::new());
@@ -39,7 +39,7 @@ impl Resolver<'_> {
         }
         let (store_kind, store_name) = match rules::secret_store::store(secrets) {
             Ok(Some((kind, name))) => (kind.to_owned(), name.to_owned()),
-            Ok(None) => ("SecretStore".to_owned(), OWN_STORE.to_owned()),
+            Ok(None) => ("SecretStore".to_owned(), objects::SECRET_STORE.to_owned()),
             Err(message) => {
                 self.report(
                     &rules::secret_store::SECRET_STORE_UNCLEAR,
@@ -50,7 +50,7 @@ impl Resolver<'_> {
                 return (None, Vec::new());
             }
         };
-        let is_granted = grant == Grant::Full;
+        let is_granted = trust.grant == Grant::Full;
         let mut facts = Vec::with_capacity(policy.secrets.len());
         for (index, secret) in policy.secrets.iter().enumerate() {
             let mut data = Vec::with_capacity(secret.keys.len());
@@ -97,8 +97,8 @@ impl Resolver<'_> {
         }
         if !is_granted {
             // A quarantined pull request gets nothing at all, and another finding says so.
-            if grant == Grant::Restricted {
-                self.findings.push(rules::trust::withheld("secrets", "/spec/secrets"));
+            if trust.grant == Grant::Restricted {
+                self.findings.push(rules::trust::withheld("secrets", "/spec/secrets", trust.tier));
             }
             return (None, Vec::new());
         }
@@ -150,6 +150,6 @@ fn own_store(secrets: &Secrets) -> Option<SecretStoreFacts> {
         }
     };
     // Before the workload: the secrets that are read with it are waited for.
-    let annotations = Value::map([vec![("argocd.argoproj.io/sync-wave", WAVES.guard.into())], annotations].concat());
+    let annotations = Value::map([vec![(keys::SYNC_WAVE, WAVES.guard.into())], annotations].concat());
     Some(SecretStoreFacts { provider, service_account: OWN_STORE_ACCOUNT.to_owned(), annotations })
 }

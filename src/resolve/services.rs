@@ -8,7 +8,7 @@ use crate::{
         Ordered,
         guardrails::{Profile, Tls},
         policy::Service,
-        scalar::{DnsLabel, InterpolatedPath, Port, Quantity, Scalar as _, UserId},
+        scalar::{DnsLabel, Duration, InterpolatedPath, Port, Quantity, Scalar as _, UserId},
     },
     rules,
     value::{Map, Value, child},
@@ -24,11 +24,11 @@ use super::{
 const NOBODY: u32 = 65_532;
 
 /// How long a workload may take to start, in seconds, and how often it is asked, as `templates/deployment.yaml` has it.
-const START: u64 = 120;
-const PROBE_PERIOD: u64 = 2;
+pub(crate) const START: u64 = 120;
+pub(crate) const PROBE_PERIOD: u64 = 2;
 
 /// A Deployment's `progressDeadlineSeconds`, which nobody states.
-const LONGEST_START: u64 = 600;
+pub(crate) const LONGEST_START: u64 = 600;
 
 impl<'a> Resolver<'a> {
     /// Lets expressions see the services' addresses inside of the namespace.
@@ -130,13 +130,10 @@ impl<'a> Resolver<'a> {
         profile: Option<(&str, &Profile)>,
     ) -> ServiceFacts {
         let image = self.image(&service.image, format!("{pointer}/image"), pr);
-        self.decisions.record(|| Decision {
-            field: format!("services.{}.image", service.name),
-            origin: Origin::Input(InputFile::Policy, format!("{pointer}/image")),
-            asked: None,
-            granted: image.clone(),
-            rule: None,
-            reason: "from an allowed registry, and pinned".into(),
+        self.decisions.record(|| {
+            let origin = Origin::Input(InputFile::Policy, format!("{pointer}/image"));
+            let reason = "from an allowed registry, and pinned";
+            Decision::new(format!("services.{}.image", service.name), origin, &*image, reason)
         });
         if let Some((name, profile)) = profile {
             for (resource, message, help) in rules::capacity::beyond(name, &self.guardrails.profiles, profile, service)
@@ -209,7 +206,8 @@ impl<'a> Resolver<'a> {
         }
         let start = service.start_within.map_or(START, |start| start.seconds);
         if start > LONGEST_START {
-            let message = "`startWithin` is at most `10m`: by then Kubernetes calls the Deployment failed".to_owned();
+            let most = Duration { seconds: LONGEST_START };
+            let message = format!("`startWithin` is at most `{most}`: by then Kubernetes calls the Deployment failed");
             self.policy_finding(&rules::input::INVALID_VALUE, format!("{pointer}/startWithin"), message).help =
                 Some("a Deployment of `manifests` may state `progressDeadlineSeconds` beside its probes".into());
         }

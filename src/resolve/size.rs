@@ -104,13 +104,9 @@ impl<'a> Resolver<'a> {
         for (resource, why) in closed {
             if let Some(hard) = hard.as_map_mut().filter(|hard| hard.get(resource).is_none()) {
                 hard.push(resource, Value::from("0"));
-                self.decisions.record(|| Decision {
-                    field: format!("quota.{resource}"),
-                    origin: Origin::BuiltIn,
-                    asked: None,
-                    granted: "0".into(),
-                    rule: None,
-                    reason: format!("the profile `{name}` does not say: {why}"),
+                self.decisions.record(|| {
+                    let reason = format!("the profile `{name}` does not say: {why}");
+                    Decision::new(format!("quota.{resource}"), Origin::BuiltIn, "0", reason)
                 });
             }
         }
@@ -161,18 +157,13 @@ impl<'a> Resolver<'a> {
             reason: format!("at most `{}`, the guardrails' maximum", bounds.max),
         });
         let expires_at = pr.updated_seconds.map(|since| time::text(since + granted.seconds)).unwrap_or_default();
-        let known = !expires_at.is_empty();
-        self.decisions.record(|| Decision {
-            field: "expiresAt".into(),
-            origin: if known { Origin::Parameter("updated_at") } else { Origin::BuiltIn },
-            asked: None,
-            granted: if known { expires_at.clone() } else { "unknown".into() },
-            rule: None,
-            reason: if known {
-                "the last activity and the ttl".into()
+        self.decisions.record(|| {
+            let (origin, granted, reason) = if expires_at.is_empty() {
+                (Origin::BuiltIn, "unknown", "no parameter `updated_at`: the ttl stands on the Namespace")
             } else {
-                "no parameter `updated_at`: the ttl stands on the Namespace".into()
-            },
+                (Origin::Parameter("updated_at"), &*expires_at, "the last activity and the ttl")
+            };
+            Decision::new("expiresAt", origin, granted, reason)
         });
         (granted.to_string(), expires_at)
     }

@@ -1,11 +1,11 @@
 //! Maps of quantities, as a `LimitRange` and a `ResourceQuota` have them.
 
-use super::containers::{child, finding, shown};
+use super::containers::{finding, shown};
 use crate::{
     finding::{Finding, Rule, visible},
     input::scalar::{Quantity, Scalar},
     objects::Object,
-    value::Value,
+    value::{Value, child},
 };
 
 /// The quantities of a map that are some.

@@ -5,6 +5,7 @@ use crate::{
     input::scalar::Url,
 };
 
+/// About the policy's `application`, and the `applications` that the guardrails let it choose from.
 pub static APPLICATION_SOURCE: Rule = Rule {
     code: "application-source",
     severity: Severity::Error,
@@ -15,7 +16,7 @@ pub static APPLICATION_SOURCE: Rule = Rule {
 };
 
 /// Source: `ValidateReleaseName` in Helm 3, `pkg/chartutil/validate_name.go`.
-const LONGEST_RELEASE: usize = 53;
+pub(crate) const LONGEST_RELEASE: usize = 53;
 
 pub(crate) fn release_allowed(name: &str) -> Result<(), String> {
     if name.len() <= LONGEST_RELEASE {

@@ -2,6 +2,7 @@
 
 use crate::finding::{Finding, Location, Owner, Rule, Severity, Subject};
 
+/// About a file that Argo CD would read beside the policy, found before anything is rendered.
 pub static ARGOCD_SOURCE: Rule = Rule {
     code: "argocd-source-override",
     severity: Severity::Error,

@@ -10,6 +10,7 @@ use crate::{
 
 use super::baseline::{is_complete, is_safe};
 
+/// What `check` finds in an `attestation`, its signature and its subject.
 pub static BASELINE_NOT_ATTESTED: Rule = Rule {
     code: "baseline-not-attested",
     severity: Severity::Error,
@@ -20,6 +21,7 @@ pub static BASELINE_NOT_ATTESTED: Rule = Rule {
                   columns are checked by `dayfly db provision`, before anybody gets credentials.",
 };
 
+/// What `check` says of guardrails without `attestationKeys`, which leave it nothing to check.
 pub static ATTESTATION_UNCHECKED: Rule = Rule {
     code: "attestation-unchecked",
     severity: Severity::Warning,
@@ -28,6 +30,7 @@ pub static ATTESTATION_UNCHECKED: Rule = Rule {
                   marker that `dayfly db prepare-baseline` leaves inside it, and nobody has signed that.",
 };
 
+/// What `check_age` finds: only `dayfly check` has a clock.
 pub static ATTESTATION_TOO_OLD: Rule = Rule {
     code: "attestation-too-old",
     severity: Severity::Error,

@@ -14,6 +14,7 @@ use super::{
     image_registry::split_tag,
 };
 
+/// About the `baseline` that a database of the policy names.
 pub static UNKNOWN_BASELINE: Rule = Rule {
     code: "unknown-baseline",
     severity: Severity::Error,
@@ -22,6 +23,7 @@ pub static UNKNOWN_BASELINE: Rule = Rule {
                   another, `synthetic` or `schemaOnly` one; of any other name, `dayfly check` tells.",
 };
 
+/// About an entry of the guardrails' `baselines` that says none, or more than one, of the four reasons.
 pub static BASELINE_NOT_SANITIZED: Rule = Rule {
     code: "baseline-not-sanitized",
     severity: Severity::Error,
@@ -31,6 +33,7 @@ pub static BASELINE_NOT_SANITIZED: Rule = Rule {
                   Leaked preview databases are leaked production data.",
 };
 
+/// About the fields of such an entry that its provider asks for, and what of `operations` its Jobs need.
 pub static BASELINE_INCOMPLETE: Rule = Rule {
     code: "baseline-incomplete",
     severity: Severity::Error,

@@ -16,15 +16,17 @@ use crate::{
     value::{Value, child},
 };
 
+/// What `beyond` finds in what a service of the policy requests.
 pub static UNBOUNDED_REQUEST: Rule = Rule {
     code: "unbounded-request",
     severity: Severity::Error,
     summary: "a container asks for what its profile lets one have",
     explanation: "`resources` are requests; the limit is the profile's `default`, or as high as the request, where that is more. No \
-                  request may be above the profile's `max`, or its `default` if there is none, nor below its `min`. Only resources that the profile bounds can be asked for, memory not in thousandths: `100m` is a tenth of a byte, \
+                  request may be above the profile's `max`, or its `default` if there is none, nor below its `min`. Only resources that the profile bounds can be asked for, of memory no fraction of a byte: `100m` is a tenth of a byte, \
                   `100Mi` was meant.",
 };
 
+/// About what services and databases come to together, and what the volume claims of manifests do.
 pub static OVER_QUOTA: Rule = Rule {
     code: "over-quota",
     severity: Severity::Error,

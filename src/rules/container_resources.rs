@@ -5,16 +5,17 @@
 
 use super::{
     amounts::{Amounts, amount, amounts},
-    containers::{Container, child, containers, finding, pod_spec, stated},
+    containers::{Container, containers, finding, pod_spec, stated},
     limit_range::Item,
 };
 use crate::{
     finding::{Finding, Rule, Severity, visible},
     input::scalar::Quantity,
     objects::Object,
-    value::Value,
+    value::{Value, child},
 };
 
+/// What `check` finds in containers of manifests.
 pub static CONTAINER_RESOURCES: Rule = Rule {
     code: "container-resources",
     severity: Severity::Error,

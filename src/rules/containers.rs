@@ -6,8 +6,6 @@ use crate::{
     value::Value,
 };
 
-pub(crate) use crate::value::child;
-
 /// The lists of a Pod's spec that hold containers, in the order in which Kubernetes looks at them.
 const LISTS: [&str; 3] = ["initContainers", "containers", "ephemeralContainers"];
 

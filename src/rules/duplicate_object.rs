@@ -6,6 +6,7 @@ use crate::{
     objects::{Object, Origin},
 };
 
+/// What `check` finds among all that goes out.
 pub static DUPLICATE_OBJECT: Rule = Rule {
     code: "duplicate-object",
     severity: Severity::Error,

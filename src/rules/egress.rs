@@ -5,6 +5,7 @@ use crate::{
     input::guardrails::Destination,
 };
 
+/// What `reachable` finds in a [`Destination`].
 pub static EGRESS_INCOMPLETE: Rule = Rule {
     code: "egress-incomplete",
     severity: Severity::Error,
@@ -14,6 +15,7 @@ pub static EGRESS_INCOMPLETE: Rule = Rule {
                   does not say.",
 };
 
+/// A warning: the rest of the preview is rendered.
 pub static EGRESS_CLOSED: Rule = Rule {
     code: "egress-closed",
     severity: Severity::Warning,

@@ -2,17 +2,17 @@
 
 use super::{
     Bounds,
-    containers::{child, finding, items, shown},
+    containers::{finding, items, shown},
     qualified::{is_key, is_name_part},
 };
 use crate::{
     finding::{Finding, Rule, Severity, visible},
-    input::scalar::is_dns_label,
-    objects::Object,
-    resolve::config::{ENVIRONMENT, MANAGED_BY},
-    value::{Map, Value},
+    input::scalar::{MOST_OF_LABEL, MOST_OF_NAME, is_dns_label},
+    objects::{Object, keys},
+    value::{Map, Value, child},
 };
 
+/// What `check` finds in any object, templates' included: the last look before it goes out.
 pub static FORBIDDEN_OUTPUT: Rule = Rule {
     code: "forbidden-output",
     severity: Severity::Error,
@@ -32,7 +32,15 @@ pub static FORBIDDEN_OUTPUT: Rule = Rule {
 };
 
 /// Source: `TotalAnnotationSizeLimitB` in `k8s.io/apimachinery/pkg/api/validation/objectmeta.go`.
-const ANNOTATIONS_SIZE: usize = 256 * 1024;
+pub(crate) const ANNOTATIONS_SIZE: usize = 256 * 1024;
+
+/// Longest name of a `CronJob`, whose Jobs have a `-` and ten characters more, and of a `StatefulSet`, whose revisions have.
+/// Source: `ValidateStatefulSet` since Kubernetes 1.27, `pkg/apis/apps/validation/validation.go`.
+pub(crate) const MOST_OF_MAKER: usize = MOST_OF_LABEL - 11;
+
+/// Longest name of a Deployment: its `ReplicaSets` have a `-` and a hash of up to ten characters more. Source: `getNewReplicaSet` in
+/// `pkg/controller/deployment/sync.go`, `ComputeHash` in `pkg/controller/controller_utils.go`.
+pub(crate) const MOST_OF_DEPLOYMENT: usize = MOST_OF_NAME - 11;
 
 /// Source: Kubernetes' documentation, "Enforce Pod Security Standards with Namespace Labels".
 const POD_SECURITY: &str = "pod-security.kubernetes.io/enforce";
@@ -84,8 +92,8 @@ pub(crate) fn check(object: &Object, bounds: &Bounds<'_>, findings: &mut Vec<Fin
     }
     if template && kind == "Namespace" && object.value.str_at(&["metadata", "name"]) == Some(bounds.namespace) {
         for (label, value, why) in [
-            (MANAGED_BY, "dayfly", "the sweep would take this preview for gone, and remove its databases"),
-            (ENVIRONMENT, bounds.namespace, "the admission policy would not hold there"),
+            (keys::MANAGED_BY, "dayfly", "the sweep would take this preview for gone, and remove its databases"),
+            (keys::ENVIRONMENT, bounds.namespace, "the admission policy would not hold there"),
             (POD_SECURITY, "restricted", "a child Application's Pods could be privileged"),
         ] {
             if object.value.str_at(&["metadata", "labels", label]) != Some(value) {
@@ -180,7 +188,7 @@ fn check_metadata(object: &Object, kind: &str, metadata: &Map, template: bool, r
 /// Source: `IsDNS1123Subdomain` in `k8s.io/apimachinery/pkg/util/validation/validation.go`.
 fn is_subdomain(name: &str) -> bool {
     let edge = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-    name.len() <= 253
+    name.len() <= MOST_OF_NAME
         && name
             .split('.')
             .all(|part| part.starts_with(edge) && part.ends_with(edge) && part.chars().all(|c| edge(c) || c == '-'))
@@ -205,20 +213,22 @@ fn name(object: &Object, kind: &str, value: &Value, refuse: &mut dyn FnMut(&str,
             last_index(object).is_some_and(|last| is_dns_label(&format!("{name}-{last}"))),
             "63 lower-case letters, digits and `-`, with `-` and the number of the last Pod",
         ),
-        ("Job", "batch") => (name.len() <= 63 && is_subdomain(name), "63 lower-case letters, digits, `-` and `.`"),
+        ("Job", "batch") => {
+            (name.len() <= MOST_OF_LABEL && is_subdomain(name), "63 lower-case letters, digits, `-` and `.`")
+        }
         ("Service", "") => (
             is_dns_label(name) && name.starts_with(|c: char| c.is_ascii_lowercase()),
             "63 lower-case letters, digits and `-`, beginning with a letter",
         ),
-        // Its Jobs have 11 characters more.
-        ("CronJob", "batch") => (name.len() <= 52 && is_subdomain(name), "52 lower-case letters, digits, `-` and `.`"),
-        // Its revisions, which are labels, have 11 characters more; its Pods are hosts of that name.
-        // Source: `ValidateStatefulSet` since Kubernetes 1.27, `pkg/apis/apps/validation/validation.go`.
-        ("StatefulSet", "apps") => (name.len() <= 52 && is_dns_label(name), "52 lower-case letters, digits and `-`"),
-        // Its ReplicaSets have a `-` and a hash of up to 10 characters more. Source: `getNewReplicaSet` in
-        // `pkg/controller/deployment/sync.go`, `ComputeHash` in `pkg/controller/controller_utils.go`.
+        ("CronJob", "batch") => {
+            (name.len() <= MOST_OF_MAKER && is_subdomain(name), "52 lower-case letters, digits, `-` and `.`")
+        }
+        // Its revisions are labels, its Pods hosts of that name.
+        ("StatefulSet", "apps") => {
+            (name.len() <= MOST_OF_MAKER && is_dns_label(name), "52 lower-case letters, digits and `-`")
+        }
         ("Deployment", "apps") => {
-            (name.len() <= 242 && is_subdomain(name), "242 lower-case letters, digits, `-` and `.`")
+            (name.len() <= MOST_OF_DEPLOYMENT && is_subdomain(name), "242 lower-case letters, digits, `-` and `.`")
         }
         _ => (is_subdomain(name), "253 lower-case letters, digits, `-` and `.`"),
     };
@@ -276,7 +286,7 @@ fn annotations(base: &str, annotations: Option<&Value>, template: bool, refuse: 
         let at = || child(&format!("{base}/annotations"), key);
         if !is_key(key) {
             refuse(&at(), format!("`{}` is no key of an annotation", visible(key)));
-        } else if template && key == "argocd.argoproj.io/tracking-id" {
+        } else if template && key == keys::TRACKING_ID {
             refuse(&at(), "a tracking id is Argo CD's to write".to_owned());
         }
         match value {

@@ -11,6 +11,7 @@ use crate::{
     value::Value,
 };
 
+/// About a host's part below the first label.
 pub static HOST_OUTSIDE_DOMAIN: Rule = Rule {
     code: "host-outside-domain",
     severity: Severity::Error,
@@ -19,6 +20,7 @@ pub static HOST_OUTSIDE_DOMAIN: Rule = Rule {
         which is one label. Another host would have none of them, or would be somebody else's.",
 };
 
+/// About a host's first label, which tells previews apart.
 pub static HOST_OF_ANOTHER_PREVIEW: Rule = Rule {
     code: "host-of-another-preview",
     severity: Severity::Error,
@@ -63,7 +65,7 @@ pub(crate) fn check(object: &Object, bounds: &Bounds<'_>, findings: &mut Vec<Fin
     }
 }
 
-/// What is wrong with a manifest's host, if anything.
+/// What is wrong with an object's host, if anything.
 fn refusal(host: Option<&Value>, bounds: &Bounds<'_>) -> Option<(&'static Rule, String)> {
     let own = || match bounds.hosts {
         [] => "the policy has no routes".to_owned(),

@@ -11,6 +11,7 @@ use crate::{
     value::Value,
 };
 
+/// About the images of services, migrations, seeds, Kustomize and manifests.
 pub static IMAGE_OUTSIDE_REGISTRIES: Rule = Rule {
     code: "image-outside-registries",
     severity: Severity::Error,

@@ -11,6 +11,7 @@ use crate::{
     objects::Object,
 };
 
+/// About the same images as `image_registry`: whether they can become others.
 pub static IMAGE_MUTABLE_TAG: Rule = Rule {
     code: "image-mutable-tag",
     severity: Severity::Error,

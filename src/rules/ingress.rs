@@ -5,6 +5,7 @@ use crate::{
     input::guardrails::{Controller, Implementation, Ingress, RouteKind},
 };
 
+/// What `inconsistent` finds in the guardrails.
 pub static INGRESS_INCOMPLETE: Rule = Rule {
     code: "ingress-incomplete",
     severity: Severity::Error,

@@ -2,6 +2,7 @@
 
 use crate::finding::{Rule, Severity};
 
+/// What the reader says of a file that it cannot read.
 pub static NOT_YAML: Rule = Rule {
     code: "not-yaml",
     severity: Severity::Error,
@@ -9,6 +10,7 @@ pub static NOT_YAML: Rule = Rule {
     explanation: "The file could not be read. Tags other than YAML's own have no meaning here.",
 };
 
+/// What the reader says of a map; the first of the keys is looked at further.
 pub static DUPLICATE_KEY: Rule = Rule {
     code: "duplicate-key",
     severity: Severity::Error,
@@ -16,15 +18,17 @@ pub static DUPLICATE_KEY: Rule = Rule {
     explanation: "YAML readers disagree about which of two equal keys counts, so neither does.",
 };
 
+/// What is said of input that is larger than any of the limits.
 pub static INPUT_LIMIT: Rule = Rule {
     code: "input-limit",
     severity: Severity::Error,
     summary: "files are of a size that people write",
     explanation: "Bytes, nesting, nodes, aliases and documents are limited, because pull requests bring files too; what an anchor \
                   keeps and what an alias repeats count again. For one pull request, a policy's texts compute at most 2000 expressions that are more than a path, and \
-                  come to 8 MiB. Of more than 1000 mistakes in manifests, the first are told.",
+                  come to 8 MiB; it has at most 100 databases. Of more than 1000 mistakes in manifests, the first are told.",
 };
 
+/// About a map's key that is none of its type's fields.
 pub static UNKNOWN_FIELD: Rule = Rule {
     code: "unknown-field",
     severity: Severity::Error,
@@ -32,6 +36,7 @@ pub static UNKNOWN_FIELD: Rule = Rule {
     explanation: "A misspelt field would silently do nothing. `dayfly schema policy` and `dayfly schema guardrails` print what there is.",
 };
 
+/// About a field that its type, or another field, asks for.
 pub static MISSING_FIELD: Rule = Rule {
     code: "missing-field",
     severity: Severity::Error,
@@ -39,6 +44,7 @@ pub static MISSING_FIELD: Rule = Rule {
     explanation: "The field has no default that would be right for everybody, or another one means nothing without it.",
 };
 
+/// About a value of another type than its field's.
 pub static WRONG_TYPE: Rule = Rule {
     code: "wrong-type",
     severity: Severity::Error,
@@ -48,6 +54,7 @@ pub static WRONG_TYPE: Rule = Rule {
                   argument or an entry of a ConfigMap that is none.",
 };
 
+/// About a value of the right type that its field does not take.
 pub static INVALID_VALUE: Rule = Rule {
     code: "invalid-value",
     severity: Severity::Error,
@@ -55,6 +62,7 @@ pub static INVALID_VALUE: Rule = Rule {
     explanation: "The message says what is allowed.",
 };
 
+/// About a parameter, which is never refused as a file is: the pull request is quarantined at worst.
 pub static INVALID_PARAMETER: Rule = Rule {
     code: "invalid-parameter",
     severity: Severity::Error,
@@ -63,6 +71,7 @@ pub static INVALID_PARAMETER: Rule = Rule {
                   Titles, branches and labels may hold anything; they are data.",
 };
 
+/// About `${{ … }}` in an input file.
 pub static BAD_EXPRESSION: Rule = Rule {
     code: "bad-expression",
     severity: Severity::Error,

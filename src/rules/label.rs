@@ -2,6 +2,7 @@
 
 use crate::finding::{Finding, Rule, Severity, nearest, visible};
 
+/// What `not_offered` and `contradiction` find in a pull request's labels.
 pub static LABEL_NOT_OFFERED: Rule = Rule {
     code: "label-not-offered",
     severity: Severity::Error,
@@ -12,6 +13,7 @@ pub static LABEL_NOT_OFFERED: Rule = Rule {
                   the label.",
 };
 
+/// About a label that seems to ask for something that labels cannot ask for.
 pub static UNKNOWN_LABEL: Rule = Rule {
     code: "unknown-label",
     severity: Severity::Warning,

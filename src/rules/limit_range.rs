@@ -10,16 +10,18 @@ use super::{
     Bounds,
     amounts::{Amounts, amount, amounts},
     container_resources,
-    containers::{child, finding},
+    containers::finding,
     resource_quota,
 };
 use crate::{
     finding::{Finding, Rule, Severity, meant, visible},
     input::scalar::is_dns_name,
     objects::Object,
+    value::child,
 };
 pub(crate) use profile::{check_profile, keeps_out};
 
+/// About every `LimitRange` that goes out, and about the guardrails' profiles that make one.
 pub static LIMIT_RANGE: Rule = Rule {
     code: "limit-range",
     severity: Severity::Error,

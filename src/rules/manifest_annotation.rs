@@ -4,17 +4,18 @@ mod known;
 
 use super::{
     Bounds,
-    containers::{child, finding, items, pod_spec, stated},
+    containers::{finding, items, pod_spec, stated},
 };
 use crate::{
     finding::{Finding, Rule, Severity, visible},
-    objects::Object,
-    value::Value,
+    objects::{self, Object},
+    value::{Value, child},
 };
 use known::{
     ALLOWED_ANNOTATIONS, ALLOWED_DOMAINS, ALLOWED_LABEL_DOMAINS, REFUSED_BEGINNINGS, REFUSED_DOMAINS, REFUSED_LABELS,
 };
 
+/// What `check` finds in the metadata of a manifest, and of its Pods.
 pub static MANIFEST_ANNOTATION: Rule = Rule {
     code: "manifest-annotation",
     severity: Severity::Error,
@@ -49,14 +50,14 @@ pub(crate) fn check(object: &Object, _: &Bounds<'_>, findings: &mut Vec<Finding>
     if let Some(value) = object.value.get("metadata") {
         metadata(object, "/metadata", value, is_service, findings);
     }
-    let templates: &[&str] = match kind {
-        "Deployment" | "StatefulSet" | "Job" => &["/spec/template/metadata"],
-        "CronJob" => &["/spec/jobTemplate/metadata", "/spec/jobTemplate/spec/template/metadata"],
-        _ => &[],
-    };
-    for pointer in templates {
-        if let Some(value) = object.value.pointer(pointer) {
-            metadata(object, pointer, value, is_service, findings);
+    // Whatever its group: another rule's business.
+    let template =
+        objects::pod_spec(kind).and_then(|(_, spec)| spec.strip_suffix("/spec")).filter(|pods| !pods.is_empty());
+    let job = (kind == "CronJob").then_some("/spec/jobTemplate");
+    for above in job.into_iter().chain(template) {
+        let pointer = format!("{above}/metadata");
+        if let Some(value) = object.value.pointer(&pointer) {
+            metadata(object, &pointer, value, is_service, findings);
         }
     }
     for (index, claim) in object.value.items_at(&["spec", "volumeClaimTemplates"]).iter().enumerate() {

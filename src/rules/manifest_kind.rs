@@ -2,14 +2,15 @@
 
 use super::{
     Bounds,
-    containers::{child, finding, stated},
+    containers::{finding, stated},
 };
 use crate::{
     finding::{Finding, Rule, Severity, visible},
     objects::Object,
-    value::Value,
+    value::{Value, child},
 };
 
+/// What `check` finds: a list of what may be there, not of what may not.
 pub static MANIFEST_KIND: Rule = Rule {
     code: "manifest-kind",
     severity: Severity::Error,
@@ -95,6 +96,14 @@ pub(crate) fn check(object: &Object, _: &Bounds<'_>, findings: &mut Vec<Finding>
     {
         let message = format!("{} has a `generateName`: every sync would make another one", named(kind));
         findings.push(finding(&MANIFEST_KIND, object, "/metadata/generateName", message).help("give it a `name`"));
+    } else if let Some(name) = object.value.pointer("/metadata/name")
+        && !matches!(name, Value::Null | Value::String(_))
+    {
+        let message = format!("the name of {} is {}, expected a string", named(kind), name.kind_name());
+        let found = finding(&MANIFEST_KIND, object, "/metadata/name", message);
+        // As Kubernetes reads `on`, `y` and `1`.
+        let is_plain = !matches!(name, Value::List(_) | Value::Map(_));
+        findings.push(if is_plain { found.help("put it in quotes") } else { found });
     } else if object.name().is_empty() {
         findings.push(finding(&MANIFEST_KIND, object, "/metadata/name", format!("{} has no name", named(kind))));
     } else if kind == "ConfigMap" && CLUSTERS_OWN.contains(&object.name()) {
@@ -208,6 +217,8 @@ mod tests {
             (json!({"name": "web", "generateName": "web-"}), "manifest-kind /metadata/generateName"),
             (json!({"generateName": "web-"}), "manifest-kind /metadata/generateName"),
             (json!({}), "manifest-kind /metadata/name"),
+            (json!({"name": ""}), "manifest-kind /metadata/name"),
+            (json!({"name": null}), "manifest-kind /metadata/name"),
             (json!({"name": 7}), "manifest-kind /metadata/name"),
         ];
         for (metadata, expected) in cases {
@@ -215,6 +226,16 @@ mod tests {
             let findings = found(super::check, &object);
             assert_eq!(places(&findings).join(" "), expected, "{metadata}");
             assert!(findings.iter().all(|f| f.owner == crate::finding::Owner::Team));
+        }
+        for (name, message, help) in [
+            (json!(null), "`Service` has no name", None),
+            (json!(true), "the name of `Service` is a boolean, expected a string", Some("put it in quotes")),
+            (json!(1), "the name of `Service` is a number, expected a string", Some("put it in quotes")),
+            (json!(["x"]), "the name of `Service` is a list, expected a string", None),
+        ] {
+            let object = manifest(&json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": name}}));
+            let findings = found(super::check, &object);
+            assert_eq!((&*findings[0].message, findings[0].help.as_deref()), (message, help));
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::{
     value::Value,
 };
 
+/// What `check` finds in a manifest's own namespace, and in others that it names.
 pub static MANIFEST_NAMESPACE: Rule = Rule {
     code: "manifest-namespace",
     severity: Severity::Error,

@@ -10,6 +10,7 @@ use crate::{
     value::Value,
 };
 
+/// What `check` finds in Pods of manifests.
 pub static MANIFEST_SECRET: Rule = Rule {
     code: "manifest-secret",
     severity: Severity::Error,

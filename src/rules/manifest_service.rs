@@ -2,14 +2,15 @@
 
 use super::{
     Bounds,
-    containers::{child, finding, items, shown, stated},
+    containers::{finding, items, shown, stated},
 };
 use crate::{
     finding::{Finding, Rule, Severity},
     objects::Object,
-    value::Value,
+    value::{Value, child},
 };
 
+/// What `check` finds in Services of manifests.
 pub static MANIFEST_SERVICE: Rule = Rule {
     code: "manifest-service",
     severity: Severity::Error,

@@ -2,13 +2,13 @@
 
 use super::{
     Bounds,
-    containers::{child, containers, finding, items, pod_spec},
+    containers::{containers, finding, items, pod_spec},
     input::WRONG_TYPE,
 };
 use crate::{
     finding::{Finding, visible},
     objects::Object,
-    value::Value,
+    value::{Value, child},
 };
 
 pub(crate) fn check(object: &Object, _: &Bounds<'_>, findings: &mut Vec<Finding>) {

@@ -47,6 +47,7 @@ pub mod secret_store;
 pub mod selector_mismatch;
 pub mod shared_database;
 pub mod template;
+pub mod template_file;
 pub mod trust;
 pub mod ttl;
 
@@ -78,6 +79,7 @@ pub struct Bounds<'a> {
     pub has_application: bool,
     /// Previews' hosts are one label below it.
     pub domain: &'a str,
+    /// Where images may come from.
     pub registries: &'a [ImagePrefix],
     /// Those that claims may name.
     pub storage_classes: &'a [DnsName],
@@ -87,6 +89,7 @@ pub struct Bounds<'a> {
     pub service_accounts: &'a [&'a str],
     /// Secrets that Pods may read.
     pub secrets: &'a [&'a str],
+    /// What was granted of the policy's `databases`.
     pub databases: &'a [DatabaseFacts],
     /// The guardrails' profile and its name.
     pub profile: Option<(&'a str, &'a Profile)>,
@@ -151,6 +154,7 @@ pub static ALL: &[&Rule] = &[
     &selector_mismatch::SELECTOR_MISMATCH,
     &shared_database::SHARED_DATABASE,
     &template::TEMPLATE,
+    &template_file::TEMPLATE_FILE,
     &ttl::TTL_BOUNDS,
     &ttl::TTL_CLAMPED,
     &profile::UNBOUNDED_PROFILE,

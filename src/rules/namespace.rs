@@ -5,6 +5,7 @@ use crate::{
     finding::{Rule, Severity},
 };
 
+/// What `tells_apart` finds in the guardrails' `namespace`, whatever pull request is rendered.
 pub static NAMESPACE_NOT_UNIQUE: Rule = Rule {
     code: "namespace-not-unique",
     severity: Severity::Error,
@@ -14,6 +15,7 @@ pub static NAMESPACE_NOT_UNIQUE: Rule = Rule {
                   namespace, and delete each other.",
 };
 
+/// About what `namespace` comes to for one pull request.
 pub static NAMESPACE_INVALID: Rule = Rule {
     code: "namespace-invalid",
     severity: Severity::Error,

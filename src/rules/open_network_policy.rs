@@ -1,15 +1,13 @@
 //! An empty list of peers or ports is no closed door.
 
-use super::{
-    Bounds,
-    containers::{child, finding},
-};
+use super::{Bounds, containers::finding};
 use crate::{
     finding::{Finding, Rule, Severity},
     objects::Object,
-    value::Value,
+    value::{Value, child},
 };
 
+/// What `check` finds in any object: to a `NetworkPolicy`, an empty list is everybody.
 pub static OPEN_NETWORK_POLICY: Rule = Rule {
     code: "open-network-policy",
     severity: Severity::Error,

@@ -2,6 +2,7 @@
 
 use crate::finding::{Rule, Severity};
 
+/// About an entry of the guardrails' `patches`, alone or with an object of its target.
 pub static PATCH: Rule = Rule {
     code: "patch",
     severity: Severity::Error,

@@ -1,7 +1,7 @@
 //! Pods of a team's own manifests run where, and as whom, a preview's Pods run.
 
 mod budgets;
-mod jobs;
+pub(crate) mod jobs;
 mod scalers;
 
 use super::{
@@ -17,6 +17,7 @@ pub(super) use budgets::check as check_budgets;
 pub(crate) use budgets::{ALWAYS, UNHEALTHY};
 pub(super) use scalers::check as check_scalers;
 
+/// What `check` finds in Pods of manifests, and what else of a manifest starts, keeps or counts them.
 pub static POD_PLACEMENT: Rule = Rule {
     code: "pod-placement",
     severity: Severity::Error,
@@ -61,10 +62,10 @@ const SYSTEM_TAINTS: [&str; 5] = [
 ];
 
 /// Seconds that a Pod may take to end.
-const LONGEST_GRACE: i64 = 600;
+pub(crate) const LONGEST_GRACE: i64 = 600;
 
 /// Pods that a `StatefulSet` may want.
-const MOST_REPLICAS: i64 = 1000;
+pub(crate) const MOST_REPLICAS: i64 = 1000;
 
 /// Labels that pick a single node, or the control plane's.
 const SYSTEM_LABELS: [&str; 2] = ["node-role.kubernetes.io/", "kubernetes.io/hostname"];
@@ -166,7 +167,7 @@ fn nodes(pod: &Value, refuse: &mut dyn FnMut(String, String)) {
     let message = |key: &str| format!("`{}` chooses a single node, or the control plane's", visible(key));
     for (key, _) in pod.entries_at(&["nodeSelector"]) {
         if is_system(key, &SYSTEM_LABELS) {
-            refuse(super::containers::child("/nodeSelector", key), message(key));
+            refuse(crate::value::child("/nodeSelector", key), message(key));
         }
     }
     let Some(affinity) = pod.at(&["affinity", "nodeAffinity"]) else { return };

@@ -7,14 +7,15 @@
 
 use super::{
     Bounds,
-    containers::{Container, child, containers, finding, pod_spec, shown, stated},
+    containers::{Container, containers, finding, pod_spec, shown, stated},
 };
 use crate::{
     finding::{Finding, Rule, Severity, visible},
     objects::Object,
-    value::Value,
+    value::{Value, child},
 };
 
+/// What `check` finds in any object's Pods, as the API server would when it admits them.
 pub static POD_SECURITY: Rule = Rule {
     code: "pod-security",
     severity: Severity::Error,

@@ -2,6 +2,7 @@
 
 use crate::finding::{Rule, Severity};
 
+/// About a policy called `LOCAL`.
 pub static POLICY_NAME_RESERVED: Rule = Rule {
     code: "policy-name-reserved",
     severity: Severity::Error,

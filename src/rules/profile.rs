@@ -5,6 +5,7 @@ use crate::{
     input::{Ordered, guardrails::Profile, scalar::DnsLabel},
 };
 
+/// What is said of a name with `unknown`.
 pub static UNKNOWN_PROFILE: Rule = Rule {
     code: "unknown-profile",
     severity: Severity::Error,
@@ -12,6 +13,7 @@ pub static UNKNOWN_PROFILE: Rule = Rule {
     explanation: "Policies and labels choose a size, they do not make one.",
 };
 
+/// What `unbounded` finds in a [`Profile`].
 pub static UNBOUNDED_PROFILE: Rule = Rule {
     code: "unbounded-profile",
     severity: Severity::Error,

@@ -2,6 +2,7 @@
 
 use crate::finding::{Rule, Severity};
 
+/// About a field of the policy that needs one of the guardrails which is left out.
 pub static NOT_PROVIDED: Rule = Rule {
     code: "not-provided",
     severity: Severity::Error,

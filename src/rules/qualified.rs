@@ -1,6 +1,6 @@
 //! Qualified names: what keys of labels and annotations, values of labels, and resources look like.
 
-use crate::input::scalar::is_dns_name;
+use crate::input::scalar::{MOST_OF_LABEL, is_dns_name};
 
 /// A qualified name: a name of 63 characters, perhaps behind a DNS name and a slash. API servers lower the case of an
 /// annotation's prefix before they look, but nobody means that.
@@ -21,18 +21,19 @@ pub(crate) fn is_key(key: &str) -> bool {
 pub(crate) fn is_name_part(text: &str) -> bool {
     let bytes = text.as_bytes();
     let edge = |b: Option<&u8>| b.is_some_and(u8::is_ascii_alphanumeric);
-    bytes.len() <= 63 && edge(bytes.first()) && edge(bytes.last()) && bytes.iter().all(|b| INNER[usize::from(*b)])
+    bytes.len() <= MOST_OF_LABEL
+        && edge(bytes.first())
+        && edge(bytes.last())
+        && bytes.iter().all(|b| INNER[usize::from(*b)])
 }
 
 /// Whether a byte may be in a qualified name. A table, since every label of every object is looked at.
 const INNER: [bool; 256] = {
     let mut inner = [false; 256];
-    let mut byte = 0;
-    while byte < 128 {
-        #[allow(clippy::cast_possible_truncation)] // below 128
-        let b = byte as u8;
-        inner[byte] = b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
-        byte += 1;
+    let mut b: u8 = 0;
+    while b.is_ascii() {
+        inner[b as usize] = b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
+        b += 1;
     }
     inner
 };

@@ -5,6 +5,7 @@ use crate::{
     input::scalar::{EnvName, Scalar as _},
 };
 
+/// About a name in the policy, wherever it refers to something.
 pub static UNKNOWN_REFERENCE: Rule = Rule {
     code: "unknown-reference",
     severity: Severity::Error,
@@ -14,6 +15,7 @@ pub static UNKNOWN_REFERENCE: Rule = Rule {
                   from a line above. Of any other Kubernetes would leave the characters as they are, which `$$(NAME)` says is meant.",
 };
 
+/// What `repeated` finds, and a variable that is set twice.
 pub static DUPLICATE_NAME: Rule = Rule {
     code: "duplicate-name",
     severity: Severity::Error,

@@ -4,14 +4,16 @@
 
 use super::{
     amounts::{Amounts, amounts},
-    containers::{child, finding},
+    containers::finding,
 };
 use crate::{
     finding::{Finding, Rule, Severity, meant, visible},
     input::scalar::is_dns_name,
     objects::Object,
+    value::child,
 };
 
+/// About every `ResourceQuota` that goes out, and about the guardrails' profiles that make one.
 pub static RESOURCE_QUOTA: Rule = Rule {
     code: "resource-quota",
     severity: Severity::Error,

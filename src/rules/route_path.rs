@@ -7,6 +7,7 @@ use crate::{
     input::guardrails::Implementation,
 };
 
+/// What `refused` finds in a route's `path`.
 pub static ROUTE_PATH: Rule = Rule {
     code: "route-path",
     severity: Severity::Error,

@@ -15,6 +15,7 @@ use crate::{
     value::Value,
 };
 
+/// What `check` finds in a Service of a manifest that a route leads to.
 pub static ROUTE_PORT: Rule = Rule {
     code: "route-port",
     severity: Severity::Error,

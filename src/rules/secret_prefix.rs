@@ -5,6 +5,7 @@ use crate::{
     input::guardrails::{Secrets, StoreProvider},
 };
 
+/// What `is_folder` finds in the guardrails, and `below` in the policy.
 pub static SECRET_OUTSIDE_PREFIX: Rule = Rule {
     code: "secret-outside-prefix",
     severity: Severity::Error,

@@ -5,6 +5,7 @@ use crate::{
     input::guardrails::Secrets,
 };
 
+/// What `store` finds in the guardrails' `secrets`.
 pub static SECRET_STORE_UNCLEAR: Rule = Rule {
     code: "secret-store-unclear",
     severity: Severity::Error,

@@ -4,14 +4,15 @@ use std::collections::{HashMap, HashSet};
 
 use super::{
     Bounds, MOST,
-    containers::{child, finding, shown, stated},
+    containers::{finding, shown, stated},
 };
 use crate::{
     finding::{Finding, Rule, Severity, visible},
     objects::{Object, stamp},
-    value::{Map, Value},
+    value::{Map, Value, child},
 };
 
+/// What `check` finds among manifests: who would take whose Pods.
 pub static SELECTOR_MISMATCH: Rule = Rule {
     code: "selector-mismatch",
     severity: Severity::Error,

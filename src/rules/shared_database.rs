@@ -1,30 +1,37 @@
 //! Previews do not share a database.
 
+mod words;
+
 use super::{
     Bounds,
-    containers::{child, containers, finding, items, pod_spec},
+    containers::{containers, finding, items, pod_spec},
 };
 use crate::{
     finding::{Finding, Rule, Severity, visible},
     objects::Object,
-    value::Value,
+    value::{Value, child},
 };
 
+/// About an address in whatever a Pod is told: words of a command, variables, a ConfigMap.
 pub static SHARED_DATABASE: Rule = Rule {
     code: "shared-database",
     severity: Severity::Error,
     summary: "no database is named by a constant",
-    explanation: "A database's address in `env`, a flag, a command or an argument, or in a manifest's ConfigMap, is the same for every \
+    explanation: "A database's address in `env`, a flag, a command or an argument, or in a manifest's ConfigMap, be it a URL or words and values \
+                  (`Host=db;Database=app`), is the same for every \
                   pull request: one preview's migration breaks all others, and its password stands in a file. `databases` gives each \
                   preview a branch of its own, and `uses` its address. The address of a Service of the preview itself is its own, \
-                  unless it has more than 2048 bytes.",
+                  unless it has more than 2048 bytes. A database in the process, such as `jdbc:h2:mem:test`, is nobody else's.",
 };
 
 /// Most bytes of an address that is looked at, up to a blank or a quote: one with thousands of others in its query would be
 /// searched once for each of them.
 const LONGEST: usize = 2048;
 
-/// What addresses of databases begin with, whatever driver follows a `+`.
+/// Most bytes that the names of drivers come to, for the same reason: no driver has a longer one.
+const LONGEST_NAMES: usize = 256;
+
+/// What addresses of databases begin with, whatever driver or product stands beside a `+`.
 const SCHEMES: [&str; 22] = [
     "cockroach",
     "cockroachdb",
@@ -48,6 +55,27 @@ const SCHEMES: [&str; 22] = [
     "tidb",
     "trilogy",
     "yugabytedb",
+];
+
+/// What follows `jdbc:` in addresses that lead into a network without two slashes, as `jdbc:oracle:thin:@…`, beside [`SCHEMES`]. Of any
+/// other driver, as of H2 and `SQLite` that run in the process, only `://` does.
+const DRIVERS: [&str; 16] = [
+    "as400",
+    "avatica",
+    "cloudspanner",
+    "cubrid",
+    "dremio",
+    "drill",
+    "exa",
+    "firebird",
+    "firebirdsql",
+    "informix-sqli",
+    "odbc",
+    "phoenix",
+    "sqlanywhere",
+    "sybase",
+    "tibero",
+    "weblogic",
 ];
 
 /// The hosts of a preview: its Services.
@@ -97,24 +125,48 @@ pub(crate) fn not_a_database(what: impl FnOnce() -> String, text: &str, hosts: H
 
 /// How the first address of a database that is not the preview's begins.
 fn shared(written: &str, hosts: Hosts<'_>) -> Option<String> {
+    if let Some(word) = words::shared(written, hosts) {
+        return Some(format!("{word}="));
+    }
     if !written.contains(':') {
         return None;
     }
     let text = written.to_ascii_lowercase();
     for (at, _) in text.match_indices("://") {
         let word = text[..at].rsplit(|c: char| !(c.is_ascii_alphanumeric() || "+-.".contains(c))).next()?;
-        let name = word.split('+').next()?.rsplit(['-', '.']).next()?;
-        if SCHEMES.contains(&name) && !is_own(&written[at + "://".len()..], hosts) {
+        let mut names = word.split('+').filter_map(|part| part.rsplit(['-', '.']).next());
+        if let Some(name) = names.find(|name| SCHEMES.contains(name))
+            && !is_own(&written[at + "://".len()..], hosts)
+        {
             return Some(format!("{}://", visible(&word[word.find(name)?..])));
         }
     }
-    // What Java calls `jdbc:oracle:thin:@…`; with two slashes it was seen above.
     let mut java = text.match_indices("jdbc:");
     java.find(|(at, word)| {
-        let inner = || text[at + word.len()..].split("://").next().unwrap_or_default();
-        !text[..*at].ends_with(|c: char| c.is_ascii_alphanumeric()) && !SCHEMES.contains(&inner())
+        let address = at + word.len();
+        !text[..*at].ends_with(|c: char| c.is_ascii_alphanumeric())
+            && is_remote(&text[address..], &written[address..], hosts)
     })
     .map(|(_, word)| word.to_owned())
+}
+
+/// Whether what follows `jdbc:`, in lower case and as it is written, leads to a database that is not the preview's. A driver may wrap
+/// another, as in `p6spy:oracle:thin:@…`; what stands before `://` was seen if it is one of [`SCHEMES`].
+fn is_remote(text: &str, written: &str, hosts: Hosts<'_>) -> bool {
+    let mut names = text.char_indices().take(LONGEST_NAMES + 1);
+    let end =
+        names.find(|(_, c)| !(c.is_ascii_alphanumeric() || "+-._:".contains(*c))).map_or(text.len(), |(at, _)| at);
+    if end > LONGEST_NAMES {
+        return true;
+    }
+    // Of `h2:mem:mysql`, the last is the database's name.
+    let Some((drivers, last)) = text[..end].rsplit_once(':') else { return false };
+    let is_scheme = |driver: &str| driver.split('+').next().is_some_and(|driver| SCHEMES.contains(&driver));
+    let is_known = |drivers: &str| drivers.split(':').any(|driver| is_scheme(driver) || DRIVERS.contains(&driver));
+    let Some(host) = text[end..].strip_prefix("//").filter(|_| last.is_empty()) else { return is_known(drivers) };
+    let (around, driver) = drivers.rsplit_once(':').unwrap_or(("", drivers));
+    let is_path = driver == "file" || host.starts_with('/');
+    is_known(around) || !is_path && !is_scheme(driver) && !is_own(&written[end + "//".len()..], hosts)
 }
 
 /// Whether what follows a scheme leads to a host of the preview, as every client would read it.
@@ -131,8 +183,8 @@ fn is_own(address: &str, hosts: Hosts<'_>) -> bool {
         (port.bytes().all(|b| b.is_ascii_digit()) || hosts.fills_in(port)) && hosts.has(name)
     };
     let (user, names) = authority.rsplit_once('@').unwrap_or(("", authority));
-    // Some clients take a host from the query, or from a second `@`.
-    let query = rest.split(ends).next().and_then(|rest| rest.split_once('?'));
+    // Some clients take a host from the query, or what Java has for one, or from a second `@`.
+    let query = rest.split(ends).next().and_then(|rest| rest.split_once(['?', ';']));
     authority.chars().all(plain)
         && !user.contains('@')
         && names.split(',').all(host)
@@ -197,18 +249,53 @@ mod tests {
             ("postgresql+psycopg2://u:p@staging/app", "postgresql+psycopg2://"),
             ("mongodb+srv://staging", "mongodb+srv://"),
             ("CockroachDB://staging", "cockroachdb://"),
+            ("prisma+postgres://staging/app", "postgres://"),
+            ("Host=staging;Database=app", "host="),
             ("--dsn=mysql2://staging", "mysql2://"),
             ("psql 'postgres://staging/app' -c x", "postgres://"),
             ("spring.datasource.url=jdbc:postgresql://staging/app", "postgresql://"),
             ("jdbc:oracle:thin:@staging:1521/app", "jdbc:"),
             ("jdbc:mysql:loadbalance://staging/app", "jdbc:"),
+            ("jdbc:mysql:loadbalance://db,staging/app", "jdbc:"),
+            ("JDBC:Oracle:thin:u/p@staging", "jdbc:"),
+            ("a: jdbc:oracle:thin:@//staging/app", "jdbc:"),
+            ("jdbc:oracle:thin:@db:1521/app", "jdbc:"),
+            ("jdbc:p6spy:oracle:thin:@staging", "jdbc:"),
+            ("jdbc:sqlserver:;serverName=staging", "jdbc:"),
+            ("jdbc:sqlserver://db/;serverName=staging", "sqlserver://"),
+            ("jdbc:postgresql:app?PGHOST=staging", "jdbc:"),
+            ("jdbc:sybase:Tds:staging:5000/app", "jdbc:"),
+            ("jdbc:h2:tcp://staging/app", "jdbc:"),
+            ("jdbc:derby://staging:1527/app", "jdbc:"),
+            ("jdbc:Snowflake://acme.snowflakecomputing.com/", "jdbc:"),
+            ("jdbc:h2:mem:test jdbc:exa:staging:8563", "jdbc:"),
             ("postgres://db/app postgres://staging/app", "postgres://"),
         ] {
             assert_eq!(shared(text, hosts(&["db".into()])).as_deref(), Some(scheme), "{text}");
         }
-        for text in
-            ["https://example.com", "see postgres: //x", "notpostgres://x", "a://b", "redis://cache", "jdbc", ":"]
-        {
+        for text in [
+            "https://example.com",
+            "see postgres: //x",
+            "notpostgres://x",
+            "a://b",
+            "redis://cache",
+            "jdbc",
+            ":",
+            "set jdbc: off",
+            "jdbc:",
+            "for jdbc:oracle, see below",
+            "jdbc:h2:mem:test",
+            "jdbc:h2:mem:postgres;MODE=PostgreSQL;DB_CLOSE_DELAY=-1",
+            "jdbc:h2:file:///data/x",
+            "jdbc:H2:~/x",
+            "jdbc:sqlite:/tmp/x.db",
+            "jdbc:sqlite:file:x?mode=memory",
+            "jdbc:sqlite::memory:",
+            "jdbc:hsqldb:mem:x",
+            "jdbc:derby:memory:x;create=true",
+            "jdbc:duckdb:",
+            "jdbc:ucanaccess:///data/x.mdb",
+        ] {
             assert_eq!(shared(text, hosts(&[])), None, "{text}");
         }
     }
@@ -234,6 +321,8 @@ mod tests {
             for text in [
                 format!("postgres://{host}"),
                 format!("jdbc:mysql://{host}/app?ssl=1"),
+                format!("jdbc:p6spy:mysql://{host}/app"),
+                format!("jdbc:clickhouse://{host}/app"),
                 format!("x mysql://{host}/a b"),
             ] {
                 assert_eq!(shared(&text, hosts(&own)), None, "{text}");

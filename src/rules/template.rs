@@ -5,6 +5,7 @@ use crate::{
     template::Mistake,
 };
 
+/// What `found` makes of a mistake in a template, checked or rendered.
 pub static TEMPLATE: Rule = Rule {
     code: "template",
     severity: Severity::Error,

@@ -2,6 +2,7 @@
 
 use crate::finding::{Finding, InputFile, Owner, Rule, Severity, Subject};
 
+/// What `quarantine` says.
 pub static UNTRUSTED: Rule = Rule {
     code: "untrusted-pull-request",
     severity: Severity::Error,
@@ -11,6 +12,7 @@ pub static UNTRUSTED: Rule = Rule {
                   they would write their own policy.",
 };
 
+/// What `withheld` says: a warning, since the rest is rendered.
 pub static WITHHELD: Rule = Rule {
     code: "withheld",
     severity: Severity::Warning,
@@ -26,12 +28,20 @@ pub(crate) fn quarantine(tier: &str, single: bool) -> Finding {
     } else {
         format!("the guardrails quarantine pull requests of trust `{tier}`")
     };
-    Finding::of_parameters(&UNTRUSTED, "/fork", message)
-        .help("a maintainer can push the branch to the repository itself")
+    Finding::of_parameters(&UNTRUSTED, "/fork", message).help(help(tier))
 }
 
-pub(crate) fn withheld(what: &str, pointer: &str) -> Finding {
+pub(crate) fn withheld(what: &str, pointer: &str, tier: &str) -> Finding {
     let message = format!("{what} withheld: the pull request's trust is `restricted`");
     Finding::new(&WITHHELD, Owner::PullRequest, Subject::Input(InputFile::Policy, pointer.to_owned()), message)
-        .help("pass the parameter `fork`, or say in the guardrails what trust `unknown` gets")
+        .help(help(tier))
+}
+
+/// What would get more.
+fn help(tier: &str) -> &'static str {
+    match tier {
+        "fork" => "a maintainer can push the branch to the repository itself",
+        "unknown" => "pass the parameter `fork`, or say in the guardrails what trust `unknown` gets",
+        _ => "the guardrails say what trust `trusted` gets",
+    }
 }

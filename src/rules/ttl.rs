@@ -2,6 +2,7 @@
 
 use crate::finding::{Rule, Severity};
 
+/// A warning: the preview lives as long as the guardrails allow.
 pub static TTL_CLAMPED: Rule = Rule {
     code: "ttl-clamped",
     severity: Severity::Warning,
@@ -10,6 +11,7 @@ pub static TTL_CLAMPED: Rule = Rule {
                   `ttl` takes lengths of time only.",
 };
 
+/// About the guardrails' `ttl` alone.
 pub static TTL_BOUNDS: Rule = Rule {
     code: "ttl-bounds",
     severity: Severity::Error,

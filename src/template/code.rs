@@ -24,7 +24,9 @@ use crate::{
 /// What is wrong with a template, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mistake {
+    /// In the template's file.
     pub mark: Mark,
+    /// What is wrong, for people.
     pub message: String,
 }
 

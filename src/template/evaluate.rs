@@ -2,6 +2,7 @@
 
 use crate::{
     expression::{Scope, compute, push_text},
+    finding::visible,
     value::{List, Map, Text, Value, push_segment},
     yaml::Mark,
 };
@@ -216,17 +217,27 @@ impl Evaluator<'_> {
         }
         let count = self.code.number();
         let mut map = Map::with_capacity(count);
+        // Keys that are computed, and where: only one of them can be there already.
+        let mut computed: Vec<(Text, Code)> = Vec::new();
         for _ in 0..count {
-            let key = match self.code.character() {
-                b's' => Text::from_static_str(self.code.text()),
+            let (key, place) = match self.code.character() {
+                b's' => (Text::from_static_str(self.code.text()), None),
                 _ => match self.parts(scope)? {
-                    Value::String(text) => text,
+                    Value::String(text) => (text, Some(self.place)),
                     other => return Err(format!("a key cannot be {}", other.kind_name())),
                 },
             };
             let depth = self.enter(&key);
             let kind = self.code.character();
             if let Some(value) = self.value(kind, scope)? {
+                let other = || computed.iter().find(|(other, _)| *other == key).map(|(_, place)| *place);
+                if let Some(place) = place.or_else(other) {
+                    if map.get(&key).is_some() {
+                        self.place = place;
+                        return Err(format!("the key `{}` is there already", visible(&key)));
+                    }
+                    computed.push((key.clone(), place));
+                }
                 map.push(key, value);
             }
             self.leave(depth);
@@ -452,6 +463,19 @@ mod tests {
         );
         assert_eq!(shown("$for: i in n\na: 1", "{n: 1}"), "1:7: `n` is no list");
         assert_eq!(shown("a: {b: 1, $when: \"${{ n < 'x' ~ [] + 1 }}\"}", "{n: 1}").get(..5), Some("1:18:"));
+        for (template, place) in [
+            ("a: 1\n${{ k }}: 2", "2:1"),
+            ("${{ k }}: ${{ n }}\na: 2", "1:1"),
+            ("b: 1\n${{ 'A' | lower }}: 2\n${{ k }}: {c: \"${{ n }}\"}", "3:1"),
+            ("x:\n  - ${{ k }}: 1\n    x${{ k }}: ${{ n }}\n    a: 2", "2:5"),
+        ] {
+            let expected = format!("{place}: the key `a` is there already");
+            assert_eq!(shown(template, "{k: a, n: 1}"), expected, "{template}");
+        }
+        assert_eq!(
+            shown("a: 1\n${{ k }}: ${{ no }}\n${{ k }}b: 2\nb: 3", "{k: a, no: null}"),
+            r#"{"a":1,"ab":2,"b":3}"#
+        );
         for template in ["[]", "$if: 1", "a: {$for: i in x}", "$for: x", "a: 1.5", "a: ${{", "$when: x\na: 1"] {
             assert!(code::compile(&code::documents(template).expect("YAML")).is_err(), "{template}");
         }

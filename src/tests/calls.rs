@@ -93,15 +93,70 @@ fn findings_about_ambiguous_parameters_have_places() {
     }
     scratch.write(PARAMETERS, "number: 128\nlabels: [a\n");
     let run = scratch.run("check", &[]);
-    assert_eq!(run.code, ExitCode::CannotRun);
+    assert_eq!((run.code, &*run.err), (ExitCode::Findings, ""));
     assert!(
-        run.err.starts_with("error[not-yaml]: not YAML: ") && run.err.contains("(parameters.yaml:3:1)"),
+        run.out.starts_with("error[not-yaml]: not YAML: ") && run.out.contains("(parameters.yaml:3:1)"),
         "{}",
-        run.err
+        run.out
     );
     scratch.write(PARAMETERS, "number: 128\nlabels: \t\"a\\z\"\n");
     let run = scratch.run("check", &[]);
-    assert!(run.err.contains("parameters.yaml:2:") && run.err.contains("2 | labels: →\"a\\z\"\n"), "{}", run.err);
+    assert!(run.out.contains("parameters.yaml:2:") && run.out.contains("2 | labels: →\"a\\z\"\n"), "{}", run.out);
+}
+
+/// A file that cannot be read hides nothing, and is hidden by nothing.
+#[test]
+fn all_files_mistakes_are_told_together() {
+    let scratch = Scratch::new("storefront");
+    scratch.replace(POLICY, "access: staff", "access: stuff");
+    for broken in ["a: b: c\n", "", "7\n", "a: 1\n---\nb: 2\n"] {
+        scratch.write(PARAMETERS, broken);
+        for format in ["text", "json", "sarif", "github"] {
+            let run = scratch.run("check", &["--format", format]);
+            assert_eq!((run.code, &*run.err), (ExitCode::Findings, ""), "{broken:?}");
+            assert!(run.out.contains("parameters.yaml") && run.out.contains("`stuff`"), "{broken:?}: {}", run.out);
+        }
+    }
+    scratch.replace(POLICY, "  team: payments", "  taem: payments");
+    scratch.replace(GUARDRAILS, "  domain: ", "  domian: ");
+    let run = scratch.run("check", &[]);
+    assert!(["`taem`", "`domian`", "parameters.yaml"].iter().all(|said| run.out.contains(said)), "{}", run.out);
+    assert_eq!(scratch.run("render", &[]).code, ExitCode::Findings);
+}
+
+/// As `json.dumps` writes them.
+#[test]
+fn files_may_be_json() {
+    let scratch = Scratch::new("storefront");
+    scratch.write(POLICY, "{\"apiVersion\":\t\"dayfly.dev/v1alpha1\", \"kind\": \"PreviewPolicy\", \"metadata\": {\"name\": \"storefront\"}, \"spec\": \
+        {\"team\": \"payments\", \"costCenter\": \"cc-1\", \"flags\": {\"mood\": \"\\ud83d\\ude00\"}, \"manifests\": [\"x.json\"]}}");
+    scratch.write("x.json", "{\"apiVersion\": \"v1\", \"kind\": \"ConfigMap\", \"metadata\": {\"name\": \"x\"}, \"data\": {\"a\": \"\\ud83d\\ude00\"}}");
+    scratch.write(PARAMETERS, "{\"number\":\t\"7\", \"head_sha\": \"3f9c1e7ab2d4c6588e0fd17a9b3c5d7e9f102938\", \"fork\": false, \"title\": \"\\ud83d\\ude00\"}");
+    let run = scratch.run("render", &["-o", "ndjson"]);
+    assert_eq!((run.code, &*run.err), (ExitCode::Fine, ""));
+    for said in ["\"FLAG_MOOD\":\"\u{1f600}\"", "\"data\":{\"a\":\"\u{1f600}\"}"] {
+        assert!(run.out.contains(said), "{}", run.out);
+    }
+}
+
+/// What stands in no file is shown at one: of a log with a result that has none, code scanning takes nothing.
+#[test]
+fn code_scanning_gets_a_file_and_a_line() {
+    let scratch = Scratch::new("storefront");
+    scratch.replace(GUARDRAILS, "spec: {revisionHistoryLimit: 2}", "metadata: {finalizers: [a/b]}");
+    for (set, file) in [("title=x", "guardrails.yaml"), ("number=x", "source/preview.yaml")] {
+        let run = scratch.run("check", &["--format", "sarif", "--set", set]);
+        let log: serde_json::Value = serde_json::from_str(&run.out).expect("JSON");
+        let results = log["runs"][0]["results"].as_array().expect("results");
+        assert!(!results.is_empty(), "{}", run.out);
+        for result in results {
+            let place = &result["locations"][0]["physicalLocation"];
+            let uri = place["artifactLocation"]["uri"].as_str().expect("a file");
+            assert!(uri.ends_with(file) && place["region"]["startLine"] == 1, "{place}");
+        }
+    }
+    let run = scratch.run("check", &["--set", "number=x"]);
+    assert!(run.out.contains("(--set number /number)"), "{}", run.out);
 }
 
 /// The file that Argo CD would read is named by its folder, too.

@@ -11,5 +11,7 @@ mod network;
 mod outcomes;
 mod properties;
 mod refusals;
+mod routes;
 mod scratch;
 mod support;
+mod words;

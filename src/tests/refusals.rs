@@ -115,6 +115,18 @@ fn all_wrong_expressions_of_a_text_are_told() {
     assert!(["wbe", "policy.nam", "undefined value"].iter().all(|part| message.contains(part)), "{message}");
 }
 
+/// Each has Jobs, and the Jobs are told all: thousands would take more memory than the sidecar has.
+#[test]
+fn a_policy_has_no_thousands_of_databases() {
+    let many = |count: usize| {
+        let databases: Vec<_> = (1..count).map(|n| format!("    - {{name: d{n}, baseline: storefront}}\n")).collect();
+        let found = check(&scratch(&[(POLICY, "  databases:\n", &format!("  databases:\n{}", databases.concat()))]));
+        found.iter().map(|finding| format!("{} {}", text(finding, "/code"), place(finding))).collect::<Vec<_>>()
+    };
+    assert_eq!(many(100), [""; 0]);
+    assert_eq!(many(101), ["input-limit source/preview.yaml:40:5"]);
+}
+
 /// A profile that the policy does not have is looked at all the same.
 #[test]
 fn a_profile_that_nobody_has_is_checked() {
@@ -533,6 +545,44 @@ fn mistakes_in_templates_are_told_at_once() {
     assert_eq!(scratch.run("render", &[]).code, ExitCode::Fine, "nothing of it is come to");
     scratch.replace("templates/a.yaml", "''", "'x'");
     assert_eq!((places("render"), places("check")), (all.map(String::from).to_vec(), all.map(String::from).to_vec()));
+}
+
+/// A file that is no text is a mistake among others, and which file is a template is decided by its name.
+#[test]
+fn files_of_templates() {
+    let with = |folder: &str| scratch(&[(GUARDRAILS, "  patches:", &format!("  templates: {folder}\n  patches:"))]);
+    let broken = with("templates");
+    broken.write("templates/a.yaml", b"a: \xff\n");
+    broken.write("templates/b.yaml", vec![b'#'; 2 << 20]);
+    broken.write("templates/c.yaml", "$if: x\n");
+    broken.replace(POLICY, "service: web", "service: wbe");
+    let found: Vec<String> =
+        check(&broken).iter().map(|finding| format!("{} {}", text(finding, "/code"), place(finding))).collect();
+    for expected in [
+        "not-yaml templates/a.yaml:1:4",
+        "input-limit templates/b.yaml:null:null",
+        "template templates/c.yaml:1:1",
+        "unknown-reference source/preview.yaml:33:28",
+    ] {
+        assert!(found.iter().any(|found| found == expected), "{expected}: {found:?}");
+    }
+    assert_eq!(broken.run("render", &[]).code, ExitCode::Findings);
+
+    // As a ConfigMap is mounted whose keys are guardrails and templates.
+    let mounted = with(".");
+    let guardrails = fs::read(mounted.path(GUARDRAILS)).expect("a file");
+    for (name, content) in [("guardrails.yaml", &guardrails), ("http-route.yml", &Vec::new())] {
+        mounted.write(&format!("templates/..data/{name}"), content);
+        let link = mounted.path(&format!("templates/{name}"));
+        std::os::unix::fs::symlink(format!("..data/{name}"), link).expect("a link");
+    }
+    let paths = [POLICY, PARAMETERS, "templates/guardrails.yaml"].map(|file| mounted.path(file));
+    let [policy, parameters, guardrails] = paths.each_ref().map(|path| path.to_str().expect("a path"));
+    let folder = policy.strip_suffix(POLICY).expect("a folder");
+    let run = dayfly(&["render", folder, "--parameters", parameters, "--guardrails", guardrails]);
+    assert_eq!((run.code, &*run.err), (ExitCode::Fine, ""));
+    assert!(!run.out.contains("PreviewGuardrails") && !run.out.contains("kind: HTTPRoute\n"), "{}", run.out);
+    assert!(scratch(&[]).run("render", &[]).out.contains("kind: HTTPRoute\n"));
 }
 
 /// How a file is written makes no difference to what it says.

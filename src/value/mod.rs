@@ -18,6 +18,7 @@ pub type Text = LeanString;
 
 /// What can be made a key: literals stay where they are.
 pub trait IntoText {
+    /// A literal is pointed to, anything else is moved.
     fn into_text(self) -> Text;
 }
 
@@ -43,13 +44,20 @@ impl IntoText for Text {
 /// for the first time costs more than what is done with it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Value {
+    /// YAML's `null`, and what an expression leads to that is not there: templates leave it out with its key.
     #[default]
     Null,
+    /// `true` or `false`.
     Bool(bool),
+    /// What has no fraction; beyond 64 bits it is a float.
     Int(i64),
+    /// Any other number.
     Float(f64),
+    /// Text, which is never read as anything else again.
     String(Text),
+    /// Items in order.
     List(List),
+    /// Entries in order.
     Map(Map),
 }
 
@@ -68,6 +76,7 @@ impl Value {
         Self::String(Text::from(text.as_ref()))
     }
 
+    /// A list of these items.
     pub fn list(items: impl IntoIterator<Item = Value>) -> Self {
         Self::List(items.into_iter().collect())
     }
@@ -77,6 +86,7 @@ impl Value {
         Self::Map(entries.into_iter().collect())
     }
 
+    /// The text, of text.
     pub fn as_str(&self) -> Option<&str> {
         match self {
             Self::String(text) => Some(text),
@@ -84,6 +94,7 @@ impl Value {
         }
     }
 
+    /// The map, of a map.
     pub fn as_map(&self) -> Option<&Map> {
         match self {
             Self::Map(map) => Some(map),
@@ -91,6 +102,7 @@ impl Value {
         }
     }
 
+    /// The map, of a map, to be changed.
     pub fn as_map_mut(&mut self) -> Option<&mut Map> {
         match self {
             Self::Map(map) => Some(map),
@@ -98,6 +110,7 @@ impl Value {
         }
     }
 
+    /// The map, of a map, and nothing else of it.
     pub fn into_map(self) -> Option<Map> {
         match self {
             Self::Map(map) => Some(map),
@@ -185,22 +198,27 @@ impl From<&'static str> for Value {
 }
 
 impl Map {
+    /// Empty, with room for so many entries.
     pub fn with_capacity(capacity: usize) -> Self {
         Self(ThinVec::with_capacity(capacity))
     }
 
+    /// How many entries there are.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
+    /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
+    /// The value of a key, found by going through them all.
     pub fn get(&self, key: &str) -> Option<&Value> {
         self.0.iter().find(|(name, _)| is_same(name, key)).map(|(_, value)| value)
     }
 
+    /// The same, to be changed.
     pub fn get_mut(&mut self, key: &str) -> Option<&mut Value> {
         self.0.iter_mut().find(|(name, _)| is_same(name, key)).map(|(_, value)| value)
     }
@@ -219,6 +237,7 @@ impl Map {
         self.0.push((key.into_text(), value));
     }
 
+    /// Takes an entry out, and keeps the order of the others.
     pub fn remove(&mut self, key: &str) -> Option<Value> {
         let index = self.0.iter().position(|(name, _)| is_same(name, key))?;
         Some(self.0.remove(index).1)
@@ -240,6 +259,7 @@ impl Map {
         }
     }
 
+    /// In order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
         self.0.iter().map(|(key, value)| (key.as_str(), value))
     }

@@ -15,48 +15,67 @@ pub use read::{Cost, Limits, Unreadable, read, read_and_count};
 /// A place in a file; both count from one. Columns count characters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Mark {
+    /// From one.
     pub line: u32,
+    /// From one, in characters.
     pub column: u32,
 }
 
 /// A part of a document.
 #[derive(Clone, Debug)]
 pub struct Node<'a> {
+    /// Where it begins.
     pub mark: Mark,
+    /// What it says.
     pub data: Data<'a>,
 }
 
+/// What a part of a document is.
 #[derive(Clone, Debug)]
 pub enum Data<'a> {
     /// `plain` scalars (neither quoted nor a block) may stand for something other than their text.
     Scalar {
+        /// What is written, without quotes and escapes.
         text: Cow<'a, str>,
+        /// Whether it may stand for something other than its text.
         plain: bool,
     },
+    /// Items in order.
     List(Vec<Node<'a>>),
+    /// Entries in order, each key once.
     Map(Vec<Entry<'a>>),
 }
 
 /// A key and its value.
 #[derive(Clone, Debug)]
 pub struct Entry<'a> {
+    /// As text, whatever it looks like.
     pub key: Cow<'a, str>,
+    /// Where the key begins.
     pub mark: Mark,
+    /// What it stands before.
     pub value: Node<'a>,
 }
 
 /// Something that makes a file unreadable, or ambiguous.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
+    /// Which rule it breaks.
     pub kind: ProblemKind,
+    /// Where it is.
     pub mark: Mark,
+    /// What is wrong, for people.
     pub message: String,
 }
 
+/// What keeps a file from being used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProblemKind {
+    /// It is no YAML, or uses what is not read: tags, for example.
     Syntax,
+    /// One of two equal keys.
     DuplicateKey,
+    /// It is larger than [`Limits`] allow.
     Limit,
     /// JSON has no such number.
     Endless,
@@ -66,10 +85,12 @@ pub enum ProblemKind {
 const MOST_ENDLESS: usize = 20;
 
 impl<'a> Node<'a> {
+    /// The value of a key, if this is a map that has it.
     pub fn get(&self, key: &str) -> Option<&Node<'a>> {
         Some(&self.entry(key)?.value)
     }
 
+    /// The same, with the key's own place.
     pub fn entry(&self, key: &str) -> Option<&Entry<'a>> {
         match &self.data {
             Data::Map(entries) => entries.iter().find(|entry| entry.key == key),

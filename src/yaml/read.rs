@@ -37,7 +37,9 @@ const NODES: &str = "nodes, with what anchors keep and aliases repeat";
 /// What a file cost, counted as for [`Limits`].
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Cost {
+    /// As [`Limits::bytes`].
     pub bytes: usize,
+    /// As [`Limits::nodes`].
     pub nodes: usize,
 }
 
@@ -51,6 +53,7 @@ impl std::ops::AddAssign for Cost {
 /// Why a file cannot be used.
 #[derive(Clone, Debug)]
 pub struct Unreadable<'a> {
+    /// At least one.
     pub problems: Vec<Problem>,
     /// What stands before the first problem of another kind than a duplicate key, of which the first counts.
     pub documents: Vec<Node<'a>>,

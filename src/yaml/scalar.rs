@@ -3,14 +3,19 @@
 /// A plain scalar, understood.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Plain {
+    /// The word, `~`, or nothing at all.
     Null,
+    /// `true` or `false`.
     Bool(bool),
+    /// What fits 64 bits.
     Int(i64),
+    /// Any other number.
     Float(f64),
     /// Just its text.
     Text,
 }
 
+/// Whether a plain scalar is YAML 1.2's `null`; `NULL` and `Null` are, too.
 pub fn is_null(text: &str) -> bool {
     matches!(text, "" | "~" | "null" | "Null" | "NULL")
 }

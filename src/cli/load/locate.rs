@@ -9,34 +9,31 @@ use crate::{
 use super::Loaded;
 
 impl Loaded {
-    /// Looks up where findings stand.
+    /// Looks up where findings stand, and puts them in the order in which they are told.
     pub(in crate::cli) fn locate(&self, findings: &mut Vec<Finding>, parameters: Option<&Parameters>) {
         let (guardrails, policy) = (self.guardrails.places(), self.policy.places());
-        let of_parameters = parameters.and_then(Parameters::places);
+        let parameters = parameters.map(Parameters::places);
         locate_in_files(findings, &self.templates);
         self.locate_in_manifests(findings);
         for finding in findings.iter_mut() {
             let location = match &finding.subject {
                 Subject::Input(InputFile::Guardrails, pointer) => guardrails.locate(pointer),
                 Subject::Input(InputFile::Policy, pointer) => policy.locate(pointer),
-                Subject::Input(InputFile::Parameters, pointer) => match parameters {
-                    Some(parameters) => parameters.locate(of_parameters.as_ref(), pointer),
+                Subject::Input(InputFile::Parameters, pointer) => match &parameters {
+                    Some(parameters) => parameters.locate(pointer),
                     None => Location { pointer: Some(pointer.clone()), ..Location::default() },
                 },
                 _ => continue,
             };
             finding.subject = Subject::Place(location);
         }
-        finding::once(findings);
+        finding::arrange(findings);
     }
 
     /// Of a manifest, what is known is the document and the place in it. A file at a time: what is read of all of them with their places
     /// would take more memory than a render.
     fn locate_in_manifests(&self, findings: &mut [Finding]) {
-        for (index, source) in self.manifests.iter().enumerate() {
-            if self.manifests[..index].iter().any(|earlier| earlier.name == source.name) {
-                continue; // two patterns name it
-            }
+        for source in &self.manifests {
             let places = source.places();
             for finding in findings.iter_mut() {
                 if let Subject::Place(Location {

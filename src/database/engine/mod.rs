@@ -38,7 +38,9 @@ use crate::input::guardrails::{Baseline, Provider};
 pub struct Branch {
     /// The provider's own identifier: what is deleted is deleted by it, never by name.
     pub id: String,
+    /// What the provider calls it, for messages.
     pub name: String,
+    /// Whose it is: nothing without dayfly's mark is touched.
     pub mark: Mark,
     /// When the provider itself ends it or its login.
     pub expires: Option<SystemTime>,
@@ -203,6 +205,7 @@ pub fn is_withheld(baseline: &BaselineSpec<'_>, name: &str) -> bool {
 pub struct AdminRefused(String);
 
 impl AdminRefused {
+    /// `admin`: where the login was refused; its password is not told.
     pub fn new(admin: &ConnectionUrl) -> Self {
         Self(format!("the server refuses the administrator {admin}"))
     }

@@ -37,7 +37,9 @@ pub struct Marker {
 pub struct Column {
     /// Empty where a database is its only schema (MySQL): a branch's name must not change the digest.
     pub schema: String,
+    /// Without the schema.
     pub table: String,
+    /// Without schema and table.
     pub name: String,
     /// As the server spells the type.
     pub kind: String,
@@ -60,6 +62,7 @@ pub struct Run {
     pub step: String,
     /// What told this run from others: the hash of image and command.
     pub input: String,
+    /// How far it came, when this was written.
     pub state: State,
     /// The hash of the program and its arguments, and then why it failed; of `checked` what proves it. Never what could be run, or
     /// a secret: whoever has the branch's login reads and writes this.
@@ -70,8 +73,11 @@ pub struct Run {
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
+    /// Begun; or its Job was killed.
     Running,
+    /// It ran through.
     Done,
+    /// Ended otherwise: the branch is made anew before it runs again.
     Failed,
 }
 
@@ -153,6 +159,7 @@ pub struct Contents {
     pub outward: Vec<String>,
     /// Tables with rows that a policy hides from this login.
     pub hidden: Vec<String>,
+    /// Large objects of PostgreSQL's, which are in no table.
     pub has_large_objects: bool,
 }
 

@@ -16,6 +16,7 @@ use crate::{
 
 /// A provider's account or server, seen once however many baselines it has.
 pub struct Place {
+    /// Whose account or server it is.
     pub provider: Provider,
     /// The first of its baselines.
     pub(super) baseline: BaselineSpec<'static>,

@@ -113,6 +113,7 @@ pub struct ClusterSource {
     pub operator: DnsLabel,
 }
 
+/// What branches a database, and how.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Provider {
@@ -179,19 +180,20 @@ impl Provider {
     }
 }
 
+/// Who masked the data, how long that may be ago, and what proves it.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Sanitized {
     /// What masked it: a name that people look up.
     pub by: String,
     /// How old the masking may be when a branch is made.
-    #[serde(serialize_with = "as_text")]
     pub max_age: Duration,
     /// What says so, signed: `dayfly db prepare-baseline NAME --sign KEY` prints it. Needed if there are `attestationKeys`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attestation: Option<Envelope>,
 }
 
+/// Nobody's data: pull requests of trust `restricted` may have them, too.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Synthetic {
@@ -199,6 +201,7 @@ pub struct Synthetic {
     pub by: String,
 }
 
+/// How PostgreSQL Anonymizer masks a branch.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Anonymized {
@@ -224,6 +227,7 @@ pub struct Mask {
     pub value: Option<String>,
 }
 
+/// What the databases' Jobs run as, and how long what they make may stay.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Operations {
@@ -257,6 +261,7 @@ pub struct Operations {
     pub deadline: Duration,
 }
 
+/// Where the databases' Jobs reach the Kubernetes API: they write Secrets.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ApiServer {
@@ -296,11 +301,6 @@ fn all_addresses() -> Filled<Vec<Cidr>> {
 
 fn default_api_server_ports() -> Filled<Vec<Port>> {
     Filled::from([port(443), port(6443)])
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
-fn as_text<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&duration.to_string())
 }
 
 fn quantity_as_text<S: serde::Serializer>(quantity: &Quantity, serializer: S) -> Result<S::Ok, S::Error> {

@@ -48,15 +48,20 @@ pub struct Guardrails {
     pub api_version: super::ApiVersion,
     /// Always `PreviewGuardrails`.
     pub kind: GuardrailsKind,
+    /// What people call these guardrails.
     pub metadata: super::Metadata,
+    /// What is allowed, and what is provided.
     pub spec: GuardrailsSpec,
 }
 
+/// The word that says that a file is guardrails.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 pub enum GuardrailsKind {
+    /// What the platform writes; a team's file is a `PreviewPolicy`.
     PreviewGuardrails,
 }
 
+/// The maps here are catalogues, of which a policy names entries: it can have nothing that is not in one.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct GuardrailsSpec {
@@ -111,7 +116,7 @@ pub struct GuardrailsSpec {
     /// `attestation` that one of them signed.
     #[serde(default)]
     pub attestation_keys: Vec<AttestationKey>,
-    /// Where databases are made and removed. Needed by every baseline of layout `split`.
+    /// Where databases are made and removed. Without it, policies have no `databases`, in either layout.
     pub operations: Option<Operations>,
     /// How a team's own source is deployed: a child Application. Without it, policies have no `application`.
     pub applications: Option<Applications>,
@@ -124,10 +129,12 @@ pub struct GuardrailsSpec {
     /// Changes to rendered objects, in order, before they are checked.
     #[serde(default)]
     pub patches: Vec<Patch>,
-    /// A folder beside this file with templates: one with the name of a built-in replaces it, all others are added.
+    /// A folder beside this file with templates, `.yaml` or `.yml`: one with the name of a built-in replaces it, all others are added.
+    /// It may be `.`: this file is none of them.
     pub templates: Option<RelativePath>,
 }
 
+/// Which revision the policy and its manifests are read from, and so who answers for them.
 #[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Layout {
@@ -160,6 +167,8 @@ impl Layout {
     }
 }
 
+/// How long a preview lives, counted from the pull request's last activity. The Namespace's annotations say it, for
+/// whatever removes previews.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Ttl {
@@ -169,6 +178,7 @@ pub struct Ttl {
     pub max: Duration,
 }
 
+/// Labels of a pull request by which it asks for something itself. One that asks for what nobody offers quarantines it.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Labels {
@@ -183,6 +193,7 @@ pub struct Labels {
     pub ttl: Vec<Duration>,
 }
 
+/// A size: what a namespace may have in all, and a container in it.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Profile {
@@ -215,6 +226,7 @@ pub struct ContainerLimits {
     pub min: Ordered<Quantity>,
 }
 
+/// What child Applications may be made of. They are only there in layout `split`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Applications {
@@ -242,6 +254,7 @@ pub struct Trust {
     pub fork: Grant,
 }
 
+/// What a pull request of one origin may have.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Grant {
@@ -253,6 +266,7 @@ pub enum Grant {
     Full,
 }
 
+/// Instead of its preview, a pull request with errors of its own gets its findings, as the ConfigMap `dayfly-findings`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Quarantine {
@@ -262,6 +276,7 @@ pub struct Quarantine {
     pub health_check: bool,
 }
 
+/// A change to every object that fits `target`: `merge`, `json`, or both.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Patch {

@@ -12,6 +12,7 @@ use crate::input::{
 
 use super::{defaults, port};
 
+/// Which Gateway or ingress controller serves previews, and how it keeps out who may not come in.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Ingress {
@@ -44,14 +45,18 @@ pub struct Ingress {
     pub tls: Tls,
 }
 
+/// The kind of object that a route becomes.
 #[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, PartialEq, Eq, Serialize)]
 pub enum RouteKind {
+    /// Of the Gateway API, attached to `gateway`.
     #[default]
     #[serde(rename = "HTTPRoute")]
     HttpRoute,
+    /// Of the `class`.
     Ingress,
 }
 
+/// A controller, by the extensions that it reads.
 #[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, PartialEq, Eq, Serialize)]
 pub enum Implementation {
     /// Middlewares of `traefik.io/v1alpha1`. With `Ingress`, a route's `path: /api` becomes `Exact` `/api` and `Prefix` `/api/`, because
@@ -68,6 +73,7 @@ pub enum Implementation {
     Standard,
 }
 
+/// Pods of a `namespace`, `cidrs`, or both.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Controller {
@@ -84,6 +90,7 @@ pub struct Controller {
     pub cidrs: Vec<Cidr>,
 }
 
+/// Who makes the certificates of routes' hosts.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub enum Tls {
@@ -113,6 +120,7 @@ pub struct Access {
     pub public: bool,
 }
 
+/// What the cluster's network can do, and where its DNS is.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Network {
@@ -125,6 +133,7 @@ pub struct Network {
     pub dns: Dns,
 }
 
+/// What becomes of a host name that no addresses stand beside.
 #[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, PartialEq, Eq, Serialize)]
 pub enum Fqdn {
     /// Nothing is opened, and a warning says so.
@@ -138,6 +147,7 @@ pub enum Fqdn {
     PublicInternet,
 }
 
+/// Every Pod of a preview may reach these, by UDP and TCP.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Dns {
@@ -182,6 +192,7 @@ impl Destination {
     }
 }
 
+/// A collector that takes OTLP: as Pods address it, and as network policies know it.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Telemetry {

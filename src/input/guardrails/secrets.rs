@@ -27,11 +27,15 @@ pub struct Secrets {
     pub refresh: Duration,
 }
 
+/// A backend, and how it is signed in to from a preview's namespace.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum StoreProvider {
+    /// AWS Secrets Manager.
     Aws(AwsStore),
+    /// Google Secret Manager.
     Gcp(GcpStore),
+    /// Vault or `OpenBao`.
     Vault(VaultStore),
 }
 

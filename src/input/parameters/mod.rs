@@ -13,7 +13,7 @@ use crate::{
     finding::{Finding, Location, Owner, Subject, visible},
     rules::input::{INVALID_PARAMETER, WRONG_TYPE},
     value::{Value, child, pointer_segments},
-    yaml::{Data, Entry, Limits, Node, scalar},
+    yaml::{Data, Entry, Limits, Mark, Node, scalar},
 };
 
 use super::{Places, Source, to_value};
@@ -21,8 +21,11 @@ use super::{Places, Source, to_value};
 /// A parameter that dayfly knows, as `dayfly parameters` announces it.
 #[derive(Debug)]
 pub struct Known {
+    /// As Argo CD passes it, and `--set` takes it.
     pub name: &'static str,
+    /// What it is, for people: Argo CD's form shows it.
     pub title: &'static str,
+    /// Whether a pull request without it is quarantined.
     pub required: bool,
     /// Whether it is a list: `array` in Argo CD, or a `string` that holds a JSON list.
     pub is_list: bool,
@@ -58,6 +61,8 @@ pub const LIMIT: usize = 8 << 20;
 pub struct Parameters {
     entries: Vec<(String, Value)>,
     source: Option<Source>,
+    /// The variable that they were read from.
+    variable: Option<&'static str>,
     /// Where the values stand in a file that is Argo CD's list.
     items: Vec<(String, String)>,
     /// Names that were set after the file was read: what stands there is not what counts.
@@ -67,14 +72,17 @@ pub struct Parameters {
 }
 
 impl Parameters {
+    /// The value that was set last; not judged yet.
     pub fn get(&self, name: &str) -> Option<&Value> {
         self.entries.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value)
     }
 
+    /// Of all that was given, known or not.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.entries.iter().map(|(name, _)| name.as_str())
     }
 
+    /// Sets a parameter by hand (`--set`), whatever its file says.
     pub fn set(&mut self, name: &str, value: Value) {
         self.entries.retain(|(key, _)| key != name);
         self.entries.push((name.to_owned(), value));
@@ -86,37 +94,9 @@ impl Parameters {
         &self.problems
     }
 
-    /// Finds places in their file, if they were read from one.
-    pub fn places(&self) -> Option<Places<'_>> {
-        self.source.as_ref().map(Source::places)
-    }
-
-    /// Where a parameter stands.
-    pub fn locate(&self, places: Option<&Places<'_>>, pointer: &str) -> Location {
-        let name = pointer_segments(pointer).next().unwrap_or_default();
-        if self.overridden.iter().any(|set| *set == name) {
-            return Location { pointer: Some(pointer.to_owned()), ..Location::of_file(format!("--set {name}")) };
-        }
-        let is_there = self.get(&name).is_some();
-        match places {
-            Some(places) if is_there => {
-                let below = pointer.get(child("", &name).len()..).unwrap_or_default();
-                let item = self.items.iter().rfind(|(item, _)| *item == name);
-                // Of what nobody knows, the name is what is wrong.
-                if !KNOWN.iter().any(|known| known.name == name) {
-                    return match item.and_then(|(_, item)| item.rsplit_once('/')) {
-                        Some((item, _)) => places.locate(&format!("{item}/name")),
-                        None => places.locate_name(pointer),
-                    };
-                }
-                places.locate(&item.map_or_else(|| pointer.to_owned(), |(_, item)| format!("{item}{below}")))
-            }
-            _ => Location {
-                file: self.source.as_ref().map(|source| source.name.clone()),
-                pointer: Some(pointer.to_owned()),
-                ..Location::default()
-            },
-        }
+    /// Finds their places, for many of them: see [`Source::places`].
+    pub fn places(&self) -> ParameterPlaces<'_> {
+        ParameterPlaces { parameters: self, file: self.source.as_ref().map(Source::places) }
     }
 
     /// From a YAML or JSON map, or Argo CD's list.
@@ -127,22 +107,21 @@ impl Parameters {
         let limits = Limits { bytes: LIMIT, ..Limits::DOCUMENT };
         match source.document(Owner::PullRequest, limits) {
             Ok((node, mut problems)) => {
-                let Some(mut parameters) = read(&node) else {
+                let mut wrong = Vec::new();
+                let Some(mut parameters) = read(&node, &mut wrong) else {
                     let message = format!("found {}, expected {EXPECTED}", to_value(&node, scalar::core).kind_name());
                     let place = Subject::Place(source.location(node.mark));
                     bail!(Unusable(vec![Finding::new(&WRONG_TYPE, Owner::PullRequest, place, message)]));
                 };
                 parameters.problems.append(&mut problems);
+                parameters.problems.extend(wrong.into_iter().take(MOST_PROBLEMS).map(|(mark, message)| {
+                    let place = Subject::Place(source.location(mark));
+                    Finding::new(&INVALID_PARAMETER, Owner::PullRequest, place, message)
+                }));
                 drop(node);
                 Ok(Self { source: Some(source), ..parameters })
             }
             Err(problems) => {
-                // YAML has no escapes for halves of a character (`\ud83d\ude00`), which many programs write for every emoji.
-                if source.text.trim_start().starts_with(['{', '['])
-                    && let Ok(parameters) = Self::from_json(&source.text)
-                {
-                    return Ok(Self { source: Some(source), ..parameters });
-                }
                 let says_nothing = problems.iter().all(|problem| *problem.rule == WRONG_TYPE);
                 let help = says_nothing.then(|| format!("expected {EXPECTED}"));
                 let problems =
@@ -158,21 +137,74 @@ impl Parameters {
             bail!("a parameter set of {} bytes, allowed are {LIMIT}", text.len());
         }
         let set: json::Set = serde_json::from_str(text).map_err(|error| json::problem(&error))?;
+        let mut wrong = Vec::new();
         let entries: Vec<(String, Value)> = match set {
             json::Set::Map(entries) => entries.into_iter().map(|(name, value)| (name, Value::from(value))).collect(),
-            // Entries that are no such thing are left out: Argo CD writes the list, its future may bring more fields.
-            json::Set::List(list) => list
-                .into_iter()
-                .filter_map(|item| argo_entry(Value::from(item)).map(|(name, value, _)| (name, value)))
-                .collect(),
+            json::Set::List(list) => {
+                let entries = list.into_iter().map(|item| argo_entry(Value::from(item)));
+                entries
+                    .filter_map(|entry| entry.map_err(|message| wrong.push(message)).ok())
+                    .map(|(name, value, _)| (name, value))
+                    .collect()
+            }
         };
-        let problems = duplicates(&entries);
+        let mut problems = duplicates(&entries);
+        problems.extend(
+            wrong
+                .into_iter()
+                .take(MOST_PROBLEMS)
+                .map(|message| Finding::of_parameters(&INVALID_PARAMETER, "", message)),
+        );
         Ok(Self { entries, problems, ..Self::default() })
     }
 
     /// From `ARGOCD_APP_PARAMETERS`: a list of `{name, string | array | map}`, or `null` if there are none.
     pub fn from_argocd(text: &str) -> anyhow::Result<Self> {
-        Self::from_json(text).context("failed to read ARGOCD_APP_PARAMETERS")
+        let parameters = Self::from_json(text).with_context(|| format!("failed to read {VARIABLE}"))?;
+        Ok(Self { variable: Some(VARIABLE), ..parameters })
+    }
+}
+
+/// Where Argo CD gives a plugin its parameters.
+pub const VARIABLE: &str = "ARGOCD_APP_PARAMETERS";
+
+/// Finds places of parameters, in their file if they were read from one.
+#[derive(Debug)]
+pub struct ParameterPlaces<'p> {
+    parameters: &'p Parameters,
+    file: Option<Places<'p>>,
+}
+
+impl ParameterPlaces<'_> {
+    /// Where a parameter stands, or what is in one: `/labels/1`.
+    pub fn locate(&self, pointer: &str) -> Location {
+        let Self { parameters, file } = self;
+        let name = pointer_segments(pointer).next().unwrap_or_default();
+        if parameters.overridden.iter().any(|set| *set == name) {
+            let argument = Some(format!("--set {name}"));
+            return Location { argument, pointer: Some(pointer.to_owned()), ..Location::default() };
+        }
+        let is_there = parameters.get(&name).is_some();
+        match file {
+            Some(places) if is_there => {
+                let below = pointer.get(child("", &name).len()..).unwrap_or_default();
+                let item = parameters.items.iter().rfind(|(item, _)| *item == name);
+                // Of what nobody knows, the name is what is wrong.
+                if !KNOWN.iter().any(|known| known.name == name) {
+                    return match item.and_then(|(_, item)| item.rsplit_once('/')) {
+                        Some((item, _)) => places.locate(&format!("{item}/name")),
+                        None => places.locate_name(pointer),
+                    };
+                }
+                places.locate(&item.map_or_else(|| pointer.to_owned(), |(_, item)| format!("{item}{below}")))
+            }
+            _ => Location {
+                file: parameters.source.as_ref().map(|source| source.name.clone()),
+                argument: parameters.variable.map(str::to_owned),
+                pointer: Some(pointer.to_owned()),
+                ..Location::default()
+            },
+        }
     }
 }
 
@@ -191,8 +223,8 @@ impl fmt::Display for Unusable {
 
 impl std::error::Error for Unusable {}
 
-/// Nothing, if it is neither a map nor Argo CD's list.
-fn read(node: &Node<'_>) -> Option<Parameters> {
+/// Nothing, if it is neither a map nor Argo CD's list. `wrong`: what in a list is no parameter, and where.
+fn read(node: &Node<'_>, wrong: &mut Vec<(Mark, String)>) -> Option<Parameters> {
     // A number keeps its text: a SHA of digits is no number.
     let entry = |entry: &Entry<'_>| {
         let value = match to_value(&entry.value, scalar::core) {
@@ -206,10 +238,17 @@ fn read(node: &Node<'_>) -> Option<Parameters> {
         Data::Map(entries) => parameters.entries = entries.iter().map(entry).collect(),
         Data::List(items) => {
             for (index, item) in items.iter().enumerate() {
-                let Data::Map(fields) = &item.data else { continue };
-                let Some((name, value, kind)) = argo_entry(Value::map(fields.iter().map(entry))) else { continue };
-                parameters.items.push((name.clone(), format!("/{index}/{kind}")));
-                parameters.entries.push((name, value));
+                let value = match &item.data {
+                    Data::Map(fields) => Value::map(fields.iter().map(entry)),
+                    _ => to_value(item, scalar::core),
+                };
+                match argo_entry(value) {
+                    Ok((name, value, kind)) => {
+                        parameters.items.push((name.clone(), format!("/{index}/{kind}")));
+                        parameters.entries.push((name, value));
+                    }
+                    Err(message) => wrong.push((item.mark, message)),
+                }
             }
             if parameters.items.is_empty() && !items.is_empty() {
                 return None;
@@ -231,17 +270,26 @@ fn duplicates(entries: &[(String, Value)]) -> Vec<Finding> {
         let message = format!("`{}` is given more than once", visible(name));
         Finding::of_parameters(&INVALID_PARAMETER, child("", name), message)
     };
-    twice.into_iter().take(MOST_DUPLICATES).map(finding).collect()
+    twice.into_iter().take(MOST_PROBLEMS).map(finding).collect()
 }
 
-/// Most names given twice that are reported.
-const MOST_DUPLICATES: usize = 20;
+/// Most names given twice, and most entries that are no parameters, that are reported.
+const MOST_PROBLEMS: usize = 20;
 
-/// The name and the value of an entry of Argo CD's list, and what that stands in.
-fn argo_entry(item: Value) -> Option<(String, Value, &'static str)> {
-    let mut item = item.into_map()?;
-    let (kind, value) = ["string", "array", "map"].iter().find_map(|kind| Some((kind, item.remove(kind)?)))?;
-    Some((item.get("name")?.as_str()?.to_owned(), value, kind))
+/// The name and the value of an entry of Argo CD's list, and what that stands in; or what is wrong with it: a `fork` that is not read would
+/// be one that nobody gave. Fields beside these are Argo CD's, whose future may bring more.
+fn argo_entry(item: Value) -> Result<(String, Value, &'static str), String> {
+    let found = item.kind_name();
+    let Some(mut item) = item.into_map() else {
+        return Err(format!("found {found}, expected a parameter: `{{name, string}}`"));
+    };
+    let Some(name) = item.get("name").and_then(Value::as_str).map(str::to_owned) else {
+        return Err("a parameter without a `name`: expected `{name, string}`".to_owned());
+    };
+    match ["string", "array", "map"].iter().find_map(|kind| Some((kind, item.remove(kind)?))) {
+        Some((kind, value)) => Ok((name, value, kind)),
+        None => Err(format!("the parameter `{}` has no value: expected `string`, `array` or `map`", visible(&name))),
+    }
 }
 
 #[cfg(test)]
@@ -255,6 +303,12 @@ mod tests {
         let parameters = Parameters::from_argocd(text).expect("a list");
         assert_eq!(parameters.get("number"), Some(&Value::string("17")));
         assert_eq!(parameters.get("labels").map(Value::items).map(<[_]>::len), Some(2));
+        let problems: Vec<&str> = parameters.problems().iter().map(|problem| &*problem.message).collect();
+        let expected = [
+            "the parameter `x` has no value: expected `string`, `array` or `map`",
+            "found a number, expected a parameter: `{name, string}`",
+        ];
+        assert_eq!(problems, expected);
         assert!(Parameters::from_argocd("null").expect("none").get("number").is_none());
         let error = Parameters::from_argocd("[7").expect_err("half a list");
         assert_eq!(
@@ -269,17 +323,27 @@ mod tests {
     #[test]
     fn a_file_may_be_argo_cd_s_list() {
         let text = "- {name: number, string: 17}\n- name: labels\n  array: [a, b]\n- {name: x}\n";
-        for text in
-            [text, r#"[{"name": "number", "string": "17"}, {"name": "labels", "array": ["a", "\ud83d\ude00"]}]"#]
-        {
+        for text in [text, r#"[{"name": "number", "string": "17"}, {"name": "labels", "array": ["a", "b"]}]"#] {
             let source = Source { name: "p.yaml".into(), text: text.into() };
             let parameters = Parameters::from_source(source).expect("a list");
             assert_eq!(parameters.get("number"), Some(&Value::string("17")));
             assert_eq!(parameters.get("labels").map(Value::items).map(<[_]>::len), Some(2));
         }
+        let source = Source {
+            name: "p.yaml".into(),
+            text: "- {name: fork, value: \"true\"}\n- {name: number, string: 1}\n- {nme: title, string: x}\n".into(),
+        };
+        let parameters = Parameters::from_source(source).expect("a list");
+        let places: Vec<_> =
+            parameters.problems().iter().map(|problem| (problem.location().line, &*problem.message)).collect();
+        let expected = [
+            (Some(1), "the parameter `fork` has no value: expected `string`, `array` or `map`"),
+            (Some(3), "a parameter without a `name`: expected `{name, string}`"),
+        ];
+        assert_eq!(places, expected);
         let source = Source { name: "p.yaml".into(), text: text.into() };
         let parameters = Parameters::from_source(source).expect("a list");
-        let place = parameters.locate(parameters.places().as_ref(), "/labels/1");
+        let place = parameters.places().locate("/labels/1");
         assert_eq!((place.line, place.column, place.pointer.as_deref()), (Some(3), Some(14), Some("/1/array/1")));
     }
 
@@ -319,14 +383,5 @@ mod tests {
         assert_eq!(parameters.get("number"), Some(&Value::string("17")));
         assert_eq!(parameters.get("head_sha"), Some(&Value::string("1234567e1")));
         assert_eq!(parameters.get("fork"), Some(&Value::Bool(true)));
-    }
-
-    #[test]
-    fn a_file_of_json_has_all_of_its_escapes() {
-        let text = r#" {"title": "\ud83d\ude00", "number": "17"}"#;
-        let source = Source { name: "p.json".into(), text: text.into() };
-        let parameters = Parameters::from_source(source).expect("a map");
-        assert_eq!(parameters.get("title"), Some(&Value::string("\u{1f600}")));
-        assert_eq!(parameters.get("number"), Some(&Value::string("17")));
     }
 }

@@ -6,6 +6,7 @@ use crate::finding::visible;
 /// A block of addresses, `10.0.0.0/8` or `fd00::/8`, without bits behind its prefix.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cidr {
+    /// As it was written.
     pub text: String,
 }
 

@@ -6,7 +6,14 @@ use crate::finding::visible;
 /// A length of time in whole seconds: `90s`, `15m`, `48h`, `7d`, `2w`, or several of them (`1h30m`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Duration {
+    /// In all.
     pub seconds: u64,
+}
+
+impl serde::Serialize for Duration {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
 }
 
 impl Scalar for Duration {

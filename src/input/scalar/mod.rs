@@ -16,8 +16,8 @@ pub use cidr::Cidr;
 pub use duration::Duration;
 pub use interpolated_path::InterpolatedPath;
 pub use names::{
-    DnsLabel, DnsName, Domain, EnvName, FlagName, ImageDigest, ImagePrefix, LabelKey, LabelValue, NamePrefix,
-    PodSecurityVersion, SecretKey, is_digest, is_dns_label, is_dns_name,
+    DnsLabel, DnsName, Domain, EnvName, FlagName, ImageDigest, ImagePrefix, LabelKey, LabelValue, MOST_OF_LABEL,
+    MOST_OF_NAME, NamePrefix, PodSecurityVersion, SecretKey, is_digest, is_dns_label, is_dns_name,
 };
 pub use paths::{AbsolutePath, ImagePath, RelativePath, Url, UrlPath};
 pub use percent::Percent;

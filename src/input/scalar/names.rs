@@ -5,9 +5,12 @@ use crate::rules::qualified::{is_key, is_name_part};
 
 /// Characters of a DNS name (RFC 1123), and of a key of a ConfigMap or a Secret. Source: Kubernetes, `IsDNS1123Subdomain` and
 /// `IsConfigMapKey` in `apimachinery/pkg/util/validation/validation.go`.
-const MOST_OF_NAME: usize = 253;
-/// With a label of 63 and a dot in front, it is a name.
-const MOST_OF_DOMAIN: usize = MOST_OF_NAME - (63 + 1);
+pub const MOST_OF_NAME: usize = 253;
+/// Characters of a DNS label (RFC 1123), of the value of a Kubernetes label, and of the name in a key. Source: `IsDNS1123Label`,
+/// `IsValidLabelValue` and `IsQualifiedName`, in the same file.
+pub const MOST_OF_LABEL: usize = 63;
+/// With a label and a dot in front, it is a name.
+const MOST_OF_DOMAIN: usize = MOST_OF_NAME - (MOST_OF_LABEL + 1);
 
 text_scalar!(
     /// A DNS label (RFC 1123): what Kubernetes takes for a Namespace or a Service.
@@ -130,7 +133,7 @@ pub fn is_digest(digest: &str) -> bool {
 pub fn is_dns_label(text: &str) -> bool {
     let bytes = text.as_bytes();
     let edge = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit();
-    (1..=63).contains(&bytes.len())
+    (1..=MOST_OF_LABEL).contains(&bytes.len())
         && bytes.first().is_some_and(edge)
         && bytes.last().is_some_and(edge)
         && bytes.iter().all(|b| edge(b) || *b == b'-')

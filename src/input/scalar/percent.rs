@@ -7,8 +7,15 @@ use super::Scalar;
 pub struct Percent(u8);
 
 impl Percent {
+    /// A whole number of hundredths.
     pub fn get(self) -> u8 {
         self.0
+    }
+}
+
+impl serde::Serialize for Percent {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u8(self.0)
     }
 }
 

@@ -73,6 +73,7 @@ fn scale(suffix: &str) -> Option<i128> {
 }
 
 impl Quantity {
+    /// As it was written.
     pub fn as_str(&self) -> &str {
         &self.text
     }

@@ -11,6 +11,7 @@ const MOST: u32 = i32::MAX.cast_unsigned();
 pub struct UserId(u32);
 
 impl UserId {
+    /// What `runAsUser` takes.
     pub fn get(self) -> u32 {
         self.0
     }

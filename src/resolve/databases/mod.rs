@@ -15,8 +15,9 @@ use crate::{
     finding::InputFile,
     input::{
         guardrails::{Baseline, Grant, Layout, Operations, Provider},
-        policy::Database,
+        policy::{Database, MOST_DATABASES},
     },
+    objects::keys,
     rules,
     value::Value,
 };
@@ -25,7 +26,7 @@ pub(super) use self::room::job_resources;
 use self::{reach::reach, steps::told};
 use super::{
     Decision, Origin, PullRequest, Resolver,
-    environment::{ClusterFacts, DatabaseFacts, DatabaseJob, DatabaseVariable, SecretFacts, WAVES},
+    environment::{ClusterFacts, DatabaseFacts, DatabaseJob, DatabaseVariable, SecretFacts, TrustFacts, WAVES},
     names,
 };
 
@@ -38,16 +39,22 @@ const SERVER: usize = 50;
 impl<'a> Resolver<'a> {
     pub(super) fn databases(
         &mut self,
-        grant: Grant,
+        trust: TrustFacts,
         namespace: &str,
         pr: &PullRequest,
         secrets: &[SecretFacts],
     ) -> (Vec<DatabaseFacts>, Vec<DatabaseJob>) {
         let policy = self.policy;
-        let mut facts = Vec::with_capacity(policy.databases.len());
-        let mut jobs = Vec::with_capacity(policy.databases.len() * 3);
+        let count = policy.databases.len();
+        if count > MOST_DATABASES {
+            let message = format!("{count} databases, allowed are {MOST_DATABASES}");
+            self.policy_finding(&rules::input::INPUT_LIMIT, "/spec/databases", message);
+            return Default::default();
+        }
+        let mut facts = Vec::with_capacity(count);
+        let mut jobs = Vec::with_capacity(count * 3);
         for (index, database) in policy.databases.iter().enumerate() {
-            let granted = self.database(database, &format!("/spec/databases/{index}"), grant, namespace, pr, secrets);
+            let granted = self.database(database, &format!("/spec/databases/{index}"), trust, namespace, pr, secrets);
             if let Some((database, its_jobs)) = granted {
                 facts.push(database);
                 jobs.extend(its_jobs);
@@ -64,12 +71,12 @@ impl<'a> Resolver<'a> {
         &mut self,
         database: &'a Database,
         pointer: &str,
-        grant: Grant,
+        trust: TrustFacts,
         namespace: &str,
         pr: &PullRequest,
         secrets: &[SecretFacts],
     ) -> Option<(DatabaseFacts, Vec<DatabaseJob>)> {
-        let (baseline_name, baseline) = self.baseline(database, pointer, grant)?;
+        let (baseline_name, baseline) = self.baseline(database, pointer, trust)?;
         let embedded = baseline.provider == Provider::Embedded;
         // A server of the preview's own: nobody's key is needed, so its Jobs run beside it.
         let own = baseline.provider.is_own();
@@ -200,8 +207,8 @@ impl<'a> Resolver<'a> {
             step: "destroy",
             flags: Vec::new(),
             annotations: annotations(&[
-                ("argocd.argoproj.io/hook", "PostDelete"),
-                ("argocd.argoproj.io/hook-delete-policy", "HookSucceeded,BeforeHookCreation"),
+                (keys::HOOK, "PostDelete"),
+                (keys::HOOK_DELETE_POLICY, "HookSucceeded,BeforeHookCreation"),
             ]),
             active_deadline_seconds: job_deadline(operations),
             image: operations.image.to_string(),
@@ -215,7 +222,12 @@ impl<'a> Resolver<'a> {
     }
 
     /// The baseline that this pull request may have.
-    fn baseline(&mut self, database: &'a Database, pointer: &str, grant: Grant) -> Option<(&'a str, &'a Baseline)> {
+    fn baseline(
+        &mut self,
+        database: &'a Database,
+        pointer: &str,
+        trust: TrustFacts,
+    ) -> Option<(&'a str, &'a Baseline)> {
         let guardrails = self.guardrails;
         let pointer = format!("{pointer}/baseline");
         let Some((asked, baseline)) = guardrails.baselines.get_key_value(&database.baseline) else {
@@ -226,7 +238,7 @@ impl<'a> Resolver<'a> {
         };
         let mut granted = (asked, baseline);
         // A quarantined pull request runs nothing; its databases are only named, to be removed.
-        if grant == Grant::Restricted && !rules::baseline::is_safe_for_strangers(baseline) {
+        if trust.grant == Grant::Restricted && !rules::baseline::is_safe_for_strangers(baseline) {
             if let Some(other) = baseline
                 .restricted
                 .as_ref()
@@ -235,7 +247,8 @@ impl<'a> Resolver<'a> {
             {
                 granted = other;
             } else {
-                self.findings.push(rules::trust::withheld(&format!("the database `{}`", database.name), &pointer));
+                let what = format!("the database `{}`", database.name);
+                self.findings.push(rules::trust::withheld(&what, &pointer, trust.tier));
                 return None;
             }
         }
@@ -295,7 +308,7 @@ fn jobs(
             database: database.name.clone(),
             step,
             flags,
-            annotations: annotations(&[("argocd.argoproj.io/sync-wave", wave)]),
+            annotations: annotations(&[(keys::SYNC_WAVE, wave)]),
             active_deadline_seconds: database.active_deadline_seconds,
             image: database.image.clone(),
             service_account: database.service_account.clone(),

@@ -23,7 +23,9 @@ pub struct DatabaseFacts {
     pub jobs_namespace: String,
     /// Seconds that each of its Jobs may take.
     pub active_deadline_seconds: u64,
+    /// The Jobs' image: dayfly's own with the in-cluster commands, by digest.
     pub image: String,
+    /// The ServiceAccount of the Jobs.
     pub service_account: String,
     /// What the Jobs are told, as JSON: no secret in it.
     pub spec: String,
@@ -31,22 +33,26 @@ pub struct DatabaseFacts {
     pub migrate: String,
     /// The Secrets that the Jobs may write.
     pub secrets: Vec<String>,
-    /// Of the Jobs that hold the provider's key.
+    /// Its name, for the Pods of dayfly's own Jobs.
     pub network_policy: String,
     /// Programs of the team's, in order; the last is the Job's container, those before it run first.
     pub first_steps: Vec<StepFacts>,
+    /// The Job's container: `seed`, or else `migrate`; null if there is neither.
     pub last_step: Option<StepFacts>,
-    /// Whether the branch lives in the preview's own namespace, and goes with it.
+    /// Whether the branch is a server of provider `embedded` in the preview's own namespace, and goes with that. Another server of the
+    /// preview's own is a `cluster`.
     pub embedded: bool,
     /// Whether it brings the ServiceAccount of the Jobs that run in the preview's namespace: the first one does, for all.
     pub own_account: bool,
+    /// The image of an embedded server, by digest.
     pub embedded_image: String,
     /// The image of the dump that fills it; nothing if `embeddedImage` has the data.
     pub embedded_dump: Option<String>,
     /// A `Cluster` of CloudNativePG's, which is made from a snapshot.
     pub cluster: Option<ClusterFacts>,
-    /// The preview's own server: `StatefulSet` and Service, or `Cluster`, and the Secret with its password.
+    /// The preview's own server: `StatefulSet` and Service, or `Cluster`.
     pub server: String,
+    /// The Secret with the password of `server`; that of a `Cluster`, CloudNativePG names and writes.
     pub server_secret: String,
     /// Where the branch is reached.
     pub endpoint: Option<Peers>,
@@ -75,6 +81,7 @@ impl DatabaseFacts {
         ends.iter().map(|end| format!("{}{end}", self.server))
     }
 
+    /// Whether a Service is one of [`Self::services`].
     pub fn answers_as(&self, service: &str) -> bool {
         self.services().any(|own| own == service)
     }
@@ -93,34 +100,50 @@ pub struct ClusterFacts {
     pub content: String,
     /// Of the `VolumeSnapshot`.
     pub copy: String,
+    /// The CSI driver that made the snapshot.
     pub driver: String,
+    /// The snapshot's handle at the driver.
     pub snapshot: String,
+    /// The volume's size, a quantity.
     pub size: String,
+    /// The volume's class; null takes the cluster's default.
     pub storage_class: Option<String>,
+    /// The server's image, by digest.
     pub image: String,
+    /// The name of the database in it.
     pub database: String,
+    /// The role that owns the database.
     pub owner: String,
     /// The operator's namespace.
     pub operator: String,
 }
 
-/// A Job that holds a provider's key: provision, verify or destroy.
+/// A Job of dayfly's own: provision, verify or destroy. It holds the provider's key, unless the server is the preview's own.
 #[derive(Clone, Debug, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DatabaseJob {
+    /// Of the Job. It holds a hash of what the Job is told; that of `destroy` stays the same, so that it renders at
+    /// deletion.
     pub name: String,
+    /// The operations namespace, or the preview's own where its server is.
     pub namespace: String,
+    /// The database's name in the policy.
     pub database: String,
+    /// `provision`, `verify` or `destroy`: the command of `dayfly db`.
     pub step: &'static str,
     /// Of its command line.
     pub flags: Vec<&'static str>,
     /// Its wave, or that it runs after the preview.
     pub annotations: Value,
+    /// Seconds after which Kubernetes ends it.
     pub active_deadline_seconds: u64,
+    /// dayfly's own with the in-cluster commands, by digest.
     pub image: String,
+    /// The ServiceAccount of its Pods.
     pub service_account: String,
     /// The Secret with the provider's key, or nothing.
     pub credentials: String,
+    /// What it is told, as JSON: no secret in it.
     pub spec: String,
     /// How long a finished hook stays. Any other Job must stay: Argo CD would make it again.
     pub ttl_seconds: Option<u32>,
@@ -129,14 +152,20 @@ pub struct DatabaseJob {
 /// A part of the URL as a variable of its own.
 #[derive(Clone, Debug, JsonSchema, Serialize)]
 pub struct DatabaseVariable {
+    /// The environment variable.
     pub name: String,
+    /// The key of the Secret: `host`, `port`, `username`, `password` or `database`.
     pub key: &'static str,
 }
 
+/// A program of the team's, run before the database is handed out.
 #[derive(Clone, Debug, JsonSchema, Serialize)]
 pub struct StepFacts {
+    /// `migrate` or `seed`.
     pub name: &'static str,
+    /// From an allowed registry, and pinned.
     pub image: String,
+    /// The program and its arguments.
     pub command: Vec<String>,
     /// Variables besides the database's: of Secrets that it uses, and its own.
     pub env: Value,

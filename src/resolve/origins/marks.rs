@@ -2,9 +2,8 @@
 
 use crate::{
     finding::InputFile,
-    resolve::config::{
-        CHILD, COST_CENTER, ENVIRONMENT, MANAGED_BY, PULL_REQUEST, RESERVED, TEAM, flag_variable, link, url_variable,
-    },
+    objects::keys,
+    resolve::config::{flag_variable, link, url_variable},
     value::{Map, Value, child},
 };
 
@@ -44,12 +43,12 @@ impl Resolver<'_> {
         let namespace = self.origin_of("namespace");
         self.below("labels", facts, |key| {
             let origin = match key {
-                "app.kubernetes.io/part-of" | "dayfly.dev/policy" => name.clone(),
-                COST_CENTER => policy(&["costCenter"]),
-                ENVIRONMENT => namespace.clone(),
-                "dayfly.dev/pull-request" => Origin::Parameter("number"),
-                TEAM => policy(&["team"]),
-                MANAGED_BY => Origin::BuiltIn,
+                keys::PART_OF | keys::POLICY => name.clone(),
+                keys::COST_CENTER => policy(&["costCenter"]),
+                keys::ENVIRONMENT => namespace.clone(),
+                keys::PULL_REQUEST => Origin::Parameter("number"),
+                keys::TEAM => policy(&["team"]),
+                keys::MANAGED_BY => Origin::BuiltIn,
                 _ => return None,
             };
             Some((origin, "on every object"))
@@ -64,18 +63,18 @@ impl Resolver<'_> {
         self.below("namespaceAnnotations", facts, |key| {
             let route = urls.iter().find(|(annotation, _)| annotation == key);
             let origin = match key {
-                "dayfly.dev/ttl" => ttl.clone(),
-                "dayfly.dev/expires-at" => expires_at.clone(),
-                "dayfly.dev/trust" => trust.clone(),
-                "dayfly.dev/author" => Origin::Parameter("author"),
-                "dayfly.dev/branch" => Origin::Parameter("branch"),
-                "dayfly.dev/head-sha" => Origin::Parameter("head_sha"),
-                "dayfly.dev/title" => Origin::Parameter("title"),
-                "dayfly.dev/updated-at" => Origin::Parameter("updated_at"),
-                PULL_REQUEST => Origin::Parameter("url"),
-                CHILD => policy(&["application"]),
-                RESERVED => policy(&["databases"]),
-                "argocd.argoproj.io/sync-wave" | "dayfly.dev/version" => Origin::BuiltIn,
+                keys::TTL => ttl.clone(),
+                keys::EXPIRES_AT => expires_at.clone(),
+                keys::TRUST => trust.clone(),
+                keys::AUTHOR => Origin::Parameter("author"),
+                keys::BRANCH => Origin::Parameter("branch"),
+                keys::HEAD_SHA => Origin::Parameter("head_sha"),
+                keys::TITLE => Origin::Parameter("title"),
+                keys::UPDATED_AT => Origin::Parameter("updated_at"),
+                keys::PULL_REQUEST_LINK => Origin::Parameter("url"),
+                keys::APPLICATION => policy(&["application"]),
+                keys::RESERVED => policy(&["databases"]),
+                keys::SYNC_WAVE | keys::VERSION => Origin::BuiltIn,
                 _ => route?.1.clone(),
             };
             Some((origin, "on the Namespace: links for people, facts for tools"))

@@ -107,7 +107,7 @@ impl Resolver<'_> {
                     "cidrs" | "oauth2Proxy" => {
                         (guardrails(&["access", &route.access, key]), "what that access comes to")
                     }
-                    "signIn" => {
+                    "auth" | "signIn" => {
                         (guardrails(&["access", &route.access, "oauth2Proxy"]), "where that access signs people in")
                     }
                     "middlewares" | "annotations" | "traefikCidrs" | "traefikSso" | "envoyCidrs" => {

@@ -9,8 +9,8 @@ use crate::{
     },
     objects::{Object, Origin},
     resolve::size,
-    rules::{Bounds, containers::child},
-    value::{Value, pointer_segments},
+    rules::Bounds,
+    value::{Value, child, pointer_segments},
 };
 
 /// Checks what a profile comes to, whether or not a policy has it.

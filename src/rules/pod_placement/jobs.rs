@@ -10,7 +10,7 @@ use crate::{
 
 /// Most of what finished Pods and Jobs are counted by. A quota's `pods` counts only those that have not finished.
 /// Source: `QuotaV1Pod` in Kubernetes 1.36, `pkg/quota/v1/evaluator/core/pods.go`.
-const MOST: i64 = 100;
+pub(crate) const MOST: i64 = 100;
 
 /// Fields of a Job, and of a `CronJob`, and how many they are at most. Each of `completions` may have its own retries.
 const BOUNDED: [(&str, i64); 4] =

@@ -164,7 +164,16 @@ fn hostile_manifests() {
 #[test]
 fn many_addresses_in_a_text() {
     let scratch = Scratch::new("storefront-single");
-    for unit in ["postgres://localhost/?a&", "postgres://localhost/ ", "postgres://", "xjdbc:", "jdbc:mysql ", "://"] {
+    for unit in [
+        "postgres://localhost/?a&",
+        "postgres://localhost/ ",
+        "postgres://",
+        "xjdbc:",
+        "jdbc:mysql ",
+        "jdbc:",
+        "jdbc:x://localhost/?a:",
+        "://",
+    ] {
         let text = unit.repeat(900_000 / unit.len());
         let document = format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: x}}\ndata: {{a: '{text}'}}\n");
         scratch.write("deploy/x.yaml", document);

@@ -45,6 +45,41 @@ fn a_claim_needs_room_in_the_quota() {
     assert_eq!(with("storefront", &[own, (GUARDRAILS, "  patches:\n", patch)]), 0);
 }
 
+/// A pattern stands for files that may be manifests, each of which is read once.
+#[test]
+fn patterns_of_manifests() {
+    let object = |name: &str| format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}}}\n");
+    for (patterns, found) in [
+        ("[deploy/*.yaml, deploy/web.yaml, ./deploy/w*, deploy/link.yaml]", vec![]),
+        ("[\"*.yaml\"]", vec![]),
+        ("[./*.yaml]", vec![]),
+        ("[here/*.yaml]", vec![]),
+        ("[deploy/*]", vec![]),
+        ("[deploy/sub*]", vec!["`deploy/sub*` matches no file"]),
+        ("[preview.yaml]", vec!["`PreviewPolicy` of `dayfly.dev/v1alpha1` is not allowed"]),
+        ("[deploy/sub.yaml]", vec!["Is a directory"]),
+        ("[out/*]", vec!["`out/file` is a link that leads out", "`out/folder` is a link that leads out"]),
+    ] {
+        let scratch = scratch(&[(POLICY, APPLICATION, &format!("  manifests: {patterns}\n"))]);
+        for (file, name) in [("beside.yaml", "beside"), ("deploy/web.yaml", "web"), ("deploy/sub.yaml/x.yaml", "sub")] {
+            scratch.write(file, object(name));
+        }
+        scratch.write("out/.gitkeep", "");
+        for (target, link) in [
+            ("web.yaml", "deploy/link.yaml"),
+            ("sub.yaml", "deploy/sub-link.yaml"),
+            (".", "here"),
+            ("../../guardrails.yaml", "out/file"),
+            ("../..", "out/folder"),
+        ] {
+            std::os::unix::fs::symlink(target, scratch.path(link)).expect("a link");
+        }
+        let run = scratch.run("check", &[]);
+        assert_eq!(run.out.matches("error[").count(), found.len(), "{patterns}: {}", run.out);
+        assert!(found.iter().all(|message| run.out.contains(message)), "{patterns}: {}", run.out);
+    }
+}
+
 /// Each is counted once, and then nothing else is told.
 #[test]
 fn expressions_of_images_are_counted_once() {

@@ -30,6 +30,50 @@ fn a_request_beyond_its_profile_says_what_would_do() {
     assert!(check(&scratch(&[(POLICY, "memory: 256Mi", "memory: 1.3Gi")])).is_empty());
 }
 
+/// What would get more depends on where the pull request comes from.
+#[test]
+fn who_gets_less_is_told_what_would_get_more() {
+    let push = "a maintainer can push the branch to the repository itself";
+    let pass = "pass the parameter `fork`, or say in the guardrails what trust `unknown` gets";
+    let say = "the guardrails say what trust `trusted` gets";
+    let (is_fork, is_unknown) = ((PARAMETERS, "fork: false", "fork: true"), (PARAMETERS, "fork: false\n", ""));
+    for (tier, grant, edits, help) in [
+        ("fork", "quarantine", vec![is_fork], push),
+        ("fork", "restricted", vec![is_fork], push),
+        ("unknown", "quarantine", vec![is_unknown], pass),
+        ("unknown", "restricted", vec![is_unknown], pass),
+        ("trusted", "quarantine", vec![], say),
+        ("trusted", "restricted", vec![], say),
+    ] {
+        let trust = format!("trust: {{{tier}: {grant}}}");
+        let own = (GUARDRAILS, "trust: {unknown: restricted, fork: quarantine}", &*trust);
+        let found = check(&scratch(&[&[own], &*edits].concat()));
+        let code = if grant == "quarantine" { "untrusted-pull-request" } else { "withheld" };
+        let told: Vec<_> = found.iter().filter(|one| text(one, "/code") == code).collect();
+        assert!(!told.is_empty() && told.iter().all(|one| text(one, "/help") == help), "{tier} {grant}: {found:#?}");
+    }
+}
+
+/// Argo CD shows the first line as the cause.
+#[test]
+fn errors_come_first() {
+    let scratch = scratch(&[
+        (GUARDRAILS, "  patches:", "  templates: templates\n  patches:"),
+        (PARAMETERS, "fork: false\n", ""),
+        (POLICY, "service: web", "service: wbe"),
+        ("templates/README.md", "", "x"),
+    ]);
+    let severities = || check(&scratch).iter().map(|one| text(one, "/severity").to_owned()).collect::<Vec<_>>();
+    let told = severities();
+    assert!(told.len() > 2 && told.first().is_some_and(|first| first == "error"), "{told:?}");
+    assert!(told.is_sorted() && told.last().is_some_and(|last| last == "warning"), "{told:?}");
+    let err = scratch.run("render", &[]).err;
+    assert!(err.starts_with("error[unknown-reference]: ") && err.contains("\nwarning["), "{err}");
+    scratch.replace(POLICY, "kind:", "knd:");
+    let told = severities();
+    assert!(told.is_sorted() && told.last().is_some_and(|last| last == "warning"), "{told:?}");
+}
+
 /// One mistake is told once, and none hides another.
 #[test]
 fn what_is_missing_of_a_pull_request_is_told_once() {

@@ -52,7 +52,7 @@ impl Row {
     }
 
     pub(super) fn branch(self, mark: Mark, is_complete: bool) -> Branch {
-        #[allow(clippy::cast_precision_loss)] // two digits are shown
+        #[expect(clippy::cast_precision_loss, reason = "two digits are shown")]
         let cost = format!(
             "{:.2} CU-h, {:.1} MB written",
             self.compute_time_seconds as f64 / 3600.0,

@@ -1,0 +1,66 @@
+//! The platform's own templates: files beside the guardrails.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+
+use crate::{
+    finding::{Finding, Owner},
+    input::{Guardrails, Source},
+    rules,
+    template::Template,
+    yaml::Limits,
+};
+
+use super::{Look, fit_or_not};
+
+/// The platform's own templates, beside the guardrails, as far as they are right, and their files.
+pub(super) fn templates(
+    beside: Option<&Path>,
+    guardrails: &Guardrails,
+    look: Look,
+    findings: &mut Vec<Finding>,
+) -> anyhow::Result<(Vec<Template>, Vec<Source>)> {
+    let (mut templates, mut sources) = (Vec::new(), Vec::new());
+    let Some(path) = &guardrails.spec.templates else { return Ok((templates, sources)) };
+    let beside = beside.context("the built-in guardrails have no `templates`")?;
+    let folder = beside.parent().unwrap_or(Path::new("")).join(&**path);
+    let mut files: Vec<PathBuf> = std::fs::read_dir(&folder)
+        .and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect())
+        .with_context(|| format!("failed to list the templates `{}`", folder.display()))?;
+    files.sort();
+    let first = findings.len();
+    for file in files {
+        let name = file.file_name().unwrap_or_default().to_string_lossy();
+        let is_guardrails =
+            || file.file_name() == beside.file_name() && file.canonicalize().ok() == beside.canonicalize().ok();
+        // Kubernetes mounts a ConfigMap's files as links into `..data`; editors have files of that kind, too.
+        if name.starts_with('.') || is_guardrails() {
+            continue;
+        }
+        let stem = name.strip_suffix(".yaml").or_else(|| name.strip_suffix(".yml"));
+        let Some(stem) = stem.filter(|_| file.is_file()) else {
+            findings.push(rules::template_file::found(&file));
+            continue;
+        };
+        let (source, unfit) = fit_or_not(&file, Limits::DOCUMENT.bytes)?;
+        let compile = if look == Look::Quick { Template::compile } else { Template::checked };
+        let compiled = match unfit {
+            Some(unfit) => Err(vec![unfit.finding(&source, Owner::Platform)]),
+            None => compile(&format!("{stem}.yaml"), &source.name, &source.text).map_err(|mistakes| {
+                mistakes.into_iter().map(|mistake| rules::template::found(&source.name, mistake)).collect()
+            }),
+        };
+        match compiled {
+            Ok(template) => templates.push(template),
+            // All that is wrong is told at once.
+            Err(_) if look == Look::Quick => {
+                findings.truncate(first);
+                return self::templates(Some(beside), guardrails, Look::Thorough, findings);
+            }
+            Err(mistakes) => findings.extend(mistakes),
+        }
+        sources.push(source);
+    }
+    Ok((templates, sources))
+}
