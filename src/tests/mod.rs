@@ -14,3 +14,4 @@ mod routes;
 mod scratch;
 mod support;
 mod words;
+mod withheld;
