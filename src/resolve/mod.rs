@@ -23,6 +23,7 @@ pub use decision::{Decision, Decisions, Origin};
 pub use environment::Environment;
 pub use pull_request::PullRequest;
 pub(crate) use pull_request::SAME_KIND;
+pub(crate) use secrets::OWN_STORE_ACCOUNT;
 
 use crate::{
     expression::{Budget, Interpolated, Scope},

@@ -29,6 +29,11 @@ const OWN: [Edit; 3] = [
     (GUARDRAILS, SYNTHETIC, EMBEDDED),
     (GUARDRAILS, "    credentials: dayfly-database-admin\n", "    apiServer: {cidrs: [192.0.2.1/32]}\n"),
 ];
+const OWN_STORE: Edit = (
+    GUARDRAILS,
+    "store: ClusterSecretStore/previews\n",
+    "provider: {vault: {server: \"https://vault.acme.dev\", path: kv, mount: previews, role: previews}}\n",
+);
 const DATABASES: &str =
     "storefront_baseline\n      endpoint: {namespace: databases, podLabels: {app: postgres}, port: 5432}";
 const STEPS: &str = "      migrate:\n        image: ghcr.io/acme/storefront:${{ pr.headSha }}\n        command: [npx, prisma, migrate, deploy]\n      seed:\n        image: ghcr.io/acme/storefront:${{ pr.headSha }}\n        command: [npm, run, \"seed:preview\"]\n";
@@ -230,6 +235,12 @@ pub(super) const TABLE: &[Row] = &[
     Row { code: "baseline-incomplete", owner: "platform", place: "guardrails.yaml:83:7",
         bad: &[OWN[0], ROOM, (GUARDRAILS, SYNTHETIC, CNPG), (GUARDRAILS, "postgresql:17.5@", "postgresql@"), OWN[2]],
         good: &[OWN[0], (GUARDRAILS, SYNTHETIC, CNPG), OWN[2], ROOM] },
+    Row { code: "baseline-incomplete", owner: "platform", place: "guardrails.yaml:88:21",
+        bad: &[OWN[0], OWN[1], OWN[2], (GUARDRAILS, "serviceAccount: dayfly-database", "serviceAccount: preview")],
+        good: &[OWN[0], OWN[1], OWN[2], (GUARDRAILS, "serviceAccount: dayfly-database", "serviceAccount: secret-store")] },
+    Row { code: "baseline-incomplete", owner: "platform", place: "guardrails.yaml:88:21",
+        bad: &[OWN[0], OWN[1], OWN[2], (GUARDRAILS, "serviceAccount: dayfly-database", "serviceAccount: secret-store"), OWN_STORE],
+        good: &[OWN[0], OWN[1], OWN[2], (GUARDRAILS, "serviceAccount: dayfly-database", "serviceAccount: previews"), OWN_STORE] },
     Row { code: "attestation-unchecked", owner: "platform", place: "",
         bad: &[UNSIGNED[0], UNSIGNED[1], UNSIGNED[2], UNSIGNED[3], (GUARDRAILS, KEYS, "")],
         good: &[UNSIGNED[0], UNSIGNED[1], UNSIGNED[2], UNSIGNED[3], (GUARDRAILS, KEYS, ""),
@@ -497,6 +508,9 @@ pub(super) const TABLE: &[Row] = &[
     Row { code: "limit-range", owner: "platform", place: "guardrails.yaml:29:33",
         bad: &[(GUARDRAILS, "max: {cpu: \"2\", memory: 2Gi", "max: {cpu: \"2\", memroy: 2Gi")],
         good: &[(GUARDRAILS, "max: {cpu: \"2\", memory: 2Gi", "max: {cpu: \"2\", hugepages-2Mi: 2Gi")] },
+    Row { code: "limit-range", owner: "platform", place: "guardrails.yaml:29:19",
+        bad: &[(GUARDRAILS, "max: {cpu: \"2\"", "max: {\"\": 2, cpu: \"2\"")],
+        good: &[(GUARDRAILS, "max: {cpu: \"2\"", "max: {a.b/c: 2, cpu: \"2\"")] },
     // A patch says it: nobody knows where.
     Row { code: "limit-range", owner: "platform", place: "LimitRange/preview /spec/limits/0/defaultRequest/cpu",
         bad: &[(GUARDRAILS, "  patches:\n", "  patches:\n    - {target: {kind: LimitRange}, json: [{op: replace, path: /spec/limits/0/defaultRequest/cpu, value: 501m}]}\n")],
@@ -592,6 +606,9 @@ pub(super) const TABLE: &[Row] = &[
     Row { code: "open-network-policy", owner: "platform", place: "NetworkPolicy/allow-egress-mail /spec/egress/0/to",
         bad: &[(GUARDRAILS, "  patches:\n", "  patches:\n    - target: {kind: NetworkPolicy, name: allow-egress-mail}\n      json: [{op: replace, path: /spec/egress/0/to, value: []}]\n")],
         good: &[(GUARDRAILS, "  patches:\n", "  patches:\n    - target: {kind: NetworkPolicy, name: allow-egress-mail}\n      json: [{op: remove, path: /spec/egress/0/to}]\n")] },
+    Row { code: "over-quota", owner: "team", place: "source/preview.yaml:19:17",
+        bad: &[(GUARDRAILS, "        request: {cpu: 100m, memory: 128Mi, ephemeral-storage: 256Mi}\n", ""), (POLICY, "      health: /healthz\n", "      health: /healthz\n      replicas: 5\n")],
+        good: &[(GUARDRAILS, "        request: {cpu: 100m, memory: 128Mi, ephemeral-storage: 256Mi}\n", "")] },
     Row { code: "over-quota", owner: "team", place: "PersistentVolumeClaim/x /spec",
         bad: &[MANIFEST, ("extra.yaml", "", claim!("x", "null"))],
         good: &[ROOM, MANIFEST, ("extra.yaml", "", claim!("x", "null"))] },
@@ -631,6 +648,12 @@ pub(super) const TABLE: &[Row] = &[
     Row { code: "over-quota", owner: "team", place: "",
         bad: &[(GUARDRAILS, "pods: 15", "count/deployments.apps: 1")],
         good: &[(GUARDRAILS, "pods: 15", "count/deployments.apps: 2")] },
+    Row { code: "patch", owner: "platform", place: "guardrails.yaml:98:54",
+        bad: &[(GUARDRAILS, "  patches:\n", "  patches:\n    - {target: {kind: Deployment, name: web}, merge: x}\n")],
+        good: &[(GUARDRAILS, "  patches:\n", "  patches:\n    - {target: {kind: Deployment, name: web}, merge: {}}\n")] },
+    Row { code: "patch", owner: "platform", place: "guardrails.yaml:98:53",
+        bad: &[(GUARDRAILS, "  patches:\n", "  patches:\n    - {target: {kind: Deployment, name: web}, json: [{op: replace, path: \"\", value: x}]}\n")],
+        good: &[(GUARDRAILS, "  patches:\n", "  patches:\n    - {target: {kind: Deployment, name: web}, json: [{op: add, path: /spec/paused, value: false}]}\n")] },
     Row { code: "patch", owner: "platform", place: "",
         bad: &[(GUARDRAILS, "merge:\n        spec: {revisionHistoryLimit: 2}", "json: [{op: remove, path: /spec/paused}]")],
         good: &[(GUARDRAILS, "merge:\n        spec: {revisionHistoryLimit: 2}", "json: [{op: remove, path: /spec/strategy}]")] },
@@ -769,6 +792,9 @@ pub(super) const TABLE: &[Row] = &[
     Row { code: "unbounded-profile", owner: "platform", place: "guardrails.yaml:17:7",
         bad: &[(GUARDRAILS, "        limits.memory: 8Gi\n", "")],
         good: &[(GUARDRAILS, "        limits.cpu: \"4\"\n", "")] },
+    Row { code: "unbounded-profile", owner: "platform", place: "guardrails.yaml:17:7",
+        bad: &[(GUARDRAILS, "        default: {cpu: 500m, memory: 512Mi, ephemeral-storage: 1Gi}\n", "        default: {cpu: 500m, memory: 512Mi}\n")],
+        good: &[(GUARDRAILS, "        default: {cpu: 500m, memory: 512Mi, ephemeral-storage: 1Gi}\n", ""), (GUARDRAILS, "max: {cpu: \"2\"", "max: {ephemeral-storage: 1Gi, cpu: \"1\"")] },
     Row { code: "unbounded-request", owner: "team", place: "source/preview.yaml:26:46",
         bad: &[(POLICY, "{cpu: 200m, memory: 256Mi}", "{cpu: 200m, nvidia.com/gpu: 1}")],
         good: &[(POLICY, "{cpu: 200m, memory: 256Mi}", "{cpu: 200m, ephemeral-storage: 1Gi}")] },
