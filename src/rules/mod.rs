@@ -50,6 +50,7 @@ pub mod template;
 pub mod template_file;
 pub mod trust;
 pub mod ttl;
+pub mod writable;
 
 use std::collections::HashSet;
 
@@ -166,6 +167,7 @@ pub static ALL: &[&Rule] = &[
     &reference::UNKNOWN_REFERENCE,
     &trust::UNTRUSTED,
     &trust::WITHHELD,
+    &writable::WRITABLE,
     &input::WRONG_TYPE,
 ];
 
