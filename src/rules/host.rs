@@ -77,13 +77,13 @@ fn refusal(host: Option<&Value>, bounds: &Bounds<'_>) -> Option<(&'static Rule, 
         }
         Some(Value::String(host)) if host.is_empty() => refusal(None, bounds),
         Some(Value::String(host)) if bounds.hosts.iter().any(|own| own == host) => None,
-        Some(Value::String(host)) => Some(match label(host, bounds.domain) {
-            Some(_) => (&HOST_OF_ANOTHER_PREVIEW, format!("host `{}` is not the preview's; {}", visible(host), own())),
-            None => {
-                let why = no_label(host, bounds.domain).unwrap_or_else(|| format!("is not below `{}`", bounds.domain));
-                (&HOST_OUTSIDE_DOMAIN, format!("host `{}` {why}; {}", visible(host), own()))
-            }
-        }),
+        Some(Value::String(host)) if label(host, bounds.domain).is_some() => {
+            Some((&HOST_OF_ANOTHER_PREVIEW, format!("host `{}` is not the preview's; {}", visible(host), own())))
+        }
+        Some(Value::String(host)) => {
+            let why = no_label(host, bounds.domain).unwrap_or_else(|| format!("is not below `{}`", bounds.domain));
+            Some((&HOST_OUTSIDE_DOMAIN, format!("host `{}` {why}; {}", visible(host), own())))
+        }
         Some(other) => Some((&HOST_OUTSIDE_DOMAIN, format!("a host must be a string, not {}", shown(other)))),
     }
 }
