@@ -12,6 +12,7 @@ use crate::{
     value::Value,
 };
 
+/// About what a Pod cannot start with, or Kubernetes refuses.
 pub static POD_SPEC: Rule = Rule {
     code: "pod-spec",
     severity: Severity::Error,

@@ -5,6 +5,7 @@ use crate::{
     value::is_below,
 };
 
+/// About an entry of a service's `writable`.
 pub static WRITABLE: Rule = Rule {
     code: "writable",
     severity: Severity::Error,

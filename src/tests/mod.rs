@@ -13,5 +13,5 @@ mod refusals;
 mod routes;
 mod scratch;
 mod support;
-mod words;
 mod withheld;
+mod words;
