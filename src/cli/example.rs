@@ -1,11 +1,8 @@
 //! What stands for all pull requests and all policies, where a command only looks.
 
-use crate::{
-    input::{
-        Parameters, Source,
-        guardrails::{GuardrailsSpec, Layout},
-    },
-    value::Value,
+use crate::input::{
+    Parameters, Source,
+    guardrails::{GuardrailsSpec, Layout},
 };
 
 /// What [`parameters`] are, in words.
@@ -13,12 +10,7 @@ pub(super) const PARAMETERS: &str = "pull request 1, from no fork, without label
 
 /// A pull request that may have all that its policy asks for.
 pub(super) fn parameters() -> Parameters {
-    let mut parameters = Parameters::default();
-    for (name, value) in [("number", "1"), ("head_sha", "0123456789abcdef0123456789abcdef01234567"), ("fork", "false")]
-    {
-        parameters.set(name, Value::string(value));
-    }
-    parameters
+    Parameters::example(&[("number", "1"), ("head_sha", "0123456789abcdef0123456789abcdef01234567"), ("fork", "false")])
 }
 
 /// A policy that asks for a profile, all of `egress`, a secret, an application, and a service with a route, as far as guardrails offer

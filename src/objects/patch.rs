@@ -34,6 +34,11 @@ impl Patches {
             if patch.merge.is_none() && patch.json.is_empty() {
                 findings.push(problem(index, "", "the patch has neither `merge` nor `json`".to_owned()));
             }
+            let merge = patch.merge.clone().map(Value::from);
+            if let Some(merge) = merge.as_ref().filter(|merge| !matches!(merge, Value::Map(_))) {
+                let message = format!("`merge` is a map of what changes in an object, not {}", merge.kind_name());
+                findings.push(problem(index, "/merge", message));
+            }
             let mut json = Vec::with_capacity(patch.json.len());
             for (number, operation) in patch.json.iter().enumerate() {
                 match serde_json::from_value(operation.clone()) {
@@ -45,8 +50,8 @@ impl Patches {
                     )),
                 }
             }
-            let (target, merge) = (patch.target.clone(), patch.merge.clone().map(Value::from));
-            ready.patches.push(Ready { target, merge, json });
+            let merge = merge.filter(|merge| matches!(merge, Value::Map(_)));
+            ready.patches.push(Ready { target: patch.target.clone(), merge, json });
         }
         ready
     }
@@ -70,6 +75,11 @@ impl Patches {
                         findings.push(unfit(index, object, &error, &patch.json));
                     }
                     continue;
+                }
+                if !json.is_object() {
+                    let message = format!("the operations leave no map of {}", visible(&object.id()));
+                    findings.push(problem(index, "/json", message));
+                    break;
                 }
                 object.value = keep_order(&object.value, Value::from(json));
             }

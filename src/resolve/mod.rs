@@ -23,6 +23,7 @@ pub use decision::{Decision, Decisions, Origin};
 pub use environment::Environment;
 pub use pull_request::PullRequest;
 pub(crate) use pull_request::SAME_KIND;
+pub(crate) use secrets::OWN_STORE_ACCOUNT;
 
 use crate::{
     expression::{Budget, Interpolated, Scope},
@@ -353,6 +354,7 @@ impl Resolver<'_> {
             Some(true) => ("fork", trust.fork, "/spec/trust/fork"),
         };
         let forks_are_refused = pr.fork == Some(true) && self.guardrails.layout == Layout::Single;
+        let (asked, pointer) = (grant, if forks_are_refused { "/spec/layout" } else { pointer });
         let grant = if forks_are_refused { Grant::Quarantine } else { grant };
         if grant == Grant::Quarantine {
             self.findings.push(rules::trust::quarantine(tier, forks_are_refused));
@@ -360,11 +362,14 @@ impl Resolver<'_> {
         self.decisions.record(|| Decision {
             field: "trust".into(),
             origin: Origin::Input(InputFile::Guardrails, pointer.into()),
-            asked: None,
+            asked: (asked != grant).then(|| format!("{tier}: {asked:?}").to_lowercase()),
             granted: format!("{tier}: {grant:?}").to_lowercase(),
             rule: (grant == Grant::Quarantine).then_some(&rules::trust::UNTRUSTED),
             reason: match pr.fork {
                 None => "no parameter `fork`: Argo CD's generator cannot tell".into(),
+                Some(_) if forks_are_refused => {
+                    "layout `single` refuses forks, which would write their own policy".into()
+                }
                 Some(fork) => format!("the parameter `fork` is {fork}"),
             },
         });

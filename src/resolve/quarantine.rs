@@ -91,7 +91,13 @@ impl Decisions {
             annotation.is_some_and(|key| environment.namespace_annotations.get(key).is_none())
         };
         let reason = "a quarantine: nothing runs, and what was found is said";
-        self.made.retain(|decision| !["quota", "config"].contains(&group(&decision.field)));
+        // Only the Jobs that remove databases are left.
+        let is_gone = |field: &str| {
+            let job = field.strip_prefix("databaseJobs.").and_then(|rest| rest.split('.').next());
+            job.is_some_and(|name| environment.database_jobs.iter().all(|job| job.name != name))
+        };
+        self.made
+            .retain(|decision| !["quota", "config"].contains(&group(&decision.field)) && !is_gone(&decision.field));
         for decision in &mut self.made {
             let field = decision.field.as_str();
             let walls = field.starts_with("network.") && !field.starts_with("network.dns");

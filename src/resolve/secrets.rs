@@ -18,7 +18,7 @@ use super::{
 };
 
 /// The ServiceAccount that signs in to a `SecretStore` of the preview's own.
-const OWN_STORE_ACCOUNT: &str = "secret-store";
+pub(crate) const OWN_STORE_ACCOUNT: &str = "secret-store";
 
 impl Resolver<'_> {
     pub(super) fn secrets(&mut self, trust: TrustFacts) -> (Option<SecretStoreFacts>, Vec<SecretFacts>) {

@@ -268,6 +268,12 @@ impl<'a> Resolver<'a> {
             let place = format!("{pointer}/writable/{index}");
             self.policy_finding(&rules::reference::DUPLICATE_NAME, place, message);
         }
+        for (index, path) in service.writable.iter().enumerate() {
+            if let Some(message) = rules::writable::refusal(path) {
+                let place = format!("{pointer}/writable/{index}");
+                self.policy_finding(&rules::writable::WRITABLE, place, message);
+            }
+        }
         std::iter::once("/tmp")
             .chain(service.writable.iter().map(|path| &**path).filter(|path| *path != "/tmp"))
             .enumerate()

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::{finding::InputFile, input::policy::Service, rules, value::Value};
+use crate::{expression::Interpolated, finding::InputFile, input::policy::Service, rules, value::Value};
 
 use super::{
     Decision, Origin, Resolver,
@@ -17,7 +17,7 @@ const MOST_USED: usize = 20_000;
 
 impl<'a> Resolver<'a> {
     /// A container's `env`: what it uses, then the service's own, since Kubernetes puts in place of `$(NAME)` only what stands above. What
-    /// was withheld is left out.
+    /// was withheld is left out, and what names it.
     pub(super) fn env(
         &mut self,
         service: &'a Service,
@@ -27,7 +27,7 @@ impl<'a> Resolver<'a> {
     ) -> Value {
         let policy = self.policy;
         let mut items: Vec<Value> = Vec::new();
-        let mut own: Vec<(&str, String)> = Vec::with_capacity(service.env.len());
+        let mut own: Vec<(&str, &Interpolated, String)> = Vec::with_capacity(service.env.len());
         let mut names: BTreeSet<&str> = BTreeSet::new();
         let mut knows_all = true;
         if service.env.get(SERVICE_NAME).is_none() {
@@ -39,17 +39,10 @@ impl<'a> Resolver<'a> {
             let text = self.variable(value, InputFile::Policy, here);
             self.judge_address(value, &text, &service.uses, &[], || format!("the variable `{name}`"), here);
             names.insert(name);
-            own.push((name, text.clone()));
-            self.decisions.record(|| Decision {
-                field: format!("services.{}.env.{name}", service.name),
-                origin: Origin::Input(InputFile::Policy, here()),
-                asked: (value.source != text).then(|| value.source.to_string()),
-                granted: text.clone(),
-                rule: None,
-                reason: "the service's own variable".into(),
-            });
+            own.push((name, value, text));
         }
         let mut seen: BTreeSet<&str> = BTreeSet::new();
+        let mut withheld: BTreeSet<&str> = BTreeSet::new();
         for (index, used) in service.uses.iter().enumerate() {
             let pointer = format!("{pointer}/uses/{index}");
             if !seen.insert(used) {
@@ -95,6 +88,8 @@ impl<'a> Resolver<'a> {
                 }
                 if granted {
                     items.push(from_secret(name, used, key));
+                } else {
+                    withheld.insert(name);
                 }
                 self.decisions.record(|| Decision {
                     field: format!("services.{}.env.{name}", service.name),
@@ -107,17 +102,46 @@ impl<'a> Resolver<'a> {
             }
         }
         let mut above: Vec<&str> = Vec::new();
-        if own.iter().any(|(_, text)| text.contains("$(")) {
+        if own.iter().any(|(_, _, text)| text.contains("$(")) {
             above.extend(names.iter().copied().filter(|name| service.env.get(name).is_none()));
         }
-        for (name, text) in own {
+        for (name, asked, text) in own {
+            let here = || format!("{pointer}/env/{name}");
             if knows_all {
-                self.judge_reference(name, &text, &above, || format!("{pointer}/env/{name}"));
+                self.judge_reference(name, &text, &above, here);
             }
-            items.push(plain(name, &text));
+            let hole = rules::reference::named(&text).find(|named| withheld.contains(named));
+            self.decisions.record(|| {
+                let field = format!("services.{}.env.{name}", service.name);
+                own_variable(field, here(), asked, &text, hole, "the service's own variable")
+            });
+            if hole.is_some() {
+                withheld.insert(name);
+            } else {
+                items.push(plain(name, &text));
+            }
             above.push(name);
         }
         Value::list(items)
+    }
+}
+
+/// What became of a variable that a container has of its own. `hole`: what it names of what was withheld.
+pub(super) fn own_variable(
+    field: String,
+    place: String,
+    asked: &Interpolated,
+    text: &str,
+    hole: Option<&str>,
+    reason: &str,
+) -> Decision {
+    Decision {
+        field,
+        origin: Origin::Input(InputFile::Policy, place),
+        asked: (hole.is_some() || asked.source != text).then(|| asked.source.to_string()),
+        granted: if hole.is_some() { "nothing".to_owned() } else { text.to_owned() },
+        rule: hole.is_some().then_some(&rules::trust::WITHHELD),
+        reason: hole.map_or_else(|| reason.to_owned(), |name| format!("`$({name})` is withheld")),
     }
 }
 

@@ -7,6 +7,8 @@ use crate::{
         guardrails::{Anonymized, Baseline, Destination, Fqdn, Layout, Provider},
         scalar::{Cidr, DnsLabel},
     },
+    objects::SERVICE_ACCOUNT,
+    resolve::OWN_STORE_ACCOUNT,
 };
 
 use super::{
@@ -47,7 +49,8 @@ pub static BASELINE_INCOMPLETE: Rule = Rule {
                   `operations.apiServer.cidrs`, since their Jobs run beside the pull request's Pods. An `endpoint` that is only an `fqdn` \
                   needs a `network.fqdn` that is not `Closed`; with `Cilium`, not where each branch has a host of its own. `dump` is for `embedded`: \
                   no other provider would load it; `lastPort` is for `dblab`, and `embedded` and `cnpg` have no `endpoint`. All need \
-                  `operations`, and layout `single` can have `embedded` only. `anonymized` \
+                  `operations`, for `embedded` and `cnpg` with a `serviceAccount` that is no other of the preview's (`preview`, `default`, \
+                  and `secret-store` where `secrets` has a `provider`), and layout `single` can have `embedded` only. `anonymized` \
                   is for `neon`; its columns are `SCHEMA.TABLE.COLUMN`, each with a `function` or \
                   a `value`.",
 };
@@ -169,6 +172,23 @@ fn homeless(name: &str, baseline: &Baseline, guardrails: &GuardrailsSpec) -> Opt
                 format!(
                     "the baseline `{name}` (`{provider}`) has its Jobs in the preview's namespace, and `operations.apiServer.cidrs` does not \
                  say where the Kubernetes API is: write the API server's own addresses (`kubectl -n default get endpointslices`)"
+                ),
+            )
+        }
+        Some(operations) if baseline.provider.is_own() => {
+            let account = &*operations.service_account;
+            let others = match account {
+                SERVICE_ACCOUNT | "default" => "the preview's Pods run as",
+                OWN_STORE_ACCOUNT if guardrails.secrets.as_ref().is_some_and(|secrets| secrets.provider.is_some()) => {
+                    "signs in to the preview's own store"
+                }
+                _ => return None,
+            };
+            (
+                "/spec/operations/serviceAccount".into(),
+                format!(
+                    "the baseline `{name}` (`{provider}`) has its Jobs in the preview's namespace, where the ServiceAccount `{account}` is \
+                     what {others}: give the Jobs another"
                 ),
             )
         }

@@ -3,6 +3,7 @@
 use super::{
     Bounds,
     containers::{claims, finding},
+    limit_range::default_of,
 };
 use crate::{
     finding::{Finding, Rule, Severity},
@@ -136,14 +137,14 @@ pub(crate) fn too_much(
     // Source: Kubernetes' documentation, "Resource Quotas": `cpu` is the same as `requests.cpu`, `count/pods` and
     // `count/services` count what `pods` and `services` do.
     let each = |counted: &str, pods: &Pods<'_>| {
-        let (own, default, resource) = match (counted, counted.split_once('.')) {
+        let (own, limits, resource) = match (counted, counted.split_once('.')) {
             ("pods" | "count/pods", _) => return whole(1),
-            ("cpu" | "memory" | "ephemeral-storage", _) => (pods.requests, &profile.container.request, counted),
-            (_, Some(("requests", resource))) => (pods.requests, &profile.container.request, resource),
-            (_, Some(("limits", resource))) => (pods.limits, &profile.container.default, resource),
+            ("cpu" | "memory" | "ephemeral-storage", _) => (pods.requests, false, counted),
+            (_, Some(("requests", resource))) => (pods.requests, false, resource),
+            (_, Some(("limits", resource))) => (pods.limits, true, resource),
             _ => return 0,
         };
-        own.get(resource).or(default.get(resource)).map_or(0, |amount| amount.nano)
+        own.get(resource).or_else(|| default_of(profile, resource, limits)).map_or(0, |amount| amount.nano)
     };
     for (counted, quota) in profile.quota.iter() {
         let share = |pods: &Pods<'_>| each(counted, pods).saturating_mul(pods.count as i128);

@@ -139,8 +139,10 @@ impl Asked<'_> {
     /// The limit that a container has in the end, and whose that is.
     fn limit<'q>(&'q self, item: &'q Item<'_>, resource: &str) -> Option<(&'static str, &'q Quantity)> {
         let own = amount(&self.limits, resource).map(|limit| ("its limit", limit));
-        let default = || amount(&item.default, resource).map(|limit| ("the LimitRange's `default`", limit));
-        own.or_else(default).or_else(|| amount(&item.max, resource).map(|limit| ("the LimitRange's `max`", limit)))
+        own.or_else(|| match item.given(resource, true)? {
+            ("max", limit) => Some(("the LimitRange's `max`", limit)),
+            (_, limit) => Some(("the LimitRange's `default`", limit)),
+        })
     }
 }
 

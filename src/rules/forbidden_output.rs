@@ -233,7 +233,12 @@ fn name(object: &Object, kind: &str, value: &Value, refuse: &mut dyn FnMut(&str,
         _ => (is_subdomain(name), "253 lower-case letters, digits, `-` and `.`"),
     };
     if !good {
-        let message = format!("`{}` is no name of a {}; allowed: {allowed}", visible(name), visible(kind));
+        let expression = match kind {
+            _ if !object.is_manifest() || !name.contains("${{") => "",
+            "Job" => ", and an expression only where an image of the Job holds one",
+            _ => ", and no expression",
+        };
+        let message = format!("`{}` is no name of a {}; allowed: {allowed}{expression}", visible(name), visible(kind));
         refuse("/metadata/name", message);
     }
 }

@@ -77,12 +77,13 @@ fn refusal(host: Option<&Value>, bounds: &Bounds<'_>) -> Option<(&'static Rule, 
         }
         Some(Value::String(host)) if host.is_empty() => refusal(None, bounds),
         Some(Value::String(host)) if bounds.hosts.iter().any(|own| own == host) => None,
-        Some(Value::String(host)) => Some(match label(host, bounds.domain) {
-            Some(_) => (&HOST_OF_ANOTHER_PREVIEW, format!("host `{}` is not the preview's; {}", visible(host), own())),
-            None => {
-                (&HOST_OUTSIDE_DOMAIN, format!("host `{}` is not below `{}`; {}", visible(host), bounds.domain, own()))
-            }
-        }),
+        Some(Value::String(host)) if label(host, bounds.domain).is_some() => {
+            Some((&HOST_OF_ANOTHER_PREVIEW, format!("host `{}` is not the preview's; {}", visible(host), own())))
+        }
+        Some(Value::String(host)) => {
+            let why = no_label(host, bounds.domain).unwrap_or_else(|| format!("is not below `{}`", bounds.domain));
+            Some((&HOST_OUTSIDE_DOMAIN, format!("host `{}` {why}; {}", visible(host), own())))
+        }
         Some(other) => Some((&HOST_OUTSIDE_DOMAIN, format!("a host must be a string, not {}", shown(other)))),
     }
 }
@@ -93,7 +94,8 @@ pub(crate) const HELP: &str = "write `WORD-${{ preview.namespace }}.${{ guardrai
 /// Whether a host may be one of the namespace's; else, by which rule not, and what to say.
 pub(crate) fn check_host(host: &str, namespace: &str, domain: &str) -> Result<(), (&'static Rule, String)> {
     let Some(label) = label(host, domain) else {
-        let message = format!("host `{}` is not one label below `{}`", visible(host), visible(domain));
+        let why = no_label(host, domain).unwrap_or_else(|| format!("is not one label below `{}`", visible(domain)));
+        let message = format!("host `{}` {why}", visible(host));
         return Err((&HOST_OUTSIDE_DOMAIN, message));
     };
     if is_of(label, namespace) {
@@ -109,6 +111,15 @@ pub(crate) fn check_host(host: &str, namespace: &str, domain: &str) -> Result<()
 /// The one label of a host below the domain.
 fn label<'a>(host: &'a str, domain: &str) -> Option<&'a str> {
     host.strip_suffix(domain)?.strip_suffix('.').filter(|label| is_dns_label(label))
+}
+
+/// Why one word below the domain is no label.
+fn no_label(host: &str, domain: &str) -> Option<String> {
+    let word = host.strip_suffix(domain)?.strip_suffix('.').filter(|word| !word.is_empty() && !word.contains('.'))?;
+    Some(match word.chars().count() {
+        length @ 64.. => format!("begins with a label of {length} characters; allowed: at most 63"),
+        _ => "begins with no DNS label; allowed: lower-case letters, digits and inner `-`".to_owned(),
+    })
 }
 
 /// `WORD-NAMESPACE`. A word with a hyphen could be the beginning of another policy's name, and so of its namespace; one that
@@ -161,6 +172,19 @@ mod tests {
             assert_eq!(code.unwrap_or_default(), expected, "{host}");
         }
         assert!(check_host("x.preview.acme.dev", "", "preview.acme.dev").is_err());
+        let long = format!("{}-shop-pr-7", "a".repeat(54));
+        for (label, said) in [
+            (&*long, "begins with a label of 64 characters; allowed: at most 63"),
+            ("Web-shop-pr-7", "begins with no DNS label; allowed: lower-case letters, digits and inner `-`"),
+            ("a.b", "is not one label below `preview.acme.dev`"),
+        ] {
+            let host = format!("{label}.preview.acme.dev");
+            let (_, message) = check_host(&host, "shop-pr-7", "preview.acme.dev").unwrap_err();
+            assert!(message.starts_with("host `") && message.ends_with(&format!("` {said}")), "{message}");
+            let route = json!({"apiVersion": "x/v1", "kind": "HTTPRoute", "metadata": {"name": "web"}, "spec": {"hostnames": [host]}});
+            let found = found(super::check, &template(&route));
+            assert!(label == "a.b" || found[0].message.contains(said), "{found:?}");
+        }
     }
 
     #[test]

@@ -15,11 +15,11 @@ use super::{
 };
 use crate::{
     finding::{Finding, Rule, Severity, meant, visible},
-    input::scalar::is_dns_name,
+    input::scalar::{Quantity, is_dns_name},
     objects::Object,
     value::child,
 };
-pub(crate) use profile::{check_profile, keeps_out};
+pub(crate) use profile::{check_profile, default_of, keeps_out};
 
 /// About every `LimitRange` that goes out, and about the guardrails' profiles that make one.
 pub static LIMIT_RANGE: Rule = Rule {
@@ -55,9 +55,30 @@ pub(super) struct Item<'a> {
 }
 
 impl Item<'_> {
+    /// See [`given`].
+    pub(super) fn given(&self, resource: &str, limits: bool) -> Option<(&'static str, &Quantity)> {
+        let of = |field: &str| match field {
+            "default" => amount(&self.default, resource),
+            "defaultRequest" => amount(&self.request, resource),
+            "max" => amount(&self.max, resource),
+            _ => amount(&self.min, resource),
+        };
+        given(limits, of).filter(|_| self.kind == "Container")
+    }
+
     fn pointer(&self, field: &str, resource: &str) -> String {
         child(&limit_pointer(self.index, field), resource)
     }
+}
+
+/// What a container gets that states nothing, and which field of a `LimitRange`'s item brings it: `SetDefaults_LimitRangeItem`.
+pub(super) fn given<'q>(
+    limits: bool,
+    of: impl Fn(&str) -> Option<&'q Quantity>,
+) -> Option<(&'static str, &'q Quantity)> {
+    const FIELDS: [&str; 4] = ["defaultRequest", "default", "max", "min"];
+    let fields = if limits { &FIELDS[1..3] } else { &FIELDS };
+    fields.iter().find_map(|field| Some((*field, of(field)?)))
 }
 
 fn limit_pointer(index: usize, field: &str) -> String {
@@ -116,9 +137,13 @@ fn read_range<'a>(object: &'a Object, ranges: &mut Vec<Item<'a>>, findings: &mut
 
 /// What the API server demands of one item.
 fn agrees(item: &Item<'_>, ratio: &Amounts<'_>, findings: &mut Vec<Finding>) {
+    let defaults = [("default", &item.default), ("defaultRequest", &item.request)];
+    for (field, _) in defaults.iter().filter(|(_, of)| item.kind == "Pod" && !of.is_empty()) {
+        let message = format!("a limit of type `Pod` has no `{field}`: use type `Container`");
+        findings.push(finding(&LIMIT_RANGE, item.object, limit_pointer(item.index, field), message));
+    }
     let mut refuse = |field: &str, resource: &str, message: String| {
-        let pointer = item.pointer(field, resource);
-        findings.push(finding(&LIMIT_RANGE, item.object, pointer.trim_end_matches('/'), message));
+        findings.push(finding(&LIMIT_RANGE, item.object, item.pointer(field, resource), message));
     };
     if matches!(item.kind, "Container" | "Pod") {
         let all =
@@ -133,11 +158,6 @@ fn agrees(item: &Item<'_>, ratio: &Amounts<'_>, findings: &mut Vec<Finding>) {
         }
     }
     if item.kind == "Pod" {
-        for (field, amounts) in [("default", &item.default), ("defaultRequest", &item.request)] {
-            if !amounts.is_empty() {
-                refuse(field, "", format!("a limit of type `Pod` has no `{field}`: use type `Container`"));
-            }
-        }
         ordered("min", &item.min, "max", &item.max, &mut refuse);
     } else {
         ordered("min", &item.min, "max", &item.max, &mut refuse);
@@ -221,11 +241,7 @@ fn counted(key: &str) -> Option<(&str, bool)> {
 fn defaults_for(quota: &Object, hard: &Amounts<'_>, items: &[&Item<'_>], findings: &mut Vec<Finding>) {
     for (key, _) in hard {
         let Some((resource, limits)) = counted(key) else { continue };
-        let given = items.iter().filter(|item| item.kind == "Container").any(|item| {
-            let limit = amount(&item.default, resource).or(amount(&item.max, resource));
-            limit.is_some() || !limits && amount(&item.request, resource).or(amount(&item.min, resource)).is_some()
-        });
-        if !given {
+        if !items.iter().any(|item| item.given(resource, limits).is_some()) {
             let field = if limits { "default" } else { "defaultRequest" };
             let outcome = if resource == "ephemeral-storage" {
                 "a Pod that doesn't state it isn't counted"
@@ -250,13 +266,17 @@ fn fits(item: &Item<'_>, quota: &Object, hard: &Amounts<'_>, findings: &mut Vec<
             _ => continue,
         };
         let resource = counted(key).map_or("storage", |(resource, _)| resource);
-        for (field, amounts) in fields {
-            if let Some(one) = amount(amounts, resource).filter(|one| *one > all) {
-                let id = quota.id();
-                let message =
-                    format!("`{field}` of {resource} is {one}, more than `{}` has for all, {all}", visible(&id));
-                findings.push(finding(&LIMIT_RANGE, item.object, item.pointer(field, resource), message));
-            }
+        let stated = fields.iter().filter_map(|(field, amounts)| Some((*field, amount(amounts, resource)?)));
+        let mut above: Vec<_> = stated.filter(|(_, one)| *one > all).collect();
+        if above.is_empty()
+            && let Some((_, limits)) = counted(key)
+        {
+            above.extend(item.given(resource, limits).filter(|(_, one)| *one > all));
+        }
+        for (field, one) in above {
+            let id = quota.id();
+            let message = format!("`{field}` of {resource} is {one}, more than `{}` has for all, {all}", visible(&id));
+            findings.push(finding(&LIMIT_RANGE, item.object, item.pointer(field, resource), message));
         }
     }
 }
@@ -368,6 +388,10 @@ pub(super) mod tests {
             (
                 json!([{"type": "Container", "max": {"cpu": 8, "memory": "8Gi", "ephemeral-storage": "1Gi"}, "min": {"cpu": 3}}]),
                 vec![container("/spec/limits/0/max/memory"), container("/spec/limits/0/min/cpu")],
+            ),
+            (
+                json!([{"type": "Container", "default": {"cpu": 3, "memory": "1Gi"}, "max": {"cpu": 3, "ephemeral-storage": "2Gi"}}]),
+                vec![container("/spec/limits/0/default/cpu"), container("/spec/limits/0/max/ephemeral-storage")],
             ),
         ];
         for (limits, expected) in cases {

@@ -22,7 +22,8 @@ pub static MANIFEST_KIND: Rule = Rule {
         open. Quotas, limit ranges and policies are the platform's word. A `Secret` belongs in the secret store: name it \
         under `secrets`. Argo CD's own kinds deploy elsewhere. A bare `Pod` isn't replaced, a `DaemonSet` runs on every \
         node. What is not in a namespace is everybody's.\n\n\
-        An object has its kind's own fields and no others. It needs a fixed `metadata.name`: Argo CD makes a new object of a \
+        At the top, an object has its kind's own fields and no others. Below, only what matters for safety and for starting is \
+        checked: whatever else is misspelled there, the API server refuses, and Argo CD shows it. It needs a fixed `metadata.name`: Argo CD makes a new object of a \
         `generateName` with every sync. Only the name of a `Job` whose image holds an expression holds one, too: Kubernetes takes no \
         other image for a Job that is there, so `load-${{ pr.headShortSha7 }}` is a new one with every push. The `ConfigMap`s `kube-root-ca.crt` and `openshift-service-ca.crt` are the cluster's own.",
 };

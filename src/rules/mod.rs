@@ -34,6 +34,7 @@ pub mod open_network_policy;
 pub mod patch;
 pub mod pod_placement;
 pub mod pod_security;
+pub mod pod_spec;
 pub mod policy_name;
 pub mod profile;
 pub mod provided;
@@ -50,6 +51,7 @@ pub mod template;
 pub mod template_file;
 pub mod trust;
 pub mod ttl;
+pub mod writable;
 
 use std::collections::HashSet;
 
@@ -145,6 +147,7 @@ pub static ALL: &[&Rule] = &[
     &patch::PATCH,
     &pod_placement::POD_PLACEMENT,
     &pod_security::POD_SECURITY,
+    &pod_spec::POD_SPEC,
     &policy_name::POLICY_NAME_RESERVED,
     &resource_quota::RESOURCE_QUOTA,
     &route_path::ROUTE_PATH,
@@ -166,6 +169,7 @@ pub static ALL: &[&Rule] = &[
     &reference::UNKNOWN_REFERENCE,
     &trust::UNTRUSTED,
     &trust::WITHHELD,
+    &writable::WRITABLE,
     &input::WRONG_TYPE,
 ];
 
@@ -187,8 +191,8 @@ const MANIFEST_CHECKS: [Check; 11] = [
 ];
 
 /// What is asked of each object.
-const OBJECT_CHECKS: [Check; 4] =
-    [forbidden_output::check, pod_security::check, host::check, open_network_policy::check];
+const OBJECT_CHECKS: [Check; 5] =
+    [forbidden_output::check, pod_security::check, pod_spec::check, host::check, open_network_policy::check];
 
 /// Mistakes in objects that are told: two hundred files have room for millions, and each is looked for in its file.
 pub(crate) const MOST: usize = 1000;

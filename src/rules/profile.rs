@@ -1,5 +1,6 @@
 //! A size bounds everything that it counts.
 
+use super::limit_range::default_of;
 use crate::{
     finding::{Rule, Severity, nearest},
     input::{Ordered, guardrails::Profile, scalar::DnsLabel},
@@ -19,7 +20,8 @@ pub static UNBOUNDED_PROFILE: Rule = Rule {
     severity: Severity::Error,
     summary: "a profile bounds CPU and memory, and gives containers a default",
     explanation: "Without a quota for `requests.cpu`, `requests.memory` and `limits.memory`, one pull request can fill the cluster. \
-                  Without a default, no Pod that leaves its resources out would start under that quota.",
+                  Without a default, no Pod that leaves its resources out would start under that quota. As Kubernetes has it, \
+                  a `default` that is left out is the `max`, and a `request` the `default`, else the `min`.",
 };
 
 /// What to say of a name that is no profile's.
@@ -38,10 +40,10 @@ pub(crate) fn unbounded(name: &str, profile: &Profile) -> Vec<String> {
     for (counted, _) in profile.quota.iter() {
         let missing = match counted.split_once('.') {
             Some(("requests", resource @ ("cpu" | "memory" | "ephemeral-storage"))) => {
-                (profile.container.request.get(resource).is_none()).then_some(("request", resource))
+                default_of(profile, resource, false).is_none().then_some(("request", resource))
             }
             Some(("limits", resource @ ("cpu" | "memory" | "ephemeral-storage"))) => {
-                (profile.container.default.get(resource).is_none()).then_some(("default", resource))
+                default_of(profile, resource, true).is_none().then_some(("default", resource))
             }
             _ => None,
         };

@@ -28,23 +28,28 @@ pub static DUPLICATE_NAME: Rule = Rule {
 /// How the variables of the ConfigMap `preview` begin, and those that every container has.
 const ALWAYS: [&str; 4] = ["PREVIEW_", "FLAG_", "OTEL_", "KUBERNETES_"];
 
-/// The first `$(NAME)` of a container's variable that is none of `known`. What Kubernetes reads as one, and no program of a shell's:
+/// Each NAME of a container's variable that stands there as `$(NAME)`. What Kubernetes reads as one, and no program of a shell's:
 /// `expand` of `k8s.io/kubernetes/third_party/forked/golang/expansion`.
-pub(crate) fn unset<'t>(text: &'t str, known: &[&str]) -> Option<&'t str> {
+pub(crate) fn named(text: &str) -> impl Iterator<Item = &str> {
     let mut rest = text;
-    while let Some((_, after)) = rest.split_once('$') {
-        let Some(name) = after.strip_prefix('(') else {
-            rest = after.strip_prefix('$').unwrap_or(after);
-            continue;
-        };
-        let (name, after) = name.split_once(')')?;
-        rest = after;
-        let is_known = known.contains(&name) || ALWAYS.iter().any(|prefix| name.starts_with(prefix));
-        if EnvName::parse(name).is_ok() && !is_known {
+    std::iter::from_fn(move || {
+        loop {
+            let (_, after) = rest.split_once('$')?;
+            let Some(name) = after.strip_prefix('(') else {
+                rest = after.strip_prefix('$').unwrap_or(after);
+                continue;
+            };
+            let (name, after) = name.split_once(')')?;
+            rest = after;
             return Some(name);
         }
-    }
-    None
+    })
+}
+
+/// The first `$(NAME)` of a container's variable that is none of `known`.
+pub(crate) fn unset<'t>(text: &'t str, known: &[&str]) -> Option<&'t str> {
+    let is_known = |name: &str| known.contains(&name) || ALWAYS.iter().any(|prefix| name.starts_with(prefix));
+    named(text).find(|name| EnvName::parse(name).is_ok() && !is_known(name))
 }
 
 /// Of some names and their places, each that stood before, behind the one before.

@@ -17,8 +17,9 @@ pub static WITHHELD: Rule = Rule {
     code: "withheld",
     severity: Severity::Warning,
     summary: "pull requests of trust `restricted` get no secrets and no live data, masked or not",
-    explanation: "What is withheld is left out, with the variables that would come from it. A baseline may name another as \
-                  `restricted`, with data that was invented, for such pull requests. Pods of `manifests` that read what is withheld wait \
+    explanation: "What is withheld is left out, with the variables that would come from it, and each of `env` that names one of these as \
+                  `$(NAME)`: a program finds no variable, rather than one with a hole (in `command` and `args`, the characters \
+                  stay). A baseline may name another as `restricted`, with data that was invented, for such pull requests. Pods of `manifests` that read what is withheld wait \
                   for it and never start (`CreateContainerConfigError`), unless they say `optional: true` where they read it.",
 };
 

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use super::{
     golden::cases,
     scratch::{GUARDRAILS, PARAMETERS, POLICY, Scratch, of_case, parameters, renderer},
-    support::{dayfly_on, pointers, root},
+    support::{dayfly, dayfly_on, pointers, root},
 };
 use crate::{
     cli::ExitCode,
@@ -360,6 +360,25 @@ fn a_quarantine_says_what_it_has() {
     scratch.replace(PARAMETERS, "fork: false", "fork: true");
     let run = scratch.run("explain", &["ConfigMap/dayfly-findings/data/findings"]);
     assert!(run.out.contains("quarantine.findings"), "{}{}", run.out, run.err);
+    let run = scratch.run("explain", &["databaseJobs"]);
+    assert!(run.out.contains("-destroy-") && !run.out.contains("-provision-"), "{}{}", run.out, run.err);
+    let scratch = Scratch::new("storefront-single");
+    scratch.replace(PARAMETERS, "fork: false", "fork: true");
+    scratch.replace(GUARDRAILS, "fork: quarantine}", "fork: full}");
+    let run = scratch.run("explain", &["trust"]);
+    for part in ["granted    fork: quarantine\n", "asked      fork: full\n", "(/spec/layout)"] {
+        assert!(run.out.contains(part), "{part}: {}{}", run.out, run.err);
+    }
+}
+
+/// A place that is named is there, and nobody is said to have written what stands for any pull request.
+#[test]
+fn what_set_a_value_is_there() {
+    check("secret-store-vault", &[("secrets.stripe.storeKind", &["/spec/secrets/provider"], "/spec/secrets/store")]);
+    let (guardrails, policy) = (root().join("testdata/storefront/guardrails.yaml"), root().join("testdata/storefront"));
+    let (guardrails, policy) = (guardrails.display().to_string(), policy.display().to_string());
+    let run = dayfly(&["explain", &policy, "pr.number", "--guardrails", &guardrails]);
+    assert!(run.out.contains("granted    1\n") && !run.out.contains("--set"), "{}{}", run.out, run.err);
 }
 
 /// What a file leaves out is a field all the same; what it has not is none.

@@ -14,4 +14,5 @@ mod refusals;
 mod routes;
 mod scratch;
 mod support;
+mod withheld;
 mod words;

@@ -134,6 +134,9 @@ fn a_profile_that_nobody_has_is_checked() {
         ("max: {cpu: \"4\"", "max: {memroy: 1Gi, cpu: \"4\"", "limit-range", 43),
         ("max: {cpu: \"4\"", "max: {cpu: 900m", "limit-range", 41),
         ("pods: 30", "persistentvolumeclaim: 0", "resource-quota", 39),
+        // A name that is empty has a place, too.
+        ("max: {cpu: \"4\"", "max: {\"\": 1Gi, cpu: \"4\"", "limit-range", 43),
+        ("pods: 30", "\"\": 0", "resource-quota", 39),
     ] {
         let found = check(&scratch(&[(GUARDRAILS, from, to)]));
         let all: Vec<_> = found.iter().map(|finding| (text(finding, "/code"), &finding["location"]["line"])).collect();

@@ -212,10 +212,10 @@ pub struct Profile {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ContainerLimits {
-    /// The limit of a container that states none. A service that requests more has a limit as high as that.
+    /// The limit of a container that states none; left out, that is `max`. A service that requests more has a limit as high as that.
     #[serde(default)]
     pub default: Ordered<Quantity>,
-    /// The request of a container that states none.
+    /// The request of a container that states none; left out, that is `default`, else `min`.
     #[serde(default)]
     pub request: Ordered<Quantity>,
     /// The highest limit of a container, and so the most that a service may request; left out, that is `default`.

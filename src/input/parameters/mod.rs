@@ -89,6 +89,12 @@ impl Parameters {
         self.overridden.push(name.to_owned());
     }
 
+    /// Those of no pull request: nobody wrote them anywhere.
+    pub fn example(entries: &[(&str, &'static str)]) -> Self {
+        let entries = entries.iter().map(|(name, value)| ((*name).to_owned(), Value::from(*value)));
+        Self { entries: entries.collect(), ..Self::default() }
+    }
+
     /// What was wrong with the file itself.
     pub fn problems(&self) -> &[Finding] {
         &self.problems

@@ -3,7 +3,8 @@ use std::net::IpAddr;
 use super::{Scalar, is_decimal};
 use crate::finding::visible;
 
-/// A block of addresses, `10.0.0.0/8` or `fd00::/8`, without bits behind its prefix.
+/// A block of addresses, `10.0.0.0/8` or `fd00::/8`, without bits behind its prefix; as RFC 5952 writes it, since the API server warns
+/// of any other way.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cidr {
     /// As it was written.
@@ -48,7 +49,7 @@ impl Scalar for Cidr {
         if prefix < 128 && bits << prefix != 0 {
             return Err(format!("`{}` has bits behind its prefix", visible(text)));
         }
-        Ok(Self { text: text.to_owned() })
+        Ok(Self { text: format!("{address}/{prefix}") })
     }
 }
 
@@ -60,6 +61,17 @@ mod tests {
     fn blocks_are_what_the_api_server_takes() {
         for text in ["0.0.0.0/0", "10.0.0.0/8", "203.0.113.7/32", "::/0", "fd00::/8", "2001:db8::1/128"] {
             assert!(Cidr::parse(text).is_ok(), "{text}");
+        }
+        for (text, canonical) in [
+            ("10.0.0.0/8", "10.0.0.0/8"),
+            ("2001:DB8::/32", "2001:db8::/32"),
+            ("2001:0db8:0:0:0:0:0:0/32", "2001:db8::/32"),
+            ("0::0/0", "::/0"),
+            ("2001:db8:0:1:0:0:0:0/64", "2001:db8:0:1::/64"),
+            ("64:ff9b::192.0.2.33/128", "64:ff9b::c000:221/128"),
+            ("::1.2.3.4/128", "::102:304/128"),
+        ] {
+            assert_eq!(Cidr::parse(text).unwrap().text, canonical);
         }
         for text in [
             "10.1.0.0",

@@ -13,7 +13,7 @@ use crate::{
         Decision, Origin, PullRequest, Resolver,
         environment::{SecretFacts, StepFacts},
         names,
-        variables::{from_secret, plain},
+        variables::{from_secret, own_variable, plain},
     },
     rules,
     value::Value,
@@ -70,8 +70,8 @@ impl<'a> Resolver<'a> {
         StepFacts { name, image, command, env: Value::list([]), files: Vec::new() }
     }
 
-    /// What a program has besides its database's variables: those of Secrets, then its own, which may name all above. No free text: what
-    /// changes here makes it run again.
+    /// What a program has besides its database's variables: those of Secrets, then its own, which may name all above, and is left out with
+    /// what it names. No free text: what changes here makes it run again.
     fn step_env(
         &mut self,
         database: &'a Database,
@@ -87,21 +87,15 @@ impl<'a> Resolver<'a> {
         let mut items = Vec::new();
         let mut own = Vec::with_capacity(env.len());
         let mut knows_all = true;
-        let mut decide = |resolver: &mut Self, name: &'a str, place: &str, granted: String, reason: String| {
+        let mut withheld: Vec<&str> = Vec::new();
+        let mut take = |resolver: &mut Self, name: &'a str, place: &str| {
             if names.contains(&name) {
                 let message = format!("the variable `{name}` is set already");
                 resolver.policy_finding(&rules::reference::DUPLICATE_NAME, place, message);
             }
             names.push(name);
-            resolver.decisions.record(|| Decision {
-                field: format!("databases.{}.{step}.env.{name}", database.name),
-                origin: Origin::Input(InputFile::Policy, place.to_owned()),
-                asked: None,
-                rule: (granted == "nothing").then_some(&rules::trust::WITHHELD),
-                granted,
-                reason,
-            });
         };
+        let field = |name: &str| format!("databases.{}.{step}.env.{name}", database.name);
         for (index, used) in uses.iter().enumerate() {
             let place = format!("{pointer}/uses/{index}");
             let Some(secret) = policy.secrets.iter().find(|secret| secret.name == *used) else {
@@ -113,10 +107,19 @@ impl<'a> Resolver<'a> {
             };
             let is_granted = secrets.iter().any(|secret| secret.name == **used);
             for name in secret.keys.names() {
-                let granted = if is_granted { format!("of the Secret `{used}`") } else { "nothing".to_owned() };
-                decide(self, name, &place, granted, format!("`{step}` uses `{used}`"));
+                take(self, name, &place);
+                self.decisions.record(|| Decision {
+                    field: field(name),
+                    origin: Origin::Input(InputFile::Policy, place.clone()),
+                    asked: None,
+                    granted: if is_granted { format!("of the Secret `{used}`") } else { "nothing".to_owned() },
+                    rule: (!is_granted).then_some(&rules::trust::WITHHELD),
+                    reason: format!("`{step}` uses `{used}`"),
+                });
                 if is_granted {
                     items.push(from_secret(name, used, name));
+                } else {
+                    withheld.push(name);
                 }
             }
         }
@@ -131,9 +134,16 @@ impl<'a> Resolver<'a> {
                 || format!("the variable `{name}`"),
                 || place.clone(),
             );
-            items.push(plain(name, &text));
-            own.push((name, text.clone()));
-            decide(self, name, &place, text, format!("`{step}`'s own variable"));
+            take(self, name, &place);
+            let hole = rules::reference::named(&text).find(|named| withheld.contains(named));
+            self.decisions
+                .record(|| own_variable(field(name), place, value, &text, hole, &format!("`{step}`'s own variable")));
+            if hole.is_some() {
+                withheld.push(name);
+            } else {
+                items.push(plain(name, &text));
+            }
+            own.push((name, text));
         }
         let taken = names.len() - own.len();
         for (index, (name, text)) in own.iter().enumerate().filter(|_| knows_all) {

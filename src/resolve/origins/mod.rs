@@ -75,13 +75,15 @@ impl Resolver<'_> {
             "provider" | "annotations" => Some((guardrails(&["secrets", "provider"]), "the preview's own store")),
             _ => None,
         });
+        let has_provider = self.guardrails.secrets.as_ref().is_some_and(|secrets| secrets.provider.is_some());
+        let store = if has_provider { "provider" } else { "store" };
         for (index, secret) in self.policy.secrets.iter().enumerate() {
             self.below(&format!("secrets.{}", secret.name), facts, |key| match key {
                 "name" => {
                     Some((policy(&["secrets", &index.to_string(), "name"]), "the Secret that the workload reads"))
                 }
                 "storeKind" | "storeName" => {
-                    Some((guardrails(&["secrets", "store"]), "where the platform's secrets are"))
+                    Some((guardrails(&["secrets", store]), "where the platform's secrets are"))
                 }
                 "refresh" => Some((guardrails(&["secrets", "refresh"]), "how often the store is asked")),
                 _ => None,

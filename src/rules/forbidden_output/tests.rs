@@ -206,3 +206,17 @@ fn manifests_have_rules_of_their_own_for_the_rest() {
         ["forbidden-output /items", "forbidden-output /metadata/labels/x", "forbidden-output /metadata/name"]
     );
 }
+
+#[test]
+fn a_name_with_an_expression_says_where_one_may_be() {
+    for (version, kind, said) in [
+        ("batch/v1", "Job", ", and an expression only where an image of the Job holds one"),
+        ("v1", "Service", ", and no expression"),
+    ] {
+        let json = object(version, kind, json!({"name": "load-${{ pr.headShortSha7 }}"}));
+        let findings = found(super::check, &manifest(&json));
+        assert!(findings.iter().any(|finding| finding.message.ends_with(said)), "{findings:?}");
+        let findings = found(super::check, &template(&json));
+        assert!(!findings.iter().any(|finding| finding.message.ends_with(said)), "{findings:?}");
+    }
+}

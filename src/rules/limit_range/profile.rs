@@ -26,6 +26,24 @@ pub(crate) fn check_profile(name: &str, profile: &Profile, findings: &mut Vec<Fi
     super::check(&[object("LimitRange", range), object("ResourceQuota", quota)], &bounds, findings);
 }
 
+/// What a container of a profile gets that states nothing.
+pub(crate) fn default_of<'p>(profile: &'p Profile, resource: &str, limits: bool) -> Option<&'p Quantity> {
+    let of = |field: &str| field_of(profile, field)?.1.get(resource);
+    super::given(limits, of).map(|(_, amount)| amount)
+}
+
+/// What a profile has for a field of the `LimitRange`'s item, and where.
+fn field_of<'p>(profile: &'p Profile, field: &str) -> Option<(&'static str, &'p Ordered<Quantity>)> {
+    let container = &profile.container;
+    Some(match field {
+        "default" => ("container/default", &container.default),
+        "defaultRequest" => ("container/request", &container.request),
+        "max" => ("container/max", &container.max),
+        "min" => ("container/min", &container.min),
+        _ => return None,
+    })
+}
+
 /// Leads findings that a profile brought to where it says so.
 pub(super) fn blame((name, profile): (&str, &Profile), objects: &[Object], findings: &mut [Finding]) {
     for finding in findings {
@@ -40,25 +58,18 @@ fn in_profile(finding: &Finding, objects: &[Object], profile: &Profile) -> Optio
     let Subject::Object(id, pointer) = &finding.subject else { return None };
     let (laid_out, field, resource) = match id.as_str() {
         "LimitRange/preview" => {
-            let (field, resource) = pointer.strip_prefix("/spec/limits/0/")?.split_once('/')?;
-            (&["spec", "limits"][..], field, resource)
+            let (field, _) = pointer.strip_prefix("/spec/limits/0/")?.split_once('/')?;
+            (&["spec", "limits"][..], field, 4)
         }
-        "ResourceQuota/preview" => (&["spec"][..], "hard", pointer.strip_prefix("/spec/hard/")?),
+        "ResourceQuota/preview" => (&["spec"][..], pointer.strip_prefix("/spec/")?.split_once('/')?.0, 2),
         _ => return None,
     };
-    let resource = &*pointer_segments(resource).next()?;
+    // Of the whole pointer: a name may be empty.
+    let resource = &*pointer_segments(pointer).nth(resource)?;
     let object = objects.iter().find(|object| object.id() == *id)?;
     let parent = object.value.at(laid_out)?;
     let laid_out = parent.items().first().unwrap_or(parent).str_at(&[field, resource])?;
-    let container = &profile.container;
-    let (place, amounts) = match field {
-        "hard" => ("quota", &profile.quota),
-        "default" => ("container/default", &container.default),
-        "defaultRequest" => ("container/request", &container.request),
-        "max" => ("container/max", &container.max),
-        "min" => ("container/min", &container.min),
-        _ => return None,
-    };
+    let (place, amounts) = if field == "hard" { ("quota", &profile.quota) } else { field_of(profile, field)? };
     let amount = amounts.get(resource)?;
     (amount.as_str() == laid_out).then(|| child(place, resource))
 }

@@ -1,0 +1,116 @@
+//! The parts of a Pod fit together.
+
+use std::collections::HashSet;
+
+use super::{
+    Bounds,
+    containers::{containers, finding, items, pod_spec, shown, stated},
+};
+use crate::{
+    finding::{Finding, Rule, Severity, nearest, visible},
+    objects::Object,
+    value::Value,
+};
+
+/// About what a Pod cannot start with, or Kubernetes refuses.
+pub static POD_SPEC: Rule = Rule {
+    code: "pod-spec",
+    severity: Severity::Error,
+    summary: "the parts of a Pod fit together",
+    explanation: "What a container mounts is a volume of its Pod (or a claim of its StatefulSet), a container has a variable once, and \
+                  the Pods of a Job or CronJob say `restartPolicy: Never` or `OnFailure`, while those of other kinds are always started again. Kubernetes \
+                  refuses most of this itself, but only when Argo CD applies it. It is looked at after the platform's patches.",
+};
+
+pub(crate) fn check(object: &Object, _: &Bounds<'_>, findings: &mut Vec<Finding>) {
+    let Some((base, pod)) = pod_spec(object) else { return };
+    let mut refuse = |pointer: String, message: String| findings.push(finding(&POD_SPEC, object, pointer, message));
+    restarts(object.kind(), pod, &mut |message| refuse(format!("{base}/restartPolicy"), message));
+    let templates = object.value.items_at(&["spec", "volumeClaimTemplates"]).iter();
+    let claimed = templates.filter_map(|template| template.str_at(&["metadata", "name"]));
+    let volumes: Vec<&str> =
+        items(pod, "volumes").filter_map(|(_, volume)| volume.str_at(&["name"])).chain(claimed).collect();
+    let known: HashSet<&str> = volumes.iter().copied().collect();
+    for container in containers(pod) {
+        for (index, mount) in items(container.value, "volumeMounts") {
+            let Some(name) = mount.str_at(&["name"]).filter(|name| !known.contains(name)) else { continue };
+            let message =
+                format!("the Pod has no volume `{}`{}", visible(name), nearest(name, volumes.iter().copied()));
+            refuse(container.pointer(base, &format!("/volumeMounts/{index}/name")), message);
+        }
+        let mut set = HashSet::new();
+        for (index, variable) in items(container.value, "env") {
+            let Some(name) = variable.str_at(&["name"]).filter(|name| !set.insert(*name)) else { continue };
+            let message = format!("`{}` sets the variable `{}` twice", container.name(), visible(name));
+            refuse(container.pointer(base, &format!("/env/{index}/name")), message);
+        }
+    }
+}
+
+/// Source: `validateJobTemplateSpec` and `ValidatePodTemplateSpecForReplicaSet` of Kubernetes 1.36.
+fn restarts(kind: &str, pod: &Value, refuse: &mut dyn FnMut(String)) {
+    let allowed: &[&str] = match kind {
+        "Job" | "CronJob" => &["Never", "OnFailure"],
+        "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet" => &["Always"],
+        _ => return,
+    };
+    let policy = stated(pod, "restartPolicy");
+    // What says nothing is always started again.
+    if allowed.contains(&policy.map_or("Always", |policy| policy.as_str().unwrap_or_default())) {
+        return;
+    }
+    let found = policy.map_or_else(|| "is left out, which is `Always`".to_owned(), |it| format!("is {}", shown(it)));
+    refuse(format!("`restartPolicy` of a {kind}'s Pods {found}; allowed: `{}`", allowed.join("` or `")));
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value as Json, json};
+
+    use crate::rules::containers::test::{found, manifest, places};
+
+    fn check(kind: &str, spec: &Json) -> Vec<String> {
+        let version = if kind.ends_with("Job") { "batch/v1" } else { "apps/v1" };
+        let json = json!({"apiVersion": version, "kind": kind, "metadata": {"name": "a"}, "spec": spec});
+        places(&found(super::check, &manifest(&json)))
+    }
+
+    #[test]
+    fn pods_of_jobs_end_and_others_do_not() {
+        for (policy, of_jobs, of_others) in [
+            (json!(null), false, true),
+            (json!("Always"), false, true),
+            (json!("Never"), true, false),
+            (json!("OnFailure"), true, false),
+            (json!("never"), false, false),
+            (json!(7), false, false),
+        ] {
+            for (kind, base, fits) in [
+                ("Job", "/spec/template/spec", of_jobs),
+                ("CronJob", "/spec/jobTemplate/spec/template/spec", of_jobs),
+                ("Deployment", "/spec/template/spec", of_others),
+                ("StatefulSet", "/spec/template/spec", of_others),
+            ] {
+                let template = json!({"template": {"spec": {"restartPolicy": policy}}});
+                let spec = if kind == "CronJob" { json!({"jobTemplate": {"spec": template}}) } else { template };
+                let expected = if fits { vec![] } else { vec![format!("pod-spec {base}/restartPolicy")] };
+                assert_eq!(check(kind, &spec), expected, "{kind} {policy}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_mounted_is_there_and_a_variable_stands_once() {
+        let pod = json!({"template": {"spec": {
+            "volumes": [{"name": "cache", "emptyDir": {}}, 7],
+            "initContainers": [{"name": "a", "env": [{"name": "A"}, {"name": "B"}, {"name": "A"}]}],
+            "containers": [{"name": "b", "env": [{"name": "A"}], "volumeMounts": [{"name": "cache"}, {"name": "data"}, {}]}],
+        }}, "volumeClaimTemplates": [{"metadata": {"name": "data"}}]});
+        let twice = "pod-spec /spec/template/spec/initContainers/0/env/2/name".to_owned();
+        assert_eq!(check("StatefulSet", &pod), [&*twice]);
+        let mut without = pod;
+        without["volumeClaimTemplates"] = json!([]);
+        let mount = "pod-spec /spec/template/spec/containers/0/volumeMounts/1/name".to_owned();
+        assert_eq!(check("Deployment", &without), [twice, mount]);
+    }
+}
