@@ -58,6 +58,9 @@ pub fn explain(rendered: &Rendered, sources: &Sources<'_>, what: &str) -> Result
         found = decisions.within(&format!("policy.{what}"));
     }
     if found.is_empty() {
+        found = in_expressions(what).map(|field| decisions.within(&field)).unwrap_or_default();
+    }
+    if found.is_empty() {
         if let Some(field) = stated::find(what, sources) {
             found = field.became(&decisions);
             let _ = write!(text, "{field}");
@@ -85,17 +88,33 @@ pub fn explain(rendered: &Rendered, sources: &Sources<'_>, what: &str) -> Result
     Ok(text)
 }
 
+/// What decides about a name that a policy's expressions have, and the Environment has not.
+fn in_expressions(what: &str) -> Option<String> {
+    if what == "preview.namespace" {
+        return Some("namespace".to_owned());
+    }
+    // A Service is called as the service is.
+    let service = what.strip_suffix(".host").or_else(|| what.strip_suffix(".url"))?;
+    service.starts_with("services.").then(|| format!("{service}.port"))
+}
+
 /// What there is instead of a field that is none.
 fn unknown(what: &str, decisions: &Decisions) -> String {
     let fields = decisions.made.iter().map(|decision| decision.field.as_str());
-    if let Some(hint) = meant(what, fields.clone()) {
+    let of_files = stated::fields();
+    if let Some(hint) = meant(what, fields.clone().chain(of_files.iter().map(String::as_str))) {
         return format!("nothing is decided about `{}`{hint}", visible(what));
     }
     let mut groups: Vec<&str> = fields.map(|field| field.split('.').next().unwrap_or(field)).collect();
     groups.sort_unstable();
     groups.dedup();
-    let groups = groups.join("`, `");
-    format!("nothing is decided about `{}`: there are `{groups}`, and objects such as `Deployment/web`", visible(what))
+    let of_files: Vec<&str> = of_files.iter().map(String::as_str).filter(|field| !groups.contains(field)).collect();
+    format!(
+        "nothing is decided about `{}`: there are `{}`, of the files also `{}`, and objects such as `Deployment/web`",
+        visible(what),
+        groups.join("`, `"),
+        of_files.join("`, `")
+    )
 }
 
 /// What was refused before anything was decided about it: the policy's fields that findings stand at.

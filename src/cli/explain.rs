@@ -4,13 +4,13 @@ use std::{io::Write, path::PathBuf};
 
 use clap::Args;
 
-use crate::explain;
+use crate::{explain, finding};
 
 use super::{
     ExitCode, InputFlags,
     load::{self, Look},
     print,
-    terminal::Colour,
+    terminal::{self, Colour, Stream},
 };
 
 #[derive(Args, Debug)]
@@ -42,7 +42,7 @@ pub(super) fn run(
         parameters: parameters.places(),
     };
     match explain::explain(&rendered, &sources, &args.what) {
-        Ok(text) => print(out, &text),
+        Ok(text) => print(out, &finding::record(&text, &terminal::style(colour, Stream::Out))),
         Err(message) => anyhow::bail!(message),
     }
 }

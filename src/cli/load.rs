@@ -218,7 +218,10 @@ fn policy_source(folder: &Path) -> anyhow::Result<(Source, Option<Unfit>)> {
     {
         bail!("`{}` is there: rename it to `{POLICY}`", shown(&folder.join(other).display().to_string()));
     }
-    let path = path.with_context(|| format!("there is no policy `{named}`: `dayfly init` writes one"))?;
+    // Where something else is, `init` writes nothing, and the cause says what it is.
+    let is_free = || folder.join(POLICY).symlink_metadata().is_err();
+    let hint = || if is_free() { ": `dayfly init` writes one" } else { "" };
+    let path = path.with_context(|| format!("there is no policy `{named}`{}", hint()))?;
     let (source, unfit) = fit_or_not(&path, Limits::DOCUMENT.bytes)?;
     Ok((Source { name: shown(&named), ..source }, unfit))
 }

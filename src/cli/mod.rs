@@ -19,6 +19,7 @@ use std::{
     process,
 };
 
+use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 
 use crate::{
@@ -110,26 +111,41 @@ pub fn run(args: impl IntoIterator<Item = OsString>, out: &mut dyn Write, err: &
     let cli = match parse(&args) {
         Ok(cli) => cli,
         Err(error) => {
+            if error.use_stderr() {
+                let _ = error.print();
+                return ExitCode::CannotRun;
+            }
             // Help and version are no errors, and go to standard output.
-            let fine = !error.use_stderr();
-            let _ = error.print();
-            return if fine { ExitCode::Fine } else { ExitCode::CannotRun };
+            let is_coloured = terminal::is_coloured(terminal::Colour::Auto, terminal::Stream::Out);
+            let text = error.render();
+            let text = if is_coloured { text.ansi().to_string() } else { text.to_string() };
+            return print(out, &text).unwrap_or_else(|error| fail(&error, terminal::Colour::Auto, err));
         }
     };
     let colour = cli.color;
+    let tells_all = matches!(cli.command, Command::Check(_));
     match dispatch(cli, out, err) {
         Ok(code) => code,
         Err(error) => {
             if let Some(Unusable(findings)) = error.downcast_ref() {
-                let _ = report(findings, colour, err);
+                let room = if tells_all { usize::MAX } else { MOST_REPORTED };
+                let _ = report_within(room, findings, colour, err);
                 return ExitCode::Findings;
             }
-            let bold =
-                if terminal::is_coloured(colour, terminal::Stream::Err) { ("\x1b[1;31m", "\x1b[0m") } else { ("", "") };
-            let _ = writeln!(err, "{}error{}: {error:#}", bold.0, bold.1);
-            ExitCode::CannotRun
+            fail(&error, colour, err)
         }
     }
+}
+
+/// Says why it could not run.
+fn fail(error: &anyhow::Error, colour: terminal::Colour, err: &mut dyn Write) -> ExitCode {
+    let is_coloured = terminal::is_coloured(colour, terminal::Stream::Err);
+    let bold = if is_coloured { ("\x1b[1;31m", "\x1b[0m") } else { ("", "") };
+    let text = format!("{error:#}");
+    // Arguments and names of files are in it.
+    let lines: Vec<_> = text.lines().map(finding::one_line).collect();
+    let _ = writeln!(err, "{}error{}: {}", bold.0, bold.1, lines.join("\n"));
+    ExitCode::CannotRun
 }
 
 fn parse(args: &[OsString]) -> Result<Cli, clap::Error> {
@@ -164,14 +180,27 @@ fn dispatch(cli: Cli, out: &mut dyn Write, err: &mut dyn Write) -> anyhow::Resul
 }
 
 fn print(out: &mut dyn Write, text: &str) -> anyhow::Result<ExitCode> {
-    is_open(out.write_all(text.as_bytes()).and_then(|()| out.flush()))?;
+    to_stdout(out.write_all(text.as_bytes()).and_then(|()| out.flush()))?;
     Ok(ExitCode::Fine)
 }
 
+/// Whether somebody still reads; the error of a disk that is full says what could not be written.
+fn to_stdout(written: io::Result<()>) -> anyhow::Result<bool> {
+    is_open(written).context("failed to write to standard output")
+}
+
+/// Most bytes of findings beside something else than `dayfly check`: Argo CD keeps all of them in the Application, which must
+/// fit into etcd's 1.5 MiB, and people read the first ones.
+const MOST_REPORTED: usize = 32 << 10;
+
 /// Shows people what was found.
 fn report(findings: &[Finding], colour: terminal::Colour, err: &mut dyn Write) -> io::Result<()> {
+    report_within(MOST_REPORTED, findings, colour, err)
+}
+
+fn report_within(room: usize, findings: &[Finding], colour: terminal::Colour, err: &mut dyn Write) -> io::Result<()> {
     if !findings.is_empty() {
-        let text = finding::text(findings, &terminal::style(colour, terminal::Stream::Err));
+        let text = finding::beginning(findings, &terminal::style(colour, terminal::Stream::Err), room);
         is_open(err.write_all(text.as_bytes()))?;
     }
     Ok(())

@@ -1,17 +1,21 @@
 //! `dayfly render`: all manifests, or nothing.
 
 use std::{
-    ffi::OsString,
+    ffi::{OsStr, OsString},
     io::{BufRead as _, BufReader, Read, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
+    str::FromStr as _,
 };
 
 use anyhow::Context as _;
-use clap::Args;
+use clap::{
+    Arg, Args, Command,
+    builder::{PossibleValue, TypedValueParser},
+};
 
 use crate::{
     emit::{self, Format},
-    finding::Finding,
+    finding::{Finding, InputFile, Location, Subject, one_line},
     input::{Parameters, parameters},
     render::Renderer,
     rules::template::TEMPLATE,
@@ -22,6 +26,7 @@ use super::{
     load::{self, Loaded, Look},
     report,
     terminal::Colour,
+    to_stdout,
 };
 
 #[derive(Args, Debug)]
@@ -32,8 +37,24 @@ pub(super) struct RenderArgs {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["parameters", "set"])]
     each: Option<PathBuf>,
     /// yaml, json (one array), ndjson (an object a line) or dir=PATH (a file an object)
-    #[arg(short, long, default_value = "yaml", value_name = "FORMAT")]
+    #[arg(short, long, default_value = "yaml", value_name = "FORMAT", value_parser = Formats, hide_possible_values = true)]
     output: Format,
+}
+
+/// Reads a format; completions have the words, of which `dir=` is not all.
+#[derive(Clone)]
+struct Formats;
+
+impl TypedValueParser for Formats {
+    type Value = Format;
+
+    fn parse_ref(&self, command: &Command, arg: Option<&Arg>, value: &OsStr) -> Result<Format, clap::Error> {
+        Format::from_str.parse_ref(command, arg, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(["yaml", "json", "ndjson", "dir="].into_iter().map(PossibleValue::new)))
+    }
 }
 
 impl RenderArgs {
@@ -69,6 +90,9 @@ fn once<T>(place: &mut Option<T>, value: T) -> Option<()> {
     place.is_none().then(|| *place = Some(value))
 }
 
+/// What some programs begin a file with.
+const BOM: &[u8] = "\u{feff}".as_bytes();
+
 /// Bytes that are collected before they are written, with `--each`.
 const CHUNK: usize = 1 << 16;
 
@@ -103,7 +127,11 @@ pub(super) fn run(
         report(&rendered.findings, colour, err)?;
         return Ok(ExitCode::Findings);
     }
-    is_open(emit::write(&args.output, &rendered.objects, out))?;
+    let written = emit::write(&args.output, &rendered.objects, out);
+    match args.output {
+        Format::Dir(_) => written?,
+        _ => drop(to_stdout(written)?),
+    }
     report(&rendered.findings, colour, err)?;
     // The process ends here: giving thousands of small pieces back first would be a tenth of its time.
     std::mem::forget((rendered, loaded, parameters));
@@ -114,18 +142,21 @@ pub(super) fn run(
 /// A line, an environment: what is the same for all is read once.
 fn each(
     loaded: &mut Loaded,
-    file: &PathBuf,
+    file: &Path,
     format: &Format,
     colour: Colour,
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> anyhow::Result<ExitCode> {
     anyhow::ensure!(*format == Format::Ndjson, "`--each` writes a stream: add `-o ndjson`");
-    let input: Box<dyn Read> = if file.as_os_str() == "-" {
-        Box::new(std::io::stdin().lock())
+    let (name, input): (_, Box<dyn Read>) = if file.as_os_str() == "-" {
+        ("standard input".to_owned(), Box::new(std::io::stdin().lock()))
     } else {
-        Box::new(std::fs::File::open(file).with_context(|| format!("failed to open `{}`", file.display()))?)
+        let name = one_line(&file.to_string_lossy()).into_owned();
+        let input = std::fs::File::open(file).with_context(|| format!("failed to open `{name}`"))?;
+        (name, Box::new(input))
     };
+    let unread = || format!("failed to read `{name}`");
     let mut input = BufReader::with_capacity(CHUNK, input);
     let mut bytes = Vec::with_capacity(2 * CHUNK);
     let mut line = Vec::new();
@@ -134,17 +165,20 @@ fn each(
     loop {
         line.clear();
         let limit = u64::try_from(parameters::LIMIT).unwrap_or(u64::MAX).saturating_add(1);
-        if input.by_ref().take(limit).read_until(b'\n', &mut line)? == 0 {
+        if input.by_ref().take(limit).read_until(b'\n', &mut line).with_context(unread)? == 0 {
             break;
         }
         number += 1;
+        if number == 1 && line.starts_with(BOM) {
+            line.drain(..BOM.len());
+        }
         let is_too_long = line.len() as u64 == limit && line.last() != Some(&b'\n');
         if !is_too_long && line.iter().all(u8::is_ascii_whitespace) {
             continue;
         }
         let rendered = if is_too_long {
             // Its rest is no line of its own.
-            input.skip_until(b'\n')?;
+            input.skip_until(b'\n').with_context(unread)?;
             Err(anyhow::anyhow!("a parameter set of more than {} bytes", parameters::LIMIT))
         } else {
             one(&loaded.renderer, &line, &mut bytes)
@@ -153,33 +187,46 @@ fn each(
             Ok(findings) => findings,
             // The other lines are other pull requests.
             Err(error) => {
-                is_open(writeln!(err, "error: {} line {number}: {error:#}", file.display()))?;
-                code = ExitCode::CannotRun;
+                is_open(writeln!(err, "error: {name} line {number}: {error:#}"))?;
+                code = ExitCode::Findings;
                 continue;
             }
         };
-        if findings.iter().any(Finding::is_error) && code == ExitCode::Fine {
+        if findings.iter().any(Finding::is_error) {
             code = ExitCode::Findings;
         }
         if !findings.is_empty() {
+            for finding in &mut findings {
+                if let Subject::Input(InputFile::Parameters, pointer) = &mut finding.subject {
+                    let pointer = Some(std::mem::take(pointer));
+                    let line = Location::of_file(format!("{name} line {number}"));
+                    finding.subject = Subject::Place(Location { pointer, ..line });
+                }
+            }
             loaded.locate(&mut findings, None);
             is_open(writeln!(err, "line {number}:"))?;
             report(&findings, colour, err)?;
         }
         if bytes.len() >= CHUNK {
-            if !is_open(out.write_all(&bytes))? {
+            if !to_stdout(out.write_all(&bytes))? {
                 return Ok(code);
             }
             bytes.clear();
         }
     }
-    is_open(out.write_all(&bytes).and_then(|()| out.flush()))?;
+    to_stdout(out.write_all(&bytes).and_then(|()| out.flush()))?;
     Ok(code)
 }
 
 fn one(renderer: &Renderer, line: &[u8], bytes: &mut Vec<u8>) -> anyhow::Result<Vec<Finding>> {
     let text = std::str::from_utf8(line.trim_ascii_end()).context("not UTF-8")?;
     let parameters = Parameters::from_json(text)?;
+    // Nothing in such a list is a parameter; an empty one says that there are none.
+    let is_strange = || text.trim_start().starts_with('[') && !text.bytes().filter(|b| *b != b' ').eq(*b"[]");
+    anyhow::ensure!(
+        parameters.names().next().is_some() || !is_strange(),
+        "found a list that is not Argo CD's, of `{{name, string}}`: expected one parameter set a line, as `jq -c '.[]'` writes them"
+    );
     let rendered = renderer.render(&parameters, false);
     emit::ndjson(&rendered.objects, bytes);
     Ok(rendered.findings)

@@ -1,8 +1,11 @@
-//! One file per object, in a folder that is there whole or not at all.
+//! One file per object, in a folder that has all of them or what it had before.
+
+mod swap;
 
 use std::{
     collections::BTreeSet,
-    fs, io,
+    fs::{self, File},
+    io,
     path::{Path, PathBuf},
 };
 
@@ -11,6 +14,7 @@ use crate::{
     finding::{one_line, visible},
     objects::Object,
 };
+use swap::Swap;
 
 /// Lists the files beside it, one a line, so that the next run knows what it may replace.
 const MARKER: &str = ".dayfly";
@@ -19,21 +23,41 @@ const MARKER: &str = ".dayfly";
 const LONGEST_NAME: usize = 200;
 
 pub(super) fn write(path: &Path, objects: &[Object]) -> io::Result<()> {
-    // Also follows a link, and makes `.` and `a/..` a folder with a name.
-    let target = match fs::canonicalize(path) {
-        Ok(target) => {
-            replaceable(path, &target)?;
-            target
+    match fs::canonicalize(path) {
+        Ok(_) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            if make(&new_below(path)?, objects)? {
+                return Ok(());
+            }
         }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => new_below(path)?,
         Err(error) => return Err(context(&error, "cannot look at", path)),
-    };
-    let fresh = fill_sibling(&target, objects)?;
-    let placed = swap_in(&fresh, &target);
-    if placed.is_err() {
-        let _ = fs::remove_dir_all(&fresh); // ours alone; the first error is the one to tell
     }
-    placed
+    refill(path, objects)
+}
+
+/// Makes a folder with everything in it, unless somebody else was faster.
+fn make(target: &Path, objects: &[Object]) -> io::Result<bool> {
+    let fresh = fill_sibling(target, objects)?;
+    let Err(error) = fs::rename(&fresh, target) else { return Ok(true) };
+    let _ = fs::remove_dir_all(&fresh); // ours alone; the first error is the one to tell
+    match error.kind() {
+        io::ErrorKind::AlreadyExists | io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::NotADirectory => Ok(false),
+        _ => Err(context(&error, "cannot make", target)),
+    }
+}
+
+/// Changes the files of a folder and leaves the folder itself, which somebody may stand in, share or have mounted.
+fn refill(path: &Path, objects: &[Object]) -> io::Result<()> {
+    if !path.is_dir() {
+        return Err(io::Error::other(format!("`{}` is a file: name a folder", shown(path))));
+    }
+    // One run after another. Where the file system has no locks, a run that is disturbed fails.
+    let folder = File::open(path).map_err(|error| context(&error, "cannot look into", path))?;
+    let _ = folder.lock();
+    let old = replaceable(path)?;
+    let swap = Swap::new(path, old).map_err(|error| context(&error, "cannot make a folder in", path))?;
+    let new = fill(&swap.new_files(), objects).map_err(|error| context(&error, "cannot write below", path))?;
+    swap.put(&new).map_err(|error| context(&error, "cannot replace the files of", path))
 }
 
 /// A folder that does not exist yet, below one that does.
@@ -63,23 +87,22 @@ fn new_below(path: &Path) -> io::Result<PathBuf> {
     }
 }
 
-/// Refuses to replace what dayfly did not write.
-fn replaceable(path: &Path, target: &Path) -> io::Result<()> {
-    if !target.is_dir() {
-        return Err(io::Error::other(format!("`{}` is a file: name a folder", shown(path))));
-    }
-    let written = written_before(target);
-    let mut foreign = Vec::new();
-    for entry in fs::read_dir(target).map_err(|error| context(&error, "cannot look into", path))? {
+/// The files that a former run wrote. Refuses to replace what dayfly did not write.
+fn replaceable(path: &Path) -> io::Result<BTreeSet<String>> {
+    let written = written_before(path);
+    let (mut old, mut foreign) = (BTreeSet::new(), Vec::new());
+    for entry in fs::read_dir(path).map_err(|error| context(&error, "cannot look into", path))? {
         let entry = entry.map_err(|error| context(&error, "cannot look into", path))?;
         let name = entry.file_name().to_string_lossy().into_owned();
         let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
-        if !(is_file && written.contains(&name)) {
+        if is_file && written.contains(&name) {
+            old.insert(name);
+        } else if !swap::is_left(&entry.path()) {
             foreign.push(name);
         }
     }
     if foreign.is_empty() {
-        return Ok(());
+        return Ok(old);
     }
     foreign.sort_unstable();
     let named: Vec<String> = foreign.iter().take(3).map(|name| format!("`{}`", visible(name))).collect();
@@ -102,25 +125,29 @@ fn written_before(folder: &Path) -> BTreeSet<String> {
 
 /// A new folder beside `target`, with everything in it: on the same file system, so that a rename is enough.
 fn fill_sibling(target: &Path, objects: &[Object]) -> io::Result<PathBuf> {
-    let fresh = make_sibling(target, "new")?;
-    let filled = fill(&fresh, objects);
-    if let Err(error) = filled {
+    let fresh = make_sibling(target)?;
+    if let Err(error) = fill(&fresh, objects) {
         let _ = fs::remove_dir_all(&fresh); // ours alone; the first error is the one to tell
         return Err(context(&error, "cannot write below", &fresh));
     }
     Ok(fresh)
 }
 
-fn fill(folder: &Path, objects: &[Object]) -> io::Result<()> {
+/// Writes everything, and tells the names of the files but the marker's.
+fn fill(folder: &Path, objects: &[Object]) -> io::Result<Vec<String>> {
     let width = objects.len().to_string().len().max(2);
-    let mut list = String::new();
+    let mut names = Vec::with_capacity(objects.len());
     for (index, object) in objects.iter().enumerate() {
         let name = file_name(index + 1, width, object);
         fs::write(folder.join(&name), yaml::documents([&object.value].into_iter()))?;
-        list.push_str(&name);
-        list.push('\n');
+        names.push(name);
     }
-    fs::write(folder.join(MARKER), list)
+    fs::write(folder.join(MARKER), lines(&names))?;
+    Ok(names)
+}
+
+fn lines<'n>(names: impl IntoIterator<Item = &'n String>) -> String {
+    names.into_iter().fold(String::new(), |list, name| list + name + "\n")
 }
 
 /// Unique by its number; harmless, whatever a manifest calls itself.
@@ -141,41 +168,18 @@ fn file_name(number: usize, width: usize, object: &Object) -> String {
 }
 
 /// An empty folder beside `target` that nobody else has: a crashed run may have left one with the same number.
-fn make_sibling(target: &Path, purpose: &str) -> io::Result<PathBuf> {
+fn make_sibling(target: &Path) -> io::Result<PathBuf> {
     let name = target.file_name().unwrap_or_default().to_string_lossy();
     let parent = target.parent().unwrap_or(target);
     let mut attempt = 0;
     loop {
-        let sibling = parent.join(format!(".{name}.dayfly-{purpose}-{}-{attempt}", std::process::id()));
+        let sibling = parent.join(format!(".{name}.dayfly-new-{}-{attempt}", std::process::id()));
         match fs::create_dir(&sibling) {
             Ok(()) => return Ok(sibling),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists && attempt < 100 => attempt += 1,
             Err(error) => return Err(context(&error, "cannot make a folder in", parent)),
         }
     }
-}
-
-/// Puts `fresh` in the place of `target`; what was there is put back if that fails.
-fn swap_in(fresh: &Path, target: &Path) -> io::Result<()> {
-    if !target.exists() {
-        return fs::rename(fresh, target).map_err(|error| context(&error, "cannot make", target));
-    }
-    let old = make_sibling(target, "old")?;
-    if let Err(error) = fs::rename(target, &old) {
-        let _ = fs::remove_dir(&old);
-        return Err(context(&error, "cannot replace (if it is a mount point, name a folder below it)", target));
-    }
-    if let Err(error) = fs::rename(fresh, target) {
-        let _ = fs::rename(&old, target);
-        return Err(context(&error, "cannot replace", target));
-    }
-    // Only what a former run wrote: whatever came in since the check stays, and the folder with it.
-    for name in written_before(&old) {
-        if !name.contains(['/', '\\']) {
-            let _ = fs::remove_file(old.join(name));
-        }
-    }
-    fs::remove_dir(&old).map_err(|error| context(&error, "cannot remove the former folder, moved to", &old))
 }
 
 fn context(error: &io::Error, what: &str, path: &Path) -> io::Error {
@@ -187,132 +191,4 @@ fn shown(path: &Path) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::{
-        fs,
-        path::{Path, PathBuf},
-        sync::atomic::{AtomicU32, Ordering},
-    };
-
-    use super::{file_name, write};
-    use crate::{
-        objects::{Object, Origin},
-        value::Value,
-    };
-
-    /// A folder of the test's own, gone after it.
-    struct Scratch(PathBuf);
-
-    impl Scratch {
-        fn new() -> Self {
-            static NEXT: AtomicU32 = AtomicU32::new(0);
-            let number = NEXT.fetch_add(1, Ordering::Relaxed);
-            let path = std::env::temp_dir().join(format!("dayfly-dir-{}-{number}", std::process::id()));
-            fs::create_dir(&path).unwrap();
-            Self(path)
-        }
-
-        fn names(&self, below: &str) -> Vec<String> {
-            let mut names: Vec<String> = fs::read_dir(self.0.join(below))
-                .unwrap()
-                .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-                .collect();
-            names.sort();
-            names
-        }
-    }
-
-    impl Drop for Scratch {
-        fn drop(&mut self) {
-            let _ = fs::remove_dir_all(&self.0);
-        }
-    }
-
-    fn object(kind: &str, name: &str) -> Object {
-        let metadata = Value::map([("name", Value::string(name))]);
-        let value = Value::map([("kind", Value::string(kind)), ("metadata", metadata)]);
-        Object { value, origin: Origin::Template("test".into()) }
-    }
-
-    fn error(path: &Path) -> String {
-        write(path, &[object("A", "a")]).unwrap_err().to_string()
-    }
-
-    #[test]
-    fn names_are_harmless() {
-        assert_eq!(file_name(1, 2, &object("ConfigMap", "preview")), "01-configmap-preview.yaml");
-        assert_eq!(file_name(7, 3, &object("../x", "System:a\n/ü")), "007-..-x-system-a---.yaml");
-        assert_eq!(file_name(1, 2, &object("", "")), "01.yaml");
-        assert_eq!(file_name(1, 2, &object("K", &"x".repeat(300))).len(), 205);
-    }
-
-    #[test]
-    fn a_second_run_replaces_the_first() {
-        let scratch = Scratch::new();
-        let out = scratch.0.join("out");
-        write(&out, &[object("Namespace", "a"), object("Service", "web"), object("Service", "web")]).unwrap();
-        assert_eq!(
-            scratch.names("out"),
-            [".dayfly", "01-namespace-a.yaml", "02-service-web.yaml", "03-service-web.yaml"]
-        );
-        assert_eq!(
-            fs::read_to_string(out.join("02-service-web.yaml")).unwrap(),
-            "kind: Service\nmetadata:\n  name: web\n"
-        );
-        write(&out, &[object("Namespace", "b")]).unwrap();
-        assert_eq!(scratch.names("out"), [".dayfly", "01-namespace-b.yaml"]);
-        assert_eq!(scratch.names(""), ["out"], "nothing is left beside it");
-    }
-
-    #[test]
-    fn an_empty_folder_is_taken() {
-        let scratch = Scratch::new();
-        fs::create_dir(scratch.0.join("out")).unwrap();
-        write(&scratch.0.join("out/"), &[]).unwrap();
-        assert_eq!(scratch.names("out"), [".dayfly"]);
-    }
-
-    #[test]
-    fn what_others_wrote_stays() {
-        let scratch = Scratch::new();
-        let out = scratch.0.join("out");
-        write(&out, &[object("A", "a")]).unwrap();
-        fs::write(out.join("mine.txt"), "precious").unwrap();
-        fs::create_dir(out.join("sub")).unwrap();
-        let expected = format!(
-            "`{}` holds what dayfly did not write (`mine.txt`, `sub`): name another folder, or empty this one",
-            out.display()
-        );
-        assert_eq!(error(&out), expected);
-        assert_eq!(scratch.names("out"), [".dayfly", "01-a-a.yaml", "mine.txt", "sub"]);
-        assert_eq!(scratch.names(""), ["out"]);
-    }
-
-    #[test]
-    fn a_marker_cannot_list_a_folder_or_lead_away() {
-        let scratch = Scratch::new();
-        fs::write(scratch.0.join("outside"), "precious").unwrap();
-        let out = scratch.0.join("out");
-        fs::create_dir_all(out.join("sub")).unwrap();
-        fs::write(out.join(".dayfly"), "sub\n../outside\n").unwrap();
-        assert!(error(&out).contains("(`sub`)"));
-        fs::remove_dir(out.join("sub")).unwrap();
-        write(&out, &[object("A", "a")]).unwrap();
-        assert_eq!(scratch.names(""), ["out", "outside"]);
-    }
-
-    #[test]
-    fn what_cannot_be_a_folder_is_said() {
-        let scratch = Scratch::new();
-        let file = scratch.0.join("file");
-        fs::write(&file, "").unwrap();
-        assert_eq!(error(&file), format!("`{}` is a file: name a folder", file.display()));
-        let parent = scratch.0.join("none");
-        let expected = format!(
-            "`{0}/out` cannot be made, because the folder `{0}` does not exist: make that first",
-            parent.display()
-        );
-        assert_eq!(error(&parent.join("out")), expected);
-        assert!(error(&file.join("out")).contains("file"));
-    }
-}
+mod tests;

@@ -5,7 +5,7 @@ use std::fmt;
 use super::{Sources, shown_place};
 use crate::{
     finding::{InputFile, visible},
-    input::{Guardrails, Places, Policy, purpose},
+    input::{Guardrails, Places, Policy, fields as fields_of, purpose},
     resolve::{Decision, Decisions, Origin, decision::shown},
     value::{Value, is_below, push_segment},
 };
@@ -21,10 +21,23 @@ pub(super) struct Stated {
     place: String,
 }
 
-/// The field that is called so: `services.web.uses`, `spec.ttl`, `/spec/egress/0`. The policy's, before the guardrails'.
+/// The field that is called so: `services.web.uses`, `spec.ttl`, `/spec/egress/0`, `guardrails.domain`. The policy's, before the
+/// guardrails'.
 pub(super) fn find(what: &str, sources: &Sources<'_>) -> Option<Stated> {
+    let (what, only) = of_one(what);
     let files = [(InputFile::Policy, &sources.policy), (InputFile::Guardrails, &sources.guardrails)];
-    files.into_iter().find_map(|(file, source)| in_file(what, file, source, sources.author(file)))
+    let mut files = files.into_iter().filter(|(file, _)| only.is_none_or(|only| only == *file));
+    files.find_map(|(file, source)| in_file(what, file, source, sources.author(file)))
+}
+
+/// A field's name without the file's, if that stands before it.
+fn of_one(what: &str) -> (&str, Option<InputFile>) {
+    for (file, name) in [(InputFile::Policy, "policy."), (InputFile::Guardrails, "guardrails.")] {
+        if let Some(field) = what.strip_prefix(name) {
+            return (field, Some(file));
+        }
+    }
+    (what, None)
 }
 
 fn in_file(what: &str, file: InputFile, source: &Places<'_>, author: String) -> Option<Stated> {
@@ -32,29 +45,58 @@ fn in_file(what: &str, file: InputFile, source: &Places<'_>, author: String) -> 
     let (pointer, value) = if what.starts_with('/') {
         (what.to_owned(), document.pointer(what)?)
     } else {
-        let mut pointer = "/spec".to_owned();
-        let value = what
-            .strip_prefix("spec.")
-            .unwrap_or(what)
-            .split('.')
-            .try_fold(document.get("spec")?, |value, name| step(value, name, &mut pointer))?;
-        (pointer, value)
+        let below = |start: &str, value| {
+            let mut pointer = start.to_owned();
+            walk(value, what, &mut pointer).map(|value| (pointer, value))
+        };
+        document.get("spec").and_then(|spec| below("/spec", spec)).or_else(|| below("", &document))?
     };
     let place = shown_place(&source.locate(&pointer));
     Some(Stated { file, author, pointer, value: shown(value), place })
 }
 
+/// Follows names with dots between them; a name may hold dots, too.
+fn walk<'v>(value: &'v Value, names: &str, pointer: &mut String) -> Option<&'v Value> {
+    let start = pointer.len();
+    for end in names.match_indices('.').map(|(at, _)| at).chain([names.len()]) {
+        let found = step(value, &names[..end], pointer).and_then(|below| match names.get(end + 1..) {
+            None => Some(below),
+            Some(more) => walk(below, more, pointer),
+        });
+        if found.is_some() {
+            return found;
+        }
+        pointer.truncate(start);
+    }
+    None
+}
+
 /// The same of a field that the file leaves out, as far as its parents are there.
 pub(super) fn unstated(what: &str, sources: &Sources<'_>) -> Option<String> {
-    let path = what.strip_prefix('/').map(|path| path.replace('/', "."));
-    let path = path.as_deref().unwrap_or(what);
+    let (field, only) = of_one(what);
+    let path = field.strip_prefix('/').map(|path| path.replace('/', "."));
+    let path = path.as_deref().unwrap_or(field);
     let names: Vec<&str> =
         std::iter::once("spec").chain(path.strip_prefix("spec.").unwrap_or(path).split('.')).collect();
-    let (file, purpose) = match purpose::<Policy>(&sources.policy.value(), &names) {
-        Some(purpose) => (sources.policy.name(), purpose),
-        None => (sources.guardrails.name(), purpose::<Guardrails>(&sources.guardrails.value(), &names)?),
+    let of_policy = || {
+        let purpose =
+            purpose::<Policy>(&sources.policy.value(), &names).filter(|_| only != Some(InputFile::Guardrails));
+        Some((sources.policy.name(), purpose?))
     };
+    let of_guardrails = || {
+        let purpose = purpose::<Guardrails>(&sources.guardrails.value(), &names);
+        Some((sources.guardrails.name(), purpose.filter(|_| only != Some(InputFile::Policy))?))
+    };
+    let (file, purpose) = of_policy().or_else(of_guardrails)?;
     Some(format!("{}\n  stated     nothing, in {file}\n  because    {purpose}\n", visible(what)))
+}
+
+/// The fields of both files.
+pub(super) fn fields() -> Vec<String> {
+    let mut fields = [fields_of::<Policy>(), fields_of::<Guardrails>()].concat();
+    fields.sort_unstable();
+    fields.dedup();
+    fields
 }
 
 /// One name down; an item of a list is called as it calls itself, or by its index.

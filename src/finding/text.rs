@@ -17,25 +17,33 @@ pub struct Style {
 }
 
 /// Below this, wrapping would leave a word a line.
-const NARROWEST: usize = 40;
+pub(super) const NARROWEST: usize = 40;
 
 /// Columns of a source line, where nobody knows how many there are.
 const USUAL: usize = 80;
 
 const RED: &str = "\x1b[1;31m";
 const YELLOW: &str = "\x1b[1;33m";
-const BLUE: &str = "\x1b[1;34m";
-const BOLD: &str = "\x1b[1m";
-const RESET: &str = "\x1b[0m";
+pub(super) const BLUE: &str = "\x1b[1;34m";
+pub(super) const BOLD: &str = "\x1b[1m";
+pub(super) const RESET: &str = "\x1b[0m";
 
 /// Each finding with its place, its source line and what to do, and how many there are; nothing if there are none.
 ///
 /// The first line is enough to act on: where only one line is shown, it is that one.
 pub fn text(findings: &[Finding], style: &Style) -> String {
+    beginning(findings, style, usize::MAX)
+}
+
+/// The same, of more than `room` bytes the first ones, errors first, and how many there are besides.
+pub fn beginning(findings: &[Finding], style: &Style, room: usize) -> String {
     let mut out = String::new();
-    for finding in findings {
-        one(finding, *style, &mut out);
-        out.push('\n');
+    let mut told = tell(findings.iter(), *style, room, &mut out);
+    if told < findings.len() {
+        out.clear();
+        let of = |errors: bool| findings.iter().filter(move |finding| finding.is_error() == errors);
+        told = tell(of(true).chain(of(false)), *style, room, &mut out);
+        let _ = writeln!(out, "and {} more: `dayfly check` tells all\n", findings.len() - told);
     }
     let errors = findings.iter().filter(|finding| finding.is_error()).count();
     let parts = [(errors, "error"), (findings.len() - errors, "warning")];
@@ -45,6 +53,22 @@ pub fn text(findings: &[Finding], style: &Style) -> String {
         out.push('\n');
     }
     out
+}
+
+/// Writes as many as there is room for, but always one, and says how many.
+fn tell<'f>(findings: impl Iterator<Item = &'f Finding>, style: Style, room: usize, out: &mut String) -> usize {
+    let mut told = 0;
+    for finding in findings {
+        let before = out.len();
+        one(finding, style, out);
+        out.push('\n');
+        if out.len() > room && told > 0 {
+            out.truncate(before);
+            break;
+        }
+        told += 1;
+    }
+    told
 }
 
 fn one(finding: &Finding, style: Style, out: &mut String) {
@@ -204,6 +228,34 @@ warning[ttl-clamped]: nowhere
 ";
         assert_eq!(text(&examples(), &Style { colour: false, width: 60 }), expected);
         assert_eq!(text(&[], &Style { colour: true, width: 60 }), "");
+    }
+
+    #[test]
+    fn of_many_the_errors_are_told_first() {
+        let style = Style { colour: false, width: 60 };
+        let mut findings = examples();
+        findings.rotate_left(1);
+        let whole = text(&findings, &style);
+        assert_eq!(super::beginning(&findings, &style, whole.len()), whole);
+        let expected = "\
+error[unknown-field]: there is no field `servcies`, 100%: no (a b/preview.yaml:12:3)
+  --> a b/preview.yaml:12:3
+   |
+12 |   servcies:
+   |   ^
+   = help: did you mean `services`? The fields of a policy
+           are listed in the documentation, and by `dayfly
+           schema`
+   = owner: team
+
+and 2 more: `dayfly check` tells all
+
+1 error, 2 warnings
+";
+        // One is told, however little room there is.
+        for room in [0, 350] {
+            assert_eq!(super::beginning(&findings, &style, room), expected);
+        }
     }
 
     /// What is shown of a line, and what stands above the caret.

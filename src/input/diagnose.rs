@@ -266,8 +266,13 @@ pub fn purpose<T: JsonSchema>(document: &Value, names: &[&str]) -> Option<String
     let (mut schema, mut here, mut last) = (&whole, Some(document), None);
     for name in names {
         let bare = resolved(definitions, schema);
-        if let Some(property) = bare.get("properties").and_then(|properties| properties.get(*name)) {
-            (schema, here, last) = (property, here.and_then(|map| map.get(name)), Some(property));
+        // Of several shapes, the one that has such a field: it may be another one that the file has.
+        let shapes = bare.get("oneOf").or_else(|| bare.get("anyOf")).and_then(Json::as_array).into_iter().flatten();
+        let shapes = shapes.map(|shape| (shape, resolved(definitions, shape)));
+        let mut shapes = std::iter::once((bare, bare)).chain(shapes);
+        let found = shapes.find_map(|(shape, bare)| Some((shape, bare.get("properties")?.get(*name)?)));
+        if let Some((shape, property)) = found {
+            (schema, here, last) = (property, here.and_then(|map| map.get(name)), Some((shape, property)));
             continue;
         }
         let items = here?.items();
@@ -276,8 +281,16 @@ pub fn purpose<T: JsonSchema>(document: &Value, names: &[&str]) -> Option<String
         schema = bare.get("items").or_else(|| bare.get("additionalProperties"))?;
         here = Some(item.or_else(|| here?.get(name))?);
     }
-    let property = last?;
-    described(property).or_else(|| described(resolved(definitions, property)))
+    let (shape, property) = last?;
+    [property, resolved(definitions, property), shape].into_iter().find_map(described)
+}
+
+/// The fields of a `T`'s `spec`.
+pub fn fields<T: JsonSchema>() -> Vec<String> {
+    let whole = schemars::schema_for!(T).to_value();
+    let spec = whole.pointer("/properties/spec/$ref").and_then(Json::as_str).and_then(|spec| spec.strip_prefix('#'));
+    let properties = spec.and_then(|spec| whole.pointer(spec)?.get("properties")?.as_object());
+    properties.into_iter().flat_map(Map::keys).cloned().collect()
 }
 
 fn kinds(schema: &Json) -> impl Iterator<Item = &str> {

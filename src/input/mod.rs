@@ -17,7 +17,7 @@ pub mod policy;
 pub mod scalar;
 mod source;
 
-pub use diagnose::purpose;
+pub use diagnose::{fields, purpose};
 pub use files::{Unfit, open_below, read_file};
 pub use filled::Filled;
 pub use guardrails::{Guardrails, GuardrailsSpec};

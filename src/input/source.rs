@@ -179,7 +179,16 @@ impl<'s> Places<'s> {
 
     /// Where a JSON pointer leads, or the nearest part above it; the file as a whole if it cannot be read.
     pub fn locate(&self, pointer: &str) -> Location {
-        let mark = self.document().map(|node| node.locate(pointer)).unwrap_or_default();
+        self.locate_by(Node::locate, pointer)
+    }
+
+    /// The same for the name of an entry, not what it holds.
+    pub fn locate_name(&self, pointer: &str) -> Location {
+        self.locate_by(Node::locate_name, pointer)
+    }
+
+    fn locate_by(&self, find: fn(&Node<'s>, &str) -> Mark, pointer: &str) -> Location {
+        let mark = self.document().map(|node| find(node, pointer)).unwrap_or_default();
         let location = if mark.line == 0 { Location::of_file(&self.source.name) } else { self.location(mark) };
         Location { pointer: Some(pointer.to_owned()), ..location }
     }

@@ -55,7 +55,7 @@ impl Decision {
         refuses(finding)
             && match &self.origin {
                 Origin::Input(own, asked) => own == file && is_below(pointer, asked),
-                Origin::Parameter(name) => *file == InputFile::Parameters && pointer.strip_prefix('/') == Some(*name),
+                Origin::Parameter(name) => *file == InputFile::Parameters && is_below(pointer, &format!("/{name}")),
                 Origin::BuiltIn | Origin::Label(_) => false,
             }
     }

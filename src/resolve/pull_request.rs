@@ -106,7 +106,11 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn report(&mut self, name: &str, message: String) {
-        self.findings.push(Finding::of_parameters(&INVALID_PARAMETER, child("", name), message));
+        self.report_at(child("", name), message);
+    }
+
+    fn report_at(&mut self, pointer: String, message: String) {
+        self.findings.push(Finding::of_parameters(&INVALID_PARAMETER, pointer, message));
     }
 
     fn unknown_names(&mut self) {
@@ -238,8 +242,10 @@ impl Reader<'_> {
         let items = &items[..items.len().min(MOST_LABELS)];
         let labels: Vec<String> =
             items.iter().filter_map(Value::as_str).map(|label| printable(label, LONGEST_TEXT).into_owned()).collect();
-        if labels.len() < items.len() {
-            self.report("labels", "the parameter `labels` holds something other than text".into());
+        if labels.len() < items.len()
+            && let Some(other) = items.iter().position(|item| item.as_str().is_none())
+        {
+            self.report_at(format!("/labels/{other}"), "the parameter `labels` holds something other than text".into());
         }
         labels
     }

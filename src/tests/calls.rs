@@ -27,7 +27,7 @@ fn a_broken_line_of_each_is_its_own() {
     let path = |file: &str| scratch.path(file).display().to_string();
     let run =
         dayfly(&["render", &path(""), "--guardrails", &path(GUARDRAILS), "--each", &path("sets"), "-o", "ndjson"]);
-    assert_eq!(run.code, ExitCode::CannotRun, "{}", run.err);
+    assert_eq!(run.code, ExitCode::Findings, "{}", run.err);
     let wrong = "parameters are a JSON map of names and values, and column";
     for place in ["sets line 2: ", "sets line 4: "] {
         assert!(run.err.contains(&format!("{place}{wrong}")), "{}", run.err);
@@ -55,7 +55,7 @@ fn a_long_line_of_each_is_one_line() {
     let path = |file: &str| scratch.path(file).display().to_string();
     let run =
         dayfly(&["render", &path(""), "--guardrails", &path(GUARDRAILS), "--each", &path("sets"), "-o", "ndjson"]);
-    assert_eq!(run.code, ExitCode::CannotRun, "{}", run.err);
+    assert_eq!(run.code, ExitCode::Findings, "{}", run.err);
     let lines: Vec<&str> = run.err.lines().collect();
     assert_eq!(lines.len(), 2, "{}", run.err);
     assert!(lines[0].contains("sets line 1: a parameter set of more than "), "{}", run.err);

@@ -1,5 +1,7 @@
 //! `explain`: who set what, also of what was refused.
 
+mod names;
+
 use std::collections::BTreeSet;
 
 use super::{

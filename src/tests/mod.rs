@@ -8,6 +8,7 @@ mod golden;
 mod hostile;
 mod jobs;
 mod network;
+mod outcomes;
 mod properties;
 mod refusals;
 mod routes;

@@ -136,6 +136,13 @@ impl<'a> Node<'a> {
         self.descend(pointer).0.mark
     }
 
+    /// The same for the name of an entry, not what it holds.
+    pub fn locate_name(&self, pointer: &str) -> Mark {
+        let (map, name) = pointer.rsplit_once('/').unwrap_or_default();
+        let name = name.replace("~1", "/").replace("~0", "~");
+        self.descend(map).0.entry(&name).map_or_else(|| self.locate(pointer), |entry| entry.mark)
+    }
+
     /// Whether a JSON pointer leads anywhere.
     pub fn has(&self, pointer: &str) -> bool {
         self.descend(pointer).1

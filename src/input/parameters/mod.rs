@@ -195,6 +195,13 @@ impl ParameterPlaces<'_> {
             Some(places) if is_there => {
                 let below = pointer.get(child("", &name).len()..).unwrap_or_default();
                 let item = parameters.items.iter().rfind(|(item, _)| *item == name);
+                // Of what nobody knows, the name is what is wrong.
+                if !KNOWN.iter().any(|known| known.name == name) {
+                    return match item.and_then(|(_, item)| item.rsplit_once('/')) {
+                        Some((item, _)) => places.locate(&format!("{item}/name")),
+                        None => places.locate_name(pointer),
+                    };
+                }
                 places.locate(&item.map_or_else(|| pointer.to_owned(), |(_, item)| format!("{item}{below}")))
             }
             _ => Location {

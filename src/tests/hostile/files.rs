@@ -78,6 +78,16 @@ fn files_that_are_none() {
     utf16.write(POLICY, b"\xff\xfea\0:\0 \x001\0");
     let zeros = policy();
     zeros.write(POLICY, [0; 4096]);
+    // `init` would write nothing there.
+    let led = policy();
+    symlink("../../guardrails.yaml", led.path(POLICY)).expect("a link");
+    for (scratch, what) in [
+        (&pipe, "there is no policy `source/preview.yaml`: `preview.yaml` is neither a file nor a folder"),
+        (&led, "there is no policy `source/preview.yaml`: "),
+    ] {
+        let run = run(scratch, what);
+        assert!(run.err.contains(what) && !run.err.contains("init"), "{what}: {}", run.err);
+    }
     for (what, scratch) in [
         ("there is no policy", missing),
         ("Is a directory", folder),
@@ -190,7 +200,8 @@ fn many_manifests() {
                 .collect();
             scratch.write(&format!("deploy/x{file}.yaml"), documents);
         }
-        run(&scratch, "many manifests").err
+        run(&scratch, "many manifests");
+        scratch.run("check", &[]).out
     };
     let found = write(2);
     assert!(found.contains("more than 100 budgets") && !found.contains("files of manifests"), "{found}");

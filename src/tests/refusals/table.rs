@@ -823,7 +823,7 @@ pub(super) const TABLE: &[Row] = &[
     Row { code: "unknown-field", owner: "team", place: "source/preview.yaml:48:9",
         bad: &[(POLICY, "\"seed:preview\"]\n", "\"seed:preview\"]\n        files: [seeds]\n")],
         good: &[(POLICY, "migrate, deploy]\n", "migrate, deploy]\n        files: [seeds]\n")] },
-    Row { code: "unknown-field", owner: "pull-request", place: "parameters.yaml:11:6",
+    Row { code: "unknown-field", owner: "pull-request", place: "parameters.yaml:11:1",
         bad: &[(PARAMETERS, "fork: false", "frk: false\nfork: false")],
         good: &[(PARAMETERS, "fork: false", "\"fork\": false")] },
     Row { code: "unknown-profile", owner: "team", place: "source/preview.yaml:10:12",

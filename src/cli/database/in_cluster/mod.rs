@@ -22,7 +22,7 @@ use self::{
     places::{ListArgs, PrepareArgs, SweepArgs},
 };
 use crate::{
-    cli::{ExitCode, load, report, terminal::Colour},
+    cli::{ExitCode, load, report_within, terminal::Colour},
     database::{
         engine,
         failure::Refused,
@@ -127,7 +127,7 @@ impl Report<'_> {
     fn show(&mut self, findings: &[Finding]) -> Result<()> {
         match self.log {
             Some(log) => findings.iter().for_each(|finding| log.found(finding)),
-            None => report(findings, self.colour, self.err)?,
+            None => report_within(usize::MAX, findings, self.colour, self.err)?,
         }
         Ok(())
     }

@@ -1,0 +1,198 @@
+use std::{
+    fs,
+    os::unix::fs::{MetadataExt as _, PermissionsExt as _},
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicU32, Ordering},
+};
+
+use super::{file_name, replaceable, swap::Swap, write};
+use crate::{
+    objects::{Object, Origin},
+    value::Value,
+};
+
+/// A folder of the test's own, gone after it.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("dayfly-dir-{}-{number}", std::process::id()));
+        fs::create_dir(&path).unwrap();
+        Self(path)
+    }
+
+    fn names(&self, below: &str) -> Vec<String> {
+        let mut names: Vec<String> = fs::read_dir(self.0.join(below))
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn object(kind: &str, name: &str) -> Object {
+    let metadata = Value::map([("name", Value::string(name))]);
+    let value = Value::map([("kind", Value::string(kind)), ("metadata", metadata)]);
+    Object { value, origin: Origin::Template("test".into()) }
+}
+
+fn error(path: &Path) -> String {
+    write(path, &[object("A", "a")]).unwrap_err().to_string()
+}
+
+#[test]
+fn names_are_harmless() {
+    assert_eq!(file_name(1, 2, &object("ConfigMap", "preview")), "01-configmap-preview.yaml");
+    assert_eq!(file_name(7, 3, &object("../x", "System:a\n/ü")), "007-..-x-system-a---.yaml");
+    assert_eq!(file_name(1, 2, &object("", "")), "01.yaml");
+    assert_eq!(file_name(1, 2, &object("K", &"x".repeat(300))).len(), 205);
+}
+
+#[test]
+fn a_second_run_replaces_the_first() {
+    let scratch = Scratch::new();
+    let out = scratch.0.join("out");
+    write(&out, &[object("Namespace", "a"), object("Service", "web"), object("Service", "web")]).unwrap();
+    assert_eq!(scratch.names("out"), [".dayfly", "01-namespace-a.yaml", "02-service-web.yaml", "03-service-web.yaml"]);
+    assert_eq!(fs::read_to_string(out.join("02-service-web.yaml")).unwrap(), "kind: Service\nmetadata:\n  name: web\n");
+    write(&out, &[object("Namespace", "b")]).unwrap();
+    assert_eq!(scratch.names("out"), [".dayfly", "01-namespace-b.yaml"]);
+    assert_eq!(scratch.names(""), ["out"], "nothing is left beside it");
+}
+
+#[test]
+fn an_empty_folder_is_taken() {
+    let scratch = Scratch::new();
+    fs::create_dir(scratch.0.join("out")).unwrap();
+    write(&scratch.0.join("out/"), &[]).unwrap();
+    assert_eq!(scratch.names("out"), [".dayfly"]);
+}
+
+#[test]
+fn what_others_wrote_stays() {
+    let scratch = Scratch::new();
+    let out = scratch.0.join("out");
+    write(&out, &[object("A", "a")]).unwrap();
+    fs::write(out.join("mine.txt"), "precious").unwrap();
+    fs::create_dir(out.join("sub")).unwrap();
+    let expected = format!(
+        "`{}` holds what dayfly did not write (`mine.txt`, `sub`): name another folder, or empty this one",
+        out.display()
+    );
+    assert_eq!(error(&out), expected);
+    assert_eq!(scratch.names("out"), [".dayfly", "01-a-a.yaml", "mine.txt", "sub"]);
+    assert_eq!(scratch.names(""), ["out"]);
+}
+
+#[test]
+fn a_marker_cannot_list_a_folder_or_lead_away() {
+    let scratch = Scratch::new();
+    fs::write(scratch.0.join("outside"), "precious").unwrap();
+    let out = scratch.0.join("out");
+    fs::create_dir_all(out.join("sub")).unwrap();
+    fs::write(out.join(".dayfly"), "sub\n../outside\n").unwrap();
+    assert!(error(&out).contains("(`sub`)"));
+    fs::remove_dir(out.join("sub")).unwrap();
+    write(&out, &[object("A", "a")]).unwrap();
+    assert_eq!(scratch.names(""), ["out", "outside"]);
+}
+
+#[test]
+fn what_cannot_be_a_folder_is_said() {
+    let scratch = Scratch::new();
+    let file = scratch.0.join("file");
+    fs::write(&file, "").unwrap();
+    assert_eq!(error(&file), format!("`{}` is a file: name a folder", file.display()));
+    let parent = scratch.0.join("none");
+    let expected =
+        format!("`{0}/out` cannot be made, because the folder `{0}` does not exist: make that first", parent.display());
+    assert_eq!(error(&parent.join("out")), expected);
+    assert!(error(&file.join("out")).contains("file"));
+}
+
+/// Somebody may stand in it, share it with a group, or have it mounted.
+#[test]
+fn a_folder_stays_what_it_is() {
+    let scratch = Scratch::new();
+    let out = scratch.0.join("out");
+    fs::create_dir(&out).unwrap();
+    fs::set_permissions(&out, fs::Permissions::from_mode(0o2770)).unwrap();
+    let before = fs::metadata(&out).unwrap();
+    for name in ["a", "b"] {
+        write(&out, &[object("A", name)]).unwrap();
+        let after = fs::metadata(&out).unwrap();
+        assert_eq!((after.ino(), after.mode()), (before.ino(), before.mode()));
+    }
+    assert_eq!(scratch.names("out"), [".dayfly", "01-a-b.yaml"]);
+}
+
+#[test]
+fn many_runs_at_once_leave_the_output_of_one() {
+    let scratch = Scratch::new();
+    for _ in 0..5 {
+        std::thread::scope(|scope| {
+            for count in 1..=12 {
+                let out = scratch.0.join("out");
+                let objects = vec![object("A", &format!("of-{count}")); count];
+                scope.spawn(move || write(&out, &objects).unwrap());
+            }
+        });
+        let names = scratch.names("out");
+        let of = format!("of-{}.yaml", names.len() - 1);
+        assert!(names[1..].iter().all(|name| name.ends_with(&of)), "{names:?}");
+        assert_eq!(scratch.names(""), ["out"], "nothing is left beside it");
+        fs::remove_dir_all(scratch.0.join("out")).unwrap();
+    }
+}
+
+#[test]
+fn a_failure_leaves_the_former_files() {
+    let scratch = Scratch::new();
+    let out = scratch.0.join("out");
+    write(&out, &[object("A", "a"), object("B", "b")]).unwrap();
+    let swap = Swap::new(&out, replaceable(&out).unwrap()).unwrap();
+    for name in ["01-a-a.yaml", "01-new.yaml", ".dayfly"] {
+        fs::write(swap.new_files().join(name), "new").unwrap();
+    }
+    // The last one is not there.
+    let new = ["01-a-a.yaml", "01-new.yaml", "02-none.yaml"].map(str::to_owned);
+    swap.put(&new).unwrap_err();
+    assert_eq!(scratch.names("out"), [".dayfly", "01-a-a.yaml", "02-b-b.yaml"]);
+    assert!(fs::read_to_string(out.join("01-a-a.yaml")).unwrap().starts_with("kind: A"));
+    assert_eq!(fs::read_to_string(out.join(".dayfly")).unwrap(), "01-a-a.yaml\n02-b-b.yaml\n");
+    // What came in meanwhile stays.
+    let swap = Swap::new(&out, replaceable(&out).unwrap()).unwrap();
+    fs::write(swap.new_files().join("01-c.yaml"), "new").unwrap();
+    fs::write(out.join("01-c.yaml"), "precious").unwrap();
+    let error = swap.put(&["01-c.yaml".to_owned()]).unwrap_err();
+    assert_eq!(error.to_string(), "somebody else has just written `01-c.yaml`");
+    assert_eq!(scratch.names("out"), [".dayfly", "01-a-a.yaml", "01-c.yaml", "02-b-b.yaml"]);
+    assert_eq!(fs::read_to_string(out.join("01-c.yaml")).unwrap(), "precious");
+}
+
+#[test]
+fn what_a_killed_run_left_is_cleaned_up() {
+    let scratch = Scratch::new();
+    let out = scratch.0.join("out");
+    write(&out, &[object("A", "a")]).unwrap();
+    let swap = Swap::new(&out, replaceable(&out).unwrap()).unwrap();
+    fs::write(swap.new_files().join("01-a-b.yaml"), "half").unwrap();
+    std::mem::forget(swap);
+    assert_eq!(scratch.names("out"), [".dayfly", ".dayfly-swap", "01-a-a.yaml"]);
+    write(&out, &[object("A", "c")]).unwrap();
+    assert_eq!(scratch.names("out"), [".dayfly", "01-a-c.yaml"]);
+    // Somebody's own folder is none of them, whatever it is called.
+    fs::create_dir(out.join(".dayfly-swap")).unwrap();
+    fs::write(out.join(".dayfly-swap/mine.txt"), "precious").unwrap();
+    assert!(error(&out).contains("(`.dayfly-swap`)"));
+    assert!(out.join(".dayfly-swap/mine.txt").exists());
+}

@@ -1,0 +1,104 @@
+//! Records for people: a heading, and below it lines of a key and a text.
+
+use std::{borrow::Cow, fmt::Write as _};
+
+use super::{
+    Style,
+    text::{BLUE, BOLD, NARROWEST, RESET},
+    window::columns,
+};
+
+/// Columns before a line's text: two, the key, and what fills them up.
+const KEY: usize = 13;
+
+/// The same for a terminal: coloured, and wrapped below where a line's text begins. Values of many lines, which are indented deeper than
+/// keys, stay as they are.
+pub fn record<'t>(text: &'t str, style: &Style) -> Cow<'t, str> {
+    if !style.colour && style.width == usize::MAX {
+        return Cow::Borrowed(text);
+    }
+    let paint = |colour: &'static str| if style.colour { colour } else { "" };
+    let (blue, bold, reset) = (paint(BLUE), paint(BOLD), paint(RESET));
+    let width = style.width.max(NARROWEST);
+    let mut out = String::with_capacity(text.len() * 2);
+    for line in text.lines() {
+        let _ = match line.strip_prefix("  ") {
+            None => writeln!(out, "{bold}{}{reset}", wrapped(line, width, 0)),
+            Some(keyed) if keyed.starts_with(' ') => writeln!(out, "{line}"),
+            Some(keyed) => {
+                let (key, rest) = keyed.split_at(keyed.floor_char_boundary(KEY - 2));
+                let name = key.trim_end();
+                let space = &key[name.len()..];
+                writeln!(out, "  {blue}{name}{reset}{space}{}", wrapped(rest, width, KEY))
+            }
+        };
+    }
+    Cow::Owned(out)
+}
+
+/// Text that begins at column `indent`, and goes on there. Only at spaces, of which none is lost within a line.
+fn wrapped(text: &str, width: usize, indent: usize) -> Cow<'_, str> {
+    if indent.saturating_add(columns(text)) <= width {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len() * 2);
+    let mut at = indent;
+    for (index, word) in text.split(' ').enumerate() {
+        let length = columns(word);
+        if index > 0 && at + 1 + length > width {
+            let _ = write!(out, "\n{:indent$}", "");
+            at = indent;
+        } else if index > 0 {
+            out.push(' ');
+            at += 1;
+        }
+        out.push_str(word);
+        at += length;
+    }
+    Cow::Owned(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Style, record};
+
+    const TEXT: &str = "\
+services.web.replicas
+  granted    2
+  because    the policy asks for  three, and the profile has room for two of them
+  value
+    a: a text that is longer than what a terminal of forty columns shows
+nothing is rendered: 2 errors, see `dayfly check`
+";
+
+    #[test]
+    fn a_terminal_is_not_left_to_wrap() {
+        let expected = "\
+services.web.replicas
+  granted    2
+  because    the policy asks for  three,
+             and the profile has room
+             for two of them
+  value
+    a: a text that is longer than what a terminal of forty columns shows
+nothing is rendered: 2 errors, see
+`dayfly check`
+";
+        // Narrower, a word a line would be left.
+        for width in [40, 1] {
+            assert_eq!(record(TEXT, &Style { colour: false, width }), expected);
+        }
+        assert_eq!(record(TEXT, &Style { colour: false, width: usize::MAX }), TEXT);
+    }
+
+    #[test]
+    fn colour_is_all_that_colour_adds() {
+        let mut coloured = record(TEXT, &Style { colour: true, width: usize::MAX }).into_owned();
+        let start = "\x1b[1mservices.web.replicas\x1b[0m\n  \x1b[1;34mgranted\x1b[0m    2\n";
+        assert!(coloured.starts_with(start), "{coloured}");
+        for code in ["\x1b[1;34m", "\x1b[1m", "\x1b[0m"] {
+            coloured = coloured.replace(code, "");
+        }
+        assert_eq!(coloured, TEXT);
+    }
+}

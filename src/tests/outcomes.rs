@@ -1,0 +1,183 @@
+//! What people and Argo CD are told of a call: how much, where, and with which exit code.
+
+use std::{
+    fmt::Write as _,
+    io::{self, Write},
+};
+
+use crate::cli::{self, ExitCode};
+
+use super::{
+    scratch::{GUARDRAILS, PARAMETERS, POLICY, Scratch},
+    support::{Run, dayfly},
+};
+
+/// Stands for a disk.
+struct Full;
+
+impl Write for Full {
+    fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::StorageFull.into())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Argo CD puts all that a failed render says into the Application, which must fit into etcd.
+#[test]
+fn a_render_does_not_tell_thousands_of_findings() {
+    let scratch = Scratch::new("storefront");
+    let names = (0..15_000).fold(String::new(), |mut names, n| {
+        let _ = write!(names, "mial{n}, ");
+        names
+    });
+    scratch.replace(POLICY, "egress: [stripe-sandbox, mail]", &format!("egress: [{names}mail]"));
+    let run = scratch.run("render", &["-o", "ndjson"]);
+    assert_eq!((run.code, run.out.as_str()), (ExitCode::Findings, ""));
+    let (told, more) = run.err.rsplit_once("\nand ").expect("more");
+    assert!((16 << 10..=32 << 10).contains(&told.len()), "{}", told.len());
+    let told = told.matches("error[").count();
+    assert_eq!(more, format!("{} more: `dayfly check` tells all\n\n15000 errors\n", 15_000 - told));
+    let check = scratch.run("check", &[]);
+    assert_eq!(check.out.matches("error[").count(), 15_000);
+    assert!(check.out.ends_with("\n\n15000 errors\n") && !check.out.contains(" more: "));
+}
+
+fn each(scratch: &Scratch, sets: impl AsRef<[u8]>) -> Run {
+    scratch.write("sets", sets);
+    each_of(scratch, "sets")
+}
+
+fn each_of(scratch: &Scratch, file: &str) -> Run {
+    let path = |file: &str| scratch.path(file).display().to_string();
+    let mut run =
+        dayfly(&["render", &path(""), "--guardrails", &path(GUARDRAILS), "--each", &path(file), "-o", "ndjson"]);
+    run.err = run.err.replace(&path(""), "");
+    run
+}
+
+#[test]
+fn each_takes_a_byte_order_mark_as_a_file_of_parameters_does() {
+    let scratch = Scratch::new("storefront");
+    let line = r#"{"number": 1, "head_sha": "0123456789", "fork": false}"#;
+    let run = each(&scratch, format!("\u{feff}{line}\n"));
+    assert_eq!((run.code, run.err.as_str()), (ExitCode::Fine, ""));
+    assert!(run.out.contains("\"storefront-pr-1\""), "{}", run.out);
+}
+
+/// Who forgot `jq -c '.[]'` is told so, in which line.
+#[test]
+fn a_line_of_each_is_one_parameter_set() {
+    let scratch = Scratch::new("storefront");
+    let set = r#"{"number": 1, "head_sha": "0123456789", "fork": false}"#;
+    let run = each(&scratch, format!("{set}\n [{set}, {set}]\n"));
+    assert_eq!(run.code, ExitCode::Findings, "{}", run.err);
+    let list = "error: sets line 2: found a list that is not Argo CD's, of `{name, string}`: expected one parameter set a line";
+    assert!(run.err.starts_with(list), "{}", run.err);
+    assert_eq!(run.out.matches("\"kind\":\"Namespace\"").count(), 1);
+    // No parameters are what is wrong with these.
+    for none in ["[ ]", "null", "{}"] {
+        let run = each(&scratch, none);
+        assert!(run.err.contains("the parameter `number` is missing"), "{}", run.err);
+    }
+}
+
+#[test]
+fn findings_of_each_name_the_file_and_the_line() {
+    let scratch = Scratch::new("storefront");
+    let run = each(&scratch, "\n{\"number\": \"x\", \"head_sha\": \"0123456789\", \"fork\": false}\n");
+    let found =
+        "error[invalid-parameter]: the number `x` is none: expected digits, such as `128` (sets line 2 /number)";
+    assert!(run.err.contains(&format!("line 2:\n{found}\n --> sets line 2 /number\n")), "{}", run.err);
+    // It is no place of the policy's findings.
+    scratch.replace(POLICY, "egress: [stripe-sandbox, mail]", "egress: [mial]");
+    let run = each(&scratch, "{\"number\": 7, \"head_sha\": \"0123456789\", \"fork\": false}\n");
+    assert!(run.err.contains("preview.yaml:34:"), "{}", run.err);
+}
+
+#[test]
+fn what_cannot_be_read_or_written_is_named() {
+    let scratch = Scratch::new("storefront");
+    std::fs::create_dir(scratch.path("folder")).expect("a folder");
+    let run = each_of(&scratch, "folder");
+    assert_eq!(run.code, ExitCode::CannotRun);
+    assert!(run.err.starts_with("error: failed to read `folder`: "), "{}", run.err);
+    scratch.write("sets", "{\"number\": 7, \"head_sha\": \"0123456789\", \"fork\": false}\n");
+    let path = |file: &str| scratch.path(file).display().to_string();
+    let (source, guardrails, sets) = (path(""), path(GUARDRAILS), path("sets"));
+    let parameters = path("parameters.yaml");
+    for words in [
+        &["render", &source, "--guardrails", &guardrails, "--each", &sets, "-o", "ndjson"][..],
+        &["render", &source, "--guardrails", &guardrails, "--parameters", &parameters],
+        &["check", &source, "--guardrails", &guardrails, "--parameters", &parameters],
+        &["--help"],
+        &["--version"],
+        &["help"],
+        &["help", "render"],
+        &["check", "-h"],
+    ] {
+        let mut err = Vec::new();
+        let code = cli::run(std::iter::once(&"dayfly").chain(words).map(Into::into), &mut Full, &mut err);
+        assert_eq!(code, ExitCode::CannotRun);
+        let err = String::from_utf8_lossy(&err);
+        assert!(err.starts_with("error: failed to write to standard output: "), "{err}");
+    }
+}
+
+#[test]
+fn explain_has_colour_when_it_is_asked_for() {
+    let scratch = Scratch::new("storefront");
+    let explain = |when: &str| scratch.run("explain", &["ttl", "--color", when]).out;
+    let (plain, coloured) = (explain("never"), explain("always"));
+    assert!(coloured.starts_with("\u{1b}[1mttl\u{1b}[0m\n  \u{1b}[1;34mgranted\u{1b}[0m    "), "{coloured}");
+    assert_eq!(coloured.replace("\u{1b}[1;34m", "").replace("\u{1b}[1m", "").replace("\u{1b}[0m", ""), plain);
+    assert_eq!(explain("auto"), plain);
+}
+
+#[test]
+fn help_and_version_go_to_standard_output() {
+    for (words, said) in [(&["--version"][..], "dayfly "), (&["help"], "Exit codes: "), (&["render", "-h"], "--each")] {
+        let run = dayfly(words);
+        assert_eq!((run.code, run.err.as_str()), (ExitCode::Fine, ""));
+        assert!(run.out.contains(said) && !run.out.contains('\u{1b}'), "{}", run.out);
+    }
+}
+
+#[test]
+fn a_terminal_obeys_no_argument() {
+    for words in [["check", "no\u{1b}[31mwhere"], ["init", "/proc/no\u{1b}[31mwhere"]] {
+        let run = dayfly(&words);
+        assert_eq!(run.code, ExitCode::CannotRun);
+        assert!(run.err.contains("no\\u{1b}[31mwhere") && !run.err.contains('\u{1b}'), "{}", run.err);
+    }
+}
+
+#[test]
+fn completions_have_the_formats() {
+    for shell in ["bash", "zsh", "fish"] {
+        let run = dayfly(&["completions", shell]);
+        let line = run.out.lines().find(|line| line.contains("ndjson"));
+        assert!(line.is_some_and(|line| line.contains("dir=") && line.contains("yaml")), "{shell}: {line:?}");
+    }
+}
+
+/// Of a name that nobody knows, the name; of a list, the item.
+#[test]
+fn parameters_that_are_wrong_are_pointed_at() {
+    let scratch = Scratch::new("storefront");
+    let head = "number: 7\nhead_sha: \"0123456789\"\nfork: false\n";
+    for (text, place) in [
+        ("titel: x\n", "unknown parameter `titel`: did you mean `title`? (parameters.yaml:4:1)"),
+        ("labels: [a, [b]]\n", "the parameter `labels` holds something other than text (parameters.yaml:4:13)"),
+        ("labels: '[\"a\", 1]'\n", "the parameter `labels` holds something other than text (parameters.yaml:4:9)"),
+    ] {
+        scratch.write(PARAMETERS, format!("{head}{text}"));
+        let run = scratch.run("check", &[]);
+        assert!(run.out.contains(place), "{place}: {}", run.out);
+    }
+    scratch.write(PARAMETERS, "- {name: number, string: '7'}\n- {string: x, name: titel}\n");
+    let run = scratch.run("check", &[]);
+    assert!(run.out.contains("did you mean `title`? (parameters.yaml:2:21)"), "{}", run.out);
+}
