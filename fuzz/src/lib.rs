@@ -54,7 +54,7 @@ fn source(text: &str) -> Source {
 fn say(findings: &[Finding]) {
     let text = finding::text(findings, &finding::Style { colour: false, width: 60 });
     assert!(!text.chars().any(|c| c != '\n' && c.is_control()), "{text:?}");
-    let _ = (finding::json(findings), finding::github(findings), finding::sarif(findings, dayfly::rules::ALL));
+    let _ = (finding::json(findings), finding::github(findings), finding::sarif(findings, dayfly::rules::ALL, |_| "input"));
 }
 
 /// The reader: within its limits, with places inside of the file, and agreeing with another reader on what is text.

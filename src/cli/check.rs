@@ -68,8 +68,8 @@ pub(super) fn run(
             let mut rendered = loaded.renderer.render(&parameters, false);
             rendered.findings.extend(args.at.into_iter().flat_map(|time| loaded.renderer.check_at(time)));
             rendered.findings.extend(loaded.renderer.check_offers());
-            loaded.locate(&mut rendered.findings, Some(&parameters));
             rendered.findings.extend(unusable);
+            loaded.locate(&mut rendered.findings, Some(&parameters));
             (rendered.findings, rendered.objects.len())
         }
     };

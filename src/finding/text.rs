@@ -35,15 +35,18 @@ pub fn text(findings: &[Finding], style: &Style) -> String {
     beginning(findings, style, usize::MAX)
 }
 
-/// The same, of more than `room` bytes the first ones, errors first, and how many there are besides.
+/// The same, of more than `room` bytes the first ones, but always one, and how many there are besides.
 pub fn beginning(findings: &[Finding], style: &Style, room: usize) -> String {
     let mut out = String::new();
-    let mut told = tell(findings.iter(), *style, room, &mut out);
-    if told < findings.len() {
-        out.clear();
-        let of = |errors: bool| findings.iter().filter(move |finding| finding.is_error() == errors);
-        told = tell(of(true).chain(of(false)), *style, room, &mut out);
-        let _ = writeln!(out, "and {} more: `dayfly check` tells all\n", findings.len() - told);
+    for (told, finding) in findings.iter().enumerate() {
+        let before = out.len();
+        one(finding, *style, &mut out);
+        out.push('\n');
+        if out.len() > room && told > 0 {
+            out.truncate(before);
+            let _ = writeln!(out, "and {} more: `dayfly check` tells all\n", findings.len() - told);
+            break;
+        }
     }
     let errors = findings.iter().filter(|finding| finding.is_error()).count();
     let parts = [(errors, "error"), (findings.len() - errors, "warning")];
@@ -53,22 +56,6 @@ pub fn beginning(findings: &[Finding], style: &Style, room: usize) -> String {
         out.push('\n');
     }
     out
-}
-
-/// Writes as many as there is room for, but always one, and says how many.
-fn tell<'f>(findings: impl Iterator<Item = &'f Finding>, style: Style, room: usize, out: &mut String) -> usize {
-    let mut told = 0;
-    for finding in findings {
-        let before = out.len();
-        one(finding, style, out);
-        out.push('\n');
-        if out.len() > room && told > 0 {
-            out.truncate(before);
-            break;
-        }
-        told += 1;
-    }
-    told
 }
 
 fn one(finding: &Finding, style: Style, out: &mut String) {
@@ -231,10 +218,9 @@ warning[ttl-clamped]: nowhere
     }
 
     #[test]
-    fn of_many_the_errors_are_told_first() {
+    fn of_many_the_first_are_told() {
         let style = Style { colour: false, width: 60 };
-        let mut findings = examples();
-        findings.rotate_left(1);
+        let findings = examples();
         let whole = text(&findings, &style);
         assert_eq!(super::beginning(&findings, &style, whole.len()), whole);
         let expected = "\

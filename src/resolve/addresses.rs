@@ -1,8 +1,9 @@
 //! No text of the policy is the address of a database that previews would share.
 
+use std::collections::BTreeSet;
+
 use crate::{
     expression::{Interpolated, Scope},
-    finding::{Finding, InputFile, Subject},
     input::scalar::DnsLabel,
     rules::{
         reference::{UNKNOWN_REFERENCE, unset},
@@ -48,17 +49,18 @@ impl Resolver<'_> {
 
 impl Resolver<'_> {
     /// Reports the first `$(NAME)` of a container's variable that nothing sets.
-    pub(super) fn judge_reference(&mut self, name: &str, text: &str, above: &[&str], pointer: impl FnOnce() -> String) {
+    pub(super) fn judge_reference(
+        &mut self,
+        name: &str,
+        text: &str,
+        above: &BTreeSet<&str>,
+        pointer: impl FnOnce() -> String,
+    ) {
         let Some(unset) = unset(text, above) else { return };
-        let place = Subject::Input(InputFile::Policy, pointer());
-        // One mistake in a value is enough: it may be an address, too.
-        if self.findings.iter().any(|finding| finding.subject == place) {
-            return;
-        }
         let hint = self.hint(unset, above.iter().copied());
         let message = format!("nothing above the variable `{name}` sets `{unset}`{hint}");
         let help = format!("`$$({unset})` is for the characters themselves");
-        self.findings.push(Finding::new(&UNKNOWN_REFERENCE, self.owner(InputFile::Policy), place, message).help(help));
+        self.policy_finding(&UNKNOWN_REFERENCE, pointer(), message).help = Some(help);
     }
 }
 

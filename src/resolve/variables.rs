@@ -27,7 +27,7 @@ impl<'a> Resolver<'a> {
     ) -> Value {
         let policy = self.policy;
         let mut items: Vec<Value> = Vec::new();
-        let mut own: Vec<(&str, &Interpolated, String)> = Vec::with_capacity(service.env.len());
+        let mut own: Vec<(&str, &Interpolated, String, bool)> = Vec::with_capacity(service.env.len());
         let mut names: BTreeSet<&str> = BTreeSet::new();
         let mut knows_all = true;
         if service.env.get(SERVICE_NAME).is_none() {
@@ -36,10 +36,11 @@ impl<'a> Resolver<'a> {
         }
         for (name, value) in service.env.iter() {
             let here = || format!("{pointer}/env/{name}");
+            let mistakes = self.findings.len();
             let text = self.variable(value, InputFile::Policy, here);
             self.judge_address(value, &text, &service.uses, &[], || format!("the variable `{name}`"), here);
             names.insert(name);
-            own.push((name, value, text));
+            own.push((name, value, text, self.findings.len() == mistakes));
         }
         let mut seen: BTreeSet<&str> = BTreeSet::new();
         let mut withheld: BTreeSet<&str> = BTreeSet::new();
@@ -101,13 +102,14 @@ impl<'a> Resolver<'a> {
                 });
             }
         }
-        let mut above: Vec<&str> = Vec::new();
-        if own.iter().any(|(_, _, text)| text.contains("$(")) {
+        let mut above: BTreeSet<&str> = BTreeSet::new();
+        if own.iter().any(|(_, _, text, _)| text.contains("$(")) {
             above.extend(names.iter().copied().filter(|name| service.env.get(name).is_none()));
         }
-        for (name, asked, text) in own {
+        for (name, asked, text, is_fine) in own {
             let here = || format!("{pointer}/env/{name}");
-            if knows_all {
+            // One mistake in a value is enough: it may be an address, too.
+            if knows_all && is_fine {
                 self.judge_reference(name, &text, &above, here);
             }
             let hole = rules::reference::named(&text).find(|named| withheld.contains(named));
@@ -120,7 +122,7 @@ impl<'a> Resolver<'a> {
             } else {
                 items.push(plain(name, &text));
             }
-            above.push(name);
+            above.insert(name);
         }
         Value::list(items)
     }

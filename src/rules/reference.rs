@@ -1,5 +1,7 @@
 //! Names lead somewhere, and to one place only.
 
+use std::collections::BTreeSet;
+
 use crate::{
     finding::{Rule, Severity},
     input::scalar::{EnvName, Scalar as _},
@@ -47,8 +49,8 @@ pub(crate) fn named(text: &str) -> impl Iterator<Item = &str> {
 }
 
 /// The first `$(NAME)` of a container's variable that is none of `known`.
-pub(crate) fn unset<'t>(text: &'t str, known: &[&str]) -> Option<&'t str> {
-    let is_known = |name: &str| known.contains(&name) || ALWAYS.iter().any(|prefix| name.starts_with(prefix));
+pub(crate) fn unset<'t>(text: &'t str, known: &BTreeSet<&str>) -> Option<&'t str> {
+    let is_known = |name: &str| known.contains(name) || ALWAYS.iter().any(|prefix| name.starts_with(prefix));
     named(text).find(|name| EnvName::parse(name).is_ok() && !is_known(name))
 }
 

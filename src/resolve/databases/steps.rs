@@ -1,5 +1,7 @@
 //! Migrate and seed: what the team's programs are, and when they run again.
 
+use std::collections::BTreeSet;
+
 use crate::{
     database::spec::Steps,
     expression::Interpolated,
@@ -125,6 +127,7 @@ impl<'a> Resolver<'a> {
         }
         for (name, value) in env.iter() {
             let place = format!("{pointer}/env/{name}");
+            let mistakes = self.findings.len();
             let text = self.text(value, InputFile::Policy, || place.clone());
             self.judge_address(
                 value,
@@ -143,11 +146,14 @@ impl<'a> Resolver<'a> {
             } else {
                 items.push(plain(name, &text));
             }
-            own.push((name, text));
+            own.push((name, text, self.findings.len() == mistakes));
         }
-        let taken = names.len() - own.len();
-        for (index, (name, text)) in own.iter().enumerate().filter(|_| knows_all) {
-            self.judge_reference(name, text, &names[..taken + index], || format!("{pointer}/env/{name}"));
+        let mut above: BTreeSet<&str> = names[..names.len() - own.len()].iter().copied().collect();
+        for (name, text, is_fine) in own.iter().filter(|_| knows_all) {
+            if *is_fine {
+                self.judge_reference(name, text, &above, || format!("{pointer}/env/{name}"));
+            }
+            above.insert(name);
         }
         Value::list(items)
     }
