@@ -11,7 +11,6 @@ use anyhow::{Context as _, bail};
 use super::{
     Source,
     cause::{UTF16, is_utf16},
-    json_text,
 };
 use crate::{
     finding::{Finding, Location, Owner, Rule, Subject},
@@ -64,7 +63,7 @@ pub fn read_file(path: &Path, limit: usize) -> anyhow::Result<Source> {
     let is_long = bytes.len() > limit;
     bytes.truncate(limit);
     let (text, broken) = match String::from_utf8(bytes) {
-        Ok(text) if !is_long => return Ok(Source { name, text: json_text::readable(text) }),
+        Ok(text) if !is_long => return Ok(Source { name, text }),
         Ok(text) => (text, None),
         Err(error) => {
             let bytes = error.as_bytes();

@@ -10,7 +10,6 @@ mod files;
 mod filled;
 pub mod guardrails;
 mod helm_value;
-mod json_text;
 mod ordered;
 pub mod parameters;
 pub mod policy;

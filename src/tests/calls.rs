@@ -124,21 +124,6 @@ fn all_files_mistakes_are_told_together() {
     assert_eq!(scratch.run("render", &[]).code, ExitCode::Findings);
 }
 
-/// As `json.dumps` writes them.
-#[test]
-fn files_may_be_json() {
-    let scratch = Scratch::new("storefront");
-    scratch.write(POLICY, "{\"apiVersion\":\t\"dayfly.dev/v1alpha1\", \"kind\": \"PreviewPolicy\", \"metadata\": {\"name\": \"storefront\"}, \"spec\": \
-        {\"team\": \"payments\", \"costCenter\": \"cc-1\", \"flags\": {\"mood\": \"\\ud83d\\ude00\"}, \"manifests\": [\"x.json\"]}}");
-    scratch.write("x.json", "{\"apiVersion\": \"v1\", \"kind\": \"ConfigMap\", \"metadata\": {\"name\": \"x\"}, \"data\": {\"a\": \"\\ud83d\\ude00\"}}");
-    scratch.write(PARAMETERS, "{\"number\":\t\"7\", \"head_sha\": \"3f9c1e7ab2d4c6588e0fd17a9b3c5d7e9f102938\", \"fork\": false, \"title\": \"\\ud83d\\ude00\"}");
-    let run = scratch.run("render", &["-o", "ndjson"]);
-    assert_eq!((run.code, &*run.err), (ExitCode::Fine, ""));
-    for said in ["\"FLAG_MOOD\":\"\u{1f600}\"", "\"data\":{\"a\":\"\u{1f600}\"}"] {
-        assert!(run.out.contains(said), "{}", run.out);
-    }
-}
-
 /// What stands in no file is shown at one: of a log with a result that has none, code scanning takes nothing.
 #[test]
 fn code_scanning_gets_a_file_and_a_line() {

@@ -128,6 +128,12 @@ impl Parameters {
                 Ok(Self { source: Some(source), ..parameters })
             }
             Err(problems) => {
+                // YAML has no escapes for halves of a character (`\ud83d\ude00`), which many programs write for every emoji.
+                if source.text.trim_start().starts_with(['{', '['])
+                    && let Ok(parameters) = Self::from_json(&source.text)
+                {
+                    return Ok(Self { source: Some(source), ..parameters });
+                }
                 let says_nothing = problems.iter().all(|problem| *problem.rule == WRONG_TYPE);
                 let help = says_nothing.then(|| format!("expected {EXPECTED}"));
                 let problems =
@@ -329,7 +335,9 @@ mod tests {
     #[test]
     fn a_file_may_be_argo_cd_s_list() {
         let text = "- {name: number, string: 17}\n- name: labels\n  array: [a, b]\n- {name: x}\n";
-        for text in [text, r#"[{"name": "number", "string": "17"}, {"name": "labels", "array": ["a", "b"]}]"#] {
+        for text in
+            [text, r#"[{"name": "number", "string": "17"}, {"name": "labels", "array": ["a", "\ud83d\ude00"]}]"#]
+        {
             let source = Source { name: "p.yaml".into(), text: text.into() };
             let parameters = Parameters::from_source(source).expect("a list");
             assert_eq!(parameters.get("number"), Some(&Value::string("17")));
@@ -389,5 +397,14 @@ mod tests {
         assert_eq!(parameters.get("number"), Some(&Value::string("17")));
         assert_eq!(parameters.get("head_sha"), Some(&Value::string("1234567e1")));
         assert_eq!(parameters.get("fork"), Some(&Value::Bool(true)));
+    }
+
+    #[test]
+    fn a_file_of_json_has_all_of_its_escapes() {
+        let text = r#" {"title": "\ud83d\ude00", "number": "17"}"#;
+        let source = Source { name: "p.json".into(), text: text.into() };
+        let parameters = Parameters::from_source(source).expect("a map");
+        assert_eq!(parameters.get("title"), Some(&Value::string("\u{1f600}")));
+        assert_eq!(parameters.get("number"), Some(&Value::string("17")));
     }
 }
