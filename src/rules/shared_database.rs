@@ -1,7 +1,5 @@
 //! Previews do not share a database.
 
-mod words;
-
 use super::{
     Bounds,
     containers::{containers, finding, items, pod_spec},
@@ -17,8 +15,7 @@ pub static SHARED_DATABASE: Rule = Rule {
     code: "shared-database",
     severity: Severity::Error,
     summary: "no database is named by a constant",
-    explanation: "A database's address in `env`, a flag, a command or an argument, or in a manifest's ConfigMap, be it a URL or words and values \
-                  (`Host=db;Database=app`), is the same for every \
+    explanation: "A database's address in `env`, a flag, a command or an argument, or in a manifest's ConfigMap, is the same for every \
                   pull request: one preview's migration breaks all others, and its password stands in a file. `databases` gives each \
                   preview a branch of its own, and `uses` its address. The address of a Service of the preview itself is its own, \
                   unless it has more than 2048 bytes. A database in the process, such as `jdbc:h2:mem:test`, is nobody else's.",
@@ -31,7 +28,7 @@ const LONGEST: usize = 2048;
 /// Most bytes that the names of drivers come to, for the same reason: no driver has a longer one.
 const LONGEST_NAMES: usize = 256;
 
-/// What addresses of databases begin with, whatever driver or product stands beside a `+`.
+/// What addresses of databases begin with, whatever driver follows a `+`.
 const SCHEMES: [&str; 22] = [
     "cockroach",
     "cockroachdb",
@@ -125,19 +122,14 @@ pub(crate) fn not_a_database(what: impl FnOnce() -> String, text: &str, hosts: H
 
 /// How the first address of a database that is not the preview's begins.
 fn shared(written: &str, hosts: Hosts<'_>) -> Option<String> {
-    if let Some(word) = words::shared(written, hosts) {
-        return Some(format!("{word}="));
-    }
     if !written.contains(':') {
         return None;
     }
     let text = written.to_ascii_lowercase();
     for (at, _) in text.match_indices("://") {
         let word = text[..at].rsplit(|c: char| !(c.is_ascii_alphanumeric() || "+-.".contains(c))).next()?;
-        let mut names = word.split('+').filter_map(|part| part.rsplit(['-', '.']).next());
-        if let Some(name) = names.find(|name| SCHEMES.contains(name))
-            && !is_own(&written[at + "://".len()..], hosts)
-        {
+        let name = word.split('+').next()?.rsplit(['-', '.']).next()?;
+        if SCHEMES.contains(&name) && !is_own(&written[at + "://".len()..], hosts) {
             return Some(format!("{}://", visible(&word[word.find(name)?..])));
         }
     }
@@ -249,8 +241,6 @@ mod tests {
             ("postgresql+psycopg2://u:p@staging/app", "postgresql+psycopg2://"),
             ("mongodb+srv://staging", "mongodb+srv://"),
             ("CockroachDB://staging", "cockroachdb://"),
-            ("prisma+postgres://staging/app", "postgres://"),
-            ("Host=staging;Database=app", "host="),
             ("--dsn=mysql2://staging", "mysql2://"),
             ("psql 'postgres://staging/app' -c x", "postgres://"),
             ("spring.datasource.url=jdbc:postgresql://staging/app", "postgresql://"),
