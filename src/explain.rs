@@ -323,7 +323,7 @@ fn write_decision(text: &mut String, decision: &Decision, rendered: &Rendered, s
 
 /// `preview.yaml:12:5 (/spec/ttl)`.
 fn shown_place(place: &Location) -> String {
-    let file = place.file.as_deref().unwrap_or("parameters");
+    let file = place.file.as_deref().or(place.argument.as_deref()).unwrap_or("parameters");
     let pointer = place.pointer.as_deref().unwrap_or_default();
     match (place.line, place.column) {
         (Some(line), Some(column)) => format!("{file}:{line}:{column} ({pointer})"),

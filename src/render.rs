@@ -97,9 +97,13 @@ impl Renderer {
         rules::attestation::check_age(&self.policy.spec, &self.guardrails.spec, time)
     }
 
-    /// What is wrong with what the guardrails offer, whether or not this policy asks for it.
-    pub fn check_offers(&self) -> Vec<Finding> {
+    /// What is wrong with what the guardrails offer, whether or not this policy asks for it. `alone`: nobody's policy is looked at, so
+    /// also what keeps a policy from having a baseline.
+    pub fn check_offers(&self, alone: bool) -> Vec<Finding> {
         let mut findings = rules::check_offers(&self.guardrails.spec);
+        if alone {
+            findings.extend(rules::check_baselines(&self.guardrails.spec));
+        }
         findings.extend(self.patches.check(self.kinds().as_deref()));
         findings
     }

@@ -67,7 +67,7 @@ pub(super) fn run(
             };
             let mut rendered = loaded.renderer.render(&parameters, false);
             rendered.findings.extend(args.at.into_iter().flat_map(|time| loaded.renderer.check_at(time)));
-            rendered.findings.extend(loaded.renderer.check_offers());
+            rendered.findings.extend(loaded.renderer.check_offers(folder.is_none()));
             rendered.findings.extend(unusable);
             loaded.locate(&mut rendered.findings, Some(&parameters));
             (rendered.findings, rendered.objects.len())

@@ -51,6 +51,9 @@ impl TryFrom<Piece<'_>> for Part {
     }
 }
 
+/// Most mistakes of one text that are told: a megabyte has room for a hundred thousand.
+const MOST_WRONG: usize = 5;
+
 /// What a policy's texts, or its manifests', may cost one pull request: a megabyte has room for a hundred thousand expressions, each of
 /// which takes microseconds or comes to all of a title, and aliases use them again.
 #[derive(Debug, Default)]
@@ -205,6 +208,10 @@ impl Interpolated {
                 }
             };
             wrong.extend(pushed.err().filter(|error| !wrong.contains(error)));
+            if wrong.len() > MOST_WRONG {
+                wrong[MOST_WRONG] = "and more".to_owned();
+                break;
+            }
             if joined.len() > LONGEST {
                 return Err(format!("it comes to more than {LONGEST} bytes"));
             }

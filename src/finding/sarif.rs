@@ -1,11 +1,11 @@
 //! Findings as SARIF 2.1.0, for code scanning
 //! (<https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html>).
 
-use std::fmt::Write;
+use std::{borrow::Cow, fmt::Write};
 
 use serde::Serialize;
 
-use super::{Finding, Location, Owner, Rule, Severity, json::pretty};
+use super::{Finding, Location, Owner, Rule, Severity, json::pretty, text};
 
 const SCHEMA: &str = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
 
@@ -62,7 +62,7 @@ struct Configuration {
 
 #[derive(Serialize)]
 struct Message<'a> {
-    text: std::borrow::Cow<'a, str>,
+    text: Cow<'a, str>,
 }
 
 /// What SARIF calls a result.
@@ -143,16 +143,21 @@ fn descriptor(rule: &Rule) -> Descriptor {
 }
 
 fn outcome<'a>(finding: &'a Finding, rules: &[&'static Rule], file: &str) -> Outcome<'a> {
-    let text = match &finding.help {
-        Some(help) => format!("{}\n{help}", finding.message).into(),
-        None => finding.message.as_str().into(),
-    };
+    let location = finding.location();
+    let mut message = Cow::from(&finding.message);
+    // An object is a logical location; of an argument, nothing else tells.
+    if location.argument.is_some() {
+        message = format!("{message} ({})", text::place(&location)).into();
+    }
+    if let Some(help) = &finding.help {
+        message = format!("{message}\n{help}").into();
+    }
     Outcome {
         rule_id: finding.rule.code,
         rule_index: rules.iter().position(|rule| *rule == finding.rule),
         level: finding.rule.severity,
-        message: Message { text },
-        locations: [place(finding.location(), file)],
+        message: Message { text: message },
+        locations: [place(location, file)],
         properties: Properties { owner: finding.owner },
     }
 }

@@ -27,7 +27,7 @@ pub(crate) use secrets::OWN_STORE_ACCOUNT;
 
 use crate::{
     expression::{Budget, Interpolated, Scope},
-    finding::{Finding, InputFile, Owner, Rule, Subject, nearest},
+    finding::{Finding, InputFile, Owner, Rule, Subject},
     input::{
         Guardrails, GuardrailsSpec, Parameters, Policy, PolicySpec,
         guardrails::{Grant, Layout},
@@ -123,9 +123,6 @@ pub fn resolve(inputs: Inputs<'_>, record: bool) -> Resolution {
     let is_sound = !findings.iter().any(|finding| finding.is_error() && finding.owner != Owner::PullRequest);
     Resolution { environment, is_sound, findings, decisions, profile_label }
 }
-
-/// Of more mistakes nobody is told which names are near.
-const MOST_HINTS: usize = 100;
 
 pub(crate) struct Resolver<'a> {
     guardrails: &'a GuardrailsSpec,
@@ -255,7 +252,7 @@ impl Resolver<'_> {
 
     /// As [`nearest`] says; not for one of so many mistakes that nobody reads them all.
     fn hint<'n>(&self, name: &str, candidates: impl Iterator<Item = &'n str>) -> String {
-        if self.findings.len() < MOST_HINTS { nearest(name, candidates) } else { String::new() }
+        rules::hint(self.findings.len(), name, candidates)
     }
 
     /// What a string of an input file comes to, where free text of the pull request could do harm.

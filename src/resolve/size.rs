@@ -208,7 +208,8 @@ pub(crate) fn quantities(amounts: &Ordered<Quantity>) -> Value {
     Value::map(amounts.iter().map(|(name, amount)| (name.to_owned(), Value::string(amount.as_str()))))
 }
 
-/// The `LimitRange`'s item, all four parts written out: what is left out, the API server would derive from the others.
+/// The `LimitRange`'s item, as the profile has it. What that leaves out the API server derives from the rest (`rules::limit_range::given`), and
+/// Argo CD does so too before it compares.
 pub(crate) fn limits(profile: &Profile) -> Value {
     let container = &profile.container;
     let mut item = Map::with_capacity(5);

@@ -59,7 +59,7 @@ pub static BASELINE_INCOMPLETE: Rule = Rule {
 pub(crate) fn unusable(name: &str, baseline: &Baseline, guardrails: &GuardrailsSpec) -> Option<Finding> {
     check(name, baseline)
         .or_else(|| unreachable(name, baseline, guardrails.network.fqdn))
-        .or_else(|| homeless(name, baseline, guardrails))
+        .or_else(|| beside_others(name, baseline, guardrails))
 }
 
 /// Why a baseline cannot be branched.
@@ -146,55 +146,43 @@ pub(crate) fn is_safe(name: &str, baseline: &Baseline) -> Result<(), String> {
     }
 }
 
-/// Why its Jobs have nowhere to run. Those of a server in the preview's namespace reach the Kubernetes API from there, beside the
-/// pull request's Pods: what is opened for them is never everything.
-fn homeless(name: &str, baseline: &Baseline, guardrails: &GuardrailsSpec) -> Option<Finding> {
-    let provider = baseline.provider.name();
-    let (pointer, message) = match &guardrails.operations {
-        _ if guardrails.layout == Layout::Single && baseline.provider != Provider::Embedded => (
-            format!("/spec/baselines/{name}/provider"),
-            format!(
-                "layout `single` has no operations namespace, and the baseline `{name}` (`{provider}`) needs one: only databases of \
-                 provider `embedded` can be had"
-            ),
-        ),
-        None => (
-            format!("/spec/baselines/{name}"),
-            format!(
-                "the baseline `{name}` needs `operations`: Jobs make its branches, and the guardrails do not say where"
-            ),
-        ),
-        Some(operations)
-            if baseline.provider.is_own() && operations.api_server.cidrs.iter().any(Cidr::is_everything) =>
-        {
-            (
-                "/spec/operations/apiServer".into(),
-                format!(
-                    "the baseline `{name}` (`{provider}`) has its Jobs in the preview's namespace, and `operations.apiServer.cidrs` does not \
-                 say where the Kubernetes API is: write the API server's own addresses (`kubectl -n default get endpointslices`)"
-                ),
-            )
-        }
-        Some(operations) if baseline.provider.is_own() => {
-            let account = &*operations.service_account;
-            let others = match account {
-                SERVICE_ACCOUNT | "default" => "the preview's Pods run as",
-                OWN_STORE_ACCOUNT if guardrails.secrets.as_ref().is_some_and(|secrets| secrets.provider.is_some()) => {
-                    "signs in to the preview's own store"
-                }
-                _ => return None,
-            };
-            (
-                "/spec/operations/serviceAccount".into(),
-                format!(
-                    "the baseline `{name}` (`{provider}`) has its Jobs in the preview's namespace, where the ServiceAccount `{account}` is \
-                     what {others}: give the Jobs another"
-                ),
-            )
-        }
-        Some(_) => return None,
+/// Why no policy can have a branch of it: its Jobs have nowhere to run.
+pub(crate) fn homeless(name: &str, baseline: &Baseline, guardrails: &GuardrailsSpec) -> Option<String> {
+    if guardrails.layout == Layout::Single && baseline.provider != Provider::Embedded {
+        return Some(format!(
+            "layout `single` has no operations namespace, and the baseline `{name}` (`{}`) needs one: only databases of provider \
+             `embedded` can be had",
+            baseline.provider.name()
+        ));
+    }
+    let is_missing = guardrails.operations.is_none();
+    is_missing.then(|| {
+        format!("the baseline `{name}` needs `operations`: Jobs make its branches, and the guardrails do not say where")
+    })
+}
+
+/// Why its Jobs cannot run where its server is. Those of a server in the preview's namespace reach the Kubernetes API from there, beside
+/// the pull request's Pods: what is opened for them is never everything, and their account is nobody else's.
+fn beside_others(name: &str, baseline: &Baseline, guardrails: &GuardrailsSpec) -> Option<Finding> {
+    let operations = guardrails.operations.as_ref().filter(|_| baseline.provider.is_own())?;
+    let subject =
+        format!("the baseline `{name}` (`{}`) has its Jobs in the preview's namespace", baseline.provider.name());
+    if operations.api_server.cidrs.iter().any(Cidr::is_everything) {
+        let message = format!(
+            "{subject}, and `operations.apiServer.cidrs` does not say where the Kubernetes API is: write the API server's own addresses \
+             (`kubectl -n default get endpointslices`)"
+        );
+        return Some(Finding::of_guardrails(&BASELINE_INCOMPLETE, "/spec/operations/apiServer", message));
+    }
+    let account = &*operations.service_account;
+    let has_own_store = || guardrails.secrets.as_ref().is_some_and(|secrets| secrets.provider.is_some());
+    let others = match account {
+        SERVICE_ACCOUNT | "default" => "the preview's Pods run as",
+        OWN_STORE_ACCOUNT if has_own_store() => "signs in to the preview's own store",
+        _ => return None,
     };
-    Some(Finding::of_guardrails(&BASELINE_INCOMPLETE, pointer, message))
+    let message = format!("{subject}, where the ServiceAccount `{account}` is what {others}: give the Jobs another");
+    Some(Finding::of_guardrails(&BASELINE_INCOMPLETE, "/spec/operations/serviceAccount", message))
 }
 
 /// Why a baseline is safe, in words.

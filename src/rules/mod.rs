@@ -56,7 +56,7 @@ pub mod writable;
 use std::collections::HashSet;
 
 use crate::{
-    finding::{Finding, Owner, Rule, Subject},
+    finding::{Finding, Owner, Rule, Subject, nearest},
     input::{
         GuardrailsSpec,
         guardrails::Profile,
@@ -197,6 +197,11 @@ const OBJECT_CHECKS: [Check; 5] =
 /// Mistakes in objects that are told: two hundred files have room for millions, and each is looked for in its file.
 pub(crate) const MOST: usize = 1000;
 
+/// As [`nearest`] says; not for one of so many mistakes that nobody reads them all. `told`: how many there are already.
+pub(crate) fn hint<'n>(told: usize, name: &str, candidates: impl Iterator<Item = &'n str>) -> String {
+    if told < 100 { nearest(name, candidates) } else { String::new() }
+}
+
 /// The firewall: the team's own manifests, as they were written but for their images' expressions, whose `mistakes` are known already.
 pub(crate) fn check_manifests(
     objects: &[Object],
@@ -311,8 +316,17 @@ pub(crate) fn check_offers(spec: &GuardrailsSpec) -> Vec<Finding> {
     let all = &spec.baselines;
     findings.extend(all.iter().filter_map(|(name, one)| baseline::unusable(name, one, spec)));
     findings.extend(all.iter().filter_map(|(name, one)| baseline::without_substitute(name, one, all)));
-    findings.extend(all.iter().filter_map(|(name, one)| attestation::check_baseline(name, one, spec)));
     findings
+}
+
+/// What whoever asked for a baseline would be told, which is not always there yet: an attestation is made of an entry without one.
+pub(crate) fn check_baselines(spec: &GuardrailsSpec) -> Vec<Finding> {
+    let homeless = |(name, one): (&str, _)| {
+        let message = baseline::homeless(name, one, spec)?;
+        Some(Finding::of_guardrails(&baseline::BASELINE_INCOMPLETE, format!("/spec/baselines/{name}"), message))
+    };
+    let attested = spec.baselines.iter().filter_map(|(name, one)| attestation::check_baseline(name, one, spec));
+    spec.baselines.iter().filter_map(homeless).chain(attested).collect()
 }
 
 /// Leaves [`MOST`] of the findings from `first` on, and says where the next one is. Whether there were more.

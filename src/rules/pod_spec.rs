@@ -3,11 +3,12 @@
 use std::collections::HashSet;
 
 use super::{
-    Bounds,
+    Bounds, MOST,
     containers::{containers, finding, items, pod_spec, shown, stated},
+    hint,
 };
 use crate::{
-    finding::{Finding, Rule, Severity, nearest, visible},
+    finding::{Finding, Rule, Severity, visible},
     objects::Object,
     value::Value,
 };
@@ -24,8 +25,10 @@ pub static POD_SPEC: Rule = Rule {
 
 pub(crate) fn check(object: &Object, _: &Bounds<'_>, findings: &mut Vec<Finding>) {
     let Some((base, pod)) = pod_spec(object) else { return };
-    let mut refuse = |pointer: String, message: String| findings.push(finding(&POD_SPEC, object, pointer, message));
-    restarts(object.kind(), pod, &mut |message| refuse(format!("{base}/restartPolicy"), message));
+    let first = findings.len();
+    if let Some(message) = wrong_restarts(object.kind(), pod) {
+        findings.push(finding(&POD_SPEC, object, format!("{base}/restartPolicy"), message));
+    }
     let templates = object.value.items_at(&["spec", "volumeClaimTemplates"]).iter();
     let claimed = templates.filter_map(|template| template.str_at(&["metadata", "name"]));
     let volumes: Vec<&str> =
@@ -34,33 +37,38 @@ pub(crate) fn check(object: &Object, _: &Bounds<'_>, findings: &mut Vec<Finding>
     for container in containers(pod) {
         for (index, mount) in items(container.value, "volumeMounts") {
             let Some(name) = mount.str_at(&["name"]).filter(|name| !known.contains(name)) else { continue };
-            let message =
-                format!("the Pod has no volume `{}`{}", visible(name), nearest(name, volumes.iter().copied()));
-            refuse(container.pointer(base, &format!("/volumeMounts/{index}/name")), message);
+            let hint = hint(findings.len() - first, name, volumes.iter().copied());
+            let message = format!("the Pod has no volume `{}`{hint}", visible(name));
+            let pointer = container.pointer(base, &format!("/volumeMounts/{index}/name"));
+            findings.push(finding(&POD_SPEC, object, pointer, message));
         }
         let mut set = HashSet::new();
         for (index, variable) in items(container.value, "env") {
             let Some(name) = variable.str_at(&["name"]).filter(|name| !set.insert(*name)) else { continue };
             let message = format!("`{}` sets the variable `{}` twice", container.name(), visible(name));
-            refuse(container.pointer(base, &format!("/env/{index}/name")), message);
+            let pointer = container.pointer(base, &format!("/env/{index}/name"));
+            findings.push(finding(&POD_SPEC, object, pointer, message));
+        }
+        if findings.len() - first > MOST {
+            return;
         }
     }
 }
 
 /// Source: `validateJobTemplateSpec` and `ValidatePodTemplateSpecForReplicaSet` of Kubernetes 1.36.
-fn restarts(kind: &str, pod: &Value, refuse: &mut dyn FnMut(String)) {
+fn wrong_restarts(kind: &str, pod: &Value) -> Option<String> {
     let allowed: &[&str] = match kind {
         "Job" | "CronJob" => &["Never", "OnFailure"],
         "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet" => &["Always"],
-        _ => return,
+        _ => return None,
     };
     let policy = stated(pod, "restartPolicy");
     // What says nothing is always started again.
     if allowed.contains(&policy.map_or("Always", |policy| policy.as_str().unwrap_or_default())) {
-        return;
+        return None;
     }
     let found = policy.map_or_else(|| "is left out, which is `Always`".to_owned(), |it| format!("is {}", shown(it)));
-    refuse(format!("`restartPolicy` of a {kind}'s Pods {found}; allowed: `{}`", allowed.join("` or `")));
+    Some(format!("`restartPolicy` of a {kind}'s Pods {found}; allowed: `{}`", allowed.join("` or `")))
 }
 
 #[cfg(test)]

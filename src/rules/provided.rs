@@ -7,5 +7,6 @@ pub static NOT_PROVIDED: Rule = Rule {
     code: "not-provided",
     severity: Severity::Error,
     summary: "a policy asks only for what the guardrails provide",
-    explanation: "Routes need `ingress`, secrets need `secrets`, an `application` needs `applications`.",
+    explanation: "Routes need `ingress`, secrets need `secrets`, databases need `operations` (and in layout `single` the provider \
+                  `embedded`), an `application` needs `applications`.",
 };

@@ -3,13 +3,16 @@
 //! Source: Kubernetes' `ServicePort`: `targetPort` left out is `port`; a name is one of the Pods' ports, and each Pod's may
 //! have another number.
 
+use std::collections::BTreeSet;
+
 use super::{
     Bounds,
     containers::{shown, stated},
+    hint,
     reference::UNKNOWN_REFERENCE,
 };
 use crate::{
-    finding::{Finding, InputFile, Owner, Rule, Severity, Subject, nearest},
+    finding::{Finding, InputFile, Owner, Rule, Severity, Subject},
     input::{policy::Route, scalar::Port},
     objects::Object,
     value::Value,
@@ -46,10 +49,12 @@ pub(crate) fn check_services(objects: &[Object], bounds: &Bounds<'_>, findings: 
     if bounds.has_application {
         return;
     }
-    let services = || objects.iter().filter(|object| object.kind() == "Service").map(Object::name);
+    let services = objects.iter().filter(|object| object.kind() == "Service").map(Object::name);
+    let services: BTreeSet<&str> = if bounds.routes.is_empty() { BTreeSet::new() } else { services.collect() };
+    let first = findings.len();
     for (index, route) in bounds.routes.iter().enumerate() {
-        if services().all(|name| *name != *route.service) {
-            let hint = nearest(&route.service, services());
+        if !services.contains(&*route.service) {
+            let hint = hint(findings.len() - first, &route.service, services.iter().copied());
             let message = format!("nothing makes a Service `{}`{hint}", route.service);
             let subject = Subject::Input(InputFile::Policy, format!("/spec/routes/{index}/service"));
             findings.push(Finding::new(&UNKNOWN_REFERENCE, Owner::Team, subject, message));

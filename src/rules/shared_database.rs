@@ -28,7 +28,7 @@ const LONGEST: usize = 2048;
 /// Most bytes that the names of drivers come to, for the same reason: no driver has a longer one.
 const LONGEST_NAMES: usize = 256;
 
-/// What addresses of databases begin with, whatever driver follows a `+`.
+/// What addresses of databases begin with, whatever driver or product stands beside a `+`.
 const SCHEMES: [&str; 22] = [
     "cockroach",
     "cockroachdb",
@@ -74,6 +74,9 @@ const DRIVERS: [&str; 16] = [
     "tibero",
     "weblogic",
 ];
+
+/// Parameters that sound as if they named a host, and do not.
+const HARMLESS: [&str; 3] = ["hostnameincertificate", "servertimezone", "trustservercertificate"];
 
 /// The hosts of a preview: its Services.
 #[derive(Clone, Copy, Default)]
@@ -128,8 +131,10 @@ fn shared(written: &str, hosts: Hosts<'_>) -> Option<String> {
     let text = written.to_ascii_lowercase();
     for (at, _) in text.match_indices("://") {
         let word = text[..at].rsplit(|c: char| !(c.is_ascii_alphanumeric() || "+-.".contains(c))).next()?;
-        let name = word.split('+').next()?.rsplit(['-', '.']).next()?;
-        if SCHEMES.contains(&name) && !is_own(&written[at + "://".len()..], hosts) {
+        let mut names = word.split('+').filter_map(|part| part.rsplit(['-', '.']).next());
+        if let Some(name) = names.find(|name| SCHEMES.contains(name))
+            && !is_own(&written[at + "://".len()..], hosts)
+        {
             return Some(format!("{}://", visible(&word[word.find(name)?..])));
         }
     }
@@ -169,6 +174,11 @@ fn is_own(address: &str, hosts: Hosts<'_>) -> bool {
         return false;
     }
     let (authority, rest) = looked_at.split_once('/').unwrap_or((looked_at, ""));
+    // SQL Server's `db:1433;databaseName=app`. With `@` or `,` behind it, what stands before `;` need not be the host.
+    let (authority, rest) = match authority.split_once(';') {
+        Some((host, properties)) if !properties.contains(['@', ',']) => (host, &looked_at[host.len()..]),
+        _ => (authority, rest),
+    };
     let plain = |c: char| c.is_ascii_alphanumeric() || "-._~:@,$(){}%!*+;=&".contains(c);
     let host = |host: &str| {
         let (name, port) = host.split_once(':').unwrap_or((host, "0"));
@@ -177,13 +187,16 @@ fn is_own(address: &str, hosts: Hosts<'_>) -> bool {
     let (user, names) = authority.rsplit_once('@').unwrap_or(("", authority));
     // Some clients take a host from the query, or what Java has for one, or from a second `@`.
     let query = rest.split(ends).next().and_then(|rest| rest.split_once(['?', ';']));
+    let names_host = |query: &str| {
+        let mut parameters = query
+            .split(['&', ';'])
+            .filter(|parameter| !HARMLESS.contains(&parameter.split('=').next().unwrap_or_default()));
+        parameters.any(|parameter| ["host", "serv", "%"].iter().any(|word| parameter.contains(word)))
+    };
     authority.chars().all(plain)
         && !user.contains('@')
         && names.split(',').all(host)
-        && query.is_none_or(|(_, query)| {
-            let query = query.to_ascii_lowercase();
-            !["host", "serv", "%"].iter().any(|word| query.contains(word))
-        })
+        && query.is_none_or(|(_, query)| !names_host(&query.to_ascii_lowercase()))
 }
 
 /// The firewall's part: what a manifest's containers are told, and its `ConfigMap`s.
@@ -241,6 +254,7 @@ mod tests {
             ("postgresql+psycopg2://u:p@staging/app", "postgresql+psycopg2://"),
             ("mongodb+srv://staging", "mongodb+srv://"),
             ("CockroachDB://staging", "cockroachdb://"),
+            ("prisma+postgres://staging/app", "postgres://"),
             ("--dsn=mysql2://staging", "mysql2://"),
             ("psql 'postgres://staging/app' -c x", "postgres://"),
             ("spring.datasource.url=jdbc:postgresql://staging/app", "postgresql://"),
@@ -314,6 +328,8 @@ mod tests {
                 format!("jdbc:p6spy:mysql://{host}/app"),
                 format!("jdbc:clickhouse://{host}/app"),
                 format!("x mysql://{host}/a b"),
+                format!("jdbc:mysql://{host}/app?useSSL=false&serverTimezone=UTC"),
+                format!("jdbc:sqlserver://{host};databaseName=app;trustServerCertificate=true"),
             ] {
                 assert_eq!(shared(&text, hosts(&own)), None, "{text}");
             }
@@ -346,6 +362,10 @@ mod tests {
             "db/app?host=staging",
             "db/app?ho%73t=staging",
             "db/app?a=b://c&host=staging",
+            "db/app?serverTimezone=UTC&host=staging",
+            "db;@staging/app",
+            "db;,staging/app",
+            "db:1433;serverName=staging",
         ] {
             let text = format!("postgres://{host}");
             assert_eq!(shared(&text, hosts(&own)).as_deref(), Some("postgres://"), "{text}");

@@ -23,8 +23,21 @@ const KERNEL: [&str; 3] = ["/proc", "/sys", "/dev"];
 const MOUNTED: [&str; 3] = ["/etc/hosts", "/etc/hostname", "/etc/resolv.conf"];
 
 /// What a program starts from. `/bin` and its like are links into `/usr` nowadays.
-const PROGRAMS: [&str; 10] =
-    ["/bin", "/sbin", "/lib", "/lib64", "/usr", "/usr/bin", "/usr/sbin", "/usr/lib", "/usr/lib64", "/etc"];
+const PROGRAMS: [&str; 13] = [
+    "/bin",
+    "/sbin",
+    "/lib",
+    "/lib64",
+    "/usr",
+    "/usr/bin",
+    "/usr/sbin",
+    "/usr/lib",
+    "/usr/lib64",
+    "/usr/local",
+    "/usr/local/bin",
+    "/usr/local/lib",
+    "/etc",
+];
 
 /// Why an empty volume cannot take a folder's place.
 pub(crate) fn refusal(path: &str) -> Option<String> {

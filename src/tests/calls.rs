@@ -124,6 +124,27 @@ fn all_files_mistakes_are_told_together() {
     assert_eq!(scratch.run("render", &[]).code, ExitCode::Findings);
 }
 
+/// In layout `single` the pull request writes what it asks for: it does not keep Argo CD from rendering.
+#[test]
+fn a_baseline_that_single_cannot_have_is_the_pull_requests() {
+    let scratch = Scratch::new("storefront-single");
+    scratch.replace(
+        GUARDRAILS,
+        "  baselines:\n",
+        "  baselines:\n    shop: {provider: neon, project: p, parent: br-1, synthetic: {by: seeds}}\n",
+    );
+    scratch.replace(POLICY, "  manifests: [deploy/*.yaml]\n", "");
+    let run = scratch.run("check", &[]);
+    assert_eq!(run.code, ExitCode::Fine, "{}", run.out);
+    let baseline = of_case("storefront-single", POLICY);
+    let asked = baseline.lines().find(|line| line.contains("baseline: ")).expect("a database");
+    let begin = asked.split("baseline: ").next().expect("its beginning");
+    scratch.replace(POLICY, asked, &format!("{begin}baseline: shop"));
+    let run = scratch.run("render", &["-o", "ndjson"]);
+    assert!(run.err.contains("[not-provided]") && run.err.contains("owner: pull-request"), "{}", run.err);
+    assert!(run.out.contains("dayfly-findings") && !run.out.contains("\"PostDelete\""), "{}", run.out);
+}
+
 /// What stands in no file is shown at one: of a log with a result that has none, code scanning takes nothing.
 #[test]
 fn code_scanning_gets_a_file_and_a_line() {
@@ -138,6 +159,8 @@ fn code_scanning_gets_a_file_and_a_line() {
             let place = &result["locations"][0]["physicalLocation"];
             let uri = place["artifactLocation"]["uri"].as_str().expect("a file");
             assert!(uri.ends_with(file) && place["region"]["startLine"] == 1, "{place}");
+            let message = result["message"]["text"].as_str().expect("a message");
+            assert_eq!(message.contains(" (--set number /number)"), set == "number=x", "{message}");
         }
     }
     let run = scratch.run("check", &["--set", "number=x"]);

@@ -40,7 +40,11 @@ pub(super) fn templates(
         }
         let stem = name.strip_suffix(".yaml").or_else(|| name.strip_suffix(".yml"));
         let Some(stem) = stem.filter(|_| file.is_file()) else {
-            findings.push(rules::template_file::found(&file));
+            // Beside the guardrails there may be folders of anything.
+            let is_other = &**path == "." && file.is_dir();
+            if !is_other && rules::template_file::looks_like_one(&file) {
+                findings.push(rules::template_file::found(&file));
+            }
             continue;
         };
         let (source, unfit) = fit_or_not(&file, Limits::DOCUMENT.bytes)?;

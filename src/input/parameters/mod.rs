@@ -155,7 +155,7 @@ impl Parameters {
             json::Set::List(list) => {
                 let entries = list.into_iter().map(|item| argo_entry(Value::from(item)));
                 entries
-                    .filter_map(|entry| entry.map_err(|message| wrong.push(message)).ok())
+                    .filter_map(|entry| entry.map_err(|message| wrong.push(message)).ok().flatten())
                     .map(|(name, value, _)| (name, value))
                     .collect()
             }
@@ -255,7 +255,8 @@ fn read(node: &Node<'_>, wrong: &mut Vec<(Mark, String)>) -> Option<Parameters> 
                     _ => to_value(item, scalar::core),
                 };
                 match argo_entry(value) {
-                    Ok((name, value, kind)) => {
+                    Ok(None) => {}
+                    Ok(Some((name, value, kind))) => {
                         parameters.items.push((name.clone(), format!("/{index}/{kind}")));
                         parameters.entries.push((name, value));
                     }
@@ -288,9 +289,9 @@ fn duplicates(entries: &[(String, Value)]) -> Vec<Finding> {
 /// Most names given twice, and most entries that are no parameters, that are reported.
 const MOST_PROBLEMS: usize = 20;
 
-/// The name and the value of an entry of Argo CD's list, and what that stands in; or what is wrong with it: a `fork` that is not read would
-/// be one that nobody gave. Fields beside these are Argo CD's, whose future may bring more.
-fn argo_entry(item: Value) -> Result<(String, Value, &'static str), String> {
+/// The name and the value of an entry of Argo CD's list, and what that stands in; nothing, if it says none of what need not be said; or
+/// what is wrong with it: a `fork` that is not read would be one that nobody gave. Fields beside these are Argo CD's, whose future may bring more.
+fn argo_entry(item: Value) -> Result<Option<(String, Value, &'static str)>, String> {
     let found = item.kind_name();
     let Some(mut item) = item.into_map() else {
         return Err(format!("found {found}, expected a parameter: `{{name, string}}`"));
@@ -299,7 +300,8 @@ fn argo_entry(item: Value) -> Result<(String, Value, &'static str), String> {
         return Err("a parameter without a `name`: expected `{name, string}`".to_owned());
     };
     match ["string", "array", "map"].iter().find_map(|kind| Some((kind, item.remove(kind)?))) {
-        Some((kind, value)) => Ok((name, value, kind)),
+        Some((kind, value)) => Ok(Some((name, value, kind))),
+        None if item.len() == 1 && KNOWN.iter().all(|known| known.name != name || known.is_list) => Ok(None),
         None => Err(format!("the parameter `{}` has no value: expected `string`, `array` or `map`", visible(&name))),
     }
 }
@@ -311,13 +313,14 @@ mod tests {
 
     #[test]
     fn argo_cd_writes_a_list() {
-        let text = r#"[{"name":"number","string":"17"},{"array":["a","b"],"name":"labels"},{"name":"x"},7]"#;
+        let text = r#"[{"name":"number","string":"17"},{"array":["a","b"],"name":"labels"},{"name":"x"},{"name":"fork"},{"name":"y","value":"z"},7]"#;
         let parameters = Parameters::from_argocd(text).expect("a list");
         assert_eq!(parameters.get("number"), Some(&Value::string("17")));
         assert_eq!(parameters.get("labels").map(Value::items).map(<[_]>::len), Some(2));
         let problems: Vec<&str> = parameters.problems().iter().map(|problem| &*problem.message).collect();
         let expected = [
-            "the parameter `x` has no value: expected `string`, `array` or `map`",
+            "the parameter `fork` has no value: expected `string`, `array` or `map`",
+            "the parameter `y` has no value: expected `string`, `array` or `map`",
             "found a number, expected a parameter: `{name, string}`",
         ];
         assert_eq!(problems, expected);

@@ -80,8 +80,7 @@ impl<'a> Resolver<'a> {
         let embedded = baseline.provider == Provider::Embedded;
         // A server of the preview's own: nobody's key is needed, so its Jobs run beside it.
         let own = baseline.provider.is_own();
-        // A baseline without them cannot be had, which was reported.
-        let operations = self.guardrails.operations.as_ref()?;
+        let operations = self.operations(baseline_name, baseline, pointer)?;
         let direct_secret = names::direct_secret(&database.name);
         let mut steps = self.steps(database, pointer, pr, secrets);
         let spec = |steps| self.spec(database, baseline_name, baseline, operations, namespace, steps);
@@ -133,6 +132,15 @@ impl<'a> Resolver<'a> {
         };
         let jobs = jobs(&facts, branch_spec, &pods, namespace, &operations.credentials);
         Some((facts, jobs))
+    }
+
+    /// Where its Jobs come from; nothing if this baseline's cannot run, which is reported.
+    fn operations(&mut self, name: &str, baseline: &Baseline, pointer: &str) -> Option<&'a Operations> {
+        if let Some(message) = rules::baseline::homeless(name, baseline, self.guardrails) {
+            self.policy_finding(&rules::provided::NOT_PROVIDED, format!("{pointer}/baseline"), message);
+            return None;
+        }
+        self.guardrails.operations.as_ref()
     }
 
     /// Parts of its URL as variables of their own, beside the URL's.

@@ -61,7 +61,7 @@ fn errors_come_first() {
         (GUARDRAILS, "  patches:", "  templates: templates\n  patches:"),
         (PARAMETERS, "fork: false\n", ""),
         (POLICY, "service: web", "service: wbe"),
-        ("templates/README.md", "", "x"),
+        ("templates/x.yaml.tpl", "", "x"),
     ]);
     let severities = || check(&scratch).iter().map(|one| text(one, "/severity").to_owned()).collect::<Vec<_>>();
     let told = severities();
