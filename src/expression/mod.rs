@@ -209,7 +209,8 @@ impl Interpolated {
             };
             wrong.extend(pushed.err().filter(|error| !wrong.contains(error)));
             if wrong.len() > MOST_WRONG {
-                wrong[MOST_WRONG] = "and more".to_owned();
+                wrong.pop();
+                wrong.push("and more".to_owned());
                 break;
             }
             if joined.len() > LONGEST {

@@ -178,6 +178,14 @@ fn mistakes_in_manifests_have_a_bound() {
                 many(11_000, &|n| format!("{{name: c{n}, image: \"${{{{ x{n} }}}}\"}}, "))
             ),
         ),
+        (
+            "mounts",
+            format!(
+                "{head}{{spec: {{restartPolicy: Never, volumes: [{}], containers: [{{volumeMounts: [{}]}}]}}}}}}}}}}\n",
+                many(200, &|n| format!("{{name: {}{n}}}, ", "v".repeat(50))),
+                many(3_000, &|n| format!("{{name: {}{n}}}, ", "w".repeat(50)))
+            ),
+        ),
     ];
     for (what, text) in cases {
         for file in 0..20 {
