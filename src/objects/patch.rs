@@ -34,11 +34,15 @@ impl Patches {
             if patch.merge.is_none() && patch.json.is_empty() {
                 findings.push(problem(index, "", "the patch has neither `merge` nor `json`".to_owned()));
             }
-            let merge = patch.merge.clone().map(Value::from);
-            if let Some(merge) = merge.as_ref().filter(|merge| !matches!(merge, Value::Map(_))) {
-                let message = format!("`merge` is a map of what changes in an object, not {}", merge.kind_name());
-                findings.push(problem(index, "/merge", message));
-            }
+            let merge = match patch.merge.clone().map(Value::from) {
+                None => None,
+                Some(merge @ Value::Map(_)) => Some(merge),
+                Some(other) => {
+                    let message = format!("`merge` is a map of what changes in an object, not {}", other.kind_name());
+                    findings.push(problem(index, "/merge", message));
+                    None
+                }
+            };
             let mut json = Vec::with_capacity(patch.json.len());
             for (number, operation) in patch.json.iter().enumerate() {
                 match serde_json::from_value(operation.clone()) {
@@ -50,7 +54,6 @@ impl Patches {
                     )),
                 }
             }
-            let merge = merge.filter(|merge| matches!(merge, Value::Map(_)));
             ready.patches.push(Ready { target: patch.target.clone(), merge, json });
         }
         ready

@@ -65,7 +65,10 @@ impl<'p> Swap<'p> {
         if self.old.iter().filter(|name| !is_back(*name)).count() > 0 {
             let kept = std::mem::take(&mut self.folder);
             let kept = super::shown(&kept.join(OLD));
-            return Err(io::Error::new(error.kind(), format!("{error}; what it held is in `{kept}`")));
+            return Err(io::Error::new(
+                error.kind(),
+                format!("{error}; what it held is in `{kept}`, until the next run"),
+            ));
         }
         Err(error)
     }
