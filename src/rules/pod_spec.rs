@@ -1,6 +1,6 @@
 //! The parts of a Pod fit together.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
 use super::{
     Bounds, MOST,
@@ -33,7 +33,7 @@ pub(crate) fn check(object: &Object, _: &Bounds<'_>, findings: &mut Vec<Finding>
     let claimed = templates.filter_map(|template| template.str_at(&["metadata", "name"]));
     let volumes: Vec<&str> =
         items(pod, "volumes").filter_map(|(_, volume)| volume.str_at(&["name"])).chain(claimed).collect();
-    let known: HashSet<&str> = volumes.iter().copied().collect();
+    let known: BTreeSet<&str> = volumes.iter().copied().collect();
     for container in containers(pod) {
         for (index, mount) in items(container.value, "volumeMounts") {
             let Some(name) = mount.str_at(&["name"]).filter(|name| !known.contains(name)) else { continue };
@@ -42,7 +42,7 @@ pub(crate) fn check(object: &Object, _: &Bounds<'_>, findings: &mut Vec<Finding>
             let pointer = container.pointer(base, &format!("/volumeMounts/{index}/name"));
             findings.push(finding(&POD_SPEC, object, pointer, message));
         }
-        let mut set = HashSet::new();
+        let mut set = BTreeSet::new();
         for (index, variable) in items(container.value, "env") {
             let Some(name) = variable.str_at(&["name"]).filter(|name| !set.insert(*name)) else { continue };
             let message = format!("`{}` sets the variable `{}` twice", container.name(), visible(name));

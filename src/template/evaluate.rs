@@ -217,30 +217,31 @@ impl Evaluator<'_> {
         }
         let count = self.code.number();
         let mut map = Map::with_capacity(count);
-        // Keys that are computed, and where: only one of them can be there already.
+        // Only these can be there already.
         let mut computed: Vec<(Text, Code)> = Vec::new();
         for _ in 0..count {
-            let (key, place) = match self.code.character() {
-                b's' => (Text::from_static_str(self.code.text()), None),
+            let key = match self.code.character() {
+                b's' => Text::from_static_str(self.code.text()),
                 _ => match self.parts(scope)? {
-                    Value::String(text) => (text, Some(self.place)),
+                    Value::String(text) => {
+                        computed.push((text.clone(), self.place));
+                        text
+                    }
                     other => return Err(format!("a key cannot be {}", other.kind_name())),
                 },
             };
             let depth = self.enter(&key);
             let kind = self.code.character();
             if let Some(value) = self.value(kind, scope)? {
-                let other = || computed.iter().find(|(other, _)| *other == key).map(|(_, place)| *place);
-                if let Some(place) = place.or_else(other) {
-                    if map.get(&key).is_some() {
-                        self.place = place;
-                        return Err(format!("the key `{}` is there already", visible(&key)));
-                    }
-                    computed.push((key.clone(), place));
-                }
                 map.push(key, value);
             }
             self.leave(depth);
+        }
+        for (key, place) in computed.into_iter().rev() {
+            if map.iter().filter(|(other, _)| **other == *key).count() > 1 {
+                self.place = place;
+                return Err(format!("the key `{}` is there already", visible(&key)));
+            }
         }
         Ok(Some(Value::Map(map)))
     }
