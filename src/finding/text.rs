@@ -223,21 +223,8 @@ warning[ttl-clamped]: nowhere
         let findings = examples();
         let whole = text(&findings, &style);
         assert_eq!(super::beginning(&findings, &style, whole.len()), whole);
-        let expected = "\
-error[unknown-field]: there is no field `servcies`, 100%: no (a b/preview.yaml:12:3)
-  --> a b/preview.yaml:12:3
-   |
-12 |   servcies:
-   |   ^
-   = help: did you mean `services`? The fields of a policy
-           are listed in the documentation, and by `dayfly
-           schema`
-   = owner: team
-
-and 2 more: `dayfly check` tells all
-
-1 error, 2 warnings
-";
+        let (first, _) = whole.split_once("warning[").expect("a warning");
+        let expected = format!("{first}and 2 more: `dayfly check` tells all\n\n1 error, 2 warnings\n");
         // One is told, however little room there is.
         for room in [0, 350] {
             assert_eq!(super::beginning(&findings, &style, room), expected);

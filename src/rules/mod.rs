@@ -197,9 +197,12 @@ const OBJECT_CHECKS: [Check; 5] =
 /// Mistakes in objects that are told: two hundred files have room for millions, and each is looked for in its file.
 pub(crate) const MOST: usize = 1000;
 
+/// Of more mistakes nobody is told which names are near.
+const MOST_HINTS: usize = 100;
+
 /// As [`nearest`] says; not for one of so many mistakes that nobody reads them all. `told`: how many there are already.
 pub(crate) fn hint<'n>(told: usize, name: &str, candidates: impl Iterator<Item = &'n str>) -> String {
-    if told < 100 { nearest(name, candidates) } else { String::new() }
+    if told < MOST_HINTS { nearest(name, candidates) } else { String::new() }
 }
 
 /// The firewall: the team's own manifests, as they were written but for their images' expressions, whose `mistakes` are known already.
