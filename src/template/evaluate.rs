@@ -3,57 +3,17 @@
 use crate::{
     expression::{Scope, compute, push_text},
     finding::visible,
-    value::{List, Map, Text, Value, push_segment},
-    yaml::Mark,
+    value::{List, Map, Text, Value},
 };
 
-use super::{
-    Template,
-    code::{DIGITS, Mistake},
-};
-
-/// Where each expression of a template went: for `explain`.
-#[derive(Debug, Default)]
-pub struct Trace {
-    /// For each object, in order.
-    pub objects: Vec<Vec<Place>>,
-    current: Vec<Place>,
-    pointer: String,
-    /// What each `$for` around this place has bound, and which field that is: `service` is `services.web`.
-    bound: Vec<(&'static str, String)>,
-}
-
-impl Trace {
-    /// The field of the Environment that a path leads to.
-    fn field(&self, mut names: impl Iterator<Item = &'static str>) -> String {
-        let first = names.next().unwrap_or_default();
-        let bound = self.bound.iter().rev().find(|(name, _)| *name == first);
-        let mut field = bound.map_or_else(|| first.to_owned(), |(_, field)| field.clone());
-        for name in names {
-            field.push('.');
-            field.push_str(name);
-        }
-        field
-    }
-}
-
-/// A filled-in scalar.
-#[derive(Debug)]
-pub struct Place {
-    /// Where in the object: a JSON pointer.
-    pub pointer: String,
-    /// The line of the template.
-    pub line: u32,
-    /// What was looked up, as the template says it and as the Environment does: `service.image` is `services.web.image`.
-    pub paths: Vec<(String, String)>,
-}
+use super::{Template, Trace, code::Mistake, read::Code};
 
 /// The objects that a template yields.
 ///
 /// # Errors
 /// What is wrong, and where: only a platform's own template can be, the built-in ones are tested.
 pub fn evaluate(template: &Template, context: &Value, trace: Option<&mut Trace>) -> Result<Vec<Value>, Mistake> {
-    let code = Code(template.code);
+    let code = Code::of(template);
     let mut evaluator = Evaluator { code, place: code, trace, joined: String::new() };
     let mut objects = Vec::new();
     for _ in 0..evaluator.code.number() {
@@ -62,100 +22,12 @@ pub fn evaluate(template: &Template, context: &Value, trace: Option<&mut Trace>)
             .repeat(&Scope::Context(context), &mut |evaluator, value| {
                 objects.push(value);
                 if let Some(trace) = &mut evaluator.trace {
-                    trace.objects.push(std::mem::take(&mut trace.current));
+                    trace.end_object();
                 }
             })
             .map_err(|message| Mistake { mark: evaluator.place.mark(), message })?;
     }
     Ok(objects)
-}
-
-/// What is still to be read of a template's code ([`super::code`] says how that is written).
-#[derive(Clone, Copy)]
-struct Code(&'static str);
-
-impl Code {
-    fn take(&mut self, size: usize) -> &'static str {
-        let (taken, rest) = self.0.split_at(size);
-        self.0 = rest;
-        taken
-    }
-
-    fn character(&mut self) -> u8 {
-        self.take(1).as_bytes()[0]
-    }
-
-    fn number(&mut self) -> usize {
-        self.take(DIGITS).bytes().fold(0, |number, digit| number << 7 | usize::from(digit))
-    }
-
-    fn mark(&mut self) -> Mark {
-        let [line, column] = [self.number(), self.number()].map(|number| u32::try_from(number).unwrap_or_default());
-        Mark { line, column }
-    }
-
-    fn text(&mut self) -> &'static str {
-        let length = self.number();
-        self.take(length)
-    }
-
-    /// Moves behind an expression and the text around it.
-    fn skip_parts(&mut self) -> &'static str {
-        self.mark();
-        for _ in 0..self.number() {
-            self.character();
-            self.text();
-        }
-        ""
-    }
-
-    /// Moves behind a value; text is given back.
-    fn skip(&mut self) -> &'static str {
-        match self.character() {
-            b's' | b'i' | b'm' => return self.text(),
-            b'e' => return self.skip_parts(),
-            b'l' => {
-                for _ in 0..self.number() {
-                    self.skip();
-                }
-            }
-            _ => {}
-        }
-        ""
-    }
-
-    /// The names of a path; this moves behind them.
-    fn names(&mut self) -> impl Iterator<Item = &'static str> + Clone + use<> {
-        let mut names = Self(self.text());
-        (0..names.number()).map(move |_| names.text())
-    }
-}
-
-/// The kinds of the objects that a template yields; nothing of one that an expression names.
-pub fn kinds(template: &Template) -> Vec<Option<&'static str>> {
-    let mut code = Code(template.code);
-    let documents = code.number();
-    (0..documents)
-        .filter_map(|_| {
-            code.character();
-            let mut map = Code(code.text());
-            if map.character() == b'r' {
-                map.mark();
-                map.text();
-                map.text();
-            }
-            if map.character() == b'w' {
-                map.skip_parts();
-            }
-            (0..map.number()).find_map(|_| {
-                let key = map.character();
-                let key = if key == b's' { map.text() } else { map.skip_parts() };
-                let is_text = map.0.starts_with('s');
-                let value = map.skip();
-                (key == "kind").then_some(is_text.then_some(value))
-            })
-        })
-        .collect()
 }
 
 struct Evaluator<'t> {
@@ -170,14 +42,14 @@ struct Evaluator<'t> {
 impl Evaluator<'_> {
     /// Goes into a map, to behind its length; gives back what follows it.
     fn go_in(&mut self) -> Code {
-        let inside = Code(self.code.text());
+        let inside = self.code.inside();
         std::mem::replace(&mut self.code, inside)
     }
 
     /// Remembers a mark, which only a mistake needs, and moves behind it.
     fn pass_mark(&mut self) {
         self.place = self.code;
-        self.code.take(2 * DIGITS);
+        self.code.skip_mark();
     }
 
     /// A map as often as its `$for` says; the code stands behind its `m`.
@@ -197,12 +69,14 @@ impl Evaluator<'_> {
             };
             for (index, value) in items.iter().enumerate() {
                 self.code = start;
-                self.bind(name, path.clone(), index, value);
+                if let Some(trace) = &mut self.trace {
+                    trace.bind(name, path.clone(), index, value);
+                }
                 if let Some(value) = self.map(&Scope::Bound(name, value, scope))? {
                     put(self, value);
                 }
                 if let Some(trace) = &mut self.trace {
-                    trace.bound.pop();
+                    trace.unbind();
                 }
             }
         }
@@ -294,8 +168,8 @@ impl Evaluator<'_> {
     }
 
     fn expression(&mut self, scope: &Scope<'_>) -> Result<Value, String> {
-        if self.trace.is_some() {
-            self.record();
+        if let Some(trace) = &mut self.trace {
+            trace.record(self.code);
         }
         self.parts(scope)
     }
@@ -323,59 +197,28 @@ impl Evaluator<'_> {
         }
     }
 
-    fn record(&mut self) {
-        let mut code = self.code;
-        let line = code.mark().line;
-        let mut paths = Vec::new();
-        for _ in 0..code.number() {
-            match code.character() {
-                b's' => drop(code.text()),
-                b'p' => {
-                    let names = code.names();
-                    let field = self.trace.as_ref().map(|trace| trace.field(names.clone())).unwrap_or_default();
-                    paths.push((names.collect::<Vec<_>>().join("."), field));
-                }
-                _ => {
-                    let text = code.text().to_owned();
-                    paths.push((text.clone(), text));
-                }
-            }
-        }
-        if let Some(trace) = &mut self.trace {
-            trace.current.push(Place { pointer: trace.pointer.clone(), line, paths });
-        }
-    }
-
-    /// Says which field the name of a `$for` stands for. Items are called as they call themselves.
-    fn bind(&mut self, name: &'static str, list: impl Iterator<Item = &'static str>, index: usize, item: &Value) {
-        let Some(trace) = &mut self.trace else { return };
-        let own = ["name", "variable"].into_iter().find_map(|key| item.str_at(&[key]));
-        let field = format!("{}.{}", trace.field(list), own.map_or_else(|| index.to_string(), str::to_owned));
-        trace.bound.push((name, field));
-    }
-
     /// Goes down to a key; gives back what [`Self::leave`] needs.
     fn enter(&mut self, key: &str) -> usize {
-        let Some(trace) = &mut self.trace else { return 0 };
-        let depth = trace.pointer.len();
-        push_segment(&mut trace.pointer, key);
-        depth
+        self.trace.as_mut().map_or(0, |trace| trace.enter(key))
     }
 
     fn enter_index(&mut self, index: usize) -> usize {
-        if self.trace.is_some() { self.enter(&index.to_string()) } else { 0 }
+        self.trace.as_mut().map_or(0, |trace| trace.enter(&index.to_string()))
     }
 
     fn leave(&mut self, depth: usize) {
         if let Some(trace) = &mut self.trace {
-            trace.pointer.truncate(depth);
+            trace.leave(depth);
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{super::code, Template, Trace, evaluate};
+    use super::{
+        super::{Place, code},
+        Template, Trace, evaluate,
+    };
     use crate::{emit::json::compact, input::to_value, value::Value, yaml};
 
     fn value(text: &str) -> Value {
@@ -444,7 +287,7 @@ mod tests {
         let context = value("services: [{name: web, port: 1, folders: [{path: /a}, {path: /b}]}]");
         let mut trace = Trace::default();
         evaluate(&template, &context, Some(&mut trace)).expect("objects");
-        let fields = |place: &super::Place| format!("{} {}", place.pointer, place.paths[0].1);
+        let fields = |place: &Place| format!("{} {}", place.pointer, place.paths[0].1);
         assert_eq!(
             trace.objects[0].iter().map(fields).collect::<Vec<_>>(),
             [

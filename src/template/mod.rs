@@ -7,9 +7,13 @@
 mod check;
 mod code;
 mod evaluate;
+mod read;
+mod trace;
 
 pub use code::Mistake;
-pub use evaluate::{Place, Trace, evaluate, kinds};
+pub use evaluate::evaluate;
+pub use read::kinds;
+pub use trace::{Place, Trace};
 
 /// A compiled template.
 #[derive(Clone, Copy, Debug)]
