@@ -80,9 +80,9 @@ impl ConnectionUrl {
     /// The same server with another login and database. Parameters stay (`sslmode`).
     pub fn with_login(&self, user: &str, password: &str, database: &str) -> Self {
         let mut other = self.with_database(database);
-        // A URL with a host takes both.
-        let _ = other.url.set_username(user);
-        let _ = other.url.set_password(Some(password));
+        // A URL with a host takes both, and encodes all but the `%` that what is encoded begins with.
+        let _ = other.url.set_username(&user.replace('%', "%25"));
+        let _ = other.url.set_password(Some(&password.replace('%', "%25")));
         other
     }
 
@@ -127,8 +127,13 @@ impl ConnectionUrl {
         matches!(self.url.scheme(), "mysql" | "mariadb")
     }
 
-    /// The host, an IPv6 address in brackets.
+    /// The host, as programs want it: an IPv6 address without brackets.
     pub fn host(&self) -> &str {
+        self.written_host().trim_matches(['[', ']'])
+    }
+
+    /// The same as URLs have it.
+    fn written_host(&self) -> &str {
         self.url.host_str().unwrap_or_default()
     }
 
@@ -154,7 +159,7 @@ impl ConnectionUrl {
 
     /// Whose it is, and where: `user@host:5432/name`, encoded as in the URL.
     pub fn place(&self) -> String {
-        format!("{}@{}:{}{}", self.url.username(), self.host(), self.port(), self.url.path())
+        format!("{}@{}:{}{}", self.url.username(), self.written_host(), self.port(), self.url.path())
     }
 
     /// A text without this URL and its password, however they are spelled in it: the same when the password is another one.
@@ -199,7 +204,7 @@ impl fmt::Debug for ConnectionUrl {
 /// Without the password: `postgres://user@host:5432/name`.
 impl fmt::Display for ConnectionUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}://{}@{}:{}/{}", self.url.scheme(), self.user(), self.host(), self.port(), self.database())
+        write!(f, "{}://{}@{}:{}/{}", self.url.scheme(), self.user(), self.written_host(), self.port(), self.database())
     }
 }
 
@@ -217,6 +222,11 @@ mod tests {
         assert_eq!((url.password().as_str(), url.port()), ("s3cr@t", 6432));
         let other = url.with_login("pr_1", "p/w", "pr_1_db");
         assert_eq!(other.reveal(), "postgres://pr_1:p%2Fw@db.example:6432/pr_1_db?sslmode=require");
+        let percents = url.with_login("pr%1", "a%41b%zz%", "shop");
+        assert_eq!((&*percents.user(), &*percents.password()), ("pr%1", "a%41b%zz%"));
+        let address = ConnectionUrl::parse("postgres://a:b@[fd00::1]/shop", "X").unwrap();
+        assert_eq!((address.host(), &*address.place()), ("fd00::1", "a@[fd00::1]:5432/shop"));
+        assert_eq!(address.to_string(), "postgres://a@[fd00::1]:5432/shop");
         let error = ConnectionUrl::parse("postgres//admin:s3cret@db", "X").unwrap_err().to_string();
         assert!(!error.contains("s3cret"), "{error}");
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use reqwest::{Client, Method, StatusCode, header};
+use reqwest::{Client, Method, StatusCode, header, redirect};
 use serde_json::Value;
 
 use super::{log::Log, retry::Pauses, tls};
@@ -76,10 +76,11 @@ pub fn part(text: &str) -> String {
     utf8_percent_encode(text, NON_ALPHANUMERIC).to_string().replace("%2D", "-").replace("%5F", "_")
 }
 
-/// A client for a provider's API.
+/// A client for a provider's API, which sends its key nowhere else: what answers with a redirect is not that API.
 pub fn client() -> Result<Client> {
     Client::builder()
         .tls_backend_preconfigured(tls::verified(None)?)
+        .redirect(redirect::Policy::none())
         .timeout(TIMEOUT)
         .connect_timeout(Duration::from_secs(10))
         .user_agent(concat!("dayfly/", env!("CARGO_PKG_VERSION")))
@@ -139,7 +140,7 @@ impl Api {
     /// One call. Locked (423), too many (429) and unavailable (503) are always tried again; other failures of the server's
     /// and of the network only where a second call does nothing new; a conflict (409) only there, and a few times: it may stay.
     async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value> {
-        let is_repeatable = [Method::GET, Method::PUT, Method::PATCH, Method::DELETE].contains(&method);
+        let is_repeatable = [Method::GET, Method::PATCH, Method::DELETE].contains(&method);
         let mut pauses = Pauses::long();
         let mut conflicts = 0;
         loop {
@@ -251,6 +252,13 @@ pub(super) mod tests {
         let (base, asked) = answering(&[(409, "{}")]);
         let error = runs(api(&base).post("/it", &Value::Null)).unwrap_err();
         assert_eq!((status(&error), asked.join().unwrap().len()), (Some(StatusCode::CONFLICT), 1));
+    }
+
+    #[test]
+    fn a_redirect_is_no_answer_and_is_not_followed() {
+        let (base, asked) = answering(&[(302, "{}")]);
+        let error = runs(api(&base).post("/it", &Value::Null)).unwrap_err();
+        assert_eq!((status(&error), asked.join().unwrap().len()), (Some(StatusCode::FOUND), 1));
     }
 
     #[test]

@@ -65,7 +65,14 @@ impl<'a> Job<'a> {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use std::{cell::RefCell, rc::Rc, time::SystemTime};
+    use std::{
+        cell::RefCell,
+        io::{Read as _, Write as _},
+        net::TcpListener,
+        rc::Rc,
+        thread,
+        time::SystemTime,
+    };
 
     use anyhow::bail;
     use async_trait::async_trait;
@@ -77,8 +84,10 @@ pub(crate) mod tests {
     /// A provider that has one branch, makes no other, and writes down what it is asked for.
     pub(crate) struct Noted {
         pub(crate) branch: Branch,
-        /// Whether it makes logins, each with another password, which are all refused before a server is asked.
-        pub(crate) has_logins: bool,
+        /// Whether it makes logins, each with another password, and what of their URLs comes before the database.
+        pub(crate) logins: Option<String>,
+        /// Whether it prolongs what has no lease.
+        pub(crate) renews: bool,
         pub(crate) asked: Rc<RefCell<Vec<&'static str>>>,
     }
 
@@ -87,7 +96,7 @@ pub(crate) mod tests {
             let mark = Mark { baseline: baseline.into(), ..Mark::new(&spec::example()) };
             let (id, name) = ("7".into(), "main".into());
             let branch = Branch { id, name, mark, expires: None, cost: None, is_complete };
-            Self { branch, has_logins: false, asked: Rc::default() }
+            Self { branch, logins: None, renews: false, asked: Rc::default() }
         }
     }
 
@@ -104,11 +113,8 @@ pub(crate) mod tests {
 
         async fn login(&self, _: &Spec<'_>, _: &Branch) -> Result<ConnectionUrl> {
             self.asked.borrow_mut().push("login");
-            if !self.has_logins {
-                bail!("no")
-            }
-            let url = format!("postgres://u:p{}@h:5432/d?sslmode=none", self.asked.borrow().len());
-            ConnectionUrl::parse(&url, "test")
+            let Some(place) = &self.logins else { bail!("no") };
+            ConnectionUrl::parse(&format!("postgres://u:p{}@{place}", self.asked.borrow().len()), "test")
         }
 
         async fn end_sessions(&self, _: &Spec<'_>, _: &Branch) -> Result<bool> {
@@ -116,7 +122,7 @@ pub(crate) mod tests {
         }
 
         async fn renew(&self, _: &Branch, _: SystemTime) -> Result<()> {
-            bail!("no")
+            if self.renews { Ok(()) } else { bail!("no") }
         }
 
         async fn destroy(&self, _: &Branch) -> Result<()> {
@@ -133,6 +139,22 @@ pub(crate) mod tests {
         }
     }
 
+    /// A server that takes no password, as the end of a URL.
+    pub(crate) fn refusing() -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let place = format!("{}/d?sslmode=disable", listener.local_addr().unwrap());
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                let _ = stream.read(&mut [0; 1024]).unwrap();
+                let fields = b"SFATAL\0VFATAL\0C28P01\0Mno\0\0";
+                let length = u32::try_from(4 + fields.len()).unwrap().to_be_bytes();
+                stream.write_all(&[b"E", &length[..], fields].concat()).unwrap();
+            }
+        });
+        place
+    }
+
     pub(crate) fn log() -> Log {
         Log::new(LogFormat::Text, "test", "")
     }
@@ -144,7 +166,7 @@ pub(crate) mod tests {
     }
 
     pub(crate) fn runs<T>(work: impl Future<Output = T>) -> T {
-        tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(work)
+        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::{fmt, path::Path};
 
 use anyhow::{Context as _, Result};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use reqwest::{Client, Method, StatusCode, header};
+use reqwest::{Client, Method, StatusCode, header, redirect};
 use rustls::ClientConfig;
 use serde_json::{Value, json};
 
@@ -48,6 +48,7 @@ pub fn is_inside() -> bool {
 fn client(tls: ClientConfig) -> Result<Client> {
     Client::builder()
         .tls_backend_preconfigured(tls)
+        .redirect(redirect::Policy::none())
         .timeout(std::time::Duration::from_secs(30))
         .no_proxy()
         .build()
@@ -199,14 +200,14 @@ fn or_none(status: StatusCode, answer: Result<Option<Value>>) -> Result<Option<V
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::database::{
         http::tests::{answering, runs},
         log::LogFormat,
     };
 
-    fn cluster(base: String) -> Kubernetes {
+    pub(in crate::database) fn cluster(base: String) -> Kubernetes {
         let log = Log::new(LogFormat::Text, "test", "");
         let client = client(tls::verified(None).unwrap()).unwrap();
         Kubernetes { client, base, token: "t".into(), log }

@@ -17,6 +17,7 @@ use super::{
     http,
     job::Job,
     session::Session,
+    spec::{LOCAL, LOCAL_LEASE},
     time,
 };
 pub(super) use known::CHECKED;
@@ -158,7 +159,19 @@ impl Job<'_> {
         };
         let until = time::after(spec.lease_seconds);
         self.while_there(&branch.id, engine.renew(&branch, until)).await?;
-        log.info(format!("the branch `{}` and its login live until {}", branch.name, time::text(until)));
+        // It may be less, or nothing that this provider keeps.
+        let lives = match self.there(&branch.id).await?.expires {
+            Some(until) => format!("and its login live until {}", time::text(until)),
+            None if branch.mark.owner.starts_with(LOCAL) => refuse!(
+                "{} keeps no lease: the branch `{}` goes {} days after it was made ({}), whatever is renewed. `dayfly db destroy` and `provision` make another",
+                spec.baseline.entry.provider.name(),
+                branch.name,
+                LOCAL_LEASE / 86_400,
+                branch.mark.created
+            ),
+            None => "lives as long as its preview".to_owned(),
+        };
+        log.info(format!("the branch `{}` {lives}", branch.name));
         Ok(())
     }
 
@@ -228,5 +241,21 @@ mod tests {
         assert_eq!(known(), Known::No);
         assert_eq!(*asked.borrow(), ["destroy", "create"]);
         runs(job.credentials.remove(&spec)).unwrap();
+    }
+    #[test]
+    fn a_provider_without_leases_renews_nobodys_own_branch() {
+        let (mut spec, log) = (spec::example(), log());
+        let engine = |owner: &str| {
+            let mut engine = Noted { renews: true, ..Noted::new("postgres/shop_baseline", true) };
+            owner.clone_into(&mut engine.branch.mark.owner);
+            engine
+        };
+        runs(job("renew", &spec, engine(&spec.owner), &log).renew()).unwrap();
+        spec.owner = format!("{LOCAL}me").into();
+        let error = runs(job("renew", &spec, engine(&spec.owner), &log).renew()).unwrap_err().to_string();
+        assert!(
+            error.starts_with("postgres keeps no lease: the branch `main` goes 7 days after it was made"),
+            "{error}"
+        );
     }
 }

@@ -15,16 +15,28 @@ const MOST_ATTEMPTS: usize = 5;
 
 impl Job<'_> {
     /// Makes the login's password anew, replaces it wherever it was published, and ends the sessions of the old one. Pods that run
-    /// have the old password until they start again.
+    /// have the old password until they start again. Then the branch is provisioned.
     pub async fn rotate(&self) -> Result<()> {
+        let published = self.change_password().await?;
+        let ready = self.provision().await?;
+        // Without migrate's Secret that made one more.
+        if published.is_some_and(|branch| branch == ready.branch.id) {
+            self.publish(ready.written).await
+        } else {
+            Ok(())
+        }
+    }
+
+    /// The branch that the workload's credentials lead to, if they are published.
+    async fn change_password(&self) -> Result<Option<String>> {
         let Self { spec, engine, credentials, log } = self;
         if let Some(by_hand) = cnpg::by_hand(spec) {
             refuse!(
                 "the operator made this login, and dayfly gives it no other password. Cluster and login anew: {by_hand}"
             );
         }
-        let Some(branch) = engine.find(spec).await?.filter(|branch| branch.is_complete) else { return Ok(()) };
-        let is_published = credentials.read(spec, Audience::Workload).await?.is_some();
+        let Some(branch) = engine.find(spec).await?.filter(|branch| branch.is_complete) else { return Ok(None) };
+        let workload = credentials.read(spec, Audience::Workload).await?.map(|_| branch.id.clone());
         let before = credentials.read(spec, Audience::Steps).await?.filter(|before| before.branch == branch.id);
         // A login that nobody gets in with keeps its password, unless somebody else can end its sessions, or another does.
         if let Some(before) = &before
@@ -44,7 +56,7 @@ impl Job<'_> {
             let url = self.while_there(&branch.id, engine.rotate(spec, &branch, published.as_ref())).await?;
             let written = Written { url: url.clone(), branch: id.clone(), is_checked };
             credentials.write(spec, Audience::Steps, &written).await?;
-            if is_published {
+            if workload.is_some() {
                 self.publish(written).await?;
             }
             log.info("the login has a new password");
@@ -57,10 +69,10 @@ impl Job<'_> {
             };
             // What is published in the end must work: another Job may have changed the password too, and published that before.
             match self.opened(&branch.id, &url).await.context(what)? {
-                Some(_) if is_ended => return Ok(()),
+                Some(_) if is_ended => return Ok(workload),
                 Some(mut session) => match session.end_others().await {
                     Err(_) if !session.ping().await => {}
-                    ended => return ended.context(what),
+                    ended => return ended.context(what).map(|()| workload),
                 },
                 None => {}
             }
@@ -82,7 +94,7 @@ mod tests {
     use super::*;
     use crate::database::{
         failure::Refused,
-        job::tests::{Noted, job, log, runs},
+        job::tests::{Noted, job, log, refusing, runs},
         spec,
     };
 
@@ -106,7 +118,7 @@ mod tests {
     #[test]
     fn a_password_that_another_job_changed_too_is_changed_once_more() {
         let (spec, log) = (spec::example(), log());
-        let engine = Noted { has_logins: true, ..Noted::new("postgres/shop_baseline", true) };
+        let engine = Noted { logins: Some(refusing()), ..Noted::new("postgres/shop_baseline", true) };
         let asked = engine.asked.clone();
         let job = job("rotate-raced", &spec, engine, &log);
         let error = runs(job.rotate()).unwrap_err();
@@ -115,5 +127,16 @@ mod tests {
         assert_eq!(*asked.borrow(), ["login"; MOST_ATTEMPTS]);
         assert_eq!(published.url.password(), "p5");
         runs(job.credentials.remove(&spec)).unwrap();
+    }
+    #[test]
+    fn a_server_that_takes_no_login_at_all_costs_no_password() {
+        let (spec, log) = (spec::example(), log());
+        let engine =
+            Noted { logins: Some("h:5432/d?sslmode=none".into()), ..Noted::new("postgres/shop_baseline", true) };
+        let asked = engine.asked.clone();
+        let job = job("unusable", &spec, engine, &log);
+        let error = runs(job.provision()).map(drop).unwrap_err();
+        assert!(format!("{error:#}").contains("cannot be used: `sslmode=none`"), "{error:#}");
+        assert_eq!(*asked.borrow(), ["login"], "no other was made");
     }
 }

@@ -16,7 +16,7 @@ use super::{
     files::{self, Files, Record},
     job::Job,
     provision::CHECKED,
-    session::{self, Full, NoSession, Run, Session, State},
+    session::{self, Full, Run, Session, State},
     spec::Spec,
 };
 use crate::{input::scalar::ImagePath, resolve::names};
@@ -240,18 +240,15 @@ impl Program<'_> {
         log.doing("waiting for `dayfly db verify --wait` to make the branch anew");
         loop {
             tokio::time::sleep(Duration::from_secs(1)).await;
-            match session::try_open(url).await {
-                Ok(mut session) => {
-                    let runs = session.runs().await.unwrap_or_default();
-                    if is_fresh(&runs, before) {
-                        return true;
-                    }
-                    if is_final(&runs, &run.input) {
-                        return false;
-                    }
+            // While it is being made it is not there.
+            if let Ok(mut session) = session::try_open(url).await {
+                let runs = session.runs().await.unwrap_or_default();
+                if is_fresh(&runs, before) {
+                    return true;
                 }
-                // While it is being made it is not there.
-                Err(NoSession::Unreachable(_) | NoSession::Rejected(_)) => {}
+                if is_final(&runs, &run.input) {
+                    return false;
+                }
             }
         }
     }

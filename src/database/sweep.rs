@@ -131,7 +131,12 @@ impl Sweep<'_> {
             return;
         }
         match self.in_time(place, self.reclaim(place, branch)).await {
-            Ok(()) => {
+            Ok(false) => {
+                taken.set(taken.get() - 1);
+                swept.borrow_mut().alive += 1;
+                log.info(format!("{what} stays: its preview is back"));
+            }
+            Ok(true) => {
                 swept.borrow_mut().reclaimed += 1;
                 log.facts(
                     format!("reclaimed {what}: its preview was gone, and its teardown had not run"),
@@ -148,20 +153,26 @@ impl Sweep<'_> {
     }
 
     /// Work on one branch.
-    async fn in_time(&self, place: &Place, work: impl Future<Output = Result<()>>) -> Result<()> {
+    async fn in_time<T>(&self, place: &Place, work: impl Future<Output = Result<T>>) -> Result<T> {
         let limit = self.branch_limit;
         let work = tokio::time::timeout(limit, work).await;
         work.unwrap_or_else(|_| bail!("not done within {} s: {}", limit.as_secs(), place.log.current()))
     }
 
-    async fn reclaim(&self, place: &Place, branch: &Branch) -> Result<()> {
+    /// Removes a branch, unless its preview was opened again while others were worked on.
+    async fn reclaim(&self, place: &Place, branch: &Branch) -> Result<bool> {
+        if let Some(cluster) = self.cluster
+            && cluster.environments().await?.contains(&branch.mark.environment)
+        {
+            return Ok(false);
+        }
         place.engine(branch).destroy(branch).await?;
         if let Some(cluster) = self.cluster {
             for secret in branch.mark.secrets.split(',').filter(|name| !name.is_empty()) {
                 cluster.delete_secret(&branch.mark.environment, secret).await?;
             }
         }
-        Ok(())
+        Ok(true)
     }
 }
 
@@ -182,6 +193,8 @@ mod tests {
         database::{
             connection::ConnectionUrl,
             engine::Engine,
+            http::tests::{answering, runs},
+            kubernetes::tests::cluster,
             log::LogFormat,
             mark::Mark,
             session::Session,
@@ -269,10 +282,6 @@ mod tests {
         Place { provider: Provider::Neon, baseline: spec::example().baseline, engines, name: name.to_owned(), log }
     }
 
-    fn runs<T>(work: impl Future<Output = T>) -> T {
-        tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(work)
-    }
-
     #[test]
     fn a_place_that_fails_keeps_no_other_from_its_branches() {
         let places = [
@@ -311,8 +320,13 @@ mod tests {
         let swept = run(&sweep);
         assert_eq!((swept.alive, swept.reclaimed, swept.left, swept.failed), (5, 0, 0, 0));
     }
+
     /// A sweep at one place, of which these live.
     fn swept(place: Place, alive: &[&str], share: u8) -> (usize, usize, usize, usize) {
+        swept_in(None, place, alive, share)
+    }
+
+    fn swept_in(cluster: Option<&Kubernetes>, place: Place, alive: &[&str], share: u8) -> (usize, usize, usize, usize) {
         let places = [place];
         let alive: BTreeSet<String> = alive.iter().map(|name| (*name).to_owned()).collect();
         let sweep = Sweep {
@@ -321,7 +335,7 @@ mod tests {
             lease_seconds: 9,
             share,
             apply: true,
-            cluster: None,
+            cluster,
             limit: Duration::from_secs(9),
             branch_limit: Duration::from_millis(100),
         };
@@ -337,6 +351,15 @@ mod tests {
         let done = engine.done.clone();
         assert_eq!(swept(place("held", engine), &["a", "c"], 100), (2, 1, 0, 2));
         assert_eq!(*done.borrow(), ["c", "d"]);
+    }
+
+    #[test]
+    fn a_preview_that_was_opened_again_meanwhile_keeps_its_branch() {
+        let engine = Moody { environments: vec!["a", "b"], ..Moody::default() };
+        let done = engine.done.clone();
+        let (base, asked) = answering(&[(200, r#"{"items":[{"metadata":{"name":"a"}}]}"#); 2]);
+        assert_eq!(swept_in(Some(&cluster(base)), place("back", engine), &[], 100), (1, 1, 0, 0));
+        assert_eq!((&*done.borrow(), asked.join().unwrap().len()), (&vec!["b".to_owned()], 2));
     }
 
     #[test]

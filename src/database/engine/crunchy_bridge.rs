@@ -20,7 +20,7 @@ use super::{
     Baseline, Branch, ConnectionUrl, Engine, Log, Mark, Pauses, Session, Spec, postgres::role, refuse, revoke_first,
 };
 use crate::database::{
-    http::{Api, is_ambiguous},
+    http::{self, Api, is_ambiguous},
     session,
 };
 
@@ -86,7 +86,7 @@ impl CrunchyBridge {
                 serde_json::from_value(self.api.get(&path).await?).context("Crunchy Bridge's list cannot be read")?;
             clusters.extend(page.clusters);
             match page.next_cursor.filter(|_| page.has_more) {
-                Some(cursor) => path = format!("{first}&cursor={cursor}"),
+                Some(cursor) => path = format!("{first}&cursor={}", http::part(&cursor)),
                 None => return Ok(clusters),
             }
         }

@@ -274,7 +274,7 @@ async fn within(limit: Duration, work: impl Future<Output = Result<()>>) -> Resu
 }
 
 /// The page about a provider in docs/databases.
-fn page(provider: Provider) -> &'static str {
+pub(super) fn page(provider: Provider) -> &'static str {
     // One for both.
     if provider == Provider::Mariadb { Provider::Mysql.name() } else { provider.name() }
 }

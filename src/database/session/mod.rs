@@ -219,8 +219,19 @@ pub trait Session {
 pub enum NoSession {
     /// The server is there, and doesn't take this login.
     Rejected(anyhow::Error),
+    /// It takes no login that comes so: a certificate that nobody vouches for, no TLS, a parameter of the URL.
+    Unusable(anyhow::Error),
     /// It could not be asked.
     Unreachable(anyhow::Error),
+}
+
+impl NoSession {
+    /// The same, whatever kind it is of.
+    pub fn reason(self) -> anyhow::Error {
+        match self {
+            Self::Rejected(error) | Self::Unusable(error) | Self::Unreachable(error) => error,
+        }
+    }
 }
 
 /// One attempt.
@@ -267,6 +278,7 @@ async fn answered(url: &ConnectionUrl, log: &Log) -> Result<Result<Box<dyn Sessi
         match try_open(url).await {
             Ok(session) => return Ok(Ok(session)),
             Err(NoSession::Rejected(error)) => return Ok(Err(error)),
+            Err(NoSession::Unusable(error)) => return Err(error).with_context(|| format!("{url} cannot be used")),
             Err(NoSession::Unreachable(error)) => {
                 if !error.is::<Full>() {
                     full = None;

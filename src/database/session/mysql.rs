@@ -56,7 +56,7 @@ pub async fn connect(url: &ConnectionUrl) -> Result<Conn, NoSession> {
         None | Some("PREFERRED" | "REQUIRED" | "VERIFY_CA" | "VERIFY_IDENTITY") => {
             attempt(url, Some(verified())).await.map_err(no_session)
         }
-        Some(other) => Err(NoSession::Rejected(anyhow::anyhow!(
+        Some(other) => Err(NoSession::Unusable(anyhow::anyhow!(
             "`ssl-mode={other}` of {url} is none of DISABLED, PREFERRED, REQUIRED, VERIFY_CA, VERIFY_IDENTITY"
         ))),
     }
@@ -64,7 +64,7 @@ pub async fn connect(url: &ConnectionUrl) -> Result<Conn, NoSession> {
 
 async fn attempt(url: &ConnectionUrl, tls: Option<SslOpts>) -> Result<Conn, Error> {
     let options = OptsBuilder::default()
-        .ip_or_hostname(url.host().trim_matches(['[', ']']))
+        .ip_or_hostname(url.host())
         .tcp_port(url.port())
         .user(Some(url.user()))
         .pass(Some(url.password()))
@@ -78,9 +78,7 @@ async fn attempt(url: &ConnectionUrl, tls: Option<SslOpts>) -> Result<Conn, Erro
 }
 
 fn no_session(error: Error) -> NoSession {
-    let is_final = match &error {
-        // Denied, no such database, host not allowed, password expired, account locked (MySQL's code and MariaDB's).
-        Error::Server(error) => [1044, 1045, 1049, 1130, 1698, 1862, 3118, 4151].contains(&error.code),
+    let is_unusable = match &error {
         Error::Driver(error) => !matches!(error, DriverError::ConnectionClosed),
         Error::Io(IoError::Tls(_)) => true,
         Error::Io(IoError::Io(error)) => error.get_ref().is_some_and(|inner| {
@@ -88,13 +86,17 @@ fn no_session(error: Error) -> NoSession {
         }),
         _ => false,
     };
+    // Denied, no such database, host not allowed, password expired, account locked (MySQL's code and MariaDB's).
+    let is_rejected = [1044, 1045, 1049, 1130, 1698, 1862, 3118, 4151].contains(&code(&error));
     // The user's own limit, in the server's two words for it, and the server's.
     let is_full = [1040, 1203, 1226].contains(&code(&error));
     let error = plain(error);
-    if is_full {
-        return NoSession::Unreachable(error.context(Full));
+    match () {
+        () if is_full => NoSession::Unreachable(error.context(Full)),
+        () if is_unusable => NoSession::Unusable(error),
+        () if is_rejected => NoSession::Rejected(error),
+        () => NoSession::Unreachable(error),
     }
-    if is_final { NoSession::Rejected(error) } else { NoSession::Unreachable(error) }
 }
 
 /// The server's own message with its code. A syntax error would quote the statement, which may hold a password: cut off.

@@ -26,8 +26,10 @@ const NOT_OURS: &str =
 /// another meaning, and have it run with this login's rights (CVE-2018-1058): only the server's own names are looked up, and
 /// what is dayfly's is always named with its schema. Statements and not options, since a pooler drops or refuses those, and not
 /// left to the login's settings, which a preview's role may change. A policy's rows are not left out but said to be missing.
+/// And the server asks whether the other end is still there: else a node that died would keep its locks for hours.
 const BEGINNING: &str = "SET search_path = pg_catalog, pg_temp; SET row_security = off; SET statement_timeout = 0;
-    SET default_transaction_read_only = off";
+    SET default_transaction_read_only = off; SET tcp_keepalives_idle = 30; SET tcp_keepalives_interval = 10;
+    SET tcp_keepalives_count = 3";
 
 thread_local! {
     /// Why the server ended a session last. The driver tells that to what carries the connection, and to the one who asks something
@@ -39,7 +41,7 @@ thread_local! {
 pub async fn connect(url: &ConnectionUrl) -> Result<Client, NoSession> {
     let mut config = Config::new();
     config
-        .host(url.host().trim_matches(['[', ']']))
+        .host(url.host())
         .port(url.port())
         .user(url.user())
         .password(url.password())
@@ -58,7 +60,7 @@ pub async fn connect(url: &ConnectionUrl) -> Result<Client, NoSession> {
         Some("require" | "verify-ca" | "verify-full") => SslMode::Require,
         Some(other) => {
             let allowed = "disable, allow, prefer, require, verify-ca, verify-full";
-            return Err(NoSession::Rejected(anyhow::anyhow!(
+            return Err(NoSession::Unusable(anyhow::anyhow!(
                 "`sslmode={}` of {url} is none of {allowed}",
                 visible(other)
             )));
@@ -72,10 +74,10 @@ pub async fn connect(url: &ConnectionUrl) -> Result<Client, NoSession> {
         SslMode::Prefer if more.is_none() => tls::opportunistic(),
         _ => tls::verified(more.as_deref()),
     };
-    let tls = tls.map_err(NoSession::Rejected)?;
+    let tls = tls.map_err(NoSession::Unusable)?;
     let (client, connection) = match config.connect(MakeRustlsConnect::new(tls)).await {
         Err(error) if lacks_tls(&error) => {
-            return Err(NoSession::Rejected(anyhow::anyhow!(
+            return Err(NoSession::Unusable(anyhow::anyhow!(
                 "the server of {url} has no TLS, and `sslmode={}` asks for it: give it a certificate, or allow `sslmode=prefer`",
                 mode.unwrap_or_default()
             )));
@@ -113,24 +115,26 @@ fn is_untrusted(error: &tokio_postgres::Error) -> bool {
 }
 
 fn no_session(error: tokio_postgres::Error) -> NoSession {
-    let is_final = is_untrusted(&error)
-        || error.code().is_some_and(|code| {
-            [
-                SqlState::INVALID_PASSWORD,
-                SqlState::INVALID_AUTHORIZATION_SPECIFICATION,
-                SqlState::INVALID_CATALOG_NAME,
-                SqlState::INSUFFICIENT_PRIVILEGE,
-                // Of a library that the login's own settings name.
-                SqlState::UNDEFINED_FILE,
-            ]
-            .contains(code)
-        });
+    let is_unusable = is_untrusted(&error);
+    let is_rejected = error.code().is_some_and(|code| {
+        [
+            SqlState::INVALID_PASSWORD,
+            SqlState::INVALID_AUTHORIZATION_SPECIFICATION,
+            SqlState::INVALID_CATALOG_NAME,
+            SqlState::INSUFFICIENT_PRIVILEGE,
+            // Of a library that the login's own settings name.
+            SqlState::UNDEFINED_FILE,
+        ]
+        .contains(code)
+    });
     let is_full = error.code() == Some(&SqlState::TOO_MANY_CONNECTIONS);
     let error = plain(error);
-    if is_full {
-        return NoSession::Unreachable(error.context(Full));
+    match () {
+        () if is_full => NoSession::Unreachable(error.context(Full)),
+        () if is_unusable => NoSession::Unusable(error),
+        () if is_rejected => NoSession::Rejected(error),
+        () => NoSession::Unreachable(error),
     }
-    if is_final { NoSession::Rejected(error) } else { NoSession::Unreachable(error) }
 }
 
 /// The server's own message with its code. Statements are never part of it, and so no secret is.

@@ -40,7 +40,7 @@ pub fn places(guardrails: &Guardrails, log: &Log) -> (Vec<Place>, Vec<String>) {
         let parent = entry.parent.as_ref().filter(|_| entry.provider == Provider::Planetscale);
         let within =
             [entry.project.as_ref(), entry.region.as_ref(), parent].map(|part| part.cloned().unwrap_or_default());
-        let mut key = vec![entry.provider.name().to_owned()];
+        let mut key = vec![engine::page(entry.provider).to_owned()];
         key.extend(within);
         key.extend(entry.api.as_deref().map(str::to_owned));
         key.extend(engine::account_keys(&baseline));

@@ -78,10 +78,7 @@ pub(in crate::cli::database) struct VerifyArgs {
 pub(super) fn provision(args: &ProvisionArgs, report: &mut Report<'_>) -> Result<ExitCode> {
     on_branch(&args.branch, "provision", Purpose::Use, report, async |spec, log| {
         let job = Job::open(spec, Credentials::open_to_write(args.branch.env_file.as_deref(), log)?, log)?;
-        if args.rotate {
-            job.rotate().await?;
-        }
-        job.provision().await.map(drop)
+        if args.rotate { job.rotate().await } else { job.provision().await.map(drop) }
     })
 }
 

@@ -26,14 +26,22 @@ use crate::{
     rules,
 };
 
-/// How long a place may take to say what it has: longer than any server takes to wake.
-const LISTING: Duration = Duration::from_mins(2);
+/// The parts of a command's deadline, in fifteenths, so that it has its say before that: with the usual quarter of an hour, minutes.
+struct Limits {
+    /// How long a place may take to say what it has: longer than any server takes to wake.
+    listing: Duration,
+    /// How long a place may take to renew and reclaim.
+    sweeping: Duration,
+    /// How long one branch may take of that.
+    one: Duration,
+}
 
-/// How long a place may take to renew and reclaim, so that the command has its say before its deadline.
-const SWEEPING: Duration = Duration::from_mins(10);
-
-/// How long one branch may take of that.
-const ONE: Duration = Duration::from_mins(1);
+impl Limits {
+    fn of(deadline_seconds: u64) -> Self {
+        let minutes = |count| Duration::from_secs(deadline_seconds) * count / 15;
+        Self { listing: minutes(2), sweeping: minutes(10), one: minutes(1) }
+    }
+}
 
 #[derive(Args, Debug)]
 pub(in crate::cli::database) struct ListArgs {
@@ -94,7 +102,8 @@ pub(super) fn list(args: &ListArgs, report: &mut Report<'_>, out: &mut dyn Write
     let result = within(guardrails.spec.deadline_seconds(), &log, async {
         let (places, mut failures) = sweep::places(&guardrails, &log);
         log.doing("asking the providers for their branches");
-        let (branches, unanswered) = sweep::branches(&places, LISTING).await;
+        let limits = Limits::of(guardrails.spec.deadline_seconds());
+        let (branches, unanswered) = sweep::branches(&places, limits.listing).await;
         failures.extend(unanswered);
         let text = match args.output {
             ListFormat::Table => sweep::table(&branches, SystemTime::now()),
@@ -134,7 +143,8 @@ pub(super) fn sweep(args: &SweepArgs, report: &mut Report<'_>) -> Result<ExitCod
     let result = within(guardrails.spec.deadline_seconds(), &log, async {
         let (places, mut failures) = sweep::places(&guardrails, &log);
         log.doing("asking the providers for their branches");
-        let (mut branches, unanswered) = sweep::branches(&places, LISTING).await;
+        let limits = Limits::of(guardrails.spec.deadline_seconds());
+        let (mut branches, unanswered) = sweep::branches(&places, limits.listing).await;
         failures.extend(unanswered);
         let installation = operations.installation.as_deref();
         let all = branches.len();
@@ -163,8 +173,8 @@ pub(super) fn sweep(args: &SweepArgs, report: &mut Report<'_>) -> Result<ExitCod
             share: operations.sweep_share.get(),
             apply: args.apply,
             cluster,
-            limit: SWEEPING,
-            branch_limit: ONE,
+            limit: limits.sweeping,
+            branch_limit: limits.one,
         };
         let swept = sweep.run(branches, &log).await;
         let done = if args.apply { "reclaimed" } else { "to reclaim (a dry run: `--apply` does it)" };

@@ -64,7 +64,7 @@ impl Mysql {
         let mut conn = loop {
             match connect(&self.admin).await {
                 Ok(conn) => break conn,
-                Err(NoSession::Rejected(error)) => {
+                Err(NoSession::Rejected(error) | NoSession::Unusable(error)) => {
                     return Err(error.context(AdminRefused::new(&self.admin)));
                 }
                 Err(NoSession::Unreachable(error)) => {

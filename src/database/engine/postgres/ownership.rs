@@ -22,9 +22,8 @@ const OURS: &str = "n.nspname NOT LIKE 'pg\\_%' AND n.nspname NOT IN ('informati
 
 /// Sets up the database `name`, which nobody else knows yet. `client` is connected elsewhere.
 pub(super) async fn set_up(admin: &ConnectionUrl, client: &Client, name: &str, role: &str, log: &Log) -> Result<()> {
-    let inside = connect(&admin.with_database(name)).await.map_err(|error| match error {
-        NoSession::Rejected(error) | NoSession::Unreachable(error) => error.context("the new branch cannot be entered"),
-    })?;
+    let inside = connect(&admin.with_database(name)).await.map_err(NoSession::reason);
+    let inside = inside.context("the new branch cannot be entered")?;
     let owner = single_owner(&inside).await?;
     let worker = match &owner {
         // From an attempt before.

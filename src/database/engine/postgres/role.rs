@@ -80,10 +80,8 @@ pub(super) fn check_mark<'a>(role: &'a Role, spec: &Spec<'_>) -> Result<&'a Comm
     Ok(comment)
 }
 
-/// An administrator's session waits for nothing that a preview may hold, and ends with the machine at its other end: else a
-/// node that died would keep its advisory locks for hours.
-const SETTINGS: &str = "SET lock_timeout = '5s'; SET tcp_keepalives_idle = 30; SET tcp_keepalives_interval = 10;
-    SET tcp_keepalives_count = 3";
+/// An administrator's session waits for nothing that a preview may hold.
+const SETTINGS: &str = "SET lock_timeout = '5s'";
 
 /// A session as administrator, once the server answers.
 pub(in crate::database::engine) async fn enter(admin: &ConnectionUrl, log: &Log) -> Result<Client> {
@@ -95,7 +93,7 @@ pub(in crate::database::engine) async fn enter(admin: &ConnectionUrl, log: &Log)
                 client.batch_execute(SETTINGS).await.map_err(plain)?;
                 return Ok(client);
             }
-            Err(NoSession::Rejected(error)) => {
+            Err(NoSession::Rejected(error) | NoSession::Unusable(error)) => {
                 return Err(error.context(AdminRefused::new(admin)));
             }
             Err(NoSession::Unreachable(error)) => {
@@ -174,8 +172,11 @@ pub(in crate::database::engine) async fn change_own(
     Ok(url.with_login(&url.user(), password, &url.database()))
 }
 
-/// Prolongs the login, if there is one yet.
+/// Prolongs the login, if there is one yet: by its end, a role that was let in is told from one that is half made.
 pub(in crate::database::engine) async fn renew(client: &Client, role: &str, until: SystemTime) -> Result<()> {
+    if !catalogue::role(client, role).await?.is_some_and(|role| role.was_let_in) {
+        return Ok(());
+    }
     let sql = format!("ALTER ROLE {} VALID UNTIL {}", identifier(role), literal(&time::text(until)));
     match alter(client, &sql, None).await {
         Err(error) if error.code() == Some(&SqlState::UNDEFINED_OBJECT) => Ok(()),
@@ -232,10 +233,7 @@ pub(in crate::database::engine) async fn revoke_at(
     admin: impl Future<Output = Result<ConnectionUrl>>,
     branch: &Branch,
 ) -> Result<()> {
-    let client = match connect(&maintenance(&admin.await?)).await {
-        Ok(client) => client,
-        Err(NoSession::Rejected(error) | NoSession::Unreachable(error)) => return Err(error),
-    };
+    let client = connect(&maintenance(&admin.await?)).await.map_err(NoSession::reason)?;
     client.batch_execute(SETTINGS).await.map_err(plain)?;
     revoke(&client, &branch.mark.role()).await
 }
