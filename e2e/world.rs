@@ -97,13 +97,12 @@ fn clean() {
 }
 
 fn health_checks() {
-    let data = json!({"data": {
-        "resource.customizations.health.ConfigMap": read(&repository("e2e/assets/health-configmap.lua")),
-        "resource.customizations.health.argoproj.io_Application": read(&repository("e2e/assets/health-application.lua")),
-        // docs/databases/cnpg.md
-        "resource.customizations.ignoreDifferences.snapshot.storage.k8s.io_VolumeSnapshotContent": "jsonPointers: [/spec/volumeSnapshotRef]",
-    }});
-    kubectl(&["patch", "configmap", "argocd-cm", "-n", "argocd", "--type=merge", "-p", &data.to_string()]);
+    let shipped = read(&repository("deploy/argocd/health-checks.yaml"));
+    let mut patch: Value = serde_yaml::from_str(&shipped).expect("a ConfigMap");
+    // docs/databases/cnpg.md
+    patch["data"]["resource.customizations.ignoreDifferences.snapshot.storage.k8s.io_VolumeSnapshotContent"] =
+        json!("jsonPointers: [/spec/volumeSnapshotRef]");
+    kubectl(&["patch", "configmap", "argocd-cm", "-n", "argocd", "--type=merge", "-p", &patch.to_string()]);
 }
 
 /// The wildcard certificate of the previews' domain, signed by itself; in the Gateway's namespace.

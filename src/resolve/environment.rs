@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::{input::guardrails::Layout, value::Value};
 
 pub use self::databases::{ClusterFacts, DatabaseFacts, DatabaseJob, DatabaseVariable, StepFacts};
-use super::pull_request::PullRequest;
+use super::{names, pull_request::PullRequest};
 
 /// One preview environment. Field names are what templates write: `${{ routes }}`, `${{ waves.guard }}`.
 #[derive(Clone, Debug, JsonSchema, Serialize)]
@@ -226,6 +226,9 @@ pub struct ServiceFacts {
     pub writable: Vec<Writable>,
     /// The number of the container's user and group, never 0.
     pub run_as_user: u32,
+    /// Of where the values come from that it uses: its Pods, which read them when they start, start anew when that changes. Null if it
+    /// uses none.
+    pub uses_hash: Option<String>,
 }
 
 /// A folder that its container may write to.
@@ -362,6 +365,17 @@ pub struct SecretFacts {
     pub refresh: String,
     /// An entry for each key of the Secret.
     pub data: Vec<SecretDatum>,
+}
+
+impl SecretFacts {
+    /// A hash of where its values come from.
+    pub fn source(&self) -> String {
+        let mut parts = vec![&*self.store_kind, &*self.store_name];
+        for datum in &self.data {
+            parts.extend([&*datum.variable, &*datum.key, datum.property.as_deref().unwrap_or_default()]);
+        }
+        names::hash(&parts)
+    }
 }
 
 /// A key of a Secret, and where its value comes from.

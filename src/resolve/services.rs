@@ -17,6 +17,7 @@ use crate::{
 use super::{
     Decision, Origin, PullRequest, Resolver,
     environment::{DatabaseFacts, SecretFacts, ServiceFacts, Writable},
+    names,
     size::{own_limits, quantities},
 };
 
@@ -65,6 +66,16 @@ impl<'a> Resolver<'a> {
         for (index, service) in policy.services.iter().enumerate() {
             let pointer = format!("/spec/services/{index}");
             services.push(self.service(service, &pointer, pr, secrets, databases, profile));
+        }
+        let sources: Vec<(&str, String)> = databases
+            .iter()
+            .map(|database| (&*database.name, database.branch.clone()))
+            .chain(secrets.iter().map(|secret| (&*secret.name, secret.source())))
+            .collect();
+        for (facts, service) in services.iter_mut().zip(&policy.services) {
+            let used = |name: &DnsLabel| sources.iter().find(|(source, _)| **source == **name);
+            let used: Vec<&str> = service.uses.iter().filter_map(used).map(|(_, source)| &**source).collect();
+            facts.uses_hash = (!used.is_empty()).then(|| names::hash(&used));
         }
         services
     }
@@ -179,6 +190,7 @@ impl<'a> Resolver<'a> {
             resources: resources(service, &limits),
             writable: self.writable(service, pointer),
             run_as_user: service.run_as_user.map_or(NOBODY, UserId::get),
+            uses_hash: None,
             name: service.name.to_string(),
             ports: ports(service),
             port: service.port.map(Port::get),

@@ -215,3 +215,36 @@ fn a_patch_of_the_config_map_starts_pods_anew() {
     assert_ne!(hash(&proxy(3128)), hash(&proxy(3129)));
     assert_eq!(hash(&proxy(3128)), hash(&(labels.to_owned() + &proxy(3128))), "wherever it stands");
 }
+
+/// Pods read passwords and keys when they start: those of another branch, or from elsewhere, would never reach them.
+#[test]
+fn pods_start_anew_with_another_branch_or_another_source_of_secrets() {
+    let hashes = |case: &str, file: &str, from: &str, to: &str| -> Vec<Option<String>> {
+        let scratch = of(case);
+        scratch.replace(file, from, to);
+        let run = scratch.run("render", &["-o", "json"]);
+        let objects: Vec<Json> = serde_json::from_str(&run.out).unwrap_or_else(|error| panic!("{error}: {}", run.err));
+        let hash = |object: &Json| {
+            let annotations = object.pointer("/spec/template/metadata/annotations").expect("annotations");
+            annotations["dayfly.dev/uses-hash"].as_str().map(str::to_owned)
+        };
+        objects.iter().filter(|object| object["kind"] == "Deployment").map(hash).collect()
+    };
+    let patch = "  patches: [{target: {kind: StatefulSet}, merge: {spec: {template: {metadata: {annotations: {x: y}}}}}}]\n  domain:";
+    for (case, file, from, to, is_same) in [
+        ("storefront", POLICY, "baseline: storefront\n", "baseline: storefront-synthetic\n", false),
+        ("storefront", PARAMETERS, "fork: false", "fork: null", false),
+        ("storefront", POLICY, "storefront/stripe-sandbox#", "storefront/other#", false),
+        ("storefront", GUARDRAILS, "store: ClusterSecretStore/previews", "store: ClusterSecretStore/other", false),
+        ("storefront", GUARDRAILS, "dayfly@sha256:4f", "dayfly@sha256:5f", true),
+        ("storefront", GUARDRAILS, "serviceAccount: dayfly-database", "serviceAccount: other", true),
+        ("storefront", POLICY, "migrate, deploy", "migrate, status", true),
+        ("storefront", PARAMETERS, "head_sha: 3f9c1e7a", "head_sha: 4f9c1e7a", true),
+        ("database-dump", GUARDRAILS, "  domain:", patch, false),
+    ] {
+        let before = hashes(case, file, from, from);
+        let after = hashes(case, file, from, to);
+        assert!(before.iter().any(Option::is_some), "{case}: {before:?}");
+        assert_eq!(after == before, is_same, "{case}: {to}: {before:?}, {after:?}");
+    }
+}

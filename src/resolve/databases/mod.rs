@@ -97,6 +97,9 @@ impl<'a> Resolver<'a> {
         ]);
         // Its data go with its Pods: in other ones, the branch is made anew.
         let pods = if embedded { names::hash(&[&pods, &self.layouts.servers]) } else { pods };
+        let embedded_image = baseline.image.as_deref().unwrap_or_default();
+        let embedded_dump = baseline.dump.as_deref();
+        let servers = if embedded { &*self.layouts.servers } else { "" };
         let keys = self.keys(database, pointer);
         // Only the programs see these.
         let shown = keys.iter().flat_map(|variable| [&*variable.name, variable.key]);
@@ -118,8 +121,9 @@ impl<'a> Resolver<'a> {
             server: server(database),
             server_secret: server_secret(database, baseline.provider),
             secrets: [database.name.to_string(), direct_secret.clone()].into_iter().chain(own_secret).collect(),
-            embedded_image: baseline.image.as_deref().unwrap_or_default().to_owned(),
-            embedded_dump: baseline.dump.as_deref().map(str::to_owned),
+            branch: names::hash(&[&baseline.subject(), embedded_image, embedded_dump.unwrap_or_default(), servers]),
+            embedded_image: embedded_image.to_owned(),
+            embedded_dump: embedded_dump.map(str::to_owned),
             cluster: cluster(database, baseline, namespace),
             endpoint: reached.endpoint,
             names: reached.names,

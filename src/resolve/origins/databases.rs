@@ -28,6 +28,10 @@ impl Resolver<'_> {
                 }
                 "variable" => Some((Origin::BuiltIn, "the variable with the URL, if the policy does not say")),
                 "keys" => Some((policy(&["databases", &index, "keys"]), "parts of the URL as variables of their own")),
+                "branch" => Some((
+                    policy(&["databases", &index, "baseline"]),
+                    "another baseline is another branch, with another login",
+                )),
                 "migrate" => {
                     Some((Origin::BuiltIn, "the Job of migrate and seed: its name holds a hash of what it runs"))
                 }

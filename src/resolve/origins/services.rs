@@ -47,6 +47,7 @@ impl Resolver<'_> {
                 "replicas" => {
                     or_built_in(service.replicas.is_some(), key, "as many Pods", "one Pod, if the policy does not say")
                 }
+                "usesHash" => Some((of("uses"), "Pods start anew when what they use comes from elsewhere")),
                 "resources" if service.resources.is_empty() => {
                     Some((guardrails(&["profiles", profile, "container"]), "not asked for: the LimitRange's"))
                 }
