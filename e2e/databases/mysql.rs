@@ -622,6 +622,25 @@ fn a_baseline_is_prepared_and_a_new_column_is_noticed(server: &Server) {
     assert_eq!(server.left("masked"), "");
 }
 
+/// Its marker says that nobody wrote to it since.
+#[test]
+fn a_baseline_that_cannot_be_prepared_is_as_frozen_as_it_was() {
+    let server = Server::new("mysql", "DAYFLY_TEST_MYSQL");
+    let baselines = server.baseline("my_frozen", USERS);
+    let lab = server.lab("frozen", &baselines);
+    let prepare = || lab.dayfly(&["db", "prepare-baseline", "--guardrails", &lab.guardrails_path(), "shop"]);
+    let write = || sql_on(&server.url, "INSERT INTO my_frozen.users (name) VALUES ('live')");
+    let records = "CREATE TABLE my_frozen._dayfly_runs (x INT)";
+    server.sql(records);
+    prepare().refused("has the records of a branch");
+    write().unwrap();
+    server.sql("DROP TABLE my_frozen._dayfly_runs");
+    prepare().fine();
+    server.sql(&format!("ALTER DATABASE my_frozen READ ONLY = 0; {records}; ALTER DATABASE my_frozen READ ONLY = 1"));
+    prepare().refused("has the records of a branch");
+    assert!(write().unwrap_err().contains("read only"));
+}
+
 #[test]
 fn whoever_asks_for_encryption_gets_a_verified_server() {
     let server = Server::new("mysql", "DAYFLY_TEST_MYSQL");

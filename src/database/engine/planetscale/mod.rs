@@ -10,7 +10,10 @@
 
 mod credentials;
 
-use std::time::{Duration, SystemTime};
+use std::{
+    cell::Cell,
+    time::{Duration, SystemTime},
+};
 
 use anyhow::{Context as _, Result};
 use async_trait::async_trait;
@@ -38,6 +41,8 @@ pub struct PlanetScale {
     database: String,
     parent: String,
     entry: Baseline,
+    /// The parent that [`Engine::open_baseline`] makes a login for.
+    entered: Cell<Option<Row>>,
     log: Log,
 }
 
@@ -76,6 +81,7 @@ impl PlanetScale {
             database: database.to_owned(),
             parent: entry.parent.clone().context("it has no `parent`")?,
             entry: entry.clone(),
+            entered: Cell::new(None),
             log: log.clone(),
         })
     }
@@ -332,8 +338,17 @@ impl Engine for PlanetScale {
     }
 
     async fn open_baseline(&self) -> Result<Box<dyn Session>> {
-        let url = self.login_to_parent(&self.parent().await?).await?;
+        let parent = self.parent().await?;
+        self.entered.set(Some(parent.clone()));
+        let url = self.login_to_parent(&parent).await?;
         session::open(&url, &self.log).await
+    }
+
+    async fn leave_baseline(&self) -> Result<()> {
+        match self.entered.take() {
+            Some(parent) => self.revoke_parents(&parent).await,
+            None => Ok(()),
+        }
     }
 
     async fn freeze_baseline(&self) -> Result<()> {
