@@ -82,6 +82,9 @@ impl Postgres {
             return self.branch(client, spec).await;
         }
         let making = comment.making.clone().context("the role's mark names no database")?;
+        if could_enter(client, role_name, &making).await? {
+            self.drop_database(client, &making).await?;
+        }
         if database(client, &making).await?.is_none() {
             self.clone_baseline(client, &making).await?;
         }
@@ -207,6 +210,13 @@ impl Postgres {
             users.join(", ")
         )
     }
+}
+
+/// Whether a branch's role could be in a database that a Job which was killed left half made: then it may have put anything there.
+async fn could_enter(client: &Client, role: &str, database: &str) -> Result<bool> {
+    let sql = "SELECT datallowconn AND has_database_privilege($1, oid, 'CONNECT') FROM pg_database WHERE datname = $2";
+    let row = client.query_opt(sql, &[&role, &database]).await.map_err(plain)?;
+    Ok(row.is_some_and(|row| row.get(0)))
 }
 
 #[async_trait(?Send)]
