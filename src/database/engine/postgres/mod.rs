@@ -74,7 +74,7 @@ impl Postgres {
             Some(role) => role,
             None => self.create_role(client, spec).await?,
         };
-        let comment = role::check_mark(&role, spec)?;
+        let mut comment = role::check_mark(&role, spec)?.clone();
         if let Some(database) = database(client, name).await? {
             if database.comment.is_none_or(|comment| !comment.mark.is_of(spec)) {
                 refuse!("the database `{name}` is there and is not of {}: nothing was changed", spec.owner);
@@ -82,8 +82,14 @@ impl Postgres {
             return self.branch(client, spec).await;
         }
         let making = comment.making.clone().context("the role's mark names no database")?;
-        if could_enter(client, role_name, &making).await? {
+        let is_of_another = comment.mark.baseline != spec.baseline.entry.subject();
+        if is_of_another || could_enter(client, role_name, &making).await? {
             self.drop_database(client, &making).await?;
+        }
+        if is_of_another {
+            // Of a role that could not go with its branch.
+            comment.mark = Mark::new(spec);
+            self.mark_role(client, role_name, &comment).await?;
         }
         if database(client, &making).await?.is_none() {
             self.clone_baseline(client, &making).await?;
@@ -95,7 +101,7 @@ impl Postgres {
             }
             return Err(error);
         }
-        let mark = Comment { branch: None, making: None, ..comment.clone() };
+        let mark = Comment { branch: None, making: None, ..comment };
         self.log.doing("setting up the branch");
         // Of a branch that was there before: its role may have changed its own.
         let sql = format!("ALTER ROLE {} RESET ALL", identifier(role_name));
@@ -119,6 +125,14 @@ impl Postgres {
         };
         role::create(client, role_name, &comment).await.context(
             "the branch's role cannot be made: the administrator needs CREATEROLE, or more (docs/databases/postgres.md)",
+        )
+    }
+
+    async fn mark_role(&self, client: &Client, role: &str, comment: &Comment) -> Result<()> {
+        let comment = literal(&serde_json::to_string(comment)?);
+        let sql = format!("COMMENT ON ROLE {} IS {comment}", identifier(role));
+        client.batch_execute(&sql).await.map_err(plain).context(
+            "the branch's role cannot be marked: the administrator needs CREATEROLE, or more (docs/databases/postgres.md)",
         )
     }
 
