@@ -37,6 +37,9 @@ pub struct Postgres {
     log: Log,
 }
 
+/// How often a database's end waits for whoever holds it.
+const WAITS: u32 = 20;
+
 impl Postgres {
     /// `admin`: a login that may make databases and roles, as docs/databases/postgres.md makes one.
     pub fn new(admin: ConnectionUrl, baseline: &Baseline, log: &Log) -> Result<Self> {
@@ -194,7 +197,8 @@ impl Postgres {
     async fn drop_database(&self, client: &Client, name: &str) -> Result<()> {
         let sql = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", identifier(name));
         let mut pauses = Pauses::short();
-        for _ in 0..20 {
+        let mut left = WAITS;
+        let why = loop {
             match client.batch_execute(&sql).await {
                 Ok(()) => return Ok(()),
                 // A superuser's session can only be ended by another superuser.
@@ -203,14 +207,19 @@ impl Postgres {
                         .map(Some)
                         .contains(&error.code()) =>
                 {
-                    self.log.doing(format!("waiting for sessions in `{name}` to end: {:#}", plain(error)));
+                    let error = plain(error);
+                    left -= 1;
+                    if left == 0 {
+                        break error;
+                    }
+                    self.log.doing(format!("waiting for what holds `{name}` to end: {error:#}"));
                     pauses.wait().await;
                 }
                 Err(error) => {
                     return Err(plain(error)).with_context(|| format!("the database `{name}` cannot be dropped"));
                 }
             }
-        }
+        };
         let users = client
             .query(
                 "SELECT DISTINCT usename::text FROM pg_stat_activity WHERE datname = $1 AND usename IS NOT NULL",
@@ -219,10 +228,14 @@ impl Postgres {
             .await
             .map_err(plain)?;
         let users: Vec<String> = users.iter().map(|row| row.get(0)).collect();
-        anyhow::bail!(
-            "the database `{name}` is still used by {}: end these sessions, or call this again",
-            users.join(", ")
-        )
+        // What else holds it has no session, and the server's own words name it.
+        let what = if users.is_empty() {
+            format!("the database `{name}` cannot be dropped: mend what the server says, then call this again")
+        } else {
+            let users = users.join(", ");
+            format!("the database `{name}` is still used by {users}: end these sessions, or call this again")
+        };
+        Err(why.context(what))
     }
 }
 
