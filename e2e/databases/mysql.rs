@@ -305,6 +305,8 @@ fn a_copy_has_everything_that_the_baseline_has(server: &Server) {
          CREATE VIEW a_second AS SELECT z_first.next, my_all.id, my_all.plus_one(3) AS four FROM z_first JOIN my_all ON my_all.id = z_first.id;
          CREATE TRIGGER my_all.b_first BEFORE INSERT ON my_all.my_all FOR EACH ROW /* 😀 */ SET NEW.note = CONCAT(COALESCE(NEW.note, ''), '😀1');
          CREATE TRIGGER a_after BEFORE INSERT ON my_all FOR EACH ROW FOLLOWS b_first SET NEW.note = CONCAT(NEW.note, '2');
+         SET sql_mode = 'NO_BACKSLASH_ESCAPES'; CREATE PROCEDURE z_last() SELECT 1; SET sql_mode = DEFAULT;
+         SET collation_connection = utf8mb4_bin; CREATE VIEW collated AS SELECT 'a' = 'A' AS same, 'it''s \\\\' AS written; SET collation_connection = utf8mb4_general_ci;
          CREATE EVENT nightly ON SCHEDULE EVERY 1 DAY STARTS '2035-01-01 03:00:00' DO DELETE FROM my_all WHERE n > 1000;
          {more}"
     );
@@ -370,6 +372,7 @@ fn a_copy_has_everything_that_the_baseline_has(server: &Server) {
         "500\t41\t82\tby 😀😀12"
     );
     assert_eq!(sql_on(&branch, "SELECT next, four FROM a_second WHERE id = 500").unwrap(), "42\t4");
+    assert_eq!(sql_on(&branch, "SELECT same, LENGTH(written) FROM collated").unwrap(), "0\t6");
     assert!(sql_on(&branch, "INSERT INTO a_child VALUES (2, 9999)").unwrap_err().contains("foreign key"));
     if server.is_mariadb() {
         sql_on(&branch, "INSERT INTO numbered () VALUES ()").unwrap();
