@@ -32,6 +32,7 @@ on_both!(
     an_administrator_without_rights_is_told_which,
     the_documented_administrator_needs_nothing_more,
     a_baseline_is_prepared_and_a_new_column_is_noticed,
+    a_row_that_nobody_can_read_keeps_no_others_from_being_listed,
     a_failed_migration_gets_a_fresh_branch_and_the_same_login,
     a_branch_made_anew_is_checked_before_its_old_login_enters,
 );
@@ -623,6 +624,24 @@ fn a_baseline_is_prepared_and_a_new_column_is_noticed(server: &Server) {
     lab.db("provision", 1, &[]).fine();
     lab.db("destroy", 1, &[]).fine();
     assert_eq!(server.left("masked"), "");
+}
+
+/// Whatever somebody wrote there, or another dayfly.
+fn a_row_that_nobody_can_read_keeps_no_others_from_being_listed(server: &Server) {
+    let lab = server.lab("unread", &server.baseline("my_unread", USERS));
+    lab.spec(1, "shop", "");
+    lab.db("provision", 1, &[]).fine();
+    server.sql(
+        "REPLACE INTO dayfly.branches VALUES ('unread', 'unread', 'unread', 'unread', 'unread', '{', 0, NULL, NULL)",
+    );
+    let run = lab.dayfly(&["db", "list", "--guardrails", &lab.guardrails_path()]).fine();
+    assert!(run.out.contains(&lab.environment(1)), "{}", run.out);
+    assert!(run.err.contains("the mark of `unread` in `dayfly.branches` cannot be read"), "{}", run.err);
+    lab.only_orphans(&lab.environment(1));
+    // Others' branches may fail to be renewed: those tests remove them at the same moment.
+    lab.dayfly(&["db", "sweep", "--guardrails", &lab.guardrails_path(), "--alive", "alive", "--apply"]);
+    assert_eq!(server.left("unread"), "");
+    server.sql("DELETE FROM dayfly.branches WHERE id = 'unread'");
 }
 
 /// Its marker says that nobody wrote to it since.

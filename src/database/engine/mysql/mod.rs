@@ -209,7 +209,7 @@ impl Engine for Mysql {
     }
 
     async fn list(&self) -> Result<Vec<Branch>> {
-        let entries = registry::entries(&mut self.connect().await?).await?;
+        let entries = registry::entries(&mut self.connect().await?, &self.log).await?;
         Ok(entries.into_iter().map(Entry::into_branch).collect())
     }
 
