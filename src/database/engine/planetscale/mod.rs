@@ -323,6 +323,8 @@ impl Engine for PlanetScale {
         for credential in self.credentials(&row).await? {
             self.revoke(&row, &credential).await?;
         }
+        // That may have taken minutes, and the name may be another's by now.
+        let Some(row) = self.row_of(branch).await? else { return Ok(()) };
         self.api.delete(&self.branch_path(&row.name, "")).await.with_context(|| {
             format!(
                 "the branch `{}` stays, though its logins are gone: remove its protection and its children, then call this again",
@@ -373,6 +375,27 @@ mod tests {
         },
         resolve::names::direct_secret,
     };
+
+    #[test]
+    fn a_branch_that_was_made_anew_while_its_logins_were_revoked_stays() {
+        let row = |id| {
+            format!(
+                r#"{{"id": "{id}", "name": "dayfly_shop-pr-7_main", "kind": "mysql", "ready": true, "created_at": "2026-11-20T09:00:00Z"}}"#
+            )
+        };
+        let (before, after): (&str, &str) = (row("before").leak(), row("after").leak());
+        let (base, asked) = answering(&[(200, before), (200, r#"{"data": []}"#), (200, after)]);
+        let entry =
+            serde_json::json!({"provider": "planetscale", "project": "acme/shop", "parent": "main", "api": base});
+        let entry = serde_json::from_value(entry).unwrap();
+        let engine = PlanetScale::new(["id", "token"], &entry, &Log::new(LogFormat::Text, "test", "")).unwrap();
+        let mark = Mark::of_name("dayfly.shop.shop-pr-7.main", String::new(), String::new()).unwrap();
+        let name = "dayfly_shop-pr-7_main".into();
+        let branch = Branch { id: "before".into(), name, mark, expires: None, cost: None, is_complete: true };
+        let destroyed = async { tokio::time::timeout(Duration::from_secs(10), engine.destroy(&branch)).await };
+        runs(destroyed).expect("nothing to wait for").unwrap();
+        assert!(asked.join().unwrap().iter().all(|request| request.starts_with("GET ")));
+    }
 
     /// A database's name may be as long as its Secrets', which are shortened then.
     #[test]
