@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    lab::{Lab, Run, output},
+    lab::{Lab, Run, output, service},
     mysql, postgres,
     psql::{psql, with_database},
 };
@@ -320,6 +320,28 @@ fn killed(database: &Database) {
     anew(&database.pushed("4"), "`migrations/2.sql` ran here and differs now: ");
     assert!(database.has("bills") && !database.has("orders"));
     database.gone();
+}
+
+/// The longest record, on a server that takes no longer statement than any does by default.
+#[test]
+fn many_files_are_written_down_in_one_statement() {
+    for provider in ["mysql", "mariadb"] {
+        let database = Database::mysql(provider, "many");
+        let admin = service(&format!("DAYFLY_TEST_{}", provider.to_uppercase()));
+        let size = mysql::sql_on(&admin, "SELECT @@GLOBAL.max_allowed_packet").unwrap();
+        for number in 0..9900 {
+            // A quotation mark is two characters of JSON.
+            database.write(&format!("{number:04}{}", "\"".repeat(90)), "");
+        }
+        database.spec("1", "files: [migrations]");
+        mysql::sql_on(&admin, "SET GLOBAL max_allowed_packet = 4194304").unwrap();
+        let run = database.lab.db("migrate", 1, &["--", "true"]);
+        mysql::sql_on(&admin, &format!("SET GLOBAL max_allowed_packet = {size}")).unwrap();
+        run.fine();
+        database.spec("2", "files: [migrations]");
+        kept(&database.lab.db("migrate", 1, &["--", "true"]).fine());
+        database.gone();
+    }
 }
 
 /// The files are written down, and that it is done is not.

@@ -381,8 +381,8 @@ impl Session for MysqlSession {
                 .map_err(plain)
                 .with_context(|| format!("the branch's own table `{FILES}` cannot be made"))?;
         }
-        let sql = format!("INSERT INTO {FILES} (id, files) VALUES (1, ?) ON DUPLICATE KEY UPDATE files = ?");
-        self.conn.exec_drop(sql, (files, files)).await.map_err(plain)
+        // They are in it once: twice, they may be longer than a statement may.
+        self.conn.exec_drop(format!("REPLACE INTO {FILES} (id, files) VALUES (1, ?)"), (files,)).await.map_err(plain)
     }
 
     async fn try_lock(&mut self, name: &str) -> Result<bool> {
