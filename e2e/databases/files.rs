@@ -21,7 +21,7 @@ macro_rules! on_all {
     };
 }
 
-on_all!(added, edited, removed, keyless, refused, missing, killed);
+on_all!(added, edited, removed, keyless, refused, missing, killed, spoiled);
 
 const USERS: &str = "CREATE TABLE users (id BIGINT PRIMARY KEY); INSERT INTO users VALUES (1)";
 
@@ -319,6 +319,39 @@ fn killed(database: &Database) {
     database.write("2.sql", "CREATE TABLE bills (id INT)");
     anew(&database.pushed("4"), "`migrations/2.sql` ran here and differs now: ");
     assert!(database.has("bills") && !database.has("orders"));
+    database.gone();
+}
+
+/// The program may do with the record what it likes.
+fn spoiled(database: &Database) {
+    let is_mysql = database.client == MARIADB;
+    let table = if is_mysql { "_dayfly_files" } else { "dayfly_branch.files" };
+    let another = format!(
+        "DROP TABLE IF EXISTS {table}; CREATE TABLE {table} (id INT, files INT); INSERT INTO {table} VALUES (1, 1)"
+    );
+    let view = format!("DROP TABLE IF EXISTS {table}; CREATE VIEW {table} AS SELECT 1 AS one");
+    let nothing = if is_mysql {
+        format!("ALTER TABLE {table} MODIFY files LONGBLOB; UPDATE {table} SET files = NULL")
+    } else {
+        format!("ALTER TABLE {table} ALTER files DROP NOT NULL; UPDATE {table} SET files = NULL")
+    };
+    database.write("1.sql", "CREATE TABLE carts (id INT)");
+    database.pushed("1");
+    for (spoil, image) in [(&another, "2"), (&nothing, "3"), (&view, "4")] {
+        database.sql(spoil);
+        database.sql("INSERT INTO users VALUES (2)");
+        anew(&database.pushed(image), "the record of the files that ran here cannot be read: ");
+        assert_eq!(database.users(), "1");
+    }
+    // What takes its place while it runs is replaced.
+    for spoil in [another, view] {
+        database.gone();
+        database.spec("5", "files: [migrations]");
+        database.lab.db("provision", 1, &[]).fine();
+        let spoiling = database.program(&format!("sql '{spoil}'"));
+        database.lab.db("migrate", 1, &["--", "sh", "-c", &spoiling]).fine();
+        kept(&database.pushed("6"));
+    }
     database.gone();
 }
 
