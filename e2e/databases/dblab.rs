@@ -235,6 +235,20 @@ fn a_prepared_baseline_is_a_snapshot_and_only_that_is_cloned() {
 }
 
 #[test]
+fn a_baseline_that_cannot_be_prepared_leaves_no_clone() {
+    let engine = engine("dblab-unprepared");
+    let records = "CREATE SCHEMA dayfly_branch; CREATE TABLE dayfly_branch.runs (x int)";
+    engine.standin.control(&json!({"source": records}));
+    let guardrails = engine.lab.guardrails_path();
+    engine
+        .lab
+        .dayfly(&["db", "prepare-baseline", "--guardrails", &guardrails, "shop"])
+        .refused("has the records of a branch");
+    assert!(engine.branches().is_empty());
+    engine.standin.held_to_the_document();
+}
+
+#[test]
 fn a_key_that_is_refused_is_named() {
     let engine = engine("dblab-key");
     let baselines = baselines(&engine.standin, "synthetic: {by: seeds}");

@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    lab::{Lab, Run, output},
+    lab::{Lab, Run, output, service},
     mysql, postgres,
     psql::{psql, with_database},
 };
@@ -21,7 +21,7 @@ macro_rules! on_all {
     };
 }
 
-on_all!(added, edited, removed, keyless, refused, missing, killed);
+on_all!(added, edited, removed, keyless, refused, missing, killed, spoiled);
 
 const USERS: &str = "CREATE TABLE users (id BIGINT PRIMARY KEY); INSERT INTO users VALUES (1)";
 
@@ -320,6 +320,61 @@ fn killed(database: &Database) {
     anew(&database.pushed("4"), "`migrations/2.sql` ran here and differs now: ");
     assert!(database.has("bills") && !database.has("orders"));
     database.gone();
+}
+
+/// The program may do with the record what it likes.
+fn spoiled(database: &Database) {
+    let is_mysql = database.client == MARIADB;
+    let table = if is_mysql { "_dayfly_files" } else { "dayfly_branch.files" };
+    let another = format!(
+        "DROP TABLE IF EXISTS {table}; CREATE TABLE {table} (id INT, files INT); INSERT INTO {table} VALUES (1, 1)"
+    );
+    let view = format!("DROP TABLE IF EXISTS {table}; CREATE VIEW {table} AS SELECT 1 AS one");
+    let nothing = if is_mysql {
+        format!("ALTER TABLE {table} MODIFY files LONGBLOB; UPDATE {table} SET files = NULL")
+    } else {
+        format!("ALTER TABLE {table} ALTER files DROP NOT NULL; UPDATE {table} SET files = NULL")
+    };
+    database.write("1.sql", "CREATE TABLE carts (id INT)");
+    database.pushed("1");
+    for (spoil, image) in [(&another, "2"), (&nothing, "3"), (&view, "4")] {
+        database.sql(spoil);
+        database.sql("INSERT INTO users VALUES (2)");
+        anew(&database.pushed(image), "the record of the files that ran here cannot be read: ");
+        assert_eq!(database.users(), "1");
+    }
+    // What takes its place while it runs is replaced.
+    for spoil in [another, view] {
+        database.gone();
+        database.spec("5", "files: [migrations]");
+        database.lab.db("provision", 1, &[]).fine();
+        let spoiling = database.program(&format!("sql '{spoil}'"));
+        database.lab.db("migrate", 1, &["--", "sh", "-c", &spoiling]).fine();
+        kept(&database.pushed("6"));
+    }
+    database.gone();
+}
+
+/// The longest record, on a server that takes no longer statement than any does by default.
+#[test]
+fn many_files_are_written_down_in_one_statement() {
+    for provider in ["mysql", "mariadb"] {
+        let database = Database::mysql(provider, "many");
+        let admin = service(&format!("DAYFLY_TEST_{}", provider.to_uppercase()));
+        let size = mysql::sql_on(&admin, "SELECT @@GLOBAL.max_allowed_packet").unwrap();
+        for number in 0..9900 {
+            // A quotation mark is two characters of JSON.
+            database.write(&format!("{number:04}{}", "\"".repeat(90)), "");
+        }
+        database.spec("1", "files: [migrations]");
+        mysql::sql_on(&admin, "SET GLOBAL max_allowed_packet = 4194304").unwrap();
+        let run = database.lab.db("migrate", 1, &["--", "true"]);
+        mysql::sql_on(&admin, &format!("SET GLOBAL max_allowed_packet = {size}")).unwrap();
+        run.fine();
+        database.spec("2", "files: [migrations]");
+        kept(&database.lab.db("migrate", 1, &["--", "true"]).fine());
+        database.gone();
+    }
 }
 
 /// The files are written down, and that it is done is not.

@@ -8,7 +8,7 @@ use std::{
 
 use crate::{
     postgres::Server,
-    psql::{Idle, psql},
+    psql::{Idle, psql, with_database},
 };
 
 const USERS: &str = "CREATE TABLE users (id bigint)";
@@ -40,6 +40,23 @@ fn a_session_that_holds_its_own_role_keeps_no_branch_from_going() {
     for session in sessions {
         session.ended();
     }
+}
+
+/// A subscription, a prepared transaction and a slot hold a database, and are nobody's session.
+#[test]
+fn what_holds_a_database_is_told_as_the_server_says_it() {
+    let server = Server::new("DAYFLY_TEST_POSTGRES18", "slotted", USERS);
+    let lab = server.lab("slotted", SYNTHETIC);
+    lab.spec(1, "shop", "");
+    lab.db("provision", 1, &[]).fine();
+    let inside = with_database(&server.superuser, &lab.branch_name(1));
+    psql(&inside, "CREATE SUBSCRIPTION slotted CONNECTION 'host=live' PUBLICATION p WITH (connect = false)").unwrap();
+    let run = lab.db("destroy", 1, &[]);
+    psql(&inside, "ALTER SUBSCRIPTION slotted SET (slot_name = NONE); DROP SUBSCRIPTION slotted").unwrap();
+    let said = run.failed("cannot be dropped: mend what the server says, then call this again: ").err;
+    assert!(said.contains("used by logical replication subscription") && said.contains("[55006]"), "{said}");
+    lab.db("destroy", 1, &[]).fine();
+    assert_eq!(server.left("slotted"), "");
 }
 
 /// A machine that died keeps its locks no longer than either side notices.

@@ -319,6 +319,36 @@ fn one_preview_keeps_no_other_from_going() {
     }
 }
 
+/// What keeps a role may be the server's own, which is in no database.
+#[test]
+fn a_role_that_stayed_is_marked_with_what_its_next_branch_is_made_of() {
+    for (variable, version) in SERVERS {
+        let name = format!("stayed{version}");
+        let (foreign, second) = (format!("{name}_foreign"), format!("{name}_second"));
+        psql(&service(variable), &format!("DROP DATABASE IF EXISTS {foreign}")).unwrap();
+        let server = Server::new(variable, &name, USERS);
+        let lab = server.lab(&name, SYNTHETIC);
+        lab.spec(1, "shop", "");
+        lab.db("provision", 1, &[]).fine();
+        psql(&server.superuser, &format!("CREATE DATABASE {foreign}")).unwrap();
+        psql(&server.superuser, &format!("GRANT CREATE ON DATABASE {foreign} TO {}", role(&lab.url(1)))).unwrap();
+        let said = lab.db("destroy", 1, &[]).fine().err;
+        assert!(said.contains(&format!("as long as it has rights on database {foreign}: ")), "{said}");
+
+        let sql = format!("CREATE DATABASE {second} OWNER {name}_admin TEMPLATE {}", server.baseline);
+        psql(&server.superuser, &sql).unwrap();
+        let entry = server.entry(SYNTHETIC).replace(&server.baseline, &second);
+        lab.guardrails(&entry, "");
+        lab.spec(1, "shop", "");
+        lab.db("provision", 1, &[]).fine();
+        let said = lab.db("provision", 1, &[]).fine().err;
+        assert!(said.contains("is there") && !said.contains("anew"), "{said}");
+        psql(&server.superuser, &format!("DROP DATABASE {foreign}")).unwrap();
+        lab.db("destroy", 1, &[]).fine();
+        assert_eq!(server.left(&name), "");
+    }
+}
+
 #[test]
 fn what_nobody_can_look_at_is_refused() {
     let hidden = "CREATE TABLE users (id bigint); INSERT INTO users VALUES (1);

@@ -32,6 +32,7 @@ on_both!(
     an_administrator_without_rights_is_told_which,
     the_documented_administrator_needs_nothing_more,
     a_baseline_is_prepared_and_a_new_column_is_noticed,
+    a_row_that_nobody_can_read_keeps_no_others_from_being_listed,
     a_failed_migration_gets_a_fresh_branch_and_the_same_login,
     a_branch_made_anew_is_checked_before_its_old_login_enters,
 );
@@ -305,6 +306,8 @@ fn a_copy_has_everything_that_the_baseline_has(server: &Server) {
          CREATE VIEW a_second AS SELECT z_first.next, my_all.id, my_all.plus_one(3) AS four FROM z_first JOIN my_all ON my_all.id = z_first.id;
          CREATE TRIGGER my_all.b_first BEFORE INSERT ON my_all.my_all FOR EACH ROW /* 😀 */ SET NEW.note = CONCAT(COALESCE(NEW.note, ''), '😀1');
          CREATE TRIGGER a_after BEFORE INSERT ON my_all FOR EACH ROW FOLLOWS b_first SET NEW.note = CONCAT(NEW.note, '2');
+         SET sql_mode = 'NO_BACKSLASH_ESCAPES'; CREATE PROCEDURE z_last() SELECT 1; SET sql_mode = DEFAULT;
+         SET collation_connection = utf8mb4_bin; CREATE VIEW collated AS SELECT 'a' = 'A' AS same, 'it''s \\\\' AS written; SET collation_connection = utf8mb4_general_ci;
          CREATE EVENT nightly ON SCHEDULE EVERY 1 DAY STARTS '2035-01-01 03:00:00' DO DELETE FROM my_all WHERE n > 1000;
          {more}"
     );
@@ -370,6 +373,7 @@ fn a_copy_has_everything_that_the_baseline_has(server: &Server) {
         "500\t41\t82\tby 😀😀12"
     );
     assert_eq!(sql_on(&branch, "SELECT next, four FROM a_second WHERE id = 500").unwrap(), "42\t4");
+    assert_eq!(sql_on(&branch, "SELECT same, LENGTH(written) FROM collated").unwrap(), "0\t6");
     assert!(sql_on(&branch, "INSERT INTO a_child VALUES (2, 9999)").unwrap_err().contains("foreign key"));
     if server.is_mariadb() {
         sql_on(&branch, "INSERT INTO numbered () VALUES ()").unwrap();
@@ -620,6 +624,43 @@ fn a_baseline_is_prepared_and_a_new_column_is_noticed(server: &Server) {
     lab.db("provision", 1, &[]).fine();
     lab.db("destroy", 1, &[]).fine();
     assert_eq!(server.left("masked"), "");
+}
+
+/// Whatever somebody wrote there, or another dayfly.
+fn a_row_that_nobody_can_read_keeps_no_others_from_being_listed(server: &Server) {
+    let lab = server.lab("unread", &server.baseline("my_unread", USERS));
+    lab.spec(1, "shop", "");
+    lab.db("provision", 1, &[]).fine();
+    server.sql(
+        "REPLACE INTO dayfly.branches VALUES ('unread', 'unread', 'unread', 'unread', 'unread', '{', 0, NULL, NULL)",
+    );
+    let run = lab.dayfly(&["db", "list", "--guardrails", &lab.guardrails_path()]).fine();
+    assert!(run.out.contains(&lab.environment(1)), "{}", run.out);
+    assert!(run.err.contains("the mark of `unread` in `dayfly.branches` cannot be read"), "{}", run.err);
+    lab.only_orphans(&lab.environment(1));
+    // Others' branches may fail to be renewed: those tests remove them at the same moment.
+    lab.dayfly(&["db", "sweep", "--guardrails", &lab.guardrails_path(), "--alive", "alive", "--apply"]);
+    assert_eq!(server.left("unread"), "");
+    server.sql("DELETE FROM dayfly.branches WHERE id = 'unread'");
+}
+
+/// Its marker says that nobody wrote to it since.
+#[test]
+fn a_baseline_that_cannot_be_prepared_is_as_frozen_as_it_was() {
+    let server = Server::new("mysql", "DAYFLY_TEST_MYSQL");
+    let baselines = server.baseline("my_frozen", USERS);
+    let lab = server.lab("frozen", &baselines);
+    let prepare = || lab.dayfly(&["db", "prepare-baseline", "--guardrails", &lab.guardrails_path(), "shop"]);
+    let write = || sql_on(&server.url, "INSERT INTO my_frozen.users (name) VALUES ('live')");
+    let records = "CREATE TABLE my_frozen._dayfly_runs (x INT)";
+    server.sql(records);
+    prepare().refused("has the records of a branch");
+    write().unwrap();
+    server.sql("DROP TABLE my_frozen._dayfly_runs");
+    prepare().fine();
+    server.sql(&format!("ALTER DATABASE my_frozen READ ONLY = 0; {records}; ALTER DATABASE my_frozen READ ONLY = 1"));
+    prepare().refused("has the records of a branch");
+    assert!(write().unwrap_err().contains("read only"));
 }
 
 #[test]

@@ -41,6 +41,7 @@ on_both! {
     a_branch_that_cannot_go_loses_its_logins_all_the_same
     a_schema_only_branch_has_no_rows
     a_baseline_proves_itself_once_it_was_prepared
+    a_baseline_that_cannot_be_prepared_keeps_no_login
 }
 
 const USERS: &str = "CREATE TABLE users (id BIGINT PRIMARY KEY, email VARCHAR(80)); INSERT INTO users VALUES (1, 'ada@shop.test'), (2, 'grace@shop.test')";
@@ -471,6 +472,21 @@ fn a_baseline_proves_itself_once_it_was_prepared(database: &'static str) {
     shop.lab.db("provision", 1, &[]).fine();
     assert_eq!(sql(&shop.lab.url(1), "SELECT count(*) FROM users").unwrap(), "2");
     shop.lab.db("destroy", 1, &[]).fine();
+    shop.nothing_is_left();
+}
+
+fn a_baseline_that_cannot_be_prepared_keeps_no_login(database: &'static str) {
+    let shop = shop("psunprepared", database, INVENTED);
+    let records = if database == "shop" {
+        "CREATE TABLE _dayfly_runs (x INT)"
+    } else {
+        "CREATE SCHEMA dayfly_branch; CREATE TABLE dayfly_branch.runs (x int)"
+    };
+    shop.planetscale.control(&json!({"sql": {"database": database, "branch": "main", "text": records}}));
+    let guardrails = shop.lab.guardrails_path();
+    shop.lab
+        .dayfly(&["db", "prepare-baseline", "--guardrails", &guardrails, "shop"])
+        .refused("has the records of a branch");
     shop.nothing_is_left();
 }
 

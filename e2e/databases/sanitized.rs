@@ -271,3 +271,26 @@ fn a_branch_made_anew_is_checked_before_its_old_login_enters() {
     assert_eq!(server.left("barred"), "");
     assert!(psql(&url, "SELECT 1").is_err() && !lab.env_file(1).exists());
 }
+
+/// A Job was killed between giving the new database to its role and naming it. Whoever has the login that was published before may have
+/// been there.
+#[test]
+fn what_somebody_could_enter_is_no_branch_in_the_making() {
+    let server = Server::new("DAYFLY_TEST_POSTGRES18", "entered", CUSTOMERS);
+    let lab = server.lab("entered", "synthetic: {by: seeds}");
+    lab.spec(1, "shop", "");
+    lab.db("provision", 1, &[]).fine();
+    let (url, branch) = (lab.url(1), lab.branch_name(1));
+    let making = "SELECT shobj_description(oid, 'pg_authid')::json->>'making' FROM pg_roles WHERE rolname LIKE 'entered\\_pr\\_1%'";
+    let making = psql(&server.superuser, making).unwrap();
+    psql(
+        &server.superuser,
+        &format!("COMMENT ON DATABASE {branch} IS NULL; ALTER DATABASE {branch} RENAME TO {making}"),
+    )
+    .unwrap();
+    psql(&with_database(&url, &making), "CREATE TABLE planted (id int)").unwrap();
+    lab.db("provision", 1, &[]).fine();
+    assert_eq!(psql(&lab.url(1), "SELECT to_regclass('planted') IS NULL, count(*) FROM customers").unwrap(), "t|200");
+    lab.db("destroy", 1, &[]).fine();
+    assert_eq!(server.left("entered"), "");
+}

@@ -51,6 +51,12 @@ pub struct Record {
     pub files: Files,
 }
 
+/// In place of a record that is not as it was made: to [`rewritten`], it cannot be read.
+pub const UNREADABLE: &[u8] = b"";
+
+/// The most of a record that is read: the longest is shorter.
+pub const LONGEST: usize = 4 << 20;
+
 /// What is below these paths now.
 pub fn read(paths: &[ImagePath]) -> Result<Files> {
     let mut look = Look { limits: LIMITS, entries: 0, bytes: 0, names: 0, found: Files::new() };
@@ -381,14 +387,16 @@ mod tests {
         assert_eq!(why(Some("7"), &paths(&["c"]), &[("c", "z")]), None);
         assert_eq!(why(Some("8"), &all, &[]), None);
         assert_eq!(why(None, &all, &[]), None);
-        let unreadable = rewritten(b"{\"files\": 1}", Some("7"), &all, &ran);
-        assert_eq!(unreadable.as_deref(), Some("the record of the files that ran here cannot be read"));
+        for record in [&b"{\"files\": 1}"[..], UNREADABLE] {
+            let unreadable = rewritten(record, Some("7"), &all, &ran);
+            assert_eq!(unreadable.as_deref(), Some("the record of the files that ran here cannot be read"));
+        }
     }
 
     #[test]
     fn the_longest_record_fits_into_a_statement() {
         // A quotation mark is two characters of JSON.
         let longest = LIMITS.names * 2 + LIMITS.entries * (64 + "\"\":\"\",".len());
-        assert!(longest < 4 << 20, "{longest}: what MySQL's max_allowed_packet is at least, by default");
+        assert!(longest < LONGEST, "{longest}: what MySQL's max_allowed_packet is at least, by default");
     }
 }

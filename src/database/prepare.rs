@@ -32,7 +32,7 @@ pub async fn prepare(
     if prepared.is_err()
         && let Err(error) = engine.leave_baseline().await
     {
-        log.warn(format!("the baseline `{}` may be entered, which it could not be before: {error:#}", baseline.name));
+        log.warn(format!("the baseline `{}` stays open, as it was not before: {error:#}", baseline.name));
     }
     prepared
 }

@@ -7,7 +7,13 @@ use async_trait::async_trait;
 use mysql_async::{Conn, DriverError, Error, IoError, OptsBuilder, Row, SslOpts, Value, prelude::Queryable as _};
 
 use super::{Column, Full, MOST_RUNS, Marker, NoSession, Run, Session, readable, unreadable};
-use crate::database::{connection::ConnectionUrl, failure::refuse, log::Log, schema, tls};
+use crate::database::{
+    connection::ConnectionUrl,
+    failure::refuse,
+    files::{LONGEST, UNREADABLE},
+    log::Log,
+    schema, tls,
+};
 
 /// One connection to a server.
 pub struct MysqlSession {
@@ -23,6 +29,9 @@ const RUNS: &str = "_dayfly_runs";
 const NEW_RUNS: &str = "_dayfly_runs_new";
 const OLD_RUNS: &str = "_dayfly_runs_was";
 const FILES: &str = "_dayfly_files";
+const RUNS_COLUMNS: [&str; 5] =
+    ["at timestamp no", "command text no", "input varchar no", "state varchar no", "step varchar no"];
+const FILES_COLUMNS: [&str; 2] = ["files longblob no", "id int no"];
 const OURS: &str = "_dayfly_";
 
 /// The lock of whoever makes the table of records.
@@ -165,23 +174,22 @@ impl MysqlSession {
         Ok(kind.is_some())
     }
 
-    /// Whether the table of records is as it was made, with nothing that is done by itself.
-    async fn has_sound_runs(&mut self) -> Result<bool> {
+    /// Whether a table of records is as it was made, with these columns in their order by name, and nothing that is done by itself.
+    async fn is_sound(&mut self, table: &str, made: &[&str]) -> Result<bool> {
         let rows = self
             .rows(&format!(
                 "SELECT CONCAT(column_name, ' ', data_type, ' ', is_nullable) FROM information_schema.columns
-                 WHERE table_schema = DATABASE() AND table_name = '{RUNS}'"
+                 WHERE table_schema = DATABASE() AND table_name = '{table}'"
             ))
             .await?;
         let mut columns: Vec<String> = rows.into_iter().flatten().flatten().map(|text| text.to_lowercase()).collect();
         columns.sort_unstable();
         let others = self
             .rows(&format!(
-                "SELECT 1 FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = '{RUNS}' AND table_type <> 'BASE TABLE'
-                 UNION ALL SELECT 1 FROM information_schema.triggers WHERE event_object_schema = DATABASE() AND event_object_table = '{RUNS}'"
+                "SELECT 1 FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = '{table}' AND table_type <> 'BASE TABLE'
+                 UNION ALL SELECT 1 FROM information_schema.triggers WHERE event_object_schema = DATABASE() AND event_object_table = '{table}'"
             ))
             .await?;
-        let made = ["at timestamp no", "command text no", "input varchar no", "state varchar no", "step varchar no"];
         Ok(columns == made && others.is_empty())
     }
 
@@ -201,7 +209,7 @@ impl MysqlSession {
     /// they like: what ran here counts as failed then.
     async fn make_sound_runs(&mut self) -> Result<()> {
         let is_there = self.has_table(RUNS).await?;
-        if is_there && self.has_sound_runs().await? {
+        if is_there && self.is_sound(RUNS, &RUNS_COLUMNS).await? {
             return Ok(());
         }
         if !is_there {
@@ -350,7 +358,7 @@ impl Session for MysqlSession {
         if !self.has_table(RUNS).await? {
             return Ok(Vec::new());
         }
-        if !self.has_sound_runs().await? {
+        if !self.is_sound(RUNS, &RUNS_COLUMNS).await? {
             return Ok(unreadable());
         }
         let rows = self
@@ -370,10 +378,18 @@ impl Session for MysqlSession {
         if !self.has_table(FILES).await? {
             return Ok(None);
         }
-        self.conn.query_first(format!("SELECT files FROM {FILES} WHERE id = 1")).await.map_err(plain)
+        if !self.is_sound(FILES, &FILES_COLUMNS).await? {
+            return Ok(Some(UNREADABLE.to_vec()));
+        }
+        let rows = self.rows(&format!("SELECT LEFT(files, {LONGEST}) FROM {FILES} WHERE id = 1")).await?;
+        let record = |row: Vec<Option<String>>| row.into_iter().next().flatten().map(String::into_bytes);
+        Ok(rows.into_iter().next().map(|row| record(row).unwrap_or_else(|| UNREADABLE.to_vec())))
     }
 
     async fn record_files(&mut self, files: &[u8]) -> Result<()> {
+        if self.has_table(FILES).await? && !self.is_sound(FILES, &FILES_COLUMNS).await? {
+            self.remove(&[FILES]).await?;
+        }
         if !self.has_table(FILES).await? {
             // Bytes, and many of them: a file's name may have letters that the database's character set lacks, and its collation
             // would take `A.sql` for `a.sql`. All in one row, which one statement replaces.
@@ -383,8 +399,8 @@ impl Session for MysqlSession {
                 .map_err(plain)
                 .with_context(|| format!("the branch's own table `{FILES}` cannot be made"))?;
         }
-        let sql = format!("INSERT INTO {FILES} (id, files) VALUES (1, ?) ON DUPLICATE KEY UPDATE files = ?");
-        self.conn.exec_drop(sql, (files, files)).await.map_err(plain)
+        // They are in it once: twice, they may be longer than a statement may.
+        self.conn.exec_drop(format!("REPLACE INTO {FILES} (id, files) VALUES (1, ?)"), (files,)).await.map_err(plain)
     }
 
     async fn try_lock(&mut self, name: &str) -> Result<bool> {

@@ -11,28 +11,42 @@ use super::{
     postgres::{literal, look, plain},
     readable, unreadable,
 };
+use crate::database::files::{LONGEST, UNREADABLE};
 
 const MAKE: &str = "CREATE SCHEMA IF NOT EXISTS dayfly_branch;
     CREATE TABLE IF NOT EXISTS dayfly_branch.runs (
       step text PRIMARY KEY, input text NOT NULL, state text NOT NULL, command text NOT NULL,
       at timestamptz NOT NULL DEFAULT now())";
 
-/// Whether the table is what [`MAKE`] makes, and nothing is done by itself when it is read or written. Asks the catalogue alone.
+const MAKE_FILES: &str = "CREATE TABLE IF NOT EXISTS dayfly_branch.files (id int PRIMARY KEY, files bytea NOT NULL)";
+
+/// The tables that [`MAKE`] and [`MAKE_FILES`] make: name and columns.
+const RUNS: [&str; 2] =
+    ["runs", "at timestamp with time zone t, command text t, input text t, state text t, step text t"];
+const FILES: [&str; 2] = ["files", "files bytea t, id integer t"];
+
+/// Whether a table ($1) is as dayfly makes it, with these columns ($2), and nothing is done by itself when it is read or written. Asks the catalogue alone.
 const IS_SOUND: &str = "SELECT c.relkind = 'r' AND c.relpersistence = 'p' AND NOT c.relispartition
       AND NOT (c.relrowsecurity OR c.relhasrules OR c.relhastriggers OR c.relhassubclass)
       AND has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')
       AND has_table_privilege(c.oid, 'INSERT') AND has_table_privilege(c.oid, 'UPDATE')
       AND (SELECT string_agg(format('%s %s %s%s', a.attname, format_type(a.atttypid, -1), a.attnotnull, a.attgenerated), ', ' ORDER BY a.attname)
            FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped)
-        = 'at timestamp with time zone t, command text t, input text t, state text t, step text t'
+        = $2
       AND (SELECT count(*) = 1 AND bool_and(i.indisprimary) FROM pg_index i WHERE i.indrelid = c.oid)
       AND NOT EXISTS (SELECT FROM pg_statistic_ext s WHERE s.stxrelid = c.oid)
       AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conrelid = c.oid AND k.contype NOT IN ('p', 'n'))
-    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'dayfly_branch' AND c.relname = 'runs'";
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'dayfly_branch' AND c.relname = $1";
+
+/// What drops whatever has the name of the table of files.
+const DROP_FILES: &str = "SELECT format('DROP %s dayfly_branch.files CASCADE', CASE c.relkind
+      WHEN 'v' THEN 'VIEW' WHEN 'm' THEN 'MATERIALIZED VIEW' WHEN 'S' THEN 'SEQUENCE' WHEN 'f' THEN 'FOREIGN TABLE'
+      WHEN 'c' THEN 'TYPE' WHEN 'i' THEN 'INDEX' WHEN 'I' THEN 'INDEX' ELSE 'TABLE' END)
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'dayfly_branch' AND c.relname = 'files'";
 
 /// `None`: there is no such table.
-async fn is_sound(client: &Client) -> Result<Option<bool>> {
-    let row = client.query_opt(IS_SOUND, &[]).await.map_err(plain)?;
+async fn is_sound(client: &Client, [table, columns]: [&str; 2]) -> Result<Option<bool>> {
+    let row = client.query_opt(IS_SOUND, &[&table, &columns]).await.map_err(plain)?;
     Ok(row.map(|row| row.try_get(0).unwrap_or(false)))
 }
 
@@ -48,7 +62,7 @@ async fn make(client: &Client) -> std::result::Result<(), tokio_postgres::Error>
 /// Makes the table, also in place of one that is not as it was made: then as that of a branch in which everything failed.
 pub(super) async fn prepare(client: &Client) -> Result<()> {
     const WHAT: &str = "the branch's own schema `dayfly_branch` cannot be made";
-    match is_sound(client).await? {
+    match is_sound(client, RUNS).await? {
         Some(true) => return Ok(()),
         Some(false) => {}
         None => match make(client).await {
@@ -72,7 +86,7 @@ pub(super) async fn prepare(client: &Client) -> Result<()> {
 }
 
 pub(super) async fn runs(client: &Client) -> Result<Vec<Run>> {
-    match is_sound(client).await? {
+    match is_sound(client, RUNS).await? {
         None => return Ok(Vec::new()),
         Some(false) => return Ok(unreadable()),
         Some(true) => {}
@@ -100,21 +114,19 @@ pub(super) async fn record(client: &Client, run: &Run) -> Result<()> {
 }
 
 pub(super) async fn files(client: &Client) -> Result<Option<Vec<u8>>> {
-    let there = client.query_one("SELECT to_regclass('dayfly_branch.files') IS NOT NULL", &[]).await.map_err(plain)?;
-    if !there.get::<_, bool>(0) {
-        return Ok(None);
+    match is_sound(client, FILES).await? {
+        None => return Ok(None),
+        Some(false) => return Ok(Some(UNREADABLE.to_vec())),
+        Some(true) => {}
     }
-    let row = client.query_opt("SELECT files FROM dayfly_branch.files WHERE id = 1", &[]).await;
-    Ok(row.map_err(plain)?.map(|row| row.get(0)))
+    let sql = format!("SELECT substr(files, 1, {LONGEST}) FROM dayfly_branch.files WHERE id = 1");
+    let rows = look(client, &sql, &[]).await?;
+    Ok(rows.first().map(|row| row.try_get(0).unwrap_or_else(|_| UNREADABLE.to_vec())))
 }
 
 pub(super) async fn record_files(client: &Client, files: &[u8]) -> Result<()> {
+    make_files(client).await.context("the branch's own table `dayfly_branch.files` cannot be made")?;
     // Bytes: a file's name may have letters that the database's encoding lacks. All in one row, which one statement replaces.
-    client
-        .batch_execute("CREATE TABLE IF NOT EXISTS dayfly_branch.files (id int PRIMARY KEY, files bytea NOT NULL)")
-        .await
-        .map_err(plain)
-        .context("the branch's own table `dayfly_branch.files` cannot be made")?;
     client
         .execute(
             "INSERT INTO dayfly_branch.files (id, files) VALUES (1, $1)
@@ -124,4 +136,18 @@ pub(super) async fn record_files(client: &Client, files: &[u8]) -> Result<()> {
         .await
         .map_err(plain)?;
     Ok(())
+}
+
+/// Makes the table of files, also in place of what is not as it was made.
+async fn make_files(client: &Client) -> Result<()> {
+    let make = match is_sound(client, FILES).await? {
+        Some(true) => return Ok(()),
+        None => MAKE_FILES.to_owned(),
+        Some(false) => {
+            let dropping: String = client.query_one(DROP_FILES, &[]).await.map_err(plain)?.get(0);
+            // As the login itself, as in `prepare`.
+            format!("SET ROLE NONE; {dropping}; RESET ROLE; {MAKE_FILES}")
+        }
+    };
+    client.batch_execute(&make).await.map_err(plain)
 }

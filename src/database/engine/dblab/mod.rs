@@ -14,6 +14,7 @@
 mod api;
 
 use std::{
+    cell::Cell,
     fmt::Write as _,
     time::{Duration, SystemTime},
 };
@@ -53,6 +54,8 @@ pub struct Dblab {
     /// The engine's branch, whose newest snapshot is cloned.
     parent: String,
     database: String,
+    /// Whether the clone is dayfly's in which a baseline is prepared.
+    has_workshop: Cell<bool>,
     log: Log,
 }
 
@@ -66,6 +69,7 @@ impl Dblab {
             token,
             parent: baseline.parent.clone().context("it has no `parent`")?,
             database: baseline.database.clone().context("it has no `database`")?,
+            has_workshop: Cell::new(false),
             log: log.clone(),
         })
     }
@@ -264,8 +268,18 @@ impl Engine for Dblab {
             is_ours(&before)?;
             self.remove(&id, &before.db.username).await?;
         }
+        self.has_workshop.set(true);
         let clone = self.usable(&id, PREPARING, is_ours).await?;
         session::open(&self.url(&clone, 0)?, &self.log).await
+    }
+
+    async fn leave_baseline(&self) -> Result<()> {
+        if self.has_workshop.get()
+            && let Some(clone) = self.clone(&self.workshop()).await?
+        {
+            self.remove(&clone.id, &clone.db.username).await?;
+        }
+        Ok(())
     }
 
     async fn freeze_baseline(&self) -> Result<()> {

@@ -27,6 +27,9 @@ const PRIVILEGES: [&str; 6] = ["SELECT", "LOCK TABLES", "SHOW VIEW", "TRIGGER", 
 /// Engines that keep their rows in the server. Another one's may be anywhere, and live.
 const ENGINES: [&str; 7] = ["InnoDB", "Aria", "MyISAM", "ROCKSDB", "MEMORY", "ARCHIVE", "CSV"];
 
+/// How definitions are read, and rows copied: zero is a value like others.
+const SQL_MODE: &str = "NO_AUTO_VALUE_ON_ZERO";
+
 struct Copy<'a> {
     conn: &'a mut Conn,
     source: &'a str,
@@ -76,22 +79,22 @@ pub(super) async fn copy(conn: &mut Conn, guard: Conn, source: &str, entry: &Ent
 impl Copy<'_> {
     async fn all(&mut self, mut guard: Conn) -> Result<usize> {
         self.may_read_all().await?;
-        // Zero is a value like others; rows are read as they are, without locks of their own.
-        self.run(
-            "SET SESSION sql_mode = 'NO_AUTO_VALUE_ON_ZERO', foreign_key_checks = 0, sql_quote_show_create = 1, time_zone = '+00:00'",
-        )
+        self.run(&format!(
+            "SET SESSION sql_mode = '{SQL_MODE}', foreign_key_checks = 0, sql_quote_show_create = 1, time_zone = '+00:00'"
+        ))
         .await?;
+        // Rows are read as they are, without locks of their own.
         self.run("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED").await?;
         let tables = self.held(&mut guard).await?;
         self.enter(self.source).await?;
-        let mut statements = Vec::with_capacity(tables.len());
+        let mut shown = Vec::with_capacity(tables.len());
         for table in &tables {
             let kind = match table {
                 table if table.is_view() => "VIEW",
                 table if table.is_sequence() => "SEQUENCE",
                 _ => "TABLE",
             };
-            statements.push(self.definition(kind, &table.name).await?);
+            shown.push(self.show(kind, &table.name).await?);
         }
         let functions = self.routines().await?;
         let triggers = self.triggers().await?;
@@ -101,12 +104,14 @@ impl Copy<'_> {
         let mut made = Vec::new();
         // A column's default may be of a sequence.
         let order = |table: &Table| (!table.is_sequence(), table.name.clone());
-        let mut all: Vec<(&Table, String)> = tables.iter().zip(statements).collect();
+        let mut all: Vec<(&Table, Vec<Option<String>>)> = tables.iter().zip(shown).collect();
         all.sort_by_key(|(table, _)| order(table));
-        for (table, statement) in all {
+        for (table, row) in all {
+            let statement =
+                row.get(1).cloned().flatten().with_context(|| format!("`{}` cannot be read", table.name))?;
             let statement = moved(&statement, self.source, self.target);
             if table.is_view() {
-                views.push((&table.name, with_definer(&statement, &self.definer)));
+                views.push(self.view(&table.name, &statement, &row));
                 continue;
             }
             self.run(&statement).await.with_context(|| format!("the table `{}` cannot be made", table.name))?;
@@ -118,12 +123,12 @@ impl Copy<'_> {
         }
         drop(guard);
         for program in functions {
-            self.make(program).await?;
+            self.make(&program).await?;
         }
         self.views(views).await?;
         // Rows were there before, and events would change them.
         for program in triggers.into_iter().chain(events) {
-            self.make(program).await?;
+            self.make(&program).await?;
         }
         Ok(made.len())
     }
@@ -254,8 +259,15 @@ impl Copy<'_> {
         Program { what, sql: with_definer(sql, &self.definer), settings }
     }
 
-    async fn make(&mut self, program: Program) -> Result<()> {
-        for (name, value) in program.settings {
+    /// A view is kept as the server writes it, whatever the mode was that it was made under.
+    fn view(&self, name: &str, statement: &str, row: &[Option<String>]) -> Program {
+        let collation = row.get(3).cloned().flatten().map(|collation| ("collation_connection", collation));
+        let settings = [("sql_mode", SQL_MODE.to_owned())].into_iter().chain(collation).collect();
+        Program { what: format!("view `{name}`"), sql: with_definer(statement, &self.definer), settings }
+    }
+
+    async fn make(&mut self, program: &Program) -> Result<()> {
+        for (name, value) in &program.settings {
             self.conn.exec_drop(format!("SET SESSION {name} = ?"), (value,)).await.map_err(plain)?;
         }
         self.run(&program.sql).await.with_context(|| {
@@ -264,13 +276,13 @@ impl Copy<'_> {
     }
 
     /// Views of views come after these, whatever they are called.
-    async fn views(&mut self, mut views: Vec<(&String, String)>) -> Result<()> {
+    async fn views(&mut self, mut views: Vec<Program>) -> Result<()> {
         while !views.is_empty() {
             let (before, mut left, mut last) = (views.len(), Vec::new(), None);
-            for (name, sql) in views {
-                if let Err(error) = self.run(&sql).await {
-                    last = Some(error.context(format!("the view `{name}` cannot be made")));
-                    left.push((name, sql));
+            for view in views {
+                if let Err(error) = self.make(&view).await {
+                    last = Some(error);
+                    left.push(view);
                 }
             }
             if let (Some(error), true) = (last, left.len() == before) {
@@ -279,11 +291,6 @@ impl Copy<'_> {
             views = left;
         }
         Ok(())
-    }
-
-    async fn definition(&mut self, kind: &str, name: &str) -> Result<String> {
-        let row = self.show(kind, name).await?;
-        row.get(1).cloned().flatten().with_context(|| format!("`{name}` cannot be read"))
     }
 
     async fn show(&mut self, kind: &str, name: &str) -> Result<Vec<Option<String>>> {

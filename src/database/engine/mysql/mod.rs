@@ -12,7 +12,10 @@ mod held;
 mod registry;
 mod vitess;
 
-use std::time::{Duration, SystemTime};
+use std::{
+    cell::Cell,
+    time::{Duration, SystemTime},
+};
 
 use anyhow::{Context as _, Result, bail};
 use async_trait::async_trait;
@@ -38,12 +41,17 @@ use registry::Entry;
 pub struct Mysql {
     admin: ConnectionUrl,
     baseline: String,
+    /// Whether nobody could write to the baseline, before [`Engine::open_baseline`] made it writable.
+    was_frozen: Cell<bool>,
     log: Log,
 }
 
 /// What `lock_wait_timeout` and `innodb_lock_wait_timeout` end with.
 const LOCK_WAIT_TIMEOUT: u16 = 1205;
 const PARSE_ERROR: u16 = 1064;
+
+/// What ends MySQL's words for a database that nobody may write to, without their spaces: versions set these differently.
+const READ_ONLY: &str = "/*READONLY=1*/";
 
 /// How often a database's end waits for whoever holds it, each time ten seconds.
 const WAITS: u32 = 6;
@@ -55,7 +63,7 @@ impl Mysql {
             bail!("the administrator's URL is of another kind of server: write `mysql://USER:PASSWORD@HOST:PORT/`");
         }
         let baseline = baseline.database.clone().context("it has no `database`")?;
-        Ok(Self { admin: admin.with_database(""), baseline, log: log.clone() })
+        Ok(Self { admin: admin.with_database(""), baseline, was_frozen: Cell::new(false), log: log.clone() })
     }
 
     /// A connection as administrator, in no database.
@@ -201,7 +209,7 @@ impl Engine for Mysql {
     }
 
     async fn list(&self) -> Result<Vec<Branch>> {
-        let entries = registry::entries(&mut self.connect().await?).await?;
+        let entries = registry::entries(&mut self.connect().await?, &self.log).await?;
         Ok(entries.into_iter().map(Entry::into_branch).collect())
     }
 
@@ -271,8 +279,16 @@ impl Engine for Mysql {
         if !has_database(&mut conn, &self.baseline).await? {
             refuse!("the server of {} has no database `{}`", self.admin, self.baseline);
         }
+        self.was_frozen.set(self.is_read_only(&mut conn).await?);
         self.set_read_only(&mut conn, false).await?;
         session::open(&self.admin.with_database(&self.baseline), &self.log).await
+    }
+
+    async fn leave_baseline(&self) -> Result<()> {
+        if self.was_frozen.get() {
+            self.set_read_only(&mut self.connect().await?, true).await?;
+        }
+        Ok(())
     }
 
     async fn freeze_baseline(&self) -> Result<()> {
@@ -290,6 +306,12 @@ impl Engine for Mysql {
 }
 
 impl Mysql {
+    async fn is_read_only(&self, conn: &mut Conn) -> Result<bool> {
+        let sql = format!("SHOW CREATE DATABASE {}", identifier(&self.baseline));
+        let shown: Option<(String, String)> = conn.query_first(sql).await.map_err(plain)?;
+        Ok(shown.is_some_and(|(_, statement)| statement.replace(' ', "").ends_with(READ_ONLY)))
+    }
+
     /// `false`: the server cannot (MariaDB, and MySQL before 8.0.22).
     async fn set_read_only(&self, conn: &mut Conn, read_only: bool) -> Result<bool> {
         let sql = format!("ALTER DATABASE {} READ ONLY = {}", identifier(&self.baseline), u8::from(read_only));

@@ -7,6 +7,7 @@ use mysql_async::{Conn, Params, Row, prelude::Queryable as _};
 
 use super::{Branch, expiry};
 use crate::database::{
+    log::Log,
     mark::Mark,
     random,
     session::mysql::{code, plain, texts},
@@ -121,12 +122,16 @@ pub(super) async fn entry(conn: &mut Conn, which: Which<'_>) -> Result<Option<En
     row.map(read).transpose()
 }
 
-pub(super) async fn entries(conn: &mut Conn) -> Result<Vec<Entry>> {
+/// All that can be read: somebody's row keeps no others from being listed.
+pub(super) async fn entries(conn: &mut Conn, log: &Log) -> Result<Vec<Entry>> {
     let rows: Vec<Row> = match conn.query(format!("SELECT {COLUMNS} FROM dayfly.branches ORDER BY branch")).await {
         Err(error) if ABSENT.contains(&code(&error)) => Vec::new(),
         result => result.map_err(plain).context("the registry `dayfly.branches` cannot be read")?,
     };
-    rows.into_iter().map(read).collect()
+    let readable = rows
+        .into_iter()
+        .filter_map(|row| read(row).map_err(|error| log.warn(format!("a branch is passed over: {error:#}"))).ok());
+    Ok(readable.collect())
 }
 
 fn read(row: Row) -> Result<Entry> {

@@ -10,7 +10,10 @@
 
 mod credentials;
 
-use std::time::{Duration, SystemTime};
+use std::{
+    cell::Cell,
+    time::{Duration, SystemTime},
+};
 
 use anyhow::{Context as _, Result};
 use async_trait::async_trait;
@@ -38,6 +41,8 @@ pub struct PlanetScale {
     database: String,
     parent: String,
     entry: Baseline,
+    /// The parent that [`Engine::open_baseline`] makes a login for.
+    entered: Cell<Option<Row>>,
     log: Log,
 }
 
@@ -76,6 +81,7 @@ impl PlanetScale {
             database: database.to_owned(),
             parent: entry.parent.clone().context("it has no `parent`")?,
             entry: entry.clone(),
+            entered: Cell::new(None),
             log: log.clone(),
         })
     }
@@ -317,6 +323,8 @@ impl Engine for PlanetScale {
         for credential in self.credentials(&row).await? {
             self.revoke(&row, &credential).await?;
         }
+        // That may have taken minutes, and the name may be another's by now.
+        let Some(row) = self.row_of(branch).await? else { return Ok(()) };
         self.api.delete(&self.branch_path(&row.name, "")).await.with_context(|| {
             format!(
                 "the branch `{}` stays, though its logins are gone: remove its protection and its children, then call this again",
@@ -332,8 +340,17 @@ impl Engine for PlanetScale {
     }
 
     async fn open_baseline(&self) -> Result<Box<dyn Session>> {
-        let url = self.login_to_parent(&self.parent().await?).await?;
+        let parent = self.parent().await?;
+        self.entered.set(Some(parent.clone()));
+        let url = self.login_to_parent(&parent).await?;
         session::open(&url, &self.log).await
+    }
+
+    async fn leave_baseline(&self) -> Result<()> {
+        match self.entered.take() {
+            Some(parent) => self.revoke_parents(&parent).await,
+            None => Ok(()),
+        }
     }
 
     async fn freeze_baseline(&self) -> Result<()> {
@@ -358,6 +375,27 @@ mod tests {
         },
         resolve::names::direct_secret,
     };
+
+    #[test]
+    fn a_branch_that_was_made_anew_while_its_logins_were_revoked_stays() {
+        let row = |id| {
+            format!(
+                r#"{{"id": "{id}", "name": "dayfly_shop-pr-7_main", "kind": "mysql", "ready": true, "created_at": "2026-11-20T09:00:00Z"}}"#
+            )
+        };
+        let (before, after): (&str, &str) = (row("before").leak(), row("after").leak());
+        let (base, asked) = answering(&[(200, before), (200, r#"{"data": []}"#), (200, after)]);
+        let entry =
+            serde_json::json!({"provider": "planetscale", "project": "acme/shop", "parent": "main", "api": base});
+        let entry = serde_json::from_value(entry).unwrap();
+        let engine = PlanetScale::new(["id", "token"], &entry, &Log::new(LogFormat::Text, "test", "")).unwrap();
+        let mark = Mark::of_name("dayfly.shop.shop-pr-7.main", String::new(), String::new()).unwrap();
+        let name = "dayfly_shop-pr-7_main".into();
+        let branch = Branch { id: "before".into(), name, mark, expires: None, cost: None, is_complete: true };
+        let destroyed = async { tokio::time::timeout(Duration::from_secs(10), engine.destroy(&branch)).await };
+        runs(destroyed).expect("nothing to wait for").unwrap();
+        assert!(asked.join().unwrap().iter().all(|request| request.starts_with("GET ")));
+    }
 
     /// A database's name may be as long as its Secrets', which are shortened then.
     #[test]

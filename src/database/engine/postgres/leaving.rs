@@ -35,9 +35,14 @@ pub(super) async fn drop_role(admin: &ConnectionUrl, client: &Client, role: &str
         .await
         .map_err(plain)
         .with_context(|| format!("the role `{role}` cannot be barred"))?;
+    let (databases, shared) = (holders(client, role).await?, shared(client, role).await?);
+    // Where it gives back what it has of a database, it gives back what is the whole server's.
+    let place = if databases.is_empty() { "in any database" } else { "there" };
+    let held = [("in", databases), ("on", shared)].into_iter().filter(|(_, held)| !held.is_empty());
+    let held: Vec<String> = held.map(|(how, held)| format!("{how} {}", held.join(", "))).collect();
     log.warn(format!(
-        "the role `{role}` stays, without a login or a password, as long as it has rights in {}: the sweep removes it after that, or `DROP OWNED BY {role}` there",
-        holders(client, role).await?.join(", ")
+        "the role `{role}` stays, without a login or a password, as long as it has rights {}: the sweep removes it after that, or `DROP OWNED BY {role}` {place}",
+        held.join(" and ")
     ));
     Ok(())
 }
@@ -58,6 +63,15 @@ async fn holders(client: &Client, role: &str) -> Result<Vec<String>> {
           AND refobjid = (SELECT oid FROM pg_roles WHERE rolname = $1)) ORDER BY 1";
     let rows = client.query(sql, &[&role]).await.map_err(plain)?;
     Ok(rows.iter().map(|row| row.get(0)).collect())
+}
+
+/// What it has that is in no database: a database as such, a tablespace, a parameter.
+async fn shared(client: &Client, role: &str) -> Result<Vec<String>> {
+    let sql = "SELECT DISTINCT pg_describe_object(classid, objid, objsubid) FROM pg_shdepend
+        WHERE dbid = 0 AND refclassid = 'pg_authid'::regclass
+          AND refobjid = (SELECT oid FROM pg_roles WHERE rolname = $1) ORDER BY 1";
+    let rows = client.query(sql, &[&role]).await.map_err(plain)?;
+    Ok(rows.iter().filter_map(|row| row.get(0)).collect())
 }
 
 /// Takes from a role what it has in a preview's database. It could never enter that, and so owns nothing there.

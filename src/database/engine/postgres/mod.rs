@@ -37,6 +37,9 @@ pub struct Postgres {
     log: Log,
 }
 
+/// How often a database's end waits for whoever holds it.
+const WAITS: u32 = 20;
+
 impl Postgres {
     /// `admin`: a login that may make databases and roles, as docs/databases/postgres.md makes one.
     pub fn new(admin: ConnectionUrl, baseline: &Baseline, log: &Log) -> Result<Self> {
@@ -74,7 +77,7 @@ impl Postgres {
             Some(role) => role,
             None => self.create_role(client, spec).await?,
         };
-        let comment = role::check_mark(&role, spec)?;
+        let mut comment = role::check_mark(&role, spec)?.clone();
         if let Some(database) = database(client, name).await? {
             if database.comment.is_none_or(|comment| !comment.mark.is_of(spec)) {
                 refuse!("the database `{name}` is there and is not of {}: nothing was changed", spec.owner);
@@ -82,6 +85,15 @@ impl Postgres {
             return self.branch(client, spec).await;
         }
         let making = comment.making.clone().context("the role's mark names no database")?;
+        let is_of_another = comment.mark.baseline != spec.baseline.entry.subject();
+        if is_of_another || could_enter(client, role_name, &making).await? {
+            self.drop_database(client, &making).await?;
+        }
+        if is_of_another {
+            // Of a role that could not go with its branch.
+            comment.mark = Mark::new(spec);
+            self.mark_role(client, role_name, &comment).await?;
+        }
         if database(client, &making).await?.is_none() {
             self.clone_baseline(client, &making).await?;
         }
@@ -92,7 +104,7 @@ impl Postgres {
             }
             return Err(error);
         }
-        let mark = Comment { branch: None, making: None, ..comment.clone() };
+        let mark = Comment { branch: None, making: None, ..comment };
         self.log.doing("setting up the branch");
         // Of a branch that was there before: its role may have changed its own.
         let sql = format!("ALTER ROLE {} RESET ALL", identifier(role_name));
@@ -116,6 +128,14 @@ impl Postgres {
         };
         role::create(client, role_name, &comment).await.context(
             "the branch's role cannot be made: the administrator needs CREATEROLE, or more (docs/databases/postgres.md)",
+        )
+    }
+
+    async fn mark_role(&self, client: &Client, role: &str, comment: &Comment) -> Result<()> {
+        let comment = literal(&serde_json::to_string(comment)?);
+        let sql = format!("COMMENT ON ROLE {} IS {comment}", identifier(role));
+        client.batch_execute(&sql).await.map_err(plain).context(
+            "the branch's role cannot be marked: the administrator needs CREATEROLE, or more (docs/databases/postgres.md)",
         )
     }
 
@@ -177,7 +197,8 @@ impl Postgres {
     async fn drop_database(&self, client: &Client, name: &str) -> Result<()> {
         let sql = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", identifier(name));
         let mut pauses = Pauses::short();
-        for _ in 0..20 {
+        let mut left = WAITS;
+        let why = loop {
             match client.batch_execute(&sql).await {
                 Ok(()) => return Ok(()),
                 // A superuser's session can only be ended by another superuser.
@@ -186,14 +207,19 @@ impl Postgres {
                         .map(Some)
                         .contains(&error.code()) =>
                 {
-                    self.log.doing(format!("waiting for sessions in `{name}` to end: {:#}", plain(error)));
+                    let error = plain(error);
+                    left -= 1;
+                    if left == 0 {
+                        break error;
+                    }
+                    self.log.doing(format!("waiting for what holds `{name}` to end: {error:#}"));
                     pauses.wait().await;
                 }
                 Err(error) => {
                     return Err(plain(error)).with_context(|| format!("the database `{name}` cannot be dropped"));
                 }
             }
-        }
+        };
         let users = client
             .query(
                 "SELECT DISTINCT usename::text FROM pg_stat_activity WHERE datname = $1 AND usename IS NOT NULL",
@@ -202,11 +228,22 @@ impl Postgres {
             .await
             .map_err(plain)?;
         let users: Vec<String> = users.iter().map(|row| row.get(0)).collect();
-        anyhow::bail!(
-            "the database `{name}` is still used by {}: end these sessions, or call this again",
-            users.join(", ")
-        )
+        // What else holds it has no session, and the server's own words name it.
+        let what = if users.is_empty() {
+            format!("the database `{name}` cannot be dropped: mend what the server says, then call this again")
+        } else {
+            let users = users.join(", ");
+            format!("the database `{name}` is still used by {users}: end these sessions, or call this again")
+        };
+        Err(why.context(what))
     }
+}
+
+/// Whether a branch's role could be in a database that a Job which was killed left half made: then it may have put anything there.
+async fn could_enter(client: &Client, role: &str, database: &str) -> Result<bool> {
+    let sql = "SELECT datallowconn AND has_database_privilege($1, oid, 'CONNECT') FROM pg_database WHERE datname = $2";
+    let row = client.query_opt(sql, &[&role, &database]).await.map_err(plain)?;
+    Ok(row.is_some_and(|row| row.get(0)))
 }
 
 #[async_trait(?Send)]
