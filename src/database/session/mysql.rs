@@ -100,12 +100,13 @@ fn no_session(error: Error) -> NoSession {
     // The user's own limit, in the server's two words for it, and the server's.
     let is_full = [1040, 1203, 1226].contains(&code(&error));
     let error = plain(error);
-    match () {
-        () if is_full => NoSession::Unreachable(error.context(Full)),
-        () if is_unusable => NoSession::Unusable(error),
-        () if is_rejected => NoSession::Rejected(error),
-        () => NoSession::Unreachable(error),
+    if is_full {
+        return NoSession::Unreachable(error.context(Full));
     }
+    if is_unusable {
+        return NoSession::Unusable(error);
+    }
+    if is_rejected { NoSession::Rejected(error) } else { NoSession::Unreachable(error) }
 }
 
 /// The server's own message with its code. A syntax error would quote the statement, which may hold a password: cut off.

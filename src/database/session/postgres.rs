@@ -129,12 +129,13 @@ fn no_session(error: tokio_postgres::Error) -> NoSession {
     });
     let is_full = error.code() == Some(&SqlState::TOO_MANY_CONNECTIONS);
     let error = plain(error);
-    match () {
-        () if is_full => NoSession::Unreachable(error.context(Full)),
-        () if is_unusable => NoSession::Unusable(error),
-        () if is_rejected => NoSession::Rejected(error),
-        () => NoSession::Unreachable(error),
+    if is_full {
+        return NoSession::Unreachable(error.context(Full));
     }
+    if is_unusable {
+        return NoSession::Unusable(error);
+    }
+    if is_rejected { NoSession::Rejected(error) } else { NoSession::Unreachable(error) }
 }
 
 /// The server's own message with its code. Statements are never part of it, and so no secret is.

@@ -25,7 +25,8 @@ const RUNS: [&str; 2] =
     ["runs", "at timestamp with time zone t, command text t, input text t, state text t, step text t"];
 const FILES: [&str; 2] = ["files", "files bytea t, id integer t"];
 
-/// Whether a table ($1) is as dayfly makes it, with these columns ($2), and nothing is done by itself when it is read or written. Asks the catalogue alone.
+/// Whether a table ($1) is as dayfly makes it, with these columns ($2), and nothing is done by itself when it is read or written.
+/// Asks the catalogue alone.
 const IS_SOUND: &str = "SELECT c.relkind = 'r' AND c.relpersistence = 'p' AND NOT c.relispartition
       AND NOT (c.relrowsecurity OR c.relhasrules OR c.relhastriggers OR c.relhassubclass)
       AND has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')
