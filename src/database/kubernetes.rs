@@ -121,11 +121,20 @@ impl Kubernetes {
 
     /// Namespaces of previews, also those that are being deleted: what is in them is still theirs.
     pub async fn environments(&self) -> Result<Vec<String>> {
+        self.namespaces("").await
+    }
+
+    /// Whether a namespace is one of them.
+    pub async fn is_environment(&self, name: &str) -> Result<bool> {
+        Ok(!self.namespaces(&format!("&fieldSelector=metadata.name%3D{name}")).await?.is_empty())
+    }
+
+    async fn namespaces(&self, which: &str) -> Result<Vec<String>> {
         let mut names = Vec::new();
         let mut next = String::new();
         loop {
             let path = format!(
-                "/api/v1/namespaces?limit=500&labelSelector=app.kubernetes.io%2Fmanaged-by%3Ddayfly&continue={next}"
+                "/api/v1/namespaces?limit=500&labelSelector=app.kubernetes.io%2Fmanaged-by%3Ddayfly{which}&continue={next}"
             );
             let page = self.call(Method::GET, &path, None).await?.context("the API server has no namespaces")?;
             for item in page["items"].as_array().into_iter().flatten() {

@@ -20,6 +20,7 @@ use super::{
     spec::{LOCAL, LOCAL_LEASE},
     time,
 };
+use crate::input::guardrails::Provider;
 pub(super) use known::CHECKED;
 use known::Known;
 use turn::{MOST_LOST, Turn};
@@ -162,14 +163,15 @@ impl Job<'_> {
         // It may be less, or nothing that this provider keeps.
         let lives = match self.there(&branch.id).await?.expires {
             Some(until) => format!("and its login live until {}", time::text(until)),
-            None if branch.mark.owner.starts_with(LOCAL) => refuse!(
+            None if !branch.mark.owner.starts_with(LOCAL) => "lives as long as its preview".to_owned(),
+            None if matches!(spec.baseline.entry.provider, Provider::Supabase | Provider::CrunchyBridge) => refuse!(
                 "{} keeps no lease: the branch `{}` goes {} days after it was made ({}), whatever is renewed. `dayfly db destroy` and `provision` make another",
                 spec.baseline.entry.provider.name(),
                 branch.name,
                 LOCAL_LEASE / 86_400,
                 branch.mark.created
             ),
-            None => "lives as long as its preview".to_owned(),
+            None => refuse!("the branch `{}` has no login yet: `dayfly db provision` completes it", branch.name),
         };
         log.info(format!("the branch `{}` {lives}", branch.name));
         Ok(())
@@ -199,6 +201,8 @@ impl Job<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::borrow::Cow;
+
     use super::*;
     use crate::database::{
         connection::ConnectionUrl,
@@ -244,18 +248,25 @@ mod tests {
     }
     #[test]
     fn a_provider_without_leases_renews_nobodys_own_branch() {
-        let (mut spec, log) = (spec::example(), log());
-        let engine = |owner: &str| {
-            let mut engine = Noted { renews: true, ..Noted::new("postgres/shop_baseline", true) };
+        let log = log();
+        let renew = |baseline: &str, owner: &str| {
+            let mut spec = spec::example();
+            spec.owner = owner.to_owned().into();
+            spec.baseline.entry = Cow::Owned(serde_json::from_str(baseline).unwrap());
+            let mut engine = Noted { renews: true, ..Noted::new("any", true) };
             owner.clone_into(&mut engine.branch.mark.owner);
-            engine
+            runs(job("renew", &spec, engine, &log).renew()).map_err(|error| error.to_string())
         };
-        runs(job("renew", &spec, engine(&spec.owner), &log).renew()).unwrap();
-        spec.owner = format!("{LOCAL}me").into();
-        let error = runs(job("renew", &spec, engine(&spec.owner), &log).renew()).unwrap_err().to_string();
+        let supabase = r#"{"provider": "supabase", "project": "shop", "synthetic": {"by": "seeds"}}"#;
+        let postgres = r#"{"provider": "postgres", "database": "shop", "synthetic": {"by": "seeds"}}"#;
+        renew(supabase, "dayfly:shop:shop-pr-7").unwrap();
+        let mine = format!("{LOCAL}me");
+        let error = renew(supabase, &mine).unwrap_err();
         assert!(
-            error.starts_with("postgres keeps no lease: the branch `main` goes 7 days after it was made"),
+            error.starts_with("supabase keeps no lease: the branch `main` goes 7 days after it was made"),
             "{error}"
         );
+        let error = renew(postgres, &mine).unwrap_err();
+        assert!(error.contains("has no login yet"), "{error}");
     }
 }

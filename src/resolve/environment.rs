@@ -368,9 +368,9 @@ pub struct SecretFacts {
 }
 
 impl SecretFacts {
-    /// A hash of where its values come from.
-    pub fn source(&self) -> String {
-        let mut parts = vec![&*self.store_kind, &*self.store_name];
+    /// A hash of where its values come from. `store`: the preview's own, as JSON.
+    pub fn source(&self, store: &str) -> String {
+        let mut parts = vec![&*self.store_kind, &*self.store_name, store];
         for datum in &self.data {
             parts.extend([&*datum.variable, &*datum.key, datum.property.as_deref().unwrap_or_default()]);
         }

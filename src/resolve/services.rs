@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use crate::{
+    emit::json::compact,
     finding::{InputFile, Owner, visible},
     input::{
         Ordered,
@@ -16,7 +17,7 @@ use crate::{
 
 use super::{
     Decision, Origin, PullRequest, Resolver,
-    environment::{DatabaseFacts, SecretFacts, ServiceFacts, Writable},
+    environment::{DatabaseFacts, SecretFacts, SecretStoreFacts, ServiceFacts, Writable},
     names,
     size::{own_limits, quantities},
 };
@@ -55,7 +56,7 @@ impl<'a> Resolver<'a> {
     pub(super) fn services(
         &mut self,
         pr: &PullRequest,
-        secrets: &[SecretFacts],
+        (secret_store, secrets): (Option<&SecretStoreFacts>, &[SecretFacts]),
         databases: &[DatabaseFacts],
         profile: Option<(&str, &Profile)>,
     ) -> Vec<ServiceFacts> {
@@ -67,10 +68,11 @@ impl<'a> Resolver<'a> {
             let pointer = format!("/spec/services/{index}");
             services.push(self.service(service, &pointer, pr, secrets, databases, profile));
         }
+        let store = secret_store.map(|store| compact(&store.provider)).unwrap_or_default();
         let sources: Vec<(&str, String)> = databases
             .iter()
             .map(|database| (&*database.name, database.branch.clone()))
-            .chain(secrets.iter().map(|secret| (&*secret.name, secret.source())))
+            .chain(secrets.iter().map(|secret| (&*secret.name, secret.source(&store))))
             .collect();
         for (facts, service) in services.iter_mut().zip(&policy.services) {
             let used = |name: &DnsLabel| sources.iter().find(|(source, _)| **source == **name);

@@ -188,7 +188,9 @@ impl MysqlSession {
         let others = self
             .rows(&format!(
                 "SELECT 1 FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = '{table}' AND table_type <> 'BASE TABLE'
-                 UNION ALL SELECT 1 FROM information_schema.triggers WHERE event_object_schema = DATABASE() AND event_object_table = '{table}'"
+                 UNION ALL SELECT 1 FROM information_schema.triggers WHERE event_object_schema = DATABASE() AND event_object_table = '{table}'
+                 UNION ALL SELECT 1 FROM DUAL WHERE NOT EXISTS (SELECT 1 FROM information_schema.statistics
+                   WHERE table_schema = DATABASE() AND table_name = '{table}' AND index_name = 'PRIMARY')"
             ))
             .await?;
         Ok(columns == made && others.is_empty())

@@ -121,7 +121,14 @@ impl<'a> Resolver<'a> {
             server: server(database),
             server_secret: server_secret(database, baseline.provider),
             secrets: [database.name.to_string(), direct_secret.clone()].into_iter().chain(own_secret).collect(),
-            branch: names::hash(&[&baseline.subject(), embedded_image, embedded_dump.unwrap_or_default(), servers]),
+            // Another server is another baseline, whatever its database is called.
+            branch: names::hash(&[
+                baseline_name,
+                &baseline.subject(),
+                embedded_image,
+                embedded_dump.unwrap_or_default(),
+                servers,
+            ]),
             embedded_image: embedded_image.to_owned(),
             embedded_dump: embedded_dump.map(str::to_owned),
             cluster: cluster(database, baseline, namespace),

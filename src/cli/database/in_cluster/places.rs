@@ -26,22 +26,11 @@ use crate::{
     rules,
 };
 
-/// The parts of a command's deadline, in fifteenths, so that it has its say before that: with the usual quarter of an hour, minutes.
-struct Limits {
-    /// How long a place may take to say what it has: longer than any server takes to wake.
-    listing: Duration,
-    /// How long a place may take to renew and reclaim.
-    sweeping: Duration,
-    /// How long one branch may take of that.
-    one: Duration,
-}
+/// How long a place may take to say what it has: longer than any server takes to wake.
+const LISTING: Duration = Duration::from_mins(2);
 
-impl Limits {
-    fn of(deadline_seconds: u64) -> Self {
-        let minutes = |count| Duration::from_secs(deadline_seconds) * count / 15;
-        Self { listing: minutes(2), sweeping: minutes(10), one: minutes(1) }
-    }
-}
+/// How long one branch may take to be renewed or reclaimed.
+const ONE: Duration = Duration::from_mins(1);
 
 #[derive(Args, Debug)]
 pub(in crate::cli::database) struct ListArgs {
@@ -102,8 +91,7 @@ pub(super) fn list(args: &ListArgs, report: &mut Report<'_>, out: &mut dyn Write
     let result = within(guardrails.spec.deadline_seconds(), &log, async {
         let (places, mut failures) = sweep::places(&guardrails, &log);
         log.doing("asking the providers for their branches");
-        let limits = Limits::of(guardrails.spec.deadline_seconds());
-        let (branches, unanswered) = sweep::branches(&places, limits.listing).await;
+        let (branches, unanswered) = sweep::branches(&places, LISTING).await;
         failures.extend(unanswered);
         let text = match args.output {
             ListFormat::Table => sweep::table(&branches, SystemTime::now()),
@@ -143,8 +131,7 @@ pub(super) fn sweep(args: &SweepArgs, report: &mut Report<'_>) -> Result<ExitCod
     let result = within(guardrails.spec.deadline_seconds(), &log, async {
         let (places, mut failures) = sweep::places(&guardrails, &log);
         log.doing("asking the providers for their branches");
-        let limits = Limits::of(guardrails.spec.deadline_seconds());
-        let (mut branches, unanswered) = sweep::branches(&places, limits.listing).await;
+        let (mut branches, unanswered) = sweep::branches(&places, LISTING).await;
         failures.extend(unanswered);
         let installation = operations.installation.as_deref();
         let all = branches.len();
@@ -173,8 +160,9 @@ pub(super) fn sweep(args: &SweepArgs, report: &mut Report<'_>) -> Result<ExitCod
             share: operations.sweep_share.get(),
             apply: args.apply,
             cluster,
-            limit: limits.sweeping,
-            branch_limit: limits.one,
+            // So that the command has its say before its deadline.
+            limit: Duration::from_secs(guardrails.spec.deadline_seconds()) * 2 / 3,
+            branch_limit: ONE,
         };
         let swept = sweep.run(branches, &log).await;
         let done = if args.apply { "reclaimed" } else { "to reclaim (a dry run: `--apply` does it)" };
