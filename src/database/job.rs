@@ -79,15 +79,17 @@ pub(crate) mod tests {
     use reqwest::{Method, StatusCode};
 
     use super::*;
+    pub(in crate::database) use crate::database::http::tests::runs;
     use crate::database::{http::ApiError, log::LogFormat, mark::Mark, spec};
 
     /// A provider that has one branch, makes no other, and writes down what it is asked for.
     pub(crate) struct Noted {
         pub(crate) branch: Branch,
-        /// Whether it makes logins, each with another password, and what of their URLs comes before the database.
+        /// If it makes logins, each with another password, what their URLs have after that.
         pub(crate) logins: Option<String>,
         /// Whether it prolongs what has no lease.
         pub(crate) renews: bool,
+        pub(crate) keeps_leases: bool,
         pub(crate) asked: Rc<RefCell<Vec<&'static str>>>,
     }
 
@@ -96,7 +98,7 @@ pub(crate) mod tests {
             let mark = Mark { baseline: baseline.into(), ..Mark::new(&spec::example()) };
             let (id, name) = ("7".into(), "main".into());
             let branch = Branch { id, name, mark, expires: None, cost: None, is_complete };
-            Self { branch, logins: None, renews: false, asked: Rc::default() }
+            Self { branch, logins: None, renews: false, keeps_leases: true, asked: Rc::default() }
         }
     }
 
@@ -123,6 +125,10 @@ pub(crate) mod tests {
 
         async fn renew(&self, _: &Branch, _: SystemTime) -> Result<()> {
             if self.renews { Ok(()) } else { bail!("no") }
+        }
+
+        fn keeps_leases(&self) -> bool {
+            self.keeps_leases
         }
 
         async fn destroy(&self, _: &Branch) -> Result<()> {
@@ -163,10 +169,6 @@ pub(crate) mod tests {
     pub(crate) fn job<'a>(name: &str, spec: &'a Spec<'a>, engine: impl Engine + 'static, log: &'a Log) -> Job<'a> {
         let file = std::env::temp_dir().join(format!("dayfly-{name}-{}.env", std::process::id()));
         Job { spec, engine: Box::new(engine), credentials: Credentials::File(file), log }
-    }
-
-    pub(crate) fn runs<T>(work: impl Future<Output = T>) -> T {
-        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
     }
 
     #[test]

@@ -9,7 +9,7 @@ use reqwest::{Client, Method, StatusCode, header, redirect};
 use rustls::ClientConfig;
 use serde_json::{Value, json};
 
-use super::{log::Log, retry::Pauses, tls};
+use super::{http::part, log::Log, retry::Pauses, tls};
 use crate::objects::keys;
 
 const ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
@@ -126,7 +126,7 @@ impl Kubernetes {
 
     /// Whether a namespace is one of them.
     pub async fn is_environment(&self, name: &str) -> Result<bool> {
-        Ok(!self.namespaces(&format!("&fieldSelector=metadata.name%3D{name}")).await?.is_empty())
+        Ok(!self.namespaces(&format!("&fieldSelector=metadata.name%3D{}", part(name))).await?.is_empty())
     }
 
     async fn namespaces(&self, which: &str) -> Result<Vec<String>> {

@@ -20,7 +20,6 @@ use super::{
     spec::{LOCAL, LOCAL_LEASE},
     time,
 };
-use crate::input::guardrails::Provider;
 pub(super) use known::CHECKED;
 use known::Known;
 use turn::{MOST_LOST, Turn};
@@ -164,7 +163,7 @@ impl Job<'_> {
         let lives = match self.there(&branch.id).await?.expires {
             Some(until) => format!("and its login live until {}", time::text(until)),
             None if !branch.mark.owner.starts_with(LOCAL) => "lives as long as its preview".to_owned(),
-            None if matches!(spec.baseline.entry.provider, Provider::Supabase | Provider::CrunchyBridge) => refuse!(
+            None if !engine.keeps_leases() => refuse!(
                 "{} keeps no lease: the branch `{}` goes {} days after it was made ({}), whatever is renewed. `dayfly db destroy` and `provision` make another",
                 spec.baseline.entry.provider.name(),
                 branch.name,
@@ -201,13 +200,11 @@ impl Job<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::borrow::Cow;
-
     use super::*;
     use crate::database::{
         connection::ConnectionUrl,
         job::tests::{Noted, job, log, runs},
-        spec,
+        spec::{self, Spec},
     };
 
     #[test]
@@ -246,27 +243,34 @@ mod tests {
         assert_eq!(*asked.borrow(), ["destroy", "create"]);
         runs(job.credentials.remove(&spec)).unwrap();
     }
+
     #[test]
     fn a_provider_without_leases_renews_nobodys_own_branch() {
-        let log = log();
-        let renew = |baseline: &str, owner: &str| {
-            let mut spec = spec::example();
-            spec.owner = owner.to_owned().into();
-            spec.baseline.entry = Cow::Owned(serde_json::from_str(baseline).unwrap());
-            let mut engine = Noted { renews: true, ..Noted::new("any", true) };
-            owner.clone_into(&mut engine.branch.mark.owner);
-            runs(job("renew", &spec, engine, &log).renew()).map_err(|error| error.to_string())
+        let (mut spec, log) = (spec::example(), log());
+        let renew = |spec: &Spec<'_>, keeps_leases| {
+            let mut engine = Noted { renews: true, keeps_leases, ..Noted::new("postgres/shop_baseline", true) };
+            engine.branch.mark.owner = spec.owner.to_string();
+            runs(job("renew", spec, engine, &log).renew()).map_err(|error| error.to_string())
         };
-        let supabase = r#"{"provider": "supabase", "project": "shop", "synthetic": {"by": "seeds"}}"#;
-        let postgres = r#"{"provider": "postgres", "database": "shop", "synthetic": {"by": "seeds"}}"#;
-        renew(supabase, "dayfly:shop:shop-pr-7").unwrap();
-        let mine = format!("{LOCAL}me");
-        let error = renew(supabase, &mine).unwrap_err();
+        renew(&spec, false).unwrap();
+        spec.owner = format!("{LOCAL}me").into();
+        let error = renew(&spec, false).unwrap_err();
         assert!(
-            error.starts_with("supabase keeps no lease: the branch `main` goes 7 days after it was made"),
+            error.starts_with("postgres keeps no lease: the branch `main` goes 7 days after it was made"),
             "{error}"
         );
-        let error = renew(postgres, &mine).unwrap_err();
+        let error = renew(&spec, true).unwrap_err();
         assert!(error.contains("has no login yet"), "{error}");
+    }
+
+    #[test]
+    fn a_server_that_takes_no_login_at_all_costs_no_password() {
+        let (spec, log) = (spec::example(), log());
+        let logins = Some("h:5432/d?sslmode=none".into());
+        let engine = Noted { logins, ..Noted::new("postgres/shop_baseline", true) };
+        let asked = engine.asked.clone();
+        let error = runs(job("unusable", &spec, engine, &log).provision()).map(drop).unwrap_err();
+        assert!(format!("{error:#}").contains("cannot be used: `sslmode=none`"), "{error:#}");
+        assert_eq!(*asked.borrow(), ["login"], "no other was made");
     }
 }

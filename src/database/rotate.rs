@@ -128,15 +128,4 @@ mod tests {
         assert_eq!(published.url.password(), "p5");
         runs(job.credentials.remove(&spec)).unwrap();
     }
-    #[test]
-    fn a_server_that_takes_no_login_at_all_costs_no_password() {
-        let (spec, log) = (spec::example(), log());
-        let engine =
-            Noted { logins: Some("h:5432/d?sslmode=none".into()), ..Noted::new("postgres/shop_baseline", true) };
-        let asked = engine.asked.clone();
-        let job = job("unusable", &spec, engine, &log);
-        let error = runs(job.provision()).map(drop).unwrap_err();
-        assert!(format!("{error:#}").contains("cannot be used: `sslmode=none`"), "{error:#}");
-        assert_eq!(*asked.borrow(), ["login"], "no other was made");
-    }
 }

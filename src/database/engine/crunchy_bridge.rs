@@ -235,6 +235,10 @@ impl Engine for CrunchyBridge {
         role::end_sessions(&client, &branch.mark.role()).await.map(|()| true)
     }
 
+    fn keeps_leases(&self) -> bool {
+        false
+    }
+
     async fn renew(&self, branch: &Branch, until: SystemTime) -> Result<()> {
         if self.state(&branch.id).await? != "ready" {
             return Ok(());

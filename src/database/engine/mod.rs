@@ -120,6 +120,11 @@ pub trait Engine {
     /// Prolongs the lease of branch and login.
     async fn renew(&self, branch: &Branch, until: SystemTime) -> Result<()>;
 
+    /// Whether the provider keeps until when a branch lives; else that counts from when it was made.
+    fn keeps_leases(&self) -> bool {
+        true
+    }
+
     /// Revokes the login, ends its sessions, removes the branch: in this order. What is gone already is fine.
     async fn destroy(&self, branch: &Branch) -> Result<()>;
 

@@ -265,6 +265,10 @@ impl Engine for Supabase {
         self.changed(branch, published).await
     }
 
+    fn keeps_leases(&self) -> bool {
+        false
+    }
+
     async fn renew(&self, _: &Branch, _: SystemTime) -> Result<()> {
         Ok(())
     }
