@@ -88,15 +88,19 @@ async fn attempt(url: &ConnectionUrl, tls: Option<SslOpts>) -> Result<Conn, Erro
 
 fn no_session(error: Error) -> NoSession {
     let is_unusable = match &error {
-        Error::Driver(error) => !matches!(error, DriverError::ConnectionClosed),
-        Error::Io(IoError::Tls(_)) => true,
+        Error::Driver(DriverError::NoClientSslFlagFromServer) | Error::Io(IoError::Tls(_)) => true,
         Error::Io(IoError::Io(error)) => error.get_ref().is_some_and(|inner| {
             matches!(inner.downcast_ref::<rustls::Error>(), Some(rustls::Error::InvalidCertificate(_)))
         }),
         _ => false,
     };
-    // Denied, no such database, host not allowed, password expired, account locked (MySQL's code and MariaDB's).
-    let is_rejected = [1044, 1045, 1049, 1130, 1698, 1862, 3118, 4151].contains(&code(&error));
+    let is_rejected = match &error {
+        // Denied, no such database, host not allowed, password expired, account locked (MySQL's code and MariaDB's).
+        Error::Server(error) => [1044, 1045, 1049, 1130, 1698, 1862, 3118, 4151].contains(&error.code),
+        // MySQL asks a user that is not there for a password in any of its ways, also in one that the driver lacks.
+        Error::Driver(error) => !matches!(error, DriverError::ConnectionClosed),
+        _ => false,
+    };
     // The user's own limit, in the server's two words for it, and the server's.
     let is_full = [1040, 1203, 1226].contains(&code(&error));
     let error = plain(error);
@@ -434,5 +438,23 @@ impl Session for MysqlSession {
     async fn settle(&mut self, _: &Log) -> Result<()> {
         // dayfly's own copies are made of rows, and not of files: neither old versions of rows nor histograms are in them.
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_mends_what_it_can() {
+        let kind = |error: DriverError| match no_session(error.into()) {
+            NoSession::Rejected(_) => "rejected",
+            NoSession::Unusable(_) => "unusable",
+            NoSession::Unreachable(_) => "unreachable",
+        };
+        // What a server answers to a user that is not there.
+        assert_eq!(kind(DriverError::UnknownAuthPlugin { name: "sha256_password".into() }), "rejected");
+        assert_eq!(kind(DriverError::NoClientSslFlagFromServer), "unusable");
+        assert_eq!(kind(DriverError::ConnectionClosed), "unreachable");
     }
 }
