@@ -1,12 +1,15 @@
 //! What one preview or a machine that died holds on a server keeps no other branch.
 
 use std::{
+    fs,
     process::{Child, Command, Stdio},
     thread,
     time::{Duration, Instant},
 };
 
 use crate::{
+    lab::output,
+    mysql,
     postgres::Server,
     psql::{Idle, psql, with_database},
 };
@@ -40,6 +43,35 @@ fn a_session_that_holds_its_own_role_keeps_no_branch_from_going() {
     for session in sessions {
         session.ended();
     }
+}
+
+/// By a deadline, or as its Pod is evicted.
+#[test]
+fn a_baseline_whose_preparation_is_ended_is_as_frozen_as_it_was() {
+    let server = Server::new("DAYFLY_TEST_POSTGRES18", "evicted", USERS);
+    let lab = server.lab("evicted", SYNTHETIC);
+    lab.spec(1, "shop", "");
+    let ask = |sql: &str| psql(&server.superuser, sql).unwrap();
+    let holder = Idle::after(&with_database(&server.superuser, &server.baseline), &["BEGIN", "LOCK TABLE users"]);
+    ask(&format!("ALTER DATABASE {} ALLOW_CONNECTIONS false", server.baseline));
+    let mut call = lab.command();
+    call.args(["db", "prepare-baseline", "--guardrails", &lab.guardrails_path(), "shop"]);
+    let preparation = call.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let waits = format!(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = '{}' AND wait_event_type = 'Lock'",
+        server.baseline
+    );
+    let end = Instant::now() + Duration::from_secs(20);
+    while ask(&waits) == "0" {
+        assert!(Instant::now() < end, "nobody waits for the table");
+        thread::sleep(Duration::from_millis(20));
+    }
+    Command::new("kill").arg(preparation.id().to_string()).status().unwrap();
+    let said = output(preparation.wait_with_output().unwrap()).failed("ended by SIGTERM").err;
+    assert!(!said.contains("stays open"), "{said}");
+    let is_open = format!("SELECT datallowconn FROM pg_database WHERE datname = '{}'", server.baseline);
+    assert_eq!(ask(&is_open), "f", "{said}");
+    drop(holder);
 }
 
 /// A subscription, a prepared transaction and a slot hold a database, and are nobody's session.
@@ -93,6 +125,28 @@ fn both_sides_ask_whether_the_other_is_still_there() {
     assert!(waiting.wait().unwrap().success());
     lab.db("destroy", 1, &[]).fine();
     assert_eq!(server.left("asked"), "");
+}
+
+/// MySQL has no such question: its server gives up a session that says nothing.
+#[test]
+fn mysql_waits_minutes_for_a_machine_that_died() {
+    let server = mysql::Server::new("mysql", "DAYFLY_TEST_MYSQL");
+    let lab = server.lab("silent", &server.baseline("my_silent", "CREATE TABLE users (id BIGINT)"));
+    lab.spec(1, "shop", "");
+    lab.db("provision", 1, &[]).fine();
+    let job = lab.start("migrate", 1, &["--", "sh", "-c", "touch begun; until [ -e seen ]; do sleep 0.1; done"]);
+    while !lab.path("begun").exists() {
+        thread::sleep(Duration::from_millis(20));
+    }
+    let user = lab.url(1).split(['/', ':']).nth(3).unwrap().to_owned();
+    let limits = server.sql(&format!(
+        "SELECT GROUP_CONCAT(variable_value) FROM performance_schema.variables_by_thread JOIN performance_schema.threads USING (thread_id) WHERE variable_name = 'wait_timeout' AND processlist_user = '{user}'"
+    ));
+    fs::write(lab.path("seen"), "").unwrap();
+    output(job.wait_with_output().unwrap()).fine();
+    assert_eq!(limits, "300");
+    lab.db("destroy", 1, &[]).fine();
+    assert_eq!(server.left("silent"), "");
 }
 
 /// Servers may end sessions that say nothing, and a migration takes as long as it takes; one that is ended all the same is told why.

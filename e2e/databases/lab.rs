@@ -379,7 +379,7 @@ spec:
         }
     }
 
-    fn command(&self) -> Command {
+    pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_dayfly"));
         for (name, _) in std::env::vars_os() {
             let name = name.to_string_lossy().into_owned();

@@ -52,7 +52,7 @@ impl Server {
         [Self::new("mysql", "DAYFLY_TEST_MYSQL"), Self::new("mariadb", "DAYFLY_TEST_MARIADB")]
     }
 
-    fn sql(&self, sql: &str) -> String {
+    pub(crate) fn sql(&self, sql: &str) -> String {
         sql_on(&self.url, sql).unwrap()
     }
 
@@ -84,7 +84,7 @@ impl Server {
     }
 
     /// What is left of a lab's previews, anywhere at the server.
-    fn left(&self, test: &str) -> String {
+    pub(crate) fn left(&self, test: &str) -> String {
         let stem = format!("dayfly_{test}_{}%", self.provider);
         self.sql(&format!(
             "SELECT schema_name FROM information_schema.schemata WHERE schema_name LIKE '{stem}'

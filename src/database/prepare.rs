@@ -19,7 +19,8 @@ use super::{
     time,
 };
 
-/// Prepares the baseline. With a key, a sanitized one gets an attestation.
+/// Prepares the baseline. With a key, a sanitized one gets an attestation. Whoever calls this has the engine leave the baseline when
+/// it fails or is ended.
 pub async fn prepare(
     baseline: &BaselineSpec<'_>,
     engine: &dyn Engine,
@@ -28,21 +29,6 @@ pub async fn prepare(
 ) -> Result<Option<Envelope>> {
     // A key that cannot be read should not leave a half prepared baseline.
     let key = key.map(read_key).transpose()?;
-    let prepared = prepare_open(baseline, engine, key.as_ref(), log).await;
-    if prepared.is_err()
-        && let Err(error) = engine.leave_baseline().await
-    {
-        log.warn(format!("the baseline `{}` stays open, as it was not before: {error:#}", baseline.name));
-    }
-    prepared
-}
-
-async fn prepare_open(
-    baseline: &BaselineSpec<'_>,
-    engine: &dyn Engine,
-    key: Option<&Ed25519KeyPair>,
-    log: &Log,
-) -> Result<Option<Envelope>> {
     let mut session = engine.open_baseline().await?;
     if !session.runs().await?.is_empty() {
         refuse!(

@@ -138,9 +138,12 @@ pub fn code(error: &Error) -> u16 {
     if let Error::Server(error) = error { error.code } else { 0 }
 }
 
-/// Opens a session.
+/// Opens a session. The server ends it when nothing is heard of it for some minutes, so that a machine that died keeps no lock: this
+/// protocol has nothing else for that. (Vitess ignores it, and has a limit of its own.)
 pub async fn open(url: &ConnectionUrl) -> Result<MysqlSession, NoSession> {
-    Ok(MysqlSession { conn: connect(url).await?, database: url.database() })
+    let mut conn = connect(url).await?;
+    conn.query_drop("SET SESSION wait_timeout = 300").await.map_err(no_session)?;
+    Ok(MysqlSession { conn, database: url.database() })
 }
 
 /// `` `name` ``.

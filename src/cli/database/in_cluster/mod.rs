@@ -172,19 +172,25 @@ fn baseline(guardrails: &Guardrails, name: &str) -> Result<BaselineSpec<'static>
 
 /// One deadline for the whole command, which says what it was waiting for.
 fn within(seconds: u64, log: &Log, work: impl Future<Output = Result<()>>) -> Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
-        let (mut work, mut ended) = (pin!(log.narrate(work)), pin!(ended()?));
-        let work = poll_fn(|context| match work.as_mut().poll(context) {
-            Poll::Pending => {
-                ended.as_mut().poll(context).map(|signal| Err(anyhow!("ended by {signal}: {}", log.current())))
-            }
-            done @ Poll::Ready(_) => done,
-        });
-        tokio::time::timeout(Duration::from_secs(seconds), work)
-            .await
-            .unwrap_or_else(|_| bail!("the deadline of {seconds} s passed: {}", log.current()))
-    })
+    block_on(limited(seconds, log, work))
+}
+
+fn block_on(work: impl Future<Output = Result<()>>) -> Result<()> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
+}
+
+/// Work until its deadline, or a signal that ends this process.
+async fn limited(seconds: u64, log: &Log, work: impl Future<Output = Result<()>>) -> Result<()> {
+    let (mut work, mut ended) = (pin!(log.narrate(work)), pin!(ended()?));
+    let work = poll_fn(|context| match work.as_mut().poll(context) {
+        Poll::Pending => {
+            ended.as_mut().poll(context).map(|signal| Err(anyhow!("ended by {signal}: {}", log.current())))
+        }
+        done @ Poll::Ready(_) => done,
+    });
+    tokio::time::timeout(Duration::from_secs(seconds), work)
+        .await
+        .unwrap_or_else(|_| bail!("the deadline of {seconds} s passed: {}", log.current()))
 }
 
 /// The signal that ends this process. What it started has a group of its own, which no terminal's signal reaches: that ends as

@@ -12,7 +12,7 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, ValueEnum};
 
-use super::{ExitCode, Report, baseline, explained, finish, read_guardrails, within};
+use super::{ExitCode, Report, baseline, block_on, explained, finish, limited, read_guardrails, within};
 use crate::{
     cli::print,
     database::{
@@ -31,6 +31,10 @@ const LISTING: Duration = Duration::from_mins(2);
 
 /// How long one branch may take to be renewed or reclaimed.
 const ONE: Duration = Duration::from_mins(1);
+
+/// How long a baseline may be prepared, and how long its closing may take after that failed, in seconds.
+const PREPARING: u64 = 4 * 3600;
+const LEAVING: u64 = 20;
 
 #[derive(Args, Debug)]
 pub(in crate::cli::database) struct ListArgs {
@@ -204,19 +208,28 @@ pub(super) fn prepare_baseline(args: &PrepareArgs, report: &mut Report<'_>, out:
         return Ok(ExitCode::Findings);
     }
     let log = Log::new(args.log, "prepare-baseline", "");
-    let result = within(4 * 3600, &log, async {
+    let result = block_on(async {
         let engine = engine::open(&baseline, &log)?;
-        let attestation = prepare::prepare(&baseline, &*engine, args.sign.as_deref(), &log).await?;
-        let Some(attestation) = attestation else {
-            if let Some(sanitized) = &baseline.entry.sanitized {
-                unattested(sanitized, !guardrails.spec.attestation_keys.is_empty(), &log);
-            }
-            return Ok(());
-        };
-        log.info("put this into the guardrails, as the baseline's `sanitized.attestation`:");
-        writeln!(out, "{}", serde_json::to_string(&attestation)?)?;
-        out.flush()?;
-        Ok(())
+        let prepared = limited(PREPARING, &log, async {
+            let attestation = prepare::prepare(&baseline, &*engine, args.sign.as_deref(), &log).await?;
+            let Some(attestation) = attestation else {
+                if let Some(sanitized) = &baseline.entry.sanitized {
+                    unattested(sanitized, !guardrails.spec.attestation_keys.is_empty(), &log);
+                }
+                return Ok(());
+            };
+            log.info("put this into the guardrails, as the baseline's `sanitized.attestation`:");
+            writeln!(out, "{}", serde_json::to_string(&attestation)?)?;
+            out.flush()?;
+            Ok(())
+        })
+        .await;
+        if prepared.is_err()
+            && let Err(error) = limited(LEAVING, &log, engine.leave_baseline()).await
+        {
+            log.warn(format!("the baseline `{}` stays open, as it was not before: {error:#}", baseline.name));
+        }
+        prepared
     });
     Ok(finish(result.map_err(|error| explained(&baseline, error)), &log))
 }
