@@ -5,12 +5,16 @@ use std::borrow::Cow;
 /// What stands before a password that is written beside a host: `Server=db;Password=…`, `?password=…`.
 const KEYS: [&str; 2] = ["password=", "pwd="];
 
+/// What an ed25519 private key begins with, as PEM has it: somebody may take it for the public one.
+const PRIVATE_KEY: &str = "MC4CAQAwBQYDK2Vw";
+
 /// Bytes within which a password ends: lines may be as long as a file.
 const LONGEST: usize = 512;
 
-/// The same text, with a `*` for each character of a password: in `scheme://user:PASSWORD@host`, and behind `password=`.
+/// The same text, with a `*` for each character of a password: in `scheme://user:PASSWORD@host`, and behind `password=`; and of a
+/// private key.
 pub fn masked(text: &str) -> Cow<'_, str> {
-    if !text.contains("://") && !text.contains('=') {
+    if !text.contains("://") && !text.contains('=') && !text.contains(PRIVATE_KEY) {
         return Cow::Borrowed(text);
     }
     let mut spans = Vec::new();
@@ -34,6 +38,11 @@ pub fn masked(text: &str) -> Cow<'_, str> {
             let end = rest.find(|c: char| c.is_whitespace() || "\"'`&;,}".contains(c)).unwrap_or(rest.len());
             spans.push((start, start + end));
         }
+    }
+    for (at, _) in text.match_indices(PRIVATE_KEY) {
+        let rest = &text[at..];
+        let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '+' && c != '/').unwrap_or(rest.len());
+        spans.push((at + PRIVATE_KEY.len(), at + end));
     }
     if spans.is_empty() {
         return Cow::Borrowed(text);
@@ -64,6 +73,7 @@ mod tests {
             ("redis://:secret@r", "redis://:******@r"),
             ("a://b:c@d e://f:g@h", "a://b:*@d e://f:*@h"),
             ("Server=db;Password=a b;Pwd=x;", "Server=db;Password=* b;Pwd=*;"),
+            ("keys: [MC4CAQAwBQYDK2VwBCIEIA+/x]", "keys: [MC4CAQAwBQYDK2Vw*********]"),
             ("jdbc:postgresql://db/x?user=u&password=pw&ssl=on", "jdbc:postgresql://db/x?user=u&password=**&ssl=on"),
         ] {
             assert_eq!(masked(text), expected);

@@ -14,7 +14,7 @@ pub use github::github;
 pub use json::json;
 pub(crate) use json::pretty;
 pub use masked::masked;
-pub use nearest::{meant, nearest};
+pub use nearest::{likely, meant, nearest};
 pub use record::record;
 pub use sarif::sarif;
 pub use text::{Style, beginning, text};

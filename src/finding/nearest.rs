@@ -14,8 +14,8 @@ pub fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Str
         return String::new();
     }
     let near = by_distance(name, candidates.iter().copied());
-    if let Some(meant) = first(&near) {
-        return meant;
+    if let Some(meant) = first(name, &near) {
+        return meant_by(meant);
     }
     match candidates.len() {
         0 => String::new(),
@@ -29,12 +29,23 @@ pub fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Str
 
 /// `: did you mean `x`?`, if one is near enough.
 pub fn meant<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<String> {
-    first(&by_distance(name, candidates))
+    likely(name, candidates).map(meant_by)
 }
 
-fn first(near: &[(usize, &str)]) -> Option<String> {
-    let (distance, candidate) = near.first()?;
-    (*distance <= 1 + candidate.chars().count() / 3).then(|| format!(": did you mean `{candidate}`?"))
+/// The nearest, if it is near enough.
+pub fn likely<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    first(name, &by_distance(name, candidates))
+}
+
+fn meant_by(candidate: &str) -> String {
+    format!(": did you mean `{candidate}`?")
+}
+
+/// A third of the letters may be wrong: of more, a short name would be near anything.
+fn first<'a>(name: &str, near: &[(usize, &'a str)]) -> Option<&'a str> {
+    let (distance, candidate) = *near.first()?;
+    let letters = name.chars().count().max(candidate.chars().count()).max(3);
+    (distance <= letters / 3).then_some(candidate)
 }
 
 fn by_distance<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Vec<(usize, &'a str)> {

@@ -7,26 +7,37 @@ use schemars::JsonSchema;
 use serde_json::{Map, Value as Json};
 
 use crate::{
-    finding::{Finding, Location, Owner, Rule, Subject, meant, nearest, once, visible},
+    finding::{Finding, Location, Owner, Rule, Subject, likely, meant, nearest, once, visible},
     rules::input::{INVALID_VALUE, MISSING_FIELD, UNKNOWN_FIELD, WRONG_TYPE},
-    value::{Value, child},
+    value::child,
     yaml::{Data, Entry, Mark, Node, scalar},
 };
 
-use super::{Places, Source, scalar::refusal};
+use super::{
+    Places, Source, foreign,
+    purpose::{help, kinds, resolved},
+    scalar::refusal,
+};
 
 /// All findings about `node`, which should be a `T`.
 pub(super) fn diagnose<T: JsonSchema>(source: &Source, owner: Owner, node: &Node<'_>) -> Vec<Finding> {
     let schema = schemars::schema_for!(T).to_value();
     let definitions = schema.get("$defs").and_then(Json::as_object).cloned().unwrap_or_default();
-    let mut walk = Walk { places: source.places(), owner, definitions, field: None, findings: Vec::new() };
+    let mut walk =
+        Walk { places: source.places(), owner, definitions, field: None, around: Vec::new(), findings: Vec::new() };
     walk.node(&schema, node, "");
-    // The other of the two files is one mistake: its fields are right where it belongs.
-    if node.get("kind").and_then(Node::text).is_some_and(|kind| KINDS.contains(&kind)) {
-        let is_kind = |finding: &Finding| finding.location().pointer.as_deref() == Some("/kind");
-        if let Some(at) = walk.findings.iter().position(is_kind) {
-            return vec![walk.findings.swap_remove(at)];
-        }
+    // The other of the two files, or a file of another program, is one mistake: its fields are right where it belongs.
+    let is_kind = |finding: &Finding| finding.location().pointer.as_deref() == Some("/kind");
+    if let Some(kind) = node.get("kind").and_then(Node::text)
+        && (KINDS.contains(&kind) || likely(kind, KINDS.into_iter()).is_none())
+        && let Some(at) = walk.findings.iter().position(is_kind)
+    {
+        let help = match kind {
+            "PreviewPolicy" => "this is the policy: were the two files swapped?",
+            "PreviewGuardrails" => "these are the guardrails: were the two files swapped?",
+            _ => "Kubernetes' own objects stand in files of their own, which `manifests` of the policy names",
+        };
+        return vec![walk.findings.swap_remove(at).help(help)];
     }
     walk.findings.sort_by_key(|finding| {
         let location = finding.location();
@@ -45,6 +56,8 @@ struct Walk<'s> {
     definitions: Map<String, Json>,
     /// What the field is for whose value is looked at.
     field: Option<String>,
+    /// The fields of the maps around, from the outermost on.
+    around: Vec<(String, Map<String, Json>)>,
     findings: Vec<Finding>,
 }
 
@@ -115,6 +128,9 @@ impl Walk<'_> {
             Data::Scalar { text: bare, plain: false } if kinds.contains(&kind_of(bare)) => {
                 Some(format!("without quotes it is {}: `{text}`", noun(kind_of(bare))))
             }
+            _ if node.is_null() && self.is_comment(node.mark) => {
+                Some("what follows ` #` is a comment: in quotes it is text".to_owned())
+            }
             _ if node.is_null() => self.field.clone(),
             _ if kinds.contains(&"array") => {
                 Some("a list is written `[one, two]`, or an item a line with `- ` before it".to_owned())
@@ -133,30 +149,52 @@ impl Walk<'_> {
         self.report(&WRONG_TYPE, node.mark, pointer, message).help = help;
     }
 
+    /// Whether all that a line has in place of a value is a comment.
+    fn is_comment(&self, mark: Mark) -> bool {
+        let Location { before, source, .. } = self.places.location(mark);
+        let rest = source.iter().flat_map(|line| line.chars().skip(before.unwrap_or_default()));
+        rest.skip_while(|letter| ":- ".contains(*letter)).next() == Some('#')
+    }
+
     fn object(&mut self, schema: &Json, node: &Node<'_>, entries: &[Entry<'_>], pointer: &str) {
         let properties = schema.get("properties").and_then(Json::as_object).cloned().unwrap_or_default();
+        self.around.push((pointer.to_owned(), properties.clone()));
+        // What unknown fields were probably meant to be: they are not missing, too.
+        let mut meant = Vec::new();
+        let mut is_listed = false;
         for entry in entries {
             let below = child(pointer, &entry.key);
             if let Some(property) = properties.get(entry.key.as_ref()) {
-                let around = std::mem::replace(&mut self.field, help(&entry.key, property));
+                let field = std::mem::replace(&mut self.field, help(&entry.key, property));
                 self.node(property, &entry.value, &below);
-                self.field = around;
+                self.field = field;
                 continue;
             }
             match schema.get("additionalProperties") {
                 Some(Json::Bool(false)) => {
-                    let message = format!(
-                        "unknown field `{}`{}",
-                        visible(&entry.key),
-                        nearest(&entry.key, properties.keys().map(String::as_str))
-                    );
-                    self.report(&UNKNOWN_FIELD, entry.mark, &below, message);
+                    let field = visible(&entry.key);
+                    let message = format!("unknown field `{field}`");
+                    if let Some((place, name)) = self.elsewhere(&entry.key, &properties) {
+                        self.report(&UNKNOWN_FIELD, entry.mark, &below, message + &place);
+                        meant.extend(name);
+                    } else if let Some(advice) = foreign::advice(&entry.key, &properties) {
+                        self.report(&UNKNOWN_FIELD, entry.mark, &below, message).help = Some(advice.to_owned());
+                    } else {
+                        let names = || properties.keys().map(String::as_str);
+                        let near = likely(&entry.key, names());
+                        meant.extend(near.map(str::to_owned));
+                        // What there is needs to be said once.
+                        let hint =
+                            if near.is_none() && is_listed { String::new() } else { nearest(&entry.key, names()) };
+                        is_listed |= near.is_none();
+                        self.report(&UNKNOWN_FIELD, entry.mark, &below, message + &hint);
+                    }
                 }
                 Some(values) => {
                     let names =
                         schema.get("propertyNames").and_then(|names| names.get("format")).and_then(Json::as_str);
                     if let Some((message, expected)) = names.and_then(|format| refusal(format, &entry.key)) {
-                        let message = format!("the name {message}: {expected}");
+                        let message = format!("the name {message}: expected {expected}");
                         self.report(&INVALID_VALUE, entry.mark, &below, message);
                     }
                     self.node(values, &entry.value, &below);
@@ -165,12 +203,37 @@ impl Walk<'_> {
             }
         }
         for name in schema.get("required").and_then(Json::as_array).into_iter().flatten().filter_map(Json::as_str) {
-            if !entries.iter().any(|entry| entry.key == name) {
+            if !entries.iter().any(|entry| entry.key == name) && !meant.iter().any(|meant| meant == name) {
                 let message = format!("the field `{name}` is missing");
                 let help = properties.get(name).and_then(|property| help(name, property));
                 self.report(&MISSING_FIELD, node.mark, pointer, message).help = help;
             }
         }
+        self.around.pop();
+    }
+
+    /// Where a field belongs that this map has not: one that a map around it has, or one below it, which is named.
+    fn elsewhere(&self, name: &str, fields: &Map<String, Json>) -> Option<(String, Option<String>)> {
+        let has = |schema: &Json| schema.get("properties").is_some_and(|fields| fields.get(name).is_some());
+        let mut below = fields.iter().filter_map(|(field, schema)| {
+            let schema = resolved(&self.definitions, schema);
+            let item = schema.get("items").map(|item| resolved(&self.definitions, item));
+            if has(schema) {
+                Some((field, "below "))
+            } else {
+                item.is_some_and(has).then_some((field, "to an item of "))
+            }
+        });
+        if let (Some((field, place)), None) = (below.next(), below.next()) {
+            return Some((format!(" here: it belongs {place}`{field}`"), Some(field.clone())));
+        }
+        let (_, above) = self.around.split_last()?;
+        let (pointer, _) = above.iter().rev().find(|(_, fields)| fields.contains_key(name))?;
+        let place = match pointer.trim_start_matches('/').replace('/', ".") {
+            field if field.is_empty() => "nothing".to_owned(),
+            field => format!("`{field}`"),
+        };
+        Some((format!(" here: it belongs further to the left, below {place}"), None))
     }
 
     fn scalar(&mut self, schema: &Json, kinds: &[&str], node: &Node<'_>, text: &str, plain: bool, pointer: &str) {
@@ -178,7 +241,7 @@ impl Walk<'_> {
         let fits = kinds.contains(&kind) || (kind == "integer" && kinds.contains(&"number"));
         let refused = schema.get("format").and_then(Json::as_str).and_then(|format| refusal(format, text));
         // Quotes alone would not help a number that lacks its unit.
-        if !fits && (refused.is_none() || !kinds.contains(&"string")) {
+        if !fits && (refused.is_none() || !kinds.contains(&"string") || node.is_null()) {
             return self.wrong_type(schema, kinds, node, pointer);
         }
         if let Some((message, expected)) = refused {
@@ -201,7 +264,7 @@ impl Walk<'_> {
                     (Some(low), None) => format!("`{text}` is less than {low}"),
                     (_, high) => format!("`{text}` is more than {}", high.unwrap_or_default()),
                 };
-                self.report(&INVALID_VALUE, node.mark, pointer, message);
+                self.report(&INVALID_VALUE, node.mark, pointer, message).help = self.field.clone();
             }
         }
     }
@@ -225,6 +288,15 @@ impl Walk<'_> {
                     self.node(schema, &entries[0].value, &format!("{pointer}/{name}"));
                 }
             }
+            Data::Map(entries) if entries.iter().any(|entry| variants.iter().any(|(name, _)| *name == entry.key)) => {
+                let (kept, more): (Vec<&Entry<'_>>, Vec<&Entry<'_>>) =
+                    entries.iter().partition(|entry| variants.iter().any(|(name, _)| *name == entry.key));
+                for entry in more.into_iter().chain(kept.iter().skip(1).copied()) {
+                    let message =
+                        format!("`{}` stands beside `{}`, which is alone", visible(&entry.key), visible(&kept[0].key));
+                    self.report(&UNKNOWN_FIELD, entry.mark, &child(pointer, &entry.key), message);
+                }
+            }
             _ => {
                 let shown: Vec<String> = words
                     .iter()
@@ -236,66 +308,12 @@ impl Walk<'_> {
                     _ => None,
                 });
                 let known = words.iter().copied().chain(variants.iter().map(|(name, _)| *name));
-                let hint = written.and_then(|text| meant(text, known)).unwrap_or_default();
+                let hint = written.filter(|_| shown.len() > 1).and_then(|text| meant(text, known)).unwrap_or_default();
                 let message = format!("found {}, expected {}{hint}", found(node), shown.join(" or "));
                 self.report(&INVALID_VALUE, node.mark, pointer, message);
             }
         }
     }
-}
-
-/// The schema behind references; for what may be left out, the schema of what may be there.
-fn resolved<'j>(definitions: &'j Map<String, Json>, schema: &'j Json) -> &'j Json {
-    if let Some(name) = schema.get("$ref").and_then(Json::as_str) {
-        let definition = definitions.get(name.trim_start_matches("#/$defs/"));
-        return definition.map_or(&Json::Bool(true), |definition| resolved(definitions, definition));
-    }
-    if let Some([one, Json::Object(null)]) = schema.get("anyOf").and_then(Json::as_array).map(Vec::as_slice)
-        && null.get("type").and_then(Json::as_str) == Some("null")
-    {
-        return resolved(definitions, one);
-    }
-    schema
-}
-
-/// What the field of a `T` is for that `names` lead to, through what `document` has: its items and entries exist, its fields may not.
-pub fn purpose<T: JsonSchema>(document: &Value, names: &[&str]) -> Option<String> {
-    let whole = schemars::schema_for!(T).to_value();
-    let no_definitions = Map::new();
-    let definitions = whole.get("$defs").and_then(Json::as_object).unwrap_or(&no_definitions);
-    let (mut schema, mut here, mut last) = (&whole, Some(document), None);
-    for name in names {
-        let bare = resolved(definitions, schema);
-        // Of several shapes, the one that has such a field: it may be another one that the file has.
-        let shapes = bare.get("oneOf").or_else(|| bare.get("anyOf")).and_then(Json::as_array).into_iter().flatten();
-        let shapes = shapes.map(|shape| (shape, resolved(definitions, shape)));
-        let mut shapes = std::iter::once((bare, bare)).chain(shapes);
-        let found = shapes.find_map(|(shape, bare)| Some((shape, bare.get("properties")?.get(*name)?)));
-        if let Some((shape, property)) = found {
-            (schema, here, last) = (property, here.and_then(|map| map.get(name)), Some((shape, property)));
-            continue;
-        }
-        let items = here?.items();
-        let item = items.iter().find(|item| item.str_at(&["name"]) == Some(name));
-        let item = item.or_else(|| items.get(name.parse::<usize>().ok()?));
-        schema = bare.get("items").or_else(|| bare.get("additionalProperties"))?;
-        here = Some(item.or_else(|| here?.get(name))?);
-    }
-    let (shape, property) = last?;
-    [property, resolved(definitions, property), shape].into_iter().find_map(described)
-}
-
-/// The fields of a `T`'s `spec`.
-pub fn fields<T: JsonSchema>() -> Vec<String> {
-    let whole = schemars::schema_for!(T).to_value();
-    let spec = whole.pointer("/properties/spec/$ref").and_then(Json::as_str).and_then(|spec| spec.strip_prefix('#'));
-    let properties = spec.and_then(|spec| whole.pointer(spec)?.get("properties")?.as_object());
-    properties.into_iter().flat_map(Map::keys).cloned().collect()
-}
-
-fn kinds(schema: &Json) -> impl Iterator<Item = &str> {
-    let several = schema.get("type").and_then(Json::as_array).into_iter().flatten();
-    schema.get("type").filter(|kind| kind.is_string()).into_iter().chain(several).filter_map(Json::as_str)
 }
 
 /// The JSON Schema type of a plain scalar.
@@ -328,6 +346,7 @@ fn found(node: &Node<'_>) -> String {
             "null" => "nothing".to_owned(),
             "boolean" => format!("the boolean `{text}`"),
             "integer" | "number" => format!("the number `{text}`"),
+            _ if !*plain && kind_of(text) != "string" => format!("the text `{}`", visible(text)),
             _ => format!("`{}`", visible(text)),
         },
     }
@@ -341,24 +360,4 @@ fn format_maximum(schema: &Json) -> Option<f64> {
         "uint32" => Some(4_294_967_295.0),
         _ => None,
     }
-}
-
-/// What a field is for: as much of its description as is read at a glance.
-fn described(property: &Json) -> Option<String> {
-    let text = property.get("description")?.as_str()?;
-    let paragraph = text.split("\n\n").next().unwrap_or_default().replace('\n', " ");
-    let mut shown = String::new();
-    for sentence in paragraph.split_inclusive(". ") {
-        if !shown.is_empty() && shown.len() + sentence.len() > 160 {
-            break;
-        }
-        shown.push_str(sentence);
-    }
-    shown.truncate(shown.trim_end().len());
-    Some(shown)
-}
-
-/// The same for somebody who looks at the file.
-fn help(name: &str, property: &Json) -> Option<String> {
-    Some(format!("`{name}`: {}", described(property)?))
 }

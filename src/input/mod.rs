@@ -8,15 +8,16 @@ mod decode;
 mod diagnose;
 mod files;
 mod filled;
+mod foreign;
 pub mod guardrails;
 mod helm_value;
 mod ordered;
 pub mod parameters;
 pub mod policy;
+mod purpose;
 pub mod scalar;
 mod source;
 
-pub use diagnose::{fields, purpose};
 pub use files::{Unfit, open_below, read_file};
 pub use filled::Filled;
 pub use guardrails::{Guardrails, GuardrailsSpec};
@@ -24,6 +25,7 @@ pub use helm_value::HelmValue;
 pub use ordered::Ordered;
 pub use parameters::Parameters;
 pub use policy::{Policy, PolicySpec};
+pub use purpose::{fields, purpose};
 #[cfg(test)]
 pub(crate) use source::both_readings;
 pub use source::{Places, Source, read_policy, read_typed, to_value};

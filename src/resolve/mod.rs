@@ -113,6 +113,14 @@ pub fn resolve(inputs: Inputs<'_>, record: bool) -> Resolution {
         resolver.origins(&environment);
     }
     let Resolver { mut findings, decisions, profile_label, .. } = resolver;
+    // What a wrong `fork` has withheld is not the next thing to mend.
+    let fork = Subject::Input(InputFile::Parameters, "/fork".into());
+    if findings
+        .iter()
+        .any(|finding| finding.is_error() && finding.subject == fork && finding.rule != &rules::trust::UNTRUSTED)
+    {
+        findings.retain(|finding| finding.rule != &rules::trust::WITHHELD);
+    }
     if inputs.policy.salvaged {
         // What it lacks, or does not offer, may stand in the rest.
         findings.retain(|finding| {
@@ -320,10 +328,13 @@ impl Resolver<'_> {
 
     fn namespace(&mut self) -> String {
         let template = &self.guardrails.namespace;
-        if let Err(message) = rules::namespace::tells_apart(template) {
+        let known = self.findings.len();
+        let full = self.text(template, InputFile::Guardrails, || "/spec/namespace".into());
+        if self.findings.len() == known
+            && let Err(message) = rules::namespace::tells_apart(template)
+        {
             self.report(&rules::namespace::NAMESPACE_NOT_UNIQUE, InputFile::Guardrails, "/spec/namespace", message);
         }
-        let full = self.text(template, InputFile::Guardrails, || "/spec/namespace".into());
         let namespace = names::shorten(&full, names::LABEL);
         if !crate::input::scalar::is_dns_label(&namespace)
             && !self.findings.iter().any(|finding| finding.rule == &BAD_EXPRESSION)

@@ -44,7 +44,7 @@ impl Resolver<'_> {
                 self.report(
                     &rules::secret_store::SECRET_STORE_UNCLEAR,
                     InputFile::Guardrails,
-                    "/spec/secrets",
+                    "/spec/secrets/store",
                     message,
                 );
                 return (None, Vec::new());

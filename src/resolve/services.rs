@@ -268,8 +268,9 @@ impl<'a> Resolver<'a> {
                 owner;
         }
         if rules::image_registry::is_name(image) && !rules::image_tag::is_pinned(image, &pr.head_sha) {
-            let message = rules::image_tag::refusal(image, &pr.head_sha);
-            self.policy_finding(&rules::image_tag::IMAGE_MUTABLE_TAG, pointer, message).owner = owner;
+            let message = rules::image_tag::refusal(image);
+            let finding = self.policy_finding(&rules::image_tag::IMAGE_MUTABLE_TAG, pointer, message);
+            (finding.owner, finding.help) = (owner, Some(rules::image_tag::help(image)));
         }
     }
 

@@ -84,8 +84,9 @@ impl<'a> Resolver<'a> {
                     let message = format!("the variable `{name}` of `{used}` is set already");
                     let is_database = name == key && policy.databases.iter().any(|database| database.name == *used);
                     let finding = self.policy_finding(&rules::reference::DUPLICATE_NAME, pointer.clone(), message);
-                    finding.help =
-                        is_database.then(|| "another `env` at the database gives its URL another variable".into());
+                    finding.help = is_database.then(|| {
+                        format!("leave `{name}` out of the service's `env`, or give the database's URL another variable: `env` at the database")
+                    });
                 }
                 if granted {
                     items.push(from_secret(name, used, key));

@@ -6,7 +6,7 @@ use super::{
     limit_range::default_of,
 };
 use crate::{
-    finding::{Finding, Rule, Severity},
+    finding::{Finding, Rule, Severity, meant},
     input::{
         Ordered,
         guardrails::Profile,
@@ -69,7 +69,10 @@ pub(crate) fn beyond<'s>(
             None if resource.contains('/') => {
                 (format!("a service has no devices such as `{resource}`: a Pod of `manifests` may"), None)
             }
-            None => (format!("the profile `{name}` has no limit for `{resource}`, so it cannot be asked for"), None),
+            None => {
+                let near = meant(resource, ["cpu", "memory", "ephemeral-storage"].into_iter()).unwrap_or_default();
+                (format!("the profile `{name}` has no limit for `{resource}`, so it cannot be asked for{near}"), None)
+            }
             Some((limit, field)) if amount > limit => {
                 let message =
                     format!("{}, above its limit: {limit}, `container.{field}` of the profile `{name}`", asks());

@@ -37,7 +37,8 @@ pub(crate) fn check(object: &Object, bounds: &Bounds<'_>, findings: &mut Vec<Fin
             && is_name(image)
             && !is_pinned(image, bounds.head_sha)
         {
-            findings.push(finding(&IMAGE_MUTABLE_TAG, object, pointer(), refusal(image, bounds.head_sha)));
+            let message = refusal(image);
+            findings.push(finding(&IMAGE_MUTABLE_TAG, object, pointer(), message).help(help(image)));
         }
     });
 }
@@ -51,15 +52,20 @@ pub(crate) fn is_pinned(image: &str, head_sha: &str) -> bool {
 }
 
 /// What is wrong with an image that is not pinned.
-pub(crate) fn refusal(image: &str, head_sha: &str) -> String {
+pub(crate) fn refusal(image: &str) -> String {
     let found = match split_tag(image) {
         _ if image.contains('@') => "an incomplete digest".to_owned(),
         (_, Some(tag)) => format!("the tag `{}`, which may change", visible(tag)),
         (_, None) => "no tag, which means `latest`".to_owned(),
     };
-    let example = if is_sha(head_sha) { &head_sha[..SHORTEST] } else { "SHA" };
+    format!("image `{}` has {found}; allowed: a digest, or a tag that holds the head's SHA", visible(image))
+}
+
+/// What to write instead: the SHA itself would be refused at the next push.
+pub(crate) fn help(image: &str) -> String {
+    let name = visible(split_tag(image.split('@').next().unwrap_or_default()).0);
     format!(
-        "image `{}` has {found}; allowed: a digest, or a tag that holds the head's SHA (`{example}…`)",
+        "if this pull request's CI builds it, write `{name}:${{{{ pr.headSha }}}}`, and else `{name}@sha256:…`: `docker buildx imagetools inspect {}` prints the digest",
         visible(image)
     )
 }
@@ -127,7 +133,9 @@ mod tests {
         assert_eq!(places(&findings), [format!("{base}/initContainers/0/image"), format!("{base}/containers/1/image")]);
         assert_eq!(
             findings[1].message,
-            "image `redis:7` has the tag `7`, which may change; allowed: a digest, or a tag that holds the head's SHA (`3f9c1e7…`)"
+            "image `redis:7` has the tag `7`, which may change; allowed: a digest, or a tag that holds the head's SHA"
         );
+        let help = "if this pull request's CI builds it, write `redis:${{ pr.headSha }}`, and else `redis@sha256:…`: `docker buildx imagetools inspect redis:7` prints the digest";
+        assert_eq!(findings[1].help.as_deref(), Some(help));
     }
 }

@@ -289,6 +289,10 @@ pub(crate) fn check_offers(spec: &GuardrailsSpec) -> Vec<Finding> {
         let message = profile::unknown(name, &spec.profiles);
         found(&profile::UNKNOWN_PROFILE, "/spec/defaultProfile".into(), message);
     }
+    for (index, ttl) in spec.labels.ttl.iter().enumerate().filter(|(_, ttl)| **ttl > spec.ttl.max) {
+        let message = format!("a label may ask for `{ttl}`, and gets the maximum, `{}`", spec.ttl.max);
+        found(&ttl::TTL_CLAMPED, format!("/spec/labels/ttl/{index}"), message);
+    }
     for (name, access) in spec.access.iter() {
         if let Some(Err(message)) = spec.ingress.as_ref().map(|ingress| access::enforceable(name, access, ingress)) {
             found(&access::ACCESS_NOT_ENFORCEABLE, format!("/spec/access/{name}"), message);
@@ -304,7 +308,7 @@ pub(crate) fn check_offers(spec: &GuardrailsSpec) -> Vec<Finding> {
     }
     if let Some(secrets) = &spec.secrets {
         if let Err(message) = secret_store::store(secrets) {
-            found(&secret_store::SECRET_STORE_UNCLEAR, "/spec/secrets".into(), message);
+            found(&secret_store::SECRET_STORE_UNCLEAR, "/spec/secrets/store".into(), message);
         }
         let prefix = Some(&secrets.prefix).filter(|prefix| prefix.is_constant());
         let names = secret_prefix::Names::of(secrets);

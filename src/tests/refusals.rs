@@ -2,6 +2,7 @@
 
 mod agreement;
 mod manifests;
+mod meant;
 mod table;
 mod told;
 

@@ -201,7 +201,9 @@ scalars!(
 );
 
 fn refusal_of<T: Scalar>(text: &str) -> Option<(String, &'static str)> {
-    T::parse(text).err().map(|message| (message, T::EXPECTED))
+    let message = T::parse(text).err()?;
+    let nothing = || "an empty text is not allowed here".to_owned();
+    Some((if text.is_empty() { nothing() } else { message }, T::EXPECTED))
 }
 
 /// A scalar's format and pattern, and whether a text is one.

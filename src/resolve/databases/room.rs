@@ -10,7 +10,7 @@ use crate::{
     resolve::{Resolver, environment::DatabaseFacts, size},
     rules::{
         self,
-        capacity::{Counts, OVER_QUOTA, Pods},
+        capacity::{Counts, OVER_QUOTA, Pods, UNBOUNDED_REQUEST},
     },
     value::Value,
 };
@@ -77,6 +77,10 @@ impl Resolver<'_> {
             claims: sizes.len(),
             storage: sizes.into_iter().fold(0, i128::saturating_add),
         };
+        // What asks for too much by itself is not counted: it has to change anyway.
+        if self.findings.iter().any(|finding| finding.rule == &UNBOUNDED_REQUEST) {
+            return;
+        }
         for (largest, message) in rules::capacity::too_much(name, profile, who, &pods, counts) {
             self.policy_finding(&OVER_QUOTA, largest.unwrap_or_else(|| place.to_owned()), message);
         }

@@ -105,6 +105,16 @@ fn the_label_that_contradicts_the_first_is_told() {
     assert!(check(&scratch(&[prefix, (PARAMETERS, labels, "[preview]")])).is_empty());
 }
 
+/// Who made the offer is told, not only each pull request that takes it.
+#[test]
+fn a_label_that_offers_more_than_the_maximum_is_the_platforms() {
+    let found = check(&scratch(&[(GUARDRAILS, "max: 168h", "max: 71h"), (PARAMETERS, ", \"preview/ttl=72h\"", "")]));
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert_eq!((text(&found[0], "/code"), text(&found[0], "/owner")), ("ttl-clamped", "platform"));
+    assert_eq!(text(&found[0], "/message"), "a label may ask for `72h`, and gets the maximum, `71h`");
+    assert_eq!((&found[0]["location"]["line"], &found[0]["location"]["column"]), (&13.into(), &16.into()));
+}
+
 /// Up to the profile's `max`, the limit goes with the request; a quota counts it.
 #[test]
 fn a_request_above_the_default_has_its_own_limit() {

@@ -1,0 +1,47 @@
+//! Fields as other tools call them, and what there is here instead.
+
+use serde_json::{Map, Value as Json};
+
+/// Of a service: Compose, Kubernetes, Helm charts.
+const OF_A_SERVICE: [(&[&str], &str); 12] = [
+    (&["environment", "envs", "variables"], "variables are `env: {NAME: value}`"),
+    (
+        &["envFrom", "env_file", "envFile", "secretRef", "secrets", "databases"],
+        "what `uses` names is in the environment",
+    ),
+    (
+        &["ports", "containerPort", "containerPorts", "expose", "targetPort"],
+        "`port: 8080` is the port that it listens on",
+    ),
+    (
+        &["livenessProbe", "readinessProbe", "startupProbe", "healthcheck", "probe", "probes"],
+        "`health: /healthz` is the path that says whether it works",
+    ),
+    (&["volumes", "volumeMounts", "emptyDir"], "`writable: [/data]` are folders that it may write to"),
+    (&["entrypoint", "cmd"], "`command` stands for the image's entry point, `args` for its arguments"),
+    (&["user", "securityContext", "runAsGroup"], "`runAsUser: 1000` is the user that it runs as"),
+    (&["requests", "limits", "cpu", "memory"], "`resources: {cpu: 250m, memory: 256Mi}` is what it requests"),
+    (&["host", "hosts", "hostname", "ingress", "domain", "url", "path"], "`routes`, beside `services`, lead to it"),
+    (&["depends_on", "dependsOn", "links"], "services start together, once the databases are there"),
+    (&["build", "dockerfile"], "an image is built by CI: `image` names it"),
+    (&["restart", "restartPolicy"], "leave it out: Kubernetes always starts a service again"),
+];
+
+/// Of a policy's `spec`.
+const OF_A_POLICY: [(&[&str], &str); 5] = [
+    (&["ingress", "ingresses", "host", "hosts", "domain", "url", "urls"], "`routes` give services their hosts"),
+    (&["containers", "deployments", "workloads", "apps"], "`services` are what runs"),
+    (&["database", "db", "postgres", "mysql"], "`databases` are branches of the guardrails' baselines"),
+    (&["namespace"], "the guardrails name the namespace"),
+    (&["expires", "lifetime", "expiry", "maxAge"], "`ttl: 48h` is how long the preview lives"),
+];
+
+/// What somebody may have meant by a field that is not among those of a map.
+pub(super) fn advice(name: &str, fields: &Map<String, Json>) -> Option<&'static str> {
+    let table: &[(&[&str], &str)] = match fields {
+        _ if fields.contains_key("healthPort") => &OF_A_SERVICE,
+        _ if fields.contains_key("manifests") => &OF_A_POLICY,
+        _ => return None,
+    };
+    table.iter().find(|(names, _)| names.contains(&name)).map(|(_, advice)| *advice)
+}

@@ -1,0 +1,80 @@
+//! What the JSON Schemas say that fields are for.
+
+use schemars::JsonSchema;
+use serde_json::{Map, Value as Json};
+
+use crate::value::Value;
+
+/// The schema behind references; for what may be left out, the schema of what may be there.
+pub(super) fn resolved<'j>(definitions: &'j Map<String, Json>, schema: &'j Json) -> &'j Json {
+    if let Some(name) = schema.get("$ref").and_then(Json::as_str) {
+        let definition = definitions.get(name.trim_start_matches("#/$defs/"));
+        return definition.map_or(&Json::Bool(true), |definition| resolved(definitions, definition));
+    }
+    if let Some([one, Json::Object(null)]) = schema.get("anyOf").and_then(Json::as_array).map(Vec::as_slice)
+        && null.get("type").and_then(Json::as_str) == Some("null")
+    {
+        return resolved(definitions, one);
+    }
+    schema
+}
+
+/// What the field of a `T` is for that `names` lead to, through what `document` has: its items and entries exist, its fields may not.
+pub fn purpose<T: JsonSchema>(document: &Value, names: &[&str]) -> Option<String> {
+    let whole = schemars::schema_for!(T).to_value();
+    let no_definitions = Map::new();
+    let definitions = whole.get("$defs").and_then(Json::as_object).unwrap_or(&no_definitions);
+    let (mut schema, mut here, mut last) = (&whole, Some(document), None);
+    for name in names {
+        let bare = resolved(definitions, schema);
+        // Of several shapes, the one that has such a field: it may be another one that the file has.
+        let shapes = bare.get("oneOf").or_else(|| bare.get("anyOf")).and_then(Json::as_array).into_iter().flatten();
+        let shapes = shapes.map(|shape| (shape, resolved(definitions, shape)));
+        let mut shapes = std::iter::once((bare, bare)).chain(shapes);
+        let found = shapes.find_map(|(shape, bare)| Some((shape, bare.get("properties")?.get(*name)?)));
+        if let Some((shape, property)) = found {
+            (schema, here, last) = (property, here.and_then(|map| map.get(name)), Some((shape, property)));
+            continue;
+        }
+        let items = here?.items();
+        let item = items.iter().find(|item| item.str_at(&["name"]) == Some(name));
+        let item = item.or_else(|| items.get(name.parse::<usize>().ok()?));
+        schema = bare.get("items").or_else(|| bare.get("additionalProperties"))?;
+        here = Some(item.or_else(|| here?.get(name))?);
+    }
+    let (shape, property) = last?;
+    [property, resolved(definitions, property), shape].into_iter().find_map(described)
+}
+
+/// The fields of a `T`'s `spec`.
+pub fn fields<T: JsonSchema>() -> Vec<String> {
+    let whole = schemars::schema_for!(T).to_value();
+    let spec = whole.pointer("/properties/spec/$ref").and_then(Json::as_str).and_then(|spec| spec.strip_prefix('#'));
+    let properties = spec.and_then(|spec| whole.pointer(spec)?.get("properties")?.as_object());
+    properties.into_iter().flat_map(Map::keys).cloned().collect()
+}
+
+pub(super) fn kinds(schema: &Json) -> impl Iterator<Item = &str> {
+    let several = schema.get("type").and_then(Json::as_array).into_iter().flatten();
+    schema.get("type").filter(|kind| kind.is_string()).into_iter().chain(several).filter_map(Json::as_str)
+}
+
+/// What a field is for: as much of its description as is read at a glance.
+fn described(property: &Json) -> Option<String> {
+    let text = property.get("description")?.as_str()?;
+    let paragraph = text.split("\n\n").next().unwrap_or_default().replace('\n', " ");
+    let mut shown = String::new();
+    for sentence in paragraph.split_inclusive(". ") {
+        if !shown.is_empty() && shown.len() + sentence.len() > 160 {
+            break;
+        }
+        shown.push_str(sentence);
+    }
+    shown.truncate(shown.trim_end().len());
+    Some(shown)
+}
+
+/// The same for somebody who looks at the file.
+pub(super) fn help(name: &str, property: &Json) -> Option<String> {
+    Some(format!("`{name}`: {}", described(property)?))
+}

@@ -1,0 +1,117 @@
+//! What somebody meant who wrote something else: one mistake, one finding, and what to write.
+
+use super::{Edit, GUARDRAILS, PARAMETERS, POLICY, check, scratch, text};
+
+/// What `check` says of a case with edits: each finding's message and help, errors first.
+fn told(edits: &[Edit]) -> Vec<String> {
+    let found = check(&scratch(edits));
+    found.iter().map(|one| format!("{} = {}", text(one, "/message"), text(one, "/help"))).collect()
+}
+
+#[test]
+fn a_field_that_is_called_otherwise_or_stands_elsewhere_is_told_once() {
+    for (edit, expected) in [
+        ((POLICY, "  costCenter:", "  cost_center:"), "unknown field `cost_center`: did you mean `costCenter`? = "),
+        (
+            (POLICY, "      port: 8080", "      ports: [8080]"),
+            "unknown field `ports` = `port: 8080` is the port that it listens on",
+        ),
+        (
+            (POLICY, "      env:\n", "      environment:\n"),
+            "unknown field `environment` = variables are `env: {NAME: value}`",
+        ),
+        (
+            (POLICY, "  profile: small", "  ingress: web"),
+            "unknown field `ingress` = `routes` give services their hosts",
+        ),
+        (
+            (POLICY, "      port: 8080", "      port: 8080\n      profile: small"),
+            "unknown field `profile` here: it belongs further to the left, below `spec` = ",
+        ),
+        (
+            (POLICY, "  profile: small", "  healthPort: 80"),
+            "unknown field `healthPort` here: it belongs to an item of `services` = ",
+        ),
+        ((POLICY, "metadata:\n", "ttl: 1h\nmetadata:\n"), "unknown field `ttl` here: it belongs below `spec` = "),
+        (
+            (GUARDRAILS, "tls: wildcard", "tls: {clusterIssuer: a, x: y}"),
+            "`x` stands beside `clusterIssuer`, which is alone = ",
+        ),
+    ] {
+        assert_eq!(told(&[edit]), [expected], "{edit:?}");
+    }
+    // What there is is listed once.
+    let both = told(&[(POLICY, "      port: 8080", "      xyzzy: 1\n      plugh: 2")]);
+    assert!(both[0].starts_with("unknown field `xyzzy`; there is `args`, ") && both[1] == "unknown field `plugh` = ");
+}
+
+#[test]
+fn a_file_of_another_kind_is_one_mistake() {
+    for (file, kind, expected) in [
+        (POLICY, "Deployment", "which `manifests` of the policy names"),
+        (POLICY, "PreviewGuardrails", "these are the guardrails: were the two files swapped?"),
+        (GUARDRAILS, "PreviewPolicy", "this is the policy: were the two files swapped?"),
+    ] {
+        let own = if file == POLICY { "kind: PreviewPolicy" } else { "kind: PreviewGuardrails" };
+        let told = told(&[(file, own, format!("kind: {kind}").leak()), (file, "spec:\n", "spec:\n  nonsense: 1\n")]);
+        assert!(told.len() == 1 && told[0].ends_with(expected), "{kind}: {told:#?}");
+    }
+    // A slip of the pen hides nothing.
+    let told = told(&[(POLICY, "kind: PreviewPolicy", "kind: PreviewPolcy"), (POLICY, "  ttl: 48h", "  tll: 48h")]);
+    assert_eq!(told.len(), 2, "{told:#?}");
+}
+
+#[test]
+fn nothing_and_text_are_called_so() {
+    for (edit, expected) in [
+        (
+            (POLICY, "port: 8080", "port: \"8080\""),
+            "found the text `8080`, expected a whole number = without quotes it is a whole number: `8080`",
+        ),
+        (
+            (POLICY, "team: payments", "team:"),
+            "found nothing, expected a string = `team`: Who owns the previews: a label of every object.",
+        ),
+        ((POLICY, "team: payments", "team: \"\""), "an empty text is not allowed here: expected at most 63 letters"),
+        (
+            (POLICY, "team: payments", "team: #1"),
+            "found nothing, expected a string = what follows ` #` is a comment: in quotes it is text",
+        ),
+        (
+            (POLICY, "port: 8080", "port: 99999"),
+            "`99999` is not between 1 and 65535 = `port`: Where the workload listens",
+        ),
+        (
+            (GUARDRAILS, "apiVersion: dayfly.dev/v1alpha1", "apiVersion: dayfly.dev/v1"),
+            "found `dayfly.dev/v1`, expected `dayfly.dev/v1alpha1` = ",
+        ),
+    ] {
+        let told = told(&[edit]);
+        assert!(told.len() == 1 && told[0].starts_with(expected), "{edit:?}: {told:#?}");
+    }
+    // The private key in the public one's place is not shown.
+    let key = "MC4CAQAwBQYDK2VwBCIEIH0xN1cvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvv";
+    let edit = format!("  attestationKeys: [{key}]\n  registries:");
+    let run = scratch(&[(GUARDRAILS, "  registries:", edit.leak())]).run("check", &[]);
+    assert!(run.out.contains("this key is not allowed here: expected an ed25519 public key"), "{}", run.out);
+    assert!(!run.out.contains("IH0xN1cv") && !run.err.contains("IH0xN1cv"), "{}{}", run.out, run.err);
+}
+
+#[test]
+fn what_follows_from_a_mistake_is_no_mistake_of_its_own() {
+    for (edits, code) in [
+        (
+            &[(PARAMETERS, "fork: false", "fork: maybe")][..],
+            "the parameter `fork` is `maybe`, expected `true` or `false`",
+        ),
+        (&[(POLICY, "cpu: 200m", "cpu: 200")], "`worker` asks for 200 of `cpu`, above its limit"),
+        (
+            &[(POLICY, "cpu: 200m", "CPU: 200m")],
+            "the profile `small` has no limit for `CPU`, so it cannot be asked for: did you mean `cpu`?",
+        ),
+        (&[(GUARDRAILS, "${{ policy.name }}-pr", "${{ policy.nmae }}-pr")], "`${{ policy.nmae }}"),
+    ] {
+        let told = told(edits);
+        assert!(told.len() == 1 && told[0].starts_with(code), "{edits:?}: {told:#?}");
+    }
+}
