@@ -170,7 +170,7 @@ impl Renderer {
             traces: Vec::new(),
         };
         rendered.findings.extend(self.findings.iter().cloned());
-        if !resolution.is_sound {
+        if rendered.findings.iter().any(|finding| self.blames_others(finding)) {
             self.add_manifests_mistakes(&rendered.environment, &mut rendered.findings);
         } else if rendered.has_errors() {
             self.quarantine(&mut rendered, explain);
@@ -191,7 +191,10 @@ impl Renderer {
     /// What is wrong with the manifests by themselves, where nothing is rendered because of other mistakes. What would only follow from
     /// those is not told.
     fn add_manifests_mistakes(&self, environment: &Environment, findings: &mut Vec<Finding>) {
-        if self.manifests.is_empty() || environment.pr.head_sha.is_empty() || environment.namespace.is_empty() {
+        let owner = self.guardrails.spec.layout.owner(InputFile::Policy);
+        let is_partial = self.findings.iter().any(|finding| finding.is_error() && finding.owner == owner);
+        let is_decided = !environment.pr.head_sha.is_empty() && !environment.namespace.is_empty();
+        if self.manifests.is_empty() || is_partial || !is_decided {
             return;
         }
         let mut found = Vec::new();

@@ -258,7 +258,14 @@ fn manifests(folder: &Path, policy: &Policy, owner: Owner, findings: &mut Vec<Fi
     // What two patterns name is one file.
     let mut named = BTreeSet::new();
     let first = findings.len();
+    // Each pattern looks through its folder.
     for (index, pattern) in policy.spec.manifests.iter().enumerate() {
+        if index == MOST_FILES {
+            let subject = Subject::Input(InputFile::Policy, format!("/spec/manifests/{index}"));
+            let message = format!("more than {MOST_FILES} patterns of manifests");
+            findings.push(Finding::new(&rules::input::INPUT_LIMIT, owner, subject, message));
+            return (objects, sources);
+        }
         let finding = |message: String| {
             let subject = Subject::Input(InputFile::Policy, format!("/spec/manifests/{index}"));
             Finding::new(&rules::manifest_file::MANIFEST_FILE, owner, subject, message)

@@ -162,17 +162,17 @@ fn each(
     let mut line = Vec::new();
     let mut number = 0_u64;
     let mut code = ExitCode::Fine;
+    let limit = u64::try_from(parameters::LIMIT).unwrap_or(u64::MAX).saturating_add(1);
     loop {
         line.clear();
-        let limit = u64::try_from(parameters::LIMIT).unwrap_or(u64::MAX).saturating_add(1);
         if input.by_ref().take(limit).read_until(b'\n', &mut line).with_context(unread)? == 0 {
             break;
         }
         number += 1;
+        let is_too_long = line.len() as u64 == limit && line.last() != Some(&b'\n');
         if number == 1 && line.starts_with(BOM) {
             line.drain(..BOM.len());
         }
-        let is_too_long = line.len() as u64 == limit && line.last() != Some(&b'\n');
         if !is_too_long && line.iter().all(u8::is_ascii_whitespace) {
             continue;
         }

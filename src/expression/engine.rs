@@ -118,10 +118,9 @@ pub fn compute(source: &str, scope: &Scope<'_>) -> Result<Value, String> {
     }
     let environment = environment();
     let expression = environment.compile_expression(source).map_err(|error| describe(&error))?;
-    let mut names: Vec<String> = expression.undeclared_variables(false).into_iter().collect();
-    names.sort_unstable();
+    let names = expression.undeclared_variables(false).into_iter();
     let context = minijinja::Value::from_pairs(
-        names.into_iter().filter_map(|name| scope.variable(&name).map(|value| (name.clone(), to_engine(value)))),
+        names.filter_map(|name| Some((scope.variable(&name).map(to_engine)?, name))).map(|(value, name)| (name, value)),
     );
     let result = expression.eval(context).map_err(|error| describe(&error))?;
     from_engine(&result)

@@ -30,13 +30,16 @@ impl Resolver<'_> {
         if is_plain(evaluated, Hosts::default()) {
             return;
         }
-        let services = self.policy.services.iter().map(|service| service.name.to_string());
-        let services: Vec<String> = services.chain(self.policy.databases.iter().map(server)).collect();
+        let policy = self.policy;
+        let services = self.hosts.get_or_init(|| {
+            let services = policy.services.iter().map(|service| service.name.to_string());
+            services.chain(policy.databases.iter().map(server)).collect()
+        });
         let namespace = self.facts.str_at(&["preview", "namespace"]).unwrap_or_default();
         let used = self.policy.databases.iter().filter(|database| uses.contains(&database.name));
         let variables: Vec<&str> =
             used.flat_map(|database| database.keys.names()).chain(more.iter().copied()).collect();
-        let hosts = Hosts { services: &services, namespace, variables: &variables };
+        let hosts = Hosts { services, namespace, variables: &variables };
         let Err(message) = not_a_database(what, evaluated, hosts) else { return };
         // A title that talks of an address is only data.
         let (pr, facts) = (without_addresses(&self.pr), Scope::Context(&self.facts));

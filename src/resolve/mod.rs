@@ -25,6 +25,8 @@ pub use pull_request::PullRequest;
 pub(crate) use pull_request::SAME_KIND;
 pub(crate) use secrets::OWN_STORE_ACCOUNT;
 
+use std::{cell::OnceCell, collections::BTreeSet};
+
 use crate::{
     expression::{Budget, Interpolated, Scope},
     finding::{Finding, InputFile, Owner, Rule, Subject},
@@ -73,8 +75,6 @@ pub struct Layouts {
 pub struct Resolution {
     /// Everything, decided; where something is wrong, as far as that goes.
     pub environment: Environment,
-    /// Whether it may be rendered: not if the trusted side's files are broken.
-    pub is_sound: bool,
     /// What was refused, or done otherwise.
     pub findings: Vec<Finding>,
     /// Empty, unless they are recorded.
@@ -104,9 +104,11 @@ pub fn resolve(inputs: Inputs<'_>, record: bool) -> Resolution {
         facts: Value::Null,
         pr: Value::Null,
         budget: Budget::default(),
+        hosts: OnceCell::new(),
         used: 0,
         findings,
         decisions: Decisions::recording(record),
+        decided: BTreeSet::new(),
     };
     let environment = resolver.environment(pr);
     if record {
@@ -128,11 +130,10 @@ pub fn resolve(inputs: Inputs<'_>, record: bool) -> Resolution {
                 && !matches!(finding.subject, Subject::Input(InputFile::Policy, _))
         });
     }
-    let is_sound = !findings.iter().any(|finding| finding.is_error() && finding.owner != Owner::PullRequest);
-    Resolution { environment, is_sound, findings, decisions, profile_label }
+    Resolution { environment, findings, decisions, profile_label }
 }
 
-pub(crate) struct Resolver<'a> {
+struct Resolver<'a> {
     guardrails: &'a GuardrailsSpec,
     policy: &'a PolicySpec,
     policy_name: &'a str,
@@ -144,10 +145,14 @@ pub(crate) struct Resolver<'a> {
     /// The pull request with its free text, for what is data in any case.
     pr: Value,
     budget: Budget,
+    /// The preview's own Services, once a text looks like an address.
+    hosts: OnceCell<Vec<String>>,
     /// How many variables services got of what they use.
     used: usize,
     findings: Vec<Finding>,
     decisions: Decisions,
+    /// What has a record, while all else gets one.
+    decided: BTreeSet<String>,
 }
 
 impl Resolver<'_> {
@@ -258,7 +263,7 @@ impl Resolver<'_> {
         }
     }
 
-    /// As [`nearest`] says; not for one of so many mistakes that nobody reads them all.
+    /// As [`rules::hint`] says; not for one of so many mistakes that nobody reads them all.
     fn hint<'n>(&self, name: &str, candidates: impl Iterator<Item = &'n str>) -> String {
         rules::hint(self.findings.len(), name, candidates)
     }
@@ -318,7 +323,10 @@ impl Resolver<'_> {
             let owner = if free.is_some() { self.owner(file) } else { self.owner_of(text, file) };
             let mut finding = Finding::new(&BAD_EXPRESSION, owner, Subject::Input(file, pointer()), message);
             let mut portless = self.policy.services.iter().filter(|service| service.port.is_none());
-            if free.is_none() && portless.any(|service| text.mentions(&format!("services.{}", service.name))) {
+            if free.is_none()
+                && rules::is_read(self.findings.len())
+                && portless.any(|service| text.mentions(&format!("services.{}", service.name)))
+            {
                 finding.help = Some("a service without a `port` has no address".into());
             }
             self.findings.push(finding);

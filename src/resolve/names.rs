@@ -53,8 +53,8 @@ const PROVIDER: usize = 63;
 
 /// `storefront_pr_128_main_c808f996`: letters, digits and underscores, which every server takes without quotes.
 pub fn provider(parts: &[&str]) -> String {
-    let plain: String =
-        parts.join("_").chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' }).collect();
+    let mut plain = parts.join("_").replace(|c: char| !c.is_ascii_alphanumeric(), "_");
+    plain.make_ascii_lowercase();
     // Hyphens and the joints look alike now, so different parts could make one name: the hash keeps them apart. Whoever makes
     // two collide gains nothing: a branch is used by whom its mark names.
     let hash = hash(parts);

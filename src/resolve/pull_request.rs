@@ -242,9 +242,7 @@ impl Reader<'_> {
         let items = &items[..items.len().min(MOST_LABELS)];
         let labels: Vec<String> =
             items.iter().filter_map(Value::as_str).map(|label| printable(label, LONGEST_TEXT).into_owned()).collect();
-        if labels.len() < items.len()
-            && let Some(other) = items.iter().position(|item| item.as_str().is_none())
-        {
+        if let Some(other) = items.iter().position(|item| item.as_str().is_none()) {
             self.report_at(format!("/labels/{other}"), "the parameter `labels` holds something other than text".into());
         }
         labels

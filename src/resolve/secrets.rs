@@ -9,7 +9,7 @@ use crate::{
         secret_prefix::{Names, SECRET_OUTSIDE_PREFIX},
         trust::WITHHELD,
     },
-    value::{Value, to_value},
+    value::Value,
 };
 
 use super::{
@@ -108,7 +108,7 @@ impl Resolver<'_> {
 
 /// What a `SecretStore` of the preview's own says, as `external-secrets.io/v1` has it.
 fn own_store(secrets: &Secrets) -> Option<SecretStoreFacts> {
-    let account = || to_value(&std::collections::BTreeMap::from([("name", OWN_STORE_ACCOUNT)]));
+    let account = || Value::map([("name", OWN_STORE_ACCOUNT.into())]);
     let (provider, annotations) = match secrets.provider.as_ref()? {
         StoreProvider::Aws(aws) => {
             let auth = Value::map([("jwt", Value::map([("serviceAccountRef", account())]))]);

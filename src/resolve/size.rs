@@ -1,7 +1,7 @@
 //! How large and for how long: profile and ttl, asked for by labels or the policy, within the guardrails.
 
 use crate::{
-    finding::{Finding, InputFile},
+    finding::{Finding, InputFile, nearest},
     input::{
         Ordered,
         guardrails::{Profile, Provider},
@@ -38,7 +38,7 @@ impl<'a> Resolver<'a> {
         let label = self.label(pr, "profile", |resolver, text| {
             let offered = resolver.guardrails.labels.profile.iter().chain(&resolver.policy.labels.profile);
             let names: Vec<&str> = offered.map(|name| &**name).collect();
-            if names.contains(&text) { Ok(text.to_owned()) } else { Err(names.join("`, `")) }
+            if names.contains(&text) { Ok(text.to_owned()) } else { Err(nearest(text, names.into_iter())) }
         });
         let label = label.filter(|_| self.heed_profile_label);
         let only = || (guardrails.profiles.len() == 1).then(|| guardrails.profiles.names().next()).flatten();
@@ -123,7 +123,10 @@ impl<'a> Resolver<'a> {
         let label = self.label(pr, "ttl", |resolver, text| {
             let offered: Vec<Duration> =
                 resolver.guardrails.labels.ttl.iter().chain(&resolver.policy.labels.ttl).copied().collect();
-            let names = || offered.iter().map(ToString::to_string).collect::<Vec<_>>().join("`, `");
+            let names = || {
+                let names: Vec<String> = offered.iter().map(ToString::to_string).collect();
+                nearest(text, names.iter().map(String::as_str))
+            };
             let asked = Duration::parse(text).map_err(|_| names())?;
             if offered.contains(&asked) { Ok(asked) } else { Err(names()) }
         });

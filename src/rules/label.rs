@@ -25,13 +25,9 @@ pub static UNKNOWN_LABEL: Rule = Rule {
 /// What labels may ask for.
 pub(crate) const NAMES: [&str; 2] = ["profile", "ttl"];
 
-pub(crate) fn not_offered(label: &str, choices: &str) -> Finding {
-    let offered = if choices.is_empty() {
-        "nothing of that kind is offered".to_owned()
-    } else {
-        format!("offered are `{choices}`")
-    };
-    let message = format!("the label `{}` asks for what is not offered: {offered}", visible(label));
+/// `hint`: what is offered.
+pub(crate) fn not_offered(label: &str, hint: &str) -> Finding {
+    let message = format!("the label `{}` asks for what is not offered{hint}", visible(label));
     Finding::of_parameters(&LABEL_NOT_OFFERED, "/labels", message).help("remove the label")
 }
 

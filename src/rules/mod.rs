@@ -200,9 +200,14 @@ pub(crate) const MOST: usize = 1000;
 /// Of more mistakes nobody is told which names are near.
 const MOST_HINTS: usize = 100;
 
+/// Whether anybody reads what helps with the next mistake. `told`: how many there are already.
+pub(crate) fn is_read(told: usize) -> bool {
+    told < MOST_HINTS
+}
+
 /// As [`nearest`] says; not for one of so many mistakes that nobody reads them all. `told`: how many there are already.
 pub(crate) fn hint<'n>(told: usize, name: &str, candidates: impl Iterator<Item = &'n str>) -> String {
-    if told < MOST_HINTS { nearest(name, candidates) } else { String::new() }
+    if is_read(told) { nearest(name, candidates) } else { String::new() }
 }
 
 /// The firewall: the team's own manifests, as they were written but for their images' expressions, whose `mistakes` are known already.

@@ -51,16 +51,18 @@ fn a_long_line_of_each_is_one_line() {
     // If its rest were a line, it would be a pull request.
     let long = format!("{}{good}", " ".repeat(parameters::LIMIT + 1));
     let exact = format!("{good}{}", " ".repeat(parameters::LIMIT - good.len()));
-    scratch.write("sets", format!("{long}\n{exact}\n{{\"number\":\r\n"));
     let path = |file: &str| scratch.path(file).display().to_string();
-    let run =
-        dayfly(&["render", &path(""), "--guardrails", &path(GUARDRAILS), "--each", &path("sets"), "-o", "ndjson"]);
-    assert_eq!(run.code, ExitCode::Findings, "{}", run.err);
-    let lines: Vec<&str> = run.err.lines().collect();
-    assert_eq!(lines.len(), 2, "{}", run.err);
-    assert!(lines[0].contains("sets line 1: a parameter set of more than "), "{}", run.err);
-    assert!(lines[1].contains("sets line 3: ") && lines[1].contains("column 10 is wrong"), "{}", run.err);
-    assert_eq!(run.out.matches("\"kind\":\"Namespace\"").count(), 1, "{}", run.out);
+    for mark in ["", "\u{feff}"] {
+        scratch.write("sets", format!("{mark}{long}\n{exact}\n{{\"number\":\r\n"));
+        let run =
+            dayfly(&["render", &path(""), "--guardrails", &path(GUARDRAILS), "--each", &path("sets"), "-o", "ndjson"]);
+        assert_eq!(run.code, ExitCode::Findings, "{}", run.err);
+        let lines: Vec<&str> = run.err.lines().collect();
+        assert_eq!(lines.len(), 2, "{}", run.err);
+        assert!(lines[0].contains("sets line 1: a parameter set of more than "), "{}", run.err);
+        assert!(lines[1].contains("sets line 3: ") && lines[1].contains("column 10 is wrong"), "{}", run.err);
+        assert_eq!(run.out.matches("\"kind\":\"Namespace\"").count(), 1, "{}", run.out);
+    }
 }
 
 /// Kubernetes replaces `$(NAME)` in a container's `env`: what somebody typed stays what it is, and the team's own is replaced.

@@ -1,6 +1,8 @@
 //! To and from `serde_json`, for what works on its type: the platform's patches, schemas, reports.
 
-use super::{Map, Value};
+use std::collections::BTreeMap;
+
+use super::{Map, Text, Value};
 
 impl From<serde_json::Value> for Value {
     fn from(value: serde_json::Value) -> Self {
@@ -37,16 +39,16 @@ impl From<&Value> for serde_json::Value {
 /// Takes over what `changed` says, keeping the order of the keys that were there before.
 pub(crate) fn keep_order(before: &Value, changed: Value) -> Value {
     match (before, changed) {
-        (Value::Map(old), Value::Map(mut new)) => {
+        (Value::Map(old), Value::Map(new)) => {
             let mut kept = Map::with_capacity(new.len());
-            for (key, old_value) in old.iter() {
-                if let Some(value) = new.remove(key) {
-                    kept.push(key.to_owned(), keep_order(old_value, value));
+            // In the order of their keys already, as `serde_json` has them.
+            let mut new: BTreeMap<Text, Value> = new.into_iter().collect();
+            for (key, old_value) in old.entries() {
+                if let Some(value) = new.remove(key.as_str()) {
+                    kept.push(key.clone(), keep_order(old_value, value));
                 }
             }
-            for (key, value) in new {
-                kept.push(key, value);
-            }
+            kept.extend(new);
             Value::Map(kept)
         }
         (Value::List(old), Value::List(new)) => Value::List(

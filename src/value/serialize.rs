@@ -74,7 +74,7 @@ impl ser::Serializer for Tree {
     type Ok = Value;
     type Error = Unsayable;
     type SerializeSeq = Items;
-    type SerializeTuple = Items;
+    type SerializeTuple = ser::Impossible<Value, Unsayable>;
     type SerializeTupleStruct = ser::Impossible<Value, Unsayable>;
     type SerializeTupleVariant = ser::Impossible<Value, Unsayable>;
     type SerializeMap = Entries;
@@ -146,8 +146,8 @@ impl ser::Serializer for Tree {
         Ok(Items(List::with_capacity(length.unwrap_or(0))))
     }
 
-    fn serialize_tuple(self, length: usize) -> Result<Items, Unsayable> {
-        self.serialize_seq(Some(length))
+    fn serialize_tuple(self, _: usize) -> Result<Self::SerializeTuple, Unsayable> {
+        Err(ser::Error::custom("a tuple"))
     }
 
     fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<Self::SerializeTupleStruct, Unsayable> {
@@ -196,19 +196,6 @@ impl ser::SerializeSeq for Items {
 
     fn end(self) -> Result<Value, Unsayable> {
         Ok(Value::List(self.0))
-    }
-}
-
-impl ser::SerializeTuple for Items {
-    type Ok = Value;
-    type Error = Unsayable;
-
-    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Unsayable> {
-        ser::SerializeSeq::serialize_element(self, value)
-    }
-
-    fn end(self) -> Result<Value, Unsayable> {
-        ser::SerializeSeq::end(self)
     }
 }
 

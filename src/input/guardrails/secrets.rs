@@ -1,7 +1,7 @@
 //! Where the values of secrets come from.
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use crate::{
     expression::Interpolated,
@@ -40,7 +40,7 @@ pub enum StoreProvider {
 }
 
 /// AWS Secrets Manager, signed in as a ServiceAccount with an IAM role (IRSA).
-#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AwsStore {
     /// The region.
@@ -50,7 +50,7 @@ pub struct AwsStore {
 }
 
 /// Google Secret Manager, signed in by Workload Identity.
-#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct GcpStore {
     /// The project of the secrets.

@@ -11,7 +11,7 @@ use anyhow::{Context as _, bail};
 
 use crate::{
     finding::{Finding, Location, Owner, Subject, visible},
-    rules::input::{INVALID_PARAMETER, WRONG_TYPE},
+    rules::input::{INVALID_PARAMETER, NOT_YAML, WRONG_TYPE},
     value::{Value, child, pointer_segments},
     yaml::{Data, Entry, Limits, Mark, Node, scalar},
 };
@@ -129,7 +129,9 @@ impl Parameters {
             }
             Err(problems) => {
                 // YAML has no escapes for halves of a character (`\ud83d\ude00`), which many programs write for every emoji.
-                if source.text.trim_start().starts_with(['{', '['])
+                let is_not_yaml = problems.iter().all(|problem| *problem.rule == NOT_YAML);
+                if is_not_yaml
+                    && source.text.trim_start().starts_with(['{', '['])
                     && let Ok(parameters) = Self::from_json(&source.text)
                 {
                     return Ok(Self { source: Some(source), ..parameters });

@@ -20,6 +20,7 @@ impl Resolver<'_> {
     /// Records who set everything that has no record yet.
     pub(super) fn origins(&mut self, environment: &Environment) {
         let facts = to_value(environment);
+        self.decided = self.decisions.made.iter().map(|decision| decision.field.clone()).collect();
         self.platform(&facts);
         self.network_origins(&facts);
         self.marks(&facts);
@@ -186,7 +187,7 @@ impl Resolver<'_> {
     /// Records one, unless where it was decided somebody did.
     fn say(&mut self, field: impl Into<String>, origin: Origin, granted: impl Into<String>, reason: &str) {
         let field = field.into();
-        if !self.decisions.made.iter().any(|decision| decision.field == field) {
+        if self.decided.insert(field.clone()) {
             self.decisions.record(|| Decision::new(field, origin, granted, reason));
         }
     }

@@ -98,6 +98,16 @@ fn documents_that_grow() {
         ("many wrong names", 15_000, below("  egress: [", |n| format!("e{n}, "))),
         ("many services", 1_500, below("  services:\n", |n| format!("    - {{name: s{n}, image: x}}\n"))),
         (
+            "many services whose images say nothing",
+            4_000,
+            below("  services:\n", |n| format!("    - {{name: s{n}, image: \"${{{{ x }}}}\"}}\n")),
+        ),
+        (
+            "many services with an address",
+            4_000,
+            below("  services:\n", |n| format!("    - {{name: s{n}, image: x, env: {{A: \"postgres://x/y\"}}}}\n")),
+        ),
+        (
             "many routes",
             1_500,
             below("  routes:\n", |n| format!("    - {{name: r{n}, service: web, access: staff}}\n")),

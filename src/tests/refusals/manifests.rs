@@ -80,6 +80,44 @@ fn patterns_of_manifests() {
     }
 }
 
+/// Each looks through its folder.
+#[test]
+fn patterns_are_counted() {
+    let patterns = |count: usize| (0..count).map(|n| format!("deploy/*{n}.yaml, ")).collect::<String>();
+    for (count, more) in [(200, false), (20_000, true)] {
+        let scratch = scratch(&[(POLICY, APPLICATION, &format!("  manifests: [{}]\n", patterns(count)))]);
+        let out = scratch.run("check", &[]).out;
+        assert_eq!(out.matches("error[manifest-file]").count(), 200, "{out}");
+        assert_eq!(out.contains("error[input-limit]: more than 200 patterns of manifests"), more, "{out}");
+    }
+}
+
+/// But for what would only follow from it.
+#[test]
+fn a_mistake_of_the_platform_hides_none_of_a_manifest() {
+    let pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: x}\nspec: {hostNetwork: true, containers: [{name: x, image: x}]}\n";
+    let codes = |edit: Edit| {
+        let scratch = scratch(&[(POLICY, APPLICATION, "  manifests: [deploy/*.yaml]\n"), edit]);
+        scratch.write("deploy/x.yaml", pod);
+        let found = check(&scratch);
+        found.iter().map(|finding| text(finding, "/code").to_owned()).collect::<Vec<_>>()
+    };
+    let alone = codes((GUARDRAILS, "default: 24h", "default: 24h"));
+    assert!(alone.len() > 4, "{alone:?}");
+    for (from, to, code) in [
+        ("default: 24h", "default: 2400h", "ttl-bounds"),
+        ("  patches:\n", "  patches:\n    - target: {kind: Deployment}\n", "patch"),
+    ] {
+        let mut all = codes((GUARDRAILS, from, to));
+        let at = all.iter().position(|found| found == code).expect(code);
+        all.remove(at);
+        all.sort();
+        let mut alone = alone.clone();
+        alone.sort();
+        assert_eq!(all, alone, "{code}");
+    }
+}
+
 /// Each is counted once, and then nothing else is told.
 #[test]
 fn expressions_of_images_are_counted_once() {
