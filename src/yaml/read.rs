@@ -124,14 +124,12 @@ struct Open<'a> {
     key: Option<(Cow<'a, str>, bool, Mark)>,
     index: Index<'a>,
     /// Which entries a merge key (`<<`) brought in.
-    merged: Merged,
+    merged: BTreeSet<usize>,
 }
-
-type Merged = Option<Box<BTreeSet<usize>>>;
 
 /// Where the keys of a large map are: looking through all of them for each one would take its size squared.
 #[derive(Default)]
-struct Index<'a>(Option<Box<BTreeMap<Cow<'a, str>, usize>>>);
+struct Index<'a>(BTreeMap<Cow<'a, str>, usize>);
 
 impl<'a> Index<'a> {
     /// Maps that people write are small, and looked through faster than hashed.
@@ -142,11 +140,10 @@ impl<'a> Index<'a> {
             return entries.iter().position(|entry| entry.key == key);
         }
         // Keys are unique and none is ever removed, so the index lacks the last ones at most.
-        let index = self.0.get_or_insert_default();
-        for (position, entry) in entries.iter().enumerate().skip(index.len()) {
-            index.insert(entry.key.clone(), position);
+        for (position, entry) in entries.iter().enumerate().skip(self.0.len()) {
+            self.0.insert(entry.key.clone(), position);
         }
-        index.get(key).copied()
+        self.0.get(key).copied()
     }
 }
 
@@ -205,7 +202,7 @@ impl<'a> Builder<'a> {
         is_string_tag(tag, mark)?;
         self.cost.nodes += 1;
         within(self.open.len() + 1, self.limits.depth, "levels of nesting", mark)?;
-        self.open.push(Open { mark, anchor, data, key: None, index: Index::default(), merged: None });
+        self.open.push(Open { mark, anchor, data, key: None, index: Index::default(), merged: BTreeSet::new() });
         Ok(())
     }
 
@@ -269,7 +266,7 @@ impl<'a> Builder<'a> {
                 Some((key, _, key_mark)) => match parent.index.position(entries, &key) {
                     None => entries.push(Entry { key, mark: key_mark, value: node }),
                     // The one written here wins.
-                    Some(first) if parent.merged.as_mut().is_some_and(|merged| merged.remove(&first)) => {
+                    Some(first) if parent.merged.remove(&first) => {
                         entries[first] = Entry { key, mark: key_mark, value: node };
                     }
                     Some(first) => self.problems.push(Problem {
@@ -297,7 +294,7 @@ fn within(count: usize, limit: usize, what: &str, mark: Mark) -> Result<(), Prob
 fn merge<'a>(
     entries: &mut Vec<Entry<'a>>,
     index: &mut Index<'a>,
-    merged: &mut Merged,
+    merged: &mut BTreeSet<usize>,
     node: Node<'a>,
     mark: Mark,
 ) -> Result<(), Problem> {
@@ -305,7 +302,7 @@ fn merge<'a>(
         Data::Map(more) => {
             for entry in more {
                 if index.position(entries, &entry.key).is_none() {
-                    merged.get_or_insert_default().insert(entries.len());
+                    merged.insert(entries.len());
                     entries.push(entry);
                 }
             }
