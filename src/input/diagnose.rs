@@ -152,8 +152,8 @@ impl Walk<'_> {
     /// Whether all that a line has in place of a value is a comment.
     fn is_comment(&self, mark: Mark) -> bool {
         let Location { before, source, .. } = self.places.location(mark);
-        let rest = source.iter().flat_map(|line| line.chars().skip(before.unwrap_or_default()));
-        rest.skip_while(|letter| ":- ".contains(*letter)).next() == Some('#')
+        let mut rest = source.iter().flat_map(|line| line.chars().skip(before.unwrap_or_default()));
+        rest.find(|letter| !":- ".contains(*letter)) == Some('#')
     }
 
     fn object(&mut self, schema: &Json, node: &Node<'_>, entries: &[Entry<'_>], pointer: &str) {
@@ -264,7 +264,8 @@ impl Walk<'_> {
                     (Some(low), None) => format!("`{text}` is less than {low}"),
                     (_, high) => format!("`{text}` is more than {}", high.unwrap_or_default()),
                 };
-                self.report(&INVALID_VALUE, node.mark, pointer, message).help = self.field.clone();
+                let help = self.field.clone();
+                self.report(&INVALID_VALUE, node.mark, pointer, message).help = help;
             }
         }
     }
