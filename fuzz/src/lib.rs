@@ -128,7 +128,7 @@ pub fn policy(data: &[u8]) {
         Ok(policy) => decide(read_typed(&self::source(ACME), Owner::Platform), policy),
         Err(findings) => told(&findings),
     }
-    match read_policy(&source, None, Owner::PullRequest, Layout::Single) {
+    match read_policy(&source, None, Layout::Single) {
         Ok((_, findings)) | Err(findings) => say(&findings),
     }
 }

@@ -1,4 +1,4 @@
-//! From a command line to a [`Renderer`] and the parameters: the only place that reads files and variables.
+//! From a command line to a [`Renderer`] and the parameters: files and variables are read here (but for `--each`, which is a stream).
 
 mod locate;
 mod templates;
@@ -90,7 +90,7 @@ pub(super) fn load(folder: Option<&Path>, flags: &InputFlags, look: Look) -> Res
         None => (example::policy(guardrails.as_ref().ok().map(|guardrails| &guardrails.spec)), None),
     };
     let unfit = unfit.map(|unfit| unfit.finding(&policy_source, owner));
-    let policy = read_policy(&policy_source, unfit, owner, layout);
+    let policy = read_policy(&policy_source, unfit, layout);
     let mut mistakes = Vec::new();
     let (templates, template_sources) = match &guardrails {
         Ok(guardrails) => templates(guardrails_path.as_deref(), guardrails, look, &mut mistakes)?,

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::{
-    finding::{Finding, Location, Owner, Subject, masked, visible, window},
+    finding::{Finding, InputFile, Location, Owner, Subject, masked, visible, window},
     rules::{
         input::{DUPLICATE_KEY, INPUT_LIMIT, NOT_YAML, WRONG_TYPE},
         qualified::is_name_part,
@@ -237,18 +237,17 @@ where
 pub fn read_policy(
     source: &Source,
     unfit: Option<Finding>,
-    owner: Owner,
     layout: Layout,
 ) -> Result<(Policy, Vec<Finding>), Vec<Finding>> {
+    let owner = layout.owner(InputFile::Policy);
     let findings = match unfit.map_or_else(|| read_typed::<Policy>(source, owner), |unfit| Err(vec![unfit])) {
         Ok(policy) => return Ok((policy, Vec::new())),
         Err(findings) => findings,
     };
-    let documents = match yaml::read(&source.text, Limits::DOCUMENT) {
-        _ if layout == Layout::Split => return Err(findings),
-        Ok(documents) => documents,
-        Err(error) => error.documents,
-    };
+    if layout == Layout::Split {
+        return Err(findings);
+    }
+    let documents = yaml::read(&source.text, Limits::DOCUMENT).unwrap_or_else(|error| error.documents);
     match documents.first().and_then(salvage) {
         Some(policy) => Ok((policy, findings)),
         None => Err(findings),

@@ -58,7 +58,7 @@ pub(crate) fn fill_in(manifests: &mut Vec<Object>, environment: &Environment) ->
                 }
                 Ok(text) => {
                     is_lasting &= !changes(&written, &text);
-                    if let Some(place) = place(&mut object.value, &pointer) {
+                    if let Some(place) = object.value.pointer_mut(&pointer) {
                         *place = Value::string(text);
                     }
                 }
@@ -80,7 +80,7 @@ pub(crate) fn fill_in(manifests: &mut Vec<Object>, environment: &Environment) ->
             let help = "end the name with `-${{ pr.headShortSha7 }}`";
             mistakes.push(finding(&MANIFEST_KIND, object, NAME, message).help(help));
         }
-        if let (Some(name), Some(place)) = (new_name, place(&mut object.value, NAME)) {
+        if let (Some(name), Some(place)) = (new_name, object.value.pointer_mut(NAME)) {
             *place = Value::string(name);
         }
     }
@@ -91,15 +91,6 @@ fn evaluated(written: &str, facts: &Value, budget: &mut Budget) -> Result<String
     let text = Interpolated::parse(written)?;
     budget.allow(&text)?;
     text.text(&Scope::Context(facts)).inspect(|text| budget.spend(text))
-}
-
-/// The value at a pointer without escapes.
-fn place<'v>(value: &'v mut Value, pointer: &str) -> Option<&'v mut Value> {
-    pointer.split('/').skip(1).try_fold(value, |value, segment| match value {
-        Value::Map(map) => map.get_mut(segment),
-        Value::List(items) => items.get_mut(segment.parse::<usize>().ok()?),
-        _ => None,
-    })
 }
 
 /// What expressions see at a head: its SHA, and the two short ones.

@@ -18,7 +18,7 @@ pub enum Origin {
     Template(Text),
     /// A document of the team's own manifests, by the line where it begins.
     Manifest {
-        /// Its path, relative to the policy's folder.
+        /// Its path: the policy's folder, and where it is below that.
         file: String,
         /// From one.
         line: u32,

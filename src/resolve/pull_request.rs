@@ -145,31 +145,31 @@ impl Reader<'_> {
         self.text(name).map(|text| printable(&text, LONGEST_TEXT).into_owned()).unwrap_or_default()
     }
 
-    fn number(&mut self) -> String {
+    /// The same, with a finding where it is left out.
+    fn required(&mut self, name: &str, why: &str) -> Option<String> {
         let known = self.findings.len();
-        let Some(text) = self.text("number") else {
-            if self.findings.len() == known {
-                self.report("number", "the parameter `number` is missing: it is the pull request's identity".into());
-            }
+        let text = self.text(name);
+        if text.is_none() && self.findings.len() == known {
+            self.report(name, format!("the parameter `{name}` is missing: {why}"));
+        }
+        text
+    }
+
+    fn number(&mut self) -> String {
+        let Some(text) = self.required("number", "it is the pull request's identity") else {
             return UNNUMBERED.to_owned();
         };
         let is_number = text.len() <= 18 && text.bytes().all(|b| b.is_ascii_digit()) && !text.starts_with('0');
         if is_number {
             return text;
         }
-        self.report("number", format!("the number `{}` is none: expected digits, such as `128`", visible(&text)));
+        self.report("number", format!("the number `{}` is no pull request's: expected digits, such as `128`", visible(&text)));
         // A letter first, so that it can never be another pull request's.
         format!("x{}", names::hash(&["number", &text]))
     }
 
     fn sha(&mut self) -> String {
-        let known = self.findings.len();
-        let Some(text) = self.text("head_sha") else {
-            if self.findings.len() == known {
-                self.report("head_sha", "the parameter `head_sha` is missing: images and labels need it".into());
-            }
-            return String::new();
-        };
+        let Some(text) = self.required("head_sha", "images and labels need it") else { return String::new() };
         if (7..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)) {
             return text;
         }

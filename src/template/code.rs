@@ -8,7 +8,7 @@
 //! ```text
 //! template = number of documents, documents
 //! node     = n | t | f | i text | s text | e parts | l count nodes | map
-//! map      = m length each? when? count (key node)*         length: of what follows it
+//! map      = m length each when count (key node)*         length: of what follows it
 //! key      = s text | e parts
 //! each     = r mark text names | -                          when: w parts | -
 //! parts    = mark count (s text | p names | x text)*        names: length, count text*

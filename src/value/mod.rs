@@ -165,6 +165,15 @@ impl Value {
         })
     }
 
+    /// The same, to be changed.
+    pub fn pointer_mut(&mut self, pointer: &str) -> Option<&mut Value> {
+        pointer_segments(pointer).try_fold(self, |value, segment| match value {
+            Self::Map(map) => map.get_mut(&segment),
+            Self::List(items) => items.get_mut(segment.parse::<usize>().ok()?),
+            _ => None,
+        })
+    }
+
     /// What a condition makes of a value: `null`, `false`, zero and everything empty are false.
     pub fn is_truthy(&self) -> bool {
         match self {
