@@ -163,7 +163,10 @@ impl Reader<'_> {
         if is_number {
             return text;
         }
-        self.report("number", format!("the number `{}` is no pull request's: expected digits, such as `128`", visible(&text)));
+        self.report(
+            "number",
+            format!("the number `{}` is no pull request's: expected digits, such as `128`", visible(&text)),
+        );
         // A letter first, so that it can never be another pull request's.
         format!("x{}", names::hash(&["number", &text]))
     }
@@ -227,7 +230,10 @@ impl Reader<'_> {
                 }
                 Ok(Value::Null) => return Vec::new(),
                 _ => {
-                    self.report("labels", format!("the labels `{}` are no JSON list", visible(text)));
+                    self.report(
+                        "labels",
+                        format!("the labels `{}` are no JSON list, such as `[\"preview\"]`", visible(text)),
+                    );
                     return Vec::new();
                 }
             },

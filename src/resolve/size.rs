@@ -56,7 +56,8 @@ impl<'a> Resolver<'a> {
                     (name.to_owned(), Origin::Input(InputFile::Guardrails, "/spec/profiles".into()))
                 } else {
                     let there = nearest("", guardrails.profiles.names());
-                    let message = format!("the policy names no `profile` and the guardrails no `defaultProfile`{there}");
+                    let message =
+                        format!("the policy names no `profile` and the guardrails no `defaultProfile`{there}");
                     self.policy_finding(&rules::profile::UNKNOWN_PROFILE, "/spec", message);
                     return (None, Value::Null);
                 }
