@@ -112,7 +112,7 @@ fn all_wrong_expressions_of_a_text_are_told() {
     )]));
     assert_eq!(found.len(), 1, "{found:#?}");
     let message = text(&found[0], "/message");
-    assert!(["wbe", "policy.nam", "undefined value"].iter().all(|part| message.contains(part)), "{message}");
+    assert!(["wbe", "`policy` has no `nam`", "something that it names is not there"].iter().all(|part| message.contains(part)), "{message}");
     let many: Vec<String> = (0..1000).map(|n| format!("${{{{ u{n}.x }}}}")).collect();
     let found = check(&scratch(&[(POLICY, "${{ routes.web.url }}", &format!("\"{}\"", many.concat()))]));
     let message = text(&found[0], "/message");
