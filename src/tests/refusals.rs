@@ -365,7 +365,7 @@ fn what_follows_from_a_mistake_is_not_told() {
                 "image: ghcr.io/acme/storefront:${{ pr.headSha }}",
                 "image: \"ghcr.io/acme/storefront:{{ .headSha }}\"",
             )],
-            "`ghcr.io/acme/storefront:{{ .headSha }}` is no name of an image: an expression is `${{ … }}`, with two braces",
+            "`ghcr.io/acme/storefront:{{ .headSha }}` is no name of an image: `{{ … }}` is Helm's: dayfly writes `${{ pr.headSha }}`",
         ),
         (
             vec![(POLICY, "[stripe, main]", "[strip, main]"), (POLICY, "${{ routes.web.url }}", "$(STRIPE_KEY)")],
