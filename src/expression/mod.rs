@@ -5,6 +5,7 @@
 
 mod engine;
 mod foreign;
+pub mod mistake;
 pub mod parse;
 
 use crate::{
@@ -51,9 +52,6 @@ impl TryFrom<Piece<'_>> for Part {
         })
     }
 }
-
-/// Most mistakes of one text that are told: a megabyte has room for a hundred thousand.
-const MOST_WRONG: usize = 5;
 
 /// What a policy's texts, or its manifests', may cost one pull request: a megabyte has room for a hundred thousand expressions, each of
 /// which takes microseconds or comes to all of a title, and aliases use them again.
@@ -163,7 +161,7 @@ pub fn push_text(joined: &mut String, value: &Value) -> Result<(), String> {
 }
 
 impl Interpolated {
-    /// The text that it comes to.
+    /// The text that it comes to, or what is wrong with the first expression that is: [`mistake::mistakes`] tells of all.
     pub fn text(&self, scope: &Scope<'_>) -> Result<String, String> {
         self.joined(scope, push_text)
     }
@@ -191,36 +189,22 @@ impl Interpolated {
             return Ok(self.source.to_string());
         }
         let mut joined = String::with_capacity(self.source.len());
-        let mut wrong: Vec<String> = Vec::new();
         for part in &self.parts {
-            let pushed = match part {
-                Part::Text(text) => {
-                    joined.push_str(text);
-                    Ok(())
-                }
-                Part::Path(names) => {
-                    scope.look_up(names.iter().map(Text::as_str)).and_then(|value| push(&mut joined, value))
-                }
+            match part {
+                Part::Text(text) => joined.push_str(text),
+                Part::Path(names) => push(&mut joined, scope.look_up(names.iter().map(Text::as_str))?)?,
                 Part::Expression { source, .. } => {
-                    compute(source, scope).and_then(|value| push(&mut joined, &value)).and_then(|()| {
-                        if joined.contains('\0') {
-                            return Err("no text may hold a NUL character".to_owned());
-                        }
-                        Ok(())
-                    })
+                    push(&mut joined, &compute(source, scope)?)?;
+                    if joined.contains('\0') {
+                        return Err("no text may hold a NUL character".to_owned());
+                    }
                 }
-            };
-            wrong.extend(pushed.err().filter(|error| !wrong.contains(error)));
-            if wrong.len() > MOST_WRONG {
-                wrong.pop();
-                wrong.push("and more".to_owned());
-                break;
             }
             if joined.len() > LONGEST {
                 return Err(format!("it comes to more than {LONGEST} bytes"));
             }
         }
-        if wrong.is_empty() { Ok(joined) } else { Err(wrong.join("; ")) }
+        Ok(joined)
     }
 
     /// What it is made of; none, if there is no expression in it.

@@ -1,6 +1,7 @@
 //! What every rule refuses, and the value beside it that it lets pass; what broken files say.
 
 mod agreement;
+mod expressions;
 mod manifests;
 mod table;
 mod told;
@@ -101,22 +102,6 @@ fn an_attestation_ages() {
     }
     let run = scratch(&[]).run("check", &["--at", "yesterday"]);
     assert_eq!(run.code, ExitCode::CannotRun);
-}
-
-#[test]
-fn all_wrong_expressions_of_a_text_are_told() {
-    let found = check(&scratch(&[(
-        POLICY,
-        "${{ routes.web.url }}",
-        "${{ routes.wbe.url }} ${{ policy.nam | upper }} ${{ pr['titel'] }}",
-    )]));
-    assert_eq!(found.len(), 1, "{found:#?}");
-    let message = text(&found[0], "/message");
-    assert!(["wbe", "`policy` has no `nam`", "something that it names is not there"].iter().all(|part| message.contains(part)), "{message}");
-    let many: Vec<String> = (0..1000).map(|n| format!("${{{{ u{n}.x }}}}")).collect();
-    let found = check(&scratch(&[(POLICY, "${{ routes.web.url }}", &format!("\"{}\"", many.concat()))]));
-    let message = text(&found[0], "/message");
-    assert!(message.contains("u4") && message.ends_with("; and more") && !message.contains("u7.x`:"), "{message}");
 }
 
 /// Each has Jobs, and the Jobs are told all: thousands would take more memory than the sidecar has.
