@@ -207,6 +207,16 @@ impl Interpolated {
         Ok(joined)
     }
 
+    /// What stands as it is.
+    pub fn plain(&self) -> impl Iterator<Item = &str> {
+        let all = self.parts.is_empty().then_some(self.source.as_str());
+        let texts = self.parts.iter().filter_map(|part| match part {
+            Part::Text(text) => Some(text.as_str()),
+            _ => None,
+        });
+        all.into_iter().chain(texts)
+    }
+
     /// What it is made of; none, if there is no expression in it.
     pub fn parts(&self) -> &[Part] {
         &self.parts

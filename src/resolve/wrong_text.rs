@@ -6,7 +6,7 @@ use crate::{
         mistake::{self, Mistake},
     },
     finding::{Finding, InputFile, Subject, visible},
-    rules::{self, input::BAD_EXPRESSION},
+    rules::{self, input::BAD_EXPRESSION, not_an_expression},
     value::Text,
 };
 
@@ -73,6 +73,22 @@ impl Resolver<'_> {
             [_, field] => field != "labels" && self.pr.get(field).is_some(),
             [_, field, index] => field == "labels" && index.parse::<usize>().is_ok(),
             _ => false,
+        }
+    }
+
+    /// Reports what of a text looks like an expression and is none, so that it would stay as it is.
+    pub(super) fn judge_plain(&mut self, text: &Interpolated, file: InputFile, pointer: impl FnOnce() -> String) {
+        if !text.plain().any(|plain| plain.contains('{')) {
+            return;
+        }
+        let found = not_an_expression::find(&text.source);
+        if found.is_empty() {
+            return;
+        }
+        let pointer = pointer();
+        for (excerpt, message) in found {
+            let finding = self.report(&not_an_expression::NOT_AN_EXPRESSION, file, pointer.as_str(), message);
+            finding.excerpt = Some(Box::new(excerpt));
         }
     }
 }
