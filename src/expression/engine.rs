@@ -4,7 +4,7 @@ use minijinja::{Environment, UndefinedBehavior, value::ValueKind};
 
 use super::Scope;
 use crate::{
-    finding::nearest,
+    finding::{nearest, visible},
     value::{Map, Value},
 };
 
@@ -102,12 +102,50 @@ fn words(source: &str) -> Vec<&str> {
 /// It does not parse, or calls what there is not.
 pub fn names(source: &str) -> Result<Vec<String>, String> {
     // Before the engine sees it: what is constant it computes while it compiles.
-    vocabulary(source)?;
+    vocabulary(source).map_err(|error| slip(source).unwrap_or(error))?;
     let environment = environment();
-    let expression = environment.compile_expression(source).map_err(|error| describe(&error))?;
+    let expression = environment.compile_expression(source).map_err(|error| unread(source, &error))?;
     let mut names: Vec<String> = expression.undeclared_variables(true).into_iter().collect();
     names.sort_unstable();
     Ok(names)
+}
+
+/// Signs that expressions have.
+const SIGNS: &str = "+-*/%~|.,:()[]{}<>=!";
+
+/// Why the engine cannot read an expression.
+fn unread(source: &str, error: &minijinja::Error) -> String {
+    let described = || match error.detail() {
+        // It does not say which.
+        Some("unexpected character") => {
+            let is_known = |word: &&str| {
+                *word == "''" || word.starts_with(|c: char| c == '_' || c.is_ascii_alphanumeric() || SIGNS.contains(c))
+            };
+            let words = words(source);
+            let unknown = words.iter().find(|word| !is_known(word)).and_then(|word| word.chars().next());
+            unknown.map(|c| format!("syntax error: unexpected character `{}`", visible(c.encode_utf8(&mut [0; 4]))))
+        }
+        _ => None,
+    };
+    slip(source).or_else(described).unwrap_or_else(|| describe(error))
+}
+
+/// What of other languages somebody wrote in an expression that cannot be read, and what to write instead.
+fn slip(source: &str) -> Option<String> {
+    let words = words(source);
+    let at = |index: usize| words.get(index).copied().unwrap_or_default();
+    (0..words.len()).find_map(|index| {
+        let (sign, instead) = match [at(index), at(index + 1), at(index + 2)] {
+            ["&", "&", _] => ("&&", "write `and`"),
+            ["|", "|", _] => ("||", "write `or`"),
+            ["=", "=", "="] => ("===", "write `==`"),
+            ["!", "=", "="] => ("!==", "write `!=`"),
+            ["?", ..] => ("?", "`A if B else C` chooses"),
+            ["!", next, _] if next != "=" => ("!", "write `not`"),
+            _ => return None,
+        };
+        Some(format!("there is no `{sign}` in expressions: {instead}"))
+    })
 }
 
 /// What an expression that is more than a path comes to.
@@ -117,13 +155,26 @@ pub fn compute(source: &str, scope: &Scope<'_>) -> Result<Value, String> {
         vocabulary(source)?;
     }
     let environment = environment();
-    let expression = environment.compile_expression(source).map_err(|error| describe(&error))?;
+    let expression = environment.compile_expression(source).map_err(|error| unread(source, &error))?;
     let names = expression.undeclared_variables(false).into_iter();
     let context = minijinja::Value::from_pairs(
         names.filter_map(|name| Some((scope.variable(&name).map(to_engine)?, name))).map(|(value, name)| (name, value)),
     );
-    let result = expression.eval(context).map_err(|error| describe(&error))?;
-    from_engine(&result)
+    match expression.eval(context) {
+        Ok(result) if !result.is_undefined() => from_engine(&result),
+        Err(error) if error.kind() != minijinja::ErrorKind::UndefinedError => Err(describe(&error)),
+        _ => Err(missing(source, &expression, scope)),
+    }
+}
+
+/// Which of the paths that an expression names leads nowhere: the engine does not say. Whoever asks whether there is such a name knows
+/// that there may be none.
+fn missing(source: &str, expression: &minijinja::Expression<'_, '_>, scope: &Scope<'_>) -> String {
+    let asks = ["default", "defined"].iter().any(|word| source.contains(word));
+    let mut paths: Vec<String> = expression.undeclared_variables(true).into_iter().filter(|_| !asks).collect();
+    paths.sort_unstable();
+    let missing = paths.iter().find_map(|path| scope.look_up(path.split('.')).err());
+    missing.unwrap_or_else(|| "something that it names is not there".to_owned())
 }
 
 /// Without the referenced variables and their values, which minijinja would add for debugging.
@@ -203,6 +254,21 @@ mod tests {
     }
 
     #[test]
+    fn what_is_missing_is_named() {
+        let context = Value::from(json!({"pr": {"number": "7"}}));
+        for (source, message) in [
+            ("pr.numbr ~ 'x'", "`pr` has no `numbr`: did you mean `number`?"),
+            ("pr.number.x | upper", "`pr.number` is a string, it has no `x`"),
+            ("github.sha | upper", "`github.sha` is GitHub's: here it is `pr.headSha`"),
+            ("pr['numbr']", "something that it names is not there"),
+            ("pr['numbr'] ~ 'x'", "something that it names is not there"),
+            ("pr.numbr | default('x') ~ pr['x']", "something that it names is not there"),
+        ] {
+            assert_eq!(compute(source, &Scope::Context(&context)), Err(message.to_owned()), "{source}");
+        }
+    }
+
+    #[test]
     fn only_what_there_is_may_be_called() {
         for (source, message) in [
             (
@@ -216,10 +282,23 @@ mod tests {
             ("pr.title.upper ()", "there are no functions, and so no `upper`"),
             ("1 in [0]*100000000", "there is no `*`: expressions choose and join, they do not multiply"),
             ("pr.labels ** 2", "there is no `*`: expressions choose and join, they do not multiply"),
+            // Of other languages.
+            ("pr.headSha || 'x'", "there is no `||` in expressions: write `or`"),
+            ("pr.headSha || pr.number", "there is no `||` in expressions: write `or`"),
+            ("a && b", "there is no `&&` in expressions: write `and`"),
+            ("pr.draft ? 'a' : 'b'", "there is no `?` in expressions: `A if B else C` chooses"),
+            ("!pr.draft", "there is no `!` in expressions: write `not`"),
+            ("a === b", "there is no `===` in expressions: write `==`"),
+            ("a !== b", "there is no `!==` in expressions: write `!=`"),
+            ("a & b", "syntax error: unexpected character `&`"),
+            ("'?' ~ a \u{1b}", "syntax error: unexpected character `\\u{1b}`"),
+            ("'\u{e4}' ~ \u{e4}", "syntax error: unexpected character `\u{e4}`"),
+            ("1 +", "syntax error: unexpected end of input, expected expression"),
         ] {
             assert_eq!(names(source), Err(message.to_owned()), "{source}");
         }
         for source in [
+            "a != b and '&& || ? ===' != c",
             "a | upper | replace('|x', \"\\\"|y\") | join(', ')",
             "a is not defined and (b) or not (c)",
             "pr.is.not.x if a in (b) else ('range(3) is odd')",

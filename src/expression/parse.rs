@@ -15,7 +15,7 @@ pub enum Piece<'a> {
 const LONGEST: usize = 1000;
 
 /// Most expressions in a string that are more than a path: the engine is set up for each.
-const MOST: usize = 100;
+pub const MOST: usize = 100;
 
 /// Cuts a string into its pieces. `$${{` stands for `${{` itself.
 pub fn pieces(text: &str) -> Result<Vec<Piece<'_>>, String> {
@@ -70,7 +70,7 @@ pub fn opening(text: &str) -> Option<usize> {
 }
 
 /// Where the `}}` begins that is not inside of a string literal.
-fn closing(text: &str) -> Option<usize> {
+pub fn closing(text: &str) -> Option<usize> {
     let bytes = text.as_bytes();
     let mut quote = None;
     let mut index = 0;

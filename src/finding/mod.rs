@@ -1,5 +1,6 @@
 //! What dayfly has to say about its inputs: one type for every message, whoever it is for.
 
+mod excerpt;
 mod github;
 mod json;
 mod masked;
@@ -10,6 +11,7 @@ mod text;
 mod visible;
 mod window;
 
+pub use excerpt::Excerpt;
 pub use github::github;
 pub use json::json;
 pub(crate) use json::pretty;
@@ -147,12 +149,14 @@ pub struct Finding {
     pub help: Option<String>,
     /// What it is about.
     pub subject: Subject,
+    /// What of the text that stands there, if not all of it.
+    pub excerpt: Option<Box<Excerpt>>,
 }
 
 impl Finding {
     /// A finding without help; [`Self::help`] adds that.
     pub fn new(rule: &'static Rule, owner: Owner, subject: Subject, message: impl Into<String>) -> Self {
-        Self { rule, owner, message: message.into(), help: None, subject }
+        Self { rule, owner, message: message.into(), help: None, subject, excerpt: None }
     }
 
     /// About a place in the guardrails, which are always the platform's.
@@ -169,6 +173,13 @@ impl Finding {
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
+        self
+    }
+
+    /// The same, about a part of the text only.
+    #[must_use]
+    pub fn of_excerpt(mut self, excerpt: Excerpt) -> Self {
+        self.excerpt = Some(Box::new(excerpt));
         self
     }
 

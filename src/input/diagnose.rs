@@ -7,8 +7,12 @@ use schemars::JsonSchema;
 use serde_json::{Map, Value as Json};
 
 use crate::{
+    expression::mistake::{self, Mistake},
     finding::{Finding, Location, Owner, Rule, Subject, likely, meant, nearest, once, visible},
-    rules::input::{INVALID_VALUE, MISSING_FIELD, UNKNOWN_FIELD, WRONG_TYPE},
+    rules::{
+        self,
+        input::{INVALID_VALUE, MISSING_FIELD, UNKNOWN_FIELD, WRONG_TYPE},
+    },
     value::child,
     yaml::{Data, Entry, Mark, Node, scalar},
 };
@@ -246,6 +250,9 @@ impl Walk<'_> {
         }
         if let Some((message, expected)) = refused {
             let format = schema.get("format").and_then(Json::as_str).unwrap_or_default();
+            if format.starts_with("interpolated") && self.expressions(text, node.mark, pointer) {
+                return;
+            }
             // What is wrong inside of an expression says more than that there may be one.
             let is_enough = message.contains(expected) || format.starts_with("interpolated") && text.contains("${{");
             let help = self.field.clone().filter(|_| !is_enough);
@@ -268,6 +275,17 @@ impl Walk<'_> {
                 self.report(&INVALID_VALUE, node.mark, pointer, message).help = help;
             }
         }
+    }
+
+    /// Reports the expressions of a text that cannot be read, each where it stands. Whether there are any.
+    fn expressions(&mut self, text: &str, mark: Mark, pointer: &str) -> bool {
+        let most = if self.findings.len() > rules::MOST { 1 } else { mistake::MOST };
+        let mistakes = mistake::mistakes(text, most, |_| Ok(String::new()));
+        for Mistake { excerpt, message, .. } in &mistakes {
+            let mark = self.places.mark_of(mark, Some(excerpt));
+            self.report(&INVALID_VALUE, mark, pointer, message.clone());
+        }
+        !mistakes.is_empty()
     }
 
     /// One of several words, or a map with one of several keys: how schemars writes an enum.

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::{
-    finding::{Finding, InputFile, Location, Owner, Subject, masked, visible, window},
+    finding::{Excerpt, Finding, InputFile, Location, Owner, Subject, masked, visible, window},
     rules::{
         input::{DUPLICATE_KEY, INPUT_LIMIT, NOT_YAML, WRONG_TYPE},
         qualified::is_name_part,
@@ -45,6 +45,8 @@ impl Source {
             document: OnceCell::new(),
             manifests: OnceCell::new(),
             last: Cell::default(),
+            written: OnceCell::new(),
+            last_written: Cell::default(),
         }
     }
 
@@ -102,6 +104,9 @@ pub struct Places<'s> {
     manifests: OnceCell<Vec<Node<'s>>>,
     /// A mark that was shown, and where in its line that is.
     last: Cell<(Mark, usize)>,
+    /// The lines as they are, and a mark in them: not to be shown.
+    written: OnceCell<Vec<&'s str>>,
+    last_written: Cell<(Mark, usize)>,
 }
 
 impl<'s> Places<'s> {
@@ -138,7 +143,7 @@ impl<'s> Places<'s> {
         let text = self.source.text.strip_prefix('\u{feff}').unwrap_or(&self.source.text);
         let lines = self.lines.get_or_init(|| text.lines().map(masked).collect());
         let line = lines.get(mark.line.saturating_sub(1) as usize).map(|line| &**line).unwrap_or_default();
-        let (left, right) = self.around(line, mark);
+        let (left, right) = around(line, mark, &self.last);
         let (left, right) = window(left, right.trim_end(), LONGEST_LINE);
         Location {
             file: Some(self.source.name.clone()),
@@ -150,48 +155,76 @@ impl<'s> Places<'s> {
         }
     }
 
-    /// A line, parted at a mark. A file may be one line with thousands of findings: each is looked for from the last one on.
-    fn around<'t>(&self, line: &'t str, mark: Mark) -> (&'t str, &'t str) {
-        let (last, mut at) = self.last.get();
-        let column = mark.column.saturating_sub(1) as usize;
-        let mut from = if last.line == mark.line { last.column.saturating_sub(1) as usize } else { 0 };
-        if from == 0 || column < from / 2 {
-            (from, at) = (0, 0);
-        }
-        at = if column < from {
-            line[..at].char_indices().nth_back(from - column - 1).map_or(0, |(at, _)| at)
-        } else {
-            line[at..].char_indices().nth(column - from).map_or(line.len(), |(more, _)| at + more)
-        };
-        if at < line.len() {
-            self.last.set((mark, at));
-        }
-        line.split_at(at)
+    /// Where a part of the text is that begins at a mark; the mark, if the part is not written there as it is read.
+    pub(super) fn mark_of(&self, mark: Mark, excerpt: Option<&Excerpt>) -> Mark {
+        let text: &'s str = &self.source.text;
+        let read = || text.strip_prefix('\u{feff}').unwrap_or(text).lines().collect();
+        let found = excerpt.and_then(|excerpt| {
+            let lines: &Vec<&str> = self.written.get_or_init(read);
+            let first = mark.line.checked_sub(1)? as usize;
+            let (_, begin) = around(lines.get(first)?, mark, &self.last_written);
+            let (index, at) = excerpt.find(std::iter::once(begin).chain(lines[first + 1..].iter().copied()))?;
+            let (line, before) = if index == 0 { (begin, mark.column) } else { (lines[first + index], 1) };
+            let columns = u32::try_from(line[..at].chars().count()).ok()?;
+            Some(Mark {
+                line: mark.line.checked_add(u32::try_from(index).ok()?)?,
+                column: before.checked_add(columns)?,
+            })
+        });
+        found.unwrap_or(mark)
     }
 
     /// The place of a JSON pointer in the document of a file of manifests that begins in a line.
-    pub fn locate_in(&self, line: u32, pointer: &str) -> Location {
+    pub fn locate_in(&self, line: u32, pointer: &str, excerpt: Option<&Excerpt>) -> Location {
         let read = || yaml::read(&self.source.text, Limits::MANIFESTS).unwrap_or_default();
         let document = self.manifests.get_or_init(read).iter().find(|node| node.mark.line == line);
-        let mark = document.map_or(Mark { line, column: 1 }, |node| node.locate(pointer));
+        let mark = document.map_or(Mark { line, column: 1 }, |node| self.mark_of(node.locate(pointer), excerpt));
         Location { pointer: Some(pointer.to_owned()), ..self.location(mark) }
     }
 
     /// Where a JSON pointer leads, or the nearest part above it; the file as a whole if it cannot be read.
     pub fn locate(&self, pointer: &str) -> Location {
-        self.locate_by(Node::locate, pointer)
+        self.locate_by(Node::locate, pointer, None)
+    }
+
+    /// The same for a part of the text that is there.
+    pub fn locate_excerpt(&self, pointer: &str, excerpt: Option<&Excerpt>) -> Location {
+        self.locate_by(Node::locate, pointer, excerpt)
     }
 
     /// The same for the name of an entry, not what it holds.
     pub fn locate_name(&self, pointer: &str) -> Location {
-        self.locate_by(Node::locate_name, pointer)
+        self.locate_by(Node::locate_name, pointer, None)
     }
 
-    fn locate_by(&self, find: fn(&Node<'s>, &str) -> Mark, pointer: &str) -> Location {
+    fn locate_by(&self, find: fn(&Node<'s>, &str) -> Mark, pointer: &str, excerpt: Option<&Excerpt>) -> Location {
         let mark = self.document().map(|node| find(node, pointer)).unwrap_or_default();
-        let location = if mark.line == 0 { Location::of_file(&self.source.name) } else { self.location(mark) };
+        let location = if mark.line == 0 {
+            Location::of_file(&self.source.name)
+        } else {
+            self.location(self.mark_of(mark, excerpt))
+        };
         Location { pointer: Some(pointer.to_owned()), ..location }
     }
+}
+
+/// A line, parted at a mark. A file may be one line with thousands of findings: each is looked for from the last one on.
+fn around<'t>(line: &'t str, mark: Mark, before: &Cell<(Mark, usize)>) -> (&'t str, &'t str) {
+    let (last, mut at) = before.get();
+    let column = mark.column.saturating_sub(1) as usize;
+    let mut from = if last.line == mark.line { last.column.saturating_sub(1) as usize } else { 0 };
+    if from == 0 || column < from / 2 {
+        (from, at) = (0, 0);
+    }
+    at = if column < from {
+        line[..at].char_indices().nth_back(from - column - 1).map_or(0, |(at, _)| at)
+    } else {
+        line[at..].char_indices().nth(column - from).map_or(line.len(), |(more, _)| at + more)
+    };
+    if at < line.len() {
+        before.set((mark, at));
+    }
+    line.split_at(at)
 }
 
 /// Most columns of a line that are ever shown.

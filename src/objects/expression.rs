@@ -1,7 +1,10 @@
 //! `${{ … }}` in the images of manifests: a commit cannot hold its own SHA, and a protected file not that of every pull request.
 
 use crate::{
-    expression::{Budget, Interpolated, Scope},
+    expression::{
+        Budget, Interpolated, Scope,
+        mistake::{self, Mistake},
+    },
     finding::{Finding, visible},
     input::scalar::Scalar as _,
     resolve::{Environment, SAME_KIND},
@@ -64,14 +67,21 @@ pub(crate) fn fill_in(manifests: &mut Vec<Object>, environment: &Environment) ->
                 }
                 Err(error) => {
                     is_named_anew |= pointer == NAME;
-                    let rule = if budget.is_exceeded() { &INPUT_LIMIT } else { &BAD_EXPRESSION };
-                    let message = format!("`{}`: {error}", visible(&written));
-                    mistakes.push(finding(rule, object, pointer, message));
+                    let whole = || format!("`{}`: {error}", visible(&written));
                     if budget.is_exceeded() {
+                        mistakes.push(finding(&INPUT_LIMIT, object, pointer, whole()));
                         // With expressions in them, the rest would be told as mistakes, one by one.
                         manifests.truncate(index);
                         return mistakes;
                     }
+                    let most = if mistakes.len() > MOST { 1 } else { mistake::MOST };
+                    let wrong = mistake::mistakes(&written, most, |one| one.text(&Scope::Context(&seen)));
+                    if wrong.is_empty() {
+                        mistakes.push(finding(&BAD_EXPRESSION, object, &pointer, whole()));
+                    }
+                    mistakes.extend(wrong.into_iter().map(|Mistake { excerpt, message, .. }| {
+                        finding(&BAD_EXPRESSION, object, &pointer, message).of_excerpt(excerpt)
+                    }));
                 }
             }
         }

@@ -84,6 +84,7 @@ impl Resolver<'_> {
             let pointer = child("/spec/flags", name);
             let text = self.free_text(value, InputFile::Policy, || pointer.clone());
             self.judge_address(value, &text, &[], &[], || format!("the flag `{}`", visible(name)), || pointer.clone());
+            self.judge_plain(value, InputFile::Policy, || pointer.clone());
             let variable = Text::from(flag_variable(name));
             if !variables.insert(variable.clone()) {
                 let message = format!("the variable `{variable}` of the flag `{}` is set already", visible(name));

@@ -18,6 +18,7 @@ pub(crate) mod services;
 pub(crate) mod size;
 pub mod time;
 mod variables;
+mod wrong_text;
 
 pub use decision::{Decision, Decisions, Origin};
 pub use environment::Environment;
@@ -287,8 +288,7 @@ impl Resolver<'_> {
     /// every pull request ([`SAME_KIND`]) has a say in it.
     fn owner_of(&self, text: &Interpolated, file: InputFile) -> Owner {
         let varies = |names: &[Text]| !SAME_KIND.contains(&names[1].as_str());
-        let known = |names: &[Text]| self.pr.get(&names[1]).is_some();
-        if text.computes_with("pr") || text.paths_below("pr").any(|names| known(names) && varies(names)) {
+        if text.computes_with("pr") || text.paths_below("pr").any(|names| self.may_be_text(names) && varies(names)) {
             Owner::PullRequest
         } else {
             self.owner(file)
@@ -312,26 +312,16 @@ impl Resolver<'_> {
         let facts = Scope::Context(&self.facts);
         let result =
             if is_strict { evaluate(text, &facts) } else { evaluate(text, &Scope::Bound("pr", &self.pr, &facts)) };
-        self.budget.spend(result.as_deref().unwrap_or_default());
-        result.unwrap_or_else(|error| {
-            let free = pull_request::FREE_TEXT.iter().find(|field| is_strict && text.mentions(&format!("pr.{field}")));
-            let message = match free {
-                Some(field) => format!("`pr.{field}` is free text of whoever opened the pull request: it may stand in a service's `env` and in `flags`, not here"),
-                None => format!("`{}`: {error}", crate::finding::visible(&text.source)),
-            };
-            // What the pull request has a say in may fail for this one only: then it is quarantined, and the policy stands.
-            let owner = if free.is_some() { self.owner(file) } else { self.owner_of(text, file) };
-            let mut finding = Finding::new(&BAD_EXPRESSION, owner, Subject::Input(file, pointer()), message);
-            let mut portless = self.policy.services.iter().filter(|service| service.port.is_none());
-            if free.is_none()
-                && rules::is_read(self.findings.len())
-                && portless.any(|service| text.mentions(&format!("services.{}", service.name)))
-            {
-                finding.help = Some("a service without a `port` has no address".into());
+        match result {
+            Ok(text) => {
+                self.budget.spend(&text);
+                text
             }
-            self.findings.push(finding);
-            String::new()
-        })
+            Err(error) => {
+                self.wrong_text(text, evaluate, file, &pointer(), is_strict, &error);
+                String::new()
+            }
+        }
     }
 
     fn namespace(&mut self) -> String {

@@ -41,6 +41,7 @@ impl<'a> Resolver<'a> {
             self.judge_address(value, &text, &service.uses, &[], || format!("the variable `{name}`"), here);
             names.insert(name);
             own.push((name, value, text, self.findings.len() == mistakes));
+            self.judge_plain(value, InputFile::Policy, here);
         }
         let mut seen: BTreeSet<&str> = BTreeSet::new();
         let mut withheld: BTreeSet<&str> = BTreeSet::new();

@@ -29,7 +29,11 @@ pub(crate) fn check(object: &Object, bounds: &Bounds<'_>, findings: &mut Vec<Fin
         Some(Value::String(image)) if image_allowed(image, bounds.registries) => {}
         Some(Value::String(image)) => {
             let message = refusal(image, bounds.registries);
-            findings.push(finding(&IMAGE_OUTSIDE_REGISTRIES, object, pointer(), message));
+            let mut found = finding(&IMAGE_OUTSIDE_REGISTRIES, object, pointer(), message);
+            // As the reader of manifests says of those that are no YAML.
+            found.help = (image.contains("{{") && !image.contains("${{"))
+                .then(|| "Helm templates are no manifests: use `application`".to_owned());
+            findings.push(found);
         }
         Some(other) => {
             let message = format!("an image must be a string, not {}", shown(other));
@@ -58,17 +62,42 @@ pub(crate) fn is_name(image: &str) -> bool {
 
 /// What is wrong with an image that is not allowed.
 pub(crate) fn refusal(image: &str, registries: &[ImagePrefix]) -> String {
-    let is_name = is_name(image);
-    let has_half = !image.contains("${{") && (image.contains("${") || image.contains("{{"));
-    let image = visible(image);
-    if !is_name {
-        let hint = if has_half { ": an expression is `${{ … }}`, with two braces" } else { "" };
-        return format!("`{image}` is no name of an image{hint}");
+    let shown = visible(image);
+    if !is_name(image) {
+        let cause = cause(image).map(|cause| format!(": {cause}")).unwrap_or_default();
+        return format!("`{shown}` is no name of an image{cause}");
     }
     if registries.is_empty() {
-        return format!("image `{image}` is not allowed: the guardrails list no registries");
+        return format!("image `{shown}` is not allowed: the guardrails list no registries");
     }
-    format!("image `{image}` comes from elsewhere; allowed: {}", listed(registries))
+    format!("image `{shown}` comes from elsewhere; allowed: {}", listed(registries))
+}
+
+/// Why a text is no name of an image, where that is sure.
+fn cause(image: &str) -> Option<String> {
+    if image.contains("${{") {
+        return None;
+    }
+    if image.contains("{{") {
+        return Some("`{{ … }}` is Helm's: dayfly writes `${{ pr.headSha }}`".to_owned());
+    }
+    if image.contains("${") {
+        return Some("an expression is `${{ … }}`, with two braces".to_owned());
+    }
+    if image.contains('$') {
+        return Some("no variable stands in it: an expression is `${{ pr.headSha }}`".to_owned());
+    }
+    for scheme in ["https://", "http://", "docker://"] {
+        if let Some(name) = image.strip_prefix(scheme).filter(|name| is_name(name)) {
+            return Some(format!("without `{scheme}` it is one, `{}`", visible(name)));
+        }
+    }
+    let name = image.split_once('@').map_or(image, |(name, _)| name);
+    let (name, _) = split_tag(name);
+    // A tag may have them.
+    let lower = format!("{}{}", name.to_ascii_lowercase(), &image[name.len()..]);
+    (lower != image && is_name(&lower))
+        .then(|| format!("there are no capital letters before the tag, as in `{}`", visible(&lower)))
 }
 
 /// Calls back with every image that an object's Pods state, and with `None` for a container that states none.
@@ -164,6 +193,25 @@ mod tests {
         let message = super::refusal(&long, &[]);
         assert!(message.contains("is not allowed") && message.contains('…') && message.len() < 200, "{message}");
         assert!(super::refusal("ghcr.io/Acme\u{1b}", &[]).ends_with("is no name of an image"));
+    }
+
+    #[test]
+    fn what_is_no_name_says_why() {
+        for (image, cause) in [
+            ("ghcr.io/Acme/web:V1", ": there are no capital letters before the tag, as in `ghcr.io/acme/web:V1`"),
+            ("ghcr.io/acme/web:{{ .Values.tag }}", ": `{{ … }}` is Helm's: dayfly writes `${{ pr.headSha }}`"),
+            ("ghcr.io/acme/web:${SHA}", ": an expression is `${{ … }}`, with two braces"),
+            ("ghcr.io/acme/web:$SHA", ": no variable stands in it: an expression is `${{ pr.headSha }}`"),
+            ("https://ghcr.io/acme/web:1", ": without `https://` it is one, `ghcr.io/acme/web:1`"),
+            // More than one cause, or none that is sure.
+            ("https://ghcr.io/Acme/web:1", ""),
+            ("ghcr.io/Acme/../web", ""),
+            ("ghcr.io/acme/web:", ""),
+            ("", ""),
+            ("ghcr.io/acme/web:${{ x }}", ""),
+        ] {
+            assert_eq!(super::refusal(image, &[]), format!("`{image}` is no name of an image{cause}"));
+        }
     }
 
     #[test]

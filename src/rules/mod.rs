@@ -30,6 +30,7 @@ pub mod manifest_secret;
 pub mod manifest_service;
 pub mod manifest_text;
 pub mod namespace;
+pub mod not_an_expression;
 pub mod open_network_policy;
 pub mod patch;
 pub mod pod_placement;
@@ -140,6 +141,7 @@ pub static ALL: &[&Rule] = &[
     &input::MISSING_FIELD,
     &namespace::NAMESPACE_INVALID,
     &namespace::NAMESPACE_NOT_UNIQUE,
+    &not_an_expression::NOT_AN_EXPRESSION,
     &provided::NOT_PROVIDED,
     &input::NOT_YAML,
     &open_network_policy::OPEN_NETWORK_POLICY,

@@ -412,7 +412,7 @@ fn broken_files_hide_no_broken_parameters() {
             assert!(run.out.contains(found), "{found}: {}", run.out);
         }
         assert!(run.out.contains("\"line\": 9"), "{}", run.out);
-        assert_eq!(run.out.contains("the number `x` is none"), args.len() > 2, "{}", run.out);
+        assert_eq!(run.out.contains("the number `x` is no pull request's"), args.len() > 2, "{}", run.out);
     }
 }
 

@@ -1,6 +1,7 @@
 //! What every rule refuses, and the value beside it that it lets pass; what broken files say.
 
 mod agreement;
+mod expressions;
 mod manifests;
 mod meant;
 mod table;
@@ -102,22 +103,6 @@ fn an_attestation_ages() {
     }
     let run = scratch(&[]).run("check", &["--at", "yesterday"]);
     assert_eq!(run.code, ExitCode::CannotRun);
-}
-
-#[test]
-fn all_wrong_expressions_of_a_text_are_told() {
-    let found = check(&scratch(&[(
-        POLICY,
-        "${{ routes.web.url }}",
-        "${{ routes.wbe.url }} ${{ policy.nam | upper }} ${{ pr['titel'] }}",
-    )]));
-    assert_eq!(found.len(), 1, "{found:#?}");
-    let message = text(&found[0], "/message");
-    assert!(["wbe", "policy.nam", "undefined value"].iter().all(|part| message.contains(part)), "{message}");
-    let many: Vec<String> = (0..1000).map(|n| format!("${{{{ u{n}.x }}}}")).collect();
-    let found = check(&scratch(&[(POLICY, "${{ routes.web.url }}", &format!("\"{}\"", many.concat()))]));
-    let message = text(&found[0], "/message");
-    assert!(message.contains("u4") && message.ends_with("; and more") && !message.contains("u7.x`:"), "{message}");
 }
 
 /// Each has Jobs, and the Jobs are told all: thousands would take more memory than the sidecar has.
@@ -366,7 +351,7 @@ fn what_follows_from_a_mistake_is_not_told() {
                 "image: ghcr.io/acme/storefront:${{ pr.headSha }}",
                 "image: \"ghcr.io/acme/storefront:{{ .headSha }}\"",
             )],
-            "`ghcr.io/acme/storefront:{{ .headSha }}` is no name of an image: an expression is `${{ … }}`, with two braces",
+            "`ghcr.io/acme/storefront:{{ .headSha }}` is no name of an image: `{{ … }}` is Helm's: dayfly writes `${{ pr.headSha }}`",
         ),
         (
             vec![(POLICY, "[stripe, main]", "[strip, main]"), (POLICY, "${{ routes.web.url }}", "$(STRIPE_KEY)")],

@@ -16,9 +16,10 @@ impl Loaded {
         locate_in_files(findings, &self.templates);
         self.locate_in_manifests(findings);
         for finding in findings.iter_mut() {
+            let excerpt = finding.excerpt.as_deref();
             let location = match &finding.subject {
-                Subject::Input(InputFile::Guardrails, pointer) => guardrails.locate(pointer),
-                Subject::Input(InputFile::Policy, pointer) => policy.locate(pointer),
+                Subject::Input(InputFile::Guardrails, pointer) => guardrails.locate_excerpt(pointer, excerpt),
+                Subject::Input(InputFile::Policy, pointer) => policy.locate_excerpt(pointer, excerpt),
                 Subject::Input(InputFile::Parameters, pointer) => match &parameters {
                     Some(parameters) => parameters.locate(pointer),
                     None => Location { pointer: Some(pointer.clone()), ..Location::default() },
@@ -45,7 +46,10 @@ impl Loaded {
                 }) = &finding.subject
                     && *file == source.name
                 {
-                    let location = Location { object: object.clone(), ..places.locate_in(*line, pointer) };
+                    let location = Location {
+                        object: object.clone(),
+                        ..places.locate_in(*line, pointer, finding.excerpt.as_deref())
+                    };
                     finding.subject = Subject::Place(location);
                 }
             }

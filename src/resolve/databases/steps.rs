@@ -147,6 +147,7 @@ impl<'a> Resolver<'a> {
                 items.push(plain(name, &text));
             }
             own.push((name, text, self.findings.len() == mistakes));
+            self.judge_plain(value, InputFile::Policy, || format!("{pointer}/env/{name}"));
         }
         let mut above: BTreeSet<&str> = names[..names.len() - own.len()].iter().copied().collect();
         for (name, text, is_fine) in own.iter().filter(|_| knows_all) {

@@ -115,6 +115,25 @@ fn documents_that_grow() {
         ("many flags", 4_000, below("  flags:\n", |n| format!("    f{n}: x\n"))),
         ("many expressions", 4_000, below("  flags:\n", |n| format!("    f{n}: \"${{{{ pr.title|upper }}}}\"\n"))),
         ("a bad expression many times", 4_000, below("  flags:\n", |n| format!("    f{n}: \"${{{{ pr.x }}}}\"\n"))),
+        ("bad expressions in a line", 4_000, {
+            let flags = |size| many(size, &|n| format!("f{n}: \"é ${{{{ pr.x }}}}\", "));
+            let lines = "  flags:\n    new-cart: \"on\"\n    price-engine: v2\n";
+            assert!(policy.contains(lines));
+            Box::new(move |size| policy.replacen(lines, &format!("  flags: {{{}}}\n", flags(size)), 1))
+        }),
+        // Their places are looked for.
+        ("expressions that are written otherwise", 4_000, {
+            below("  flags:\n", |n| format!("    f{n}: \"\\x24{{{{ pr.x }}}}\"\n"))
+        }),
+        (
+            "unreadable expressions",
+            4_000,
+            below("  flags:\n", |n| format!("    f{n}: \"${{{{ x. }}}}\\x20${{{{ y. }}}}\"\n")),
+        ),
+        ("many unreadable expressions", 20_000, {
+            let text = |size| format!("price-engine: \"{}\"", "${{ x. }}".repeat(size));
+            Box::new(move |size| policy.replacen("price-engine: v2", &text(size), 1))
+        }),
         // Two dimensions at once.
         ("unknown references", 4_000, {
             let names = |size| many(size, &|n| format!("U{n}: \"$(UNSET_{n})\", "));

@@ -1,0 +1,145 @@
+//! What is said about `${{ … }}`, and where.
+
+use super::{GUARDRAILS, POLICY, check, place, scratch, table::APPLICATION, text};
+
+const IMAGE: &str = "ghcr.io/acme/storefront:${{ pr.headSha }}";
+const URL: &str = "${{ routes.web.url }}";
+const BANNER: &str = "\"Preview of ${{ pr.title }}\"";
+const COMMAND: &str = "[node, dist/worker.js]";
+
+/// The place and the message of each finding.
+fn told(edits: &[(&str, &str, &str)]) -> Vec<String> {
+    let found = check(&scratch(edits));
+    found.iter().map(|finding| format!("{} {}", place(finding), text(finding, "/message"))).collect()
+}
+
+#[test]
+fn each_wrong_expression_is_told_where_it_stands() {
+    let block = "\n        - sh\n        - -c\n        - |\n          set -eu\n          echo \"starting ${{ pr.number }}\"\n          export URL=${{ routes.web.uri }}\n          exec worker ${{ pr.numbr }} ${{ pr.headSah }}";
+    let long =
+        format!("[sh, -c, \"{} && exec ${{{{ pr.numbr }}}} ${{{{ pr.number }}}}\"]", "echo starting ".repeat(20));
+    let uri = "`${{ routes.web.uri }}`: `routes.web` has no `uri`: did you mean `url`?";
+    let numbr = "`${{ pr.numbr }}`: `pr` has no `numbr`: did you mean `number`?";
+    let sah = "`${{ pr.headSah }}`: `pr` has no `headSah`: did you mean `headSha`?";
+    let titel = "`${{ pr.titel }}`: `pr` has no `titel`: did you mean `title`?";
+    for (from, to, expected) in [
+        (COMMAND, block, vec![format!("31:22 {uri}"), format!("32:23 {numbr}"), format!("32:39 {sah}")]),
+        (COMMAND, &long, vec![format!("25:315 {numbr}")]),
+        (IMAGE, "ghcr.io/acme/storefront:${{ pr.headSah }}", vec![format!("16:38 {sah}")]),
+        // A title in quotes, whose characters are escaped, that goes on in the next line.
+        (BANNER, "\"a \\\"b\\\" ${{ pr.titel }}\"", vec![format!("21:26 {titel}")]),
+        (BANNER, "'it''s ${{ pr.titel\n\n          }}'", vec![format!("21:24 {titel}")]),
+        (BANNER, ">-\n          a\n          é ${{ pr.titel }}", vec![format!("23:13 {titel}")]),
+        // Where it is written otherwise, the text's place is as near as it gets.
+        (BANNER, "\"a \\x24{{ pr.titel }}\"", vec![format!("21:17 {titel}")]),
+        (
+            BANNER,
+            "\"${{ pr.title ~ }} ${{ pr.title || 'x' }}\"",
+            vec![
+                "21:18 `${{ pr.title ~ }}`: syntax error: unexpected end of input, expected expression".to_owned(),
+                "21:36 `${{ pr.title || 'x' }}`: there is no `||` in expressions: write `or`".to_owned(),
+            ],
+        ),
+        (
+            URL,
+            "${{ routes.wbe.url }} ${{ policy.nam | upper }} ${{ pr['titel'] }}",
+            vec![
+                "20:21 `${{ routes.wbe.url }}`: `routes` has no `wbe`: did you mean `web`?".to_owned(),
+                "20:43 `${{ policy.nam | upper }}`: `policy` has no `nam`: did you mean `name`?".to_owned(),
+                "20:69 `${{ pr['titel'] }}`: something that it names is not there".to_owned(),
+            ],
+        ),
+    ] {
+        let expected: Vec<String> = expected.iter().map(|one| format!("source/preview.yaml:{one}")).collect();
+        assert_eq!(told(&[(POLICY, from, to)]), expected, "{to}");
+    }
+}
+
+#[test]
+fn of_many_wrong_expressions_the_first_are_told() {
+    for (name, message) in
+        [("x", "`${{ u4.x }}`: nothing is called `u4`; there is "), ("x.", "`${{ u4.x. }}`: syntax error: ")]
+    {
+        let many: Vec<String> = (0..1000).map(|n| format!("${{{{ u{n}.{name} }}}}")).collect();
+        let found = told(&[(POLICY, URL, &format!("\"{}\"", many.concat()))]);
+        assert_eq!(found.len(), 6, "{found:#?}");
+        assert!(found[4].contains(message), "{found:#?}");
+        assert!(
+            found[5].ends_with(" there are more mistakes in this text than these 5: the next is here"),
+            "{found:#?}"
+        );
+    }
+}
+
+/// What is wrong for every pull request is the team's; what may be for this one only quarantines it, and neither hides the other.
+#[test]
+fn each_expression_has_its_owner() {
+    for (written, expected) in [
+        ("${{ pr.labels.7 }} ${{ routes.web.uri }} ${{ pr.labels }}", ["pull-request", "team", "team"].as_slice()),
+        ("${{ routes.web.uri }} ${{ pr.title }}", &["team"]),
+        ("${{ pr.labels.0.x }} ${{ pr.labels.x }} ${{ pr.nothing.x }}", &["team", "team", "team"]),
+        // What is computed is nowhere looked at so closely.
+        ("${{ policy.nam | upper }} ${{ pr.title }}", &["pull-request"]),
+        ("${{ policy.nam | upper }}", &["team"]),
+    ] {
+        let found = check(&scratch(&[(POLICY, "${{ pr.title }}", written)]));
+        let owners: Vec<&str> = found.iter().map(|finding| text(finding, "/owner")).collect();
+        assert_eq!(owners, expected, "{written}: {found:#?}");
+    }
+}
+
+#[test]
+fn manifests_and_guardrails_have_their_places() {
+    let image = "apiVersion: v1\nkind: Pod\nmetadata: {name: x}\nspec:\n  containers:\n    - {name: x, image: \"ghcr.io/acme/x:${{ pr.headSah }}\"}\n";
+    let manifest = (POLICY, APPLICATION, "  manifests: [extra.yaml]\n");
+    let found = check(&scratch(&[manifest, ("extra.yaml", "", image)]));
+    let first = &found[0];
+    assert_eq!(
+        text(first, "/message"),
+        "`${{ pr.headSah }}`: `pr` has no `headSah`: did you mean `headSha`?",
+        "{found:#?}"
+    );
+    let location = &first["location"];
+    assert_eq!((location["line"].as_u64(), location["column"].as_u64()), (Some(6), Some(40)), "{found:#?}");
+    assert_eq!(
+        told(&[(GUARDRAILS, "acme/${{ policy.name }}.git", "acme/${{ policy.name }}/${{ policy.nam }}.git")]),
+        ["guardrails.yaml:95:60 `${{ policy.nam }}`: `policy` has no `nam`: did you mean `name`?"]
+    );
+}
+
+#[test]
+fn what_other_programs_call_it_is_told() {
+    let branch = "`pr.branch`, or `pr.branchSlug` where free text may not stand";
+    for (path, message) in [
+        ("github.sha", "`github.sha` is GitHub's: here it is `pr.headSha`"),
+        ("github.event.number", "`github.event.number` is GitHub's: here it is `pr.number`"),
+        ("github.event.pull_request.number", "`github.event.pull_request.number` is GitHub's: here it is `pr.number`"),
+        ("github.head_ref", &format!("`github.head_ref` is GitHub's: here it is {branch}")),
+        ("github.actor", "`github.actor` is GitHub's: here it is `pr.author`"),
+        (
+            "secrets.API_KEY",
+            "no text holds a secret: a service gets `API_KEY` as a variable if a secret of `secrets` has it among its `keys` and the service names that in `uses`",
+        ),
+        (
+            "env.HOME",
+            "nothing is called `env`: in a container's `env`, `command` and `args`, `$(HOME)` is its variable `HOME`",
+        ),
+        (
+            "github.run_id",
+            "nothing is called `github`; there is `policy`, `pr`, `preview`, `guardrails`, `routes`, `services`",
+        ),
+    ] {
+        let found = told(&[(POLICY, "${{ pr.title }}", &format!("${{{{ {path} }}}}"))]);
+        assert_eq!(found, [format!("source/preview.yaml:21:29 `${{{{ {path} }}}}`: {message}")]);
+    }
+}
+
+/// The reader of manifests says so where they are no YAML; in quotes, they are.
+#[test]
+fn a_helm_template_in_quotes_is_no_manifest_either() {
+    let image = "apiVersion: v1\nkind: Pod\nmetadata: {name: x}\nspec:\n  containers:\n    - {name: x, image: \"x:{{ .Values.tag }}\"}\n";
+    let manifest = (POLICY, APPLICATION, "  manifests: [extra.yaml]\n");
+    let found = check(&scratch(&[manifest, ("extra.yaml", "", image)]));
+    let image = found.iter().find(|finding| text(finding, "/code") == "image-outside-registries").expect("an image");
+    assert_eq!(text(image, "/help"), "Helm templates are no manifests: use `application`", "{found:#?}");
+}
