@@ -9,6 +9,7 @@ mod sarif;
 mod text;
 mod visible;
 mod window;
+mod wrap;
 
 pub use github::github;
 pub use json::json;
@@ -21,6 +22,7 @@ pub use text::{Style, beginning, text};
 pub(crate) use visible::is_deceptive;
 pub use visible::{one_line, printable, visible};
 pub(crate) use window::window;
+pub use wrap::wrapped;
 
 use serde::Serialize;
 
