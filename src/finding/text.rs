@@ -23,8 +23,8 @@ const HANG: usize = 2;
 /// Columns of a source line, where nobody knows how many there are.
 const USUAL: usize = 80;
 
-const RED: &str = "\x1b[1;31m";
-const YELLOW: &str = "\x1b[1;33m";
+pub(super) const RED: &str = "\x1b[1;31m";
+pub(super) const YELLOW: &str = "\x1b[1;33m";
 pub(super) const BLUE: &str = "\x1b[1;34m";
 pub(super) const BOLD: &str = "\x1b[1m";
 pub(super) const RESET: &str = "\x1b[0m";

@@ -48,10 +48,10 @@ impl Unfit {
 
 /// Reads a whole file of at most `limit` bytes, `-` for standard input.
 pub fn read_file(path: &Path, limit: usize) -> anyhow::Result<Source> {
-    let name = path.display().to_string();
+    let name = shown(path);
     let mut bytes = Vec::new();
     let most = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
-    if name == "-" {
+    if path.as_os_str() == "-" {
         std::io::stdin().lock().take(most).read_to_end(&mut bytes).context("failed to read standard input")?;
     } else {
         let file = File::open(path).with_context(|| format!("failed to open `{name}`"))?;
@@ -86,6 +86,19 @@ pub fn read_file(path: &Path, limit: usize) -> anyhow::Result<Source> {
         _ => (&INPUT_LIMIT, format!("has more than {limit} bytes"), None),
     };
     Err(Unfit { name, text, rule, problem, mark }.into())
+}
+
+/// What standard input is called.
+pub const STANDARD_INPUT: &str = "standard input";
+
+/// A path as findings have it. Code hosts compare it with their own, letter by letter, so it has no `./` in it.
+pub fn shown(path: &Path) -> String {
+    if path.as_os_str() == "-" {
+        return STANDARD_INPUT.to_owned();
+    }
+    let plain: PathBuf = path.components().filter(|part| *part != Component::CurDir).collect();
+    let plain = if plain.as_os_str().is_empty() { path } else { &plain };
+    plain.display().to_string()
 }
 
 /// The real path of a file that must lie below `folder`, whatever links there are on the way.

@@ -17,7 +17,7 @@ pub mod scalar;
 mod source;
 
 pub use diagnose::{fields, purpose};
-pub use files::{Unfit, open_below, read_file};
+pub use files::{STANDARD_INPUT, Unfit, open_below, read_file, shown};
 pub use filled::Filled;
 pub use guardrails::{Guardrails, GuardrailsSpec};
 pub use helm_value::HelmValue;
