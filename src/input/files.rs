@@ -96,9 +96,15 @@ pub fn shown(path: &Path) -> String {
     if path.as_os_str() == "-" {
         return STANDARD_INPUT.to_owned();
     }
-    let plain: PathBuf = path.components().filter(|part| *part != Component::CurDir).collect();
-    let plain = if plain.as_os_str().is_empty() { path } else { &plain };
-    plain.display().to_string()
+    let text = path.to_string_lossy();
+    let mut shown = String::with_capacity(text.len());
+    for part in text.split('/').filter(|part| !part.is_empty() && *part != ".") {
+        if !shown.is_empty() || text.starts_with('/') {
+            shown.push('/');
+        }
+        shown.push_str(part);
+    }
+    if shown.is_empty() { text.into_owned() } else { shown }
 }
 
 /// The real path of a file that must lie below `folder`, whatever links there are on the way.
@@ -117,4 +123,28 @@ pub fn open_below(folder: &Path, path: &str) -> anyhow::Result<PathBuf> {
         bail!("`{path}` is neither a file nor a folder");
     }
     Ok(full)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::shown;
+
+    #[test]
+    fn a_path_has_no_dot_in_it() {
+        for (path, expected) in [
+            ("./preview.yaml", "preview.yaml"),
+            ("a/././b//c.yaml", "a/b/c.yaml"),
+            ("/etc/./x/", "/etc/x"),
+            ("../.hidden/..x", "../.hidden/..x"),
+            (".//x", "x"),
+            (".", "."),
+            ("/", "/"),
+            ("", ""),
+            ("-", "standard input"),
+        ] {
+            assert_eq!(shown(Path::new(path)), expected, "{path}");
+        }
+    }
 }
