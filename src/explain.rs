@@ -1,12 +1,13 @@
 //! Who set a value, what was asked for, what was granted, and which rule had a say: a view of the decisions.
 
 mod stated;
+mod unknown;
 
 use std::fmt::Write as _;
 
 use crate::{
     emit,
-    finding::{Finding, InputFile, Location, Subject, count, masked, meant, nearest, visible},
+    finding::{Finding, InputFile, Location, Subject, count, masked, nearest, visible},
     input::{Places, parameters::ParameterPlaces},
     objects::{Object, Origin as ObjectOrigin, stamp},
     render::{Rendered, Renderer},
@@ -31,6 +32,15 @@ pub struct Sources<'a> {
 }
 
 impl Sources<'_> {
+    /// All of a file; nothing of the parameters.
+    fn value(&self, file: InputFile) -> Value {
+        match file {
+            InputFile::Guardrails => self.guardrails.value(),
+            InputFile::Policy => self.policy.value(),
+            InputFile::Parameters => Value::Null,
+        }
+    }
+
     fn author(&self, file: InputFile) -> String {
         self.renderer.guardrails.spec.layout.owner(file).name().replace('-', " ")
     }
@@ -76,7 +86,7 @@ pub fn explain(rendered: &Rendered, sources: &Sources<'_>, what: &str) -> Result
             text = purpose;
         } else {
             text = of_kind(rendered, what);
-            return if text.is_empty() { Err(unknown(what, &decisions)) } else { Ok(text) };
+            return if text.is_empty() { Err(unknown::unknown(what, rendered, &decisions, sources)) } else { Ok(text) };
         }
     }
     for decision in found {
@@ -96,25 +106,6 @@ fn in_expressions(what: &str) -> Option<String> {
     // A Service is called as the service is.
     let service = what.strip_suffix(".host").or_else(|| what.strip_suffix(".url"))?;
     service.starts_with("services.").then(|| format!("{service}.port"))
-}
-
-/// What there is instead of a field that is none.
-fn unknown(what: &str, decisions: &Decisions) -> String {
-    let fields = decisions.made.iter().map(|decision| decision.field.as_str());
-    let of_files = stated::fields();
-    if let Some(hint) = meant(what, fields.clone().chain(of_files.iter().map(String::as_str))) {
-        return format!("nothing is decided about `{}`{hint}", visible(what));
-    }
-    let mut groups: Vec<&str> = fields.map(|field| field.split('.').next().unwrap_or(field)).collect();
-    groups.sort_unstable();
-    groups.dedup();
-    let of_files: Vec<&str> = of_files.iter().map(String::as_str).filter(|field| !groups.contains(field)).collect();
-    format!(
-        "nothing is decided about `{}`: there are `{}`, of the files also `{}`, and objects such as `Deployment/web`",
-        visible(what),
-        groups.join("`, `"),
-        of_files.join("`, `")
-    )
 }
 
 /// What was refused before anything was decided about it: the policy's fields that findings stand at.
@@ -144,10 +135,10 @@ fn object(rendered: &Rendered, decisions: &Decisions, sources: &Sources<'_>, wha
     let found =
         rendered.objects.iter().find(|object| object.kind().eq_ignore_ascii_case(kind) && object.name() == name);
     let Some(object) = found else { return Err(missing(rendered, &format!("{kind}/{name}"))) };
-    let value = object
-        .value
-        .pointer(&pointer)
-        .ok_or_else(|| format!("{} has nothing at `{}`", object.id(), visible(&pointer)))?;
+    let Some(value) = object.value.pointer(&pointer) else {
+        let (_, hint) = unknown::astray(&object.value, &pointer);
+        return Err(format!("{} has nothing at `{}`{hint}", object.id(), visible(&pointer)));
+    };
     let mut text = String::new();
     let _ = writeln!(text, "{}{pointer}", object.id());
     let line = emit::json::compact(value);
@@ -283,7 +274,16 @@ fn write_decision(text: &mut String, decision: &Decision, rendered: &Rendered, s
         Some(asked) => ("nothing", Some(asked.as_str())),
         None => ("nothing", Some(decision.granted.as_str())),
     };
-    let _ = writeln!(text, "  granted    {}", visible(granted));
+    // A value that is there and empty is not nothing.
+    let is_written = || match &decision.origin {
+        Origin::Input(file, pointer) => sources.value(*file).pointer(pointer).and_then(Value::as_str) == Some(""),
+        _ => false,
+    };
+    let granted = match visible(granted) {
+        empty if empty.is_empty() => if is_written() { "\"\"" } else { "nothing" }.into(),
+        granted => granted,
+    };
+    let _ = writeln!(text, "  granted    {granted}");
     if let Some(asked) = asked.filter(|asked| !asked.is_empty()) {
         let _ = writeln!(text, "  asked      {}", visible(asked));
     }

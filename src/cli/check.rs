@@ -2,6 +2,7 @@
 
 use std::{io::Write, time::SystemTime};
 
+use anyhow::{bail, ensure};
 use clap::{Args, ValueEnum};
 
 use crate::{
@@ -20,13 +21,13 @@ use super::{
 pub(super) struct CheckArgs {
     #[command(flatten)]
     input: InputArgs,
-    /// Check the guardrails and their templates alone, with an example of a policy and of a pull request
-    #[arg(long, conflicts_with_all = ["folder", "parameters", "set"])]
+    /// Check the guardrails of `--guardrails` and their templates alone, with an example of a policy and of a pull request
+    #[arg(long, conflicts_with_all = ["parameters", "set"])]
     guardrails_only: bool,
     /// How findings are printed
-    #[arg(long, value_enum, default_value = "text")]
+    #[arg(long, value_enum, default_value = "text", alias = "output", short_alias = 'o')]
     format: CheckFormat,
-    /// Also check what is good for a time only, at this one: `2026-11-22T18:00:00Z`
+    /// Also check that no baseline's attestation is too old at this time: `2026-11-22T18:00:00Z`
     #[arg(long, value_name = "TIME", value_parser = time)]
     at: Option<SystemTime>,
 }
@@ -54,13 +55,20 @@ pub(super) fn run(
     err: &mut dyn Write,
 ) -> anyhow::Result<ExitCode> {
     let flags = &args.input.inputs;
-    let folder = (!args.guardrails_only).then_some(&*args.input.folder);
-    let (mut findings, count) = match load::load(folder, flags, Look::Thorough) {
+    if args.guardrails_only {
+        are_named(&args.input)?;
+    }
+    let folder = (!args.guardrails_only).then(|| args.input.folder());
+    let loaded = load::load(folder, flags, Look::Thorough);
+    if !matches!(loaded, Err(Broken::Unreadable(_))) {
+        load::note_built_in(flags, colour, err)?;
+    }
+    let (mut findings, count) = match loaded {
         Err(Broken::Unreadable(error)) => return Err(error),
         Err(Broken::Findings(findings)) => (findings, 0),
         Ok(loaded) => {
             // A file of parameters that is none hides no other mistake.
-            let (parameters, unusable) = match folder.map(|_| load::parameters_or_example(flags, err)) {
+            let (parameters, unusable) = match folder.map(|_| load::parameters_or_example(flags, colour, err)) {
                 Some(Ok(parameters)) => (parameters, Vec::new()),
                 Some(Err(error)) => (example::parameters(), error.downcast::<Unusable>()?.0),
                 None => (example::parameters(), Vec::new()),
@@ -91,6 +99,25 @@ pub(super) fn run(
     };
     super::print(out, &text)?;
     Ok(if findings.iter().any(Finding::is_error) { ExitCode::Findings } else { ExitCode::Fine })
+}
+
+/// Whether there are guardrails to look at alone: the built-in ones need nobody's look, and a file is named by its flag.
+fn are_named(input: &InputArgs) -> anyhow::Result<()> {
+    let Some(named) = &input.folder else {
+        ensure!(
+            load::are_given(&input.inputs),
+            "`--guardrails-only` looks at the platform's guardrails, and none were given: pass `--guardrails FILE` or set \
+             `DAYFLY_GUARDRAILS`"
+        );
+        return Ok(());
+    };
+    let inside = named.join("guardrails.yaml");
+    let file = if inside.is_file() { &inside } else { named };
+    let named = named.display();
+    if file.is_file() && input.inputs.guardrails.is_none() {
+        bail!("`--guardrails-only` looks at no policy's folder: name the file with `--guardrails {}`", file.display());
+    }
+    bail!("`--guardrails-only` looks at no policy: leave out `{named}`, or leave out `--guardrails-only`");
 }
 
 #[cfg(test)]

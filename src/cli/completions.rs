@@ -7,6 +7,7 @@ use super::Cli;
 
 #[derive(Args, Debug)]
 pub(super) struct CompletionsArgs {
+    /// The shell that is to complete `dayfly`; it reads what is printed
     shell: Shell,
 }
 

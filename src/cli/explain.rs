@@ -1,27 +1,50 @@
 //! `dayfly explain`: a view of what was decided.
 
-use std::{io::Write, path::PathBuf};
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+};
 
+use anyhow::{Context as _, ensure};
 use clap::Args;
 
-use crate::{explain, finding};
+use crate::{explain, finding, rules};
 
 use super::{
     ExitCode, InputFlags,
-    load::{self, Look},
+    load::{self, Look, POLICY},
     print,
     terminal::{self, Colour, Stream},
 };
 
 #[derive(Args, Debug)]
+#[command(override_usage = "dayfly explain [OPTIONS] [DIR] <WHAT>")]
 pub(super) struct ExplainArgs {
-    /// The folder with preview.yaml
+    /// The folder with preview.yaml [default: .]
     #[arg(value_name = "DIR")]
-    folder: PathBuf,
-    /// A field (`ttl`, `routes.web.host`, `services.web.uses`), an object (`Deployment/web`), a place in one (`Deployment/web/spec/replicas`) or a kind (`Deployment`)
-    what: String,
+    folder: Option<PathBuf>,
+    /// A field (`ttl`, `routes.web.host`, `services.web.uses`), an object (`Deployment/web`), a place in one (`Deployment/web/spec/replicas`), a kind (`Deployment`), or what stands in brackets after `error` (`image-mutable-tag`)
+    // clap fills the first one first, so that one word alone is this one: see `ExplainArgs::asked`.
+    what: Option<String>,
     #[command(flatten)]
     inputs: InputFlags,
+}
+
+impl ExplainArgs {
+    /// The folder, and what to explain: one argument alone is that, in the current folder.
+    fn asked(&self) -> anyhow::Result<(&Path, &str)> {
+        let folder = self.folder.as_deref();
+        if let (Some(folder), Some(what)) = (folder, &self.what) {
+            return Ok((folder, what));
+        }
+        let what =
+            folder.context("say what is to be explained, such as `dayfly explain ttl`: see `dayfly explain --help`")?;
+        // Whoever named the folder alone is told so, unless a field is called as it is.
+        let is_folder = what.join(POLICY).is_file() || what.is_dir() && !Path::new(POLICY).exists();
+        let shown = what.display();
+        ensure!(!is_folder, "say what of `{shown}` is to be explained, such as `dayfly explain {shown} ttl`");
+        Ok((Path::new("."), what.to_str().with_context(|| format!("`{shown}` is not UTF-8"))?))
+    }
 }
 
 pub(super) fn run(
@@ -30,10 +53,17 @@ pub(super) fn run(
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> anyhow::Result<ExitCode> {
-    let Some(loaded) = load::load_or_report(&args.folder, &args.inputs, Look::Thorough, colour, err)? else {
+    let (folder, what) = args.asked()?;
+    // A rule is the same whatever the files say, and whether or not they can be read.
+    if let Some(rule) = rule(what) {
+        return print(out, &finding::rule(rule, &terminal::style(colour, Stream::Out)));
+    }
+    let loaded = load::load_or_report(folder, &args.inputs, Look::Thorough, colour, err)?;
+    load::note_built_in(&args.inputs, colour, err)?;
+    let Some(loaded) = loaded else {
         return Ok(ExitCode::Findings);
     };
-    let parameters = load::parameters_or_example(&args.inputs, err)?;
+    let parameters = load::parameters_or_example(&args.inputs, colour, err)?;
     let rendered = loaded.renderer.render(&parameters, true);
     let sources = explain::Sources {
         renderer: &loaded.renderer,
@@ -41,8 +71,15 @@ pub(super) fn run(
         policy: loaded.policy.places(),
         parameters: parameters.places(),
     };
-    match explain::explain(&rendered, &sources, &args.what) {
+    match explain::explain(&rendered, &sources, what) {
         Ok(text) => print(out, &finding::record(&text, &terminal::style(colour, Stream::Out))),
         Err(message) => anyhow::bail!(message),
     }
+}
+
+/// The rule of that code, also as a finding's heading has it: `error[image-mutable-tag]`.
+fn rule(what: &str) -> Option<&'static finding::Rule> {
+    let code = what.trim_start_matches("error").trim_start_matches("warning");
+    let code = code.strip_prefix('[').and_then(|code| code.strip_suffix(']')).unwrap_or(what);
+    rules::ALL.iter().find(|rule| rule.code == code).copied()
 }

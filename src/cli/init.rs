@@ -1,6 +1,11 @@
 //! `dayfly init`: a preview.yaml to start from, and the schema that editors complete it with.
 
-use std::{fmt::Write as _, fs, io::Write, path::PathBuf};
+use std::{
+    fmt::Write as _,
+    fs,
+    io::Write,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context as _, bail};
 use clap::Args;
@@ -13,7 +18,7 @@ use crate::{
 
 #[derive(Args, Debug)]
 pub(super) struct InitArgs {
-    /// The folder to write to
+    /// The folder to write preview.yaml and preview.schema.json to; made if it is not there
     #[arg(default_value = ".", value_name = "DIR")]
     folder: PathBuf,
 }
@@ -30,6 +35,11 @@ const COMMON: [&str; 4] = ["deploy", "k8s", "preview", "previews"];
 const SCHEMA: &str = "preview.schema.json";
 
 pub(super) fn run(args: &InitArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+    let named = &args.folder;
+    if named.is_file() || named.file_name().is_some_and(|name| name == POLICY) && !named.is_dir() {
+        let parent = named.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        bail!("`{}` is a file: name the folder to write to, `{}`", named.display(), parent.display());
+    }
     let (policy, schema) = (args.folder.join(POLICY), args.folder.join(SCHEMA));
     if let Some(path) = [&policy, &schema].into_iter().find(|path| path.symlink_metadata().is_ok()) {
         bail!("`{}` is there already: nothing was written", path.display());

@@ -15,7 +15,7 @@ mod terminal;
 use std::{
     ffi::OsString,
     io::{self, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process,
 };
 
@@ -44,18 +44,21 @@ const EXIT_CODES: &str =
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Render the manifests of a preview
+    #[command(after_help = EXIT_CODES)]
     Render(render::RenderArgs),
     /// Report everything that is wrong with a policy, guardrails and parameters
+    #[command(after_help = EXIT_CODES)]
     Check(check::CheckArgs),
     /// Say who set a value, what was asked for, what was granted, and why
+    #[command(after_help = EXIT_CODES)]
     Explain(explain::ExplainArgs),
     /// Print the built-in guardrails: the file to start from
     Guardrails,
     /// Print the JSON Schema of a file, or of what templates see
     Schema(schema::SchemaArgs),
-    /// Write a commented preview.yaml to start from
+    /// Write a commented preview.yaml to start from, and the preview.schema.json that editors complete it with
     Init(init::InitArgs),
-    /// Print the parameters as Argo CD's announcement (JSON)
+    /// Print which parameters there are, as Argo CD's form asks for them (JSON)
     Parameters,
     /// Print the plugin.yaml of this version
     Plugin(plugin::PluginArgs),
@@ -68,11 +71,17 @@ enum Command {
 /// The three inputs.
 #[derive(Args, Debug)]
 struct InputArgs {
-    /// The folder with preview.yaml
-    #[arg(default_value = ".", value_name = "DIR")]
-    folder: PathBuf,
+    /// The folder with preview.yaml [default: .]
+    #[arg(value_name = "DIR")]
+    folder: Option<PathBuf>,
     #[command(flatten)]
     inputs: InputFlags,
+}
+
+impl InputArgs {
+    fn folder(&self) -> &Path {
+        self.folder.as_deref().unwrap_or(Path::new("."))
+    }
 }
 
 #[derive(Args, Debug)]
@@ -83,7 +92,7 @@ struct InputFlags {
     /// The pull request: a map in YAML or JSON, or Argo CD's list, `-` for standard input; else `$ARGOCD_APP_PARAMETERS`
     #[arg(long, value_name = "FILE")]
     parameters: Option<PathBuf>,
-    /// One parameter, after all others
+    /// Sets one parameter (`number=128`, `head_sha=…`, `fork=false`), whatever the file says; may be repeated
     #[arg(long, value_name = "NAME=VALUE")]
     set: Vec<String>,
 }
@@ -111,15 +120,17 @@ pub fn run(args: impl IntoIterator<Item = OsString>, out: &mut dyn Write, err: &
     let cli = match parse(&args) {
         Ok(cli) => cli,
         Err(error) => {
-            if error.use_stderr() {
-                let _ = error.print();
+            let colour = terminal::Colour::asked(&args);
+            // Help and version are no errors, and go to standard output.
+            let is_error = error.use_stderr();
+            let stream = if is_error { terminal::Stream::Err } else { terminal::Stream::Out };
+            let text = error.render();
+            let text = if terminal::is_coloured(colour, stream) { text.ansi().to_string() } else { text.to_string() };
+            if is_error {
+                let _ = err.write_all(text.as_bytes());
                 return ExitCode::CannotRun;
             }
-            // Help and version are no errors, and go to standard output.
-            let is_coloured = terminal::is_coloured(terminal::Colour::Auto, terminal::Stream::Out);
-            let text = error.render();
-            let text = if is_coloured { text.ansi().to_string() } else { text.to_string() };
-            return print(out, &text).unwrap_or_else(|error| fail(&error, terminal::Colour::Auto, err));
+            return print(out, &text).unwrap_or_else(|error| fail(&error, colour, err));
         }
     };
     let colour = cli.color;
@@ -139,13 +150,28 @@ pub fn run(args: impl IntoIterator<Item = OsString>, out: &mut dyn Write, err: &
 
 /// Says why it could not run.
 fn fail(error: &anyhow::Error, colour: terminal::Colour, err: &mut dyn Write) -> ExitCode {
-    let is_coloured = terminal::is_coloured(colour, terminal::Stream::Err);
-    let bold = if is_coloured { ("\x1b[1;31m", "\x1b[0m") } else { ("", "") };
-    let text = format!("{error:#}");
-    // Arguments and names of files are in it.
-    let lines: Vec<_> = text.lines().map(finding::one_line).collect();
-    let _ = writeln!(err, "{}error{}: {}", bold.0, bold.1, lines.join("\n"));
+    let _ = say("error", &format!("{error:#}"), colour, err);
     ExitCode::CannotRun
+}
+
+/// Tells people an `error` or a `note` that is no finding.
+fn say(label: &str, text: &str, colour: terminal::Colour, err: &mut dyn Write) -> io::Result<()> {
+    let style = terminal::style(colour, terminal::Stream::Err);
+    let (paint, reset) = match label {
+        _ if !style.colour => ("", ""),
+        "error" => ("\x1b[1;31m", "\x1b[0m"),
+        _ => ("\x1b[1m", "\x1b[0m"),
+    };
+    let mut said = String::new();
+    for line in text.lines() {
+        // Arguments and names of files are in it.
+        let line = finding::one_line(line);
+        let first = if said.is_empty() { label.len() + ": ".len() } else { 0 };
+        said.push_str(&finding::wrapped(&line, style.width, first, 2));
+        said.push('\n');
+    }
+    is_open(write!(err, "{paint}{label}{reset}: {said}"))?;
+    Ok(())
 }
 
 fn parse(args: &[OsString]) -> Result<Cli, clap::Error> {

@@ -1,13 +1,14 @@
 //! `dayfly render`: all manifests, or nothing.
 
+mod each;
+
 use std::{
     ffi::{OsStr, OsString},
-    io::{BufRead as _, BufReader, Read, Write},
-    path::{Path, PathBuf},
+    io::Write,
+    path::PathBuf,
     str::FromStr as _,
 };
 
-use anyhow::Context as _;
 use clap::{
     Arg, Args, Command,
     builder::{PossibleValue, TypedValueParser},
@@ -15,16 +16,13 @@ use clap::{
 
 use crate::{
     emit::{self, Format},
-    finding::{Finding, InputFile, Location, Subject, one_line},
-    input::{Parameters, parameters},
-    render::Renderer,
     rules::template::TEMPLATE,
 };
 
 use super::{
-    ExitCode, InputArgs, InputFlags, is_open,
-    load::{self, Loaded, Look},
-    report,
+    ExitCode, InputArgs, InputFlags,
+    load::{self, Look},
+    report, say,
     terminal::Colour,
     to_stdout,
 };
@@ -37,7 +35,7 @@ pub(super) struct RenderArgs {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["parameters", "set"])]
     each: Option<PathBuf>,
     /// yaml, json (one array), ndjson (an object a line) or dir=PATH (a file an object)
-    #[arg(short, long, default_value = "yaml", value_name = "FORMAT", value_parser = Formats, hide_possible_values = true)]
+    #[arg(short, long, default_value = "yaml", alias = "format", value_name = "FORMAT", value_parser = Formats, hide_possible_values = true)]
     output: Format,
 }
 
@@ -80,7 +78,7 @@ impl RenderArgs {
             }
         }
         let inputs = InputFlags { guardrails, parameters, set };
-        let input = InputArgs { folder: folder.unwrap_or_else(|| ".".into()), inputs };
+        let input = InputArgs { folder, inputs };
         Some(Self { input, each: None, output: output.unwrap_or(Format::Yaml) })
     }
 }
@@ -90,31 +88,32 @@ fn once<T>(place: &mut Option<T>, value: T) -> Option<()> {
     place.is_none().then(|| *place = Some(value))
 }
 
-/// What some programs begin a file with.
-const BOM: &[u8] = "\u{feff}".as_bytes();
-
-/// Bytes that are collected before they are written, with `--each`.
-const CHUNK: usize = 1 << 16;
-
 pub(super) fn run(
     args: &RenderArgs,
     colour: Colour,
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> anyhow::Result<ExitCode> {
+    let code = render(args, colour, out, err)?;
+    // Last, since what was found matters more.
+    load::note_built_in(&args.input.inputs, colour, err)?;
+    Ok(code)
+}
+
+fn render(args: &RenderArgs, colour: Colour, out: &mut dyn Write, err: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let flags = &args.input.inputs;
     // Of many renders, a thorough look is a small part.
     let look = if args.each.is_some() { Look::Thorough } else { Look::Quick };
-    let Some(mut loaded) = load::load_or_report(&args.input.folder, flags, look, colour, err)? else {
+    let Some(mut loaded) = load::load_or_report(args.input.folder(), flags, look, colour, err)? else {
         return Ok(ExitCode::Findings);
     };
     if let Some(file) = &args.each {
-        return each(&mut loaded, file, &args.output, colour, out, err);
+        return each::each(&mut loaded, file, &args.output, colour, out, err);
     }
     let parameters = load::parameters(flags)?;
     let mut rendered = loaded.renderer.render(&parameters, false);
     if rendered.findings.iter().any(|finding| *finding.rule == TEMPLATE)
-        && let Ok(whole) = load::load(Some(&args.input.folder), flags, Look::Thorough)
+        && let Ok(whole) = load::load(Some(args.input.folder()), flags, Look::Thorough)
     {
         loaded = whole;
         rendered = loaded.renderer.render(&parameters, false);
@@ -133,103 +132,16 @@ pub(super) fn run(
         _ => drop(to_stdout(written)?),
     }
     report(&rendered.findings, colour, err)?;
+    let is_refused = has_errors && !load::is_plugin(flags);
+    if is_refused {
+        let note =
+            "what was written is the quarantine: the preview's namespace without workloads, until that is mended";
+        say("note", note, colour, err)?;
+    }
     // The process ends here: giving thousands of small pieces back first would be a tenth of its time.
     std::mem::forget((rendered, loaded, parameters));
     // For Argo CD the quarantine is an answer like any other; for people it is a finding.
-    Ok(if has_errors && !load::is_plugin(flags) { ExitCode::Findings } else { ExitCode::Fine })
-}
-
-/// A line, an environment: what is the same for all is read once.
-fn each(
-    loaded: &mut Loaded,
-    file: &Path,
-    format: &Format,
-    colour: Colour,
-    out: &mut dyn Write,
-    err: &mut dyn Write,
-) -> anyhow::Result<ExitCode> {
-    anyhow::ensure!(*format == Format::Ndjson, "`--each` writes a stream: add `-o ndjson`");
-    let (name, input): (_, Box<dyn Read>) = if file.as_os_str() == "-" {
-        ("standard input".to_owned(), Box::new(std::io::stdin().lock()))
-    } else {
-        let name = one_line(&file.to_string_lossy()).into_owned();
-        let input = std::fs::File::open(file).with_context(|| format!("failed to open `{name}`"))?;
-        (name, Box::new(input))
-    };
-    let unread = || format!("failed to read `{name}`");
-    let mut input = BufReader::with_capacity(CHUNK, input);
-    let mut bytes = Vec::with_capacity(2 * CHUNK);
-    let mut line = Vec::new();
-    let mut number = 0_u64;
-    let mut code = ExitCode::Fine;
-    let limit = u64::try_from(parameters::LIMIT).unwrap_or(u64::MAX).saturating_add(1);
-    loop {
-        line.clear();
-        if input.by_ref().take(limit).read_until(b'\n', &mut line).with_context(unread)? == 0 {
-            break;
-        }
-        number += 1;
-        let is_too_long = line.len() as u64 == limit && line.last() != Some(&b'\n');
-        if number == 1 && line.starts_with(BOM) {
-            line.drain(..BOM.len());
-        }
-        if !is_too_long && line.iter().all(u8::is_ascii_whitespace) {
-            continue;
-        }
-        let rendered = if is_too_long {
-            // Its rest is no line of its own.
-            input.skip_until(b'\n').with_context(unread)?;
-            Err(anyhow::anyhow!("a parameter set of more than {} bytes", parameters::LIMIT))
-        } else {
-            one(&loaded.renderer, &line, &mut bytes)
-        };
-        let mut findings = match rendered {
-            Ok(findings) => findings,
-            // The other lines are other pull requests.
-            Err(error) => {
-                is_open(writeln!(err, "error: {name} line {number}: {error:#}"))?;
-                code = ExitCode::Findings;
-                continue;
-            }
-        };
-        if findings.iter().any(Finding::is_error) {
-            code = ExitCode::Findings;
-        }
-        if !findings.is_empty() {
-            for finding in &mut findings {
-                if let Subject::Input(InputFile::Parameters, pointer) = &mut finding.subject {
-                    let pointer = Some(std::mem::take(pointer));
-                    let line = Location::of_file(format!("{name} line {number}"));
-                    finding.subject = Subject::Place(Location { pointer, ..line });
-                }
-            }
-            loaded.locate(&mut findings, None);
-            is_open(writeln!(err, "line {number}:"))?;
-            report(&findings, colour, err)?;
-        }
-        if bytes.len() >= CHUNK {
-            if !to_stdout(out.write_all(&bytes))? {
-                return Ok(code);
-            }
-            bytes.clear();
-        }
-    }
-    to_stdout(out.write_all(&bytes).and_then(|()| out.flush()))?;
-    Ok(code)
-}
-
-fn one(renderer: &Renderer, line: &[u8], bytes: &mut Vec<u8>) -> anyhow::Result<Vec<Finding>> {
-    let text = std::str::from_utf8(line.trim_ascii_end()).context("not UTF-8")?;
-    let parameters = Parameters::from_json(text)?;
-    // Nothing in such a list is a parameter; an empty one says that there are none.
-    let is_strange = || text.trim_start().starts_with('[') && !text.bytes().filter(|b| *b != b' ').eq(*b"[]");
-    anyhow::ensure!(
-        parameters.names().next().is_some() || !is_strange(),
-        "found a list that is not Argo CD's, of `{{name, string}}`: expected one parameter set a line, as `jq -c '.[]'` writes them"
-    );
-    let rendered = renderer.render(&parameters, false);
-    emit::ndjson(&rendered.objects, bytes);
-    Ok(rendered.findings)
+    Ok(if is_refused { ExitCode::Findings } else { ExitCode::Fine })
 }
 
 #[cfg(test)]

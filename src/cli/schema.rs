@@ -11,7 +11,7 @@ use crate::{
 
 #[derive(Args, Debug)]
 pub(super) struct SchemaArgs {
-    /// Of what
+    /// Whose schema to print
     // Its name is the words themselves, so that the error about a missing one lists them.
     #[arg(value_enum, value_name = "policy|guardrails|environment")]
     pub(super) of: Of,

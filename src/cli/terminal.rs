@@ -2,15 +2,35 @@
 
 use std::{ffi::OsString, io::IsTerminal as _};
 
+use clap::ValueEnum as _;
+
 use crate::finding::Style;
 
 /// When to use colour.
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
 pub(super) enum Colour {
-    /// On a terminal, unless `NO_COLOR` is set
+    /// On a terminal, unless `NO_COLOR` is set or `TERM` is `dumb`
     Auto,
     Always,
     Never,
+}
+
+impl Colour {
+    /// What arguments ask for that could not be read as a whole, or that ask for help.
+    pub(super) fn asked(args: &[OsString]) -> Self {
+        let mut words =
+            args.iter().skip(1).map(|word| word.to_str().unwrap_or_default()).take_while(|word| *word != "--");
+        let mut asked = Self::Auto;
+        while let Some(word) = words.next() {
+            let when = match word.strip_prefix("--color") {
+                Some("") => words.next(),
+                Some(when) => when.strip_prefix('='),
+                None => None,
+            };
+            asked = when.and_then(|when| Self::from_str(when, false).ok()).unwrap_or(asked);
+        }
+        asked
+    }
 }
 
 #[derive(Clone, Copy)]

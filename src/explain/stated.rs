@@ -5,7 +5,7 @@ use std::fmt;
 use super::{Sources, shown_place};
 use crate::{
     finding::{InputFile, visible},
-    input::{Guardrails, Places, Policy, fields as fields_of, purpose},
+    input::{Guardrails, Places, Policy, fields, purpose},
     resolve::{Decision, Decisions, Origin, decision::shown},
     value::{Value, is_below, push_segment},
 };
@@ -31,7 +31,7 @@ pub(super) fn find(what: &str, sources: &Sources<'_>) -> Option<Stated> {
 }
 
 /// A field's name without the file's, if that stands before it.
-fn of_one(what: &str) -> (&str, Option<InputFile>) {
+pub(super) fn of_one(what: &str) -> (&str, Option<InputFile>) {
     for (file, name) in [(InputFile::Policy, "policy."), (InputFile::Guardrails, "guardrails.")] {
         if let Some(field) = what.strip_prefix(name) {
             return (field, Some(file));
@@ -91,12 +91,13 @@ pub(super) fn unstated(what: &str, sources: &Sources<'_>) -> Option<String> {
     Some(format!("{}\n  stated     nothing, in {file}\n  because    {purpose}\n", visible(what)))
 }
 
-/// The fields of both files.
-pub(super) fn fields() -> Vec<String> {
-    let mut fields = [fields_of::<Policy>(), fields_of::<Guardrails>()].concat();
-    fields.sort_unstable();
-    fields.dedup();
-    fields
+/// The fields of both files, or of one.
+pub(super) fn fields_of(only: Option<InputFile>) -> Vec<String> {
+    match only {
+        Some(InputFile::Policy) => fields::<Policy>(),
+        Some(_) => fields::<Guardrails>(),
+        None => [fields::<Policy>(), fields::<Guardrails>()].concat(),
+    }
 }
 
 /// One name down; an item of a list is called as it calls itself, or by its index.
@@ -139,7 +140,8 @@ impl Stated {
 impl fmt::Display for Stated {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", visible(&self.pointer))?;
-        writeln!(f, "  stated     {}", visible(&self.value))?;
+        let value = if self.value.is_empty() { "\"\"".into() } else { visible(&self.value) };
+        writeln!(f, "  stated     {value}")?;
         writeln!(f, "  set by     {}, {}", self.author, self.place)
     }
 }

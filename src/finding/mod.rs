@@ -6,10 +6,12 @@ mod json;
 mod masked;
 mod nearest;
 mod record;
+mod rule;
 mod sarif;
 mod text;
 mod visible;
 mod window;
+mod wrap;
 
 pub use excerpt::Excerpt;
 pub use github::github;
@@ -18,11 +20,13 @@ pub(crate) use json::pretty;
 pub use masked::masked;
 pub use nearest::{likely, meant, nearest};
 pub use record::record;
+pub use rule::rule;
 pub use sarif::sarif;
 pub use text::{Style, beginning, text};
 pub(crate) use visible::is_deceptive;
 pub use visible::{one_line, printable, visible};
 pub(crate) use window::window;
+pub use wrap::wrapped;
 
 use serde::Serialize;
 

@@ -4,8 +4,8 @@ use std::{borrow::Cow, fmt::Write as _};
 
 use super::{
     Style,
-    text::{BLUE, BOLD, NARROWEST, RESET},
-    window::columns,
+    text::{BLUE, BOLD, RESET},
+    wrapped,
 };
 
 /// Columns before a line's text: two, the key, and what fills them up.
@@ -19,41 +19,19 @@ pub fn record<'t>(text: &'t str, style: &Style) -> Cow<'t, str> {
     }
     let paint = |colour: &'static str| if style.colour { colour } else { "" };
     let (blue, bold, reset) = (paint(BLUE), paint(BOLD), paint(RESET));
-    let width = style.width.max(NARROWEST);
+    let width = style.width;
     let mut out = String::with_capacity(text.len() * 2);
     for line in text.lines() {
         let _ = match line.strip_prefix("  ") {
-            None => writeln!(out, "{bold}{}{reset}", wrapped(line, width, 0)),
+            None => writeln!(out, "{bold}{}{reset}", wrapped(line, width, 0, 0)),
             Some(keyed) if keyed.starts_with(' ') => writeln!(out, "{line}"),
             Some(keyed) => {
                 let (key, rest) = keyed.split_at(keyed.floor_char_boundary(KEY - 2));
                 let name = key.trim_end();
                 let space = &key[name.len()..];
-                writeln!(out, "  {blue}{name}{reset}{space}{}", wrapped(rest, width, KEY))
+                writeln!(out, "  {blue}{name}{reset}{space}{}", wrapped(rest, width, KEY, KEY))
             }
         };
-    }
-    Cow::Owned(out)
-}
-
-/// Text that begins at column `indent`, and goes on there. Only at spaces, of which none is lost within a line.
-fn wrapped(text: &str, width: usize, indent: usize) -> Cow<'_, str> {
-    if indent.saturating_add(columns(text)) <= width {
-        return Cow::Borrowed(text);
-    }
-    let mut out = String::with_capacity(text.len() * 2);
-    let mut at = indent;
-    for (index, word) in text.split(' ').enumerate() {
-        let length = columns(word);
-        if index > 0 && at + 1 + length > width {
-            let _ = write!(out, "\n{:indent$}", "");
-            at = indent;
-        } else if index > 0 {
-            out.push(' ');
-            at += 1;
-        }
-        out.push_str(word);
-        at += length;
     }
     Cow::Owned(out)
 }

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use super::{
     Finding, Location, Severity, count, printable,
     window::{columns, window},
+    wrap::{NARROWEST, wrapped},
 };
 
 /// What the terminal can do.
@@ -12,18 +13,18 @@ use super::{
 pub struct Style {
     /// Whether to write ANSI escapes.
     pub colour: bool,
-    /// Columns; help is wrapped to it.
+    /// Columns, to which sentences are wrapped; `usize::MAX` where there is no terminal.
     pub width: usize,
 }
 
-/// Below this, wrapping would leave a word a line.
-pub(super) const NARROWEST: usize = 40;
+/// Columns before the lines in which a heading goes on.
+const HANG: usize = 2;
 
 /// Columns of a source line, where nobody knows how many there are.
 const USUAL: usize = 80;
 
-const RED: &str = "\x1b[1;31m";
-const YELLOW: &str = "\x1b[1;33m";
+pub(super) const RED: &str = "\x1b[1;31m";
+pub(super) const YELLOW: &str = "\x1b[1;33m";
 pub(super) const BLUE: &str = "\x1b[1;34m";
 pub(super) const BOLD: &str = "\x1b[1m";
 pub(super) const RESET: &str = "\x1b[0m";
@@ -68,8 +69,13 @@ fn one(finding: &Finding, style: Style, out: &mut String) {
     let location = finding.location();
     let place = place(&location);
     let message = printable(&finding.message, usize::MAX);
-    let _ = write!(out, "{colour}{severity}[{}]{reset}{bold}: {message}{reset}", finding.rule.code);
-    let _ = writeln!(out, "{}", if place.is_empty() { String::new() } else { format!(" ({place})") });
+    let head = format!("{severity}[{}]", finding.rule.code);
+    let message = format!(": {message}");
+    let message = wrapped(&message, style.width, columns(&head), HANG);
+    let _ = write!(out, "{colour}{head}{reset}{bold}{message}{reset}");
+    // On a terminal the next line says it.
+    let is_alone = style.width == usize::MAX && !place.is_empty();
+    let _ = writeln!(out, "{}", if is_alone { format!(" ({place})") } else { String::new() });
     let number = location.line.map(|line| line.to_string()).unwrap_or_default();
     let gutter = " ".repeat(number.len().max(1));
     if !place.is_empty() {
@@ -101,7 +107,8 @@ fn one(finding: &Finding, style: Style, out: &mut String) {
     let _ = writeln!(out, "{gutter} {blue}={reset} owner: {}", finding.owner.name());
 }
 
-/// `file:line:column`, or `Kind/name /pointer`, or `--set title /title`; as much of it as is known.
+/// `file:line:column`, or `Kind/name /pointer`, or `--set title`; as much of it as is known. A place without a line that is in no object
+/// is a parameter, which people know by its name.
 pub(super) fn place(location: &Location) -> String {
     let mut place = String::new();
     if let Some(file) = &location.file {
@@ -110,11 +117,15 @@ pub(super) fn place(location: &Location) -> String {
             let _ = write!(place, ":{number}");
         }
     }
+    // A manifest without a kind or a name has an empty one.
+    let object = location.object.as_deref().map(|object| object.trim_matches('/'));
     let pointer = location.pointer.as_deref().filter(|_| location.line.is_none());
-    for part in [location.argument.as_deref(), location.object.as_deref(), pointer]
-        .into_iter()
-        .flatten()
-        .filter(|part| !part.is_empty())
+    let (pointer, parameter) = if location.object.is_some() { (pointer, None) } else { (None, pointer) };
+    let is_read = location.file.is_some() || location.argument.is_some();
+    let parameter = parameter.filter(|_| is_read).and_then(|pointer| pointer.split('/').nth(1));
+    let parameter = parameter.filter(|name| location.argument.as_deref() != Some(&format!("--set {name}")));
+    for part in
+        [location.argument.as_deref(), object, pointer, parameter].into_iter().flatten().filter(|part| !part.is_empty())
     {
         if !place.is_empty() {
             place.push(' ');
@@ -194,7 +205,7 @@ pub(super) mod tests {
     #[test]
     fn people_see_where_and_what_to_do() {
         let expected = "\
-error[unknown-field]: there is no field `servcies`, 100%: no (a b/preview.yaml:12:3)
+error[unknown-field]: there is no field `servcies`, 100%: no
   --> a b/preview.yaml:12:3
    |
 12 |   servcies:
@@ -204,7 +215,7 @@ error[unknown-field]: there is no field `servcies`, 100%: no (a b/preview.yaml:1
            schema`
    = owner: team
 
-warning[ttl-clamped]: asked for 9d, allowed are 3d (Deployment/web /spec/replicas)
+warning[ttl-clamped]: asked for 9d, allowed are 3d
  --> Deployment/web /spec/replicas
   = owner: pull-request
 
@@ -229,6 +240,43 @@ warning[ttl-clamped]: nowhere
         for room in [0, 350] {
             assert_eq!(super::beginning(&findings, &style, room), expected);
         }
+    }
+
+    /// Where only the first line is shown, it has the place; on a terminal it is told once, and no word is broken.
+    #[test]
+    fn a_heading_is_wrapped_on_a_terminal_only() {
+        let place = Location { line: Some(2), column: Some(3), ..Location::of_file("p.yaml") };
+        let finding = || {
+            let message = "image `ghcr.io/acme/web` is not allowed: the guardrails list no registries";
+            [Finding::new(&UNKNOWN, Owner::Team, Subject::Place(place.clone()), message)]
+        };
+        let told = |width| text(&finding(), &Style { colour: false, width });
+        let whole = "error[unknown-field]: image `ghcr.io/acme/web` is not allowed: the guardrails list no registries";
+        assert!(told(usize::MAX).starts_with(&format!("{whole} (p.yaml:2:3)\n --> p.yaml:2:3\n")));
+        assert!(told(200).starts_with(&format!("{whole}\n --> p.yaml:2:3\n")));
+        let expected = "\
+error[unknown-field]: image `ghcr.io/acme/web` is
+  not allowed: the guardrails list no registries
+ --> p.yaml:2:3
+";
+        assert!(told(50).starts_with(expected), "{}", told(50));
+    }
+
+    /// A parameter has a name, and no line if it was not read from a file; what is neither object nor parameter has none.
+    #[test]
+    fn places_without_a_line() {
+        let at = |file: Option<&str>, argument: Option<&str>, object: Option<&str>, pointer: &str| {
+            let text = |text: Option<&str>| text.map(str::to_owned);
+            let place = Location { argument: text(argument), object: text(object), ..Location::default() };
+            super::place(&Location { file: text(file), pointer: Some(pointer.to_owned()), ..place })
+        };
+        assert_eq!(at(Some("p.yaml"), None, None, "/head_sha"), "p.yaml head_sha");
+        assert_eq!(at(None, Some("--set number"), None, "/number"), "--set number");
+        assert_eq!(at(None, Some("ARGOCD_APP_PARAMETERS"), None, "/labels/1"), "ARGOCD_APP_PARAMETERS labels");
+        assert_eq!(at(None, None, None, "/head_sha"), "");
+        assert_eq!(at(None, None, Some("Service/web"), "/spec/ports/0"), "Service/web /spec/ports/0");
+        assert_eq!(at(Some("x.yaml"), None, Some("/"), ""), "x.yaml");
+        assert_eq!(at(Some("x.yaml"), None, Some("ConfigMap/"), ""), "x.yaml ConfigMap");
     }
 
     /// What is shown of a line, and what stands above the caret.
@@ -299,7 +347,7 @@ warning[ttl-clamped]: nowhere
         };
         let finding = Finding::new(&UNKNOWN, Owner::Team, Subject::Place(place), "a\nerror: b").help("one\ntwo\x1b[0m");
         let expected = "\
-error[unknown-field]: aerror: b (a[2J:1:200)
+error[unknown-field]: aerror: b
  --> a[2J:1:200
   |
 1 | x

@@ -48,10 +48,10 @@ impl Unfit {
 
 /// Reads a whole file of at most `limit` bytes, `-` for standard input.
 pub fn read_file(path: &Path, limit: usize) -> anyhow::Result<Source> {
-    let name = path.display().to_string();
+    let name = shown(path);
     let mut bytes = Vec::new();
     let most = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
-    if name == "-" {
+    if path.as_os_str() == "-" {
         std::io::stdin().lock().take(most).read_to_end(&mut bytes).context("failed to read standard input")?;
     } else {
         let file = File::open(path).with_context(|| format!("failed to open `{name}`"))?;
@@ -88,6 +88,25 @@ pub fn read_file(path: &Path, limit: usize) -> anyhow::Result<Source> {
     Err(Unfit { name, text, rule, problem, mark }.into())
 }
 
+/// What standard input is called.
+pub const STANDARD_INPUT: &str = "standard input";
+
+/// A path as findings have it. Code hosts compare it with their own, letter by letter, so it has no `./` in it.
+pub fn shown(path: &Path) -> String {
+    if path.as_os_str() == "-" {
+        return STANDARD_INPUT.to_owned();
+    }
+    let text = path.to_string_lossy();
+    let mut shown = String::with_capacity(text.len());
+    for part in text.split('/').filter(|part| !part.is_empty() && *part != ".") {
+        if !shown.is_empty() || text.starts_with('/') {
+            shown.push('/');
+        }
+        shown.push_str(part);
+    }
+    if shown.is_empty() { text.into_owned() } else { shown }
+}
+
 /// The real path of a file that must lie below `folder`, whatever links there are on the way.
 pub fn open_below(folder: &Path, path: &str) -> anyhow::Result<PathBuf> {
     let relative = Path::new(path);
@@ -104,4 +123,28 @@ pub fn open_below(folder: &Path, path: &str) -> anyhow::Result<PathBuf> {
         bail!("`{path}` is neither a file nor a folder");
     }
     Ok(full)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::shown;
+
+    #[test]
+    fn a_path_has_no_dot_in_it() {
+        for (path, expected) in [
+            ("./preview.yaml", "preview.yaml"),
+            ("a/././b//c.yaml", "a/b/c.yaml"),
+            ("/etc/./x/", "/etc/x"),
+            ("../.hidden/..x", "../.hidden/..x"),
+            (".//x", "x"),
+            (".", "."),
+            ("/", "/"),
+            ("", ""),
+            ("-", "standard input"),
+        ] {
+            assert_eq!(shown(Path::new(path)), expected, "{path}");
+        }
+    }
 }

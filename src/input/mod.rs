@@ -18,7 +18,7 @@ mod purpose;
 pub mod scalar;
 mod source;
 
-pub use files::{Unfit, open_below, read_file};
+pub use files::{STANDARD_INPUT, Unfit, open_below, read_file, shown};
 pub use filled::Filled;
 pub use guardrails::{Guardrails, GuardrailsSpec};
 pub use helm_value::HelmValue;

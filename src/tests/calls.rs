@@ -162,11 +162,11 @@ fn code_scanning_gets_a_file_and_a_line() {
             let uri = place["artifactLocation"]["uri"].as_str().expect("a file");
             assert!(uri.ends_with(file) && place["region"]["startLine"] == 1, "{place}");
             let message = result["message"]["text"].as_str().expect("a message");
-            assert_eq!(message.contains(" (--set number /number)"), set == "number=x", "{message}");
+            assert_eq!(message.contains(" (--set number)"), set == "number=x", "{message}");
         }
     }
     let run = scratch.run("check", &["--set", "number=x"]);
-    assert!(run.out.contains("(--set number /number)"), "{}", run.out);
+    assert!(run.out.contains("(--set number)"), "{}", run.out);
 }
 
 /// The file that Argo CD would read is named by its folder, too.
@@ -202,13 +202,17 @@ fn the_announcement_and_the_completions() {
 /// What [`answer`] is told, and where it writes what came of it.
 const CALL: &str = "DAYFLY_TESTS_CALL";
 
-/// Runs `dayfly ARGS` in a process of its own, because variables are a process's. It has these and no others of dayfly's.
-fn with_variables(scratch: &Scratch, args: &[&str], variables: &[(&str, &str)]) -> (String, String, String) {
+/// Runs `dayfly ARGS` in a process of its own, because variables and the current folder are a process's. It has these variables and no
+/// others of dayfly's, and is in the policy's folder.
+pub(super) fn with_variables(scratch: &Scratch, args: &[&str], variables: &[(&str, &str)]) -> (String, String, String) {
     let file = scratch.path("call.json");
     fs::write(&file, serde_json::json!(args).to_string()).expect("a file");
     let program = std::env::current_exe().expect("a program");
     let mut command = Command::new(program);
-    command.args(["--exact", "tests::calls::answer", "--ignored", "--test-threads=1"]).env(CALL, &file);
+    command
+        .args(["--exact", "tests::calls::answer", "--ignored", "--test-threads=1"])
+        .env(CALL, &file)
+        .current_dir(scratch.path(""));
     for name in ["DAYFLY_GUARDRAILS", "ARGOCD_APP_PARAMETERS", "NO_COLOR"] {
         command.env_remove(name);
     }

@@ -1,6 +1,7 @@
 //! `explain`: who set what, also of what was refused.
 
 mod names;
+mod unknown;
 
 use std::collections::BTreeSet;
 

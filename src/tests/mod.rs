@@ -5,6 +5,7 @@ mod calls;
 mod docs;
 mod explain;
 mod golden;
+mod guidance;
 mod hostile;
 mod jobs;
 mod network;

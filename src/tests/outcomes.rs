@@ -88,8 +88,8 @@ fn a_line_of_each_is_one_parameter_set() {
 fn findings_of_each_name_the_file_and_the_line() {
     let scratch = Scratch::new("storefront");
     let run = each(&scratch, "\n{\"number\": \"x\", \"head_sha\": \"0123456789\", \"fork\": false}\n");
-    let found = "error[invalid-parameter]: the number `x` is no pull request's: expected digits, such as `128` (sets line 2 /number)";
-    assert!(run.err.contains(&format!("line 2:\n{found}\n --> sets line 2 /number\n")), "{}", run.err);
+    let found = "error[invalid-parameter]: the number `x` is no pull request's: expected digits, such as `128` (sets line 2 number)";
+    assert!(run.err.contains(&format!("line 2:\n{found}\n --> sets line 2 number\n")), "{}", run.err);
     // It is no place of the policy's findings.
     scratch.replace(POLICY, "egress: [stripe-sandbox, mail]", "egress: [mial]");
     let run = each(&scratch, "{\"number\": 7, \"head_sha\": \"0123456789\", \"fork\": false}\n");

@@ -6,13 +6,15 @@ use crate::{
     yaml::Mark,
 };
 
-use super::Loaded;
+use super::{Loaded, pull_request};
 
 impl Loaded {
     /// Looks up where findings stand, and puts them in the order in which they are told.
     pub(in crate::cli) fn locate(&self, findings: &mut Vec<Finding>, parameters: Option<&Parameters>) {
         let (guardrails, policy) = (self.guardrails.places(), self.policy.places());
-        let parameters = parameters.map(Parameters::places);
+        if let Some(parameters) = parameters {
+            pull_request::locate(findings, parameters);
+        }
         locate_in_files(findings, &self.templates);
         self.locate_in_manifests(findings);
         for finding in findings.iter_mut() {
@@ -20,10 +22,9 @@ impl Loaded {
             let location = match &finding.subject {
                 Subject::Input(InputFile::Guardrails, pointer) => guardrails.locate_excerpt(pointer, excerpt),
                 Subject::Input(InputFile::Policy, pointer) => policy.locate_excerpt(pointer, excerpt),
-                Subject::Input(InputFile::Parameters, pointer) => match &parameters {
-                    Some(parameters) => parameters.locate(pointer),
-                    None => Location { pointer: Some(pointer.clone()), ..Location::default() },
-                },
+                Subject::Input(InputFile::Parameters, pointer) => {
+                    Location { pointer: Some(pointer.clone()), ..Location::default() }
+                }
                 _ => continue,
             };
             finding.subject = Subject::Place(location);

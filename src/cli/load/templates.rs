@@ -1,12 +1,15 @@
 //! The platform's own templates: files beside the guardrails.
 
-use std::path::{Path, PathBuf};
+use std::{
+    io::ErrorKind,
+    path::{Path, PathBuf},
+};
 
 use anyhow::Context as _;
 
 use crate::{
-    finding::{Finding, Owner},
-    input::{Guardrails, Source},
+    finding::{Finding, Owner, Subject, visible},
+    input::{Guardrails, Source, shown},
     rules,
     template::Template,
     yaml::Limits,
@@ -17,6 +20,7 @@ use super::{Look, fit_or_not};
 /// The platform's own templates, beside the guardrails, as far as they are right, and their files.
 pub(super) fn templates(
     beside: Option<&Path>,
+    source: &Source,
     guardrails: &Guardrails,
     look: Look,
     findings: &mut Vec<Finding>,
@@ -25,9 +29,15 @@ pub(super) fn templates(
     let Some(path) = &guardrails.spec.templates else { return Ok((templates, sources)) };
     let beside = beside.context("the built-in guardrails have no `templates`")?;
     let folder = beside.parent().unwrap_or(Path::new("")).join(&**path);
-    let mut files: Vec<PathBuf> = std::fs::read_dir(&folder)
-        .and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect())
-        .with_context(|| format!("failed to list the templates `{}`", folder.display()))?;
+    let listed: std::io::Result<Vec<PathBuf>> =
+        std::fs::read_dir(&folder).and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect());
+    let mut files = match listed {
+        Ok(files) => files,
+        Err(error) => {
+            findings.push(unlisted(&folder, &error, source));
+            return Ok((templates, sources));
+        }
+    };
     files.sort();
     let first = findings.len();
     for file in files {
@@ -47,24 +57,38 @@ pub(super) fn templates(
             }
             continue;
         };
-        let (source, unfit) = fit_or_not(&file, Limits::DOCUMENT.bytes)?;
+        let (template, unfit) = fit_or_not(&file, Limits::DOCUMENT.bytes)?;
         let compile = if look == Look::Quick { Template::compile } else { Template::checked };
         let compiled = match unfit {
-            Some(unfit) => Err(vec![unfit.finding(&source, Owner::Platform)]),
-            None => compile(&format!("{stem}.yaml"), &source.name, &source.text).map_err(|mistakes| {
-                mistakes.into_iter().map(|mistake| rules::template::found(&source.name, mistake)).collect()
+            Some(unfit) => Err(vec![unfit.finding(&template, Owner::Platform)]),
+            None => compile(&format!("{stem}.yaml"), &template.name, &template.text).map_err(|mistakes| {
+                mistakes.into_iter().map(|mistake| rules::template::found(&template.name, mistake)).collect()
             }),
         };
         match compiled {
-            Ok(template) => templates.push(template),
+            Ok(compiled) => templates.push(compiled),
             // All that is wrong is told at once.
             Err(_) if look == Look::Quick => {
                 findings.truncate(first);
-                return self::templates(Some(beside), guardrails, Look::Thorough, findings);
+                return self::templates(Some(beside), source, guardrails, Look::Thorough, findings);
             }
             Err(mistakes) => findings.extend(mistakes),
         }
-        sources.push(source);
+        sources.push(template);
     }
     Ok((templates, sources))
+}
+
+/// About a folder that cannot be listed, where the guardrails name it.
+fn unlisted(folder: &Path, error: &std::io::Error, source: &Source) -> Finding {
+    let name = shown(folder);
+    let name = visible(&name);
+    let message = match error.kind() {
+        ErrorKind::NotFound => format!("there is no folder `{name}`"),
+        ErrorKind::NotADirectory => format!("`{name}` is a file, expected a folder"),
+        _ => format!("failed to list the folder `{name}`: {error}"),
+    };
+    let place = Subject::Place(source.places().locate("/spec/templates"));
+    Finding::new(&rules::template::TEMPLATE, Owner::Platform, place, message)
+        .help("name a folder beside the guardrails' file, or remove `templates`")
 }

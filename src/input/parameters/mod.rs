@@ -95,6 +95,11 @@ impl Parameters {
         Self { entries: entries.collect(), ..Self::default() }
     }
 
+    /// Whether Argo CD passed them.
+    pub fn is_argocds(&self) -> bool {
+        self.variable.is_some()
+    }
+
     /// What was wrong with the file itself.
     pub fn problems(&self) -> &[Finding] {
         &self.problems

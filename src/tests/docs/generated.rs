@@ -483,7 +483,7 @@ fn rules_page() -> String {
     let mut text = format!(
         "<!-- Made from src/rules: {HOW}. -->\n# The rules\n\n\
          Everything that dayfly refuses, or does differently from what was asked. The code is stable: it stands in\n\
-         `dayfly check --format json`, in SARIF, and in Argo CD.\n\n\
+         `dayfly check --format json`, in SARIF, and in Argo CD. `dayfly explain CODE` prints what is said here of a rule.\n\n\
          An **error** means that nothing is rendered if the platform or the team caused it, and the quarantine if the pull\n\
          request did ([security model](security.md#the-quarantine)). A **warning** means that something is rendered, though\n\
          not as it was asked for.\n\n| code | severity | what must hold |\n|---|---|---|\n"

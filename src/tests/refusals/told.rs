@@ -149,7 +149,7 @@ fn a_policy_of_another_name_is_renamed() {
         let run = scratch.run("check", &[]);
         let expected = format!("error: `source/{name}` is there: rename it to `preview.yaml`\n");
         assert_eq!(run.err == expected, !name.is_empty(), "{name}: {}", run.err);
-        assert_eq!(run.err.contains("`dayfly init` writes one"), name.is_empty(), "{name}: {}", run.err);
+        assert_eq!(run.err.contains("`dayfly init source` writes one"), name.is_empty(), "{name}: {}", run.err);
     }
 }
 

@@ -151,7 +151,7 @@ fn read_guardrails(flag: Option<&Path>, report: &mut Report<'_>) -> Result<Optio
     // The built-in ones have no baseline.
     let path = flag.map(Path::to_owned).or_else(load::guardrails_variable);
     let path = path.context("say with `--guardrails FILE` or DAYFLY_GUARDRAILS where the guardrails are")?;
-    let source = read_file(&path, Limits::DOCUMENT.bytes).context("failed to read the guardrails")?;
+    let source = read_file(&path, Limits::DOCUMENT.bytes).with_context(|| load::unread(flag))?;
     match read_typed(&source, Owner::Platform) {
         Ok(guardrails) => Ok(Some((guardrails, source))),
         Err(findings) => {

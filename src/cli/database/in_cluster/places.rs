@@ -41,6 +41,7 @@ pub(in crate::cli::database) struct ListArgs {
     /// The platform's guardrails; else those of `$DAYFLY_GUARDRAILS`
     #[arg(long, value_name = "FILE")]
     guardrails: Option<PathBuf>,
+    /// How the list is printed
     #[arg(short, long, default_value = "table", value_name = "FORMAT")]
     output: ListFormat,
     /// How progress is printed on standard error

@@ -1,0 +1,93 @@
+//! The team's own manifests.
+
+use std::{collections::BTreeSet, path::Path};
+
+use crate::{
+    finding::{Finding, InputFile, Owner, Subject},
+    input::{Policy, Source, open_below, read_file, shown},
+    objects::{Object, Origin},
+    rules,
+    yaml::{Cost, Limits},
+};
+
+use super::POLICY;
+
+/// Most manifests' files of one policy.
+pub(crate) const MOST_FILES: usize = 200;
+
+/// Most documents in all of them: more than any quota lets run, and few enough to compare them with each other.
+pub(crate) const MOST_MANIFESTS: usize = 2000;
+
+/// What all of them may cost, what aliases repeat counted again: the sidecar has 256 MiB, and an object is there a few times.
+pub(crate) const MOST_COST: Cost = Cost { bytes: 8 << 20, nodes: 1_500_000 };
+
+/// The policy's `manifests`, read as Kubernetes would read them, and their files.
+pub(super) fn manifests(
+    folder: &Path,
+    policy: &Policy,
+    owner: Owner,
+    findings: &mut Vec<Finding>,
+) -> (Vec<Object>, Vec<Source>) {
+    let (mut objects, mut sources, mut cost) = (Vec::new(), Vec::new(), Cost::default());
+    // What two patterns name is one file.
+    let mut named = BTreeSet::new();
+    let first = findings.len();
+    // Each pattern looks through its folder.
+    for (index, pattern) in policy.spec.manifests.iter().enumerate() {
+        if index == MOST_FILES {
+            let subject = Subject::Input(InputFile::Policy, format!("/spec/manifests/{index}"));
+            let message = format!("more than {MOST_FILES} patterns of manifests");
+            findings.push(Finding::new(&rules::input::INPUT_LIMIT, owner, subject, message));
+            return (objects, sources);
+        }
+        let finding = |message: String| {
+            let subject = Subject::Input(InputFile::Policy, format!("/spec/manifests/{index}"));
+            Finding::new(&rules::manifest_file::MANIFEST_FILE, owner, subject, message)
+        };
+        let files = match rules::manifest_file::matching(folder, pattern, POLICY) {
+            Ok(files) => files,
+            Err(message) => {
+                findings.push(finding(message));
+                continue;
+            }
+        };
+        let files = files.into_iter().map(|file| (open_below(folder, &file), file));
+        let files: Vec<_> =
+            files.filter(|(path, _)| path.as_ref().map_or(true, |path| named.insert(path.clone()))).collect();
+        if sources.len() + files.len() > MOST_FILES {
+            findings.push(finding(format!("more than {MOST_FILES} files of manifests")));
+            return (objects, sources);
+        }
+        for (path, file) in files {
+            let read = path.and_then(|path| read_file(&path, Limits::MANIFESTS.bytes));
+            let source = match read {
+                Ok(source) => Source { name: shown(&folder.join(&file)), ..source },
+                Err(error) => {
+                    findings.push(finding(format!("{error:#}")));
+                    continue;
+                }
+            };
+            match source.manifests(owner, &mut cost) {
+                Ok(documents) => objects.extend(documents.into_iter().map(|(line, value)| Object {
+                    value,
+                    origin: Origin::Manifest { file: source.name.clone(), line },
+                })),
+                Err(problems) => findings.extend(problems),
+            }
+            sources.push(source);
+            if rules::cut(findings, first) {
+                return (objects, sources);
+            }
+            let counted = [
+                (objects.len(), MOST_MANIFESTS, "documents"),
+                (cost.bytes, MOST_COST.bytes, "bytes, with what aliases repeat,"),
+                (cost.nodes, MOST_COST.nodes, "keys, values and lists, with what aliases repeat,"),
+            ];
+            if let Some((_, most, what)) = counted.iter().find(|(count, most, _)| count > most) {
+                findings.push(finding(format!("more than {most} {what} in the files of manifests")));
+                return (objects, sources);
+            }
+        }
+    }
+    (objects, sources)
+}

@@ -1,0 +1,140 @@
+//! `dayfly render --each`: many pull requests at once.
+
+use std::{
+    io::{BufRead as _, BufReader, Read, Write},
+    path::Path,
+};
+
+use anyhow::Context as _;
+
+use crate::{
+    cli::{ExitCode, is_open, load::Loaded, report, say, terminal::Colour, to_stdout},
+    emit::{self, Format},
+    finding::{Finding, InputFile, Location, Subject, one_line},
+    input::{Parameters, STANDARD_INPUT, parameters},
+    render::Renderer,
+};
+
+/// What some programs begin a file with.
+const BOM: &[u8] = "\u{feff}".as_bytes();
+
+/// Bytes that are collected before they are written, with `--each`.
+const CHUNK: usize = 1 << 16;
+
+/// A line, an environment: what is the same for all is read once.
+pub(super) fn each(
+    loaded: &mut Loaded,
+    file: &Path,
+    format: &Format,
+    colour: Colour,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> anyhow::Result<ExitCode> {
+    anyhow::ensure!(*format == Format::Ndjson, "`--each` writes a stream: add `-o ndjson`");
+    let (name, input): (_, Box<dyn Read>) = if file.as_os_str() == "-" {
+        (STANDARD_INPUT.to_owned(), Box::new(std::io::stdin().lock()))
+    } else {
+        let name = one_line(&file.to_string_lossy()).into_owned();
+        let input = std::fs::File::open(file).with_context(|| format!("failed to open `{name}`"))?;
+        (name, Box::new(input))
+    };
+    let unread = || format!("failed to read `{name}`");
+    let mut input = BufReader::with_capacity(CHUNK, input);
+    let mut bytes = Vec::with_capacity(2 * CHUNK);
+    let mut line = Vec::new();
+    let mut number = 0_u64;
+    let mut is_begun = false;
+    let mut is_other = false;
+    let mut code = ExitCode::Fine;
+    let limit = u64::try_from(parameters::LIMIT).unwrap_or(u64::MAX).saturating_add(1);
+    loop {
+        line.clear();
+        if input.by_ref().take(limit).read_until(b'\n', &mut line).with_context(unread)? == 0 {
+            break;
+        }
+        number += 1;
+        let is_too_long = line.len() as u64 == limit && line.last() != Some(&b'\n');
+        if number == 1 && line.starts_with(BOM) {
+            line.drain(..BOM.len());
+        }
+        if !is_too_long && line.iter().all(u8::is_ascii_whitespace) {
+            continue;
+        }
+        // A comment says nothing yet.
+        let is_first = !is_begun && !line.starts_with(b"#");
+        is_begun |= is_first;
+        if is_first && let Some(hint) = other_format(&line) {
+            say("error", &format!("`{name}` is {hint}"), colour, err)?;
+            is_other = true;
+        }
+        let rendered = if is_too_long {
+            // Its rest is no line of its own.
+            input.skip_until(b'\n').with_context(unread)?;
+            Err(anyhow::anyhow!("a parameter set of more than {} bytes", parameters::LIMIT))
+        } else {
+            one(&loaded.renderer, &line, &mut bytes)
+        };
+        let mut findings = match rendered {
+            Ok(findings) => findings,
+            // The other lines are other pull requests.
+            Err(error) => {
+                // In a file of another format, each would be wrong in the same way.
+                if !is_other {
+                    say("error", &format!("{name} line {number}: {error:#}"), colour, err)?;
+                }
+                code = ExitCode::Findings;
+                continue;
+            }
+        };
+        if findings.iter().any(Finding::is_error) {
+            code = ExitCode::Findings;
+        }
+        if !findings.is_empty() {
+            for finding in &mut findings {
+                if let Subject::Input(InputFile::Parameters, pointer) = &mut finding.subject {
+                    let pointer = Some(std::mem::take(pointer));
+                    let line = Location::of_file(format!("{name} line {number}"));
+                    finding.subject = Subject::Place(Location { pointer, ..line });
+                }
+            }
+            loaded.locate(&mut findings, None);
+            is_open(writeln!(err, "line {number}:"))?;
+            report(&findings, colour, err)?;
+        }
+        if bytes.len() >= CHUNK {
+            if !to_stdout(out.write_all(&bytes))? {
+                return Ok(code);
+            }
+            bytes.clear();
+        }
+    }
+    to_stdout(out.write_all(&bytes).and_then(|()| out.flush()))?;
+    Ok(code)
+}
+
+fn one(renderer: &Renderer, line: &[u8], bytes: &mut Vec<u8>) -> anyhow::Result<Vec<Finding>> {
+    let text = std::str::from_utf8(line.trim_ascii_end()).context("not UTF-8")?;
+    let parameters = Parameters::from_json(text)?;
+    // Nothing in such a list is a parameter; an empty one says that there are none.
+    let is_strange = || text.trim_start().starts_with('[') && !text.bytes().filter(|b| *b != b' ').eq(*b"[]");
+    anyhow::ensure!(
+        parameters.names().next().is_some() || !is_strange(),
+        "found a list that is not Argo CD's, of `{{name, string}}`: expected one parameter set a line, as `jq -c '.[]'` writes them"
+    );
+    let rendered = renderer.render(&parameters, false);
+    emit::ndjson(&rendered.objects, bytes);
+    Ok(rendered.findings)
+}
+
+/// What a file is whose first line is that, if it is surely no JSON map a line: each of its lines would be an error of its own.
+fn other_format(line: &[u8]) -> Option<&'static str> {
+    let line = line.trim_ascii_end();
+    if matches!(line, b"{" | b"[") {
+        return Some("JSON over several lines: `--each` takes a map a line, as `jq -c .` writes it");
+    }
+    let name = line.iter().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_').count();
+    let is_entry = name > 0 && matches!(&line[name..], [b':'] | [b':', b' ', ..]);
+    (is_entry || line.starts_with(b"---") || line.starts_with(b"- ")).then_some(
+        "YAML: `--each` takes a JSON map a line, for each pull request one; a file about one is for `--parameters`",
+    )
+}
