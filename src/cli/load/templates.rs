@@ -52,7 +52,9 @@ pub(super) fn templates(
         let compiled = match unfit {
             Some(unfit) => Err(vec![unfit.finding(&source, Owner::Platform)]),
             None => compile(&format!("{stem}.yaml"), &source.name, &source.text).map_err(|mistakes| {
-                mistakes.into_iter().map(|mistake| rules::template::found(&source.name, mistake)).collect()
+                let found =
+                    || mistakes.into_iter().map(|mistake| rules::template::found(&source.name, mistake)).collect();
+                source.unreadable_template().unwrap_or_else(found)
             }),
         };
         match compiled {
