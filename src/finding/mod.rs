@@ -23,7 +23,7 @@ pub use record::record;
 pub use rule::rule;
 pub use sarif::sarif;
 pub use text::{Style, beginning, text};
-pub(crate) use visible::is_deceptive;
+pub(crate) use visible::{is_deceptive, is_unseen};
 pub use visible::{one_line, printable, visible};
 pub(crate) use window::window;
 pub use wrap::wrapped;

@@ -24,12 +24,12 @@ pub fn visible(text: &str) -> Cow<'_, str> {
 
 /// Foreign text as one line, nothing that a terminal or a reader's eye obeys, however long.
 pub fn one_line(text: &str) -> Cow<'_, str> {
-    if !text.chars().any(is_deceptive) {
+    if !text.chars().any(is_unseen) {
         return Cow::Borrowed(text);
     }
     let mut shown = String::with_capacity(text.len() + 8);
     for c in text.chars() {
-        if is_deceptive(c) {
+        if is_unseen(c) {
             shown.extend(c.escape_unicode());
         } else {
             shown.push(c);
@@ -62,6 +62,12 @@ pub(crate) fn is_deceptive(c: char) -> bool {
             | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
+/// What is deceptive, and blanks that look like a space and are none for YAML: titles have those, so that only what people
+/// look at for a mistake shows what they are.
+pub(crate) fn is_unseen(c: char) -> bool {
+    is_deceptive(c) || !c.is_ascii() && c.is_whitespace()
+}
+
 #[cfg(test)]
 mod tests {
     use super::{is_deceptive, one_line, printable, visible};
@@ -91,5 +97,8 @@ mod tests {
         assert_eq!(one_line(&format!("{}\nä", "x".repeat(200))), format!("{}\\u{{a}}ä", "x".repeat(200)));
         assert_eq!(printable("a\0b\u{2028}c", 10), "abc");
         assert_eq!(printable("abcdef", 3), "abc");
+        // A blank that is no space is seen where somebody looks for a mistake; a title keeps it.
+        assert_eq!(visible("a:\u{a0}b\u{3000}c\u{2009}"), "a:\\u{a0}b\\u{3000}c\\u{2009}");
+        assert_eq!(printable("a\u{a0}b", 10), "a\u{a0}b");
     }
 }

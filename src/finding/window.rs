@@ -1,6 +1,6 @@
 //! The part of a long line that people are shown: the one around the place that they are to look at.
 
-use super::is_deceptive;
+use super::is_unseen;
 
 /// What is left and right of a place, harmless for people's eyes, in at most `room` columns together; `…` stands where
 /// something was cut.
@@ -92,7 +92,7 @@ impl<'t> Side<'t> {
         for c in text.chars() {
             match c {
                 '\t' => out.push('→'),
-                c if is_deceptive(c) => out.extend(c.escape_unicode()),
+                c if is_unseen(c) => out.extend(c.escape_unicode()),
                 c => out.push(c),
             }
         }
@@ -102,7 +102,7 @@ impl<'t> Side<'t> {
 fn width_shown(c: char) -> usize {
     match c {
         '\t' => 1,
-        c if is_deceptive(c) => c.escape_unicode().len(),
+        c if is_unseen(c) => c.escape_unicode().len(),
         c => width(c),
     }
 }

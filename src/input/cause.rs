@@ -1,9 +1,17 @@
 //! Why a file is no YAML: its reader says where it gave up, which is often behind the mistake.
 
+mod bracket;
+mod indentation;
+mod line;
+mod quotes;
+mod trial;
+
 use crate::{
     finding::visible,
     yaml::{Mark, Problem, ProblemKind},
 };
+
+use trial::{Cause, Trial};
 
 /// What such bytes are, whatever else is wrong with them.
 pub(super) const UTF16: &str = "is UTF-16: save it as UTF-8";
@@ -17,10 +25,22 @@ pub(super) fn is_utf16(bytes: &[u8]) -> bool {
             && (pairs().all(|[low, high]| *low > 0 && *high == 0) || pairs().all(|[high, low]| *low > 0 && *high == 0))
 }
 
+/// What a file is, as far as its mistakes differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Policy,
+    Guardrails,
+    Parameters,
+    Manifests,
+    Template,
+}
+
 /// Puts the cause into a problem, if it can be made out, and says what to do.
-pub(super) fn trace(text: &str, is_manifest: bool, problem: &mut Problem) -> Option<String> {
-    if problem.kind != ProblemKind::Syntax {
-        return None;
+pub(super) fn trace(text: &str, kind: Kind, problem: &mut Problem) -> Option<String> {
+    match problem.kind {
+        ProblemKind::Syntax => {}
+        ProblemKind::Limit => return limit(kind, &problem.message),
+        ProblemKind::DuplicateKey | ProblemKind::Endless => return None,
     }
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     if is_utf16(text.as_bytes()) {
@@ -31,6 +51,17 @@ pub(super) fn trace(text: &str, is_manifest: bool, problem: &mut Problem) -> Opt
     let (said, number) = (problem.message.clone(), problem.mark.line as usize);
     let lines: Vec<&str> = text.lines().take(number + 1).collect();
     let line = lines.get(number.saturating_sub(1)).copied().unwrap_or_default();
+    let column = problem.mark.column.saturating_sub(1) as usize;
+    let mut found = |line, column, message: &str| {
+        problem.mark = trial::mark(line, column);
+        problem.message = format!("not YAML: {message}");
+    };
+    if let Some(line) = line::conflict(&lines, number) {
+        found(line, 0, "a conflict that Git left to be resolved");
+        return Some(
+            "keep what is right of both sides, and delete the lines with `<<<<<<<`, `=======` and `>>>>>>>`".to_owned(),
+        );
+    }
     if said.ends_with("invalid Unicode character escape code") {
         return Some(
             "YAML has no surrogate pairs, as JSON has: write the character itself, or as `\\U0001F600`".to_owned(),
@@ -44,48 +75,119 @@ pub(super) fn trace(text: &str, is_manifest: bool, problem: &mut Problem) -> Opt
     if (says("tab") || says("tabs"))
         && let Some((number, column)) = { tabs }.next()
     {
-        let clamp = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-        problem.mark = Mark { line: clamp(number), column: clamp(column).saturating_add(1) };
-        problem.message = "not YAML: a tab in the indentation".into();
+        found(number - 1, column, "a tab in the indentation");
         return Some("use spaces: a tab is shown as `→`".to_owned());
     }
     if said.contains("quoted scalar")
         && ["end of stream", "indicator", "indentation"].iter().any(|at| said.contains(at))
     {
-        problem.message = "not YAML: the quote that begins here is not closed".into();
-        let quote =
-            line.chars().nth(problem.mark.column.saturating_sub(1) as usize).filter(|c| *c == '\'').unwrap_or('"');
+        found(number - 1, column, "the quote that begins here is not closed");
+        let quote = line.chars().nth(column).filter(|c| *c == '\'').unwrap_or('"');
         return Some(format!("end the text with `{quote}`; lines that belong to it are indented more than its key"));
     }
     if said.contains("trailing content after") {
+        if let Some((column, message, help)) = quotes::trailing(line, column) {
+            found(number - 1, column, &message);
+            return Some(help);
+        }
         return Some("the quoted text ends before this: perhaps a quote of a line before is not closed".to_owned());
+    }
+    if (said.contains("unknown escape character") || said.contains("hexadecimal number"))
+        && let Some((line, column, escape)) = quotes::escape(&lines, number - 1, column)
+    {
+        found(line, column, &format!("`{}` is no escape, and in `\"…\"` every `\\` begins one", visible(&escape)));
+        return Some("write `\\\\` for a `\\`, or put the text into `'…'`, where it stands for itself".to_owned());
     }
     // In quotes they are text, as in an alert's.
     let unquoted =
         |line: &&str| line.find("{{").is_some_and(|at| line[..at].matches(['"', '\'']).count().is_multiple_of(2));
     let near = lines.iter().skip(number.saturating_sub(2)).take(2).copied();
-    if is_manifest && near.filter(unquoted).flat_map(bare_braces).any(is_helm) {
+    if kind == Kind::Manifests && near.filter(unquoted).flat_map(bare_braces).any(is_helm) {
         return Some("Helm templates are no manifests: use `application`".to_owned());
     }
-    if bare_braces(line).next().is_some() {
+    if unquoted(&line) && bare_braces(line).next().is_some() {
         return Some("an expression is `${{ … }}`, in quotes: `\"${{ … }}\"`".to_owned());
     }
     if said.contains("flow") && line.contains("${{") {
         return Some("inside of `{…}` and `[…]`, text with `${{ … }}` stands in quotes: `\"${{ … }}\"`".to_owned());
     }
-    if said.contains("mapping values") || said.contains("simple key expect") {
-        let before = lines.iter().enumerate().take(number.saturating_sub(1)).rev();
-        let mut before = before.filter(|(_, line)| !line.trim().is_empty() && !line.trim_start().starts_with('#'));
-        let (index, (key, value)) = before.next().and_then(|(index, line)| Some((index, unspaced(line)?)))?;
-        let (written, meant) = (format!("{key}:{value}"), format!("{key}: {value}"));
-        return Some(format!(
-            "a space is missing behind the colon of `{}` in line {}: `{}`",
-            visible(&written),
-            index + 1,
-            visible(&meant)
-        ));
+    if let Some((message, help)) = quotes::indicator(&said, line, column) {
+        if !message.is_empty() {
+            found(number - 1, column, &message);
+        }
+        return Some(help);
+    }
+    let trial = Trial::new(text, number - 1);
+    if let Some(cause) = by_trial(&trial, column) {
+        problem.mark = cause.mark;
+        problem.message = format!("not YAML: {}", cause.message);
+        return Some(cause.help);
+    }
+    if let Some((message, help)) = indentation::unexplained(&trial, &said, column) {
+        problem.message = format!("not YAML: {message}");
+        return Some(help);
+    }
+    if let Some(message) = bracket::misplaced(&said, line, column) {
+        problem.message = format!("not YAML: {message}");
     }
     None
+}
+
+/// The cause without which the file can be read furthest; of equal ones the more particular.
+fn by_trial(trial: &Trial<'_>, column: usize) -> Option<Cause> {
+    let mut best: Option<Cause> = None;
+    let looks: [&dyn Fn() -> Option<Cause>; 9] = [
+        &|| line::blank(trial),
+        &|| line::separator(trial),
+        &|| quotes::colon(trial, column),
+        &|| line::unspaced(trial),
+        &|| line::undashed(trial),
+        &|| indentation::block(trial),
+        &|| line::no_colon(trial),
+        &|| bracket::unclosed(trial),
+        &|| column_or_dash(trial),
+    ];
+    for look in looks {
+        if best.as_ref().is_some_and(|best| best.reach == usize::MAX) {
+            break;
+        }
+        if let Some(cause) = look()
+            && best.as_ref().is_none_or(|best| cause.reach > best.reach)
+        {
+            best = Some(cause);
+        }
+    }
+    best
+}
+
+/// A line in the wrong column, or one that lacks its `-`: both, where it may be either.
+fn column_or_dash(trial: &Trial<'_>) -> Option<Cause> {
+    match (indentation::misplaced(trial), line::no_dash(trial)) {
+        (Some((line, mut column)), Some((same, dash))) if column.reach >= dash.reach => {
+            if line == same {
+                column.help.push_str("; an item of a list begins with `- `");
+            }
+            Some(column)
+        }
+        (column, dash) => dash.or(column).map(|(_, cause)| cause),
+    }
+}
+
+/// What to do about a file that is too much for one.
+fn limit(kind: Kind, said: &str) -> Option<String> {
+    if !said.ends_with(" document") && !said.ends_with(" documents") {
+        return None;
+    }
+    let help = match kind {
+        Kind::Policy => {
+            "a policy is one document: leave out this `---` and what follows; other objects go into files that `manifests` names"
+        }
+        Kind::Guardrails => "guardrails are one document: leave out this `---` and what follows",
+        Kind::Parameters => "parameters are one document, a map of them all: leave out this `---`",
+        Kind::Manifests => "put the objects into several files",
+        Kind::Template => "put the objects into several templates",
+    };
+    Some(help.to_owned())
 }
 
 /// Where the first tab before a line's text is.
@@ -106,101 +208,5 @@ fn is_helm(inside: &str) -> bool {
     text.starts_with(['-', '.', '$', '/']) || WORDS.contains(&word)
 }
 
-/// The key and the value of a line that has no space between them; an address is no such line.
-fn unspaced(line: &str) -> Option<(&str, &str)> {
-    let (key, value) = line.trim().trim_start_matches("- ").split_once(':')?;
-    let is_key = !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-./".contains(&b));
-    (is_key && !value.is_empty() && !value.starts_with([' ', '\t', '/'])).then_some((key, value))
-}
-
 #[cfg(test)]
-mod tests {
-    use super::is_utf16;
-    use crate::{
-        finding::Owner,
-        input::{Source, read_typed},
-        yaml::Cost,
-    };
-
-    /// The place, the message and the help of a policy's one problem.
-    fn found(findings: Vec<crate::finding::Finding>) -> String {
-        let finding = findings.into_iter().next().expect("a finding");
-        let (place, help) = (finding.location(), finding.help.unwrap_or_default());
-        let number = |n: Option<u32>| n.unwrap_or_default();
-        format!("{}:{} {} = {help}", number(place.line), number(place.column), finding.message)
-    }
-
-    #[test]
-    fn what_is_no_yaml_says_why() {
-        let tab = "not YAML: a tab in the indentation = use spaces: a tab is shown as `→`";
-        let quote = "not YAML: the quote that begins here is not closed = end the text with `\"`; lines that belong to it are indented more than its key";
-        let space = "a space is missing behind the colon of";
-        let braces = "an expression is `${{ … }}`, in quotes: `\"${{ … }}\"`";
-        for (text, expected) in [
-            ("a:\n\tb: c\n", format!("2:1 {tab}")),
-            ("a:\n  b: c\n \td: e\n", format!("3:2 {tab}")),
-            ("a:\n  b: |\n\tc\n", format!("3:1 {tab}")),
-            ("a:\n  b:\tc\n", "use a space: a tab is shown as `→`".to_owned()),
-            ("a:\n  price: \"v2\n  b: \"c\"\n", format!("2:10 {quote}")),
-            ("a: \"v2", format!("1:4 {quote}")),
-            ("a: 'v2\nb: c\n", format!("1:4 {quote}").replace("`\"`", "`'`")),
-            ("a: [x, \"v2]\nb: \"4\"\n", "perhaps a quote of a line before is not closed".to_owned()),
-            ("a:\n  team:payments\n  c: x\n", format!("{space} `team:payments` in line 2: `team: payments`")),
-            (
-                "a:\n  b: c\n  team:payments\n\n  # x\n  c: x\n",
-                format!("{space} `team:payments` in line 3: `team: payments`"),
-            ),
-            ("a:\n  - name:web\n    port: 80\n", format!("{space} `name:web` in line 2: `name: web`")),
-            ("a: b\nhttp://c\nd: e\n", "3:1 not YAML: simple key expect ':' = ".to_owned()),
-            ("a:\n  URL: {{ routes.web.url }}\n", braces.to_owned()),
-            ("a: {URL: {{ routes.web.url }}}\n", braces.to_owned()),
-            ("a: {b: ${{ pr.number }}}\n", "inside of `{…}` and `[…]`".to_owned()),
-            ("a\0:\0 \0b\0\n\0", "1:1 the file is UTF-16: save it as UTF-8 = ".to_owned()),
-        ] {
-            let source = Source { name: "preview.yaml".into(), text: text.into() };
-            let found = found(read_typed::<crate::input::Policy>(&source, Owner::Team).expect_err(text));
-            assert!(found.contains(&expected), "{text:?}: {found}");
-        }
-    }
-
-    #[test]
-    fn helm_templates_are_no_manifests() {
-        let help = "Helm templates are no manifests: use `application`";
-        for (text, is_helm) in [
-            ("{{- if .Values.x }}\na: b\n{{- end }}\n", true),
-            ("a: {{ .Values.x | quote }}\n", true),
-            ("a:\n  {{ include \"x\" . }}\n", true),
-            ("a: {{ pr.number }}\n", false),
-            ("a: [b\n", false),
-            ("alert: \"{{ $labels.x }}\"\nb: [x\n", false),
-        ] {
-            let source = Source { name: "x.yaml".into(), text: text.into() };
-            let found = found(source.manifests(Owner::Team, &mut Cost::default()).expect_err(text));
-            assert_eq!(found.ends_with(help), is_helm, "{text}: {found}");
-        }
-    }
-
-    /// Each is looked up in the file; a file has room for thousands.
-    #[test]
-    fn numbers_without_end_come_to_an_end() {
-        let source = Source { name: "x.yaml".into(), text: "- .inf\n- {a: \"{{ .Values.x }}\"}\n".repeat(30) };
-        let found = source.manifests(Owner::Team, &mut Cost::default()).expect_err("numbers that JSON has not");
-        assert_eq!(found.len(), 20);
-        assert!(found.iter().all(|finding| finding.help.is_none()), "{found:#?}");
-    }
-
-    #[test]
-    fn what_utf_16_looks_like() {
-        for (bytes, expected) in [
-            (&b"\xff\xfea\0"[..], true),
-            (b"\xfe\xff\0a", true),
-            (b"a\0:\0\n\0", true),
-            (b"\0a\0:", true),
-            (b"\0\0\0\0", false),
-            (b"a: b", false),
-            (b"", false),
-        ] {
-            assert_eq!(is_utf16(bytes), expected, "{bytes:?}");
-        }
-    }
-}
+mod tests;

@@ -9,17 +9,23 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::{
-    finding::{Excerpt, Finding, InputFile, Location, Owner, Subject, masked, visible, window},
+    finding::{Excerpt, Finding, InputFile, Location, Owner, Subject, masked, one_line, visible, window},
     rules::{
         input::{DUPLICATE_KEY, INPUT_LIMIT, NOT_YAML, WRONG_TYPE},
         qualified::is_name_part,
+        template::TEMPLATE,
     },
     value::{Map, Value},
     yaml::{self, Cost, Data, Limits, Mark, Node, ProblemKind, scalar},
 };
 
 use super::{
-    API_VERSION, Policy, cause, decode::Decoder, diagnose::diagnose, guardrails::Layout, scalar::is_dns_label,
+    API_VERSION, Guardrails, Policy,
+    cause::{self, Kind},
+    decode::Decoder,
+    diagnose::diagnose,
+    guardrails::Layout,
+    scalar::is_dns_label,
 };
 
 /// A file: what it is called, and its text.
@@ -50,7 +56,7 @@ impl Source {
         }
     }
 
-    fn problems(&self, owner: Owner, is_manifest: bool, problems: Vec<yaml::Problem>) -> Vec<Finding> {
+    fn problems(&self, owner: Owner, kind: Kind, problems: Vec<yaml::Problem>) -> Vec<Finding> {
         let places = self.places();
         problems
             .into_iter()
@@ -60,9 +66,17 @@ impl Source {
                     ProblemKind::DuplicateKey => &DUPLICATE_KEY,
                     ProblemKind::Limit => &INPUT_LIMIT,
                 };
-                let help = cause::trace(&self.text, is_manifest, &mut problem);
+                let (foreign, before) = (problem.foreign.clone(), problem.message.clone());
+                let help = cause::trace(&self.text, kind, &mut problem);
                 let place = Subject::Place(places.location(problem.mark));
-                Finding { help, ..Finding::new(rule, owner, place, visible(&problem.message)) }
+                // The reader's own words are never cut. A cause shows what it names of the file itself.
+                let message = if before == problem.message {
+                    let (before, after) = (&before[..foreign.start], &before[foreign.end..]);
+                    format!("{}{}{}", one_line(before), visible(&problem.message[foreign]), one_line(after))
+                } else {
+                    problem.message
+                };
+                Finding { help, ..Finding::new(rule, owner, place, message) }
             })
             .collect()
     }
@@ -70,21 +84,33 @@ impl Source {
     /// The documents of a file of manifests, read as Kubernetes would read them, and the lines where they begin. Adds what it cost.
     pub fn manifests(&self, owner: Owner, cost: &mut Cost) -> Result<Vec<(u32, Value)>, Vec<Finding>> {
         let documents = yaml::read_and_count(&self.text, Limits::MANIFESTS, cost)
-            .map_err(|error| self.problems(owner, true, error.problems))?;
+            .map_err(|error| self.problems(owner, Kind::Manifests, error.problems))?;
         // Kubernetes makes JSON of a manifest.
         let endless: Vec<_> = documents.iter().flat_map(Node::endless).collect();
         if !endless.is_empty() {
-            return Err(self.problems(owner, true, endless));
+            return Err(self.problems(owner, Kind::Manifests, endless));
         }
         Ok(documents.iter().map(|node| (node.mark.line, to_value(node, scalar::kubernetes))).collect())
     }
 
+    /// Why a platform's template is no YAML, if it is none.
+    pub fn unreadable_template(&self) -> Option<Vec<Finding>> {
+        let error = yaml::read(&self.text, Limits::MANIFESTS).err()?;
+        let problems = self.problems(Owner::Platform, Kind::Template, error.problems);
+        Some(problems.into_iter().map(|finding| Finding { rule: &TEMPLATE, ..finding }).collect())
+    }
+
     /// The file's one document, and its duplicate keys.
-    pub(super) fn document(&self, owner: Owner, limits: Limits) -> Result<(Node<'_>, Vec<Finding>), Vec<Finding>> {
+    pub(super) fn document(
+        &self,
+        owner: Owner,
+        kind: Kind,
+        limits: Limits,
+    ) -> Result<(Node<'_>, Vec<Finding>), Vec<Finding>> {
         let (documents, duplicates) = match yaml::read(&self.text, limits) {
             Ok(documents) => (documents, Vec::new()),
-            Err(error) if error.is_whole() => (error.documents, self.problems(owner, false, error.problems)),
-            Err(error) => return Err(self.problems(owner, false, error.problems)),
+            Err(error) if error.is_whole() => (error.documents, self.problems(owner, kind, error.problems)),
+            Err(error) => return Err(self.problems(owner, kind, error.problems)),
         };
         let Some(document) = documents.into_iter().next() else {
             let place = Subject::Place(Location::of_file(&self.name));
@@ -230,12 +256,17 @@ fn around<'t>(line: &'t str, mark: Mark, before: &Cell<(Mark, usize)>) -> (&'t s
 /// Most columns of a line that are ever shown.
 const LONGEST_LINE: usize = 200;
 
+/// Which of the two typed files it is.
+fn kind_of<T: JsonSchema>() -> Kind {
+    if T::schema_name() == Guardrails::schema_name() { Kind::Guardrails } else { Kind::Policy }
+}
+
 /// A file as its type, or everything that is wrong with it.
 pub fn read_typed<T>(source: &Source, owner: Owner) -> Result<T, Vec<Finding>>
 where
     T: for<'n> Deserialize<'n> + JsonSchema,
 {
-    let (node, mut findings) = source.document(owner, Limits::DOCUMENT)?;
+    let (node, mut findings) = source.document(owner, kind_of::<T>(), Limits::DOCUMENT)?;
     match T::deserialize(Decoder(&node)) {
         Ok(typed) if findings.is_empty() => return Ok(typed),
         Ok(_) => {}
@@ -256,7 +287,7 @@ pub(crate) fn both_readings<T>(source: &Source) -> (bool, Vec<Finding>)
 where
     T: for<'n> Deserialize<'n> + JsonSchema,
 {
-    match source.document(Owner::Team, Limits::DOCUMENT) {
+    match source.document(Owner::Team, kind_of::<T>(), Limits::DOCUMENT) {
         Ok((node, duplicates)) => {
             let reads = T::deserialize(Decoder(&node)).is_ok() && duplicates.is_empty();
             (reads, [duplicates, diagnose::<T>(source, Owner::Team, &node)].concat())

@@ -97,7 +97,8 @@ fn findings_about_ambiguous_parameters_have_places() {
     let run = scratch.run("check", &[]);
     assert_eq!((run.code, &*run.err), (ExitCode::Findings, ""));
     assert!(
-        run.out.starts_with("error[not-yaml]: not YAML: ") && run.out.contains("(parameters.yaml:3:1)"),
+        run.out.starts_with("error[not-yaml]: not YAML: the `[` that begins here")
+            && run.out.contains("(parameters.yaml:2:9)"),
         "{}",
         run.out
     );

@@ -8,7 +8,7 @@
 mod read;
 pub mod scalar;
 
-use std::borrow::Cow;
+use std::{borrow::Cow, ops::Range};
 
 pub use read::{Cost, Limits, Unreadable, read, read_and_count};
 
@@ -66,6 +66,20 @@ pub struct Problem {
     pub mark: Mark,
     /// What is wrong, for people.
     pub message: String,
+    /// What of the message is the file's own, however long.
+    pub foreign: Range<usize>,
+}
+
+impl Problem {
+    fn new(kind: ProblemKind, mark: Mark, message: impl Into<String>) -> Self {
+        Self { kind, mark, message: message.into(), foreign: 0..0 }
+    }
+
+    /// A problem that names a part of the file.
+    fn naming(kind: ProblemKind, mark: Mark, before: &str, foreign: &str, after: &str) -> Self {
+        let message = format!("{before}{foreign}{after}");
+        Self { kind, mark, message, foreign: before.len()..before.len() + foreign.len() }
+    }
 }
 
 /// What keeps a file from being used.
@@ -123,7 +137,7 @@ impl<'a> Node<'a> {
             _ if found.len() == MOST_ENDLESS => {}
             Data::Scalar { text, plain: true } if scalar::endless(text).is_some() => {
                 let message = format!("`{text}` is a number that JSON has not: in quotes it is text");
-                found.push(Problem { kind: ProblemKind::Endless, mark: self.mark, message });
+                found.push(Problem::new(ProblemKind::Endless, self.mark, message));
             }
             Data::Scalar { .. } => {}
             Data::List(items) => items.iter().for_each(|item| item.find_endless(found)),

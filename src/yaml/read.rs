@@ -75,7 +75,7 @@ pub fn read(text: &str, limits: Limits) -> Result<Vec<Node<'_>>, Unreadable<'_>>
 pub fn read_and_count<'t>(text: &'t str, limits: Limits, cost: &mut Cost) -> Result<Vec<Node<'t>>, Unreadable<'t>> {
     if text.len() > limits.bytes {
         let message = format!("the file has {} bytes, allowed are {}", text.len(), limits.bytes);
-        let problem = Problem { kind: ProblemKind::Limit, mark: Mark { line: 1, column: 1 }, message };
+        let problem = Problem::new(ProblemKind::Limit, Mark { line: 1, column: 1 }, message);
         return Err(Unreadable { problems: vec![problem], documents: Vec::new() });
     }
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
@@ -85,11 +85,10 @@ pub fn read_and_count<'t>(text: &'t str, limits: Limits, cost: &mut Cost) -> Res
     while let Some(next) = parser.next_event() {
         let step = match next {
             Ok((event, span)) => builder.event(event, span),
-            Err(error) => Err(Problem {
-                kind: ProblemKind::Syntax,
-                mark: mark_of(error.marker().line(), error.marker().col()),
-                message: format!("not YAML: {}", error.info()),
-            }),
+            Err(error) => {
+                let mark = mark_of(error.marker().line(), error.marker().col());
+                Err(Problem::new(ProblemKind::Syntax, mark, format!("not YAML: {}", error.info())))
+            }
         };
         if let Err(problem) = step {
             builder.problems.push(problem);
@@ -226,7 +225,7 @@ impl<'a> Builder<'a> {
             } else {
                 "this alias's anchor is in another document: `---` ends what an alias sees"
             };
-            return Err(Problem { kind: ProblemKind::Syntax, mark, message: message.into() });
+            return Err(Problem::new(ProblemKind::Syntax, mark, message));
         };
         self.cost += *size;
         within(self.cost.nodes, self.limits.nodes, NODES, mark)?;
@@ -258,7 +257,7 @@ impl<'a> Builder<'a> {
             Data::Map(entries) => match parent.key.take() {
                 None => match node.data {
                     Data::Scalar { text, plain } => parent.key = Some((text, plain, mark)),
-                    _ => return Err(Problem { kind: ProblemKind::Syntax, mark, message: "a key must be text".into() }),
+                    _ => return Err(Problem::new(ProblemKind::Syntax, mark, "a key must be text")),
                 },
                 Some((key, true, key_mark)) if key == "<<" => {
                     merge(entries, &mut parent.index, &mut parent.merged, node, key_mark)?;
@@ -269,11 +268,13 @@ impl<'a> Builder<'a> {
                     Some(first) if parent.merged.remove(&first) => {
                         entries[first] = Entry { key, mark: key_mark, value: node };
                     }
-                    Some(first) => self.problems.push(Problem {
-                        kind: ProblemKind::DuplicateKey,
-                        mark: key_mark,
-                        message: format!("duplicate key `{key}`, first in line {}", entries[first].mark.line),
-                    }),
+                    Some(first) => self.problems.push(Problem::naming(
+                        ProblemKind::DuplicateKey,
+                        key_mark,
+                        "duplicate key `",
+                        &key,
+                        &format!("`, first in line {}", entries[first].mark.line),
+                    )),
                 },
             },
             Data::Scalar { .. } => {}
@@ -287,7 +288,7 @@ fn within(count: usize, limit: usize, what: &str, mark: Mark) -> Result<(), Prob
         return Ok(());
     }
     let what = if limit == 1 { what.trim_end_matches('s') } else { what };
-    Err(Problem { kind: ProblemKind::Limit, mark, message: format!("more than {limit} {what}") })
+    Err(Problem::new(ProblemKind::Limit, mark, format!("more than {limit} {what}")))
 }
 
 /// YAML 1.1's merge key: the entries of a map, or of several, that are not there yet. Each keeps its own place.
@@ -309,9 +310,7 @@ fn merge<'a>(
             Ok(())
         }
         Data::List(items) => items.into_iter().try_for_each(|item| merge(entries, index, merged, item, mark)),
-        Data::Scalar { .. } => {
-            Err(Problem { kind: ProblemKind::Syntax, mark, message: "`<<` takes a map or a list of maps".into() })
-        }
+        Data::Scalar { .. } => Err(Problem::new(ProblemKind::Syntax, mark, "`<<` takes a map or a list of maps")),
     }
 }
 
@@ -337,8 +336,8 @@ fn is_string_tag(tag: Option<&Tag>, mark: Mark) -> Result<bool, Problem> {
         Some(tag) if tag.is_yaml_core_schema() => Ok(tag.suffix == "str"),
         Some(tag) if tag.handle == "!" && tag.suffix.is_empty() => Ok(true),
         Some(tag) => {
-            let message = format!("the tag `{}{}` has no meaning here", tag.handle, tag.suffix);
-            Err(Problem { kind: ProblemKind::Syntax, mark, message })
+            let name = format!("{}{}", tag.handle, tag.suffix);
+            Err(Problem::naming(ProblemKind::Syntax, mark, "the tag `", &name, "` has no meaning here"))
         }
     }
 }

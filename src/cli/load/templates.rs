@@ -62,7 +62,9 @@ pub(super) fn templates(
         let compiled = match unfit {
             Some(unfit) => Err(vec![unfit.finding(&template, Owner::Platform)]),
             None => compile(&format!("{stem}.yaml"), &template.name, &template.text).map_err(|mistakes| {
-                mistakes.into_iter().map(|mistake| rules::template::found(&template.name, mistake)).collect()
+                let found =
+                    || mistakes.into_iter().map(|mistake| rules::template::found(&template.name, mistake)).collect();
+                template.unreadable_template().unwrap_or_else(found)
             }),
         };
         match compiled {

@@ -16,7 +16,7 @@ use crate::{
     yaml::{Data, Entry, Limits, Mark, Node, scalar},
 };
 
-use super::{Places, Source, to_value};
+use super::{Places, Source, cause::Kind, to_value};
 
 /// A parameter that dayfly knows, as `dayfly parameters` announces it.
 #[derive(Debug)]
@@ -116,7 +116,7 @@ impl Parameters {
     /// [`Unusable`], if it is neither.
     pub fn from_source(source: Source) -> anyhow::Result<Self> {
         let limits = Limits { bytes: LIMIT, ..Limits::DOCUMENT };
-        match source.document(Owner::PullRequest, limits) {
+        match source.document(Owner::PullRequest, Kind::Parameters, limits) {
             Ok((node, mut problems)) => {
                 let mut wrong = Vec::new();
                 let Some(mut parameters) = read(&node, &mut wrong) else {
@@ -378,7 +378,7 @@ mod tests {
             ("# x\nhello\n", Some(2), "found a string, expected a map of names and values"),
             ("[1, 2]", Some(1), "found a list, expected a map of names and values"),
             ("number: 1\n\ttitle: x\n", Some(2), "a tab in the indentation"),
-            ("{\"number\": 1, \"a\":", Some(2), "not YAML"),
+            ("{\"number\": 1, \"a\":", Some(1), "not YAML: the `{` that begins here is not closed"),
         ] {
             let source = Source { name: "p.yaml".into(), text: text.into() };
             let error = Parameters::from_source(source).expect_err(text);

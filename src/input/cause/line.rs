@@ -1,0 +1,185 @@
+//! A line that is no `key: value`, though it was meant to be one.
+
+use std::borrow::Cow;
+
+use crate::finding::{is_unseen, visible};
+
+use super::{
+    indentation::{is_item, key},
+    trial::{Cause, Trial, beside, indent, mark},
+};
+
+/// The first line that Git wrote around what it could not merge, and that nobody has dealt with.
+pub(super) fn conflict(lines: &[&str], failed: usize) -> Option<usize> {
+    let is_marker = |line: &&str| {
+        let rest = ["<<<<<<<", "|||||||", "=======", ">>>>>>>"].iter().find_map(|marker| line.strip_prefix(marker));
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
+    };
+    lines.iter().take(failed + 1).position(is_marker)
+}
+
+/// `---` that is indented, and so is text.
+pub(super) fn separator(trial: &Trial<'_>) -> Option<Cause> {
+    let line = *trial.near.iter().take(3).find(|line| trial.lines[**line].trim() == "---")?;
+    let (reach, ()) = trial.mends(|at, _| (at == line).then_some(Cow::Borrowed("---")), |_| Some(()))?;
+    Some(Cause {
+        reach,
+        mark: mark(line, 0),
+        message: "this `---` is indented".to_owned(),
+        help: "it begins a document only in column 1".to_owned(),
+    })
+}
+
+/// A blank that looks like a space, or like nothing, where only a space will do.
+pub(super) fn blank(trial: &Trial<'_>) -> Option<Cause> {
+    let is_foreign = |c: char| !c.is_ascii() && is_unseen(c);
+    let (line, column) = trial.near.iter().take(3).find_map(|line| {
+        let text = trial.lines[*line];
+        let mut chars = text.chars().enumerate();
+        // Inside of a value it does no harm.
+        let mut before = ' ';
+        let column = chars.find(|(_, c)| {
+            let found = is_foreign(*c) && matches!(before, ' ' | ':' | '-' | ',');
+            before = *c;
+            found
+        });
+        Some((*line, column?.0))
+    })?;
+    let spaced = |at, text: &str| {
+        (trial.near.contains(&at) && text.contains(is_foreign)).then(|| Cow::Owned(text.replace(is_foreign, " ")))
+    };
+    let (reach, ()) = trial.mends(spaced, |_| Some(()))?;
+    let c = trial.lines[line].chars().nth(column)?;
+    let name = match c {
+        '\u{a0}' | '\u{202f}' => "a no-break space",
+        '\u{3000}' => "an ideographic space",
+        c if c.is_whitespace() => "a blank that is no space",
+        _ => "a character that is not seen",
+    };
+    Some(Cause {
+        reach,
+        mark: mark(line, column),
+        message: format!("{name} (`{}`) stands where a space belongs", c.escape_unicode()),
+        help: if c.is_whitespace() {
+            "write a space in its place: YAML takes no other one".to_owned()
+        } else {
+            "take it out, or write a space in its place".to_owned()
+        },
+    })
+}
+
+/// `key:value`.
+pub(super) fn unspaced(trial: &Trial<'_>) -> Option<Cause> {
+    trial.near.iter().take(3).find_map(|line| {
+        let text = trial.lines[*line];
+        let (start, key, value) = unspaced_parts(text)?;
+        let meant = format!("{key}: {value}");
+        let reach = trial.mends_line(*line, &format!("{}{meant}", &text[..start]), start)?;
+        let (written, meant) = (format!("{key}:{value}"), meant);
+        Some(Cause {
+            reach,
+            mark: mark(*line, start + key.len()),
+            message: format!("no space behind the colon of `{}`", visible(key)),
+            help: format!(
+                "a space is missing behind the colon of `{}` in line {}: `{}`",
+                visible(&written),
+                line + 1,
+                visible(&meant)
+            ),
+        })
+    })
+}
+
+/// Where the key of a line begins that has no space behind its colon, the key and the value; an address is no such line.
+fn unspaced_parts(line: &str) -> Option<(usize, &str, &str)> {
+    let start = content(line);
+    let (key, value) = line[start..].trim_end().split_once(':')?;
+    (is_key(key) && !value.is_empty() && !value.starts_with([' ', '\t', '/'])).then_some((start, key, value))
+}
+
+/// `-name: value`.
+pub(super) fn undashed(trial: &Trial<'_>) -> Option<Cause> {
+    trial.near.iter().take(3).find_map(|line| {
+        let text = trial.lines[*line];
+        let start = indent(text);
+        let rest = text[start..].strip_prefix('-').filter(|rest| !rest.starts_with([' ', '-']) && !rest.is_empty())?;
+        let meant = format!("- {}", rest.trim_end());
+        let reach = trial.mends_line(*line, &format!("{}{meant}", &text[..start]), start + 2)?;
+        Some(Cause {
+            reach,
+            mark: mark(*line, start),
+            message: format!("no space behind the `-` of `-{}`", visible(key(rest))),
+            help: format!("an item of a list begins with `- `: `{}`", visible(&meant)),
+        })
+    })
+}
+
+/// An item without its `-`, beside others that have it.
+pub(super) fn no_dash(trial: &Trial<'_>) -> Option<(usize, Cause)> {
+    trial.near.iter().find_map(|line| {
+        let text = trial.lines[*line];
+        let start = indent(text);
+        (!text[start..].starts_with('-')).then_some(())?;
+        let meant = format!("- {}", text[start..].trim_end());
+        let (reach, ()) = trial.mends(
+            |at, _| (at == *line).then(|| Cow::Owned(format!("{}{meant}", &text[..start]))),
+            |documents| {
+                let beside = beside(documents, mark(*line, start), true)?;
+                let mut others = beside.iter().map(|other| other.line as usize - 1).filter(|other| other != line);
+                // One item alone may as well be a key that is not indented.
+                others.any(|other| is_item(trial.lines[other]) && indent(trial.lines[other]) == start).then_some(())
+            },
+        )?;
+        Some((
+            *line,
+            Cause {
+                reach,
+                mark: mark(*line, start),
+                message: format!("`{}` stands among the items of a list, and has no `-`", visible(key(text))),
+                help: format!("an item of a list begins with `- `: `{}`", visible(&meant)),
+            },
+        ))
+    })
+}
+
+/// `key = value`, `key value`, `key`.
+pub(super) fn no_colon(trial: &Trial<'_>) -> Option<Cause> {
+    trial.near.iter().take(3).find_map(|line| {
+        let text = trial.lines[*line];
+        let start = content(text);
+        let said = text[start..].trim_end();
+        let (key, value) = match said.split_once([' ', '=']) {
+            Some((key, value)) => (key, value.trim_start_matches([' ', '='])),
+            None => (said, ""),
+        };
+        (is_key(key) && !value.contains(": ") && !value.ends_with(':')).then_some(())?;
+        let meant = if value.is_empty() { format!("{key}:") } else { format!("{key}: {value}") };
+        let reach = trial.mends_line(*line, &format!("{}{meant}", &text[..start]), start)?;
+        let meant = visible(&meant);
+        Some(Cause {
+            reach,
+            mark: mark(*line, start),
+            message: format!("no colon behind `{}`", visible(key)),
+            help: if said.starts_with(&format!("{key} ")) && !said.contains('=') {
+                format!("a key and its value are written `{meant}`; text that goes on is indented more than its key")
+            } else {
+                format!("write `{meant}`")
+            },
+        })
+    })
+}
+
+/// Where a line begins to say something, behind its `- `.
+fn content(line: &str) -> usize {
+    let mut rest = line.trim_start_matches(' ');
+    while let Some(inside) = rest.strip_prefix("- ") {
+        rest = inside.trim_start_matches(' ');
+    }
+    line.len() - rest.len()
+}
+
+/// Whether text looks like a key that a person writes without quotes.
+fn is_key(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '/'))
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-./".contains(&b))
+}
