@@ -42,6 +42,7 @@ pub(crate) fn live(case: fn() -> Case, ask: &Ask) {
     let both = ["DAYFLY_E2E_HEAD", "DAYFLY_E2E_NEXT_HEAD"].map(setting);
     let kept = database(&environment, &both.each_ref().map(String::as_str));
     assert_eq!(credentials, kept, "a push changed the credentials");
+    takes_its_child_again(&environment);
     leaves_nothing(&environment);
 }
 
@@ -169,6 +170,22 @@ fn takes_a_push(environment: &mut Environment, ask: &Ask) {
     // The push changes a flag of layout single's policy: there it is read at the head.
     let config = get("configmap", "preview", &environment.name).expect("the environment has its ConfigMap");
     assert_eq!(text(&config, "/data/FLAG_PRICE_ENGINE"), if ask.at_head { "v3" } else { "v2" });
+}
+
+/// A child that was lost while its workload stayed is made anew, finds nothing to do, and holds up nothing.
+fn takes_its_child_again(environment: &Environment) {
+    let Some(lost) = child(environment) else { return };
+    let application = format!("applications.argoproj.io/{}", name(&lost));
+    kubectl(&["patch", &application, "-n", "argocd", "--type=merge", "-p", r#"{"metadata":{"finalizers":null}}"#]);
+    kubectl(&["delete", &application, "-n", "argocd"]);
+    environment.refresh("normal");
+    until(90, || match child(environment) {
+        Some(made) if made["metadata"]["uid"] != lost["metadata"]["uid"] => Ok(()),
+        _ => Err("the child is not made again".into()),
+    });
+    environment.wait("Synced", "Healthy");
+    let made = child(environment).expect("it was made");
+    assert!(made["status"]["operationState"].is_null(), "there was something to do: {}", story(&made));
 }
 
 /// Everything that was synced goes, and so does what ran for the deletion itself.
