@@ -310,7 +310,7 @@ fn cluster(database: &Database, baseline: &Baseline, namespace: &str, server: &s
         copy: names::hashed(server, &[&source.driver, &source.snapshot]),
         driver: source.driver.clone(),
         snapshot: source.snapshot.clone(),
-        size: source.size.to_string(),
+        size: source.size.clone(),
         storage_class: source.storage_class.as_ref().map(ToString::to_string),
         image: baseline.image.as_deref().unwrap_or_default().to_owned(),
         database: baseline.database.clone().unwrap_or_default(),
