@@ -148,7 +148,7 @@ struct Resolver<'a> {
     budget: Budget,
     /// The preview's own Services, once a text looks like an address.
     hosts: OnceCell<Vec<String>>,
-    /// How many variables services got of what they use.
+    /// How many variables containers got of what they use.
     used: usize,
     findings: Vec<Finding>,
     decisions: Decisions,

@@ -20,6 +20,7 @@ use super::{
     environment::{DatabaseFacts, SecretFacts, SecretStoreFacts, ServiceFacts, Writable},
     names,
     size::{own_limits, quantities},
+    variables::Container,
 };
 
 /// A user without a name or a home in any image: the one of distroless' `nonroot`.
@@ -166,28 +167,30 @@ impl<'a> Resolver<'a> {
                 self.decisions.record(|| Decision::new(field(), origin(), amount.to_string(), reason));
             }
         }
-        let words = |resolver: &mut Self, words: &'a [crate::expression::Interpolated], field: &str| {
-            words
-                .iter()
-                .enumerate()
-                .map(|(index, word)| {
-                    let here = || format!("{pointer}/{field}/{index}");
-                    let text = resolver.text(word, InputFile::Policy, here);
-                    resolver.judge_address(word, &text, &service.uses, &[], || format!("a word of `{field}`"), here);
-                    text
-                })
-                .collect()
+        let container = Container {
+            field: format_args!("services.{}", service.name),
+            pointer,
+            who: format_args!("the service"),
+            env: &service.env,
+            uses: &service.uses,
+            is_free: true,
+            service_name: Some(&service.name),
+            taken: &[],
+            secrets,
+            databases: Some(databases),
+            reaches: &service.uses,
+            hosts: &[],
         };
         let start = self.start(service, pointer);
         let http_check = service.health.as_ref().map(|path| self.health(path, &format!("{pointer}/health")));
-        let command = words(self, &service.command, "command");
-        let args = words(self, &service.args, "args");
+        let command = self.words(&container, &service.command, "command");
+        let args = self.words(&container, &service.args, "args");
         ServiceFacts {
             tcp_check: service.port.is_some() && http_check.is_none(),
             http_check: http_check.filter(|_| service.port.is_some()),
             health_port: service.health_port.or(service.port).map(Port::get),
             start_attempts: start.div_ceil(PROBE_PERIOD),
-            env: self.env(service, pointer, secrets, databases),
+            env: self.env(&container),
             replicas: service.replicas.unwrap_or(1),
             resources: resources(service, &limits),
             writable: self.writable(service, pointer),

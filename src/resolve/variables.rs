@@ -1,8 +1,17 @@
-//! The variables of a service's container.
+//! The variables of a container of the team's, and the words of its command.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fmt};
 
-use crate::{expression::Interpolated, finding::InputFile, input::policy::Service, rules, value::Value};
+use crate::{
+    expression::Interpolated,
+    finding::InputFile,
+    input::{
+        Ordered,
+        scalar::{DnsLabel, EnvName},
+    },
+    rules,
+    value::Value,
+};
 
 use super::{
     Decision, Origin, Resolver,
@@ -12,101 +21,93 @@ use super::{
 /// What OpenTelemetry calls the service, unless the team calls it otherwise.
 pub(super) const SERVICE_NAME: &str = "OTEL_SERVICE_NAME";
 
-/// Most variables that all services get of what they use: services times keys would be out of all proportion to the file.
+/// Most variables that all containers get of what they use: containers times keys would be out of all proportion to the file.
 const MOST_USED: usize = 20_000;
 
+/// A container of the team's: a service's, or that of migrate or seed.
+pub(super) struct Container<'a, 'c> {
+    /// How its decisions' fields begin: `services.web`.
+    pub(super) field: fmt::Arguments<'c>,
+    /// Where the policy has it.
+    pub(super) pointer: &'c str,
+    /// What it is called in a reason.
+    pub(super) who: fmt::Arguments<'c>,
+    pub(super) env: &'a Ordered<Interpolated, EnvName>,
+    pub(super) uses: &'a [DnsLabel],
+    /// Whether free text of the pull request is only data in its `env`.
+    pub(super) is_free: bool,
+    /// The [`SERVICE_NAME`] that it has unless its `env` says otherwise.
+    pub(super) service_name: Option<&'a str>,
+    /// Variables that it has in any case, from elsewhere.
+    pub(super) taken: &'c [&'a str],
+    /// The Secrets that are there.
+    pub(super) secrets: &'c [SecretFacts],
+    /// The databases that are there, if it may use any.
+    pub(super) databases: Option<&'c [DatabaseFacts]>,
+    /// What it has variables of that may stand for the host in an address: databases among them.
+    pub(super) reaches: &'a [DnsLabel],
+    /// Further variables that may.
+    pub(super) hosts: &'c [&'c str],
+}
+
+/// What a container has so far.
+struct Variables<'a> {
+    items: Vec<Value>,
+    names: BTreeSet<&'a str>,
+    withheld: BTreeSet<&'a str>,
+}
+
 impl<'a> Resolver<'a> {
-    /// A container's `env`: what it uses, then the service's own, since Kubernetes puts in place of `$(NAME)` only what stands above. What
-    /// was withheld is left out, and what names it.
-    pub(super) fn env(
+    /// The words of a container's `command` or `args`.
+    pub(super) fn words(
         &mut self,
-        service: &'a Service,
-        pointer: &str,
-        secrets: &[SecretFacts],
-        databases: &[DatabaseFacts],
-    ) -> Value {
-        let policy = self.policy;
-        let mut items: Vec<Value> = Vec::new();
-        let mut own: Vec<(&str, &Interpolated, String, bool)> = Vec::with_capacity(service.env.len());
-        let mut names: BTreeSet<&str> = BTreeSet::new();
-        let mut knows_all = true;
-        if service.env.get(SERVICE_NAME).is_none() {
-            names.insert(SERVICE_NAME);
-            items.push(plain(SERVICE_NAME, &service.name));
+        container: &Container<'a, '_>,
+        words: &'a [Interpolated],
+        field: &str,
+    ) -> Vec<String> {
+        let words = words.iter().enumerate().map(|(index, word)| {
+            let here = || format!("{}/{field}/{index}", container.pointer);
+            let text = self.text(word, InputFile::Policy, here);
+            let Container { reaches, hosts, .. } = container;
+            self.judge_address(word, &text, reaches, hosts, || format!("a word of `{field}`"), here);
+            text
+        });
+        words.collect()
+    }
+
+    /// A container's `env`: what it uses, then its own, since Kubernetes puts in place of `$(NAME)` only what stands above. What was
+    /// withheld is left out, and what names it.
+    pub(super) fn env(&mut self, container: &Container<'a, '_>) -> Value {
+        let Container { env, pointer, reaches, hosts, .. } = *container;
+        let names = container.taken.iter().copied().collect();
+        let mut variables = Variables { items: Vec::new(), names, withheld: BTreeSet::new() };
+        if let Some(name) = container.service_name.filter(|_| env.get(SERVICE_NAME).is_none()) {
+            variables.names.insert(SERVICE_NAME);
+            variables.items.push(plain(SERVICE_NAME, name));
         }
-        for (name, value) in service.env.iter() {
+        let mut own: Vec<(&str, &Interpolated, String, bool)> = Vec::with_capacity(env.len());
+        for (name, value) in env.iter() {
             let here = || format!("{pointer}/env/{name}");
             let mistakes = self.findings.len();
-            let text = self.variable(value, InputFile::Policy, here);
-            self.judge_address(value, &text, &service.uses, &[], || format!("the variable `{name}`"), here);
-            names.insert(name);
+            let text = if container.is_free {
+                self.variable(value, InputFile::Policy, here)
+            } else {
+                self.text(value, InputFile::Policy, here)
+            };
+            self.judge_address(value, &text, reaches, hosts, || format!("the variable `{name}`"), here);
+            if !variables.names.insert(name) {
+                let message = format!("the variable `{name}` is set already");
+                self.policy_finding(&rules::reference::DUPLICATE_NAME, here(), message);
+            }
             own.push((name, value, text, self.findings.len() == mistakes));
             self.judge_plain(value, InputFile::Policy, here);
         }
-        let mut seen: BTreeSet<&str> = BTreeSet::new();
-        let mut withheld: BTreeSet<&str> = BTreeSet::new();
-        for (index, used) in service.uses.iter().enumerate() {
-            let pointer = format!("{pointer}/uses/{index}");
-            if !seen.insert(used) {
-                let message = format!("`{used}` stands twice in `uses`");
-                self.policy_finding(&rules::reference::DUPLICATE_NAME, pointer, message);
-                continue;
-            }
-            // Each variable, and the key of the Secret that it holds.
-            let keys: Vec<(&str, &str)> =
-                if let Some(secret) = policy.secrets.iter().find(|secret| secret.name == *used) {
-                    secret.keys.names().map(|name| (name, name)).collect()
-                } else if let Some(database) = policy.databases.iter().find(|database| database.name == *used) {
-                    let url = super::databases::url_variable(database);
-                    let parts = database.keys.iter().filter(|(name, _)| *name != url);
-                    std::iter::once((url, url)).chain(parts.map(|(name, key)| (name, key.name()))).collect()
-                } else {
-                    let hint = self.hint(used, policy.secret_names());
-                    let message = format!("there is no secret or database `{used}`{hint}");
-                    self.policy_finding(&rules::reference::UNKNOWN_REFERENCE, pointer, message);
-                    knows_all = false;
-                    continue;
-                };
-            let known = self.used;
-            self.used += keys.len();
-            if self.used > MOST_USED {
-                // Once is enough.
-                if known <= MOST_USED {
-                    let message =
-                        format!("more than {MOST_USED} variables of secrets and databases in all services together");
-                    self.policy_finding(&rules::input::INPUT_LIMIT, pointer, message);
-                }
-                continue;
-            }
-            let granted = secrets.iter().any(|secret| secret.name == **used)
-                || databases.iter().any(|database| database.name == **used);
-            for (name, key) in keys {
-                if !names.insert(name) {
-                    let message = format!("the variable `{name}` of `{used}` is set already");
-                    let is_database = name == key && policy.databases.iter().any(|database| database.name == *used);
-                    let finding = self.policy_finding(&rules::reference::DUPLICATE_NAME, pointer.clone(), message);
-                    finding.help = is_database.then(|| {
-                        format!("leave `{name}` out of the service's `env`, or give the database's URL another variable: `env` at the database")
-                    });
-                }
-                if granted {
-                    items.push(from_secret(name, used, key));
-                } else {
-                    withheld.insert(name);
-                }
-                self.decisions.record(|| Decision {
-                    field: format!("services.{}.env.{name}", service.name),
-                    origin: Origin::Input(InputFile::Policy, pointer.clone()),
-                    asked: None,
-                    granted: if granted { format!("of the Secret `{used}`") } else { "nothing".to_owned() },
-                    rule: (!granted).then_some(&rules::trust::WITHHELD),
-                    reason: format!("the service uses `{used}`"),
-                });
-            }
-        }
-        let mut above: BTreeSet<&str> = BTreeSet::new();
+        let knows_all = self.used(container, &mut variables);
+        let Variables { mut items, names: mut above, mut withheld } = variables;
         if own.iter().any(|(_, _, text, _)| text.contains("$(")) {
-            above.extend(names.iter().copied().filter(|name| service.env.get(name).is_none()));
+            for (name, ..) in &own {
+                above.remove(name);
+            }
         }
         for (name, asked, text, is_fine) in own {
             let here = || format!("{pointer}/env/{name}");
@@ -115,9 +116,16 @@ impl<'a> Resolver<'a> {
                 self.judge_reference(name, &text, &above, here);
             }
             let hole = rules::reference::named(&text).find(|named| withheld.contains(named));
-            self.decisions.record(|| {
-                let field = format!("services.{}.env.{name}", service.name);
-                own_variable(field, here(), asked, &text, hole, "the service's own variable")
+            self.decisions.record(|| Decision {
+                field: format!("{}.env.{name}", container.field),
+                origin: Origin::Input(InputFile::Policy, here()),
+                asked: (hole.is_some() || asked.source != text).then(|| asked.source.to_string()),
+                granted: if hole.is_some() { "nothing".to_owned() } else { text.clone() },
+                rule: hole.is_some().then_some(&rules::trust::WITHHELD),
+                reason: match hole {
+                    Some(name) => format!("`$({name})` is withheld"),
+                    None => format!("{}'s own variable", container.who),
+                },
             });
             if hole.is_some() {
                 withheld.insert(name);
@@ -128,32 +136,86 @@ impl<'a> Resolver<'a> {
         }
         Value::list(items)
     }
-}
 
-/// What became of a variable that a container has of its own. `hole`: what it names of what was withheld.
-pub(super) fn own_variable(
-    field: String,
-    place: String,
-    asked: &Interpolated,
-    text: &str,
-    hole: Option<&str>,
-    reason: &str,
-) -> Decision {
-    Decision {
-        field,
-        origin: Origin::Input(InputFile::Policy, place),
-        asked: (hole.is_some() || asked.source != text).then(|| asked.source.to_string()),
-        granted: if hole.is_some() { "nothing".to_owned() } else { text.to_owned() },
-        rule: hole.is_some().then_some(&rules::trust::WITHHELD),
-        reason: hole.map_or_else(|| reason.to_owned(), |name| format!("`$({name})` is withheld")),
+    /// Adds what a container uses. Says whether all of it is known.
+    fn used(&mut self, container: &Container<'a, '_>, variables: &mut Variables<'a>) -> bool {
+        let policy = self.policy;
+        let mut knows_all = true;
+        let mut seen: BTreeSet<&str> = BTreeSet::new();
+        for (index, used) in container.uses.iter().enumerate() {
+            let pointer = format!("{}/uses/{index}", container.pointer);
+            if !seen.insert(used) {
+                let message = format!("`{used}` stands twice in `uses`");
+                self.policy_finding(&rules::reference::DUPLICATE_NAME, pointer, message);
+                continue;
+            }
+            let database = || policy.databases.iter().find(|database| database.name == *used);
+            // Each variable, and the key of the Secret that it holds; of a database, which of them is its URL.
+            let (keys, url): (Vec<(&str, &str)>, _) = if let Some(secret) =
+                policy.secrets.iter().find(|secret| secret.name == *used)
+            {
+                (secret.keys.names().map(|name| (name, name)).collect(), None)
+            } else if let Some(database) = container.databases.and_then(|_| database()) {
+                let url = super::databases::url_variable(database);
+                let parts = database.keys.iter().filter(|(name, _)| *name != url);
+                (std::iter::once((url, url)).chain(parts.map(|(name, key)| (name, key.name()))).collect(), Some(url))
+            } else {
+                let (what, hint) = if container.databases.is_some() {
+                    ("secret or database", self.hint(used, policy.secret_names()))
+                } else {
+                    ("secret", self.hint(used, policy.secrets.iter().map(|secret| &*secret.name)))
+                };
+                let message = format!("there is no {what} `{used}`{hint}");
+                self.policy_finding(&rules::reference::UNKNOWN_REFERENCE, pointer, message);
+                knows_all = false;
+                continue;
+            };
+            let known = self.used;
+            self.used += keys.len();
+            if self.used > MOST_USED {
+                knows_all = false;
+                // Once is enough.
+                if known <= MOST_USED {
+                    let message =
+                        format!("more than {MOST_USED} variables of secrets and databases in all containers together");
+                    self.policy_finding(&rules::input::INPUT_LIMIT, pointer, message);
+                }
+                continue;
+            }
+            let granted = container.secrets.iter().any(|secret| secret.name == **used)
+                || container.databases.into_iter().flatten().any(|database| database.name == **used);
+            for (name, key) in keys {
+                if !variables.names.insert(name) {
+                    let message = format!("the variable `{name}` of `{used}` is set already");
+                    let finding = self.policy_finding(&rules::reference::DUPLICATE_NAME, pointer.clone(), message);
+                    finding.help = (url == Some(name)).then(|| {
+                        format!("leave `{name}` out of the service's `env`, or give the database's URL another variable: `env` at the database")
+                    });
+                }
+                if granted {
+                    variables.items.push(from_secret(name, used, key));
+                } else {
+                    variables.withheld.insert(name);
+                }
+                self.decisions.record(|| Decision {
+                    field: format!("{}.env.{name}", container.field),
+                    origin: Origin::Input(InputFile::Policy, pointer.clone()),
+                    asked: None,
+                    granted: if granted { format!("of the Secret `{used}`") } else { "nothing".to_owned() },
+                    rule: (!granted).then_some(&rules::trust::WITHHELD),
+                    reason: format!("{} uses `{used}`", container.who),
+                });
+            }
+        }
+        knows_all
     }
 }
 
-pub(super) fn plain(name: &str, value: &str) -> Value {
+fn plain(name: &str, value: &str) -> Value {
     Value::map([("name", Value::string(name)), ("value", Value::string(value))])
 }
 
-pub(super) fn from_secret(name: &str, secret: &str, key: &str) -> Value {
+fn from_secret(name: &str, secret: &str, key: &str) -> Value {
     let reference = Value::map([("name", Value::string(secret)), ("key", Value::string(key))]);
     Value::map([("name", Value::string(name)), ("valueFrom", Value::map([("secretKeyRef", reference)]))])
 }

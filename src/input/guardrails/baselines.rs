@@ -303,7 +303,8 @@ fn default_api_server_ports() -> Filled<Vec<Port>> {
     Filled::from([port(443), port(6443)])
 }
 
-fn quantity_as_text<S: serde::Serializer>(quantity: &Quantity, serializer: S) -> Result<S::Ok, S::Error> {
+/// As it was written.
+pub(crate) fn quantity_as_text<S: serde::Serializer>(quantity: &Quantity, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&quantity.to_string())
 }
 

@@ -7,6 +7,7 @@ mod secrets;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub(crate) use baselines::quantity_as_text;
 pub use baselines::{Anonymized, ApiServer, Baseline, ClusterSource, Mask, Operations, Provider, Sanitized, Synthetic};
 pub use network::{
     Access, Controller, Destination, Dns, Fqdn, Implementation, Ingress, Network, RouteKind, Telemetry, Tls,

@@ -55,11 +55,13 @@ impl<'a> Resolver<'a> {
         let mut jobs = Vec::with_capacity(count * 3);
         for (index, database) in policy.databases.iter().enumerate() {
             let granted = self.database(database, &format!("/spec/databases/{index}"), trust, namespace, pr, secrets);
-            if let Some((database, its_jobs)) = granted {
+            let made = granted.as_ref().map(|(baseline, _, [provision, _])| (*baseline, &*provision.spec));
+            let destroy = self.destroy(database, namespace, made);
+            if let Some((_, database, its_jobs)) = granted {
                 facts.push(database);
                 jobs.extend(its_jobs);
             }
-            jobs.extend(self.destroy(database, namespace));
+            jobs.extend(destroy);
         }
         if let Some(first) = facts.iter_mut().find(|database| database.jobs_namespace == namespace) {
             first.own_account = true;
@@ -67,6 +69,7 @@ impl<'a> Resolver<'a> {
         (facts, jobs)
     }
 
+    /// The baseline that it is branched from, what is known of it, provision and verify.
     fn database(
         &mut self,
         database: &'a Database,
@@ -75,37 +78,30 @@ impl<'a> Resolver<'a> {
         namespace: &str,
         pr: &PullRequest,
         secrets: &[SecretFacts],
-    ) -> Option<(DatabaseFacts, Vec<DatabaseJob>)> {
+    ) -> Option<(&'a str, DatabaseFacts, [DatabaseJob; 2])> {
         let (baseline_name, baseline) = self.baseline(database, pointer, trust)?;
         let embedded = baseline.provider == Provider::Embedded;
         // A server of the preview's own: nobody's key is needed, so its Jobs run beside it.
         let own = baseline.provider.is_own();
         let operations = self.operations(baseline_name, baseline, pointer)?;
-        let direct_secret = names::direct_secret(&database.name);
         let mut steps = self.steps(database, pointer, pr, secrets);
-        let spec = |steps| self.spec(database, baseline_name, baseline, operations, namespace, steps);
+        let mut spec = self.spec(database, baseline_name, baseline, operations, namespace);
+        let branch_spec = json(&spec);
         // A push changes the steps, and not the branch.
-        let (branch_spec, spec) = (spec(Steps::default()), spec(told(&steps)));
-        // What else is in a Job's Pods, which nobody can change.
-        let pods = names::hash(&[
-            &operations.image,
-            &operations.service_account,
-            &operations.credentials,
-            &self.policy.team,
-            &self.policy.cost_center,
-            &self.layouts.jobs,
-        ]);
-        // Its data go with its Pods: in other ones, the branch is made anew.
-        let pods = if embedded { names::hash(&[&pods, &self.layouts.servers]) } else { pods };
-        let embedded_image = baseline.image.as_deref().unwrap_or_default();
-        let embedded_dump = baseline.dump.as_deref();
+        spec.steps = told(&steps);
+        let (spec, called) = (json(&spec), spec.names);
+        let direct_secret = called.direct_secret.into_owned();
+        let server = called.server.map_or_else(|| server(database), Cow::into_owned);
+        let own_secret = called.server_secret.map(Cow::into_owned);
+        let server_secret = own_secret.clone().unwrap_or_else(|| server_secret(database, &server, baseline.provider));
+        let pods = self.pods(operations, embedded);
+        let [image, dump] = [&baseline.image, &baseline.dump].map(|image| image.as_deref().unwrap_or_default());
         let servers = if embedded { &*self.layouts.servers } else { "" };
         let keys = self.keys(database, pointer);
         // Only the programs see these.
         let shown = keys.iter().flat_map(|variable| [&*variable.name, variable.key]);
         let program_pods = names::hash(&std::iter::once(&*pods).chain(shown).collect::<Vec<_>>());
         let reached = reach(&database.name, baseline, operations, self.guardrails.network.fqdn);
-        let own_secret = own.then(|| server_secret(database, baseline.provider));
         let facts = DatabaseFacts {
             migrate: names::hashed(&format!("{}-migrate", database.name), &[&spec, &program_pods]),
             last_step: steps.pop(),
@@ -118,20 +114,14 @@ impl<'a> Resolver<'a> {
             active_deadline_seconds: job_deadline(operations),
             service_account: operations.service_account.to_string(),
             network_policy: joined(&[namespace, &database.name], ""),
-            server: server(database),
-            server_secret: server_secret(database, baseline.provider),
             secrets: [database.name.to_string(), direct_secret.clone()].into_iter().chain(own_secret).collect(),
             // Another server is another baseline, whatever its database is called.
-            branch: names::hash(&[
-                baseline_name,
-                &baseline.subject(),
-                embedded_image,
-                embedded_dump.unwrap_or_default(),
-                servers,
-            ]),
-            embedded_image: embedded_image.to_owned(),
-            embedded_dump: embedded_dump.map(str::to_owned),
-            cluster: cluster(database, baseline, namespace),
+            branch: names::hash(&[baseline_name, &baseline.subject(), image, dump, servers]),
+            embedded_image: image.to_owned(),
+            embedded_dump: baseline.dump.as_ref().map(ToString::to_string),
+            cluster: cluster(database, baseline, namespace, &server),
+            server,
+            server_secret,
             endpoint: reached.endpoint,
             names: reached.names,
             job_peers: reached.job_peers,
@@ -142,7 +132,21 @@ impl<'a> Resolver<'a> {
             spec,
         };
         let jobs = jobs(&facts, branch_spec, &pods, namespace, &operations.credentials);
-        Some((facts, jobs))
+        Some((baseline_name, facts, jobs))
+    }
+
+    /// What stands for all else that is in a Job's Pods, which nobody can change.
+    fn pods(&self, operations: &Operations, embedded: bool) -> String {
+        let pods = names::hash(&[
+            &operations.image,
+            &operations.service_account,
+            &operations.credentials,
+            &self.policy.team,
+            &self.policy.cost_center,
+            &self.layouts.jobs,
+        ]);
+        // Its data go with its Pods: in other ones, the branch is made anew.
+        if embedded { names::hash(&[&pods, &self.layouts.servers]) } else { pods }
     }
 
     /// Where its Jobs come from; nothing if this baseline's cannot run, which is reported.
@@ -168,18 +172,17 @@ impl<'a> Resolver<'a> {
         keys
     }
 
-    /// What a database's Jobs are told.
-    fn spec(
+    /// What a database's Jobs are told, as if no program ran in it.
+    fn spec<'s>(
         &self,
-        database: &Database,
-        baseline_name: &str,
-        baseline: &Baseline,
+        database: &'s Database,
+        baseline_name: &'s str,
+        baseline: &'s Baseline,
         operations: &Operations,
-        namespace: &str,
-        steps: Steps,
-    ) -> String {
-        let own = baseline.provider.is_own();
-        let spec = Spec {
+        namespace: &'s str,
+    ) -> Spec<'s> {
+        let server = baseline.provider.is_own().then(|| server(database));
+        Spec {
             version: spec::VERSION,
             environment: namespace.into(),
             owner: format!("{}:{}:{namespace}", spec::maker(operations.installation.as_deref()), self.policy_name)
@@ -193,20 +196,20 @@ impl<'a> Resolver<'a> {
                 direct_secret: names::direct_secret(&database.name).into(),
                 branch: names::provider(&[namespace, &database.name]).into(),
                 role: names::provider(&[namespace, &database.name, "user"]).into(),
-                server: own.then(|| server(database).into()),
-                server_secret: own.then(|| server_secret(database, baseline.provider).into()),
+                server_secret: server.as_ref().map(|server| server_secret(database, server, baseline.provider).into()),
+                server: server.map(Cow::Owned),
             },
-            steps,
+            steps: Steps::default(),
             lease_seconds: operations.lease.seconds,
             deadline_seconds: operations.deadline.seconds,
-        };
-        serde_json::to_string(&spec).unwrap_or_default()
+        }
     }
 
     /// What removes a database. A preview's trust may change while it lives, and with it the baseline of its database, so this
     /// does not look at what was granted: wherever a branch may have been made, it is removed. In layout `single` none was, and an
-    /// Application may not write where these Jobs run.
-    fn destroy(&self, database: &'a Database, namespace: &str) -> Vec<DatabaseJob> {
+    /// Application may not write where these Jobs run. `made`: the baseline that was granted, and what its branch's Job is told: this
+    /// one is told the same.
+    fn destroy(&self, database: &'a Database, namespace: &str, made: Option<(&str, &str)>) -> Vec<DatabaseJob> {
         let guardrails = self.guardrails;
         let Some(operations) = guardrails.operations.as_ref().filter(|_| guardrails.layout == Layout::Split) else {
             return Vec::new();
@@ -233,7 +236,10 @@ impl<'a> Resolver<'a> {
             image: operations.image.to_string(),
             service_account: operations.service_account.to_string(),
             credentials: operations.credentials.to_string(),
-            spec: self.spec(database, name, baseline, operations, namespace, Steps::default()),
+            spec: match made.filter(|(granted, _)| *granted == name) {
+                Some((_, spec)) => spec.to_owned(),
+                None => json(&self.spec(database, name, baseline, operations, namespace)),
+            },
             // Argo CD may lose sight of its hook (argo-cd#29100); then it goes by itself.
             ttl_seconds: Some(600),
         });
@@ -288,8 +294,12 @@ impl<'a> Resolver<'a> {
     }
 }
 
+fn json(spec: &Spec<'_>) -> String {
+    serde_json::to_string(spec).unwrap_or_default()
+}
+
 /// The `Cluster` that CloudNativePG makes of a snapshot.
-fn cluster(database: &Database, baseline: &Baseline, namespace: &str) -> Option<ClusterFacts> {
+fn cluster(database: &Database, baseline: &Baseline, namespace: &str, server: &str) -> Option<ClusterFacts> {
     let source = baseline.cluster.as_ref().filter(|_| baseline.provider == Provider::Cnpg)?;
     Some(ClusterFacts {
         // Nobody can change which snapshot these are: another one's are others.
@@ -297,10 +307,10 @@ fn cluster(database: &Database, baseline: &Baseline, namespace: &str) -> Option<
             &format!("{namespace}-{}-snapshot", database.name),
             &[namespace, &database.name, &source.driver, &source.snapshot],
         ),
-        copy: names::hashed(&server(database), &[&source.driver, &source.snapshot]),
+        copy: names::hashed(server, &[&source.driver, &source.snapshot]),
         driver: source.driver.clone(),
         snapshot: source.snapshot.clone(),
-        size: source.size.to_string(),
+        size: source.size.clone(),
         storage_class: source.storage_class.as_ref().map(ToString::to_string),
         image: baseline.image.as_deref().unwrap_or_default().to_owned(),
         database: baseline.database.clone().unwrap_or_default(),
@@ -316,7 +326,7 @@ fn jobs(
     pods: &str,
     namespace: &str,
     credentials: &str,
-) -> Vec<DatabaseJob> {
+) -> [DatabaseJob; 2] {
     let own = database.is_own();
     let job = |step: &'static str, flags: Vec<&'static str>, wave: &'static str, spec: String| {
         let stem =
@@ -336,7 +346,7 @@ fn jobs(
             ttl_seconds: None,
         }
     };
-    vec![
+    [
         job("provision", Vec::new(), WAVES.guard, branch_spec),
         job("verify", vec!["--wait"], WAVES.migrate, database.spec.clone()),
     ]
@@ -374,15 +384,15 @@ pub(super) const OPERATORS_SECRETS: [&str; 3] = ["ca", "server", "replication"];
 /// The Secrets that a database may have beside the one that the workload reads, whichever provider its baseline has.
 pub(super) fn secrets_beside(database: &Database) -> impl Iterator<Item = String> {
     let server = server(database);
-    let servers = [Provider::Embedded, Provider::Cnpg].map(|provider| server_secret(database, provider));
+    let servers = [Provider::Embedded, Provider::Cnpg].map(|provider| server_secret(database, &server, provider));
     let operators = OPERATORS_SECRETS.map(|end| format!("{server}-{end}"));
     std::iter::once(names::direct_secret(&database.name)).chain(servers).chain(operators)
 }
 
-/// The Secret with that server's password; CloudNativePG names its own.
-fn server_secret(database: &Database, provider: Provider) -> String {
+/// The Secret with a server's password; CloudNativePG names its own.
+fn server_secret(database: &Database, server: &str, provider: Provider) -> String {
     match provider {
-        Provider::Cnpg => format!("{}-app", server(database)),
+        Provider::Cnpg => format!("{server}-app"),
         _ => names::shorten(&format!("{}-server", database.name), names::LABEL),
     }
 }

@@ -69,8 +69,8 @@ impl Resolver<'_> {
         };
         let of_servers: usize = databases.iter().map(|database| database.services().count()).sum();
         let listening = policy.services.iter().filter(|service| service.port.is_some()).count();
-        let sizes = databases.iter().filter_map(|database| Quantity::parse(&database.cluster.as_ref()?.size).ok());
-        let sizes: Vec<i128> = sizes.map(|size| size.nano).collect();
+        let sizes: Vec<i128> =
+            databases.iter().filter_map(|database| Some(database.cluster.as_ref()?.size.nano)).collect();
         let counts = Counts {
             services: listening + of_servers,
             deployments: policy.services.len(),

@@ -3,7 +3,13 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::{input::scalar::ImagePath, value::Value};
+use crate::{
+    input::{
+        guardrails::quantity_as_text,
+        scalar::{ImagePath, Quantity},
+    },
+    value::Value,
+};
 
 use super::{NamedPeer, Peers};
 
@@ -107,7 +113,9 @@ pub struct ClusterFacts {
     /// The snapshot's handle at the driver.
     pub snapshot: String,
     /// The volume's size, a quantity.
-    pub size: String,
+    #[serde(serialize_with = "quantity_as_text")]
+    #[schemars(with = "String")]
+    pub size: Quantity,
     /// The volume's class; null takes the cluster's default.
     pub storage_class: Option<String>,
     /// The server's image, by digest.

@@ -68,6 +68,25 @@ fn below_services<'a>(
     })
 }
 
+/// The storefront's seed with a further field, and further secrets.
+fn below_seed(policy: &str, field: fn(usize) -> String, secrets: fn(usize) -> String) -> Document<'_> {
+    const LAST: &str = "        command: [npm, run, \"seed:preview\"]\n";
+    Box::new(move |size| {
+        let policy = policy.replacen(LAST, &format!("{LAST}        {}\n", field(size)), 1);
+        policy.replacen("  secrets:\n", &format!("  secrets:\n{}", secrets(size)), 1)
+    })
+}
+
+/// `s` so many times.
+fn again(times: usize) -> String {
+    format!("uses: [{}]", "s, ".repeat(times))
+}
+
+/// The secret `s`, with so many keys.
+fn secret_of(keys: usize) -> String {
+    format!("    - {{name: s, keys: {{{}}}}}\n", many(keys, &|n| format!("K{n}: a, ")))
+}
+
 #[test]
 fn documents_that_grow() {
     let policy = &of_case("storefront-single", POLICY);
@@ -139,11 +158,8 @@ fn documents_that_grow() {
             let names = |size| many(size, &|n| format!("U{n}: \"$(UNSET_{n})\", "));
             below_services(policy, move |size| format!("env: {{{}}}", names(size)), |_| String::new())
         }),
-        ("the same secret again and again", 1_000, {
-            let keys = |size| many(size, &|n| format!("K{n}: a, "));
-            let secret = move |size| format!("    - {{name: s, keys: {{{}}}}}\n", keys(size));
-            below_services(policy, |size| format!("uses: [{}]", "s, ".repeat(size)), secret)
-        }),
+        ("the same secret again and again", 1_000, below_services(policy, again, secret_of)),
+        ("the same secret again and again for seed", 1_000, below_seed(policy, again, secret_of)),
         ("unknown secrets beside many", 4_000, {
             let secrets = |size: usize| many(size / 4, &|n| format!("    - {{name: s{n}, keys: {{K: a}}}}\n"));
             below_services(policy, |size| format!("uses: [{}]", many(size, &|n| format!("x{n}, "))), secrets)
@@ -173,6 +189,31 @@ fn documents_that_grow() {
             all < quarter.max(NOISE) * GROWTH
         });
         assert!(fits, "{what}: four times as much takes more than {GROWTH} times as long");
+    }
+}
+
+/// Services, migrate and seed have the bound together, and whoever goes beyond it first is told.
+#[test]
+fn what_containers_use_has_a_bound() {
+    let scratch = Scratch::new("storefront-single");
+    let policy = of_case("storefront-single", POLICY);
+    let policy = policy.replacen("  secrets:\n", &format!("  secrets:\n{}", secret_of(1_000)), 1);
+    let told = |services: usize, databases: usize| {
+        let step = "{image: \"ghcr.io/acme/x:${{ pr.headSha }}\", command: [x], uses: [s]}";
+        let services = many(services, &|n| format!("    - {{name: s{n}, image: x, uses: [s]}}\n"));
+        let databases = many(databases, &|n| {
+            format!("    - {{name: d{n}, baseline: storefront, migrate: {step}, seed: {step}}}\n")
+        });
+        let policy = policy.replacen("  services:\n", &format!("  services:\n{services}"), 1);
+        scratch.write(POLICY, policy.replacen("  databases:\n", &format!("  databases:\n{databases}"), 1));
+        let lines = run(&scratch, "what is used").err;
+        let lines = lines.lines().filter(|line| line.contains("more than 20000 variables")).map(str::to_owned);
+        lines.collect::<Vec<_>>()
+    };
+    assert!(told(7, 6).is_empty());
+    for (services, databases) in [(25, 0), (0, 13), (9, 7)] {
+        let told = told(services, databases);
+        assert!(told.len() == 1 && told[0].starts_with("error[input-limit]: "), "{services} {databases}: {told:?}");
     }
 }
 
