@@ -213,10 +213,16 @@ pub(crate) fn once(findings: &mut Vec<Finding>) {
     });
 }
 
-/// As they are told: errors first, since of all that is written Argo CD shows the first line as the cause; each once.
+/// As they are told: errors first, since of all that is written Argo CD shows the first line as the cause; each once; files as they come
+/// up, and what is in one from its first line on.
 pub(crate) fn arrange(findings: &mut Vec<Finding>) {
     once(findings);
-    findings.sort_by_key(|finding| finding.rule.severity);
+    let mut files = std::collections::BTreeMap::new();
+    findings.sort_by_cached_key(|finding| {
+        let Location { file, line, column, .. } = finding.location();
+        let next = files.len();
+        (finding.rule.severity, *files.entry(file).or_insert(next), line, column)
+    });
 }
 
 /// `` `a`, `b` ``, or `none`.

@@ -69,6 +69,14 @@ fn errors_come_first() {
     assert!(told.is_sorted() && told.last().is_some_and(|last| last == "warning"), "{told:?}");
     let err = scratch.run("render", &[]).err;
     assert!(err.starts_with("error[unknown-reference]: ") && err.contains("\nwarning["), "{err}");
+    // From the first line on, whichever was found first.
+    let found = check(&scratch);
+    let lines: Vec<_> = found
+        .iter()
+        .filter(|one| text(one, "/severity") == "error" && text(one, "/location/file").ends_with(POLICY))
+        .map(|one| one["location"]["line"].as_u64())
+        .collect();
+    assert!(lines.is_sorted(), "{lines:?}");
     scratch.replace(POLICY, "kind:", "knd:");
     let told = severities();
     assert!(told.is_sorted() && told.last().is_some_and(|last| last == "warning"), "{told:?}");
