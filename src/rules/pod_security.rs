@@ -216,18 +216,24 @@ fn context(container: Container<'_>, pod: Said, refuse: Refuse<'_>) {
             }
         }
     }
-    let missing = |needed: &str| format!("container `{}` must set {needed}", container.name());
-    if !no_escalation {
-        refuse(at("/allowPrivilegeEscalation"), missing("`allowPrivilegeEscalation: false`"));
+    if no_escalation && drops_all && said.non_root && said.seccomp {
+        return;
     }
-    if !drops_all {
-        refuse(at("/capabilities/drop"), missing("`capabilities: {drop: [ALL]}`"));
-    }
-    if !said.non_root {
-        refuse(at("/runAsNonRoot"), missing("`runAsNonRoot: true`, or its Pod"));
-    }
-    if !said.seccomp {
-        refuse(at("/seccompProfile"), missing("`seccompProfile: {type: RuntimeDefault}`, or its Pod"));
+    let missing: Vec<(&str, &str)> = [
+        (no_escalation, "/allowPrivilegeEscalation", "`allowPrivilegeEscalation: false`"),
+        (drops_all, "/capabilities/drop", "`capabilities: {drop: [ALL]}`"),
+        (said.non_root, "/runAsNonRoot", "`runAsNonRoot: true` (or its Pod)"),
+        (said.seccomp, "/seccompProfile", "`seccompProfile: {type: RuntimeDefault}` (or its Pod)"),
+    ]
+    .into_iter()
+    .filter_map(|(is_set, pointer, text)| (!is_set).then_some((pointer, text)))
+    .collect();
+    // Who has set none of them lacks one thing.
+    if let Some((pointer, _)) = missing.first() {
+        let texts: Vec<&str> = missing.iter().map(|(_, text)| *text).collect();
+        let message =
+            format!("container `{}` must set in its `securityContext`: {}", container.name(), texts.join(", "));
+        refuse(at(if missing.len() > 1 { "" } else { pointer }), message);
     }
 }
 
