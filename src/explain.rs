@@ -31,13 +31,17 @@ pub struct Sources<'a> {
     pub parameters: ParameterPlaces<'a>,
 }
 
-impl Sources<'_> {
+impl<'a> Sources<'a> {
     /// All of a file; nothing of the parameters.
     fn value(&self, file: InputFile) -> Value {
+        self.places(file).map(Places::value).unwrap_or_default()
+    }
+
+    fn places(&self, file: InputFile) -> Option<&Places<'a>> {
         match file {
-            InputFile::Guardrails => self.guardrails.value(),
-            InputFile::Policy => self.policy.value(),
-            InputFile::Parameters => Value::Null,
+            InputFile::Guardrails => Some(&self.guardrails),
+            InputFile::Policy => Some(&self.policy),
+            InputFile::Parameters => None,
         }
     }
 
@@ -276,7 +280,7 @@ fn write_decision(text: &mut String, decision: &Decision, rendered: &Rendered, s
     };
     // A value that is there and empty is not nothing.
     let is_written = || match &decision.origin {
-        Origin::Input(file, pointer) => sources.value(*file).pointer(pointer).and_then(Value::as_str) == Some(""),
+        Origin::Input(file, pointer) => sources.places(*file).is_some_and(|places| places.is_empty_text(pointer)),
         _ => false,
     };
     let granted = match visible(granted) {

@@ -8,7 +8,7 @@ mod trial;
 
 use crate::{
     finding::visible,
-    yaml::{Mark, Problem, ProblemKind},
+    yaml::{self, Mark, Problem, ProblemKind},
 };
 
 use trial::{Cause, Trial};
@@ -48,8 +48,8 @@ pub(super) fn trace(text: &str, kind: Kind, problem: &mut Problem) -> Option<Str
         problem.message = format!("the file {UTF16}");
         return None;
     }
-    let (said, number) = (problem.message.clone(), problem.mark.line as usize);
-    let lines: Vec<&str> = text.lines().take(number + 1).collect();
+    let (said, number) = (problem.message.clone(), (problem.mark.line as usize).max(1));
+    let lines: Vec<&str> = yaml::lines(text).take(number + 1).collect();
     let line = lines.get(number.saturating_sub(1)).copied().unwrap_or_default();
     let column = problem.mark.column.saturating_sub(1) as usize;
     let mut found = |line, column, message: &str| {

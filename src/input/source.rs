@@ -56,7 +56,8 @@ impl Source {
         }
     }
 
-    fn problems(&self, owner: Owner, kind: Kind, problems: Vec<yaml::Problem>) -> Vec<Finding> {
+    /// Without a `kind`, nobody looks for causes.
+    fn problems(&self, owner: Owner, kind: Option<Kind>, problems: Vec<yaml::Problem>) -> Vec<Finding> {
         let places = self.places();
         problems
             .into_iter()
@@ -67,7 +68,7 @@ impl Source {
                     ProblemKind::Limit => &INPUT_LIMIT,
                 };
                 let (foreign, before) = (problem.foreign.clone(), problem.message.clone());
-                let help = cause::trace(&self.text, kind, &mut problem);
+                let help = kind.and_then(|kind| cause::trace(&self.text, kind, &mut problem));
                 let place = Subject::Place(places.location(problem.mark));
                 // The reader's own words are never cut. A cause shows what it names of the file itself.
                 let message = if before == problem.message {
@@ -82,13 +83,15 @@ impl Source {
     }
 
     /// The documents of a file of manifests, read as Kubernetes would read them, and the lines where they begin. Adds what it cost.
-    pub fn manifests(&self, owner: Owner, cost: &mut Cost) -> Result<Vec<(u32, Value)>, Vec<Finding>> {
+    /// `trace`: whether causes are looked for, which takes some time; there may be many such files.
+    pub fn manifests(&self, owner: Owner, cost: &mut Cost, trace: bool) -> Result<Vec<(u32, Value)>, Vec<Finding>> {
+        let kind = trace.then_some(Kind::Manifests);
         let documents = yaml::read_and_count(&self.text, Limits::MANIFESTS, cost)
-            .map_err(|error| self.problems(owner, Kind::Manifests, error.problems))?;
+            .map_err(|error| self.problems(owner, kind, error.problems))?;
         // Kubernetes makes JSON of a manifest.
         let endless: Vec<_> = documents.iter().flat_map(Node::endless).collect();
         if !endless.is_empty() {
-            return Err(self.problems(owner, Kind::Manifests, endless));
+            return Err(self.problems(owner, kind, endless));
         }
         Ok(documents.iter().map(|node| (node.mark.line, to_value(node, scalar::kubernetes))).collect())
     }
@@ -96,7 +99,7 @@ impl Source {
     /// Why a platform's template is no YAML, if it is none.
     pub fn unreadable_template(&self) -> Option<Vec<Finding>> {
         let error = yaml::read(&self.text, Limits::MANIFESTS).err()?;
-        let problems = self.problems(Owner::Platform, Kind::Template, error.problems);
+        let problems = self.problems(Owner::Platform, Some(Kind::Template), error.problems);
         Some(problems.into_iter().map(|finding| Finding { rule: &TEMPLATE, ..finding }).collect())
     }
 
@@ -109,8 +112,8 @@ impl Source {
     ) -> Result<(Node<'_>, Vec<Finding>), Vec<Finding>> {
         let (documents, duplicates) = match yaml::read(&self.text, limits) {
             Ok(documents) => (documents, Vec::new()),
-            Err(error) if error.is_whole() => (error.documents, self.problems(owner, kind, error.problems)),
-            Err(error) => return Err(self.problems(owner, kind, error.problems)),
+            Err(error) if error.is_whole() => (error.documents, self.problems(owner, Some(kind), error.problems)),
+            Err(error) => return Err(self.problems(owner, Some(kind), error.problems)),
         };
         let Some(document) = documents.into_iter().next() else {
             let place = Subject::Place(Location::of_file(&self.name));
@@ -161,13 +164,19 @@ impl<'s> Places<'s> {
 
     /// Whether anything is written at a JSON pointer.
     pub fn has(&self, pointer: &str) -> bool {
-        self.document().is_some_and(|node| node.has(pointer))
+        self.document().is_some_and(|node| node.at(pointer).is_some())
+    }
+
+    /// Whether a text is written at a JSON pointer that is empty.
+    pub fn is_empty_text(&self, pointer: &str) -> bool {
+        let node = self.document().and_then(|node| node.at(pointer));
+        node.is_some_and(|node| !node.is_null() && node.text() == Some(""))
     }
 
     /// A place with as much of its line as is shown, without passwords.
     pub fn location(&self, mark: Mark) -> Location {
         let text = self.source.text.strip_prefix('\u{feff}').unwrap_or(&self.source.text);
-        let lines = self.lines.get_or_init(|| text.lines().map(masked).collect());
+        let lines = self.lines.get_or_init(|| yaml::lines(text).map(masked).collect());
         let line = lines.get(mark.line.saturating_sub(1) as usize).map(|line| &**line).unwrap_or_default();
         let (left, right) = around(line, mark, &self.last);
         let (left, right) = window(left, right.trim_end(), LONGEST_LINE);
@@ -184,7 +193,7 @@ impl<'s> Places<'s> {
     /// Where a part of the text is that begins at a mark; the mark, if the part is not written there as it is read.
     pub(super) fn mark_of(&self, mark: Mark, excerpt: Option<&Excerpt>) -> Mark {
         let text: &'s str = &self.source.text;
-        let read = || text.strip_prefix('\u{feff}').unwrap_or(text).lines().collect();
+        let read = || yaml::lines(text.strip_prefix('\u{feff}').unwrap_or(text)).collect();
         let found = excerpt.and_then(|excerpt| {
             let lines: &Vec<&str> = self.written.get_or_init(read);
             let first = mark.line.checked_sub(1)? as usize;

@@ -10,7 +10,7 @@ pub mod scalar;
 
 use std::{borrow::Cow, ops::Range};
 
-pub use read::{Cost, Limits, Unreadable, read, read_and_count};
+pub use read::{Cost, Limits, Unreadable, lines, read, read_and_count};
 
 /// A place in a file; both count from one. Columns count characters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -157,9 +157,10 @@ impl<'a> Node<'a> {
         self.descend(map).0.entry(&name).map_or_else(|| self.locate(pointer), |entry| entry.mark)
     }
 
-    /// Whether a JSON pointer leads anywhere.
-    pub fn has(&self, pointer: &str) -> bool {
-        self.descend(pointer).1
+    /// What a JSON pointer leads to.
+    pub fn at(&self, pointer: &str) -> Option<&Self> {
+        let (node, is_there) = self.descend(pointer);
+        is_there.then_some(node)
     }
 
     /// As far as a JSON pointer leads, and whether that is all of it.

@@ -50,6 +50,11 @@ impl std::ops::AddAssign for Cost {
     }
 }
 
+/// The lines of a text as YAML breaks them, and marks count them: at a carriage return alone, too.
+pub fn lines(text: &str) -> impl Iterator<Item = &str> + Clone {
+    text.split_terminator('\n').flat_map(|line| line.strip_suffix('\r').unwrap_or(line).split('\r'))
+}
+
 /// Why a file cannot be used.
 #[derive(Clone, Debug)]
 pub struct Unreadable<'a> {

@@ -15,6 +15,9 @@ use super::POLICY;
 /// Most manifests' files of one policy.
 pub(crate) const MOST_FILES: usize = 200;
 
+/// Files that are no YAML, and of which it is looked for why.
+const MOST_TRACED: usize = 10;
+
 /// Most documents in all of them: more than any quota lets run, and few enough to compare them with each other.
 pub(crate) const MOST_MANIFESTS: usize = 2000;
 
@@ -28,7 +31,7 @@ pub(super) fn manifests(
     owner: Owner,
     findings: &mut Vec<Finding>,
 ) -> (Vec<Object>, Vec<Source>) {
-    let (mut objects, mut sources, mut cost) = (Vec::new(), Vec::new(), Cost::default());
+    let (mut objects, mut sources, mut cost, mut unread) = (Vec::new(), Vec::new(), Cost::default(), 0);
     // What two patterns name is one file.
     let mut named = BTreeSet::new();
     let first = findings.len();
@@ -67,12 +70,15 @@ pub(super) fn manifests(
                     continue;
                 }
             };
-            match source.manifests(owner, &mut cost) {
+            match source.manifests(owner, &mut cost, unread < MOST_TRACED) {
                 Ok(documents) => objects.extend(documents.into_iter().map(|(line, value)| Object {
                     value,
                     origin: Origin::Manifest { file: source.name.clone(), line },
                 })),
-                Err(problems) => findings.extend(problems),
+                Err(problems) => {
+                    unread += 1;
+                    findings.extend(problems);
+                }
             }
             sources.push(source);
             if rules::cut(findings, first) {

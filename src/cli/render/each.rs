@@ -75,7 +75,10 @@ pub(super) fn each(
             one(&loaded.renderer, &line, &mut bytes)
         };
         let mut findings = match rendered {
-            Ok(findings) => findings,
+            Ok(findings) => {
+                is_other = false;
+                findings
+            }
             // The other lines are other pull requests.
             Err(error) => {
                 // In a file of another format, each would be wrong in the same way.

@@ -4,7 +4,7 @@ use std::{borrow::Cow, collections::BTreeSet, fmt::Write as _};
 
 use crate::finding::visible;
 
-use super::trial::{Cause, Trial, beside, empty, indent, mark, says_something};
+use super::trial::{Cause, Trial, empty, indent, mark, says_something};
 
 /// Columns that a line is tried in.
 const COLUMNS: usize = 8;
@@ -243,11 +243,8 @@ fn misplaced_by(trial: &Trial<'_>, line: usize, column: usize, deep: bool) -> Op
         |at, text| change(at, text).map(Cow::<str>::Owned),
         |documents| {
             let find = |column: usize, is_item: bool| {
-                let beside = beside(documents, mark(line, column), is_item)?;
-                let others = || {
-                    let lines = beside.iter().map(|other| (other.line as usize - 1, other.column as usize - 1));
-                    lines.filter(|(other, _)| !(line..end).contains(other))
-                };
+                let beside = trial.beside(documents, (line, column), is_item)?;
+                let others = || beside.iter().copied().filter(|(other, _)| !(line..end).contains(other));
                 let (other, begins) = others().filter(|(other, _)| *other < line).max().or_else(|| others().min())?;
                 let begins = if is_item { indent(lines[other]) } else { begins };
                 (begins == column && (!is_item || self::is_item(lines[other]))).then_some(other)

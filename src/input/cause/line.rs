@@ -2,11 +2,11 @@
 
 use std::borrow::Cow;
 
-use crate::finding::{is_unseen, visible};
+use crate::finding::{is_unseen, masked, visible};
 
 use super::{
     indentation::{is_item, key},
-    trial::{Cause, Trial, beside, indent, mark},
+    trial::{Cause, Trial, indent, mark},
 };
 
 /// The first line that Git wrote around what it could not merge, and that nobody has dealt with.
@@ -124,8 +124,8 @@ pub(super) fn no_dash(trial: &Trial<'_>) -> Option<(usize, Cause)> {
         let (reach, ()) = trial.mends(
             |at, _| (at == *line).then(|| Cow::Owned(format!("{}{meant}", &text[..start]))),
             |documents| {
-                let beside = beside(documents, mark(*line, start), true)?;
-                let mut others = beside.iter().map(|other| other.line as usize - 1).filter(|other| other != line);
+                let beside = trial.beside(documents, (*line, start), true)?;
+                let mut others = beside.into_iter().map(|(other, _)| other).filter(|other| other != line);
                 // One item alone may as well be a key that is not indented.
                 others.any(|other| is_item(trial.lines[other]) && indent(trial.lines[other]) == start).then_some(())
             },
@@ -153,8 +153,12 @@ pub(super) fn no_colon(trial: &Trial<'_>) -> Option<Cause> {
             None => (said, ""),
         };
         (is_key(key) && !value.contains(": ") && !value.ends_with(':')).then_some(())?;
-        let meant = if value.is_empty() { format!("{key}:") } else { format!("{key}: {value}") };
-        let reach = trial.mends_line(*line, &format!("{}{meant}", &text[..start]), start)?;
+        let written = |value: &str| if value.is_empty() { format!("{key}:") } else { format!("{key}: {value}") };
+        let reach = trial.mends_line(*line, &format!("{}{}", &text[..start], written(value)), start)?;
+        // Without its `=`, nobody would take it for a password.
+        let key_and_sign = said.chars().count() - value.chars().count();
+        let shown: String = masked(said).chars().skip(key_and_sign).collect();
+        let meant = written(&shown);
         let meant = visible(&meant);
         Some(Cause {
             reach,

@@ -78,7 +78,7 @@ fn a_wrong_indentation_is_found_where_it_is() {
             };
             let text = lines.iter().enumerate().map(spoil).collect::<Vec<_>>().join("\n");
             let source = Source { name: "x.yaml".into(), text };
-            let Err(findings) = source.manifests(Owner::Team, &mut Cost::default()) else { continue };
+            let Err(findings) = source.manifests(Owner::Team, &mut Cost::default(), true) else { continue };
             if *findings[0].rule != crate::rules::input::NOT_YAML {
                 continue;
             }
@@ -284,7 +284,7 @@ fn what_people_write_is_told_as_what_it_is() {
         // So it is for a manifest, for one of a platform's templates, and on Windows.
         let windows = Source { text: lines.join("\r\n"), ..source.clone() };
         if !written.contains('\n') {
-            let told = windows.manifests(Owner::Team, &mut Cost::default()).expect_err(written);
+            let told = windows.manifests(Owner::Team, &mut Cost::default(), true).expect_err(written);
             assert_eq!(found(told), expected, "{written}");
         }
         assert_eq!(found(source.unreadable_template().expect(written)), expected, "{written}");
@@ -302,7 +302,7 @@ fn what_is_not_clear_has_no_cause() {
         ("a: [b]\n  ---\nb: 2\nc: 3\n", "2:1 not YAML: this `---` is indented"),
     ] {
         let source = Source { name: "x.yaml".into(), text: text.into() };
-        let found = found(source.manifests(Owner::Team, &mut Cost::default()).expect_err(text));
+        let found = found(source.manifests(Owner::Team, &mut Cost::default(), true).expect_err(text));
         assert!(found.starts_with(expected), "{text}: {found}");
     }
 }
@@ -321,7 +321,7 @@ fn the_readers_words_are_whole() {
         ),
     ] {
         let source = Source { name: "x.yaml".into(), text };
-        let told = source.manifests(Owner::Team, &mut Cost::default()).expect_err("no YAML");
+        let told = source.manifests(Owner::Team, &mut Cost::default(), true).expect_err("no YAML");
         assert_eq!(told[0].message, expected);
     }
 }
@@ -334,7 +334,7 @@ fn too_many_documents_say_where_they_belong() {
     let guardrails = read_typed::<crate::input::Guardrails>(&source, Owner::Platform).expect_err("two documents");
     let parameters = source.document(Owner::PullRequest, super::Kind::Parameters, Limits::DOCUMENT).expect_err("two");
     let many = Source { name: "x.yaml".into(), text: "a: b\n---\n".repeat(201) };
-    let manifests = many.manifests(Owner::Team, &mut Cost::default()).expect_err("many documents");
+    let manifests = many.manifests(Owner::Team, &mut Cost::default(), true).expect_err("many documents");
     let template = many.unreadable_template().expect("many documents");
     for (found, expected) in [
         (policy, "other objects go into files that `manifests` names"),
@@ -362,7 +362,7 @@ fn a_long_file_is_not_read_without_end() {
     ] {
         let source = Source { name: "x.yaml".into(), text };
         let begun = std::time::Instant::now();
-        let told = source.manifests(Owner::Team, &mut Cost::default()).expect_err("no YAML");
+        let told = source.manifests(Owner::Team, &mut Cost::default(), true).expect_err("no YAML");
         assert!(begun.elapsed().as_secs() < 10, "{told:#?}");
         assert!(told[0].message.len() < 500 && told[0].help.as_ref().is_none_or(|help| help.len() < 1000), "{told:#?}");
     }
@@ -380,7 +380,7 @@ fn helm_templates_are_no_manifests() {
         ("alert: \"{{ $labels.x }}\"\nb: [x\n", false),
     ] {
         let source = Source { name: "x.yaml".into(), text: text.into() };
-        let found = found(source.manifests(Owner::Team, &mut Cost::default()).expect_err(text));
+        let found = found(source.manifests(Owner::Team, &mut Cost::default(), true).expect_err(text));
         assert_eq!(found.ends_with(help), is_helm, "{text}: {found}");
     }
 }
@@ -389,7 +389,7 @@ fn helm_templates_are_no_manifests() {
 #[test]
 fn numbers_without_end_come_to_an_end() {
     let source = Source { name: "x.yaml".into(), text: "- .inf\n- {a: \"{{ .Values.x }}\"}\n".repeat(30) };
-    let found = source.manifests(Owner::Team, &mut Cost::default()).expect_err("numbers that JSON has not");
+    let found = source.manifests(Owner::Team, &mut Cost::default(), true).expect_err("numbers that JSON has not");
     assert_eq!(found.len(), 20);
     assert!(found.iter().all(|finding| finding.help.is_none()), "{found:#?}");
 }
@@ -406,5 +406,47 @@ fn what_utf_16_looks_like() {
         (b"", false),
     ] {
         assert_eq!(is_utf16(bytes), expected, "{bytes:?}");
+    }
+}
+
+/// A key without a value ends a file behind its last line, and a carriage return alone begins a line.
+#[test]
+fn marks_outside_of_the_lines_do_no_harm() {
+    for (text, expected) in [
+        ("  a: 1\n?\n", "2:1 not YAML: did not find expected <document start>"),
+        (" a:\n- 1\n?\n", "2:1 not YAML: did not find expected <document start>"),
+        ("  x: 1\n  y: 2\n?", "3:2 not YAML: expected whitespace"),
+        ("#\r\r\r#\na:\n    - 1\n    - 2\n    -3\n    - 4\n", "8:5 not YAML: no space behind the `-` of `-3`"),
+        ("a: 1\rb: 2\r  c: 3\r", "3:3 not YAML: `c` begins in column 3, `b` in line 2 in column 1"),
+    ] {
+        let source = Source { name: "x.yaml".into(), text: text.into() };
+        let told = found(source.manifests(Owner::Team, &mut Cost::default(), true).expect_err(text));
+        assert!(told.starts_with(expected), "{text:?}: {told}");
+    }
+}
+
+/// Without its `=`, nothing is known as a password.
+#[test]
+fn a_password_is_not_told_in_another_form() {
+    let text = "a: 1\nenv:\n  x: y\n  DB_PASSWORD=hünter2\n  z: y\n";
+    let source = Source { name: "x.yaml".into(), text: text.into() };
+    let told = source.manifests(Owner::Team, &mut Cost::default(), true).expect_err(text);
+    assert_eq!(told[0].help.as_deref(), Some("write `DB_PASSWORD: *******`"));
+    assert!(!format!("{told:?}").contains("nter2"), "{told:?}");
+}
+
+proptest::proptest! {
+    /// Whatever is written, there is an answer, about a line that there is, or the one behind the last.
+    #[test]
+    fn any_text_has_an_answer(
+        lines in proptest::collection::vec("[ ]{0,6}(- |-|[?] )?[a-c\"'&*!|>%@`é]{0,2}(:|: |=)?[0-9{}\\[\\],#]{0,3}", 1..8),
+        ends in proptest::collection::vec(proptest::sample::select(vec!["\n", "\n", "\n", "\r\n", "\r", "\r\r", "\n\n"]), 8),
+    ) {
+        let text: String = lines.iter().zip(&ends).flat_map(|(line, end)| [line.as_str(), end]).collect();
+        let count = u32::try_from(crate::yaml::lines(&text).count()).unwrap();
+        let source = Source { name: "x.yaml".into(), text };
+        for finding in source.manifests(Owner::Team, &mut Cost::default(), true).err().into_iter().flatten() {
+            proptest::prop_assert!(finding.location().line.is_none_or(|line| line <= count + 1), "{finding:?}");
+        }
     }
 }

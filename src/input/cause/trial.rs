@@ -36,19 +36,20 @@ pub(super) struct Trial<'t> {
     beyond: usize,
     /// What is wrong with the file as it is, besides.
     duplicates: usize,
+    size: usize,
     budget: Cell<usize>,
 }
 
 impl<'t> Trial<'t> {
     pub(super) fn new(text: &'t str, failed: usize) -> Self {
-        let lines: Vec<&str> = text.lines().take(failed.saturating_add(BEHIND)).collect();
+        let lines: Vec<&str> = yaml::lines(text).take(failed.saturating_add(BEHIND)).collect();
         let failed = failed.min(lines.len());
         let near = (0..lines.len().min(failed + 1)).rev().filter(|line| says_something(lines[*line])).take(NEAR);
         let beyond = (failed + 1..lines.len()).filter(|line| says_something(lines[*line])).nth(1);
         let size = lines.iter().map(|line| line.len() + 1).sum::<usize>();
         let budget = Cell::new((size * READINGS).min(BYTES.max(2 * size)));
-        let mut trial =
-            Self { near: near.collect(), beyond: beyond.unwrap_or(usize::MAX), failed, lines, duplicates: 0, budget };
+        let (near, beyond) = (near.collect(), beyond.unwrap_or(usize::MAX));
+        let mut trial = Self { near, beyond, failed, lines, duplicates: 0, size, budget };
         trial.duplicates = trial.read(|_, _| None).map_or(0, |(_, duplicates, ())| duplicates);
         trial
     }
@@ -71,6 +72,20 @@ impl<'t> Trial<'t> {
         Some(self.mends(change, look)?.0)
     }
 
+    /// Lines and columns, counted from zero, of all that stands beside what begins in such a place: keys of its map, or items of its
+    /// list. What is not there begins behind the last line.
+    pub(super) fn beside(
+        &self,
+        documents: &[Node<'_>],
+        (line, column): (usize, usize),
+        is_item: bool,
+    ) -> Option<Vec<(usize, usize)>> {
+        let places = beside(documents, mark(line, column), is_item)?.into_iter();
+        let places =
+            places.map(|place| ((place.line as usize).saturating_sub(1), (place.column as usize).saturating_sub(1)));
+        Some(places.filter(|(line, _)| *line < self.lines.len()).collect())
+    }
+
     fn read<'c>(&self, change: impl Fn(usize, &'t str) -> Option<Cow<'c, str>>) -> Option<(usize, usize, ())> {
         self.read_and_look(change, |_| Some(())).map(|(reach, duplicates, _)| (reach, duplicates, ()))
     }
@@ -80,7 +95,9 @@ impl<'t> Trial<'t> {
         change: impl Fn(usize, &'t str) -> Option<Cow<'c, str>>,
         look: impl FnOnce(&[Node<'_>]) -> Option<T>,
     ) -> Option<(usize, usize, Option<T>)> {
-        let mut text = String::new();
+        // Copying a file takes time, too.
+        self.budget.get().checked_sub(self.size)?;
+        let mut text = String::with_capacity(self.size);
         for (number, line) in self.lines.iter().enumerate() {
             text.push_str(&change(number, line).unwrap_or(Cow::Borrowed(line)));
             text.push('\n');
@@ -137,8 +154,8 @@ fn begins(documents: &[Node<'_>], line: usize, column: usize) -> bool {
     })
 }
 
-/// The places of all that stands beside what begins in a line: keys of its map, or items of its list.
-pub(super) fn beside(documents: &[Node<'_>], place: Mark, is_item: bool) -> Option<Vec<Mark>> {
+/// The marks of all that stands beside what begins in a place: keys of its map, or items of its list.
+fn beside(documents: &[Node<'_>], place: Mark, is_item: bool) -> Option<Vec<Mark>> {
     documents.iter().find_map(|node| match &node.data {
         Data::Scalar { .. } => None,
         Data::List(items) => {
