@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Sources, refusal, stated};
 use crate::{
-    finding::{InputFile, meant, nearest, visible},
+    finding::{InputFile, likely, meant, nearest, visible},
     objects::Object,
     render::Rendered,
     resolve::{Decisions, Origin},
@@ -187,8 +187,7 @@ fn closest<'n>(name: &str, names: impl Iterator<Item = &'n str>) -> Option<Strin
     if name.len() < 2 {
         return None;
     }
-    // One place decides what is near: it says so in words.
-    Some(meant(name, names)?.strip_prefix(": did you mean `")?.strip_suffix("`?")?.to_owned())
+    likely(name, names).map(str::to_owned)
 }
 
 /// The places of a name that stands deeper: those that the policy sets first, since who asks mostly wrote it.
@@ -250,5 +249,6 @@ pub(super) fn astray(value: &Value, pointer: &str) -> (usize, String) {
         };
         return (depth, hint);
     }
-    (names.len(), format!(": did you mean `{}`?", visible(&found)))
+    let hint = if found.is_empty() { String::new() } else { format!(": did you mean `{}`?", visible(&found)) };
+    (names.len(), hint)
 }

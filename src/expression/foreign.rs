@@ -1,5 +1,7 @@
 //! Names that other programs have for the same.
 
+use crate::finding::visible;
+
 /// The contexts of GitHub Actions, and what is the same here. Source: "Contexts" of GitHub's documentation.
 const GITHUB: [(&str, &str); 12] = [
     ("sha", "`pr.headSha`"),
@@ -19,6 +21,7 @@ const GITHUB: [(&str, &str); 12] = [
 /// What to write instead of a path that begins with a name of another program's; nothing, if that is not sure.
 pub(super) fn meant<'p>(path: impl Iterator<Item = &'p str>) -> Option<String> {
     let names: Vec<&str> = path.collect();
+    let shown = |name: &str| visible(name).into_owned();
     match names.as_slice() {
         ["github", rest @ ..] => {
             let rest = rest.join(".");
@@ -26,11 +29,13 @@ pub(super) fn meant<'p>(path: impl Iterator<Item = &'p str>) -> Option<String> {
             Some(format!("`github.{rest}` is GitHub's: here it is {here}"))
         }
         ["secrets", name] => Some(format!(
-            "no text holds a secret: a service gets `{name}` as a variable if a secret of `secrets` has it among its `keys` and \
-             the service names that in `uses`"
+            "no text holds a secret: a service gets `{}` as a variable if a secret of `secrets` has it among its `keys` and \
+             the service names that in `uses`",
+            shown(name)
         )),
         ["env", name] => Some(format!(
-            "nothing is called `env`: in a container's `env`, `command` and `args`, `$({name})` is its variable `{name}`"
+            "nothing is called `env`: in a container's `env`, `command` and `args`, `$({0})` is its variable `{0}`",
+            shown(name)
         )),
         _ => None,
     }

@@ -178,11 +178,11 @@ impl Walk<'_> {
                 Some(Json::Bool(false)) => {
                     let field = visible(&entry.key);
                     let message = format!("unknown field `{field}`");
-                    if let Some((place, name)) = self.elsewhere(&entry.key, &properties) {
+                    if let Some(advice) = foreign::advice(&entry.key, &properties) {
+                        self.report(&UNKNOWN_FIELD, entry.mark, &below, message).help = Some(advice.to_owned());
+                    } else if let Some((place, name)) = self.elsewhere(&entry.key, &properties) {
                         self.report(&UNKNOWN_FIELD, entry.mark, &below, message + &place);
                         meant.extend(name);
-                    } else if let Some(advice) = foreign::advice(&entry.key, &properties) {
-                        self.report(&UNKNOWN_FIELD, entry.mark, &below, message).help = Some(advice.to_owned());
                     } else {
                         let names = || properties.keys().map(String::as_str);
                         let near = likely(&entry.key, names());
@@ -234,10 +234,10 @@ impl Walk<'_> {
         let (_, above) = self.around.split_last()?;
         let (pointer, _) = above.iter().rev().find(|(_, fields)| fields.contains_key(name))?;
         let place = match pointer.trim_start_matches('/').replace('/', ".") {
-            field if field.is_empty() => "nothing".to_owned(),
-            field => format!("`{field}`"),
+            field if field.is_empty() => "it belongs to the file itself, in column 1".to_owned(),
+            field => format!("it belongs further to the left, below `{}`", visible(&field)),
         };
-        Some((format!(" here: it belongs further to the left, below {place}"), None))
+        Some((format!(" here: {place}"), None))
     }
 
     fn scalar(&mut self, schema: &Json, kinds: &[&str], node: &Node<'_>, text: &str, plain: bool, pointer: &str) {

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value as Json};
 
 /// Of a service: Compose, Kubernetes, Helm charts.
-const OF_A_SERVICE: [(&[&str], &str); 12] = [
+const OF_A_SERVICE: [(&[&str], &str); 13] = [
     (&["environment", "envs", "variables"], "variables are `env: {NAME: value}`"),
     (
         &["envFrom", "env_file", "envFile", "secretRef", "secrets", "databases"],
@@ -24,6 +24,7 @@ const OF_A_SERVICE: [(&[&str], &str); 12] = [
     (&["host", "hosts", "hostname", "ingress", "domain", "url", "path"], "`routes`, beside `services`, lead to it"),
     (&["depends_on", "dependsOn", "links"], "services start together, once the databases are there"),
     (&["build", "dockerfile"], "an image is built by CI: `image` names it"),
+    (&["labels", "annotations"], "leave it out: dayfly sets those of its objects, and the platform may patch more"),
     (&["restart", "restartPolicy"], "leave it out: Kubernetes always starts a service again"),
 ];
 

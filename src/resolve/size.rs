@@ -38,7 +38,7 @@ impl<'a> Resolver<'a> {
         let label = self.label(pr, "profile", |resolver, text| {
             let offered = resolver.guardrails.labels.profile.iter().chain(&resolver.policy.labels.profile);
             let names: Vec<&str> = offered.map(|name| &**name).collect();
-            if names.contains(&text) { Ok(text.to_owned()) } else { Err(nearest(text, names.into_iter())) }
+            if names.contains(&text) { Ok(text.to_owned()) } else { Err(rules::label::offered(text, &names)) }
         });
         let label = label.filter(|_| self.heed_profile_label);
         let only = || (guardrails.profiles.len() == 1).then(|| guardrails.profiles.names().next()).flatten();
@@ -127,7 +127,7 @@ impl<'a> Resolver<'a> {
                 resolver.guardrails.labels.ttl.iter().chain(&resolver.policy.labels.ttl).copied().collect();
             let names = || {
                 let names: Vec<String> = offered.iter().map(ToString::to_string).collect();
-                nearest(text, names.iter().map(String::as_str))
+                rules::label::offered(text, &names.iter().map(String::as_str).collect::<Vec<_>>())
             };
             let asked = Duration::parse(text).map_err(|_| names())?;
             if offered.contains(&asked) { Ok(asked) } else { Err(names()) }

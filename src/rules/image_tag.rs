@@ -65,8 +65,7 @@ pub(crate) fn refusal(image: &str) -> String {
 pub(crate) fn help(image: &str) -> String {
     let name = visible(split_tag(image.split('@').next().unwrap_or_default()).0);
     format!(
-        "if this pull request's CI builds it, write `{name}:${{{{ pr.headSha }}}}`, and else `{name}@sha256:…`: `docker buildx imagetools inspect {}` prints the digest",
-        visible(image)
+        "if this pull request's CI builds it, write `{name}:${{{{ pr.headSha }}}}`, and else `{name}@sha256:…`, the digest that `docker buildx imagetools inspect` prints"
     )
 }
 
@@ -135,7 +134,7 @@ mod tests {
             findings[1].message,
             "image `redis:7` has the tag `7`, which may change; allowed: a digest, or a tag that holds the head's SHA"
         );
-        let help = "if this pull request's CI builds it, write `redis:${{ pr.headSha }}`, and else `redis@sha256:…`: `docker buildx imagetools inspect redis:7` prints the digest";
+        let help = "if this pull request's CI builds it, write `redis:${{ pr.headSha }}`, and else `redis@sha256:…`, the digest that `docker buildx imagetools inspect` prints";
         assert_eq!(findings[1].help.as_deref(), Some(help));
     }
 }

@@ -25,6 +25,14 @@ pub static UNKNOWN_LABEL: Rule = Rule {
 /// What labels may ask for.
 pub(crate) const NAMES: [&str; 2] = ["profile", "ttl"];
 
+/// What else may be asked for.
+pub(crate) fn offered(asked: &str, names: &[&str]) -> String {
+    match names {
+        [] => ": nothing of that kind is".to_owned(),
+        names => nearest(asked, names.iter().copied()),
+    }
+}
+
 /// `hint`: what is offered.
 pub(crate) fn not_offered(label: &str, hint: &str) -> Finding {
     let message = format!("the label `{}` asks for what is not offered{hint}", visible(label));

@@ -44,7 +44,7 @@ pub(crate) fn find(text: &str) -> Vec<(Excerpt, String)> {
         let range = start..inside + end + close.len();
         let message = || {
             let written = visible(&text[range.clone()]);
-            format!("`{written}` is no expression and stays as it is: `${{{{ {} }}}}` is one", visible(said))
+            format!("`{written}` is no expression and stays as it is: one is written `${{{{ … }}}}`")
         };
         let is_meant = ROOTS.iter().any(|root| said.starts_with(root)) && !said.contains(['{', '}']);
         is_meant.then(|| (Excerpt::new(text, range.clone()), message()))
@@ -61,18 +61,18 @@ mod tests {
         for (text, expected) in [
             (
                 "{{ pr.title }}",
-                vec!["0 `{{ pr.title }}` is no expression and stays as it is: `${{ pr.title }}` is one"],
+                vec!["0 `{{ pr.title }}` is no expression and stays as it is: one is written `${{ … }}`"],
             ),
             (
                 "a ${{ pr.title }} ${ routes.web.url }${pr.title}",
                 vec![
-                    "18 `${ routes.web.url }` is no expression and stays as it is: `${{ routes.web.url }}` is one",
-                    "37 `${pr.title}` is no expression and stays as it is: `${{ pr.title }}` is one",
+                    "18 `${ routes.web.url }` is no expression and stays as it is: one is written `${{ … }}`",
+                    "37 `${pr.title}` is no expression and stays as it is: one is written `${{ … }}`",
                 ],
             ),
             (
                 "{{pr.title|upper}}",
-                vec!["0 `{{pr.title|upper}}` is no expression and stays as it is: `${{ pr.title|upper }}` is one"],
+                vec!["0 `{{pr.title|upper}}` is no expression and stays as it is: one is written `${{ … }}`"],
             ),
             // Other programs', one that is meant as text, and what only begins as one.
             ("{{ .Values.tag }} {{ title }} ${HOME} {{ project.x }} {pr.title}", vec![]),

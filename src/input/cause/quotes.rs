@@ -22,9 +22,13 @@ pub(super) fn trailing(line: &str, column: usize) -> Option<(usize, String, Stri
     };
     line[..end].match_indices(quote).find(opens)?;
     (line[..=end].matches(quote).count() % 2 == 0).then_some(())?;
-    if before.len() < at && line[at..].starts_with(['"', '\'']) && line[..at].contains('[') {
+    if before.len() < at && line[at..].starts_with(['"', '\'']) && line[..at].contains(['[', '{']) {
         let message = "a `,` is missing before this, or the quotes are wrong".to_owned();
-        return Some((column, message, "between the items of a list in `[…]` stands a `,`".to_owned()));
+        return Some((
+            column,
+            message,
+            "between the items of `[…]`, and the entries of `{…}`, stands a `,`".to_owned(),
+        ));
     }
     let is_word = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
     let is_apostrophe = quote == '\''

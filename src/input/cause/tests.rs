@@ -191,7 +191,7 @@ const WRITTEN: &[(usize, &str, &str)] = &[
     (
         22,
         "      uses: [\"a\" \"b\"]",
-        "22:18 not YAML: a `,` is missing before this, or the quotes are wrong = between the items of a list in `[…]` stands a `,`",
+        "22:18 not YAML: a `,` is missing before this, or the quotes are wrong = between the items of `[…]`, and the entries of `{…}`, stands a `,`",
     ),
     (
         21,

@@ -29,6 +29,14 @@ fn a_field_that_is_called_otherwise_or_stands_elsewhere_is_told_once() {
             "unknown field `profile` here: it belongs further to the left, below `spec` = ",
         ),
         (
+            (POLICY, "      uses: [main]", "      secrets: [stripe]"),
+            "unknown field `secrets` = what `uses` names is in the environment",
+        ),
+        (
+            (POLICY, "      port: 8080", "      port: 8080\n      kind: x"),
+            "unknown field `kind` here: it belongs to the file itself, in column 1 = ",
+        ),
+        (
             (POLICY, "  profile: small", "  healthPort: 80"),
             "unknown field `healthPort` here: it belongs to an item of `services` = ",
         ),
