@@ -160,6 +160,10 @@ fn a_file_that_is_no_stream_is_told_once() {
         assert_eq!((run.code, run.err.lines().count()), (ExitCode::Findings, 1), "{}", run.err);
         assert!(run.out.contains("\"storefront-pr-1\""), "{}", run.out);
     }
+    // Behind one, the file is a stream after all.
+    scratch.write("sets", "---\n{\"number\": 1, \"head_sha\": \"0123456789\", \"fork\": false}\n{broken\n");
+    let run = dayfly(&["render", &folder, "--guardrails", &guardrails, "--each", &sets, "-o", "ndjson"]);
+    assert!(run.err.lines().count() == 2 && run.err.contains("sets line 3: "), "{}", run.err);
 }
 
 /// Whoever left a parameter out is told how it is given.
