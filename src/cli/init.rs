@@ -1,16 +1,11 @@
 //! `dayfly init`: a preview.yaml to start from, and the schema that editors complete it with.
 
-use std::{
-    fmt::Write as _,
-    fs,
-    io::Write,
-    path::{Path, PathBuf},
-};
+use std::{fmt::Write as _, fs, io::Write, path::PathBuf};
 
 use anyhow::{Context as _, bail};
 use clap::Args;
 
-use super::{ExitCode, load::POLICY, print, schema};
+use super::{ExitCode, folder_of, load::POLICY, print, schema};
 use crate::{
     input::scalar::{DnsLabel, Scalar as _},
     rules::policy_name::LOCAL,
@@ -37,8 +32,7 @@ const SCHEMA: &str = "preview.schema.json";
 pub(super) fn run(args: &InitArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let named = &args.folder;
     if named.is_file() || named.file_name().is_some_and(|name| name == POLICY) && !named.is_dir() {
-        let parent = named.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        bail!("`{}` is a file: name the folder to write to, `{}`", named.display(), parent.display());
+        bail!("`{}` is a file: name the folder to write to, `{}`", named.display(), folder_of(named).display());
     }
     let (policy, schema) = (args.folder.join(POLICY), args.folder.join(SCHEMA));
     if let Some(path) = [&policy, &schema].into_iter().find(|path| path.symlink_metadata().is_ok()) {

@@ -154,6 +154,11 @@ fn fail(error: &anyhow::Error, colour: terminal::Colour, err: &mut dyn Write) ->
     ExitCode::CannotRun
 }
 
+/// The folder that a file is in, as somebody would name it.
+fn folder_of(file: &Path) -> &Path {
+    file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
 /// Tells people an `error` or a `note` that is no finding.
 fn say(label: &str, text: &str, colour: terminal::Colour, err: &mut dyn Write) -> io::Result<()> {
     let style = terminal::style(colour, terminal::Stream::Err);

@@ -5,6 +5,7 @@ use std::{io::ErrorKind, path::Path};
 use anyhow::{Context as _, anyhow, bail};
 
 use crate::{
+    cli::folder_of,
     finding::{Finding, Owner},
     input::{Source, Unfit, open_below, shown},
     rules,
@@ -23,8 +24,8 @@ pub(super) fn source(folder: &Path) -> anyhow::Result<(Source, Option<Unfit>)> {
     let named = shown(&plain);
     let is_plain = std::fs::symlink_metadata(&plain).is_ok_and(|metadata| metadata.is_file());
     if !is_plain && folder.is_file() {
-        let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        bail!("`{}` is a file: name the folder with the `{POLICY}`, `{}`", folder.display(), parent.display());
+        let parent = folder_of(folder).display();
+        bail!("`{}` is a file: name the folder with the `{POLICY}`, `{parent}`", folder.display());
     }
     let path = if is_plain { Ok(plain) } else { open_below(folder, POLICY) };
     let path = path.map_err(|error| {
