@@ -212,6 +212,8 @@ pub struct ServiceFacts {
     pub http_check: Option<String>,
     /// Whether it is ready as soon as the port is open, since no path is asked for.
     pub tcp_check: bool,
+    /// Headers with which the path is asked for, as the first of its routes brings them; null if it has no route.
+    pub health_headers: Value,
     /// Where the path is asked for.
     pub health_port: Option<u16>,
     /// How often it is asked, every two seconds, before it is started anew.

@@ -181,7 +181,7 @@ impl Resolver<'_> {
         let (databases, database_jobs) = self.databases(trust, &namespace, &pr, &secrets);
         let quota = self.quota(profile);
         let config = self.config(&namespace, &pr, &routes);
-        let services = self.services(&pr, (secret_store.as_ref(), &secrets), &databases, profile);
+        let services = self.services(&pr, (secret_store.as_ref(), &secrets), &databases, &routes, profile);
         self.room(profile, &databases);
         let network = self.network(&services, &routes);
         let application = self.application(&namespace, &pr);

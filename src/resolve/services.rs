@@ -17,7 +17,7 @@ use crate::{
 
 use super::{
     Decision, Origin, PullRequest, Resolver,
-    environment::{DatabaseFacts, SecretFacts, SecretStoreFacts, ServiceFacts, Writable},
+    environment::{DatabaseFacts, RouteFacts, SecretFacts, SecretStoreFacts, ServiceFacts, Writable},
     names,
     size::{own_limits, quantities},
     variables::Container,
@@ -59,6 +59,7 @@ impl<'a> Resolver<'a> {
         pr: &PullRequest,
         (secret_store, secrets): (Option<&SecretStoreFacts>, &[SecretFacts]),
         databases: &[DatabaseFacts],
+        routes: &[RouteFacts],
         profile: Option<(&str, &Profile)>,
     ) -> Vec<ServiceFacts> {
         let policy = self.policy;
@@ -76,6 +77,8 @@ impl<'a> Resolver<'a> {
             .chain(secrets.iter().map(|secret| (&*secret.name, secret.source(&store))))
             .collect();
         for (facts, service) in services.iter_mut().zip(&policy.services) {
+            let route = routes.iter().find(|route| route.service == facts.name);
+            facts.health_headers = route.filter(|_| facts.http_check.is_some()).map_or(Value::Null, health_headers);
             let used = |name: &DnsLabel| sources.iter().find(|(source, _)| **source == **name);
             let used: Vec<&str> = service.uses.iter().filter_map(used).map(|(_, source)| &**source).collect();
             facts.uses_hash = (!used.is_empty()).then(|| names::hash(&used));
@@ -188,6 +191,7 @@ impl<'a> Resolver<'a> {
         ServiceFacts {
             tcp_check: service.port.is_some() && http_check.is_none(),
             http_check: http_check.filter(|_| service.port.is_some()),
+            health_headers: Value::Null,
             health_port: service.health_port.or(service.port).map(Port::get),
             start_attempts: start.div_ceil(PROBE_PERIOD),
             env: self.env(&container),
@@ -311,6 +315,13 @@ fn resources(service: &Service, limits: &Ordered<Quantity>) -> Value {
         map.push("limits", quantities(limits));
     }
     Value::Map(map)
+}
+
+/// Headers of a probe: it asks as people do, whose requests come through the route. Frameworks that answer to their own host only refuse
+/// one that asks for the Pod's address, and those that lead plain HTTP to https lead the kubelet to a port that nobody listens on.
+fn health_headers(route: &RouteFacts) -> Value {
+    let header = |name: &'static str, value| Value::map([("name", Value::from(name)), ("value", value)]);
+    Value::list([header("Host", Value::string(&*route.host)), header("X-Forwarded-Proto", Value::from("https"))])
 }
 
 fn ports(service: &Service) -> Value {

@@ -44,6 +44,14 @@ impl Resolver<'_> {
                     "what probes ask for",
                     "no `health`: that the port is open is enough",
                 ),
+                "healthHeaders" => {
+                    let route = policy_spec.routes.iter().position(|route| route.service == service.name);
+                    let reason = "asked for as the first route's requests are";
+                    Some(match route {
+                        Some(at) => (policy(&["routes", &at.to_string(), "service"]), reason),
+                        None => (Origin::BuiltIn, "it has no route: nothing else is said"),
+                    })
+                }
                 "replicas" => {
                     or_built_in(service.replicas.is_some(), key, "as many Pods", "one Pod, if the policy does not say")
                 }

@@ -87,7 +87,9 @@ restricted, and what they do not find there they ask for here:
   outlive a Pod is for a PersistentVolumeClaim among `manifests`, where the profile's quota allows one.
 - **User.** 65532, unless `runAsUser` says otherwise, and without any rights: no port below 1024 on nodes that ask for a right there.
 - **Start.** Within two minutes, or `startWithin`, its port is open, or `health` answers there; what takes longer is started anew. `healthPort`
-  is for frameworks with a port of their own for health, such as Spring Boot's actuator.
+  is for frameworks with a port of their own for health, such as Spring Boot's actuator. `health` is asked for as the service's first route
+  has it, with its host and `X-Forwarded-Proto: https`: Django's `ALLOWED_HOSTS` and Rails' `config.hosts` need no other host, and nothing leads the
+  kubelet to https. Without a route, it is asked for at the Pod's address.
 - **Room.** It requests what `resources` says, and has the profile's limits, or as much as it requests where that is more. A push stops the old Pod before the new one starts.
 - **Variables.** Those of `env`, of what it `uses`, and for every service `PREVIEW_URL` (the first route's), `PREVIEW_URL_NAME` for each route,
   `PREVIEW_NAMESPACE`, `PREVIEW_PULL_REQUEST`, `PREVIEW_HEAD_SHA`, `FLAG_NAME` for each flag, and OpenTelemetry's:
