@@ -275,9 +275,9 @@ impl DatabaseKey {
 }
 
 /// A program of the team's that runs in the preview's namespace, with the database's URL in its environment. It runs again
-/// when its image, its command, its `env` or `files` change.
+/// when any of this changes.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Migration {
     /// The image, by digest or by a tag that holds the head's SHA.
     pub image: Interpolated,
@@ -293,12 +293,17 @@ pub struct Migration {
     /// later image, or is gone, the branch is made anew. A relative path begins at the image's working directory.
     #[serde(default)]
     pub files: Vec<ImagePath>,
+    /// Folders that it writes to, besides `/tmp`; they are empty when it starts.
+    #[serde(default)]
+    pub writable: Vec<AbsolutePath>,
+    /// The number of the user that runs it; 0, root, is refused. Left out, 65532.
+    pub run_as_user: Option<UserId>,
 }
 
 /// A program of the team's that runs in the preview's namespace, with the database's URL in its environment. It runs again
-/// when its image, its command or its `env` changes.
+/// when any of this changes.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Step {
     /// The image, by digest or by a tag that holds the head's SHA.
     pub image: Interpolated,
@@ -310,4 +315,9 @@ pub struct Step {
     /// Secrets of this file that it gets as environment variables, by their names.
     #[serde(default)]
     pub uses: Vec<DnsLabel>,
+    /// Folders that it writes to, besides `/tmp`; they are empty when it starts.
+    #[serde(default)]
+    pub writable: Vec<AbsolutePath>,
+    /// The number of the user that runs it; 0, root, is refused. Left out, 65532.
+    pub run_as_user: Option<UserId>,
 }

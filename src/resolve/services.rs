@@ -9,7 +9,7 @@ use crate::{
         Ordered,
         guardrails::{Profile, Tls},
         policy::Service,
-        scalar::{DnsLabel, Duration, InterpolatedPath, Port, Quantity, Scalar as _, UserId},
+        scalar::{AbsolutePath, DnsLabel, Duration, InterpolatedPath, Port, Quantity, Scalar as _, UserId},
     },
     rules,
     value::{Map, Value, child},
@@ -25,6 +25,9 @@ use super::{
 
 /// A user without a name or a home in any image: the one of distroless' `nonroot`.
 const NOBODY: u32 = 65_532;
+
+/// The folder that every program may write to.
+const TMP: &str = "/tmp";
 
 /// How long a workload may take to start, in seconds, and how often it is asked, as `templates/deployment.yaml` has it.
 pub(crate) const START: u64 = 120;
@@ -197,7 +200,9 @@ impl<'a> Resolver<'a> {
             env: self.env(&container),
             replicas: service.replicas.unwrap_or(1),
             resources: resources(service, &limits),
-            writable: self.writable(service, pointer),
+            writable: std::iter::once(Writable { name: "writable-0".into(), path: TMP.into() })
+                .chain(self.writable(&service.writable, "writable", &[], pointer))
+                .collect(),
             run_as_user: service.run_as_user.map_or(NOBODY, UserId::get),
             uses_hash: None,
             name: service.name.to_string(),
@@ -281,26 +286,32 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    /// Folders that are written to. A volume is mounted once at a place.
-    fn writable(&mut self, service: &Service, pointer: &str) -> Vec<Writable> {
-        let places = service.writable.iter().enumerate();
+    /// Folders that are written to, besides `/tmp`. A volume is mounted once at a place, and none over what is `mounted` there already.
+    pub(super) fn writable<'p>(
+        &mut self,
+        folders: &'p [AbsolutePath],
+        volumes: &'static str,
+        mounted: &[&str],
+        pointer: &str,
+    ) -> impl Iterator<Item = Writable> + use<'p> {
+        let places = folders.iter().enumerate();
         let places = places.map(|(index, path)| (&**path, index)).collect();
         for [_, (path, index)] in rules::reference::repeated(places) {
             let message = format!("the folder `{}` stands twice", visible(path));
             let place = format!("{pointer}/writable/{index}");
             self.policy_finding(&rules::reference::DUPLICATE_NAME, place, message);
         }
-        for (index, path) in service.writable.iter().enumerate() {
-            if let Some(message) = rules::writable::refusal(path) {
+        for (index, path) in folders.iter().enumerate() {
+            if let Some(message) = rules::writable::refusal(path, mounted) {
                 let place = format!("{pointer}/writable/{index}");
                 self.policy_finding(&rules::writable::WRITABLE, place, message);
             }
         }
-        std::iter::once("/tmp")
-            .chain(service.writable.iter().map(|path| &**path).filter(|path| *path != "/tmp"))
-            .enumerate()
-            .map(|(index, path)| Writable { name: format!("writable-{index}"), path: path.to_owned() })
-            .collect()
+        folders
+            .iter()
+            .filter(|path| &***path != TMP)
+            .zip(1..)
+            .map(move |(path, number)| Writable { name: format!("{volumes}-{number}"), path: path.to_string() })
     }
 }
 

@@ -1,11 +1,11 @@
-//! Folders that a service writes to hide nothing that it needs.
+//! Folders that a program writes to hide nothing that it needs.
 
 use crate::{
     finding::{Rule, Severity, visible},
     value::is_below,
 };
 
-/// About an entry of a service's `writable`.
+/// About an entry of `writable`.
 pub static WRITABLE: Rule = Rule {
     code: "writable",
     severity: Severity::Error,
@@ -13,7 +13,8 @@ pub static WRITABLE: Rule = Rule {
     explanation: "An empty volume takes the folder's place. No container starts with one at `/proc`, `/sys` or `/dev` or below (`/dev/shm` \
                   is memory, and may be one), nor at `/etc/hosts`, `/etc/hostname` or `/etc/resolv.conf`, which Kubernetes mounts itself; \
                   and one at `/usr`, `/etc`, `/bin` or `/lib` would hide the program, its libraries and their configuration. \
-                  A folder below, such as `/etc/nginx/conf.d`, is nobody's but the image's.",
+                  A folder below, such as `/etc/nginx/conf.d`, is nobody's but the image's. Of migrate and seed, `/dayfly` is where dayfly is \
+                  that runs them.",
 };
 
 /// The kernel's, with all below them.
@@ -39,13 +40,15 @@ const PROGRAMS: [&str; 13] = [
     "/etc",
 ];
 
-/// Why an empty volume cannot take a folder's place.
-pub(crate) fn refusal(path: &str) -> Option<String> {
+/// Why an empty volume cannot take a folder's place, where `mounted` are in the container already.
+pub(crate) fn refusal(path: &str, mounted: &[&str]) -> Option<String> {
     let shown = visible(path);
     let why = if KERNEL.iter().any(|kernel| is_below(path, kernel)) && !is_below(path, "/dev/shm") {
         format!("`{shown}` is the kernel's: no container starts with a volume there")
     } else if MOUNTED.iter().any(|file| is_below(path, file)) {
         format!("`{shown}` is a file that Kubernetes mounts itself: no container starts with a folder there")
+    } else if mounted.iter().any(|own| is_below(path, own) || is_below(own, path)) {
+        format!("`{shown}` is where dayfly itself is: it would not start")
     } else if PROGRAMS.contains(&path) {
         format!("`{shown}` holds what the program starts from: an empty folder in its place would hide it")
     } else {

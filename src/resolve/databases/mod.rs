@@ -104,6 +104,7 @@ impl<'a> Resolver<'a> {
         let reached = reach(&database.name, baseline, operations, self.guardrails.network.fqdn);
         let facts = DatabaseFacts {
             migrate: names::hashed(&format!("{}-migrate", database.name), &[&spec, &program_pods]),
+            writable: steps.iter().flat_map(|step| &step.writable).cloned().collect(),
             last_step: steps.pop(),
             first_steps: steps,
             jobs_namespace: if own { namespace.to_owned() } else { operations.namespace.to_string() },

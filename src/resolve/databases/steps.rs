@@ -2,7 +2,10 @@
 
 use crate::{
     database::spec::Steps,
-    input::policy::{Database, Migration, Step},
+    input::{
+        policy::{Database, Migration, Step},
+        scalar::UserId,
+    },
     resolve::{
         PullRequest, Resolver,
         environment::{SecretFacts, StepFacts},
@@ -16,6 +19,9 @@ use super::{VARIABLE, url_variable};
 /// Where its own database is, as dayfly tells a program that it runs.
 const PROGRAM_HOST: [&str; 4] = ["PGHOST", "PGPORT", "MYSQL_HOST", "MYSQL_TCP_PORT"];
 
+/// Where `templates/database-migrate.yaml` mounts what is dayfly's own.
+const MOUNTED: [&str; 2] = ["/dayfly/bin", "/dayfly/spec"];
+
 impl<'a> Resolver<'a> {
     pub(super) fn steps(
         &mut self,
@@ -25,7 +31,7 @@ impl<'a> Resolver<'a> {
         secrets: &[SecretFacts],
     ) -> Vec<StepFacts> {
         let taken: Vec<&str> = [VARIABLE, url_variable(database)].into_iter().chain(database.keys.names()).collect();
-        let mut step = |name: &'static str, image, command, env, uses| {
+        let mut step = |name: &'static str, image, command, env, uses, writable, user: Option<UserId>| {
             let pointer = format!("{pointer}/{name}");
             let container = Container {
                 field: format_args!("databases.{}.{name}", database.name),
@@ -44,20 +50,30 @@ impl<'a> Resolver<'a> {
             };
             let image = self.image(image, format!("{pointer}/image"), pr);
             let command = self.words(&container, command, "command");
-            StepFacts { name, image, command, env: self.env(&container), files: Vec::new() }
+            StepFacts {
+                name,
+                image,
+                command,
+                env: self.env(&container),
+                files: Vec::new(),
+                writable: self.writable(writable, name, &MOUNTED, &pointer).collect(),
+                run_as_user: user.map(UserId::get),
+            }
         };
         let mut steps = Vec::with_capacity(2);
-        if let Some(Migration { image, command, env, uses, files }) = &database.migrate {
-            steps.push(StepFacts { files: files.clone(), ..step("migrate", image, command, env, uses) });
+        if let Some(Migration { image, command, env, uses, files, writable, run_as_user }) = &database.migrate {
+            let migrate = step("migrate", image, command, env, uses, writable, *run_as_user);
+            steps.push(StepFacts { files: files.clone(), ..migrate });
         }
-        if let Some(Step { image, command, env, uses }) = &database.seed {
-            steps.push(step("seed", image, command, env, uses));
+        if let Some(Step { image, command, env, uses, writable, run_as_user }) = &database.seed {
+            steps.push(step("seed", image, command, env, uses, writable, *run_as_user));
         }
         steps
     }
 }
 
-/// What tells one run of the team's programs from another: the image, the command and the variables of each, and its files.
+/// What tells one run of the team's programs from another: the image, the command and the variables of each, its user, and its files
+/// and folders.
 pub(super) fn told(steps: &[StepFacts]) -> Steps {
     let hash = |name: &str| {
         let step = steps.iter().find(|step| step.name == name)?;
@@ -65,6 +81,12 @@ pub(super) fn told(steps: &[StepFacts]) -> Steps {
         let mut hash = names::hash(&words.collect::<Vec<_>>());
         if !step.env.items().is_empty() {
             hash = names::hash(&[&hash, &serde_json::to_string(&step.env).unwrap_or_default()]);
+        }
+        // Where one failed for want of them, the next is another run.
+        if step.run_as_user.is_some() || !step.writable.is_empty() {
+            let user = step.run_as_user.map(|user| user.to_string()).unwrap_or_default();
+            let folders = step.writable.iter().map(|folder| folder.path.as_str());
+            hash = names::hash(&[hash.as_str(), &user].into_iter().chain(folders).collect::<Vec<_>>());
         }
         // A hash of a hash: a word more of the command is not a file more.
         let words = std::iter::once(hash.as_str()).chain(step.files.iter().map(|file| &**file));

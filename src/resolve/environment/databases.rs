@@ -11,7 +11,7 @@ use crate::{
     value::Value,
 };
 
-use super::{NamedPeer, Peers};
+use super::{NamedPeer, Peers, Writable};
 
 /// A database: names, Jobs and what they are told.
 #[derive(Clone, Debug, JsonSchema, Serialize)]
@@ -45,6 +45,8 @@ pub struct DatabaseFacts {
     pub first_steps: Vec<StepFacts>,
     /// The Job's container: `seed`, or else `migrate`; null if there is neither.
     pub last_step: Option<StepFacts>,
+    /// What its programs write to, of all of them: an `emptyDir` each.
+    pub writable: Vec<Writable>,
     /// Whether the branch is a server of provider `embedded` in the preview's own namespace, and goes with that. Another server of the
     /// preview's own is a `cluster`.
     pub embedded: bool,
@@ -170,6 +172,7 @@ pub struct DatabaseVariable {
 
 /// A program of the team's, run before the database is handed out.
 #[derive(Clone, Debug, JsonSchema, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct StepFacts {
     /// `migrate` or `seed`.
     pub name: &'static str,
@@ -181,4 +184,8 @@ pub struct StepFacts {
     pub env: Value,
     /// Of `migrate`: what of the image is only ever added to. Its Job is told in `spec`.
     pub files: Vec<ImagePath>,
+    /// The policy's `writable`, besides `/tmp`: an `emptyDir` each.
+    pub writable: Vec<Writable>,
+    /// The number of the container's user and group, never 0; null leaves the Pod's.
+    pub run_as_user: Option<u32>,
 }

@@ -76,6 +76,17 @@ impl Resolver<'_> {
                 let its_name = policy(&["databases", &index, step.name]);
                 let program = "the team's own program";
                 self.say(format!("{field}.{place}.name"), its_name, step.name, program);
+                let (user, origin, why) = match step.run_as_user {
+                    Some(user) => (user.to_string(), of("runAsUser"), "not root"),
+                    None => (String::new(), Origin::BuiltIn, "a user of no image, if the policy does not say"),
+                };
+                self.say(format!("{field}.{place}.runAsUser"), origin, user, why);
+                for folder in &step.writable {
+                    for of_what in [format!("{field}.{place}"), field.clone()] {
+                        let why = "a folder that is written to";
+                        self.say(format!("{of_what}.writable.{}", folder.name), of("writable"), &*folder.path, why);
+                    }
+                }
                 let variables = step.env.items().iter().filter_map(|variable| variable.str_at(&["name"]));
                 let variables = variables.collect::<Vec<_>>().join(", ");
                 self.say(format!("{field}.{place}.env"), of("env"), variables, "what it uses, and its own");

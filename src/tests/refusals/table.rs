@@ -910,6 +910,13 @@ pub(super) const TABLE: &[Row] = &[
     Row { code: "writable", owner: "team", place: "source/preview.yaml:19:22",
         bad: &[(POLICY, "      health: /healthz\n", "      health: /healthz\n      writable: [/a, /usr]\n")],
         good: &[(POLICY, "      health: /healthz\n", "      health: /healthz\n      writable: [/a, /usr/share/nginx]\n")] },
+    // There is dayfly, which runs it.
+    Row { code: "writable", owner: "team", place: "source/preview.yaml:45:24",
+        bad: &[(POLICY, "migrate, deploy]\n", "migrate, deploy]\n        writable: [/a, /dayfly]\n")],
+        good: &[(POLICY, "migrate, deploy]\n", "migrate, deploy]\n        writable: [/a, /tmp]\n"), (POLICY, "      health: /healthz\n", "      health: /healthz\n      writable: [/dayfly]\n")] },
+    Row { code: "duplicate-name", owner: "team", place: "source/preview.yaml:48:28",
+        bad: &[(POLICY, "\"seed:preview\"]\n", "\"seed:preview\"]\n        writable: [/a, /b, /a]\n")],
+        good: &[(POLICY, "\"seed:preview\"]\n", "\"seed:preview\"]\n        writable: [/a, /b]\n"), (POLICY, "migrate, deploy]\n", "migrate, deploy]\n        writable: [/a, /b]\n")] },
     Row { code: "wrong-type", owner: "team", place: "Deployment/extra /spec/template/spec/containers/0/env/0/value",
         bad: &[MANIFEST, ("extra.yaml", "", concat!(deployment!(""), "          env: [{name: A, value: yes}]\n"))],
         good: &[MANIFEST, ("extra.yaml", "", concat!(deployment!(""), "          env: [{name: A, value: 'yes'}]\n"))] },
