@@ -104,7 +104,7 @@ impl<'a> Resolver<'a> {
         }
         let knows_all = self.used(container, &mut variables);
         let Variables { mut items, names: mut above, mut withheld } = variables;
-        if own.iter().any(|(_, _, text, _)| text.contains("$(")) {
+        if own.iter().any(|(_, _, text, _)| text.contains("$(") || text.contains("${")) {
             for (name, ..) in &own {
                 above.remove(name);
             }
@@ -115,6 +115,7 @@ impl<'a> Resolver<'a> {
             if knows_all && is_fine {
                 self.judge_reference(name, &text, &above, here);
             }
+            self.judge_shell(asked, &above, here);
             let hole = rules::reference::named(&text).find(|named| withheld.contains(named));
             self.decisions.record(|| Decision {
                 field: format!("{}.env.{name}", container.field),

@@ -1,11 +1,13 @@
 //! Texts of an input file that come to nothing: what is wrong with them, and who can mend it.
 
+use std::collections::BTreeSet;
+
 use crate::{
     expression::{
         Interpolated, Part, Scope,
         mistake::{self, Mistake},
     },
-    finding::{Finding, InputFile, Subject, visible},
+    finding::{Excerpt, Finding, InputFile, Subject, visible},
     rules::{self, input::BAD_EXPRESSION, not_an_expression},
     value::Text,
 };
@@ -81,10 +83,25 @@ impl Resolver<'_> {
 
     /// Reports what of a text looks like an expression and is none, so that it would stay as it is.
     pub(super) fn judge_plain(&mut self, text: &Interpolated, file: InputFile, pointer: impl FnOnce() -> String) {
-        if !text.plain().any(|plain| plain.contains('{')) {
-            return;
+        if text.plain().any(|plain| plain.contains('{')) {
+            self.stays(not_an_expression::find(&text.source), file, pointer);
         }
-        let found = not_an_expression::find(&text.source);
+    }
+
+    /// The same of variables as Compose has them, where `above` are those that a container's variable may name.
+    pub(super) fn judge_shell(
+        &mut self,
+        text: &Interpolated,
+        above: &BTreeSet<&str>,
+        pointer: impl FnOnce() -> String,
+    ) {
+        if text.plain().any(|plain| plain.contains("${")) {
+            let found = not_an_expression::shell(&text.source, |name| above.contains(name));
+            self.stays(found, InputFile::Policy, pointer);
+        }
+    }
+
+    fn stays(&mut self, found: Vec<(Excerpt, String)>, file: InputFile, pointer: impl FnOnce() -> String) {
         if found.is_empty() {
             return;
         }

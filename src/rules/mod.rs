@@ -178,10 +178,11 @@ pub static ALL: &[&Rule] = &[
 type Check = fn(&Object, &Bounds<'_>, &mut Vec<Finding>);
 
 /// What is asked of each manifest.
-const MANIFEST_CHECKS: [Check; 11] = [
+const MANIFEST_CHECKS: [Check; 12] = [
     shared_database::check,
     manifest_kind::check,
     manifest_text::check,
+    not_an_expression::check,
     manifest_namespace::check,
     manifest_annotation::check,
     manifest_secret::check,

@@ -1,17 +1,25 @@
-//! What is meant as an expression is written as one.
+//! What is meant as an expression is written as one, and stands where one is read.
 
+use super::{
+    Bounds,
+    containers::{containers, finding, items, pod_spec},
+};
 use crate::{
     expression::mistake::{MOST, written},
-    finding::{Excerpt, Rule, Severity, visible},
+    finding::{Excerpt, Finding, Rule, Severity, visible},
+    objects::Object,
+    value::{Value, child},
 };
 
-/// About variables and flags, which hold any text.
+/// About variables and flags, which hold any text, and what manifests say beside their images.
 pub static NOT_AN_EXPRESSION: Rule = Rule {
     code: "not-an-expression",
     severity: Severity::Warning,
     summary: "an expression is written with a dollar and two braces",
     explanation: "`{{ pr.title }}` and `${pr.title}` in an `env` or in `flags` are text, which the program gets as it stands there. They begin \
-        with a name that expressions have, so `${{ pr.title }}` was probably meant.\n\n\
+        with a name that expressions have, so `${{ pr.title }}` was probably meant. So does `${NAME}` in an `env`, as Compose has it: \
+        Kubernetes puts the value of a variable in place of `$(NAME)`, and a few programs, such as Spring Boot, in place of the other.\n\n\
+        In `manifests`, only images and the names of their Jobs hold expressions. In a variable, an argument or a ConfigMap there, one is text.\n\n\
         Where the text itself is meant, an expression can say so: `${{ '{{ pr.title }}' }}`.",
 };
 
@@ -52,9 +60,95 @@ pub(crate) fn find(text: &str) -> Vec<(Excerpt, String)> {
     parts.take(MOST).collect()
 }
 
+/// Parts such as `${NAME}`, in which Compose and shells put a variable that the container has.
+pub(crate) fn shell(text: &str, is_variable: impl Fn(&str) -> bool) -> Vec<(Excerpt, String)> {
+    let mut expressions = written(text).peekable();
+    let parts = text.match_indices("${").filter_map(|(at, open)| {
+        while expressions.next_if(|expression| expression.end <= at).is_some() {}
+        if expressions.peek().is_some_and(|expression| expression.contains(&at)) {
+            return None;
+        }
+        let name = &text[at + open.len()..];
+        let name = &name[..name.find('}')?];
+        let message = || format!("`${{{name}}}` stays as it is: Kubernetes puts a variable in place of `$({name})`");
+        is_variable(name).then(|| (Excerpt::new(text, at..at + open.len() + name.len() + 1), message()))
+    });
+    parts.take(MOST).collect()
+}
+
+/// Reports expressions of a manifest where none is read.
+pub(crate) fn check(object: &Object, _: &Bounds<'_>, findings: &mut Vec<Finding>) {
+    let mut text = |pointer: &dyn Fn() -> String, value: &Value, help: &str| {
+        let Value::String(text) = value else { return };
+        let meant = |said: &&str| ROOTS.iter().any(|root| said[3..].trim_start().starts_with(root));
+        if let Some(first) = written(text).map(|range| &text[range]).find(meant) {
+            let message = format!(
+                "`{}` stays as it is: in manifests, only images and the names of their Jobs hold expressions",
+                visible(first)
+            );
+            findings.push(finding(&NOT_AN_EXPRESSION, object, pointer(), message).help(help));
+        }
+    };
+    if object.kind() == "ConfigMap" {
+        let help = "Pods read the ConfigMap `preview`, which has the URLs, the commit and the flags";
+        for (key, value) in object.value.at(&["data"]).into_iter().flat_map(Value::entries) {
+            text(&|| child("/data", key), value, help);
+        }
+    }
+    let Some((base, pod)) = pod_spec(object) else { return };
+    let help = "with `envFrom: [{configMapRef: {name: preview}}]`, `$(PREVIEW_URL)` stands for the first route's URL, and `$(FLAG_NAME)` for a flag, \
+                which holds any expression";
+    for container in containers(pod) {
+        for list in ["command", "args"] {
+            for (index, value) in items(container.value, list) {
+                text(&|| container.pointer(base, &format!("/{list}/{index}")), value, help);
+            }
+        }
+        for (index, variable) in items(container.value, "env") {
+            if let Some(value) = variable.get("value") {
+                text(&|| container.pointer(base, &format!("/env/{index}/value")), value, help);
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::find;
+    use serde_json::json;
+
+    use super::{
+        super::containers::test::{found, manifest, places},
+        find, shell,
+    };
+
+    #[test]
+    fn what_compose_takes_for_a_variable_is_told() {
+        let is_variable = |name: &str| ["DB_HOST", "DATABASE_URL"].contains(&name);
+        let text = "a ${DB_HOST}:${DB_PORT} ${{ '${DB_HOST}' }} $(DB_HOST) ${DATABASE_URL";
+        let found: Vec<String> = shell(text, is_variable)
+            .into_iter()
+            .map(|(excerpt, message)| format!("{} {message}", excerpt.at))
+            .collect();
+        assert_eq!(found, ["2 `${DB_HOST}` stays as it is: Kubernetes puts a variable in place of `$(DB_HOST)`"]);
+    }
+
+    #[test]
+    fn expressions_of_manifests_where_none_is_read_are_told() {
+        let pod = json!({"containers": [{
+            "image": "web:${{ pr.headSha }}",
+            "args": ["--host=${{ routes.web.host }}", "${{ github.sha }}"],
+            "env": [{"name": "A", "value": "${{pr.number}}"}, {"name": "B", "value": "$${{ pr.number }} {{ pr.number }}"}],
+        }]});
+        let job = json!({"apiVersion": "batch/v1", "kind": "Job", "spec": {"template": {"spec": pod}}});
+        let config =
+            json!({"apiVersion": "v1", "kind": "ConfigMap", "data": {"a": "x: ${{ preview.namespace }}", "b": 1}});
+        let findings: Vec<_> =
+            [&job, &config].into_iter().flat_map(|object| found(super::check, &manifest(object))).collect();
+        let container = "not-an-expression /spec/template/spec/containers/0";
+        let expected =
+            [format!("{container}/args/0"), format!("{container}/env/0/value"), "not-an-expression /data/a".into()];
+        assert_eq!(places(&findings), expected);
+    }
 
     #[test]
     fn what_looks_like_an_expression_is_told() {

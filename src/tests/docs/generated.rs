@@ -131,8 +131,15 @@ spec:
   ports: [{port: 4369}]
 ```
 
-Whatever else a workload needs (a StatefulSet, volumes, a Job, a CronJob, probes of its own) is written as plain `manifests`, whose images may
-hold expressions, or comes from the team's own chart or overlay as an `application`.
+Whatever else a workload needs (a StatefulSet, volumes, files of a ConfigMap, a root that is not read-only, work before the start, a Job, a CronJob,
+probes of its own) is written as plain `manifests`, whose images may hold expressions, or comes from the team's own chart or overlay as an
+`application`. What else differs between pull requests, its Pods have from the ConfigMap `preview`, and a flag holds any expression: with
+`flags: {host: \"${{ routes.web.host }}\"}`, this container knows where it is reached:
+
+```yaml
+envFrom: [{configMapRef: {name: preview}}]
+env: [{name: TRUSTED_DOMAINS, value: $(FLAG_HOST)}]
+```
 
 ## A database in parts
 

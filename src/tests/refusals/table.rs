@@ -610,6 +610,13 @@ pub(super) const TABLE: &[Row] = &[
     Row { code: "not-an-expression", owner: "team", place: "source/preview.yaml:21:29",
         bad: &[(POLICY, "${{ pr.title }}", "{{ pr.title }}")],
         good: &[(POLICY, "${{ pr.title }}", "{{ title }}")] },
+    // As Compose has it; Kubernetes has another word for it.
+    Row { code: "not-an-expression", owner: "team", place: "source/preview.yaml:20:21",
+        bad: &[(POLICY, "${{ routes.web.url }}", "${DATABASE_URL}")],
+        good: &[(POLICY, "${{ routes.web.url }}", "$(DATABASE_URL) ${HOME} ${{ '${DATABASE_URL}' }}")] },
+    Row { code: "not-an-expression", owner: "team", place: "Deployment/extra /spec/template/spec/containers/0/env/0/value",
+        bad: &[MANIFEST, ("extra.yaml", "", concat!(deployment!(""), "          env: [{name: A, value: '${{ routes.web.host }}'}]\n"))],
+        good: &[MANIFEST, ("extra.yaml", "", concat!(deployment!(""), "          env: [{name: A, value: '${{ github.sha }} $(FLAG_HOST)'}]\n"))] },
     Row { code: "not-an-expression", owner: "team", place: "source/preview.yaml:13:20",
         bad: &[(POLICY, "price-engine: v2", "price-engine: v${pr.number}")],
         good: &[(POLICY, "price-engine: v2", "price-engine: \"${{ 'v${pr.number}' }}\"")] },
