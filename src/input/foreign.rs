@@ -3,7 +3,7 @@
 use serde_json::{Map, Value as Json};
 
 /// Of a service: Compose, Kubernetes, Helm charts.
-const OF_A_SERVICE: [(&[&str], &str); 13] = [
+const OF_A_SERVICE: [(&[&str], &str); 18] = [
     (&["environment", "envs", "variables"], "variables are `env: {NAME: value}`"),
     (
         &["envFrom", "env_file", "envFile", "secretRef", "secrets", "databases"],
@@ -11,13 +11,20 @@ const OF_A_SERVICE: [(&[&str], &str); 13] = [
     ),
     (
         &["ports", "containerPort", "containerPorts", "expose", "targetPort"],
-        "`port: 8080` is the port that it listens on",
+        "`port: 8080` is the port that it listens on; a further one is a Service among `manifests`",
     ),
     (
         &["livenessProbe", "readinessProbe", "startupProbe", "healthcheck", "probe", "probes"],
         "`health: /healthz` is the path that says whether it works",
     ),
-    (&["volumes", "volumeMounts", "emptyDir"], "`writable: [/data]` are folders that it may write to"),
+    (
+        &["emptyDir", "tmpfs", "shm_size", "readOnlyRootFilesystem"],
+        "`writable: [/data]` are folders that it may write to",
+    ),
+    (
+        &["volumes", "volumeMounts", "persistence", "configs", "configMap", "files"],
+        "`writable: [/data]` are folders that it may write to; files and volumes that stay are for a Deployment among `manifests`",
+    ),
     (&["entrypoint", "cmd"], "`command` stands for the image's entry point, `args` for its arguments"),
     (&["user", "securityContext", "runAsGroup"], "`runAsUser: 1000` is the user that it runs as"),
     (&["requests", "limits", "cpu", "memory"], "`resources: {cpu: 250m, memory: 256Mi}` is what it requests"),
@@ -26,6 +33,36 @@ const OF_A_SERVICE: [(&[&str], &str); 13] = [
     (&["build", "dockerfile"], "an image is built by CI: `image` names it"),
     (&["labels", "annotations"], "leave it out: dayfly sets those of its objects, and the platform may patch more"),
     (&["restart", "restartPolicy"], "leave it out: Kubernetes always starts a service again"),
+    (
+        &[
+            "initContainers",
+            "init",
+            "containers",
+            "sidecars",
+            "lifecycle",
+            "terminationGracePeriodSeconds",
+            "stop_grace_period",
+            "workingDir",
+            "working_dir",
+            "strategy",
+        ],
+        "a service has none: a Deployment among `manifests` may",
+    ),
+    (&["schedule", "cron", "cronjob"], "what runs at times is a CronJob among `manifests`"),
+    (&["scale", "deploy", "autoscaling"], "`replicas: 2` are as many Pods"),
+    (
+        &[
+            "nodeSelector",
+            "tolerations",
+            "affinity",
+            "platform",
+            "imagePullSecrets",
+            "imagePullPolicy",
+            "pull_policy",
+            "serviceAccountName",
+        ],
+        "leave it out: the platform says where Pods run, and with whose rights",
+    ),
 ];
 
 /// Of a policy's `spec`.

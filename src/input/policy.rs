@@ -212,7 +212,8 @@ pub struct Route {
     /// Who may reach it: a name from the guardrails' `access`.
     pub access: DnsLabel,
     /// The host, `WORD-NAMESPACE.DOMAIN`. Left out, it is made of the route's name and the namespace: `web-shop-pr-7` below the
-    /// domain, and `2-my-web-shop-pr-7` for a route `my-web` of two words.
+    /// domain, and `2-my-web-shop-pr-7` for a route `my-web` of two words. Routes with a `path` of their own may share one, written out:
+    /// `web-${{ preview.namespace }}.${{ guardrails.domain }}` is that of a route `web`.
     pub host: Option<Interpolated>,
 }
 

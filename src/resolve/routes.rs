@@ -184,7 +184,11 @@ impl<'a> Resolver<'a> {
             for (field, asked) in [("port", route.port), ("targetPort", route.target_port)] {
                 if let Some(asked) = asked.filter(|asked| asked != port) {
                     let message = format!("the service `{name}` listens on port {port}, not on {asked}");
-                    self.policy_finding(&rules::reference::UNKNOWN_REFERENCE, format!("{pointer}/{field}"), message);
+                    let help = format!(
+                        "another port of its Pods is a Service among `manifests`, which selects `app.kubernetes.io/name: {name}`"
+                    );
+                    self.policy_finding(&rules::reference::UNKNOWN_REFERENCE, format!("{pointer}/{field}"), message)
+                        .help = Some(help);
                     fits = false;
                 }
             }
@@ -213,7 +217,14 @@ impl<'a> Resolver<'a> {
         let pointer = format!("{pointer}/host");
         let (host, origin) = if let Some(host) = &route.host {
             let owner = self.owner_of(host, InputFile::Policy);
-            let host = self.text(host, InputFile::Policy, || pointer.clone());
+            let asked = host;
+            let host = self.text(asked, InputFile::Policy, || pointer.clone());
+            if host.is_empty()
+                && asked.mentions("routes")
+                && let Some(finding) = self.findings.last_mut()
+            {
+                finding.help = Some(rules::host::SHARED.into());
+            }
             // What could not be computed was reported.
             if !host.is_empty()
                 && let Err((rule, message)) = rules::host::check_host(&host, namespace, domain)

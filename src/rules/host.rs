@@ -91,6 +91,9 @@ fn refusal(host: Option<&Value>, bounds: &Bounds<'_>) -> Option<(&'static Rule, 
 /// What a policy's author writes in place of a host that is refused.
 pub(crate) const HELP: &str = "write `WORD-${{ preview.namespace }}.${{ guardrails.domain }}`, or no `host`";
 
+/// What it writes for a host that another route has, too.
+pub(crate) const SHARED: &str = "routes share a host that each writes out: `WORD-${{ preview.namespace }}.${{ guardrails.domain }}`, which is that of a route `WORD`";
+
 /// Whether a host may be one of the namespace's; else, by which rule not, and what to say.
 pub(crate) fn check_host(host: &str, namespace: &str, domain: &str) -> Result<(), (&'static Rule, String)> {
     let Some(label) = label(host, domain) else {

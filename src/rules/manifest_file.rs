@@ -28,6 +28,9 @@ pub(crate) fn matching(root: &Path, pattern: &str, policy: &str) -> Result<Vec<S
         return Err(format!("`{pattern}`: `*` may stand in the last part only"));
     }
     if !names.contains('*') {
+        if open_below(root, pattern).is_ok_and(|path| path.is_dir()) {
+            return Err(format!("`{pattern}` is a folder: `{pattern}/*.yaml` are the files in it"));
+        }
         return Ok(vec![pattern.to_owned()]);
     }
     let listing = open_below(root, folder).and_then(|below| Ok((fs::read_dir(&below)?, below)));

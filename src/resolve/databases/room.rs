@@ -36,12 +36,41 @@ impl Resolver<'_> {
     /// Reports a profile that has no room for what runs in the namespace.
     pub(in crate::resolve) fn room(&mut self, profile: Option<(&str, &Profile)>, databases: &[DatabaseFacts]) {
         let Some((name, profile)) = profile else { return };
+        if databases.iter().any(DatabaseFacts::is_own) {
+            for (pointer, message) in
+                rules::limit_range::keeps_out(profile, &quantities(&REQUESTS), &quantities(&LIMITS))
+            {
+                let pointer = format!("/spec/profiles/{name}/container/{pointer}");
+                self.report(&rules::limit_range::LIMIT_RANGE, InputFile::Guardrails, pointer, message);
+            }
+        }
+        // What asks for too much by itself is not counted: it has to change anyway.
+        if self.findings.iter().any(|finding| finding.rule == &UNBOUNDED_REQUEST) {
+            return;
+        }
+        let found = self.too_much(name, profile, databases);
+        if found.is_empty() {
+            return;
+        }
+        let fits = |(other, profile): &(&str, &Profile)| {
+            let mut services = self.policy.services.iter();
+            services
+                .all(|service| rules::capacity::beyond(other, &self.guardrails.profiles, profile, service).is_empty())
+                && self.too_much(other, profile, databases).is_empty()
+        };
+        let larger = self.guardrails.profiles.iter().find(fits).map(|(other, _)| other);
+        for (place, message) in found {
+            let help = larger.map(|other| format!("the profile `{other}` has room for all of it"));
+            self.policy_finding(&OVER_QUOTA, place, message).help = help;
+        }
+    }
+
+    /// What asks for more than a profile has: the place of the largest share, and the message.
+    fn too_much(&self, name: &str, profile: &Profile, databases: &[DatabaseFacts]) -> Vec<(String, String)> {
         let policy = self.policy;
         let own = databases.iter().filter(|database| database.is_own()).count();
         let migrates = databases.iter().filter(|database| database.last_step.is_some()).count();
         let defaults = Ordered::default();
-        // Those that hold a provider's key run elsewhere.
-        let job = (own > 0).then(|| (quantities(&REQUESTS), quantities(&LIMITS)));
         let limits: Vec<_> = policy.services.iter().map(|service| size::own_limits(profile, service)).collect();
         let mut pods: Vec<Pods<'_>> = Vec::with_capacity(policy.services.len() + 3);
         pods.extend(policy.services.iter().zip(&limits).enumerate().map(|(index, (service, limits))| Pods {
@@ -55,11 +84,9 @@ impl Resolver<'_> {
         for (name, count) in [("the databases' servers", own), ("migrate and seed", migrates)] {
             pods.push(Pods { service: None, name, count, requests: &defaults, limits: &defaults });
         }
+        // Those that hold a provider's key run elsewhere.
+        let job = (own > 0).then(|| (quantities(&REQUESTS), quantities(&LIMITS)));
         if let Some((requests, limits)) = &job {
-            for (pointer, message) in rules::limit_range::keeps_out(profile, requests, limits) {
-                let pointer = format!("/spec/profiles/{name}/container/{pointer}");
-                self.report(&rules::limit_range::LIMIT_RANGE, InputFile::Guardrails, pointer, message);
-            }
             pods.push(Pods { service: None, name: "dayfly's Jobs", count: own, requests, limits });
         }
         let (who, place) = match (policy.services.is_empty(), own + migrates) {
@@ -77,12 +104,7 @@ impl Resolver<'_> {
             claims: sizes.len(),
             storage: sizes.into_iter().fold(0, i128::saturating_add),
         };
-        // What asks for too much by itself is not counted: it has to change anyway.
-        if self.findings.iter().any(|finding| finding.rule == &UNBOUNDED_REQUEST) {
-            return;
-        }
-        for (largest, message) in rules::capacity::too_much(name, profile, who, &pods, counts) {
-            self.policy_finding(&OVER_QUOTA, largest.unwrap_or_else(|| place.to_owned()), message);
-        }
+        let found = rules::capacity::too_much(name, profile, who, &pods, counts);
+        found.into_iter().map(|(largest, message)| (largest.unwrap_or_else(|| place.to_owned()), message)).collect()
     }
 }

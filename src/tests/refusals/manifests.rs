@@ -57,7 +57,7 @@ fn patterns_of_manifests() {
         ("[deploy/*]", vec![]),
         ("[deploy/sub*]", vec!["`deploy/sub*` matches no file"]),
         ("[preview.yaml]", vec!["`PreviewPolicy` of `dayfly.dev/v1alpha1` is not allowed"]),
-        ("[deploy/sub.yaml]", vec!["Is a directory"]),
+        ("[deploy/sub.yaml]", vec!["`deploy/sub.yaml` is a folder: `deploy/sub.yaml/*.yaml` are the files in it"]),
         ("[out/*]", vec!["`out/file` is a link that leads out", "`out/folder` is a link that leads out"]),
     ] {
         let scratch = scratch(&[(POLICY, APPLICATION, &format!("  manifests: {patterns}\n"))]);

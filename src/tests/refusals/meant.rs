@@ -14,7 +14,11 @@ fn a_field_that_is_called_otherwise_or_stands_elsewhere_is_told_once() {
         ((POLICY, "  costCenter:", "  cost_center:"), "unknown field `cost_center`: did you mean `costCenter`? = "),
         (
             (POLICY, "      port: 8080", "      ports: [8080]"),
-            "unknown field `ports` = `port: 8080` is the port that it listens on",
+            "unknown field `ports` = `port: 8080` is the port that it listens on; a further one is a Service among `manifests`",
+        ),
+        (
+            (POLICY, "      port: 8080", "      port: 8080\n      terminationGracePeriodSeconds: 60"),
+            "unknown field `terminationGracePeriodSeconds` = a service has none: a Deployment among `manifests` may",
         ),
         (
             (POLICY, "      env:\n", "      environment:\n"),

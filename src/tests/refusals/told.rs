@@ -30,6 +30,37 @@ fn a_request_beyond_its_profile_says_what_would_do() {
     assert!(check(&scratch(&[(POLICY, "memory: 256Mi", "memory: 1.3Gi")])).is_empty());
 }
 
+/// What does not fit one profile may fit another.
+#[test]
+fn a_quota_that_is_too_small_says_which_is_not() {
+    for (replicas, help) in [(7, "the profile `large` has room for all of it"), (90, "")] {
+        let asked = format!("replicas: {replicas}");
+        let more = (GUARDRAILS, "limits.cpu: \"8\"", "limits.cpu: \"16\"");
+        let found = check(&scratch(&[more, (POLICY, "command: [node, dist/worker.js]", &asked)]));
+        assert!(!found.is_empty());
+        assert!(found.iter().all(|one| text(one, "/code") == "over-quota" && text(one, "/help") == help), "{found:#?}");
+    }
+}
+
+/// Where a service has no field for it, a Service of the team's own has.
+#[test]
+fn a_route_to_what_a_service_has_not_says_what_has() {
+    let route = "{name: web, service: web, access: staff";
+    for (more, help) in [
+        (
+            ", port: 9001",
+            "another port of its Pods is a Service among `manifests`, which selects `app.kubernetes.io/name: web`",
+        ),
+        (
+            ", host: \"${{ routes.web.host }}\"",
+            "routes share a host that each writes out: `WORD-${{ preview.namespace }}.${{ guardrails.domain }}`, which is that of a route `WORD`",
+        ),
+    ] {
+        let found = check(&scratch(&[(POLICY, route, &format!("{route}{more}"))]));
+        assert_eq!(found.iter().map(|one| text(one, "/help")).collect::<Vec<_>>(), [help], "{found:#?}");
+    }
+}
+
 /// What would get more depends on where the pull request comes from.
 #[test]
 fn who_gets_less_is_told_what_would_get_more() {
