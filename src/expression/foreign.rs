@@ -33,6 +33,11 @@ pub(super) fn meant<'p>(path: impl Iterator<Item = &'p str>) -> Option<String> {
              the service names that in `uses`",
             shown(name)
         )),
+        ["databases", name, ..] => Some(format!(
+            "no text holds a database's address: what names `{0}` in `uses` gets it as variables, and Pods of `manifests` or of an \
+             `application` read the Secret `{0}`",
+            shown(name)
+        )),
         ["env", name] => Some(format!(
             "nothing is called `env`: in a container's `env`, `command` and `args`, `$({0})` is its variable `{0}`",
             shown(name)

@@ -81,10 +81,11 @@ Text marked *with expressions* may hold `${{ … }}`: `${{ pr.headSha }}`, `${{ 
 A Deployment, and with a `port` a Service that others reach at `http://NAME:PORT`. Its Pods keep the Pod Security Standards, level
 restricted, and what they do not find there they ask for here:
 
-- **Files.** The image's are read-only. `/tmp` and the folders of `writable` can be written to, and are empty when a Pod starts. Caches
+- **Files.** The image's are read-only. `/tmp` and the folders of `writable` can be written to, are empty when a Pod starts, and are its own. Caches
   beside the code, PID files, Celery beat's schedule, Redis' `/data` and nginx' `/var/cache/nginx` are such folders. What the
   image has in one is hidden, so name those that are empty there: of Laravel `storage/framework/views` and its like, not `storage`. What must
-  outlive a Pod is for a PersistentVolumeClaim among `manifests`, where the profile's quota allows one.
+  outlive a Pod, or is another service's too, is for a PersistentVolumeClaim among `manifests`, where the profile's quota allows one, or for object
+  storage.
 - **User.** 65532, unless `runAsUser` says otherwise, and without any rights: no port below 1024 on nodes that ask for a right there.
   A program to which its image gave a right by `setcap`, such as Caddy's, does not start at all (`operation not permitted`): in the team's own
   image, `setcap -r` takes it away.
@@ -97,6 +98,8 @@ restricted, and what they do not find there they ask for here:
   `PREVIEW_NAMESPACE`, `PREVIEW_PULL_REQUEST`, `PREVIEW_HEAD_SHA`, `FLAG_NAME` for each flag, and OpenTelemetry's:
   `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES`, and `OTEL_EXPORTER_OTLP_ENDPOINT` if the guardrails have `telemetry`. Which protocol it speaks, the
   service says itself where its SDK's default does not fit the port: `env: {OTEL_EXPORTER_OTLP_PROTOCOL: grpc}` for 4317, `http/protobuf` for 4318.
+- **Keys that open nothing.** What a framework only wants to have, such as `SECRET_KEY_BASE` or `DJANGO_SECRET_KEY`, may be any text in `env`, which
+  pull requests of trust `restricted` have as well; from `secrets` they get [none](rules.md#withheld).
 - **Images of others**, such as Redis, are named by digest: `docker buildx imagetools inspect redis:8` prints it. How services that a pull
   request did not build get the commit's tag, [the rule](rules.md#image-mutable-tag) says.
 - **Its own URLs** are for browsers. From inside of the preview they lead out of it, which only an `egress` entry can open: to the ingress controller's
@@ -191,7 +194,8 @@ spec:
 ```
 
 They run as user 65532, with `/tmp` as the only folder to write to, unless `runAsUser` and `writable` say otherwise: an image whose files
-are its own user's alone, or a framework that writes beside its code, needs the same here as its service does. Programs that unpack themselves or
+are its own user's alone, or a framework that writes beside its code, needs the same here as its service does. Both programs
+have one `/tmp`, and so want the same user. Programs that unpack themselves or
 keep a configuration want to be told (`DOTNET_BUNDLE_EXTRACT_BASE_DIR: /tmp` for a bundle of EF Core, `RELEASE_TMP: /tmp` for a release of Elixir, `HOME: /tmp` for npm).
 
 ## Signing in with an identity provider

@@ -117,6 +117,10 @@ fn what_other_programs_call_it_is_told() {
             "no text holds a secret: a service gets `API_KEY` as a variable if a secret of `secrets` has it among its `keys` and the service names that in `uses`",
         ),
         (
+            "databases.main.host",
+            "no text holds a database's address: what names `main` in `uses` gets it as variables, and Pods of `manifests` or of an `application` read the Secret `main`",
+        ),
+        (
             "env.HOME",
             "nothing is called `env`: in a container's `env`, `command` and `args`, `$(HOME)` is its variable `HOME`",
         ),
