@@ -246,6 +246,14 @@ pub struct Database {
     pub seed: Option<Step>,
 }
 
+impl Database {
+    /// What each of its programs requests.
+    pub fn resources(&self) -> impl Iterator<Item = &Ordered<Quantity>> {
+        let migrate = self.migrate.iter().map(|migrate| &migrate.resources);
+        migrate.chain(self.seed.iter().map(|seed| &seed.resources))
+    }
+}
+
 /// A part of a database's URL: a key of its Secret, beside the URL's variable.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
@@ -294,6 +302,9 @@ pub struct Migration {
     /// later image, or is gone, the branch is made anew. A relative path begins at the image's working directory.
     #[serde(default)]
     pub files: Vec<ImagePath>,
+    /// What it requests, as a service's `resources`. Left out, the profile's default.
+    #[serde(default)]
+    pub resources: Ordered<Quantity>,
     /// Folders that it writes to, besides `/tmp`; they are empty when it starts.
     #[serde(default)]
     pub writable: Vec<AbsolutePath>,
@@ -316,6 +327,9 @@ pub struct Step {
     /// Secrets of this file that it gets as environment variables, by their names.
     #[serde(default)]
     pub uses: Vec<DnsLabel>,
+    /// What it requests, as a service's `resources`. Left out, the profile's default.
+    #[serde(default)]
+    pub resources: Ordered<Quantity>,
     /// Folders that it writes to, besides `/tmp`; they are empty when it starts.
     #[serde(default)]
     pub writable: Vec<AbsolutePath>,

@@ -178,7 +178,7 @@ impl Resolver<'_> {
         let (routes, ingress) = self.routes(&namespace);
         self.see_services();
         let (secret_store, secrets) = self.secrets(trust);
-        let (databases, database_jobs) = self.databases(trust, &namespace, &pr, &secrets);
+        let (databases, database_jobs) = self.databases(trust, &namespace, &pr, (&secrets, profile));
         let quota = self.quota(profile);
         let config = self.config(&namespace, &pr, &routes);
         let services = self.services(&pr, (secret_store.as_ref(), &secrets), &databases, &routes, profile);

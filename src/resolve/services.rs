@@ -155,24 +155,8 @@ impl<'a> Resolver<'a> {
             let reason = "from an allowed registry, and pinned";
             Decision::new(format!("services.{}.image", service.name), origin, &*image, reason)
         });
-        if let Some((name, profile)) = profile {
-            for (resource, message, help) in rules::capacity::beyond(name, &self.guardrails.profiles, profile, service)
-            {
-                let place = child(&format!("{pointer}/resources"), resource);
-                self.policy_finding(&rules::capacity::UNBOUNDED_REQUEST, place, message).help = help;
-            }
-        }
-        let limits = profile.map(|(_, profile)| own_limits(profile, service)).unwrap_or_default();
-        for (kind, amounts, reason) in [
-            ("requests", &service.resources, "within the profile; what is not asked for is the LimitRange's"),
-            ("limits", &limits, "the request is more than the profile's `default`, so the limit is as high"),
-        ] {
-            for (resource, amount) in amounts.iter() {
-                let origin = || Origin::Input(InputFile::Policy, child(&format!("{pointer}/resources"), resource));
-                let field = || format!("services.{}.resources.{kind}.{resource}", service.name);
-                self.decisions.record(|| Decision::new(field(), origin(), amount.to_string(), reason));
-            }
-        }
+        let who = format!("services.{}", service.name);
+        let resources = self.resources(&service.name, &service.resources, &who, pointer, profile);
         let container = Container {
             field: format_args!("services.{}", service.name),
             pointer,
@@ -199,7 +183,7 @@ impl<'a> Resolver<'a> {
             start_attempts: start.div_ceil(PROBE_PERIOD),
             env: self.env(&container),
             replicas: service.replicas.unwrap_or(1),
-            resources: resources(service, &limits),
+            resources,
             writable: std::iter::once(Writable { name: "writable-0".into(), path: TMP.into() })
                 .chain(self.writable(&service.writable, "writable", &[], pointer))
                 .collect(),
@@ -212,6 +196,46 @@ impl<'a> Resolver<'a> {
             command: Some(command).filter(|words: &Vec<String>| !words.is_empty()),
             args: Some(args).filter(|words: &Vec<String>| !words.is_empty()),
         }
+    }
+
+    /// What a container requests, and its limits where that is more than the profile's default. What is in neither is the `LimitRange`'s.
+    /// `field`: what its decisions' fields begin with.
+    pub(super) fn resources(
+        &mut self,
+        who: &str,
+        requests: &Ordered<Quantity>,
+        field: &str,
+        pointer: &str,
+        profile: Option<(&str, &Profile)>,
+    ) -> Value {
+        if let Some((name, profile)) = profile {
+            for (resource, message, help) in
+                rules::capacity::beyond(name, &self.guardrails.profiles, profile, who, requests)
+            {
+                let place = child(&format!("{pointer}/resources"), resource);
+                self.policy_finding(&rules::capacity::UNBOUNDED_REQUEST, place, message).help = help;
+            }
+        }
+        let limits = profile.map(|(_, profile)| own_limits(profile, requests)).unwrap_or_default();
+        for (kind, amounts, reason) in [
+            ("requests", requests, "within the profile; what is not asked for is the LimitRange's"),
+            ("limits", &limits, "the request is more than the profile's `default`, so the limit is as high"),
+        ] {
+            for (resource, amount) in amounts.iter() {
+                let origin = || Origin::Input(InputFile::Policy, child(&format!("{pointer}/resources"), resource));
+                let field = || format!("{field}.resources.{kind}.{resource}");
+                self.decisions.record(|| Decision::new(field(), origin(), amount.to_string(), reason));
+            }
+        }
+        if requests.is_empty() {
+            return Value::Null;
+        }
+        let mut map = Map::with_capacity(2);
+        map.push("requests", quantities(requests));
+        if !limits.is_empty() {
+            map.push("limits", quantities(&limits));
+        }
+        Value::Map(map)
     }
 
     /// Seconds that it may take to start. Reports what nobody can be asked for while it does.
@@ -313,19 +337,6 @@ impl<'a> Resolver<'a> {
             .zip(1..)
             .map(move |(path, number)| Writable { name: format!("{volumes}-{number}"), path: path.to_string() })
     }
-}
-
-/// What is neither asked for nor in `limits` is the `LimitRange`'s.
-fn resources(service: &Service, limits: &Ordered<Quantity>) -> Value {
-    if service.resources.is_empty() {
-        return Value::Null;
-    }
-    let mut map = Map::with_capacity(2);
-    map.push("requests", quantities(&service.resources));
-    if !limits.is_empty() {
-        map.push("limits", quantities(limits));
-    }
-    Value::Map(map)
 }
 
 /// Headers of a probe: it asks as people do, whose requests come through the route. Frameworks that answer to their own host only refuse

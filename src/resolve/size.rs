@@ -5,7 +5,6 @@ use crate::{
     input::{
         Ordered,
         guardrails::{Profile, Provider},
-        policy::Service,
         scalar::{Duration, Quantity, Scalar as _},
     },
     rules,
@@ -200,12 +199,12 @@ impl<'a> Resolver<'a> {
     }
 }
 
-/// The limits of a service that requests more than its profile's default: as much as it requests.
-pub(super) fn own_limits(profile: &Profile, service: &Service) -> Ordered<Quantity> {
+/// The limits of what requests more than its profile's default: as much as it requests.
+pub(super) fn own_limits(profile: &Profile, requests: &Ordered<Quantity>) -> Ordered<Quantity> {
     let is_more = |(resource, amount): &(&str, &Quantity)| {
         profile.container.default.get(resource).is_some_and(|default| *amount > default)
     };
-    let own = service.resources.iter().filter(is_more);
+    let own = requests.iter().filter(is_more);
     own.map(|(resource, amount)| (resource.to_owned(), amount.clone())).collect()
 }
 

@@ -10,14 +10,13 @@ use crate::{
     input::{
         Ordered,
         guardrails::Profile,
-        policy::Service,
         scalar::{DnsLabel, Quantity, Scalar as _},
     },
     objects::Object,
     value::{Value, child},
 };
 
-/// What `beyond` finds in what a service of the policy requests.
+/// What `beyond` finds in what a service of the policy, or a program of its databases, requests.
 pub static UNBOUNDED_REQUEST: Rule = Rule {
     code: "unbounded-request",
     severity: Severity::Error,
@@ -47,14 +46,15 @@ pub(crate) fn beyond<'s>(
     name: &str,
     profiles: &Ordered<Profile, DnsLabel>,
     profile: &Profile,
-    service: &'s Service,
+    who: &str,
+    resources: &'s Ordered<Quantity>,
 ) -> Vec<(&'s str, String, Option<String>)> {
     let mut found = Vec::new();
-    for (resource, amount) in service.resources.iter() {
+    for (resource, amount) in resources.iter() {
         // Kubernetes rounds `1.3Gi` up; of `256m`, it says that it was probably meant otherwise.
         let text = amount.as_str();
         let is_bytes = matches!(resource, "memory" | "ephemeral-storage");
-        let asks = || format!("`{}` asks for {amount} of `{resource}`", service.name);
+        let asks = || format!("`{who}` asks for {amount} of `{resource}`");
         if is_bytes && amount.nano % 1_000_000_000 != 0 && !text.ends_with(['i', 'k', 'M', 'G', 'T', 'P', 'E']) {
             let meant = match text.strip_suffix('m') {
                 Some(number) => format!("{number}Mi"),

@@ -12,9 +12,10 @@ use std::borrow::Cow;
 
 use crate::{
     database::spec::{self, BaselineSpec, Names, Spec, Steps},
+    emit::json::compact,
     finding::InputFile,
     input::{
-        guardrails::{Baseline, Grant, Layout, Operations, Provider},
+        guardrails::{Baseline, Grant, Layout, Operations, Profile, Provider},
         policy::{Database, MOST_DATABASES},
     },
     objects::keys,
@@ -33,6 +34,9 @@ use super::{
 /// The variable that holds a database's URL, if the policy names no other.
 const VARIABLE: &str = "DATABASE_URL";
 
+/// The Secrets that there are, and the profile.
+pub(super) type Given<'g> = (&'g [SecretFacts], Option<(&'g str, &'g Profile)>);
+
 /// A server's name: what a `StatefulSet` makes gets a suffix, and CloudNativePG takes no more for a `Cluster`.
 const SERVER: usize = 50;
 
@@ -42,7 +46,7 @@ impl<'a> Resolver<'a> {
         trust: TrustFacts,
         namespace: &str,
         pr: &PullRequest,
-        secrets: &[SecretFacts],
+        given: Given<'_>,
     ) -> (Vec<DatabaseFacts>, Vec<DatabaseJob>) {
         let policy = self.policy;
         let count = policy.databases.len();
@@ -54,7 +58,7 @@ impl<'a> Resolver<'a> {
         let mut facts = Vec::with_capacity(count);
         let mut jobs = Vec::with_capacity(count * 3);
         for (index, database) in policy.databases.iter().enumerate() {
-            let granted = self.database(database, &format!("/spec/databases/{index}"), trust, namespace, pr, secrets);
+            let granted = self.database(database, &format!("/spec/databases/{index}"), trust, namespace, pr, given);
             let made = granted.as_ref().map(|(baseline, _, [provision, _])| (*baseline, &*provision.spec));
             let destroy = self.destroy(database, namespace, made);
             if let Some((_, database, its_jobs)) = granted {
@@ -77,14 +81,14 @@ impl<'a> Resolver<'a> {
         trust: TrustFacts,
         namespace: &str,
         pr: &PullRequest,
-        secrets: &[SecretFacts],
+        given: Given<'_>,
     ) -> Option<(&'a str, DatabaseFacts, [DatabaseJob; 2])> {
         let (baseline_name, baseline) = self.baseline(database, pointer, trust)?;
         let embedded = baseline.provider == Provider::Embedded;
         // A server of the preview's own: nobody's key is needed, so its Jobs run beside it.
         let own = baseline.provider.is_own();
         let operations = self.operations(baseline_name, baseline, pointer)?;
-        let mut steps = self.steps(database, pointer, pr, secrets);
+        let mut steps = self.steps(database, pointer, pr, given);
         let mut spec = self.spec(database, baseline_name, baseline, operations, namespace);
         let branch_spec = json(&spec);
         // A push changes the steps, and not the branch.
@@ -98,9 +102,16 @@ impl<'a> Resolver<'a> {
         let [image, dump] = [&baseline.image, &baseline.dump].map(|image| image.as_deref().unwrap_or_default());
         let servers = if embedded { &*self.layouts.servers } else { "" };
         let keys = self.keys(database, pointer);
+        let asked = steps.iter().filter(|step| step.resources != Value::Null);
+        let asked: Vec<String> = asked.map(|step| format!("{} {}", step.name, compact(&step.resources))).collect();
+        // What waits for one that had too little has failed, too.
+        let waiting_pods = match &asked[..] {
+            [] => pods.clone(),
+            asked => names::hash(&std::iter::once(&pods).chain(asked).map(String::as_str).collect::<Vec<_>>()),
+        };
         // Only the programs see these.
         let shown = keys.iter().flat_map(|variable| [&*variable.name, variable.key]);
-        let program_pods = names::hash(&std::iter::once(&*pods).chain(shown).collect::<Vec<_>>());
+        let program_pods = names::hash(&std::iter::once(&*waiting_pods).chain(shown).collect::<Vec<_>>());
         let reached = reach(&database.name, baseline, operations, self.guardrails.network.fqdn);
         let facts = DatabaseFacts {
             migrate: names::hashed(&format!("{}-migrate", database.name), &[&spec, &program_pods]),
@@ -132,7 +143,7 @@ impl<'a> Resolver<'a> {
             own_account: false,
             spec,
         };
-        let jobs = jobs(&facts, branch_spec, &pods, namespace, &operations.credentials);
+        let jobs = jobs(&facts, branch_spec, [&pods, &waiting_pods], namespace, &operations.credentials);
         Some((baseline_name, facts, jobs))
     }
 
@@ -320,16 +331,16 @@ fn cluster(database: &Database, baseline: &Baseline, namespace: &str, server: &s
     })
 }
 
-/// provision and verify. `pods`: what stands for the rest of their Pods.
+/// provision and verify. `pods`: what stands for the rest of the Pods of each.
 fn jobs(
     database: &DatabaseFacts,
     branch_spec: String,
-    pods: &str,
+    pods: [&str; 2],
     namespace: &str,
     credentials: &str,
 ) -> [DatabaseJob; 2] {
     let own = database.is_own();
-    let job = |step: &'static str, flags: Vec<&'static str>, wave: &'static str, spec: String| {
+    let job = |step: &'static str, flags: Vec<&'static str>, wave: &'static str, spec: String, pods: &str| {
         let stem =
             if own { format!("{}-{step}", database.name) } else { format!("{namespace}-{}-{step}", database.name) };
         DatabaseJob {
@@ -348,8 +359,8 @@ fn jobs(
         }
     };
     [
-        job("provision", Vec::new(), WAVES.guard, branch_spec),
-        job("verify", vec!["--wait"], WAVES.migrate, database.spec.clone()),
+        job("provision", Vec::new(), WAVES.guard, branch_spec, pods[0]),
+        job("verify", vec!["--wait"], WAVES.migrate, database.spec.clone(), pods[1]),
     ]
 }
 

@@ -1,11 +1,14 @@
 //! What databases take of the preview's room: the Jobs, and servers of the preview's own.
 
+use std::collections::BTreeMap;
+
 use crate::{
     finding::InputFile,
     input::{
         Ordered,
         guardrails::Profile,
-        scalar::{Quantity, Scalar as _},
+        policy::Database,
+        scalar::{DnsLabel, Quantity, Scalar as _},
     },
     resolve::{Resolver, environment::DatabaseFacts, size},
     rules::{
@@ -52,10 +55,11 @@ impl Resolver<'_> {
         if found.is_empty() {
             return;
         }
+        let profiles = &self.guardrails.profiles;
         let fits = |(other, profile): &(&str, &Profile)| {
-            let mut services = self.policy.services.iter();
-            services
-                .all(|service| rules::capacity::beyond(other, &self.guardrails.profiles, profile, service).is_empty())
+            let of_services = self.policy.services.iter().map(|service| &service.resources);
+            let mut asked = of_services.chain(self.policy.databases.iter().flat_map(Database::resources));
+            asked.all(|resources| rules::capacity::beyond(other, profiles, profile, "", resources).is_empty())
                 && self.too_much(other, profile, databases).is_empty()
         };
         let larger = self.guardrails.profiles.iter().find(fits).map(|(other, _)| other);
@@ -69,9 +73,13 @@ impl Resolver<'_> {
     fn too_much(&self, name: &str, profile: &Profile, databases: &[DatabaseFacts]) -> Vec<(String, String)> {
         let policy = self.policy;
         let own = databases.iter().filter(|database| database.is_own()).count();
-        let migrates = databases.iter().filter(|database| database.last_step.is_some()).count();
         let defaults = Ordered::default();
-        let limits: Vec<_> = policy.services.iter().map(|service| size::own_limits(profile, service)).collect();
+        let limits: Vec<_> =
+            policy.services.iter().map(|service| size::own_limits(profile, &service.resources)).collect();
+        let granted =
+            |name: &DnsLabel| databases.iter().any(|database| database.name == **name && database.last_step.is_some());
+        let programs = policy.databases.iter().filter(|database| granted(&database.name));
+        let programs: Vec<_> = programs.map(|database| largest(profile, database)).collect();
         let mut pods: Vec<Pods<'_>> = Vec::with_capacity(policy.services.len() + 3);
         pods.extend(policy.services.iter().zip(&limits).enumerate().map(|(index, (service, limits))| Pods {
             service: Some(index),
@@ -81,15 +89,23 @@ impl Resolver<'_> {
             limits,
         }));
         // Servers, and after a push the Jobs, beside the workload that runs already.
-        for (name, count) in [("the databases' servers", own), ("migrate and seed", migrates)] {
+        let (alike, others): (Vec<_>, Vec<_>) = programs.iter().partition(|(requests, _)| requests.is_empty());
+        for (name, count) in [("the databases' servers", own), ("migrate and seed", alike.len())] {
             pods.push(Pods { service: None, name, count, requests: &defaults, limits: &defaults });
         }
+        pods.extend(others.into_iter().map(|(requests, limits)| Pods {
+            service: None,
+            name: "migrate and seed",
+            count: 1,
+            requests,
+            limits,
+        }));
         // Those that hold a provider's key run elsewhere.
         let job = (own > 0).then(|| (quantities(&REQUESTS), quantities(&LIMITS)));
         if let Some((requests, limits)) = &job {
             pods.push(Pods { service: None, name: "dayfly's Jobs", count: own, requests, limits });
         }
-        let (who, place) = match (policy.services.is_empty(), own + migrates) {
+        let (who, place) = match (policy.services.is_empty(), own + programs.len()) {
             (_, 0) => ("services", "/spec/services"),
             (false, _) => ("services and databases", "/spec/services"),
             (true, _) => ("databases", "/spec/databases"),
@@ -107,4 +123,21 @@ impl Resolver<'_> {
         let found = rules::capacity::too_much(name, profile, who, &pods, counts);
         found.into_iter().map(|(largest, message)| (largest.unwrap_or_else(|| place.to_owned()), message)).collect()
     }
+}
+
+/// What the Pod of migrate and seed requests where that is more than the profile's, and its limits: what runs one after the other takes as
+/// much as the largest of it.
+fn largest(profile: &Profile, database: &Database) -> (Ordered<Quantity>, Ordered<Quantity>) {
+    let mut largest: BTreeMap<&str, &Quantity> = BTreeMap::new();
+    for (resource, amount) in database.resources().flat_map(Ordered::iter) {
+        // The container that brings dayfly has the default.
+        let known = largest.get(resource).copied().or_else(|| rules::limit_range::default_of(profile, resource, false));
+        if known.is_none_or(|known| amount > known) {
+            largest.insert(resource, amount);
+        }
+    }
+    let requests: Ordered<Quantity> =
+        largest.into_iter().map(|(resource, amount)| (resource.to_owned(), amount.clone())).collect();
+    let limits = size::own_limits(profile, &requests);
+    (requests, limits)
 }

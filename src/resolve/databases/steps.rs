@@ -6,15 +6,10 @@ use crate::{
         policy::{Database, Migration, Step},
         scalar::UserId,
     },
-    resolve::{
-        PullRequest, Resolver,
-        environment::{SecretFacts, StepFacts},
-        names,
-        variables::Container,
-    },
+    resolve::{PullRequest, Resolver, environment::StepFacts, names, variables::Container},
 };
 
-use super::{VARIABLE, url_variable};
+use super::{Given, VARIABLE, url_variable};
 
 /// Where its own database is, as dayfly tells a program that it runs.
 const PROGRAM_HOST: [&str; 4] = ["PGHOST", "PGPORT", "MYSQL_HOST", "MYSQL_TCP_PORT"];
@@ -28,11 +23,12 @@ impl<'a> Resolver<'a> {
         database: &'a Database,
         pointer: &str,
         pr: &PullRequest,
-        secrets: &[SecretFacts],
+        (secrets, profile): Given<'_>,
     ) -> Vec<StepFacts> {
         let taken: Vec<&str> = [VARIABLE, url_variable(database)].into_iter().chain(database.keys.names()).collect();
-        let mut step = |name: &'static str, image, command, env, uses, writable, user: Option<UserId>| {
+        let mut step = |name: &'static str, image, command, env, uses, resources, writable, user: Option<UserId>| {
             let pointer = format!("{pointer}/{name}");
+            let field = format!("databases.{}.{name}", database.name);
             let container = Container {
                 field: format_args!("databases.{}.{name}", database.name),
                 pointer: &pointer,
@@ -56,17 +52,20 @@ impl<'a> Resolver<'a> {
                 command,
                 env: self.env(&container),
                 files: Vec::new(),
+                resources: self.resources(name, resources, &field, &pointer, profile),
                 writable: self.writable(writable, name, &MOUNTED, &pointer).collect(),
                 run_as_user: user.map(UserId::get),
             }
         };
         let mut steps = Vec::with_capacity(2);
-        if let Some(Migration { image, command, env, uses, files, writable, run_as_user }) = &database.migrate {
-            let migrate = step("migrate", image, command, env, uses, writable, *run_as_user);
+        if let Some(Migration { image, command, env, uses, files, resources, writable, run_as_user }) =
+            &database.migrate
+        {
+            let migrate = step("migrate", image, command, env, uses, resources, writable, *run_as_user);
             steps.push(StepFacts { files: files.clone(), ..migrate });
         }
-        if let Some(Step { image, command, env, uses, writable, run_as_user }) = &database.seed {
-            steps.push(step("seed", image, command, env, uses, writable, *run_as_user));
+        if let Some(Step { image, command, env, uses, resources, writable, run_as_user }) = &database.seed {
+            steps.push(step("seed", image, command, env, uses, resources, writable, *run_as_user));
         }
         steps
     }

@@ -184,6 +184,8 @@ pub struct StepFacts {
     pub env: Value,
     /// Of `migrate`: what of the image is only ever added to. Its Job is told in `spec`.
     pub files: Vec<ImagePath>,
+    /// A container's `resources`; null if the policy requests nothing, which leaves them to the `LimitRange`.
+    pub resources: Value,
     /// The policy's `writable`, besides `/tmp`: an `emptyDir` each.
     pub writable: Vec<Writable>,
     /// The number of the container's user and group, never 0; null leaves the Pod's.

@@ -1,6 +1,6 @@
 //! Who set what databases and their Jobs are.
 
-use crate::{resolve::Environment, value::Value};
+use crate::{emit::json::compact, resolve::Environment, value::Value};
 
 use super::{Origin, Resolver, Why, guardrails, policy};
 
@@ -67,41 +67,53 @@ impl Resolver<'_> {
                     Some((place.clone(), "a part of the URL as a variable of its own"))
                 });
             }
-            let steps = environment.databases.iter().filter(|facts| facts.name == *database.name);
-            for (step, place) in steps.flat_map(|facts| {
-                let first = facts.first_steps.iter().map(|step| (step, format!("firstSteps.{}", step.name)));
-                first.chain(facts.last_step.iter().map(|step| (step, "lastStep".to_owned())))
-            }) {
-                let of = |key: &str| policy(&["databases", &index, step.name, key]);
-                let its_name = policy(&["databases", &index, step.name]);
-                let program = "the team's own program";
-                self.say(format!("{field}.{place}.name"), its_name, step.name, program);
-                let (user, origin, why) = match step.run_as_user {
-                    Some(user) => (user.to_string(), of("runAsUser"), "not root"),
-                    None => (String::new(), Origin::BuiltIn, "a user of no image, if the policy does not say"),
-                };
-                self.say(format!("{field}.{place}.runAsUser"), origin, user, why);
-                for folder in &step.writable {
-                    for of_what in [format!("{field}.{place}"), field.clone()] {
-                        let why = "a folder that is written to";
-                        self.say(format!("{of_what}.writable.{}", folder.name), of("writable"), &*folder.path, why);
-                    }
-                }
-                let variables = step.env.items().iter().filter_map(|variable| variable.str_at(&["name"]));
-                let variables = variables.collect::<Vec<_>>().join(", ");
-                self.say(format!("{field}.{place}.env"), of("env"), variables, "what it uses, and its own");
-                for place in [place.as_str(), step.name] {
-                    self.say(format!("{field}.{place}.image"), of("image"), &*step.image, program);
-                    self.say(format!("{field}.{place}.command"), of("command"), step.command.join(" "), program);
-                    if !step.files.is_empty() {
-                        let files = step.files.iter().map(|file| &**file).collect::<Vec<_>>().join(", ");
-                        self.say(format!("{field}.{place}.files"), of("files"), files, "what is only ever added to");
-                    }
-                }
-            }
+            self.steps_origins(&field, &index, &database.name, environment);
             for found in environment.database_jobs.iter().filter(|job| job.database == *database.name) {
                 let own = found.namespace == environment.namespace;
                 self.below(&format!("databaseJobs.{}", found.name), facts, |key| job(key, own, &asked, &index));
+            }
+        }
+    }
+
+    fn steps_origins(&mut self, field: &str, index: &str, database: &str, environment: &Environment) {
+        let steps = environment.databases.iter().filter(|facts| facts.name == database);
+        for (step, place) in steps.flat_map(|facts| {
+            let first = facts.first_steps.iter().map(|step| (step, format!("firstSteps.{}", step.name)));
+            first.chain(facts.last_step.iter().map(|step| (step, "lastStep".to_owned())))
+        }) {
+            let of = |key: &str| policy(&["databases", index, step.name, key]);
+            let its_name = policy(&["databases", index, step.name]);
+            let program = "the team's own program";
+            self.say(format!("{field}.{place}.name"), its_name, step.name, program);
+            let (user, origin, why) = match step.run_as_user {
+                Some(user) => (user.to_string(), of("runAsUser"), "not root"),
+                None => ("the Pod's".to_owned(), Origin::BuiltIn, "a user of no image, if the policy does not say"),
+            };
+            self.say(format!("{field}.{place}.runAsUser"), origin, user, why);
+            let (resources, origin, why) = match &step.resources {
+                Value::Null => {
+                    let of_all = guardrails(&["profiles", &environment.profile, "container"]);
+                    (String::new(), of_all, "not asked for: the LimitRange's")
+                }
+                resources => (compact(resources), of("resources"), "within the profile"),
+            };
+            self.say(format!("{field}.{place}.resources"), origin, resources, why);
+            for folder in &step.writable {
+                for of_what in [format!("{field}.{place}"), field.to_owned()] {
+                    let why = "a folder that is written to";
+                    self.say(format!("{of_what}.writable.{}", folder.name), of("writable"), &*folder.path, why);
+                }
+            }
+            let variables = step.env.items().iter().filter_map(|variable| variable.str_at(&["name"]));
+            let variables = variables.collect::<Vec<_>>().join(", ");
+            self.say(format!("{field}.{place}.env"), of("env"), variables, "what it uses, and its own");
+            for place in [place.as_str(), step.name] {
+                self.say(format!("{field}.{place}.image"), of("image"), &*step.image, program);
+                self.say(format!("{field}.{place}.command"), of("command"), step.command.join(" "), program);
+                if !step.files.is_empty() {
+                    let files = step.files.iter().map(|file| &**file).collect::<Vec<_>>().join(", ");
+                    self.say(format!("{field}.{place}.files"), of("files"), files, "what is only ever added to");
+                }
             }
         }
     }

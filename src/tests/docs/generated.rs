@@ -195,7 +195,8 @@ spec:
 
 They run as user 65532, with `/tmp` as the only folder to write to, unless `runAsUser` and `writable` say otherwise: an image whose files
 are its own user's alone, or a framework that writes beside its code, needs the same here as its service does. Both programs
-have one `/tmp`, and so want the same user, and each has the profile's default resources. Programs that unpack themselves or
+have one `/tmp`, and so want the same user. With `resources`, a migration that needs more memory than
+the profile's default has it. Programs that unpack themselves or
 keep a configuration want to be told (`DOTNET_BUNDLE_EXTRACT_BASE_DIR: /tmp` for a bundle of EF Core, `RELEASE_TMP: /tmp` for a release of Elixir, `HOME: /tmp` for npm).
 
 ## Signing in with an identity provider

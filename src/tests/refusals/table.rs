@@ -641,6 +641,10 @@ pub(super) const TABLE: &[Row] = &[
     Row { code: "over-quota", owner: "team", place: "source/preview.yaml:19:17",
         bad: &[(GUARDRAILS, "        request: {cpu: 100m, memory: 128Mi, ephemeral-storage: 256Mi}\n", ""), (POLICY, "      health: /healthz\n", "      health: /healthz\n      replicas: 5\n")],
         good: &[(GUARDRAILS, "        request: {cpu: 100m, memory: 128Mi, ephemeral-storage: 256Mi}\n", "")] },
+    // The larger one counts: they run one after the other.
+    Row { code: "over-quota", owner: "team", place: "source/preview.yaml:26:38",
+        bad: &[(POLICY, "cpu: 200m, memory: 256Mi", "cpu: 200m, memory: 2Gi"), (POLICY, "migrate, deploy]\n", "migrate, deploy]\n        resources: {memory: 1900Mi}\n"), (POLICY, "\"seed:preview\"]\n", "\"seed:preview\"]\n        resources: {memory: 2Gi}\n")],
+        good: &[(POLICY, "cpu: 200m, memory: 256Mi", "cpu: 200m, memory: 1900Mi"), (POLICY, "migrate, deploy]\n", "migrate, deploy]\n        resources: {memory: 2Gi}\n"), (POLICY, "\"seed:preview\"]\n", "\"seed:preview\"]\n        resources: {memory: 1900Mi}\n")] },
     Row { code: "over-quota", owner: "team", place: "PersistentVolumeClaim/x /spec",
         bad: &[MANIFEST, ("extra.yaml", "", claim!("x", "null"))],
         good: &[ROOM, MANIFEST, ("extra.yaml", "", claim!("x", "null"))] },

@@ -26,6 +26,13 @@ fn a_request_beyond_its_profile_says_what_would_do() {
         assert!(text(&found[0], "/message").contains(message), "{asked}: {found:#?}");
         assert_eq!(text(&found[0], "/help"), help, "{asked}: {found:#?}");
     }
+    let asked = "migrate, deploy]\n        resources: {memory: 3Gi}\n";
+    let found = check(&scratch(&[(POLICY, "migrate, deploy]\n", asked)]));
+    let message = "`migrate` asks for 3Gi of `memory`, above its limit: 2Gi, `container.max` of the profile `small`";
+    assert_eq!(
+        (text(&found[0], "/message"), text(&found[0], "/help")),
+        (message, "in the profile `large` it may be up to 8Gi")
+    );
     // Kubernetes rounds it up.
     assert!(check(&scratch(&[(POLICY, "memory: 256Mi", "memory: 1.3Gi")])).is_empty());
 }
