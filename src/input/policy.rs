@@ -284,7 +284,7 @@ impl DatabaseKey {
 }
 
 /// A program of the team's that runs in the preview's namespace, with the database's URL in its environment. It runs again
-/// when any of this changes.
+/// when any of this but its `resources` changes.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Migration {
@@ -313,7 +313,7 @@ pub struct Migration {
 }
 
 /// A program of the team's that runs in the preview's namespace, with the database's URL in its environment. It runs again
-/// when any of this changes.
+/// when any of this but its `resources` changes.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Step {
