@@ -69,7 +69,10 @@ pub(crate) fn shell(text: &str, is_variable: impl Fn(&str) -> bool) -> Vec<(Exce
             return None;
         }
         let name = &text[at + open.len()..];
-        let name = &name[..name.find('}')?];
+        let name = &name[..name.find(|character: char| !character.is_ascii_alphanumeric() && character != '_')?];
+        if !text[at + open.len() + name.len()..].starts_with('}') {
+            return None;
+        }
         let message = || format!("`${{{name}}}` stays as it is: Kubernetes puts a variable in place of `$({name})`");
         is_variable(name).then(|| (Excerpt::new(text, at..at + open.len() + name.len() + 1), message()))
     });

@@ -158,6 +158,9 @@ fn documents_that_grow() {
             let names = |size| many(size, &|n| format!("U{n}: \"$(UNSET_{n})\", "));
             below_services(policy, move |size| format!("env: {{{}}}", names(size)), |_| String::new())
         }),
+        ("variables without an end", 200_000, {
+            below_services(policy, |size| format!("env: {{A: \"{}\"}}", "${".repeat(size)), |_| String::new())
+        }),
         ("the same secret again and again", 1_000, below_services(policy, again, secret_of)),
         ("the same secret again and again for seed", 1_000, below_seed(policy, again, secret_of)),
         ("unknown secrets beside many", 4_000, {
