@@ -1,14 +1,18 @@
 //! `dayfly render --each`: many pull requests at once.
 
 use std::{
-    io::{BufRead as _, BufReader, Read, Write},
+    io::{BufRead as _, BufReader, Read},
     path::Path,
 };
 
 use anyhow::Context as _;
 
 use crate::{
-    cli::{ExitCode, is_open, load::Loaded, report, say, terminal::Colour, to_stdout},
+    cli::{
+        ExitCode,
+        console::{Console, is_open, to_stdout},
+        load::Loaded,
+    },
     emit::{self, Format},
     finding::{Finding, InputFile, Location, Subject, one_line},
     input::{Parameters, STANDARD_INPUT, parameters},
@@ -23,12 +27,10 @@ const CHUNK: usize = 1 << 16;
 
 /// A line, an environment: what is the same for all is read once.
 pub(super) fn each(
-    loaded: &mut Loaded,
+    loaded: &Loaded,
     file: &Path,
     format: &Format,
-    colour: Colour,
-    out: &mut dyn Write,
-    err: &mut dyn Write,
+    console: &mut Console<'_>,
 ) -> anyhow::Result<ExitCode> {
     anyhow::ensure!(*format == Format::Ndjson, "`--each` writes a stream: add `-o ndjson`");
     let (name, input): (_, Box<dyn Read>) = if file.as_os_str() == "-" {
@@ -64,7 +66,7 @@ pub(super) fn each(
         let is_first = !is_begun && !line.starts_with(b"#");
         is_begun |= is_first;
         if is_first && let Some(hint) = other_format(&line) {
-            say("error", &format!("`{name}` is {hint}"), colour, err)?;
+            console.say("error", &format!("`{name}` is {hint}"))?;
             is_other = true;
         }
         let rendered = if is_too_long {
@@ -83,7 +85,7 @@ pub(super) fn each(
             Err(error) => {
                 // In a file of another format, each would be wrong in the same way.
                 if !is_other {
-                    say("error", &format!("{name} line {number}: {error:#}"), colour, err)?;
+                    console.say("error", &format!("{name} line {number}: {error:#}"))?;
                 }
                 code = ExitCode::Findings;
                 continue;
@@ -101,17 +103,17 @@ pub(super) fn each(
                 }
             }
             loaded.locate(&mut findings, None);
-            is_open(writeln!(err, "line {number}:"))?;
-            report(&findings, colour, err)?;
+            is_open(writeln!(console.err, "line {number}:"))?;
+            console.report(&findings)?;
         }
         if bytes.len() >= CHUNK {
-            if !to_stdout(out.write_all(&bytes))? {
+            if !to_stdout(console.out.write_all(&bytes))? {
                 return Ok(code);
             }
             bytes.clear();
         }
     }
-    to_stdout(out.write_all(&bytes).and_then(|()| out.flush()))?;
+    to_stdout(console.out.write_all(&bytes).and_then(|()| console.out.flush()))?;
     Ok(code)
 }
 

@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeSet,
     fs::File,
-    io::{Read as _, Write},
+    io::Read as _,
     os::fd::AsFd as _,
     path::{Path, PathBuf},
     time::{Duration, SystemTime},
@@ -14,7 +14,6 @@ use clap::{Args, ValueEnum};
 
 use super::{ExitCode, Report, baseline, block_on, explained, finish, limited, read_guardrails, within};
 use crate::{
-    cli::print,
     database::{
         engine,
         kubernetes::{self, Kubernetes},
@@ -88,7 +87,7 @@ pub(in crate::cli::database) struct PrepareArgs {
     pub(super) log: LogFormat,
 }
 
-pub(super) fn list(args: &ListArgs, report: &mut Report<'_>, out: &mut dyn Write) -> Result<ExitCode> {
+pub(super) fn list(args: &ListArgs, report: &mut Report<'_, '_>) -> Result<ExitCode> {
     let Some((guardrails, _)) = read_guardrails(args.guardrails.as_deref(), report)? else {
         return Ok(ExitCode::Findings);
     };
@@ -105,7 +104,7 @@ pub(super) fn list(args: &ListArgs, report: &mut Report<'_>, out: &mut dyn Write
                 pretty(&all)
             }
         };
-        print(out, &text)?;
+        report.console.print(&text)?;
         whole("listed", &failures)
     });
     Ok(finish(result, &log))
@@ -116,7 +115,7 @@ fn whole(what: &str, failures: &[String]) -> Result<()> {
     if failures.is_empty() { Ok(()) } else { bail!("not everything was {what}: {}", failures.join("; ")) }
 }
 
-pub(super) fn sweep(args: &SweepArgs, report: &mut Report<'_>) -> Result<ExitCode> {
+pub(super) fn sweep(args: &SweepArgs, report: &mut Report<'_, '_>) -> Result<ExitCode> {
     let Some((guardrails, _)) = read_guardrails(args.guardrails.as_deref(), report)? else {
         return Ok(ExitCode::Findings);
     };
@@ -197,7 +196,7 @@ enum Living {
     Asked(Kubernetes),
 }
 
-pub(super) fn prepare_baseline(args: &PrepareArgs, report: &mut Report<'_>, out: &mut dyn Write) -> Result<ExitCode> {
+pub(super) fn prepare_baseline(args: &PrepareArgs, report: &mut Report<'_, '_>) -> Result<ExitCode> {
     let Some((guardrails, source)) = read_guardrails(args.guardrails.as_deref(), report)? else {
         return Ok(ExitCode::Findings);
     };
@@ -220,6 +219,7 @@ pub(super) fn prepare_baseline(args: &PrepareArgs, report: &mut Report<'_>, out:
                 return Ok(());
             };
             log.info("put this into the guardrails, as the baseline's `sanitized.attestation`:");
+            let out = &mut report.console.out;
             writeln!(out, "{}", serde_json::to_string(&attestation)?)?;
             out.flush()?;
             Ok(())
