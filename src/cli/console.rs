@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use anyhow::Context as _;
 
-use crate::finding::{self, Finding, Style};
+use crate::finding::{self, BOLD, Finding, RED, RESET, Style};
 
 use super::{
     ExitCode,
@@ -37,11 +37,7 @@ impl Console<'_> {
     /// Tells people an `error` or a `note` that is no finding.
     pub(super) fn say(&mut self, label: &str, text: &str) -> io::Result<()> {
         let style = terminal::style(self.colour, Stream::Err);
-        let (paint, reset) = match label {
-            _ if !style.colour => ("", ""),
-            "error" => ("\x1b[1;31m", "\x1b[0m"),
-            _ => ("\x1b[1m", "\x1b[0m"),
-        };
+        let (paint, reset) = (style.paint(if label == "error" { RED } else { BOLD }), style.paint(RESET));
         let mut said = String::new();
         for line in text.lines() {
             // Arguments and names of files are in it.
