@@ -3,7 +3,7 @@
 use super::{
     Bounds,
     containers::{claims, finding},
-    limit_range::default_of,
+    limit_range::{RESOURCES, default_of},
 };
 use crate::{
     finding::{Finding, Rule, Severity, meant},
@@ -70,7 +70,7 @@ pub(crate) fn beyond<'s>(
                 (format!("a service has no devices such as `{resource}`: a Pod of `manifests` may"), None)
             }
             None => {
-                let near = meant(resource, ["cpu", "memory", "ephemeral-storage"].into_iter()).unwrap_or_default();
+                let near = meant(resource, RESOURCES.into_iter()).unwrap_or_default();
                 (format!("the profile `{name}` has no limit for `{resource}`, so it cannot be asked for{near}"), None)
             }
             Some((limit, field)) if amount > limit => {
@@ -142,7 +142,7 @@ pub(crate) fn too_much(
     let each = |counted: &str, pods: &Pods<'_>| {
         let (own, limits, resource) = match (counted, counted.split_once('.')) {
             ("pods" | "count/pods", _) => return whole(1),
-            ("cpu" | "memory" | "ephemeral-storage", _) => (pods.requests, false, counted),
+            _ if RESOURCES.contains(&counted) => (pods.requests, false, counted),
             (_, Some(("requests", resource))) => (pods.requests, false, resource),
             (_, Some(("limits", resource))) => (pods.limits, true, resource),
             _ => return 0,

@@ -237,7 +237,7 @@ mod tests {
     use serde_json::{Value as Json, json};
 
     use super::{
-        super::containers::test::{found, manifest, places},
+        super::containers::test::{below, found, manifest, places},
         Hosts, not_a_database, shared,
     };
 
@@ -405,8 +405,10 @@ mod tests {
                 "/spec/jobTemplate/spec/template/spec",
             ),
         ] {
-            let expected: Vec<String> = expected.iter().map(|place| format!("shared-database {base}{place}")).collect();
-            assert_eq!(check(&json!({"apiVersion": version, "kind": kind, "spec": spec})), expected);
+            assert_eq!(
+                check(&json!({"apiVersion": version, "kind": kind, "spec": spec})),
+                below(&format!("shared-database {base}"), &expected)
+            );
         }
         let host = json!({"name": "DB_HOST", "valueFrom": {"secretKeyRef": {"name": "main", "key": "host"}}});
         let urls =
