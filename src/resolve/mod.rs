@@ -185,17 +185,7 @@ impl Resolver<'_> {
         self.room(profile, &databases);
         let network = self.network(&services, &routes);
         let application = self.application(&namespace, &pr);
-        let labels = Self::labels(&policy, &pr, &namespace);
-        let namespace_annotations = Self::annotations(
-            &pr,
-            &routes,
-            &ttl,
-            &expires_at,
-            trust,
-            &config::reserved(&databases, secret_store.as_ref()),
-            application.as_ref(),
-        );
-        Environment {
+        let mut environment = Environment {
             domain: self.guardrails.domain.to_string(),
             layout: self.guardrails.layout,
             pod_security: self.guardrails.pod_security.to_string(),
@@ -211,8 +201,8 @@ impl Resolver<'_> {
             limits,
             ttl,
             expires_at,
-            labels,
-            namespace_annotations,
+            labels: Value::Null,
+            namespace_annotations: Value::Null,
             network,
             services,
             routes,
@@ -224,7 +214,10 @@ impl Resolver<'_> {
             job_resources: databases::job_resources(),
             application,
             config,
-        }
+        };
+        environment.labels = config::labels(&environment);
+        environment.namespace_annotations = config::annotations(&environment);
+        environment
     }
 
     fn owner(&self, file: InputFile) -> Owner {

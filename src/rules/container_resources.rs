@@ -150,7 +150,7 @@ impl Asked<'_> {
 mod tests {
     use serde_json::{Value as Json, json};
 
-    use super::super::{
+    use crate::rules::{
         containers::test::{below, manifest, places, template},
         limit_range::tests::{check, quota, range},
     };

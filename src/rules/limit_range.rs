@@ -279,22 +279,22 @@ fn fits(item: &Item<'_>, quota: &Object, hard: &Amounts<'_>, findings: &mut Vec<
 pub(super) mod tests {
     use serde_json::{Value as Json, json};
 
-    use super::super::containers::test::{below, found_in, places, template};
+    use crate::rules::containers::test::{below, found_in, places, template};
     use crate::{finding::Finding, objects::Object};
 
-    pub(in super::super) fn range(limits: &Json) -> Object {
+    pub(crate) fn range(limits: &Json) -> Object {
         template(
             &json!({"apiVersion": "v1", "kind": "LimitRange", "metadata": {"name": "preview", "namespace": "a"}, "spec": {"limits": limits}}),
         )
     }
 
-    pub(in super::super) fn quota(namespace: &str, spec: &Json) -> Object {
+    pub(crate) fn quota(namespace: &str, spec: &Json) -> Object {
         template(
             &json!({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "preview", "namespace": namespace}, "spec": spec}),
         )
     }
 
-    pub(in super::super) fn check(objects: &[Object]) -> Vec<Finding> {
+    pub(crate) fn check(objects: &[Object]) -> Vec<Finding> {
         found_in(super::check, objects)
     }
 

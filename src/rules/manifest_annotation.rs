@@ -153,7 +153,7 @@ fn reason(key: &str, is_service: bool) -> &'static str {
 mod tests {
     use serde_json::{Value as Json, json};
 
-    use super::super::containers::test::{below, found, manifest, places};
+    use crate::rules::containers::test::{below, found, manifest, places};
 
     fn check(json: &Json) -> Vec<String> {
         places(&found(super::check, &manifest(json)))

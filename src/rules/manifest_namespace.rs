@@ -142,7 +142,7 @@ fn affinity(object: &Object, base: &str, pod: &Value, findings: &mut Vec<Finding
 mod tests {
     use serde_json::json;
 
-    use super::super::containers::test::{below, found, manifest, places};
+    use crate::rules::containers::test::{below, found, manifest, places};
 
     #[test]
     fn manifests_stay_in_their_namespace() {

@@ -85,7 +85,7 @@ pub(crate) fn check(object: &Object, bounds: &Bounds<'_>, findings: &mut Vec<Fin
 mod tests {
     use serde_json::json;
 
-    use super::super::containers::test::{below, found, manifest, places};
+    use crate::rules::containers::test::{below, found, manifest, places};
 
     #[test]
     fn services_stay_inside() {

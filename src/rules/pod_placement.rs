@@ -200,7 +200,7 @@ fn is_system(key: &str, list: &[&str]) -> bool {
 mod tests {
     use serde_json::json;
 
-    use super::super::containers::test::{below, found, manifest, places};
+    use crate::rules::containers::test::{below, found, manifest, places};
 
     #[test]
     fn replicas_have_a_bound() {

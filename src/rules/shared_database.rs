@@ -236,10 +236,8 @@ pub(crate) fn check(object: &Object, bounds: &Bounds<'_>, findings: &mut Vec<Fin
 mod tests {
     use serde_json::{Value as Json, json};
 
-    use super::{
-        super::containers::test::{below, found, manifest, places},
-        Hosts, not_a_database, shared,
-    };
+    use super::{Hosts, not_a_database, shared};
+    use crate::rules::containers::test::{below, found, manifest, places};
 
     fn hosts(services: &[String]) -> Hosts<'_> {
         Hosts { services, namespace: "shop-pr-7", variables: &["DB_HOST", "DB_PORT"] }
