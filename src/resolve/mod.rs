@@ -24,7 +24,6 @@ pub use decision::{Decision, Decisions, Origin};
 pub use environment::Environment;
 pub use pull_request::PullRequest;
 pub(crate) use pull_request::SAME_KIND;
-pub(crate) use secrets::OWN_STORE_ACCOUNT;
 
 use std::{cell::OnceCell, collections::BTreeSet};
 

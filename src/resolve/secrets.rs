@@ -17,9 +17,6 @@ use super::{
     environment::{SecretDatum, SecretFacts, SecretStoreFacts, TrustFacts, WAVES},
 };
 
-/// The ServiceAccount that signs in to a `SecretStore` of the preview's own.
-pub(crate) const OWN_STORE_ACCOUNT: &str = "secret-store";
-
 impl Resolver<'_> {
     pub(super) fn secrets(&mut self, trust: TrustFacts) -> (Option<SecretStoreFacts>, Vec<SecretFacts>) {
         let policy = self.policy;
@@ -108,7 +105,7 @@ impl Resolver<'_> {
 
 /// What a `SecretStore` of the preview's own says, as `external-secrets.io/v1` has it.
 fn own_store(secrets: &Secrets) -> Option<SecretStoreFacts> {
-    let account = || Value::map([("name", OWN_STORE_ACCOUNT.into())]);
+    let account = || Value::map([("name", objects::STORE_ACCOUNT.into())]);
     let (provider, annotations) = match secrets.provider.as_ref()? {
         StoreProvider::Aws(aws) => {
             let auth = Value::map([("jwt", Value::map([("serviceAccountRef", account())]))]);
@@ -151,5 +148,5 @@ fn own_store(secrets: &Secrets) -> Option<SecretStoreFacts> {
     };
     // Before the workload: the secrets that are read with it are waited for.
     let annotations = Value::map([vec![(keys::SYNC_WAVE, WAVES.guard.into())], annotations].concat());
-    Some(SecretStoreFacts { provider, service_account: OWN_STORE_ACCOUNT.to_owned(), annotations })
+    Some(SecretStoreFacts { provider, service_account: objects::STORE_ACCOUNT.to_owned(), annotations })
 }

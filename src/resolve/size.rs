@@ -216,14 +216,8 @@ pub(crate) fn quantities(amounts: &Ordered<Quantity>) -> Value {
 /// The `LimitRange`'s item, as the profile has it. What that leaves out the API server derives from the rest (`rules::limit_range::given`), and
 /// Argo CD does so too before it compares.
 pub(crate) fn limits(profile: &Profile) -> Value {
-    let container = &profile.container;
     let mut item = Map::with_capacity(5);
-    for (name, amounts) in [
-        ("default", &container.default),
-        ("defaultRequest", &container.request),
-        ("max", &container.max),
-        ("min", &container.min),
-    ] {
+    for (name, _, amounts) in rules::limit_range::fields(profile) {
         if !amounts.is_empty() {
             item.push(name, quantities(amounts));
         }
