@@ -91,16 +91,7 @@ pub(crate) fn check(object: &Object, bounds: &Bounds<'_>, findings: &mut Vec<Fin
         _ => refuse("/metadata", "an object must have `metadata`".to_owned()),
     }
     if template && kind == "Namespace" && object.value.str_at(&["metadata", "name"]) == Some(bounds.namespace) {
-        for (label, value, why) in [
-            (keys::MANAGED_BY, "dayfly", "the sweep would take this preview for gone, and remove its databases"),
-            (keys::ENVIRONMENT, bounds.namespace, "the admission policy would not hold there"),
-            (POD_SECURITY, "restricted", "a child Application's Pods could be privileged"),
-        ] {
-            if object.value.str_at(&["metadata", "labels", label]) != Some(value) {
-                let message = format!("label `{label}` of a preview's Namespace stays `{value}`: otherwise {why}");
-                refuse(&child("/metadata/labels", label), message);
-            }
-        }
+        previews_own(object, bounds, refuse);
     }
     let (Some(base), Some(pods)) = (object.pod_spec_pointer(), object.pods_pointer()) else { return };
     if object.kind() == "CronJob" {
@@ -120,6 +111,20 @@ pub(crate) fn check(object: &Object, bounds: &Bounds<'_>, findings: &mut Vec<Fin
     if !template {
         for (pointer, claim) in claim_templates(object) {
             made(&format!("{pointer}/metadata"), claim.get("metadata"), false, refuse);
+        }
+    }
+}
+
+/// What a preview's Namespace is known by, and held by.
+fn previews_own(namespace: &Object, bounds: &Bounds<'_>, refuse: &mut dyn FnMut(&str, String)) {
+    for (label, value, why) in [
+        (keys::MANAGED_BY, "dayfly", "the sweep would take this preview for gone, and remove its databases"),
+        (keys::ENVIRONMENT, bounds.namespace, "the admission policy would not hold there"),
+        (POD_SECURITY, "restricted", "a child Application's Pods could be privileged"),
+    ] {
+        if namespace.value.str_at(&["metadata", "labels", label]) != Some(value) {
+            let message = format!("label `{label}` of a preview's Namespace stays `{value}`: otherwise {why}");
+            refuse(&child("/metadata/labels", label), message);
         }
     }
 }
