@@ -96,7 +96,7 @@ mod tests {
         ];
         for (json, expected) in cases {
             let mut found = places(&found(super::check, &template(json)));
-            let mut expected = below("open-network-policy ", &expected);
+            let mut expected = below("open-network-policy ", expected);
             found.sort();
             expected.sort();
             assert_eq!(found, expected, "{json}");

@@ -8,7 +8,7 @@ fn run(json: &Json) -> Vec<String> {
 
 fn expect(cases: &[(Json, Vec<&str>)]) {
     for (json, expected) in cases {
-        assert_eq!(run(json), below("forbidden-output ", &expected), "{json}");
+        assert_eq!(run(json), below("forbidden-output ", expected), "{json}");
     }
 }
 
