@@ -18,7 +18,8 @@ use crate::{
         engine,
         kubernetes::{self, Kubernetes},
         log::{Log, LogFormat},
-        prepare, sweep,
+        prepare,
+        sweep::{self, Sweep, Swept},
     },
     finding::{pretty, visible},
     input::{guardrails::Sanitized, scalar::is_dns_label},
@@ -157,7 +158,7 @@ pub(super) fn sweep(args: &SweepArgs, report: &mut Report<'_, '_>) -> Result<Exi
             }
         };
         log.doing("renewing and reclaiming branches");
-        let sweep = sweep::Sweep {
+        let sweep = Sweep {
             alive,
             listed,
             lease_seconds: operations.lease.seconds,
@@ -169,24 +170,25 @@ pub(super) fn sweep(args: &SweepArgs, report: &mut Report<'_, '_>) -> Result<Exi
             branch_limit: ONE,
         };
         let swept = sweep.run(branches, &log).await;
-        let done = if args.apply { "reclaimed" } else { "to reclaim (a dry run: `--apply` does it)" };
-        log.info(format!(
-            "{total} branches: {} alive, {} {done}, {} failed",
-            swept.alive, swept.reclaimed, swept.failed
-        ));
-        if swept.left > 0 {
-            log.warn(format!(
-                "{} more are left for the next sweep: one may take {} % of all branches (`operations.sweepShare`)",
-                swept.left,
-                operations.sweep_share.get(),
-            ));
-        }
+        say(&swept, total, &sweep, &log);
         if swept.failed > 0 {
             failures.push(format!("{} branches could not be reclaimed or renewed", swept.failed));
         }
         whole("swept", &failures)
     });
     Ok(finish(result, &log))
+}
+
+/// What became of that many branches.
+fn say(swept: &Swept, total: usize, sweep: &Sweep<'_>, log: &Log) {
+    let done = if sweep.apply { "reclaimed" } else { "to reclaim (a dry run: `--apply` does it)" };
+    log.info(format!("{total} branches: {} alive, {} {done}, {} failed", swept.alive, swept.reclaimed, swept.failed));
+    if swept.left > 0 {
+        log.warn(format!(
+            "{} more are left for the next sweep: one may take {} % of all branches (`operations.sweepShare`)",
+            swept.left, sweep.share,
+        ));
+    }
 }
 
 /// Who says which environments live.
