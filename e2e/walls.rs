@@ -1,5 +1,7 @@
 //! Quota, limit range, Pod Security and network policies do on real Pods what they claim.
 
+use std::fmt::Debug;
+
 use serde_json::{Value, json};
 
 use crate::argo::{CLOSED, Environment, OPEN, SPLIT, story};
@@ -10,11 +12,8 @@ use crate::process::{run, setting, until};
 use crate::world::{OWN, prepare};
 
 /// Creating must fail, and for this reason.
-fn refused(object: &serde_json::Value, because: &str) {
-    match create(object) {
-        Ok(made) => panic!("{made} was accepted"),
-        Err(error) => assert!(error.contains(because), "refused, but not because of {because:?}: {error}"),
-    }
+fn refused(object: &Value, because: &str) {
+    never(create(object), because);
 }
 
 #[test]
@@ -174,7 +173,7 @@ fn a_preview_takes_what_its_own_applications_write_and_loses_only_that() {
 }
 
 /// That it is refused, and for this reason.
-pub(crate) fn never(done: Result<(), String>, because: &str) {
+pub(crate) fn never(done: Result<impl Debug, String>, because: &str) {
     let error = done.expect_err(because);
     assert!(error.contains(because), "refused, but not because of {because:?}: {error}");
 }

@@ -240,31 +240,15 @@ impl Renderer {
         rendered.quarantined = !rendered.objects.is_empty();
     }
 
+    /// Everything that goes out, laid out, filled in, checked, labelled, patched, checked again and put in order.
     fn objects(
         &self,
         environment: &Environment,
         manifests: &[Object],
         findings: &mut Vec<Finding>,
-        mut traces: Option<&mut Vec<ObjectTrace>>,
+        traces: Option<&mut Vec<ObjectTrace>>,
     ) -> Vec<Object> {
-        let context = to_value(environment);
-        let mut objects: Vec<Object> = Vec::with_capacity(64);
-        for template in all_templates(&self.templates) {
-            let mut trace = traces.is_some().then(Trace::default);
-            match template::evaluate(template, &context, trace.as_mut()) {
-                Ok(values) => {
-                    let origin = Origin::Template(Text::from_static_str(template.file));
-                    objects.extend(values.into_iter().map(|value| Object { value, origin: origin.clone() }));
-                }
-                Err(mistake) => findings.push(rules::template::found(template.file, mistake)),
-            }
-            if let (Some(traces), Some(trace)) = (traces.as_deref_mut(), trace) {
-                let first = objects.len() - trace.objects.len().min(objects.len());
-                for (object, places) in objects[first..].iter().zip(trace.objects) {
-                    traces.push(ObjectTrace { id: object.id(), places });
-                }
-            }
-        }
+        let mut objects = self.laid_out(environment, findings, traces);
         let mut manifests = manifests.to_vec();
         let mistakes = objects::expression::fill_in(&mut manifests, environment);
         objects.extend(manifests);
@@ -301,6 +285,34 @@ impl Renderer {
         rules::check_objects(&objects, &bounds, owner, findings);
         self.patches.blame(&objects, &mut findings[first..]);
         objects::order::sort(&mut objects);
+        objects
+    }
+
+    /// What the templates make of what was decided.
+    fn laid_out(
+        &self,
+        environment: &Environment,
+        findings: &mut Vec<Finding>,
+        mut traces: Option<&mut Vec<ObjectTrace>>,
+    ) -> Vec<Object> {
+        let context = to_value(environment);
+        let mut objects: Vec<Object> = Vec::with_capacity(64);
+        for template in all_templates(&self.templates) {
+            let mut trace = traces.is_some().then(Trace::default);
+            match template::evaluate(template, &context, trace.as_mut()) {
+                Ok(values) => {
+                    let origin = Origin::Template(Text::from_static_str(template.file));
+                    objects.extend(values.into_iter().map(|value| Object { value, origin: origin.clone() }));
+                }
+                Err(mistake) => findings.push(rules::template::found(template.file, mistake)),
+            }
+            if let (Some(traces), Some(trace)) = (traces.as_deref_mut(), trace) {
+                let first = objects.len() - trace.objects.len().min(objects.len());
+                for (object, places) in objects[first..].iter().zip(trace.objects) {
+                    traces.push(ObjectTrace { id: object.id(), places });
+                }
+            }
+        }
         objects
     }
 }

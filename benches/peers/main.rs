@@ -19,7 +19,7 @@ use timer::Program;
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
-/// What issue and README promise.
+/// What the README promises.
 mod target {
     pub(super) const FLOOR: f64 = 2.0;
     pub(super) const HELM: f64 = 40.0;

@@ -1,6 +1,6 @@
 //! `dayfly check`: everything that is wrong, for people, pipelines and code hosts.
 
-use std::{io::Write, time::SystemTime};
+use std::time::SystemTime;
 
 use anyhow::{bail, ensure};
 use clap::{Args, ValueEnum};
@@ -12,9 +12,10 @@ use crate::{
 };
 
 use super::{
-    ExitCode, InputArgs, example,
+    ExitCode, InputArgs,
+    console::Console,
+    example,
     load::{self, Broken, Look},
-    terminal::{self, Colour, Stream},
 };
 
 #[derive(Args, Debug)]
@@ -48,12 +49,7 @@ enum CheckFormat {
     Github,
 }
 
-pub(super) fn run(
-    args: &CheckArgs,
-    colour: Colour,
-    out: &mut dyn Write,
-    err: &mut dyn Write,
-) -> anyhow::Result<ExitCode> {
+pub(super) fn run(args: &CheckArgs, console: &mut Console<'_>) -> anyhow::Result<ExitCode> {
     let flags = &args.input.inputs;
     if args.guardrails_only {
         are_named(&args.input)?;
@@ -61,14 +57,14 @@ pub(super) fn run(
     let folder = (!args.guardrails_only).then(|| args.input.folder());
     let loaded = load::load(folder, flags, Look::Thorough);
     if !matches!(loaded, Err(Broken::Unreadable(_))) {
-        load::note_built_in(flags, colour, err)?;
+        load::note_built_in(flags, console)?;
     }
     let (mut findings, count) = match loaded {
         Err(Broken::Unreadable(error)) => return Err(error),
         Err(Broken::Findings(findings)) => (findings, 0),
         Ok(loaded) => {
             // A file of parameters that is none hides no other mistake.
-            let (parameters, unusable) = match folder.map(|_| load::parameters_or_example(flags, colour, err)) {
+            let (parameters, unusable) = match folder.map(|_| load::parameters_or_example(flags, console)) {
                 Some(Ok(parameters)) => (parameters, Vec::new()),
                 Some(Err(error)) => (example::parameters(), error.downcast::<Unusable>()?.0),
                 None => (example::parameters(), Vec::new()),
@@ -89,7 +85,7 @@ pub(super) fn run(
     }
     let text = match args.format {
         CheckFormat::Text if findings.is_empty() => format!("{}, nothing to report\n", finding::count(count, "object")),
-        CheckFormat::Text => finding::text(&findings, &terminal::style(colour, Stream::Out)),
+        CheckFormat::Text => finding::text(&findings, &console.style()),
         CheckFormat::Json => finding::json(&findings),
         CheckFormat::Sarif => {
             let (guardrails, policy) = load::names(folder, flags);
@@ -97,7 +93,7 @@ pub(super) fn run(
         }
         CheckFormat::Github => finding::github(&findings),
     };
-    super::print(out, &text)?;
+    console.print(&text)?;
     Ok(if findings.iter().any(Finding::is_error) { ExitCode::Findings } else { ExitCode::Fine })
 }
 

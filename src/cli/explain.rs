@@ -1,9 +1,6 @@
 //! `dayfly explain`: a view of what was decided.
 
-use std::{
-    io::Write,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, ensure};
 use clap::Args;
@@ -12,9 +9,8 @@ use crate::{explain, finding, rules};
 
 use super::{
     ExitCode, InputFlags,
+    console::Console,
     load::{self, Look, POLICY},
-    print,
-    terminal::{self, Colour, Stream},
 };
 
 #[derive(Args, Debug)]
@@ -47,23 +43,18 @@ impl ExplainArgs {
     }
 }
 
-pub(super) fn run(
-    args: &ExplainArgs,
-    colour: Colour,
-    out: &mut dyn Write,
-    err: &mut dyn Write,
-) -> anyhow::Result<ExitCode> {
+pub(super) fn run(args: &ExplainArgs, console: &mut Console<'_>) -> anyhow::Result<ExitCode> {
     let (folder, what) = args.asked()?;
     // A rule is the same whatever the files say, and whether or not they can be read.
     if let Some(rule) = rule(what) {
-        return print(out, &finding::rule(rule, &terminal::style(colour, Stream::Out)));
+        return console.print(&finding::rule(rule, &console.style()));
     }
-    let loaded = load::load_or_report(folder, &args.inputs, Look::Thorough, colour, err)?;
-    load::note_built_in(&args.inputs, colour, err)?;
+    let loaded = load::load_or_report(folder, &args.inputs, Look::Thorough, console)?;
+    load::note_built_in(&args.inputs, console)?;
     let Some(loaded) = loaded else {
         return Ok(ExitCode::Findings);
     };
-    let parameters = load::parameters_or_example(&args.inputs, colour, err)?;
+    let parameters = load::parameters_or_example(&args.inputs, console)?;
     let rendered = loaded.renderer.render(&parameters, true);
     let sources = explain::Sources {
         renderer: &loaded.renderer,
@@ -72,7 +63,7 @@ pub(super) fn run(
         parameters: parameters.places(),
     };
     match explain::explain(&rendered, &sources, what) {
-        Ok(text) => print(out, &finding::record(&text, &terminal::style(colour, Stream::Out))),
+        Ok(text) => console.print(&finding::record(&text, &console.style())),
         Err(message) => anyhow::bail!(message),
     }
 }

@@ -1,11 +1,11 @@
 //! `dayfly init`: a preview.yaml to start from, and the schema that editors complete it with.
 
-use std::{fmt::Write as _, fs, io::Write, path::PathBuf};
+use std::{fmt::Write as _, fs, path::PathBuf};
 
 use anyhow::{Context as _, bail};
 use clap::Args;
 
-use super::{ExitCode, folder_of, load::POLICY, print, schema};
+use super::{ExitCode, console::Console, folder_of, load::POLICY, schema};
 use crate::{
     input::scalar::{DnsLabel, Scalar as _},
     rules::policy_name::LOCAL,
@@ -29,7 +29,7 @@ const COMMON: [&str; 4] = ["deploy", "k8s", "preview", "previews"];
 /// Named in the policy's first line, for editors.
 const SCHEMA: &str = "preview.schema.json";
 
-pub(super) fn run(args: &InitArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+pub(super) fn run(args: &InitArgs, console: &mut Console<'_>) -> anyhow::Result<ExitCode> {
     let named = &args.folder;
     if named.is_file() || named.file_name().is_some_and(|name| name == POLICY) && !named.is_dir() {
         bail!("`{}` is a file: name the folder to write to, `{}`", named.display(), folder_of(named).display());
@@ -48,5 +48,5 @@ pub(super) fn run(args: &InitArgs, out: &mut dyn Write) -> anyhow::Result<ExitCo
         fs::write(path, text).with_context(|| format!("failed to write `{}`", path.display()))?;
         let _ = writeln!(written, "wrote {}", path.display());
     }
-    print(out, &written)
+    console.print(&written)
 }

@@ -7,10 +7,7 @@ mod policy;
 mod pull_request;
 mod templates;
 
-use std::{
-    io::Write,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use crate::{
     finding::{self, Finding, InputFile, Owner},
@@ -18,7 +15,7 @@ use crate::{
     render::Renderer,
 };
 
-use super::{InputFlags, example, report, terminal::Colour};
+use super::{InputFlags, console::Console, example};
 #[cfg(feature = "in-cluster")]
 pub(super) use guardrails::unread;
 pub(super) use guardrails::{BUILT_IN_GUARDRAILS, are_given, guardrails_variable, note_built_in};
@@ -125,14 +122,13 @@ pub(super) fn load_or_report(
     folder: &Path,
     flags: &InputFlags,
     look: Look,
-    colour: Colour,
-    err: &mut dyn Write,
+    console: &mut Console<'_>,
 ) -> anyhow::Result<Option<Loaded>> {
     match load(Some(folder), flags, look) {
         Ok(loaded) => Ok(Some(loaded)),
         Err(Broken::Unreadable(error)) => Err(error),
         Err(Broken::Findings(findings)) => {
-            report(&findings, colour, err)?;
+            console.report(&findings)?;
             Ok(None)
         }
     }

@@ -2,6 +2,7 @@
 
 mod check;
 mod completions;
+mod console;
 mod database;
 mod example;
 mod explain;
@@ -14,17 +15,18 @@ mod terminal;
 
 use std::{
     ffi::OsString,
-    io::{self, Write},
+    io::Write,
     path::{Path, PathBuf},
     process,
 };
 
-use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 
-use crate::{
-    finding::{self, Finding},
-    input::parameters::Unusable,
+use crate::input::parameters::Unusable;
+
+use self::{
+    console::{Console, MOST_REPORTED},
+    terminal::{Colour, Stream},
 };
 
 /// Pull request in, preview environment out.
@@ -35,7 +37,7 @@ struct Cli {
     command: Command,
     /// When to use colour
     #[arg(long, global = true, value_enum, default_value = "auto", value_name = "WHEN")]
-    color: terminal::Colour,
+    color: Colour,
 }
 
 const EXIT_CODES: &str =
@@ -117,41 +119,37 @@ impl From<ExitCode> for process::ExitCode {
 /// Runs a command line. Everything that it reads is named in it, or in the two variables that Argo CD's plugins have.
 pub fn run(args: impl IntoIterator<Item = OsString>, out: &mut dyn Write, err: &mut dyn Write) -> ExitCode {
     let args: Vec<OsString> = args.into_iter().collect();
+    let mut console = Console { colour: Colour::Auto, out, err };
     let cli = match parse(&args) {
         Ok(cli) => cli,
         Err(error) => {
-            let colour = terminal::Colour::asked(&args);
-            // Help and version are no errors, and go to standard output.
-            let is_error = error.use_stderr();
-            let stream = if is_error { terminal::Stream::Err } else { terminal::Stream::Out };
-            let text = error.render();
-            let text = if terminal::is_coloured(colour, stream) { text.ansi().to_string() } else { text.to_string() };
-            if is_error {
-                let _ = err.write_all(text.as_bytes());
-                return ExitCode::CannotRun;
-            }
-            return print(out, &text).unwrap_or_else(|error| fail(&error, colour, err));
+            console.colour = Colour::asked(&args);
+            return unparsed(&error, &mut console);
         }
     };
-    let colour = cli.color;
+    console.colour = cli.color;
     let tells_all = matches!(cli.command, Command::Check(_));
-    match dispatch(cli, out, err) {
-        Ok(code) => code,
-        Err(error) => {
-            if let Some(Unusable(findings)) = error.downcast_ref() {
-                let room = if tells_all { usize::MAX } else { MOST_REPORTED };
-                let _ = report_within(room, findings, colour, err);
-                return ExitCode::Findings;
-            }
-            fail(&error, colour, err)
+    dispatch(cli.command, &mut console).unwrap_or_else(|error| match error.downcast_ref() {
+        Some(Unusable(findings)) => {
+            let room = if tells_all { usize::MAX } else { MOST_REPORTED };
+            let _ = console.report_within(room, findings);
+            ExitCode::Findings
         }
-    }
+        None => console.fail(&error),
+    })
 }
 
-/// Says why it could not run.
-fn fail(error: &anyhow::Error, colour: terminal::Colour, err: &mut dyn Write) -> ExitCode {
-    let _ = say("error", &format!("{error:#}"), colour, err);
-    ExitCode::CannotRun
+/// What clap has to say: an error, or help and the version, which are none and go to standard output.
+fn unparsed(error: &clap::Error, console: &mut Console<'_>) -> ExitCode {
+    let is_error = error.use_stderr();
+    let stream = if is_error { Stream::Err } else { Stream::Out };
+    let text = error.render();
+    let text = if terminal::is_coloured(console.colour, stream) { text.ansi().to_string() } else { text.to_string() };
+    if is_error {
+        let _ = console.err.write_all(text.as_bytes());
+        return ExitCode::CannotRun;
+    }
+    console.print(&text).unwrap_or_else(|error| console.fail(&error))
 }
 
 /// The folder that a file is in, as somebody would name it.
@@ -159,32 +157,12 @@ fn folder_of(file: &Path) -> &Path {
     file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// Tells people an `error` or a `note` that is no finding.
-fn say(label: &str, text: &str, colour: terminal::Colour, err: &mut dyn Write) -> io::Result<()> {
-    let style = terminal::style(colour, terminal::Stream::Err);
-    let (paint, reset) = match label {
-        _ if !style.colour => ("", ""),
-        "error" => ("\x1b[1;31m", "\x1b[0m"),
-        _ => ("\x1b[1m", "\x1b[0m"),
-    };
-    let mut said = String::new();
-    for line in text.lines() {
-        // Arguments and names of files are in it.
-        let line = finding::one_line(line);
-        let first = if said.is_empty() { label.len() + ": ".len() } else { 0 };
-        said.push_str(&finding::wrapped(&line, style.width, first, 2));
-        said.push('\n');
-    }
-    is_open(write!(err, "{paint}{label}{reset}: {said}"))?;
-    Ok(())
-}
-
 fn parse(args: &[OsString]) -> Result<Cli, clap::Error> {
     if let [_, command, rest @ ..] = args
         && command == "render"
         && let Some(args) = render::RenderArgs::usual(rest)
     {
-        return Ok(Cli { command: Command::Render(args), color: terminal::Colour::Auto });
+        return Ok(Cli { command: Command::Render(args), color: Colour::Auto });
     }
     by_clap(args)
 }
@@ -195,53 +173,18 @@ fn by_clap(args: &[OsString]) -> Result<Cli, clap::Error> {
     Cli::try_parse_from(args)
 }
 
-fn dispatch(cli: Cli, out: &mut dyn Write, err: &mut dyn Write) -> anyhow::Result<ExitCode> {
-    match cli.command {
-        Command::Render(args) => render::run(&args, cli.color, out, err),
-        Command::Check(args) => check::run(&args, cli.color, out, err),
-        Command::Explain(args) => explain::run(&args, cli.color, out, err),
-        Command::Guardrails => print(out, load::BUILT_IN_GUARDRAILS),
-        Command::Schema(args) => print(out, &schema::schema(args.of)),
-        Command::Init(args) => init::run(&args, out),
-        Command::Parameters => print(out, &plugin::announcement()),
-        Command::Plugin(args) => print(out, &plugin::plugin(&args)),
-        Command::Db(args) => database::run(args, cli.color, out, err),
-        Command::Completions(args) => print(out, &completions::completions(&args)),
-    }
-}
-
-fn print(out: &mut dyn Write, text: &str) -> anyhow::Result<ExitCode> {
-    to_stdout(out.write_all(text.as_bytes()).and_then(|()| out.flush()))?;
-    Ok(ExitCode::Fine)
-}
-
-/// Whether somebody still reads; the error of a disk that is full says what could not be written.
-fn to_stdout(written: io::Result<()>) -> anyhow::Result<bool> {
-    is_open(written).context("failed to write to standard output")
-}
-
-/// Most bytes of findings beside something else than `dayfly check`: Argo CD keeps all of them in the Application, which must
-/// fit into etcd's 1.5 MiB, and people read the first ones.
-const MOST_REPORTED: usize = 32 << 10;
-
-/// Shows people what was found.
-fn report(findings: &[Finding], colour: terminal::Colour, err: &mut dyn Write) -> io::Result<()> {
-    report_within(MOST_REPORTED, findings, colour, err)
-}
-
-fn report_within(room: usize, findings: &[Finding], colour: terminal::Colour, err: &mut dyn Write) -> io::Result<()> {
-    if !findings.is_empty() {
-        let text = finding::beginning(findings, &terminal::style(colour, terminal::Stream::Err), room);
-        is_open(err.write_all(text.as_bytes()))?;
-    }
-    Ok(())
-}
-
-/// Whether somebody still reads. Who has seen enough (`dayfly render … | head`) is no failure, and undoes no finding.
-fn is_open(written: io::Result<()>) -> io::Result<bool> {
-    match written {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
-        written => written.map(|()| true),
+fn dispatch(command: Command, console: &mut Console<'_>) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Render(args) => render::run(&args, console),
+        Command::Check(args) => check::run(&args, console),
+        Command::Explain(args) => explain::run(&args, console),
+        Command::Guardrails => console.print(load::BUILT_IN_GUARDRAILS),
+        Command::Schema(args) => console.print(&schema::schema(args.of)),
+        Command::Init(args) => init::run(&args, console),
+        Command::Parameters => console.print(&plugin::announcement()),
+        Command::Plugin(args) => console.print(&plugin::plugin(&args)),
+        Command::Db(args) => database::run(args, console),
+        Command::Completions(args) => console.print(&completions::completions(&args)),
     }
 }
 

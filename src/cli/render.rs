@@ -4,7 +4,6 @@ mod each;
 
 use std::{
     ffi::{OsStr, OsString},
-    io::Write,
     path::PathBuf,
     str::FromStr as _,
 };
@@ -21,10 +20,8 @@ use crate::{
 
 use super::{
     ExitCode, InputArgs, InputFlags,
+    console::{Console, to_stdout},
     load::{self, Look},
-    report, say,
-    terminal::Colour,
-    to_stdout,
 };
 
 #[derive(Args, Debug)]
@@ -88,27 +85,22 @@ fn once<T>(place: &mut Option<T>, value: T) -> Option<()> {
     place.is_none().then(|| *place = Some(value))
 }
 
-pub(super) fn run(
-    args: &RenderArgs,
-    colour: Colour,
-    out: &mut dyn Write,
-    err: &mut dyn Write,
-) -> anyhow::Result<ExitCode> {
-    let code = render(args, colour, out, err)?;
+pub(super) fn run(args: &RenderArgs, console: &mut Console<'_>) -> anyhow::Result<ExitCode> {
+    let code = render(args, console)?;
     // Last, since what was found matters more.
-    load::note_built_in(&args.input.inputs, colour, err)?;
+    load::note_built_in(&args.input.inputs, console)?;
     Ok(code)
 }
 
-fn render(args: &RenderArgs, colour: Colour, out: &mut dyn Write, err: &mut dyn Write) -> anyhow::Result<ExitCode> {
+fn render(args: &RenderArgs, console: &mut Console<'_>) -> anyhow::Result<ExitCode> {
     let flags = &args.input.inputs;
     // Of many renders, a thorough look is a small part.
     let look = if args.each.is_some() { Look::Thorough } else { Look::Quick };
-    let Some(mut loaded) = load::load_or_report(args.input.folder(), flags, look, colour, err)? else {
+    let Some(mut loaded) = load::load_or_report(args.input.folder(), flags, look, console)? else {
         return Ok(ExitCode::Findings);
     };
     if let Some(file) = &args.each {
-        return each::each(&mut loaded, file, &args.output, colour, out, err);
+        return each::each(&loaded, file, &args.output, console);
     }
     let parameters = load::parameters(flags)?;
     let mut rendered = loaded.renderer.render(&parameters, false);
@@ -123,20 +115,20 @@ fn render(args: &RenderArgs, colour: Colour, out: &mut dyn Write, err: &mut dyn 
         loaded.locate(&mut rendered.findings, Some(&parameters));
     }
     if has_errors && !rendered.quarantined {
-        report(&rendered.findings, colour, err)?;
+        console.report(&rendered.findings)?;
         return Ok(ExitCode::Findings);
     }
-    let written = emit::write(&args.output, &rendered.objects, out);
+    let written = emit::write(&args.output, &rendered.objects, console.out);
     match args.output {
         Format::Dir(_) => written?,
         _ => drop(to_stdout(written)?),
     }
-    report(&rendered.findings, colour, err)?;
+    console.report(&rendered.findings)?;
     let is_refused = has_errors && !load::is_plugin(flags);
     if is_refused {
         let note =
             "what was written is the quarantine: the preview's namespace without workloads, until that is mended";
-        say("note", note, colour, err)?;
+        console.say("note", note)?;
     }
     // The process ends here: giving thousands of small pieces back first would be a tenth of its time.
     std::mem::forget((rendered, loaded, parameters));

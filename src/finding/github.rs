@@ -2,17 +2,14 @@
 
 use std::fmt::Write;
 
-use super::{Finding, Severity, is_deceptive, text::place};
+use super::{Finding, is_deceptive, text::place};
 
 /// One command a line. Source of the escapes: `actions/toolkit`, `packages/core/src/command.ts`.
 pub fn github(findings: &[Finding]) -> String {
     let mut out = String::new();
     for finding in findings {
         let location = finding.location();
-        out.push_str(match finding.rule.severity {
-            Severity::Error => "::error ",
-            Severity::Warning => "::warning ",
-        });
+        let _ = write!(out, "::{} ", finding.rule.severity.name());
         if let Some(file) = &location.file {
             // A name is never shortened, but whoever reads the log must not be deceived by it.
             let file: String = property(file).chars().filter(|c| !is_deceptive(*c)).collect();

@@ -22,6 +22,7 @@ pub use nearest::{likely, meant, nearest};
 pub use record::record;
 pub use rule::rule;
 pub use sarif::sarif;
+pub(crate) use text::{BOLD, RED, RESET};
 pub use text::{Style, beginning, text};
 pub(crate) use visible::{is_deceptive, is_unseen};
 pub use visible::{one_line, printable, visible};
@@ -59,6 +60,16 @@ pub enum Severity {
     Warning,
 }
 
+impl Severity {
+    /// As it is spelt everywhere.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+        }
+    }
+}
+
 /// Who can mend it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -72,7 +83,7 @@ pub enum Owner {
 }
 
 impl Owner {
-    /// As JSON, SARIF and annotations spell it.
+    /// As it is spelt everywhere.
     pub fn name(self) -> &'static str {
         match self {
             Self::Platform => "platform",

@@ -17,8 +17,7 @@ pub fn record<'t>(text: &'t str, style: &Style) -> Cow<'t, str> {
     if !style.colour && style.width == usize::MAX {
         return Cow::Borrowed(text);
     }
-    let paint = |colour: &'static str| if style.colour { colour } else { "" };
-    let (blue, bold, reset) = (paint(BLUE), paint(BOLD), paint(RESET));
+    let [blue, bold, reset] = [BLUE, BOLD, RESET].map(|escape| style.paint(escape));
     let width = style.width;
     let mut out = String::with_capacity(text.len() * 2);
     for line in text.lines() {

@@ -1,179 +1,80 @@
 //! Findings as SARIF 2.1.0, for code scanning
 //! (<https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html>).
 
-use std::{borrow::Cow, fmt::Write};
+use std::fmt::Write;
 
-use serde::Serialize;
-
-use super::{Finding, Location, Owner, Rule, Severity, json::pretty, text};
+use super::{Finding, Location, Owner, Rule, json::pretty, text};
+use crate::value::{Map, Value, to_value};
 
 const SCHEMA: &str = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
-
-#[derive(Serialize)]
-struct Log<'a> {
-    #[serde(rename = "$schema")]
-    schema: &'static str,
-    version: &'static str,
-    runs: [Run<'a>; 1],
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Run<'a> {
-    tool: Tool,
-    /// As [`Location`] counts them.
-    column_kind: &'static str,
-    results: Vec<Outcome<'a>>,
-}
-
-#[derive(Serialize)]
-struct Tool {
-    driver: Driver,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Driver {
-    name: &'static str,
-    version: &'static str,
-    information_uri: &'static str,
-    rules: Vec<Descriptor>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Descriptor {
-    id: &'static str,
-    short_description: Message<'static>,
-    help: Help,
-    default_configuration: Configuration,
-}
-
-#[derive(Serialize)]
-struct Help {
-    text: &'static str,
-    markdown: &'static str,
-}
-
-#[derive(Serialize)]
-struct Configuration {
-    level: Severity,
-}
-
-#[derive(Serialize)]
-struct Message<'a> {
-    text: Cow<'a, str>,
-}
-
-/// What SARIF calls a result.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Outcome<'a> {
-    rule_id: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    rule_index: Option<usize>,
-    level: Severity,
-    message: Message<'a>,
-    locations: [Place; 1],
-    properties: Properties,
-}
-
-#[derive(Serialize)]
-struct Properties {
-    owner: Owner,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Place {
-    physical_location: Physical,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    logical_locations: Vec<Logical>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Physical {
-    artifact_location: Artifact,
-    region: Region,
-}
-
-#[derive(Serialize)]
-struct Artifact {
-    uri: String,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Region {
-    start_line: u32,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    start_column: Option<u32>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Logical {
-    name: String,
-    fully_qualified_name: String,
-    kind: &'static str,
-}
 
 /// The log of one run. `rules` are all there are, found or not: viewers show what was checked. `file` is shown for what stands in none:
 /// code scanning refuses a whole log for one result without a file and a line.
 pub fn sarif<'f>(findings: &[Finding], rules: &[&'static Rule], file: impl Fn(Owner) -> &'f str) -> String {
-    let driver = Driver {
-        name: "dayfly",
-        version: env!("CARGO_PKG_VERSION"),
-        information_uri: env!("CARGO_PKG_REPOSITORY"),
-        rules: rules.iter().map(|rule| descriptor(rule)).collect(),
-    };
-    let results = findings.iter().map(|finding| outcome(finding, rules, file(finding.owner))).collect();
-    let run = Run { tool: Tool { driver }, column_kind: "unicodeCodePoints", results };
-    pretty(&Log { schema: SCHEMA, version: "2.1.0", runs: [run] })
+    let driver = Value::map([
+        ("name", "dayfly".into()),
+        ("version", env!("CARGO_PKG_VERSION").into()),
+        ("informationUri", env!("CARGO_PKG_REPOSITORY").into()),
+        ("rules", Value::list(rules.iter().map(|rule| descriptor(rule)))),
+    ]);
+    let run = Value::map([
+        ("tool", Value::map([("driver", driver)])),
+        // As `Location` counts them.
+        ("columnKind", "unicodeCodePoints".into()),
+        ("results", Value::list(findings.iter().map(|finding| result(finding, rules, file(finding.owner))))),
+    ]);
+    pretty(&Value::map([("$schema", SCHEMA.into()), ("version", "2.1.0".into()), ("runs", Value::list([run]))]))
 }
 
-fn descriptor(rule: &Rule) -> Descriptor {
-    Descriptor {
-        id: rule.code,
-        short_description: Message { text: rule.summary.into() },
-        help: Help { text: rule.explanation, markdown: rule.explanation },
-        default_configuration: Configuration { level: rule.severity },
-    }
+fn descriptor(rule: &Rule) -> Value {
+    Value::map([
+        ("id", rule.code.into()),
+        ("shortDescription", Value::map([("text", rule.summary.into())])),
+        ("help", Value::map([("text", rule.explanation.into()), ("markdown", rule.explanation.into())])),
+        ("defaultConfiguration", Value::map([("level", rule.severity.name().into())])),
+    ])
 }
 
-fn outcome<'a>(finding: &'a Finding, rules: &[&'static Rule], file: &str) -> Outcome<'a> {
+fn result(finding: &Finding, rules: &[&'static Rule], file: &str) -> Value {
     let location = finding.location();
-    let mut message = Cow::from(&finding.message);
+    let mut message = finding.message.clone();
     // An object is a logical location; of an argument, nothing else tells.
     if location.argument.is_some() {
-        message = format!("{message} ({})", text::place(&location)).into();
+        let _ = write!(message, " ({})", text::place(&location));
     }
     if let Some(help) = &finding.help {
-        message = format!("{message}\n{help}").into();
+        let _ = write!(message, "\n{help}");
     }
-    Outcome {
-        rule_id: finding.rule.code,
-        rule_index: rules.iter().position(|rule| *rule == finding.rule),
-        level: finding.rule.severity,
-        message: Message { text: message },
-        locations: [place(location, file)],
-        properties: Properties { owner: finding.owner },
+    let mut result = Map::default();
+    result.push("ruleId", finding.rule.code.into());
+    if let Some(index) = rules.iter().position(|rule| *rule == finding.rule) {
+        result.push("ruleIndex", to_value(&index));
     }
+    result.push("level", finding.rule.severity.name().into());
+    result.push("message", Value::map([("text", Value::string(message))]));
+    result.push("locations", Value::list([place(&location, file)]));
+    result.push("properties", Value::map([("owner", finding.owner.name().into())]));
+    Value::Map(result)
 }
 
-fn place(location: Location, file: &str) -> Place {
-    let start_line = location.line.filter(|line| *line > 0);
-    let region = Region {
-        start_line: start_line.unwrap_or(1),
-        start_column: location.column.filter(|column| *column > 0 && start_line.is_some()),
-    };
-    let artifact_location = Artifact { uri: uri(location.file.as_deref().unwrap_or(file)) };
-    let logical_locations = location.object.into_iter().map(|name| {
-        let fully_qualified_name = format!("{name}{}", location.pointer.as_deref().unwrap_or_default());
-        Logical { name, fully_qualified_name, kind: "object" }
-    });
-    Place { physical_location: Physical { artifact_location, region }, logical_locations: logical_locations.collect() }
+fn place(location: &Location, file: &str) -> Value {
+    let line = location.line.filter(|line| *line > 0);
+    let mut region = Map::default();
+    region.push("startLine", to_value(&line.unwrap_or(1)));
+    if let Some(column) = location.column.filter(|column| *column > 0 && line.is_some()) {
+        region.push("startColumn", to_value(&column));
+    }
+    let uri = Value::string(uri(location.file.as_deref().unwrap_or(file)));
+    let physical = [("artifactLocation", Value::map([("uri", uri)])), ("region", Value::Map(region))];
+    let mut place = Map::default();
+    place.push("physicalLocation", Value::map(physical));
+    if let Some(name) = &location.object {
+        let full = format!("{name}{}", location.pointer.as_deref().unwrap_or_default());
+        let logical =
+            [("name", Value::string(name)), ("fullyQualifiedName", Value::string(full)), ("kind", "object".into())];
+        place.push("logicalLocations", Value::list([Value::map(logical)]));
+    }
+    Value::Map(place)
 }
 
 /// A path as a URI reference (RFC 3986): relative stays relative, and a colon must not make it a scheme.

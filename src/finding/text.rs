@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::{
-    Finding, Location, Severity, count, printable,
+    Finding, Location, Rule, Severity, count, printable,
     window::{columns, window},
     wrap::{NARROWEST, wrapped},
 };
@@ -17,17 +17,24 @@ pub struct Style {
     pub width: usize,
 }
 
+impl Style {
+    /// An escape, if any are written.
+    pub(crate) fn paint(self, escape: &'static str) -> &'static str {
+        if self.colour { escape } else { "" }
+    }
+}
+
 /// Columns before the lines in which a heading goes on.
 const HANG: usize = 2;
 
 /// Columns of a source line, where nobody knows how many there are.
 const USUAL: usize = 80;
 
-pub(super) const RED: &str = "\x1b[1;31m";
-pub(super) const YELLOW: &str = "\x1b[1;33m";
+pub(crate) const RED: &str = "\x1b[1;31m";
+const YELLOW: &str = "\x1b[1;33m";
 pub(super) const BLUE: &str = "\x1b[1;34m";
-pub(super) const BOLD: &str = "\x1b[1m";
-pub(super) const RESET: &str = "\x1b[0m";
+pub(crate) const BOLD: &str = "\x1b[1m";
+pub(crate) const RESET: &str = "\x1b[0m";
 
 /// Each finding with its place, its source line and what to do, and how many there are; nothing if there are none.
 ///
@@ -60,19 +67,10 @@ pub fn beginning(findings: &[Finding], style: &Style, room: usize) -> String {
 }
 
 fn one(finding: &Finding, style: Style, out: &mut String) {
-    let paint = |colour: &'static str| if style.colour { colour } else { "" };
-    let (blue, bold, reset) = (paint(BLUE), paint(BOLD), paint(RESET));
-    let (colour, severity) = match finding.rule.severity {
-        Severity::Error => (paint(RED), "error"),
-        Severity::Warning => (paint(YELLOW), "warning"),
-    };
+    let [blue, reset] = [BLUE, RESET].map(|escape| style.paint(escape));
     let location = finding.location();
     let place = place(&location);
-    let message = printable(&finding.message, usize::MAX);
-    let head = format!("{severity}[{}]", finding.rule.code);
-    let message = format!(": {message}");
-    let message = wrapped(&message, style.width, columns(&head), HANG);
-    let _ = write!(out, "{colour}{head}{reset}{bold}{message}{reset}");
+    out.push_str(&heading(finding.rule, &printable(&finding.message, usize::MAX), style));
     // On a terminal the next line says it.
     let is_alone = style.width == usize::MAX && !place.is_empty();
     let _ = writeln!(out, "{}", if is_alone { format!(" ({place})") } else { String::new() });
@@ -94,17 +92,35 @@ fn one(finding: &Finding, style: Style, out: &mut String) {
         let _ = writeln!(out, "{gutter} {blue}|{reset}");
         let _ = writeln!(out, "{blue}{number} |{reset} {left}{right}");
         if caret.is_some() {
+            let colour = style.paint(colour_of(finding.rule.severity));
             let _ = writeln!(out, "{gutter} {blue}|{reset} {}{colour}^{reset}", " ".repeat(columns(&left)));
         }
     }
     if let Some(help) = &finding.help {
-        let width = style.width.max(NARROWEST).saturating_sub(gutter.len() + "  = help: ".len());
-        for (index, line) in help.lines().flat_map(|line| wrap(line, width)).enumerate() {
+        let hang = gutter.len() + " = help: ".len();
+        for (index, line) in help.lines().enumerate() {
             let label = if index == 0 { format!("{blue}={reset} help:") } else { " ".repeat("= help:".len()) };
-            let _ = writeln!(out, "{gutter} {label} {line}");
+            let _ =
+                writeln!(out, "{gutter} {label} {}", wrapped(&printable(line, usize::MAX), style.width, hang, hang));
         }
     }
     let _ = writeln!(out, "{gutter} {blue}={reset} owner: {}", finding.owner.name());
+}
+
+/// The first line about a rule: `error[code]: ` and what there is to say, wrapped.
+pub(super) fn heading(rule: &Rule, said: &str, style: Style) -> String {
+    let [colour, bold, reset] = [colour_of(rule.severity), BOLD, RESET].map(|escape| style.paint(escape));
+    let head = format!("{}[{}]", rule.severity.name(), rule.code);
+    let said = format!(": {said}");
+    let said = wrapped(&said, style.width, columns(&head), HANG);
+    format!("{colour}{head}{reset}{bold}{said}{reset}")
+}
+
+fn colour_of(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Error => RED,
+        Severity::Warning => YELLOW,
+    }
 }
 
 /// `file:line:column`, or `Kind/name /pointer`, or `--set title`; as much of it as is known. A place without a line that is in no object
@@ -140,29 +156,6 @@ fn before_caret(location: &Location, source: &str) -> Option<usize> {
     let whole = location.column?.checked_sub(1)? as usize;
     let before = location.before.unwrap_or(whole);
     (before <= source.chars().count()).then_some(before)
-}
-
-/// Lines of at most `width` characters, unless a single word is longer.
-fn wrap(text: &str, width: usize) -> Vec<String> {
-    let text = printable(text, usize::MAX);
-    let mut lines = Vec::new();
-    let mut line = String::new();
-    let mut length = 0;
-    for word in text.split_whitespace() {
-        let word_length = word.chars().count();
-        if length > 0 && length + 1 + word_length > width {
-            lines.push(std::mem::take(&mut line));
-            length = 0;
-        }
-        if length > 0 {
-            line.push(' ');
-            length += 1;
-        }
-        line.push_str(word);
-        length += word_length;
-    }
-    lines.push(line);
-    lines
 }
 
 #[cfg(test)]

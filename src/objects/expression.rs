@@ -1,5 +1,7 @@
 //! `${{ … }}` in the images of manifests: a commit cannot hold its own SHA, and a protected file not that of every pull request.
 
+use std::ops::ControlFlow;
+
 use crate::{
     expression::{
         Budget, Interpolated, Scope,
@@ -25,12 +27,29 @@ const NAME: &str = "/metadata/name";
 /// Puts values where the images of manifests have expressions, and the names of Jobs: Kubernetes takes no other image for a Job that is
 /// there, so it has to be another. They see what is the same kind of thing for every pull request.
 pub(crate) fn fill_in(manifests: &mut Vec<Object>, environment: &Environment) -> Vec<Finding> {
-    let (mut mistakes, mut budget) = (Vec::new(), Budget::default());
+    let mut filler = Filler { environment, budget: Budget::default(), mistakes: Vec::new() };
     for index in 0..manifests.len() {
-        if mistakes.len() > MOST {
+        if filler.mistakes.len() > MOST {
             break;
         }
-        let object = &mut manifests[index];
+        if filler.fill_in(&mut manifests[index]).is_break() {
+            // With expressions in them, the rest would be told as mistakes, one by one.
+            manifests.truncate(index);
+            break;
+        }
+    }
+    filler.mistakes
+}
+
+struct Filler<'e> {
+    environment: &'e Environment,
+    budget: Budget,
+    mistakes: Vec<Finding>,
+}
+
+impl Filler<'_> {
+    /// One manifest; the end, if the budget is spent.
+    fn fill_in(&mut self, object: &mut Object) -> ControlFlow<()> {
         let mut places: Vec<(String, String)> = Vec::new();
         for_each_image(object, |pointer, image| {
             if let Some(image) = image.and_then(Value::as_str).filter(|image| image.contains("${{")) {
@@ -38,23 +57,23 @@ pub(crate) fn fill_in(manifests: &mut Vec<Object>, environment: &Environment) ->
             }
         });
         if places.is_empty() {
-            continue;
+            return ControlFlow::Continue(());
         }
-        let pr = &environment.pr;
-        let seen = facts(environment, [&pr.head_sha, &pr.head_short_sha, &pr.head_short_sha_7]);
+        let pr = &self.environment.pr;
+        let seen = facts(self.environment, [&pr.head_sha, &pr.head_short_sha, &pr.head_short_sha_7]);
         let name = object.name().to_owned();
         let is_job = object.kind() == "Job";
         if is_job && name.contains("${{") {
             places.push((NAME.to_owned(), name));
         }
-        let later = is_job.then(|| facts(environment, ["0"; 3]));
+        let later = is_job.then(|| facts(self.environment, ["0"; 3]));
         let changes = |written: &str, text: &String| {
             let comes_to = |later| Interpolated::parse(written)?.text(&Scope::Context(later));
             later.as_ref().is_some_and(|later| comes_to(later).as_ref() != Ok(text))
         };
         let (mut is_lasting, mut new_name, mut is_named_anew) = (true, None, false);
         for (pointer, written) in places {
-            match evaluated(&written, &seen, &mut budget) {
+            match evaluated(&written, &seen, &mut self.budget) {
                 Ok(text) if pointer == NAME => {
                     is_named_anew = changes(&written, &text);
                     new_name = Some(text);
@@ -67,34 +86,38 @@ pub(crate) fn fill_in(manifests: &mut Vec<Object>, environment: &Environment) ->
                 }
                 Err(error) => {
                     is_named_anew |= pointer == NAME;
-                    let whole = || format!("`{}`: {error}", visible(&written));
-                    if budget.is_exceeded() {
-                        mistakes.push(finding(&INPUT_LIMIT, object, pointer, whole()));
-                        // With expressions in them, the rest would be told as mistakes, one by one.
-                        manifests.truncate(index);
-                        return mistakes;
-                    }
-                    let most = if mistakes.len() > MOST { 1 } else { mistake::MOST };
-                    let wrong = mistake::mistakes(&written, most, |one| one.text(&Scope::Context(&seen)));
-                    if wrong.is_empty() {
-                        mistakes.push(finding(&BAD_EXPRESSION, object, &pointer, whole()));
-                    }
-                    mistakes.extend(wrong.into_iter().map(|Mistake { excerpt, message, .. }| {
-                        finding(&BAD_EXPRESSION, object, &pointer, message).of_excerpt(excerpt)
-                    }));
+                    self.wrong(object, &pointer, &written, &seen, &error)?;
                 }
             }
         }
         if !is_lasting && !is_named_anew {
             let message = "a Job cannot be changed, so with another image it needs another name";
             let help = "end the name with `-${{ pr.headShortSha7 }}`";
-            mistakes.push(finding(&MANIFEST_KIND, object, NAME, message).help(help));
+            self.mistakes.push(finding(&MANIFEST_KIND, object, NAME, message).help(help));
         }
         if let (Some(name), Some(place)) = (new_name, object.value.pointer_mut(NAME)) {
             *place = Value::string(name);
         }
+        ControlFlow::Continue(())
     }
-    mistakes
+
+    /// Reports each expression of a text that is wrong; `error` is what is wrong with it as a whole.
+    fn wrong(&mut self, object: &Object, pointer: &str, written: &str, seen: &Value, error: &str) -> ControlFlow<()> {
+        let whole = || format!("`{}`: {error}", visible(written));
+        if self.budget.is_exceeded() {
+            self.mistakes.push(finding(&INPUT_LIMIT, object, pointer, whole()));
+            return ControlFlow::Break(());
+        }
+        let most = if self.mistakes.len() > MOST { 1 } else { mistake::MOST };
+        let wrong = mistake::mistakes(written, most, |one| one.text(&Scope::Context(seen)));
+        if wrong.is_empty() {
+            self.mistakes.push(finding(&BAD_EXPRESSION, object, pointer, whole()));
+        }
+        self.mistakes.extend(wrong.into_iter().map(|Mistake { excerpt, message, .. }| {
+            finding(&BAD_EXPRESSION, object, pointer, message).of_excerpt(excerpt)
+        }));
+        ControlFlow::Continue(())
+    }
 }
 
 fn evaluated(written: &str, facts: &Value, budget: &mut Budget) -> Result<String, String> {

@@ -18,6 +18,9 @@ pub const CONFIG_MAP: &str = "preview";
 /// The `SecretStore` of a preview that has its own.
 pub const SECRET_STORE: &str = "preview";
 
+/// The ServiceAccount that signs in to it.
+pub const STORE_ACCOUNT: &str = "secret-store";
+
 /// Traefik's Middleware that keeps search engines out, where a route cannot say it.
 pub const NOINDEX_MIDDLEWARE: &str = "noindex";
 

@@ -2,7 +2,11 @@
 
 use crate::{
     finding::InputFile,
-    input::{HelmValue, guardrails::Layout, policy::Application},
+    input::{
+        HelmValue,
+        guardrails::Layout,
+        policy::{Application, Helm, Kustomize},
+    },
     rules::{self, application::APPLICATION_SOURCE},
     value::{Map, Value, child},
 };
@@ -72,70 +76,75 @@ impl Resolver<'_> {
         source.push("repoURL", Value::string(repository));
         source.push("targetRevision", Value::string(&*pr.head_sha));
         source.push("path", Value::string(&*application.path));
-        if let Some(kustomize) = &application.kustomize {
-            let mut map = Map::default();
-            let mut images = Vec::with_capacity(kustomize.images.len());
-            for (index, image) in kustomize.images.iter().enumerate() {
-                let pointer = format!("/spec/application/kustomize/images/{index}");
-                let known = self.findings.len();
-                let text = self.text(image, InputFile::Policy, || pointer.clone());
-                let new = text.rsplit_once('=').map_or(text.as_str(), |(_, new)| new);
-                if self.findings.len() == known && !pr.head_sha.is_empty() {
-                    self.judge_image(new, pointer, pr, self.owner_of(image, InputFile::Policy));
-                }
-                images.push(Value::string(text));
-            }
-            if !images.is_empty() {
-                map.push("images", Value::list(images));
-            }
-            if let Some(prefix) = &kustomize.name_prefix {
-                map.push("namePrefix", Value::string(&**prefix));
-            }
-            if !map.is_empty() {
-                source.push("kustomize", Value::Map(map));
-            }
+        if let Some(kustomize) = application.kustomize.as_ref().map(|kustomize| self.kustomize(kustomize, pr))
+            && !kustomize.is_empty()
+        {
+            source.push("kustomize", Value::Map(kustomize));
         }
         if let Some(helm) = &application.helm {
-            let mut map = Map::default();
-            let release = helm.release_name.as_deref().unwrap_or(self.policy_name);
-            if let Err(message) = rules::application::release_allowed(release) {
-                let is_stated = helm.release_name.is_some();
-                let pointer = if is_stated { "/spec/application/helm/releaseName" } else { "/spec/application/helm" };
-                let finding = self.policy_finding(&APPLICATION_SOURCE, pointer, message);
-                if !is_stated {
-                    finding.help = Some("without a `releaseName`, it is called as the policy".into());
-                }
-            }
-            map.push("releaseName", Value::string(release));
-            if !helm.value_files.is_empty() {
-                map.push(
-                    "valueFiles",
-                    Value::List(helm.value_files.iter().map(|file| Value::string(&**file)).collect()),
-                );
-            }
-            let mut parameters = Vec::with_capacity(helm.parameters.len());
-            for (name, value) in helm.parameters.iter() {
-                let mut item = Map::with_capacity(3);
-                item.push("name", Value::string(name));
-                match value {
-                    HelmValue::Text(text) => {
-                        let pointer = || child("/spec/application/helm/parameters", name);
-                        item.push("value", Value::string(self.text(text, InputFile::Policy, pointer)));
-                        item.push("forceString", Value::Bool(true));
-                    }
-                    HelmValue::Plain(plain) => item.push("value", Value::string(&**plain)),
-                }
-                parameters.push(Value::Map(item));
-            }
-            if !parameters.is_empty() {
-                map.push("parameters", Value::list(parameters));
-            }
-            source.push("helm", Value::Map(map));
+            source.push("helm", Value::Map(self.helm(helm)));
         }
         // Go leaves out what is false when Argo CD writes the object back, so it is not said at all.
         if application.directory.as_ref().is_some_and(|directory| directory.recurse) {
             source.push("directory", Value::map([("recurse", Value::Bool(true))]));
         }
         Some(Value::Map(source))
+    }
+
+    fn kustomize(&mut self, kustomize: &Kustomize, pr: &PullRequest) -> Map {
+        let mut map = Map::default();
+        let mut images = Vec::with_capacity(kustomize.images.len());
+        for (index, image) in kustomize.images.iter().enumerate() {
+            let pointer = format!("/spec/application/kustomize/images/{index}");
+            let known = self.findings.len();
+            let text = self.text(image, InputFile::Policy, || pointer.clone());
+            let new = text.rsplit_once('=').map_or(text.as_str(), |(_, new)| new);
+            if self.findings.len() == known && !pr.head_sha.is_empty() {
+                self.judge_image(new, pointer, pr, self.owner_of(image, InputFile::Policy));
+            }
+            images.push(Value::string(text));
+        }
+        if !images.is_empty() {
+            map.push("images", Value::list(images));
+        }
+        if let Some(prefix) = &kustomize.name_prefix {
+            map.push("namePrefix", Value::string(&**prefix));
+        }
+        map
+    }
+
+    fn helm(&mut self, helm: &Helm) -> Map {
+        let mut map = Map::default();
+        let release = helm.release_name.as_deref().unwrap_or(self.policy_name);
+        if let Err(message) = rules::application::release_allowed(release) {
+            let is_stated = helm.release_name.is_some();
+            let pointer = if is_stated { "/spec/application/helm/releaseName" } else { "/spec/application/helm" };
+            let finding = self.policy_finding(&APPLICATION_SOURCE, pointer, message);
+            if !is_stated {
+                finding.help = Some("without a `releaseName`, it is called as the policy".into());
+            }
+        }
+        map.push("releaseName", Value::string(release));
+        if !helm.value_files.is_empty() {
+            map.push("valueFiles", Value::list(helm.value_files.iter().map(|file| Value::string(&**file))));
+        }
+        let mut parameters = Vec::with_capacity(helm.parameters.len());
+        for (name, value) in helm.parameters.iter() {
+            let mut item = Map::with_capacity(3);
+            item.push("name", Value::string(name));
+            match value {
+                HelmValue::Text(text) => {
+                    let pointer = || child("/spec/application/helm/parameters", name);
+                    item.push("value", Value::string(self.text(text, InputFile::Policy, pointer)));
+                    item.push("forceString", Value::Bool(true));
+                }
+                HelmValue::Plain(plain) => item.push("value", Value::string(&**plain)),
+            }
+            parameters.push(Value::Map(item));
+        }
+        if !parameters.is_empty() {
+            map.push("parameters", Value::list(parameters));
+        }
+        map
     }
 }

@@ -10,62 +10,56 @@ use crate::{
 };
 
 use super::{
-    PullRequest, Resolver,
+    Environment, PullRequest, Resolver,
     databases::OPERATORS_SECRETS,
-    environment::{ApplicationFacts, DatabaseFacts, PolicyFacts, RouteFacts, SecretStoreFacts, TrustFacts},
+    environment::{RouteFacts, WAVES},
     names,
 };
 
-impl Resolver<'_> {
-    /// On every object: who owns it, who pays for it, which pull request it is of.
-    pub(super) fn labels(policy: &PolicyFacts, pr: &PullRequest, namespace: &str) -> Value {
-        Value::map([
-            (keys::MANAGED_BY, Value::from("dayfly")),
-            (keys::PART_OF, Value::string(&policy.name)),
-            (keys::COST_CENTER, Value::string(&policy.cost_center)),
-            (keys::ENVIRONMENT, Value::string(namespace)),
-            (keys::POLICY, Value::string(&policy.name)),
-            (keys::PULL_REQUEST, Value::string(&pr.number)),
-            (keys::TEAM, Value::string(&policy.team)),
-        ])
-    }
+/// On every object: who owns it, who pays for it, which pull request it is of.
+pub(super) fn labels(environment: &Environment) -> Value {
+    let Environment { policy, pr, namespace, .. } = environment;
+    Value::map([
+        (keys::MANAGED_BY, Value::from("dayfly")),
+        (keys::PART_OF, Value::string(&policy.name)),
+        (keys::COST_CENTER, Value::string(&policy.cost_center)),
+        (keys::ENVIRONMENT, Value::string(namespace)),
+        (keys::POLICY, Value::string(&policy.name)),
+        (keys::PULL_REQUEST, Value::string(&pr.number)),
+        (keys::TEAM, Value::string(&policy.team)),
+    ])
+}
 
-    /// The Namespace's annotations: links for people, facts for tools.
-    pub(super) fn annotations(
-        pr: &PullRequest,
-        routes: &[RouteFacts],
-        ttl: &str,
-        expires_at: &str,
-        trust: TrustFacts,
-        reserved: &str,
-        application: Option<&ApplicationFacts>,
-    ) -> Value {
-        let child = application.map(|child| format!("{}/{}", child.namespace, child.name)).unwrap_or_default();
-        let mut annotations = Map::with_capacity(14);
-        annotations.push(keys::SYNC_WAVE, Value::from(super::environment::WAVES.guard));
-        let mut push = |key: &'static str, text: &str| {
-            if !text.is_empty() {
-                annotations.push(key, Value::string(text));
-            }
-        };
-        push(keys::APPLICATION, &child);
-        push(keys::AUTHOR, &pr.author);
-        push(keys::BRANCH, &pr.branch);
-        push(keys::EXPIRES_AT, expires_at);
-        push(keys::HEAD_SHA, &pr.head_sha);
-        push(keys::RESERVED, reserved);
-        push(keys::TITLE, &pr.title);
-        push(keys::TRUST, trust.tier);
-        push(keys::TTL, ttl);
-        push(keys::UPDATED_AT, &pr.updated_at);
-        push(keys::VERSION, env!("CARGO_PKG_VERSION"));
-        push(keys::PULL_REQUEST_LINK, &pr.url);
-        for route in routes {
-            annotations.insert(link(&route.name), Value::string(&*route.url));
+/// The Namespace's annotations: links for people, facts for tools.
+pub(super) fn annotations(environment: &Environment) -> Value {
+    let Environment { pr, routes, ttl, expires_at, trust, application, .. } = environment;
+    let child = application.as_ref().map(|child| format!("{}/{}", child.namespace, child.name)).unwrap_or_default();
+    let mut annotations = Map::with_capacity(14);
+    annotations.push(keys::SYNC_WAVE, Value::from(WAVES.guard));
+    let mut push = |key: &'static str, text: &str| {
+        if !text.is_empty() {
+            annotations.push(key, Value::string(text));
         }
-        Value::Map(annotations)
+    };
+    push(keys::APPLICATION, &child);
+    push(keys::AUTHOR, &pr.author);
+    push(keys::BRANCH, &pr.branch);
+    push(keys::EXPIRES_AT, expires_at);
+    push(keys::HEAD_SHA, &pr.head_sha);
+    push(keys::RESERVED, &reserved(environment));
+    push(keys::TITLE, &pr.title);
+    push(keys::TRUST, trust.tier);
+    push(keys::TTL, ttl);
+    push(keys::UPDATED_AT, &pr.updated_at);
+    push(keys::VERSION, env!("CARGO_PKG_VERSION"));
+    push(keys::PULL_REQUEST_LINK, &pr.url);
+    for route in routes {
+        annotations.insert(link(&route.name), Value::string(&*route.url));
     }
+    Value::Map(annotations)
+}
 
+impl Resolver<'_> {
     /// URLs, SHA, feature flags and OpenTelemetry's attributes, as environment variables.
     pub(super) fn config(&mut self, namespace: &str, pr: &PullRequest, routes: &[RouteFacts]) -> Value {
         let policy = self.policy;
@@ -109,9 +103,9 @@ impl Resolver<'_> {
 
 /// What in the preview's namespace is not for its workload, as the admission policy reads it: `KIND/NAME`, with commas between. What
 /// is for the databases' Jobs and servers alone, and the account that has a cloud's or a vault's trust.
-pub(super) fn reserved(databases: &[DatabaseFacts], store: Option<&SecretStoreFacts>) -> String {
+fn reserved(environment: &Environment) -> String {
     let mut names = Vec::new();
-    for database in databases {
+    for database in &environment.databases {
         names.extend(
             database.secrets.iter().filter(|name| **name != database.name).map(|name| format!("Secret/{name}")),
         );
@@ -128,6 +122,7 @@ pub(super) fn reserved(databases: &[DatabaseFacts], store: Option<&SecretStoreFa
             names.push(format!("ServiceAccount/{}", database.service_account));
         }
     }
+    let store = environment.secret_store.as_ref();
     names.extend(store.map(|store| format!("ServiceAccount/{}", store.service_account)));
     names.join(",")
 }

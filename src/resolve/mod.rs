@@ -24,7 +24,6 @@ pub use decision::{Decision, Decisions, Origin};
 pub use environment::Environment;
 pub use pull_request::PullRequest;
 pub(crate) use pull_request::SAME_KIND;
-pub(crate) use secrets::OWN_STORE_ACCOUNT;
 
 use std::{cell::OnceCell, collections::BTreeSet};
 
@@ -185,17 +184,7 @@ impl Resolver<'_> {
         self.room(profile, &databases);
         let network = self.network(&services, &routes);
         let application = self.application(&namespace, &pr);
-        let labels = Self::labels(&policy, &pr, &namespace);
-        let namespace_annotations = Self::annotations(
-            &pr,
-            &routes,
-            &ttl,
-            &expires_at,
-            trust,
-            &config::reserved(&databases, secret_store.as_ref()),
-            application.as_ref(),
-        );
-        Environment {
+        let mut environment = Environment {
             domain: self.guardrails.domain.to_string(),
             layout: self.guardrails.layout,
             pod_security: self.guardrails.pod_security.to_string(),
@@ -211,8 +200,8 @@ impl Resolver<'_> {
             limits,
             ttl,
             expires_at,
-            labels,
-            namespace_annotations,
+            labels: Value::Null,
+            namespace_annotations: Value::Null,
             network,
             services,
             routes,
@@ -224,7 +213,10 @@ impl Resolver<'_> {
             job_resources: databases::job_resources(),
             application,
             config,
-        }
+        };
+        environment.labels = config::labels(&environment);
+        environment.namespace_annotations = config::annotations(&environment);
+        environment
     }
 
     fn owner(&self, file: InputFile) -> Owner {

@@ -2,7 +2,10 @@
 
 use crate::{
     finding::InputFile,
-    input::guardrails::{Grant, Secrets, StoreProvider},
+    input::{
+        guardrails::{Grant, Secrets, StoreProvider},
+        policy::Secret,
+    },
     objects::{self, keys},
     rules::{
         self,
@@ -16,9 +19,6 @@ use super::{
     Decision, Origin, Resolver,
     environment::{SecretDatum, SecretFacts, SecretStoreFacts, TrustFacts, WAVES},
 };
-
-/// The ServiceAccount that signs in to a `SecretStore` of the preview's own.
-pub(crate) const OWN_STORE_ACCOUNT: &str = "secret-store";
 
 impl Resolver<'_> {
     pub(super) fn secrets(&mut self, trust: TrustFacts) -> (Option<SecretStoreFacts>, Vec<SecretFacts>) {
@@ -53,46 +53,12 @@ impl Resolver<'_> {
         let is_granted = trust.grant == Grant::Full;
         let mut facts = Vec::with_capacity(policy.secrets.len());
         for (index, secret) in policy.secrets.iter().enumerate() {
-            let mut data = Vec::with_capacity(secret.keys.len());
-            for (variable, asked) in secret.keys.iter() {
-                let (path, property) =
-                    asked.split_once('#').map_or((&**asked, None), |(path, property)| (path, Some(property)));
-                let pointer = format!("/spec/secrets/{index}/keys/{variable}");
-                match rules::secret_prefix::below(&prefix, path, names) {
-                    Ok(key) => {
-                        self.decisions.record(|| {
-                            let below = || property.map_or_else(|| key.clone(), |property| format!("{key}#{property}"));
-                            let (granted, rule, reason) = if is_granted {
-                                (below(), &SECRET_OUTSIDE_PREFIX, "below the guardrails' prefix")
-                            } else {
-                                ("nothing".to_owned(), &WITHHELD, "trust decides who gets secrets")
-                            };
-                            Decision {
-                                field: format!("secrets.{}.data.{variable}", secret.name),
-                                origin: Origin::Input(InputFile::Policy, pointer),
-                                asked: Some(asked.to_string()),
-                                granted,
-                                rule: Some(rule),
-                                reason: reason.into(),
-                            }
-                        });
-                        data.push(SecretDatum {
-                            variable: variable.to_owned(),
-                            key,
-                            property: property.map(str::to_owned),
-                        });
-                    }
-                    Err(message) => {
-                        self.policy_finding(&SECRET_OUTSIDE_PREFIX, pointer, message);
-                    }
-                }
-            }
             facts.push(SecretFacts {
                 name: secret.name.to_string(),
                 store_kind: store_kind.clone(),
                 store_name: store_name.clone(),
                 refresh: secrets.refresh.go(),
-                data,
+                data: self.data(secret, index, &prefix, names, is_granted),
             });
         }
         if !is_granted {
@@ -104,11 +70,53 @@ impl Resolver<'_> {
         }
         (own_store(secrets), facts)
     }
+
+    /// The keys of a Secret; what lies outside of the prefix is reported.
+    fn data(
+        &mut self,
+        secret: &Secret,
+        index: usize,
+        prefix: &str,
+        names: Names,
+        is_granted: bool,
+    ) -> Vec<SecretDatum> {
+        let mut data = Vec::with_capacity(secret.keys.len());
+        for (variable, asked) in secret.keys.iter() {
+            let (path, property) =
+                asked.split_once('#').map_or((&**asked, None), |(path, property)| (path, Some(property)));
+            let pointer = format!("/spec/secrets/{index}/keys/{variable}");
+            let key = match rules::secret_prefix::below(prefix, path, names) {
+                Ok(key) => key,
+                Err(message) => {
+                    self.policy_finding(&SECRET_OUTSIDE_PREFIX, pointer, message);
+                    continue;
+                }
+            };
+            self.decisions.record(|| {
+                let below = || property.map_or_else(|| key.clone(), |property| format!("{key}#{property}"));
+                let (granted, rule, reason) = if is_granted {
+                    (below(), &SECRET_OUTSIDE_PREFIX, "below the guardrails' prefix")
+                } else {
+                    ("nothing".to_owned(), &WITHHELD, "trust decides who gets secrets")
+                };
+                Decision {
+                    field: format!("secrets.{}.data.{variable}", secret.name),
+                    origin: Origin::Input(InputFile::Policy, pointer),
+                    asked: Some(asked.to_string()),
+                    granted,
+                    rule: Some(rule),
+                    reason: reason.into(),
+                }
+            });
+            data.push(SecretDatum { variable: variable.to_owned(), key, property: property.map(str::to_owned) });
+        }
+        data
+    }
 }
 
 /// What a `SecretStore` of the preview's own says, as `external-secrets.io/v1` has it.
 fn own_store(secrets: &Secrets) -> Option<SecretStoreFacts> {
-    let account = || Value::map([("name", OWN_STORE_ACCOUNT.into())]);
+    let account = || Value::map([("name", objects::STORE_ACCOUNT.into())]);
     let (provider, annotations) = match secrets.provider.as_ref()? {
         StoreProvider::Aws(aws) => {
             let auth = Value::map([("jwt", Value::map([("serviceAccountRef", account())]))]);
@@ -151,5 +159,5 @@ fn own_store(secrets: &Secrets) -> Option<SecretStoreFacts> {
     };
     // Before the workload: the secrets that are read with it are waited for.
     let annotations = Value::map([vec![(keys::SYNC_WAVE, WAVES.guard.into())], annotations].concat());
-    Some(SecretStoreFacts { provider, service_account: OWN_STORE_ACCOUNT.to_owned(), annotations })
+    Some(SecretStoreFacts { provider, service_account: objects::STORE_ACCOUNT.to_owned(), annotations })
 }

@@ -32,36 +32,7 @@ impl<'a> Resolver<'a> {
                 }
             }
         }
-        let prefix = &guardrails.labels.prefix;
-        self.findings.extend(pr.labels.iter().filter_map(|label| rules::label::unknown(label, prefix)));
-        let label = self.label(pr, "profile", |resolver, text| {
-            let offered = resolver.guardrails.labels.profile.iter().chain(&resolver.policy.labels.profile);
-            let names: Vec<&str> = offered.map(|name| &**name).collect();
-            if names.contains(&text) { Ok(text.to_owned()) } else { Err(rules::label::offered(text, &names)) }
-        });
-        let label = label.filter(|_| self.heed_profile_label);
-        let only = || (guardrails.profiles.len() == 1).then(|| guardrails.profiles.names().next()).flatten();
-        let (name, origin) = match (label, &self.policy.profile, &guardrails.default_profile) {
-            (Some((name, label)), ..) => {
-                self.profile_label = Some(label.clone());
-                (name, Origin::Label(label))
-            }
-            (None, Some(name), _) => (name.to_string(), Origin::Input(InputFile::Policy, "/spec/profile".into())),
-            (None, None, Some(name)) => {
-                (name.to_string(), Origin::Input(InputFile::Guardrails, "/spec/defaultProfile".into()))
-            }
-            (None, None, None) => {
-                if let Some(name) = only() {
-                    (name.to_owned(), Origin::Input(InputFile::Guardrails, "/spec/profiles".into()))
-                } else {
-                    let there = nearest("", guardrails.profiles.names());
-                    let message =
-                        format!("the policy names no `profile` and the guardrails no `defaultProfile`{there}");
-                    self.policy_finding(&rules::profile::UNKNOWN_PROFILE, "/spec", message);
-                    return (None, Value::Null);
-                }
-            }
-        };
+        let Some((name, origin)) = self.chosen(pr) else { return (None, Value::Null) };
         let Some((name, profile)) = guardrails.profiles.get_key_value(&name) else {
             // One that a label asks for was offered, and reported there.
             if let Origin::Input(file, pointer) = &origin {
@@ -88,6 +59,36 @@ impl<'a> Resolver<'a> {
             reason: "a size from the guardrails".into(),
         });
         (Some((name, profile)), limits(profile))
+    }
+
+    /// Which profile it is, and who chose it.
+    fn chosen(&mut self, pr: &PullRequest) -> Option<(String, Origin)> {
+        let guardrails = self.guardrails;
+        let prefix = &guardrails.labels.prefix;
+        self.findings.extend(pr.labels.iter().filter_map(|label| rules::label::unknown(label, prefix)));
+        let label = self.label(pr, "profile", |resolver, text| {
+            let offered = resolver.guardrails.labels.profile.iter().chain(&resolver.policy.labels.profile);
+            let names: Vec<&str> = offered.map(|name| &**name).collect();
+            if names.contains(&text) { Ok(text.to_owned()) } else { Err(rules::label::offered(text, &names)) }
+        });
+        if let Some((name, label)) = label.filter(|_| self.heed_profile_label) {
+            self.profile_label = Some(label.clone());
+            return Some((name, Origin::Label(label)));
+        }
+        let mut names = guardrails.profiles.names();
+        let only = names.next().filter(|_| names.next().is_none());
+        let (name, file, pointer) = match (&self.policy.profile, &guardrails.default_profile, only) {
+            (Some(name), ..) => (&**name, InputFile::Policy, "/spec/profile"),
+            (None, Some(name), _) => (&**name, InputFile::Guardrails, "/spec/defaultProfile"),
+            (None, None, Some(only)) => (only, InputFile::Guardrails, "/spec/profiles"),
+            (None, None, None) => {
+                let there = nearest("", guardrails.profiles.names());
+                let message = format!("the policy names no `profile` and the guardrails no `defaultProfile`{there}");
+                self.policy_finding(&rules::profile::UNKNOWN_PROFILE, "/spec", message);
+                return None;
+            }
+        };
+        Some((name.to_owned(), Origin::Input(file, pointer.into())))
     }
 
     /// `spec.hard` of the `ResourceQuota`: the profile's, and unless it says so, no Service that leads past the routes and no volume.
@@ -215,14 +216,8 @@ pub(crate) fn quantities(amounts: &Ordered<Quantity>) -> Value {
 /// The `LimitRange`'s item, as the profile has it. What that leaves out the API server derives from the rest (`rules::limit_range::given`), and
 /// Argo CD does so too before it compares.
 pub(crate) fn limits(profile: &Profile) -> Value {
-    let container = &profile.container;
     let mut item = Map::with_capacity(5);
-    for (name, amounts) in [
-        ("default", &container.default),
-        ("defaultRequest", &container.request),
-        ("max", &container.max),
-        ("min", &container.min),
-    ] {
+    for (name, _, amounts) in rules::limit_range::fields(profile) {
         if !amounts.is_empty() {
             item.push(name, quantities(amounts));
         }

@@ -7,8 +7,7 @@ use crate::{
         guardrails::{Anonymized, Baseline, Destination, Fqdn, Layout, Provider},
         scalar::{Cidr, DnsLabel},
     },
-    objects::SERVICE_ACCOUNT,
-    resolve::OWN_STORE_ACCOUNT,
+    objects::{SERVICE_ACCOUNT, STORE_ACCOUNT},
 };
 
 use super::{
@@ -178,7 +177,7 @@ fn beside_others(name: &str, baseline: &Baseline, guardrails: &GuardrailsSpec) -
     let has_own_store = || guardrails.secrets.as_ref().is_some_and(|secrets| secrets.provider.is_some());
     let others = match account {
         SERVICE_ACCOUNT | "default" => "the preview's Pods run as",
-        OWN_STORE_ACCOUNT if has_own_store() => "signs in to the preview's own store",
+        STORE_ACCOUNT if has_own_store() => "signs in to the preview's own store",
         _ => return None,
     };
     let message = format!("{subject}, where the ServiceAccount `{account}` is what {others}: give the Jobs another");

@@ -3,7 +3,7 @@
 use super::{
     Bounds,
     containers::{claims, finding},
-    limit_range::default_of,
+    limit_range::{RESOURCES, default_of},
 };
 use crate::{
     finding::{Finding, Rule, Severity, meant},
@@ -70,7 +70,7 @@ pub(crate) fn beyond<'s>(
                 (format!("a service has no devices such as `{resource}`: a Pod of `manifests` may"), None)
             }
             None => {
-                let near = meant(resource, ["cpu", "memory", "ephemeral-storage"].into_iter()).unwrap_or_default();
+                let near = meant(resource, RESOURCES.into_iter()).unwrap_or_default();
                 (format!("the profile `{name}` has no limit for `{resource}`, so it cannot be asked for{near}"), None)
             }
             Some((limit, field)) if amount > limit => {
@@ -113,6 +113,46 @@ pub(crate) struct Pods<'a> {
     pub limits: &'a Ordered<Quantity>,
 }
 
+impl Pods<'_> {
+    /// What one of them adds to what a quota counts. Source: Kubernetes' documentation, "Resource Quotas": `cpu` is the same as
+    /// `requests.cpu`, `count/pods` and `count/services` count what `pods` and `services` do.
+    fn one(&self, profile: &Profile, counted: &str) -> i128 {
+        let (own, limits, resource) = match (counted, counted.split_once('.')) {
+            ("pods" | "count/pods", _) => return whole(1),
+            _ if RESOURCES.contains(&counted) => (self.requests, false, counted),
+            (_, Some(("requests", resource))) => (self.requests, false, resource),
+            (_, Some(("limits", resource))) => (self.limits, true, resource),
+            _ => return 0,
+        };
+        own.get(resource).or_else(|| default_of(profile, resource, limits)).map_or(0, |amount| amount.nano)
+    }
+
+    fn all(&self, profile: &Profile, counted: &str) -> i128 {
+        self.one(profile, counted).saturating_mul(self.count as i128)
+    }
+
+    /// Where the policy says what makes them too much.
+    fn place(&self, profile: &Profile, counted: &str, quota: &Quantity) -> String {
+        let Some(index) = self.service else { return DATABASES.to_owned() };
+        let (own, resource) = match counted.strip_prefix("limits.") {
+            Some(resource) => (self.limits, resource),
+            None => (self.requests, counted.strip_prefix("requests.").unwrap_or(counted)),
+        };
+        let is_stated = own.get(resource).is_some();
+        let field = match self.count {
+            2.. if !is_stated || self.one(profile, counted) <= quota.nano => "/replicas".to_owned(),
+            _ if is_stated => child("/resources", resource),
+            _ => String::new(),
+        };
+        format!("/spec/services/{index}{field}")
+    }
+}
+
+/// So many of what is counted one by one.
+fn whole(count: usize) -> i128 {
+    count as i128 * 1_000_000_000
+}
+
 /// Objects that a quota may count.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Counts {
@@ -123,6 +163,8 @@ pub(crate) struct Counts {
     /// What those ask for together, in billionths of a byte.
     pub storage: i128,
 }
+
+const DATABASES: &str = "/spec/databases";
 
 /// Most shares of a sum that are told.
 const MOST_SHARES: usize = 4;
@@ -136,53 +178,23 @@ pub(crate) fn too_much(
     counts: Counts,
 ) -> Vec<(Option<String>, String)> {
     let mut found = Vec::new();
-    let whole = |count: usize| count as i128 * 1_000_000_000;
-    // Source: Kubernetes' documentation, "Resource Quotas": `cpu` is the same as `requests.cpu`, `count/pods` and
-    // `count/services` count what `pods` and `services` do.
-    let each = |counted: &str, pods: &Pods<'_>| {
-        let (own, limits, resource) = match (counted, counted.split_once('.')) {
-            ("pods" | "count/pods", _) => return whole(1),
-            ("cpu" | "memory" | "ephemeral-storage", _) => (pods.requests, false, counted),
-            (_, Some(("requests", resource))) => (pods.requests, false, resource),
-            (_, Some(("limits", resource))) => (pods.limits, true, resource),
-            _ => return 0,
-        };
-        own.get(resource).or_else(|| default_of(profile, resource, limits)).map_or(0, |amount| amount.nano)
-    };
     for (counted, quota) in profile.quota.iter() {
-        let share = |pods: &Pods<'_>| each(counted, pods).saturating_mul(pods.count as i128);
         let is_claims = counts_claims(counted);
         let asked = match counted {
             "services" | "count/services" => whole(counts.services),
             "count/deployments.apps" => whole(counts.deployments),
             "requests.storage" => counts.storage,
             _ if is_claims => whole(counts.claims),
-            _ => pods.iter().map(share).fold(0, i128::saturating_add),
+            _ => pods.iter().map(|pods| pods.all(profile, counted)).fold(0, i128::saturating_add),
         };
         if asked <= quota.nano {
             continue;
         }
-        let mut shares: Vec<(i128, &Pods<'_>)> =
-            pods.iter().map(|pods| (share(pods), pods)).filter(|(share, _)| *share > 0).collect();
+        let shares = pods.iter().map(|pods| (pods.all(profile, counted), pods));
+        let mut shares: Vec<(i128, &Pods<'_>)> = shares.filter(|(share, _)| *share > 0).collect();
         shares.sort_by_key(|(share, _)| std::cmp::Reverse(*share));
-        let who = if is_claims { "databases" } else { who };
-        let place = shares.first().map(|(_, largest)| match largest.service {
-            None => "/spec/databases".to_owned(),
-            Some(index) => {
-                let (own, resource) = match counted.strip_prefix("limits.") {
-                    Some(resource) => (largest.limits, resource),
-                    None => (largest.requests, counted.strip_prefix("requests.").unwrap_or(counted)),
-                };
-                let is_stated = own.get(resource).is_some();
-                let field = match largest.count {
-                    2.. if !is_stated || each(counted, largest) <= quota.nano => "/replicas".to_owned(),
-                    _ if is_stated => child("/resources", resource),
-                    _ => String::new(),
-                };
-                format!("/spec/services/{index}{field}")
-            }
-        });
-        let place = place.or_else(|| is_claims.then(|| "/spec/databases".to_owned()));
+        let place = shares.first().map(|(_, largest)| largest.place(profile, counted, quota));
+        let place = place.or_else(|| is_claims.then(|| DATABASES.to_owned()));
         let told = shares.iter().take(MOST_SHARES).map(|(share, pods)| {
             let mark = if pods.service.is_some() { "`" } else { "" };
             format!("{mark}{}{mark} {}", pods.name, quota.like(*share))
@@ -192,6 +204,7 @@ pub(crate) fn too_much(
             told.push(format!("{} more", shares.len() - told.len()));
         }
         let told = if told.len() > 1 { format!(": {}", told.join(", ")) } else { String::new() };
+        let who = if is_claims { "databases" } else { who };
         let asked = quota.in_its_unit(asked);
         let message =
             format!("the {who} ask for {asked} of `{counted}`, the quota of profile `{name}` is {quota}{told}");

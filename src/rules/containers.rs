@@ -45,23 +45,22 @@ pub(crate) fn pod_spec(object: &Object) -> Option<(&'static str, &Value)> {
 
 /// The spec of every claim of a volume that comes of an object, and its pointer.
 pub(crate) fn claims(object: &Object) -> Vec<(String, &Value)> {
-    let mut claims = Vec::new();
-    if object.kind() == "PersistentVolumeClaim" {
-        claims.extend(object.value.get("spec").map(|spec| ("/spec".to_owned(), spec)));
-    }
-    if object.kind() == "StatefulSet" {
-        let templates = object.value.items_at(&["spec", "volumeClaimTemplates"]).iter().enumerate();
-        claims.extend(templates.filter_map(|(index, template)| {
-            Some((format!("/spec/volumeClaimTemplates/{index}/spec"), template.get("spec")?))
-        }));
-    }
-    if let Some((base, pod)) = pod_spec(object) {
-        claims.extend(items(pod, "volumes").filter_map(|(index, volume)| {
-            let spec = volume.at(&["ephemeral", "volumeClaimTemplate", "spec"])?;
-            Some((format!("{base}/volumes/{index}/ephemeral/volumeClaimTemplate/spec"), spec))
-        }));
-    }
-    claims
+    let own = Some((String::new(), &object.value)).filter(|_| object.kind() == "PersistentVolumeClaim");
+    let all = own.into_iter().chain(claim_templates(object));
+    all.filter_map(|(pointer, claim)| Some((format!("{pointer}/spec"), claim.get("spec")?))).collect()
+}
+
+/// What an object makes claims of, its `StatefulSet`'s and then its Pods', and the pointer of each.
+pub(crate) fn claim_templates(object: &Object) -> impl Iterator<Item = (String, &Value)> {
+    let templates = object.value.items_at(&["spec", "volumeClaimTemplates"]).iter().enumerate();
+    let of_set = templates.map(|(index, template)| (format!("/spec/volumeClaimTemplates/{index}"), template));
+    let of_pods = pod_spec(object).into_iter().flat_map(|(base, pod)| {
+        items(pod, "volumes").filter_map(move |(index, volume)| {
+            let template = volume.at(&["ephemeral", "volumeClaimTemplate"])?;
+            Some((format!("{base}/volumes/{index}/ephemeral/volumeClaimTemplate"), template))
+        })
+    });
+    of_set.chain(of_pods)
 }
 
 /// A field that says something: to Kubernetes, `null` is as good as nothing.
@@ -166,7 +165,12 @@ pub(crate) mod test {
         findings
     }
 
-    /// Code and pointer of every finding, one a line.
+    /// What [`places`] comes to that begins alike.
+    pub(crate) fn below(beginning: &str, ends: &[&str]) -> Vec<String> {
+        ends.iter().map(|end| format!("{beginning}{end}").trim_end().to_owned()).collect()
+    }
+
+    /// Code and pointer of every finding.
     pub(crate) fn places(findings: &[Finding]) -> Vec<String> {
         findings
             .iter()

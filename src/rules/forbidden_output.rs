@@ -2,7 +2,7 @@
 
 use super::{
     Bounds,
-    containers::{finding, items, shown},
+    containers::{claim_templates, finding, shown},
     qualified::{is_key, is_name_part},
 };
 use crate::{
@@ -91,16 +91,7 @@ pub(crate) fn check(object: &Object, bounds: &Bounds<'_>, findings: &mut Vec<Fin
         _ => refuse("/metadata", "an object must have `metadata`".to_owned()),
     }
     if template && kind == "Namespace" && object.value.str_at(&["metadata", "name"]) == Some(bounds.namespace) {
-        for (label, value, why) in [
-            (keys::MANAGED_BY, "dayfly", "the sweep would take this preview for gone, and remove its databases"),
-            (keys::ENVIRONMENT, bounds.namespace, "the admission policy would not hold there"),
-            (POD_SECURITY, "restricted", "a child Application's Pods could be privileged"),
-        ] {
-            if object.value.str_at(&["metadata", "labels", label]) != Some(value) {
-                let message = format!("label `{label}` of a preview's Namespace stays `{value}`: otherwise {why}");
-                refuse(&child("/metadata/labels", label), message);
-            }
-        }
+        previews_own(object, bounds, refuse);
     }
     let (Some(base), Some(pods)) = (object.pod_spec_pointer(), object.pods_pointer()) else { return };
     if object.kind() == "CronJob" {
@@ -118,7 +109,23 @@ pub(crate) fn check(object: &Object, bounds: &Bounds<'_>, findings: &mut Vec<Fin
         refuse(&format!("{base}/ephemeralContainers"), message);
     }
     if !template {
-        claims(object, base, pod, refuse);
+        for (pointer, claim) in claim_templates(object) {
+            made(&format!("{pointer}/metadata"), claim.get("metadata"), false, refuse);
+        }
+    }
+}
+
+/// What a preview's Namespace is known by, and held by.
+fn previews_own(namespace: &Object, bounds: &Bounds<'_>, refuse: &mut dyn FnMut(&str, String)) {
+    for (label, value, why) in [
+        (keys::MANAGED_BY, "dayfly", "the sweep would take this preview for gone, and remove its databases"),
+        (keys::ENVIRONMENT, bounds.namespace, "the admission policy would not hold there"),
+        (POD_SECURITY, "restricted", "a child Application's Pods could be privileged"),
+    ] {
+        if namespace.value.str_at(&["metadata", "labels", label]) != Some(value) {
+            let message = format!("label `{label}` of a preview's Namespace stays `{value}`: otherwise {why}");
+            refuse(&child("/metadata/labels", label), message);
+        }
     }
 }
 
@@ -127,17 +134,6 @@ fn made(base: &str, metadata: Option<&Value>, template: bool, refuse: &mut dyn F
     if let Some(metadata) = metadata {
         labels(base, metadata.get("labels"), refuse);
         annotations(base, metadata.get("annotations"), template, refuse);
-    }
-}
-
-/// The metadata of claims that a `StatefulSet` or a Pod makes.
-fn claims(object: &Object, base: &str, pod: &Value, refuse: &mut dyn FnMut(&str, String)) {
-    for (index, claim) in object.value.items_at(&["spec", "volumeClaimTemplates"]).iter().enumerate() {
-        made(&format!("/spec/volumeClaimTemplates/{index}/metadata"), claim.get("metadata"), false, refuse);
-    }
-    for (index, volume) in items(pod, "volumes") {
-        let at = format!("{base}/volumes/{index}/ephemeral/volumeClaimTemplate/metadata");
-        made(&at, volume.at(&["ephemeral", "volumeClaimTemplate", "metadata"]), false, refuse);
     }
 }
 
@@ -208,14 +204,14 @@ fn name(object: &Object, kind: &str, value: &Value, refuse: &mut dyn FnMut(&str,
             (!matches!(name, "." | "..") && !name.contains(['/', '%']), "anything without `/` and `%`")
         }
         ("Namespace", "") => (is_dns_label(name), "63 lower-case letters, digits and `-`"),
-        // The highest of an indexed Job's Pods is a host's name. Source: `ValidateJob` in `pkg/apis/batch/validation/validation.go`.
-        ("Job", "batch") if last_index(object).is_some() => (
-            last_index(object).is_some_and(|last| is_dns_label(&format!("{name}-{last}"))),
-            "63 lower-case letters, digits and `-`, with `-` and the number of the last Pod",
-        ),
-        ("Job", "batch") => {
-            (name.len() <= MOST_OF_LABEL && is_subdomain(name), "63 lower-case letters, digits, `-` and `.`")
-        }
+        ("Job", "batch") => match last_index(object) {
+            // The highest of an indexed Job's Pods is a host's name. Source: `ValidateJob` in `pkg/apis/batch/validation/validation.go`.
+            Some(last) => (
+                is_dns_label(&format!("{name}-{last}")),
+                "63 lower-case letters, digits and `-`, with `-` and the number of the last Pod",
+            ),
+            None => (name.len() <= MOST_OF_LABEL && is_subdomain(name), "63 lower-case letters, digits, `-` and `.`"),
+        },
         ("Service", "") => (
             is_dns_label(name) && name.starts_with(|c: char| c.is_ascii_lowercase()),
             "63 lower-case letters, digits and `-`, beginning with a letter",
@@ -267,8 +263,9 @@ fn stated_map<'v>(
 fn labels(base: &str, labels: Option<&Value>, refuse: &mut dyn FnMut(&str, String)) {
     let Some(map) = stated_map(base, "labels", labels, refuse) else { return };
     for (key, value) in map.iter() {
+        let at = || child(&format!("{base}/labels"), key);
         if !is_key(key) {
-            refuse(&child(&format!("{base}/labels"), key), format!("`{}` is no key of a label", visible(key)));
+            refuse(&at(), format!("`{}` is no key of a label", visible(key)));
         }
         if !value.as_str().is_some_and(|text| text.is_empty() || is_name_part(text)) {
             let message = match value {
@@ -279,7 +276,7 @@ fn labels(base: &str, labels: Option<&Value>, refuse: &mut dyn FnMut(&str, Strin
                 ),
                 other => format!("label `{}` must be a string, not {}", visible(key), other.kind_name()),
             };
-            refuse(&child(&format!("{base}/labels"), key), message);
+            refuse(&at(), message);
         }
     }
 }

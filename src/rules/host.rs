@@ -137,8 +137,8 @@ fn is_of(label: &str, namespace: &str) -> bool {
 mod tests {
     use serde_json::json;
 
-    use super::super::containers::test::{found, manifest, places, template};
     use super::check_host;
+    use crate::rules::containers::test::{found, manifest, places, template};
 
     #[test]
     fn a_host_names_its_namespace() {

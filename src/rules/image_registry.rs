@@ -183,9 +183,9 @@ fn is_tag(tag: &str) -> bool {
 mod tests {
     use serde_json::json;
 
-    use super::super::containers::test::{found, manifest, places};
     use super::image_allowed;
     use crate::input::scalar::{ImagePrefix, Scalar};
+    use crate::rules::containers::test::{found, manifest, places};
 
     #[test]
     fn a_long_name_is_still_a_name() {

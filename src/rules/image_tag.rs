@@ -83,8 +83,8 @@ fn is_sha(sha: &str) -> bool {
 mod tests {
     use serde_json::json;
 
-    use super::super::containers::test::{SHA, found, manifest, places};
     use super::is_pinned;
+    use crate::rules::containers::test::{SHA, found, manifest, places};
 
     #[test]
     fn pinned_or_not() {

@@ -4,7 +4,7 @@ mod known;
 
 use super::{
     Bounds,
-    containers::{finding, items, pod_spec, stated},
+    containers::{claim_templates, finding, stated},
 };
 use crate::{
     finding::{Finding, Rule, Severity, visible},
@@ -60,16 +60,9 @@ pub(crate) fn check(object: &Object, _: &Bounds<'_>, findings: &mut Vec<Finding>
             metadata(object, &pointer, value, is_service, findings);
         }
     }
-    for (index, claim) in object.value.items_at(&["spec", "volumeClaimTemplates"]).iter().enumerate() {
+    for (pointer, claim) in claim_templates(object) {
         if let Some(value) = claim.get("metadata") {
-            metadata(object, &format!("/spec/volumeClaimTemplates/{index}/metadata"), value, false, findings);
-        }
-    }
-    let Some((base, pod)) = pod_spec(object) else { return };
-    for (index, volume) in items(pod, "volumes") {
-        if let Some(value) = volume.at(&["ephemeral", "volumeClaimTemplate", "metadata"]) {
-            let pointer = format!("{base}/volumes/{index}/ephemeral/volumeClaimTemplate/metadata");
-            metadata(object, &pointer, value, false, findings);
+            metadata(object, &format!("{pointer}/metadata"), value, false, findings);
         }
     }
 }
@@ -160,7 +153,7 @@ fn reason(key: &str, is_service: bool) -> &'static str {
 mod tests {
     use serde_json::{Value as Json, json};
 
-    use super::super::containers::test::{found, manifest, places};
+    use crate::rules::containers::test::{below, found, manifest, places};
 
     fn check(json: &Json) -> Vec<String> {
         places(&found(super::check, &manifest(json)))
@@ -296,9 +289,7 @@ mod tests {
             ),
         ];
         for (json, expected) in cases {
-            let expected: Vec<String> =
-                expected.iter().map(|pointer| format!("manifest-annotation {pointer}")).collect();
-            assert_eq!(check(&json), expected, "{json}");
+            assert_eq!(check(&json), below("manifest-annotation ", &expected), "{json}");
         }
     }
 }

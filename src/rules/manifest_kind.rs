@@ -155,7 +155,7 @@ fn reason(group: &str, kind: &str) -> &'static str {
 mod tests {
     use serde_json::json;
 
-    use super::super::containers::test::{found, manifest, places};
+    use crate::rules::containers::test::{found, manifest, places};
 
     #[test]
     fn only_listed_kinds_pass() {

@@ -73,7 +73,7 @@ fn named<'a>(value: &'a Value, field: &str, name: &str) -> Option<&'a Value> {
 mod tests {
     use serde_json::json;
 
-    use super::super::containers::test::{found, manifest, places};
+    use crate::rules::containers::test::{found, manifest, places};
 
     #[test]
     fn every_way_to_a_secret_is_seen() {

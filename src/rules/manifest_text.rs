@@ -51,7 +51,7 @@ pub(crate) fn check(object: &Object, _: &Bounds<'_>, findings: &mut Vec<Finding>
 mod tests {
     use serde_json::json;
 
-    use super::super::containers::test::{found, manifest, places};
+    use crate::rules::containers::test::{found, manifest, places};
 
     #[test]
     fn what_kubernetes_would_refuse_is_told() {

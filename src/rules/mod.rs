@@ -1,7 +1,7 @@
 //! What dayfly refuses, or does differently from what was asked: one file a rule.
 //!
 //! A rule's file holds its [`Rule`] (code, severity, one line, why) and the function that checks it. `resolve` calls
-//! the rules about what is asked for, `check_objects` those about what comes out.
+//! the rules about what is asked for, [`check_manifests`] and [`check_objects`] those about what comes out.
 
 pub mod access;
 mod amounts;

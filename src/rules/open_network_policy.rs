@@ -65,7 +65,7 @@ fn walk(value: &Value, pointer: &dyn Fn() -> String, empty: &mut dyn FnMut(Strin
 mod tests {
     use serde_json::{Value as Json, json};
 
-    use super::super::containers::test::{found, manifest, places, template};
+    use crate::rules::containers::test::{below, found, manifest, places, template};
 
     fn policy(version: &str, kind: &str, spec: impl serde::Serialize) -> Json {
         json!({"apiVersion": version, "kind": kind, "metadata": {"name": "a"}, "spec": spec})
@@ -96,8 +96,7 @@ mod tests {
         ];
         for (json, expected) in cases {
             let mut found = places(&found(super::check, &template(json)));
-            let mut expected: Vec<String> =
-                expected.iter().map(|pointer| format!("open-network-policy {pointer}")).collect();
+            let mut expected = below("open-network-policy ", expected);
             found.sort();
             expected.sort();
             assert_eq!(found, expected, "{json}");

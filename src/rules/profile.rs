@@ -1,6 +1,6 @@
 //! A size bounds everything that it counts.
 
-use super::limit_range::default_of;
+use super::limit_range::{RESOURCES, default_of};
 use crate::{
     finding::{Rule, Severity, nearest},
     input::{Ordered, guardrails::Profile, scalar::DnsLabel},
@@ -38,16 +38,12 @@ pub(crate) fn unbounded(name: &str, profile: &Profile) -> Vec<String> {
         }
     }
     for (counted, _) in profile.quota.iter() {
-        let missing = match counted.split_once('.') {
-            Some(("requests", resource @ ("cpu" | "memory" | "ephemeral-storage"))) => {
-                default_of(profile, resource, false).is_none().then_some(("request", resource))
-            }
-            Some(("limits", resource @ ("cpu" | "memory" | "ephemeral-storage"))) => {
-                default_of(profile, resource, true).is_none().then_some(("default", resource))
-            }
-            _ => None,
+        let (kind, resource) = match counted.split_once('.') {
+            Some(("requests", resource)) => ("request", resource),
+            Some(("limits", resource)) => ("default", resource),
+            _ => continue,
         };
-        if let Some((kind, resource)) = missing {
+        if RESOURCES.contains(&resource) && default_of(profile, resource, kind == "default").is_none() {
             open.push(format!("the profile `{name}` counts `{counted}` but `container.{kind}` has no `{resource}`"));
         }
     }

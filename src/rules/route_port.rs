@@ -100,7 +100,7 @@ fn refusal(service: &Object, route: &Route, port: Port) -> Option<(&'static str,
 mod tests {
     use serde_json::json;
 
-    use super::super::containers::test::{manifest, with_bounds};
+    use crate::rules::containers::test::{manifest, with_bounds};
     use crate::{input::policy::Route, rules::Bounds};
 
     fn route(port: Option<u16>, target_port: Option<u16>) -> Route {

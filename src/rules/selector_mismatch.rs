@@ -175,7 +175,7 @@ mod tests {
         objects::Object,
         rules::{
             Bounds,
-            containers::test::{manifest, places, template},
+            containers::test::{below, manifest, places, template},
         },
         value::to_value,
     };
@@ -215,7 +215,7 @@ mod tests {
             (json!(null), vec!["/spec/selector"]),
         ];
         for (selector, expected) in cases {
-            let expected: Vec<String> = expected.iter().map(|place| format!("selector-mismatch {place}")).collect();
+            let expected = below("selector-mismatch ", &expected);
             for kind in ["Deployment", "StatefulSet"] {
                 let object = manifest(&workload(kind, &selector, &own));
                 assert_eq!(places(&check(&[object])), expected, "{kind} {selector}");

@@ -12,13 +12,13 @@ use super::{
 const NOTE: &str = "note: no parameters were given: this is pull request 1, from no fork, without labels\n";
 
 fn alone(scratch: &Scratch, args: &[&str]) -> Run {
-    dayfly(&[args, &["--guardrails", &scratch.path(GUARDRAILS).display().to_string()]].concat())
+    dayfly(&[args, &["--guardrails", &scratch.named(GUARDRAILS)]].concat())
 }
 
 #[test]
 fn a_policy_is_looked_at_without_a_pull_request() {
     let scratch = Scratch::new("storefront");
-    let folder = scratch.path("").display().to_string();
+    let folder = scratch.named("");
     let run = alone(&scratch, &["check", &folder]);
     assert_eq!((run.code, &*run.out, &*run.err), (ExitCode::Fine, "27 objects, nothing to report\n", NOTE));
     let run = alone(&scratch, &["explain", &folder, "routes.web.host"]);

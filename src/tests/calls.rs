@@ -1,11 +1,6 @@
 //! Calls whose outcome no golden shows: a stream of pull requests, files that are there already.
 
-use std::{
-    fs,
-    io::{self, Write},
-    path::Path,
-    process::Command,
-};
+use std::{fs, io::ErrorKind, path::Path, process::Command};
 
 use crate::{
     cli::{self, ExitCode},
@@ -14,7 +9,7 @@ use crate::{
 
 use super::{
     scratch::{GUARDRAILS, PARAMETERS, POLICY, Scratch, of_case},
-    support::dayfly,
+    support::{Closed, dayfly},
 };
 
 /// A line is a pull request: what is wrong with one is nothing to the others.
@@ -23,10 +18,7 @@ fn a_broken_line_of_each_is_its_own() {
     let scratch = Scratch::new("storefront");
     let line = |number: u32| format!(r#"{{"number": {number}, "head_sha": "{number:040x}", "fork": false}}"#);
     let twice = line(3).replace("\"fork\"", "\"number\": 4, \"fork\"");
-    scratch.write("sets", format!("{}\nnot JSON\n\n[7\n{twice}\n{}\n", line(1), line(2)));
-    let path = |file: &str| scratch.path(file).display().to_string();
-    let run =
-        dayfly(&["render", &path(""), "--guardrails", &path(GUARDRAILS), "--each", &path("sets"), "-o", "ndjson"]);
+    let run = scratch.each(format!("{}\nnot JSON\n\n[7\n{twice}\n{}\n", line(1), line(2)));
     assert_eq!(run.code, ExitCode::Findings, "{}", run.err);
     let wrong = "parameters are a JSON map of names and values, and column";
     for place in ["sets line 2: ", "sets line 4: "] {
@@ -51,11 +43,8 @@ fn a_long_line_of_each_is_one_line() {
     // If its rest were a line, it would be a pull request.
     let long = format!("{}{good}", " ".repeat(parameters::LIMIT + 1));
     let exact = format!("{good}{}", " ".repeat(parameters::LIMIT - good.len()));
-    let path = |file: &str| scratch.path(file).display().to_string();
     for mark in ["", "\u{feff}"] {
-        scratch.write("sets", format!("{mark}{long}\n{exact}\n{{\"number\":\r\n"));
-        let run =
-            dayfly(&["render", &path(""), "--guardrails", &path(GUARDRAILS), "--each", &path("sets"), "-o", "ndjson"]);
+        let run = scratch.each(format!("{mark}{long}\n{exact}\n{{\"number\":\r\n"));
         assert_eq!(run.code, ExitCode::Findings, "{}", run.err);
         let lines: Vec<&str> = run.err.lines().collect();
         assert_eq!(lines.len(), 2, "{}", run.err);
@@ -239,8 +228,7 @@ fn answer() {
 #[test]
 fn the_plugins_variables() {
     let scratch = Scratch::new("storefront");
-    let path = |file: &str| scratch.path(file).display().to_string();
-    let (folder, guardrails) = (path(""), path(GUARDRAILS));
+    let (folder, guardrails) = (scratch.named(""), scratch.named(GUARDRAILS));
     let args = ["render", &folder, "-o", "ndjson"];
     let pull_request = |fork: &str| {
         serde_json::json!([
@@ -276,7 +264,7 @@ fn the_plugins_variables() {
 fn colour_when_it_is_asked_for() {
     let scratch = Scratch::new("storefront");
     scratch.replace(POLICY, "ttl: 48h", "ttl: soon");
-    let (guardrails, folder) = (scratch.path(GUARDRAILS).display().to_string(), scratch.path("").display().to_string());
+    let (guardrails, folder) = (scratch.named(GUARDRAILS), scratch.named(""));
     let check = |when: &str, variables: &[(&str, &str)]| {
         let args = ["check", &folder, "--guardrails", &guardrails, "--set", "number=1", "--color", when];
         let (code, out, _) = with_variables(&scratch, &args, variables);
@@ -373,7 +361,7 @@ fn a_single_policy_that_cannot_be_read_is_quarantined() {
         let run = scratch.run("render", &["-o", "ndjson"]);
         assert_eq!(run.code, ExitCode::Findings, "{}", run.err);
         assert!(run.err.contains(&format!("error[{code}]")), "{}", run.err);
-        assert!(run.out.contains("\"name\":\"dayfly-findings\"") && run.out.contains(code), "{to}: {}", run.out);
+        assert!(run.is_quarantine() && run.out.contains(code), "{to}: {}", run.out);
     }
 }
 
@@ -397,7 +385,7 @@ fn a_file_that_is_no_text_or_too_long_is_a_finding() {
                 assert_eq!((&found[0]["code"], &found[0]["owner"]), (&code.into(), &owner.into()), "{found}");
                 assert!(found[0]["location"]["file"].as_str().is_some_and(|name| name.ends_with(file)), "{found}");
                 let run = scratch.run("render", &["-o", "ndjson"]);
-                assert_eq!(run.out.contains("\"name\":\"dayfly-findings\""), is_pull_requests, "{}", run.out);
+                assert_eq!(run.is_quarantine(), is_pull_requests, "{}", run.out);
                 assert!(is_pull_requests || run.out.is_empty(), "{}", run.out);
             }
         }
@@ -424,26 +412,14 @@ fn broken_files_hide_no_broken_parameters() {
 /// Who reads from a pipe may have seen enough: that is no failure, and undoes no finding.
 #[test]
 fn a_closed_pipe_changes_no_exit_code() {
-    struct Closed;
-
-    impl Write for Closed {
-        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
-            Err(io::ErrorKind::BrokenPipe.into())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-
     let scratch = Scratch::new("storefront");
-    let path = |file: &str| scratch.path(file).display().to_string();
-    let (folder, guardrails, parameters) = (path(""), path(GUARDRAILS), path(PARAMETERS));
+    let [folder, guardrails, parameters, sets] = ["", GUARDRAILS, PARAMETERS, "sets"].map(|file| scratch.named(file));
     scratch.write("sets", "{\"number\": 1, \"head_sha\": \"0123456789\", \"fork\": true, \"number\": 2}\n");
     let run = |words: &[&str]| {
         let words =
             ["dayfly", words[0], &folder, "--guardrails", &guardrails].into_iter().chain(words[1..].iter().copied());
-        cli::run(words.map(Into::into), &mut Closed, &mut Closed)
+        let [mut out, mut err] = [Closed(ErrorKind::BrokenPipe), Closed(ErrorKind::BrokenPipe)];
+        cli::run(words.map(Into::into), &mut out, &mut err)
     };
     let calls: [&[&str]; 4] = [
         &["check", "--parameters", &parameters],
@@ -451,7 +427,7 @@ fn a_closed_pipe_changes_no_exit_code() {
         &["render", "--parameters", &parameters],
         &["explain", "ttl", "--parameters", &parameters],
     ];
-    assert_eq!(run(&["render", "--each", &path("sets"), "-o", "ndjson"]), ExitCode::Findings);
+    assert_eq!(run(&["render", "--each", &sets, "-o", "ndjson"]), ExitCode::Findings);
     assert_eq!(calls.map(run), [ExitCode::Fine; 4]);
     scratch.replace(POLICY, "  ttl: 48h", "  ttl: 48h\n  colour: blue");
     assert_eq!(calls.map(run), [ExitCode::Findings; 4]);
@@ -503,7 +479,7 @@ fn a_manifest_s_mistakes_have_their_lines() {
 #[test]
 fn a_policy_is_named_by_its_folder() {
     let scratch = Scratch::new("storefront");
-    let file = scratch.path(POLICY).display().to_string();
+    let file = scratch.named(POLICY);
     let run = dayfly(&["check", &file, "--set", "number=1"]);
     assert_eq!(run.code, ExitCode::CannotRun);
     let folder = file.strip_suffix("/preview.yaml").expect("the policy");

@@ -17,8 +17,7 @@ const BUILT_IN: &str = "note: no guardrails were given: these are the built-in o
 #[test]
 fn the_built_in_guardrails_are_told_of() {
     let scratch = Scratch::new("storefront");
-    let path = |file: &str| scratch.path(file).display().to_string();
-    let (folder, guardrails, parameters) = (path(""), path(GUARDRAILS), path(PARAMETERS));
+    let [folder, guardrails, parameters] = ["", GUARDRAILS, PARAMETERS].map(|file| scratch.named(file));
     for call in [&["check"][..], &["check", "--format", "json"], &["explain", "ttl"], &["render", "-o", "ndjson"]] {
         let args = [&call[..1], &[&folder], &call[1..], &["--parameters", &parameters]].concat();
         let told = |args: &[&str], variables: &[(&str, &str)]| {
@@ -40,7 +39,7 @@ fn the_built_in_guardrails_are_told_of() {
 #[test]
 fn guardrails_that_are_looked_at_alone_are_named() {
     let scratch = Scratch::new("storefront");
-    let named = scratch.path(GUARDRAILS).display().to_string();
+    let named = scratch.named(GUARDRAILS);
     let beside = named.strip_suffix("/guardrails.yaml").expect("a folder").to_owned();
     let none = "error: `--guardrails-only` looks at the platform's guardrails, and none were given: pass `--guardrails FILE` or set \
                 `DAYFLY_GUARDRAILS`\n";
@@ -69,8 +68,7 @@ fn guardrails_that_a_variable_names_are_not_there() {
 #[test]
 fn explain_looks_at_the_current_folder() {
     let scratch = Scratch::new("storefront");
-    let path = |file: &str| scratch.path(file).display().to_string();
-    let (folder, guardrails) = (path(""), path(GUARDRAILS));
+    let (folder, guardrails) = (scratch.named(""), scratch.named(GUARDRAILS));
     for args in [&["explain", "ttl", "--guardrails", &guardrails][..], &["explain", "--guardrails", &guardrails, "ttl"]]
     {
         let (code, out, err) = with_variables(&scratch, args, &[]);
@@ -99,7 +97,7 @@ fn explain_looks_at_the_current_folder() {
 #[test]
 fn a_folder_that_is_not_there_is_no_policy_that_is_missing() {
     let scratch = Scratch::new("storefront");
-    let folder = scratch.path("new").display().to_string();
+    let folder = scratch.named("new");
     let check = || dayfly(&["check", &folder, "--set", "number=1"]);
     assert!(check().err.ends_with(&format!("error: there is no folder `{folder}`\n")), "{}", check().err);
     fs::create_dir(&folder).expect("a folder");
@@ -127,7 +125,7 @@ fn a_quarantine_is_called_one() {
     scratch.replace(POLICY, "  ttl: 48h", "  ttl: 48h\n  colour: blue");
     assert!(!scratch.run("render", &["--set", "fork=true"]).err.contains("note:"), "nothing was written");
     let scratch = Scratch::new("storefront");
-    let guardrails = scratch.path(GUARDRAILS).display().to_string();
+    let guardrails = scratch.named(GUARDRAILS);
     let pull_request = r#"[{"name": "number", "string": "1"}]"#;
     let variables = [("DAYFLY_GUARDRAILS", &*guardrails), ("ARGOCD_APP_PARAMETERS", pull_request)];
     let (code, out, err) = with_variables(&scratch, &["render", "-o", "ndjson"], &variables);
@@ -139,8 +137,6 @@ fn a_quarantine_is_called_one() {
 #[test]
 fn a_file_that_is_no_stream_is_told_once() {
     let scratch = Scratch::new("storefront");
-    let guardrails = scratch.path(GUARDRAILS).display().to_string();
-    let (folder, sets) = (scratch.path("").display().to_string(), scratch.path("sets").display().to_string());
     for (text, said) in [
         ("number: 1\nhead_sha: x\nfork: false\n", "is YAML: `--each` takes a JSON map a line"),
         ("\n---\nnumber: 1\n", "is YAML: "),
@@ -150,19 +146,16 @@ fn a_file_that_is_no_stream_is_told_once() {
             "is JSON over several lines: `--each` takes a map a line, as `jq -c .`",
         ),
     ] {
-        scratch.write("sets", text);
-        let run = dayfly(&["render", &folder, "--guardrails", &guardrails, "--each", &sets, "-o", "ndjson"]);
+        let run = scratch.each(text);
         assert_eq!((run.code, &*run.out, run.err.lines().count()), (ExitCode::Findings, "", 1), "{}", run.err);
-        assert!(run.err.starts_with(&format!("error: `{sets}` {said}")), "{}", run.err);
+        assert!(run.err.starts_with(&format!("error: `sets` {said}")), "{}", run.err);
         // A pull request among them is one all the same.
-        scratch.write("sets", format!("{text}{{\"number\": 1, \"head_sha\": \"0123456789\", \"fork\": false}}\n"));
-        let run = dayfly(&["render", &folder, "--guardrails", &guardrails, "--each", &sets, "-o", "ndjson"]);
+        let run = scratch.each(format!("{text}{{\"number\": 1, \"head_sha\": \"0123456789\", \"fork\": false}}\n"));
         assert_eq!((run.code, run.err.lines().count()), (ExitCode::Findings, 1), "{}", run.err);
         assert!(run.out.contains("\"storefront-pr-1\""), "{}", run.out);
     }
     // Behind one, the file is a stream after all.
-    scratch.write("sets", "---\n{\"number\": 1, \"head_sha\": \"0123456789\", \"fork\": false}\n{broken\n");
-    let run = dayfly(&["render", &folder, "--guardrails", &guardrails, "--each", &sets, "-o", "ndjson"]);
+    let run = scratch.each("---\n{\"number\": 1, \"head_sha\": \"0123456789\", \"fork\": false}\n{broken\n");
     assert!(run.err.lines().count() == 2 && run.err.contains("sets line 3: "), "{}", run.err);
 }
 
@@ -230,7 +223,7 @@ fn paths_have_no_dot_in_them() {
     let args = ["./.", "--guardrails", "././source-guardrails.yaml", "--set", "number=1"];
     assert_eq!(files(&args), ["preview.yaml", "source-guardrails.yaml"]);
     scratch.replace(POLICY, "ttl: soon", "ttl: 48h");
-    let guardrails = scratch.path(GUARDRAILS).display().to_string();
+    let guardrails = scratch.named(GUARDRAILS);
     assert_eq!(files(&[".", "--guardrails", &guardrails]), [".argocd-source.yaml"]);
     fs::remove_file(scratch.path(".argocd-source.yaml")).expect("a file");
     assert_eq!(files(&[".", "--guardrails", &guardrails]), ["deploy/x.yaml"]);

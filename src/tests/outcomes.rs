@@ -1,29 +1,13 @@
 //! What people and Argo CD are told of a call: how much, where, and with which exit code.
 
-use std::{
-    fmt::Write as _,
-    io::{self, Write},
-};
+use std::{fmt::Write as _, io::ErrorKind};
 
 use crate::cli::{self, ExitCode};
 
 use super::{
     scratch::{GUARDRAILS, PARAMETERS, POLICY, Scratch},
-    support::{Run, dayfly},
+    support::{Closed, dayfly},
 };
-
-/// Stands for a disk.
-struct Full;
-
-impl Write for Full {
-    fn write(&mut self, _: &[u8]) -> io::Result<usize> {
-        Err(io::ErrorKind::StorageFull.into())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
 
 /// Argo CD puts all that a failed render says into the Application, which must fit into etcd.
 #[test]
@@ -45,24 +29,11 @@ fn a_render_does_not_tell_thousands_of_findings() {
     assert!(check.out.ends_with("\n\n15000 errors\n") && !check.out.contains(" more: "));
 }
 
-fn each(scratch: &Scratch, sets: impl AsRef<[u8]>) -> Run {
-    scratch.write("sets", sets);
-    each_of(scratch, "sets")
-}
-
-fn each_of(scratch: &Scratch, file: &str) -> Run {
-    let path = |file: &str| scratch.path(file).display().to_string();
-    let mut run =
-        dayfly(&["render", &path(""), "--guardrails", &path(GUARDRAILS), "--each", &path(file), "-o", "ndjson"]);
-    run.err = run.err.replace(&path(""), "");
-    run
-}
-
 #[test]
 fn each_takes_a_byte_order_mark_as_a_file_of_parameters_does() {
     let scratch = Scratch::new("storefront");
     let line = r#"{"number": 1, "head_sha": "0123456789", "fork": false}"#;
-    let run = each(&scratch, format!("\u{feff}{line}\n"));
+    let run = scratch.each(format!("\u{feff}{line}\n"));
     assert_eq!((run.code, run.err.as_str()), (ExitCode::Fine, ""));
     assert!(run.out.contains("\"storefront-pr-1\""), "{}", run.out);
 }
@@ -72,14 +43,14 @@ fn each_takes_a_byte_order_mark_as_a_file_of_parameters_does() {
 fn a_line_of_each_is_one_parameter_set() {
     let scratch = Scratch::new("storefront");
     let set = r#"{"number": 1, "head_sha": "0123456789", "fork": false}"#;
-    let run = each(&scratch, format!("{set}\n [{set}, {set}]\n"));
+    let run = scratch.each(format!("{set}\n [{set}, {set}]\n"));
     assert_eq!(run.code, ExitCode::Findings, "{}", run.err);
     let list = "error: sets line 2: found a list that is not Argo CD's, of `{name, string}`: expected one parameter set a line";
     assert!(run.err.starts_with(list), "{}", run.err);
     assert_eq!(run.out.matches("\"kind\":\"Namespace\"").count(), 1);
     // No parameters are what is wrong with these.
     for none in ["[ ]", "null", "{}"] {
-        let run = each(&scratch, none);
+        let run = scratch.each(none);
         assert!(run.err.contains("the parameter `number` is missing"), "{}", run.err);
     }
 }
@@ -87,12 +58,12 @@ fn a_line_of_each_is_one_parameter_set() {
 #[test]
 fn findings_of_each_name_the_file_and_the_line() {
     let scratch = Scratch::new("storefront");
-    let run = each(&scratch, "\n{\"number\": \"x\", \"head_sha\": \"0123456789\", \"fork\": false}\n");
+    let run = scratch.each("\n{\"number\": \"x\", \"head_sha\": \"0123456789\", \"fork\": false}\n");
     let found = "error[invalid-parameter]: the number `x` is no pull request's: expected digits, such as `128` (sets line 2 number)";
     assert!(run.err.contains(&format!("line 2:\n{found}\n --> sets line 2 number\n")), "{}", run.err);
     // It is no place of the policy's findings.
     scratch.replace(POLICY, "egress: [stripe-sandbox, mail]", "egress: [mial]");
-    let run = each(&scratch, "{\"number\": 7, \"head_sha\": \"0123456789\", \"fork\": false}\n");
+    let run = scratch.each("{\"number\": 7, \"head_sha\": \"0123456789\", \"fork\": false}\n");
     assert!(run.err.contains("preview.yaml:34:"), "{}", run.err);
 }
 
@@ -100,13 +71,11 @@ fn findings_of_each_name_the_file_and_the_line() {
 fn what_cannot_be_read_or_written_is_named() {
     let scratch = Scratch::new("storefront");
     std::fs::create_dir(scratch.path("folder")).expect("a folder");
-    let run = each_of(&scratch, "folder");
+    let run = scratch.each_of("folder");
     assert_eq!(run.code, ExitCode::CannotRun);
     assert!(run.err.starts_with("error: failed to read `folder`: "), "{}", run.err);
     scratch.write("sets", "{\"number\": 7, \"head_sha\": \"0123456789\", \"fork\": false}\n");
-    let path = |file: &str| scratch.path(file).display().to_string();
-    let (source, guardrails, sets) = (path(""), path(GUARDRAILS), path("sets"));
-    let parameters = path("parameters.yaml");
+    let [source, guardrails, sets, parameters] = ["", GUARDRAILS, "sets", PARAMETERS].map(|file| scratch.named(file));
     for words in [
         &["render", &source, "--guardrails", &guardrails, "--each", &sets, "-o", "ndjson"][..],
         &["render", &source, "--guardrails", &guardrails, "--parameters", &parameters],
@@ -118,7 +87,11 @@ fn what_cannot_be_read_or_written_is_named() {
         &["check", "-h"],
     ] {
         let mut err = Vec::new();
-        let code = cli::run(std::iter::once(&"dayfly").chain(words).map(Into::into), &mut Full, &mut err);
+        let code = cli::run(
+            std::iter::once(&"dayfly").chain(words).map(Into::into),
+            &mut Closed(ErrorKind::StorageFull),
+            &mut err,
+        );
         assert_eq!(code, ExitCode::CannotRun);
         let err = String::from_utf8_lossy(&err);
         assert!(err.starts_with("error: failed to write to standard output: "), "{err}");

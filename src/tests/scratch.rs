@@ -2,11 +2,11 @@
 
 use std::{
     fs,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::atomic::{AtomicU32, Ordering},
 };
 
-use super::support::{Run, dayfly, root};
+use super::support::{Run, dayfly_each, dayfly_with, root};
 use crate::{
     finding::Owner,
     input::{Guardrails, Parameters, Policy, Source, read_typed},
@@ -52,6 +52,11 @@ impl Scratch {
         if beside { self.folder.join(file) } else { self.folder.join("source").join(file) }
     }
 
+    /// The same as an argument.
+    pub(super) fn named(&self, file: &str) -> String {
+        self.path(file).display().to_string()
+    }
+
     pub(super) fn write(&self, file: &str, content: impl AsRef<[u8]>) {
         let path = self.path(file);
         fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
@@ -67,17 +72,20 @@ impl Scratch {
 
     /// Runs `dayfly COMMAND` on these files, with the folder's path taken out of what it says.
     pub(super) fn run(&self, command: &str, args: &[&str]) -> Run {
-        let path = |path: &Path| path.display().to_string();
-        let (source, guardrails, parameters) =
-            (path(&self.folder.join("source")), path(&self.path(GUARDRAILS)), path(&self.path(PARAMETERS)));
-        let mut all = vec![command, &source];
-        all.extend(args);
-        all.extend(["--guardrails", &guardrails, "--parameters", &parameters]);
-        let mut run = dayfly(&all);
-        let here = format!("{}/", path(&self.folder));
-        run.out = run.out.replace(&here, "");
-        run.err = run.err.replace(&here, "");
-        run
+        let source = self.folder.join("source");
+        dayfly_with(command, [&source, &self.path(GUARDRAILS), &self.path(PARAMETERS)], args, &self.folder)
+    }
+
+    /// Renders a stream of pull requests, with the policy's folder taken out of what is said.
+    pub(super) fn each(&self, sets: impl AsRef<[u8]>) -> Run {
+        self.write("sets", sets);
+        self.each_of("sets")
+    }
+
+    /// The same for a file that is there.
+    pub(super) fn each_of(&self, file: &str) -> Run {
+        let inputs = ["", GUARDRAILS, file].map(|file| self.named(file));
+        dayfly_each(inputs.each_ref().map(String::as_str), &self.folder.join("source"))
     }
 }
 

@@ -1,6 +1,9 @@
 //! Runs the program in this process, on files of `testdata/`.
 
-use std::path::PathBuf;
+use std::{
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
 
 use serde_json::Value as Json;
 
@@ -36,6 +39,34 @@ pub(super) struct Run {
     pub err: String,
 }
 
+impl Run {
+    /// Without a folder's path in what is said, whoever's machine it is on.
+    fn without(mut self, folder: &Path) -> Self {
+        let here = format!("{}/", folder.display());
+        self.out = self.out.replace(&here, "");
+        self.err = self.err.replace(&here, "");
+        self
+    }
+
+    /// Whether the quarantine was written, as JSON.
+    pub(super) fn is_quarantine(&self) -> bool {
+        self.out.contains("\"name\":\"dayfly-findings\"")
+    }
+}
+
+/// A disk or a pipe that takes nothing, for this reason.
+pub(super) struct Closed(pub io::ErrorKind);
+
+impl Write for Closed {
+    fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+        Err(self.0.into())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 /// The repository.
 pub(super) fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -56,18 +87,19 @@ pub(super) fn dayfly_on(command: &str, case: &str, args: &[&str]) -> Run {
     let folder = root().join("testdata").join(case);
     let file = |name: &str| {
         let own = folder.join(name);
-        let path = if own.exists() { own } else { root().join("testdata/storefront").join(name) };
-        path.display().to_string()
+        if own.exists() { own } else { root().join("testdata/storefront").join(name) }
     };
-    let (guardrails, parameters) = (file("guardrails.yaml"), file("parameters.yaml"));
-    let folder = folder.display().to_string();
-    let mut all = vec![command, &folder];
-    all.extend(args);
-    all.extend(["--guardrails", &guardrails, "--parameters", &parameters]);
-    let mut run = dayfly(&all);
-    // Places in the repository, whoever's machine it is on.
-    let here = format!("{}/", root().display());
-    run.out = run.out.replace(&here, "");
-    run.err = run.err.replace(&here, "");
-    run
+    dayfly_with(command, [&folder, &file("guardrails.yaml"), &file("parameters.yaml")], args, &root())
+}
+
+/// The same for these three; `here` is taken out of what is said.
+pub(super) fn dayfly_with(command: &str, inputs: [&Path; 3], args: &[&str], here: &Path) -> Run {
+    let [folder, guardrails, parameters] = inputs.map(|path| path.display().to_string());
+    let all = [&[command, &*folder], args, &["--guardrails", &*guardrails, "--parameters", &*parameters]].concat();
+    dayfly(&all).without(here)
+}
+
+/// The same for a stream of pull requests, and no other parameters.
+pub(super) fn dayfly_each([folder, guardrails, sets]: [&str; 3], here: &Path) -> Run {
+    dayfly(&["render", folder, "--guardrails", guardrails, "--each", sets, "-o", "ndjson"]).without(here)
 }

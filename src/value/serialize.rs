@@ -6,10 +6,7 @@ use serde::{Serialize, ser};
 
 use super::{List, Map, Text, Value};
 
-/// The tree of a value whose types only use what JSON can say.
-///
-/// # Panics
-/// Never for types of this crate: they have no map with keys other than text.
+/// The tree of a value whose types only use what JSON can say; of one that says more, null. None of this crate does.
 pub fn to_value(value: &impl Serialize) -> Value {
     value.serialize(Tree).unwrap_or_default()
 }

@@ -153,8 +153,7 @@ impl<'a> Node<'a> {
     /// The same for the name of an entry, not what it holds.
     pub fn locate_name(&self, pointer: &str) -> Mark {
         let (map, name) = pointer.rsplit_once('/').unwrap_or_default();
-        let name = name.replace("~1", "/").replace("~0", "~");
-        self.descend(map).0.entry(&name).map_or_else(|| self.locate(pointer), |entry| entry.mark)
+        self.descend(map).0.entry(&unescaped(name)).map_or_else(|| self.locate(pointer), |entry| entry.mark)
     }
 
     /// What a JSON pointer leads to.
@@ -167,7 +166,7 @@ impl<'a> Node<'a> {
     fn descend(&self, pointer: &str) -> (&Self, bool) {
         let mut node = self;
         for segment in pointer.split('/').skip(1) {
-            let segment = segment.replace("~1", "/").replace("~0", "~");
+            let segment = unescaped(segment);
             let below = match &node.data {
                 Data::Map(_) => node.get(&segment),
                 Data::List(items) => segment.parse().ok().and_then(|index: usize| items.get(index)),
@@ -180,4 +179,9 @@ impl<'a> Node<'a> {
         }
         (node, true)
     }
+}
+
+/// A segment of a JSON pointer (RFC 6901) as a name.
+fn unescaped(segment: &str) -> String {
+    segment.replace("~1", "/").replace("~0", "~")
 }

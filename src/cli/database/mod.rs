@@ -6,14 +6,14 @@ mod in_cluster;
 
 #[cfg(not(feature = "in-cluster"))]
 use std::ffi::OsString;
-use std::{io::Write, path::PathBuf};
+use std::path::PathBuf;
 
 use anyhow::bail;
 use clap::{Args, Subcommand};
 
 use crate::finding;
 
-use super::{ExitCode, InputFlags, load, print, report, terminal::Colour};
+use super::{ExitCode, InputFlags, console::Console, load};
 
 #[derive(Args, Debug)]
 pub(super) struct DatabaseArgs {
@@ -44,16 +44,11 @@ struct SpecArgs {
     inputs: InputFlags,
 }
 
-pub(super) fn run(
-    args: DatabaseArgs,
-    colour: Colour,
-    out: &mut dyn Write,
-    err: &mut dyn Write,
-) -> anyhow::Result<ExitCode> {
+pub(super) fn run(args: DatabaseArgs, console: &mut Console<'_>) -> anyhow::Result<ExitCode> {
     match args.command {
-        DatabaseCommand::Spec(args) => spec(&args, colour, out, err),
+        DatabaseCommand::Spec(args) => spec(&args, console),
         #[cfg(feature = "in-cluster")]
-        DatabaseCommand::InCluster(command) => in_cluster::run(command, colour, out, err),
+        DatabaseCommand::InCluster(command) => in_cluster::run(command, console),
         #[cfg(not(feature = "in-cluster"))]
         DatabaseCommand::InCluster(command) => bail!(
             "this is the plugin's build, which talks to no database: `dayfly db {}` is in builds with `--features in-cluster`",
@@ -62,15 +57,15 @@ pub(super) fn run(
     }
 }
 
-fn spec(args: &SpecArgs, colour: Colour, out: &mut dyn Write, err: &mut dyn Write) -> anyhow::Result<ExitCode> {
-    let Some(loaded) = load::load_or_report(&args.folder, &args.inputs, load::Look::Quick, colour, err)? else {
+fn spec(args: &SpecArgs, console: &mut Console<'_>) -> anyhow::Result<ExitCode> {
+    let Some(loaded) = load::load_or_report(&args.folder, &args.inputs, load::Look::Quick, console)? else {
         return Ok(ExitCode::Findings);
     };
     let parameters = load::parameters(&args.inputs)?;
     let mut rendered = loaded.renderer.render(&parameters, false);
     if rendered.has_errors() {
         loaded.locate(&mut rendered.findings, Some(&parameters));
-        report(&rendered.findings, colour, err)?;
+        console.report(&rendered.findings)?;
         return Ok(ExitCode::Findings);
     }
     let databases = rendered.environment.databases;
@@ -78,5 +73,5 @@ fn spec(args: &SpecArgs, colour: Colour, out: &mut dyn Write, err: &mut dyn Writ
         let hint = finding::nearest(&args.name, databases.iter().map(|database| database.name.as_str()));
         bail!("this environment has no database `{}`{hint}", args.name);
     };
-    print(out, &format!("{}\n", database.spec))
+    console.print(&format!("{}\n", database.spec))
 }

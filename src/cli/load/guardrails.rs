@@ -1,14 +1,11 @@
 //! The platform's file: the one that is named, or the built-in one.
 
-use std::{
-    io::Write,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 
 use crate::{
-    cli::{InputFlags, say, terminal::Colour},
+    cli::{InputFlags, console::Console},
     input::{Source, Unfit},
     yaml::Limits,
 };
@@ -39,13 +36,13 @@ pub(in crate::cli) fn unread(flag: Option<&Path>) -> String {
 
 /// Whoever has none is told which hold: what these refuse is explained by no file of theirs. Not in the plugin, where the first line
 /// of what is said is all that Argo CD shows.
-pub(in crate::cli) fn note_built_in(flags: &InputFlags, colour: Colour, err: &mut dyn Write) -> std::io::Result<()> {
+pub(in crate::cli) fn note_built_in(flags: &InputFlags, console: &mut Console<'_>) -> std::io::Result<()> {
     if are_given(flags) || is_plugin(flags) {
         return Ok(());
     }
     let note = "no guardrails were given: these are the built-in ones, which allow no registry; pass `--guardrails FILE` or set \
                 `DAYFLY_GUARDRAILS`";
-    say("note", note, colour, err)
+    console.say("note", note)
 }
 
 /// Their text, what is wrong with it as a whole, and their path.

@@ -37,16 +37,16 @@ pub(super) fn manifests(
     let first = findings.len();
     // Each pattern looks through its folder.
     for (index, pattern) in policy.spec.manifests.iter().enumerate() {
-        if index == MOST_FILES {
+        let about = |rule, message: String| {
             let subject = Subject::Input(InputFile::Policy, format!("/spec/manifests/{index}"));
+            Finding::new(rule, owner, subject, message)
+        };
+        if index == MOST_FILES {
             let message = format!("more than {MOST_FILES} patterns of manifests");
-            findings.push(Finding::new(&rules::input::INPUT_LIMIT, owner, subject, message));
+            findings.push(about(&rules::input::INPUT_LIMIT, message));
             return (objects, sources);
         }
-        let finding = |message: String| {
-            let subject = Subject::Input(InputFile::Policy, format!("/spec/manifests/{index}"));
-            Finding::new(&rules::manifest_file::MANIFEST_FILE, owner, subject, message)
-        };
+        let finding = |message| about(&rules::manifest_file::MANIFEST_FILE, message);
         let files = match rules::manifest_file::matching(folder, pattern, POLICY) {
             Ok(files) => files,
             Err(message) => {

@@ -1,11 +1,9 @@
 //! The pull request: from a file, the plugin's variable and `--set`.
 
-use std::io::Write;
-
 use anyhow::{Context as _, bail};
 
 use crate::{
-    cli::{InputFlags, example, say, terminal::Colour},
+    cli::{InputFlags, console::Console, example},
     finding::{Finding, InputFile, Owner, Subject},
     input::{
         Parameters,
@@ -30,13 +28,12 @@ pub(in crate::cli) fn parameters(flags: &InputFlags) -> anyhow::Result<Parameter
 /// The same for a command that only looks: without any, it looks at [`example::parameters`], and says so.
 pub(in crate::cli) fn parameters_or_example(
     flags: &InputFlags,
-    colour: Colour,
-    err: &mut dyn Write,
+    console: &mut Console<'_>,
 ) -> anyhow::Result<Parameters> {
     if let Some(parameters) = given(flags)? {
         return Ok(parameters);
     }
-    say("note", &format!("no parameters were given: this is {}", example::PARAMETERS), colour, err)?;
+    console.say("note", &format!("no parameters were given: this is {}", example::PARAMETERS))?;
     Ok(example::parameters())
 }
 

@@ -1,14 +1,18 @@
 //! `dayfly render --each`: many pull requests at once.
 
 use std::{
-    io::{BufRead as _, BufReader, Read, Write},
+    io::{BufRead as _, BufReader, Read},
     path::Path,
 };
 
 use anyhow::Context as _;
 
 use crate::{
-    cli::{ExitCode, is_open, load::Loaded, report, say, terminal::Colour, to_stdout},
+    cli::{
+        ExitCode,
+        console::{Console, is_open, to_stdout},
+        load::Loaded,
+    },
     emit::{self, Format},
     finding::{Finding, InputFile, Location, Subject, one_line},
     input::{Parameters, STANDARD_INPUT, parameters},
@@ -23,12 +27,10 @@ const CHUNK: usize = 1 << 16;
 
 /// A line, an environment: what is the same for all is read once.
 pub(super) fn each(
-    loaded: &mut Loaded,
+    loaded: &Loaded,
     file: &Path,
     format: &Format,
-    colour: Colour,
-    out: &mut dyn Write,
-    err: &mut dyn Write,
+    console: &mut Console<'_>,
 ) -> anyhow::Result<ExitCode> {
     anyhow::ensure!(*format == Format::Ndjson, "`--each` writes a stream: add `-o ndjson`");
     let (name, input): (_, Box<dyn Read>) = if file.as_os_str() == "-" {
@@ -38,81 +40,100 @@ pub(super) fn each(
         let input = std::fs::File::open(file).with_context(|| format!("failed to open `{name}`"))?;
         (name, Box::new(input))
     };
-    let unread = || format!("failed to read `{name}`");
-    let mut input = BufReader::with_capacity(CHUNK, input);
+    let mut lines = Lines { input: BufReader::with_capacity(CHUNK, input), line: Vec::new(), number: 0 };
     let mut bytes = Vec::with_capacity(2 * CHUNK);
-    let mut line = Vec::new();
-    let mut number = 0_u64;
     let mut is_begun = false;
     let mut is_other = false;
     let mut code = ExitCode::Fine;
-    let limit = u64::try_from(parameters::LIMIT).unwrap_or(u64::MAX).saturating_add(1);
-    loop {
-        line.clear();
-        if input.by_ref().take(limit).read_until(b'\n', &mut line).with_context(unread)? == 0 {
-            break;
-        }
-        number += 1;
-        let is_too_long = line.len() as u64 == limit && line.last() != Some(&b'\n');
-        if number == 1 && line.starts_with(BOM) {
-            line.drain(..BOM.len());
-        }
-        if !is_too_long && line.iter().all(u8::is_ascii_whitespace) {
-            continue;
-        }
+    while let Some(is_whole) = lines.next().with_context(|| format!("failed to read `{name}`"))? {
+        let Lines { line, number, .. } = &lines;
         // A comment says nothing yet.
         let is_first = !is_begun && !line.starts_with(b"#");
         is_begun |= is_first;
-        if is_first && let Some(hint) = other_format(&line) {
-            say("error", &format!("`{name}` is {hint}"), colour, err)?;
+        if is_first && let Some(hint) = other_format(line) {
+            console.say("error", &format!("`{name}` is {hint}"))?;
             is_other = true;
         }
-        let rendered = if is_too_long {
-            // Its rest is no line of its own.
-            input.skip_until(b'\n').with_context(unread)?;
-            Err(anyhow::anyhow!("a parameter set of more than {} bytes", parameters::LIMIT))
+        let rendered = if is_whole {
+            one(&loaded.renderer, line, &mut bytes)
         } else {
-            one(&loaded.renderer, &line, &mut bytes)
+            Err(anyhow::anyhow!("a parameter set of more than {} bytes", parameters::LIMIT))
         };
-        let mut findings = match rendered {
+        match rendered {
             Ok(findings) => {
                 is_other = false;
-                findings
+                if findings.iter().any(Finding::is_error) {
+                    code = ExitCode::Findings;
+                }
+                if !findings.is_empty() {
+                    is_open(writeln!(console.err, "line {number}:"))?;
+                    console.report(&located(findings, loaded, format!("{name} line {number}")))?;
+                }
             }
             // The other lines are other pull requests.
             Err(error) => {
                 // In a file of another format, each would be wrong in the same way.
                 if !is_other {
-                    say("error", &format!("{name} line {number}: {error:#}"), colour, err)?;
+                    console.say("error", &format!("{name} line {number}: {error:#}"))?;
                 }
                 code = ExitCode::Findings;
-                continue;
             }
-        };
-        if findings.iter().any(Finding::is_error) {
-            code = ExitCode::Findings;
-        }
-        if !findings.is_empty() {
-            for finding in &mut findings {
-                if let Subject::Input(InputFile::Parameters, pointer) = &mut finding.subject {
-                    let pointer = Some(std::mem::take(pointer));
-                    let line = Location::of_file(format!("{name} line {number}"));
-                    finding.subject = Subject::Place(Location { pointer, ..line });
-                }
-            }
-            loaded.locate(&mut findings, None);
-            is_open(writeln!(err, "line {number}:"))?;
-            report(&findings, colour, err)?;
         }
         if bytes.len() >= CHUNK {
-            if !to_stdout(out.write_all(&bytes))? {
+            if !to_stdout(console.out.write_all(&bytes))? {
                 return Ok(code);
             }
             bytes.clear();
         }
     }
-    to_stdout(out.write_all(&bytes).and_then(|()| out.flush()))?;
+    to_stdout(console.out.write_all(&bytes).and_then(|()| console.out.flush()))?;
     Ok(code)
+}
+
+/// The lines that say something.
+struct Lines<R> {
+    input: BufReader<R>,
+    line: Vec<u8>,
+    /// Of all lines, from one.
+    number: u64,
+}
+
+impl<R: Read> Lines<R> {
+    /// Reads the next one. Whether that is all of it: a parameter set has so many bytes at most.
+    fn next(&mut self) -> std::io::Result<Option<bool>> {
+        const LIMIT: usize = parameters::LIMIT + 1;
+        loop {
+            self.line.clear();
+            if self.input.by_ref().take(LIMIT as u64).read_until(b'\n', &mut self.line)? == 0 {
+                return Ok(None);
+            }
+            self.number += 1;
+            let is_whole = self.line.len() < LIMIT || self.line.ends_with(b"\n");
+            if !is_whole {
+                // Its rest is no line of its own.
+                self.input.skip_until(b'\n')?;
+            }
+            if self.number == 1 && self.line.starts_with(BOM) {
+                self.line.drain(..BOM.len());
+            }
+            if !is_whole || !self.line.iter().all(u8::is_ascii_whitespace) {
+                return Ok(Some(is_whole));
+            }
+        }
+    }
+}
+
+/// Findings with their places: of a parameter, the line is one.
+fn located(mut findings: Vec<Finding>, loaded: &Loaded, line: String) -> Vec<Finding> {
+    let line = Location::of_file(line);
+    for finding in &mut findings {
+        if let Subject::Input(InputFile::Parameters, pointer) = &mut finding.subject {
+            let pointer = Some(std::mem::take(pointer));
+            finding.subject = Subject::Place(Location { pointer, ..line.clone() });
+        }
+    }
+    loaded.locate(&mut findings, None);
+    findings
 }
 
 fn one(renderer: &Renderer, line: &[u8], bytes: &mut Vec<u8>) -> anyhow::Result<Vec<Finding>> {

@@ -1,6 +1,6 @@
 use serde_json::{Value as Json, json};
 
-use crate::rules::containers::test::{found, manifest, places, template};
+use crate::rules::containers::test::{below, found, manifest, places, template};
 
 fn run(json: &Json) -> Vec<String> {
     places(&found(super::check, &template(json)))
@@ -8,9 +8,7 @@ fn run(json: &Json) -> Vec<String> {
 
 fn expect(cases: &[(Json, Vec<&str>)]) {
     for (json, expected) in cases {
-        let expected: Vec<String> =
-            expected.iter().map(|pointer| format!("forbidden-output {pointer}").trim_end().to_owned()).collect();
-        assert_eq!(run(json), expected, "{json}");
+        assert_eq!(run(json), below("forbidden-output ", expected), "{json}");
     }
 }
 

@@ -32,16 +32,20 @@ pub(crate) fn default_of<'p>(profile: &'p Profile, resource: &str, limits: bool)
     super::given(limits, of).map(|(_, amount)| amount)
 }
 
-/// What a profile has for a field of the `LimitRange`'s item, and where.
-fn field_of<'p>(profile: &'p Profile, field: &str) -> Option<(&'static str, &'p Ordered<Quantity>)> {
+/// The fields of a `LimitRange`'s item, where a profile says what is in each, and that.
+pub(crate) fn fields(profile: &Profile) -> [(&'static str, &'static str, &Ordered<Quantity>); 4] {
     let container = &profile.container;
-    Some(match field {
-        "default" => ("container/default", &container.default),
-        "defaultRequest" => ("container/request", &container.request),
-        "max" => ("container/max", &container.max),
-        "min" => ("container/min", &container.min),
-        _ => return None,
-    })
+    [
+        ("default", "container/default", &container.default),
+        ("defaultRequest", "container/request", &container.request),
+        ("max", "container/max", &container.max),
+        ("min", "container/min", &container.min),
+    ]
+}
+
+/// Where a profile says what is in a field of the item, and that.
+fn field_of<'p>(profile: &'p Profile, field: &str) -> Option<(&'static str, &'p Ordered<Quantity>)> {
+    fields(profile).into_iter().find(|(name, ..)| *name == field).map(|(_, place, amounts)| (place, amounts))
 }
 
 /// Leads findings that a profile brought to where it says so.

@@ -53,19 +53,7 @@ fn budget<'o>(object: &'o Object, workloads: &mut [Workload<'o>], findings: &mut
         findings.push(finding(&POD_PLACEMENT, object, "/spec/selector", message));
         return;
     }
-    let (mut pods, mut job, mut twice) = (0_i64, None, None);
-    // Without a selector, it takes none.
-    let takes = |workload: &Workload<'_>| selector.is_some_and(|selector| takes(selector, &workload.labels));
-    for workload in workloads.iter_mut().filter(|workload| takes(workload)) {
-        match workload.pods {
-            Some(count) => pods = pods.saturating_add(count),
-            None => job = job.or(Some(workload.object)),
-        }
-        match workload.budget {
-            Some(other) => twice = twice.or(Some((workload.object, other))),
-            None => workload.budget = Some(object),
-        }
-    }
+    let Taken { pods, job, twice } = taken(object, selector, workloads);
     if !object.is_manifest() {
         return;
     }
@@ -118,6 +106,34 @@ fn budget<'o>(object: &'o Object, workloads: &mut [Workload<'o>], findings: &mut
         );
         refuse("selector", message, "one budget for each Pod");
     }
+}
+
+/// What a budget takes.
+#[derive(Default)]
+struct Taken<'o> {
+    /// As many as are known.
+    pods: i64,
+    /// A Job whose Pods are among them.
+    job: Option<&'o Object>,
+    /// A workload that has a budget already, and that.
+    twice: Option<(&'o Object, &'o Object)>,
+}
+
+/// Notes down what a budget takes; without a selector, that is nothing.
+fn taken<'o>(budget: &'o Object, selector: Option<&Value>, workloads: &mut [Workload<'o>]) -> Taken<'o> {
+    let mut taken = Taken::default();
+    let takes = |workload: &Workload<'_>| selector.is_some_and(|selector| takes(selector, &workload.labels));
+    for workload in workloads.iter_mut().filter(|workload| takes(workload)) {
+        match workload.pods {
+            Some(count) => taken.pods = taken.pods.saturating_add(count),
+            None => taken.job = taken.job.or(Some(workload.object)),
+        }
+        match workload.budget {
+            Some(other) => taken.twice = taken.twice.or(Some((workload.object, other))),
+            None => workload.budget = Some(budget),
+        }
+    }
+    taken
 }
 
 /// Whether a Pod may leave so many, of which `minAvailable` stay. With more of them, as many or more may.

@@ -8,7 +8,7 @@ use super::{HOW, links::anchor, printed, read, updating};
 use crate::{
     database::attestation::AttestationKey,
     expression::Interpolated,
-    finding::{Rule, Severity},
+    finding::Rule,
     input::scalar::{
         AbsolutePath, Cidr, DnsLabel, DnsName, Domain, Duration, EnvName, FlagName, ImageDigest, ImagePath,
         ImagePrefix, InterpolatedPath, LabelKey, LabelValue, NamePrefix, Percent, PodSecurityVersion, Quantity,
@@ -506,19 +506,12 @@ fn rules_page() -> String {
          not as it was asked for.\n\n| code | severity | what must hold |\n|---|---|---|\n"
     );
     for rule in rules::ALL {
-        let Rule { code, summary, .. } = rule;
-        let _ = writeln!(text, "| [`{code}`](#{code}) | {} | {} |", severity(rule), summary.replace('|', "\\|"));
+        let Rule { code, severity, summary, .. } = rule;
+        let _ = writeln!(text, "| [`{code}`](#{code}) | {} | {} |", severity.name(), summary.replace('|', "\\|"));
     }
     for rule in rules::ALL {
-        let Rule { code, summary, explanation, .. } = rule;
-        let _ = write!(text, "\n## {code}\n\n*{}*: {summary}.\n\n{explanation}\n", severity(rule));
+        let Rule { code, severity, summary, explanation } = rule;
+        let _ = write!(text, "\n## {code}\n\n*{}*: {summary}.\n\n{explanation}\n", severity.name());
     }
     text
-}
-
-fn severity(rule: &Rule) -> &'static str {
-    match rule.severity {
-        Severity::Error => "error",
-        Severity::Warning => "warning",
-    }
 }

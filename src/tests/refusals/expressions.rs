@@ -1,6 +1,6 @@
 //! What is said about `${{ … }}`, and where.
 
-use super::{GUARDRAILS, POLICY, check, place, scratch, table::APPLICATION, text};
+use super::{GUARDRAILS, POLICY, check, place, scratch, table::MANIFEST, text};
 
 const IMAGE: &str = "ghcr.io/acme/storefront:${{ pr.headSha }}";
 const URL: &str = "${{ routes.web.url }}";
@@ -91,8 +91,7 @@ fn each_expression_has_its_owner() {
 #[test]
 fn manifests_and_guardrails_have_their_places() {
     let image = "apiVersion: v1\nkind: Pod\nmetadata: {name: x}\nspec:\n  containers:\n    - {name: x, image: \"ghcr.io/acme/x:${{ pr.headSah }}\"}\n";
-    let manifest = (POLICY, APPLICATION, "  manifests: [extra.yaml]\n");
-    let found = check(&scratch(&[manifest, ("extra.yaml", "", image)]));
+    let found = check(&scratch(&[MANIFEST, ("extra.yaml", "", image)]));
     let message = "`${{ pr.headSah }}`: `pr` has no `headSah`: did you mean `headSha`?";
     let of_image = found.iter().find(|finding| text(finding, "/message") == message);
     let location = &of_image.unwrap_or_else(|| panic!("{found:#?}"))["location"];
@@ -138,8 +137,7 @@ fn what_other_programs_call_it_is_told() {
 #[test]
 fn a_helm_template_in_quotes_is_no_manifest_either() {
     let image = "apiVersion: v1\nkind: Pod\nmetadata: {name: x}\nspec:\n  containers:\n    - {name: x, image: \"x:{{ .Values.tag }}\"}\n";
-    let manifest = (POLICY, APPLICATION, "  manifests: [extra.yaml]\n");
-    let found = check(&scratch(&[manifest, ("extra.yaml", "", image)]));
+    let found = check(&scratch(&[MANIFEST, ("extra.yaml", "", image)]));
     let image = found.iter().find(|finding| text(finding, "/code") == "image-outside-registries").expect("an image");
     assert_eq!(text(image, "/help"), "Helm templates are no manifests: use `application`", "{found:#?}");
 }

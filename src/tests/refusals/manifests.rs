@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use serde_json::Value as Json;
 
 use super::{
-    Scratch, check, place, scratch,
-    table::{APPLICATION, Edit},
+    DEPLOYMENT, Scratch, check, place, scratch,
+    table::{APPLICATION, Edit, MANIFEST},
     text,
 };
 use crate::{
@@ -39,10 +39,9 @@ fn a_claim_needs_room_in_the_quota() {
     assert_eq!(with("database-cnpg", &[own]), 0);
     // The database is withheld.
     assert_eq!(with("database-cnpg", &[own, unknown]), 0);
-    let own: Edit = (POLICY, APPLICATION, "  manifests: [extra.yaml]\n");
-    assert_eq!(with("storefront", &[own]), 1);
+    assert_eq!(with("storefront", &[MANIFEST]), 1);
     let patch = "  patches:\n    - target: {kind: ResourceQuota}\n      merge: {spec: {hard: {persistentvolumeclaims: \"3\"}}}\n";
-    assert_eq!(with("storefront", &[own, (GUARDRAILS, "  patches:\n", patch)]), 0);
+    assert_eq!(with("storefront", &[MANIFEST, (GUARDRAILS, "  patches:\n", patch)]), 0);
 }
 
 /// A pattern stands for files that may be manifests, each of which is read once.
@@ -122,7 +121,7 @@ fn a_mistake_of_the_platform_hides_none_of_a_manifest() {
 #[test]
 fn expressions_of_images_are_counted_once() {
     for (jobs, fits) in [(20, true), (21, false)] {
-        let scratch = scratch(&[(POLICY, APPLICATION, "  manifests: [extra.yaml]\n")]);
+        let scratch = scratch(&[MANIFEST]);
         let mut documents = String::new();
         for job in 0..jobs {
             let image = format!("ghcr.io/acme/x:${{{{ pr.headSha }}}}{}", "${{ '' ~ '' }}".repeat(100));
@@ -142,7 +141,7 @@ fn expressions_of_images_are_counted_once() {
 /// What dayfly writes into a manifest is not its author's.
 #[test]
 fn what_is_stamped_is_explained() {
-    let scratch = scratch(&[(POLICY, APPLICATION, "  manifests: [extra.yaml]\n")]);
+    let scratch = scratch(&[MANIFEST]);
     scratch.write(
         "extra.yaml",
         "apiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: {name: x}\nspec: {maxUnavailable: 1, selector: {matchLabels: {app: x}}}\n",
@@ -166,7 +165,7 @@ fn a_manifest_s_budget_lets_pods_go_that_are_not_ready() {
         // The platform knows what it writes.
         ("}\n", "templates/x.yaml", false),
     ] {
-        let scratch = scratch(&[own, (POLICY, APPLICATION, "  manifests: [extra.yaml]\n")]);
+        let scratch = scratch(&[own, MANIFEST]);
         scratch.write("templates/x.yaml", "$when: ${{ '' }}\n");
         scratch.write("extra.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n");
         scratch.write(file, format!("{budget}{more}"));
@@ -180,7 +179,6 @@ fn a_manifest_s_budget_lets_pods_go_that_are_not_ready() {
 /// A patch is written for dayfly's templates. Where the pull request writes the manifests, it does not keep its own quarantine away.
 #[test]
 fn what_a_patch_needs_of_a_manifest_is_its_author_s_to_add() {
-    let manifest = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: x}\nspec:\n  selector: {matchLabels: {a: b}}\n  template:\n    metadata: {labels: {a: b}}\n    spec:\n      securityContext: {runAsNonRoot: true, seccompProfile: {type: RuntimeDefault}}\n      containers:\n        - name: x\n          image: ghcr.io/acme/x:${{ pr.headSha }}\n          securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}\n";
     let add = "json: [{op: add, path: /spec/template/spec/containers/0/env/-, value: {name: A, value: b}}]";
     let root = "merge: {spec: {template: {spec: {hostNetwork: true}}}}";
     let remove = "json: [{op: remove, path: /spec/paused}]";
@@ -225,7 +223,7 @@ fn what_a_patch_needs_of_a_manifest_is_its_author_s_to_add() {
         if case == "storefront" {
             scratch.replace(POLICY, APPLICATION, "  manifests: [deploy/*.yaml]\n");
         }
-        scratch.write("deploy/x.yaml", manifest);
+        scratch.write("deploy/x.yaml", DEPLOYMENT);
         let found = check(&scratch);
         let what = format!("{case} {target} {patch}: {found:#?}");
         let is = |finding: &Json| (text(finding, "/code"), text(finding, "/owner")) == (code, owner);
@@ -238,7 +236,7 @@ fn what_a_patch_needs_of_a_manifest_is_its_author_s_to_add() {
             assert_eq!(text(&found[0], "/message"), message, "{what}");
         }
         let run = scratch.run("render", &["-o", "ndjson"]);
-        assert_eq!(run.out.contains("\"name\":\"dayfly-findings\""), quarantined, "{what}");
+        assert_eq!(run.is_quarantine(), quarantined, "{what}");
         assert_eq!(run.out.is_empty(), !quarantined, "{what}");
     }
 }

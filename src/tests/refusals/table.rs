@@ -51,7 +51,8 @@ const DUMPED: &str = "      provider: embedded\n      image: ghcr.io/acme/baseli
 const ROOM: Edit = (GUARDRAILS, "persistentvolumeclaims: 0", "persistentvolumeclaims: 1");
 /// What claims may name.
 const CLASSES: Edit = (GUARDRAILS, "  registries:", "  storageClasses: [fast]\n  registries:");
-const MANIFEST: Edit = (POLICY, APPLICATION, "  manifests: [extra.yaml]\n");
+/// A manifest instead of the application: `extra.yaml`, which is for the case to write.
+pub(super) const MANIFEST: Edit = (POLICY, APPLICATION, "  manifests: [extra.yaml]\n");
 /// What only Traefik and Nginx can hold.
 const WITHOUT_PARTNERS: Edit = (GUARDRAILS, "    partners: {oauth2Proxy: \"https://sso.acme.dev/oauth2\"}\n", "");
 const NGINX: Edit = (

@@ -75,27 +75,27 @@ pub(in crate::cli::database) struct VerifyArgs {
     wait: bool,
 }
 
-pub(super) fn provision(args: &ProvisionArgs, report: &mut Report<'_>) -> Result<ExitCode> {
+pub(super) fn provision(args: &ProvisionArgs, report: &mut Report<'_, '_>) -> Result<ExitCode> {
     on_branch(&args.branch, "provision", Purpose::Use, report, async |spec, log| {
         let job = Job::open(spec, Credentials::open_to_write(args.branch.env_file.as_deref(), log)?, log)?;
         if args.rotate { job.rotate().await } else { job.provision().await.map(drop) }
     })
 }
 
-pub(super) fn verify(args: &VerifyArgs, report: &mut Report<'_>) -> Result<ExitCode> {
+pub(super) fn verify(args: &VerifyArgs, report: &mut Report<'_, '_>) -> Result<ExitCode> {
     on_branch(&args.branch, "verify", Purpose::Use, report, async |spec, log| {
         let job = Job::open(spec, Credentials::open_to_write(args.branch.env_file.as_deref(), log)?, log)?;
         job.verify(args.wait).await
     })
 }
 
-pub(super) fn renew(args: &BranchArgs, report: &mut Report<'_>) -> Result<ExitCode> {
+pub(super) fn renew(args: &BranchArgs, report: &mut Report<'_, '_>) -> Result<ExitCode> {
     on_branch(args, "renew", Purpose::Keep, report, async |spec, log| {
         Job::open(spec, Credentials::Nowhere, log)?.renew().await
     })
 }
 
-pub(super) fn destroy(args: &BranchArgs, report: &mut Report<'_>) -> Result<ExitCode> {
+pub(super) fn destroy(args: &BranchArgs, report: &mut Report<'_, '_>) -> Result<ExitCode> {
     on_branch(args, "destroy", Purpose::Keep, report, async |spec, log| {
         let credentials = Credentials::open(args.env_file.as_deref(), log).unwrap_or(Credentials::Nowhere);
         Job::open(spec, credentials, log)?.destroy().await
@@ -107,7 +107,7 @@ fn on_branch(
     args: &BranchArgs,
     command: &'static str,
     purpose: Purpose,
-    report: &mut Report<'_>,
+    report: &mut Report<'_, '_>,
     work: impl AsyncFnOnce(&Spec<'_>, &Log) -> Result<()>,
 ) -> Result<ExitCode> {
     let Some(spec) = read_spec(args, purpose, report)? else { return Ok(ExitCode::Findings) };
@@ -116,7 +116,7 @@ fn on_branch(
     Ok(finish(result.map_err(|error| explained(&spec.baseline, error)), &log))
 }
 
-pub(super) fn step(step: Step, args: &StepArgs, report: &mut Report<'_>) -> Result<ExitCode> {
+pub(super) fn step(step: Step, args: &StepArgs, report: &mut Report<'_, '_>) -> Result<ExitCode> {
     on_branch(&args.branch, step.name(), Purpose::Use, report, async |spec, log| {
         let file = args.branch.env_file.as_deref();
         let credentials = file.map(|file| Credentials::open_to_write(Some(file), log)).transpose()?;
@@ -161,7 +161,7 @@ fn environment(asked: Option<&str>) -> Result<String> {
 }
 
 /// What to do. `None`: the guardrails or their baseline are wrong, which was shown.
-fn read_spec(args: &BranchArgs, purpose: Purpose, report: &mut Report<'_>) -> Result<Option<Spec<'static>>> {
+fn read_spec(args: &BranchArgs, purpose: Purpose, report: &mut Report<'_, '_>) -> Result<Option<Spec<'static>>> {
     if let Some(name) = &args.baseline {
         let Some((guardrails, source)) = read_guardrails(args.guardrails.as_deref(), report)? else {
             return Ok(None);

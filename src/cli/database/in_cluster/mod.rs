@@ -6,7 +6,6 @@ mod places;
 use std::{
     borrow::Cow,
     future::{Future, poll_fn},
-    io::Write,
     path::{Path, PathBuf},
     pin::pin,
     task::Poll,
@@ -22,7 +21,7 @@ use self::{
     places::{ListArgs, PrepareArgs, SweepArgs},
 };
 use crate::{
-    cli::{ExitCode, load, report_within, terminal::Colour},
+    cli::{ExitCode, console::Console, load},
     database::{
         engine,
         failure::Refused,
@@ -60,14 +59,9 @@ pub(super) enum InClusterCommand {
     Install { folder: PathBuf },
 }
 
-pub(super) fn run(
-    command: InClusterCommand,
-    colour: Colour,
-    out: &mut dyn Write,
-    err: &mut dyn Write,
-) -> Result<ExitCode> {
+pub(super) fn run(command: InClusterCommand, console: &mut Console<'_>) -> Result<ExitCode> {
     let log = command.json().map(|name| Log::new(LogFormat::Json, name, ""));
-    let mut report = Report { colour, err, log: log.as_ref() };
+    let mut report = Report { console, log: log.as_ref() };
     let done = match command {
         InClusterCommand::Provision(args) => branch::provision(&args, &mut report),
         InClusterCommand::Migrate(args) => branch::step(Step::Migrate, &args, &mut report),
@@ -75,9 +69,9 @@ pub(super) fn run(
         InClusterCommand::Verify(args) => branch::verify(&args, &mut report),
         InClusterCommand::Renew(args) => branch::renew(&args, &mut report),
         InClusterCommand::Destroy(args) => branch::destroy(&args, &mut report),
-        InClusterCommand::List(args) => places::list(&args, &mut report, out),
+        InClusterCommand::List(args) => places::list(&args, &mut report),
         InClusterCommand::Sweep(args) => places::sweep(&args, &mut report),
-        InClusterCommand::PrepareBaseline(args) => places::prepare_baseline(&args, &mut report, out),
+        InClusterCommand::PrepareBaseline(args) => places::prepare_baseline(&args, &mut report),
         InClusterCommand::Install { folder } => install(&folder),
     };
     match (done, log) {
@@ -116,18 +110,17 @@ fn install(folder: &Path) -> Result<ExitCode> {
 }
 
 /// Where findings go.
-struct Report<'a> {
-    colour: Colour,
-    err: &'a mut dyn Write,
+struct Report<'a, 'c> {
+    console: &'a mut Console<'c>,
     /// Of JSON: they are lines of it.
     log: Option<&'a Log>,
 }
 
-impl Report<'_> {
+impl Report<'_, '_> {
     fn show(&mut self, findings: &[Finding]) -> Result<()> {
         match self.log {
             Some(log) => findings.iter().for_each(|finding| log.found(finding)),
-            None => report_within(usize::MAX, findings, self.colour, self.err)?,
+            None => self.console.report_within(usize::MAX, findings)?,
         }
         Ok(())
     }
@@ -147,7 +140,7 @@ impl Report<'_> {
 }
 
 /// The guardrails alone, and the file that findings stand in. `None`: they are wrong, which was shown.
-fn read_guardrails(flag: Option<&Path>, report: &mut Report<'_>) -> Result<Option<(Guardrails, Source)>> {
+fn read_guardrails(flag: Option<&Path>, report: &mut Report<'_, '_>) -> Result<Option<(Guardrails, Source)>> {
     // The built-in ones have no baseline.
     let path = flag.map(Path::to_owned).or_else(load::guardrails_variable);
     let path = path.context("say with `--guardrails FILE` or DAYFLY_GUARDRAILS where the guardrails are")?;

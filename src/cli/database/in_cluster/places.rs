@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeSet,
     fs::File,
-    io::{Read as _, Write},
+    io::Read as _,
     os::fd::AsFd as _,
     path::{Path, PathBuf},
     time::{Duration, SystemTime},
@@ -14,12 +14,12 @@ use clap::{Args, ValueEnum};
 
 use super::{ExitCode, Report, baseline, block_on, explained, finish, limited, read_guardrails, within};
 use crate::{
-    cli::print,
     database::{
         engine,
         kubernetes::{self, Kubernetes},
         log::{Log, LogFormat},
-        prepare, sweep,
+        prepare,
+        sweep::{self, Sweep, Swept},
     },
     finding::{pretty, visible},
     input::{guardrails::Sanitized, scalar::is_dns_label},
@@ -88,7 +88,7 @@ pub(in crate::cli::database) struct PrepareArgs {
     pub(super) log: LogFormat,
 }
 
-pub(super) fn list(args: &ListArgs, report: &mut Report<'_>, out: &mut dyn Write) -> Result<ExitCode> {
+pub(super) fn list(args: &ListArgs, report: &mut Report<'_, '_>) -> Result<ExitCode> {
     let Some((guardrails, _)) = read_guardrails(args.guardrails.as_deref(), report)? else {
         return Ok(ExitCode::Findings);
     };
@@ -105,7 +105,7 @@ pub(super) fn list(args: &ListArgs, report: &mut Report<'_>, out: &mut dyn Write
                 pretty(&all)
             }
         };
-        print(out, &text)?;
+        report.console.print(&text)?;
         whole("listed", &failures)
     });
     Ok(finish(result, &log))
@@ -116,7 +116,7 @@ fn whole(what: &str, failures: &[String]) -> Result<()> {
     if failures.is_empty() { Ok(()) } else { bail!("not everything was {what}: {}", failures.join("; ")) }
 }
 
-pub(super) fn sweep(args: &SweepArgs, report: &mut Report<'_>) -> Result<ExitCode> {
+pub(super) fn sweep(args: &SweepArgs, report: &mut Report<'_, '_>) -> Result<ExitCode> {
     let Some((guardrails, _)) = read_guardrails(args.guardrails.as_deref(), report)? else {
         return Ok(ExitCode::Findings);
     };
@@ -158,7 +158,7 @@ pub(super) fn sweep(args: &SweepArgs, report: &mut Report<'_>) -> Result<ExitCod
             }
         };
         log.doing("renewing and reclaiming branches");
-        let sweep = sweep::Sweep {
+        let sweep = Sweep {
             alive,
             listed,
             lease_seconds: operations.lease.seconds,
@@ -170,24 +170,25 @@ pub(super) fn sweep(args: &SweepArgs, report: &mut Report<'_>) -> Result<ExitCod
             branch_limit: ONE,
         };
         let swept = sweep.run(branches, &log).await;
-        let done = if args.apply { "reclaimed" } else { "to reclaim (a dry run: `--apply` does it)" };
-        log.info(format!(
-            "{total} branches: {} alive, {} {done}, {} failed",
-            swept.alive, swept.reclaimed, swept.failed
-        ));
-        if swept.left > 0 {
-            log.warn(format!(
-                "{} more are left for the next sweep: one may take {} % of all branches (`operations.sweepShare`)",
-                swept.left,
-                operations.sweep_share.get(),
-            ));
-        }
+        say(&swept, total, &sweep, &log);
         if swept.failed > 0 {
             failures.push(format!("{} branches could not be reclaimed or renewed", swept.failed));
         }
         whole("swept", &failures)
     });
     Ok(finish(result, &log))
+}
+
+/// What became of that many branches.
+fn say(swept: &Swept, total: usize, sweep: &Sweep<'_>, log: &Log) {
+    let done = if sweep.apply { "reclaimed" } else { "to reclaim (a dry run: `--apply` does it)" };
+    log.info(format!("{total} branches: {} alive, {} {done}, {} failed", swept.alive, swept.reclaimed, swept.failed));
+    if swept.left > 0 {
+        log.warn(format!(
+            "{} more are left for the next sweep: one may take {} % of all branches (`operations.sweepShare`)",
+            swept.left, sweep.share,
+        ));
+    }
 }
 
 /// Who says which environments live.
@@ -197,7 +198,7 @@ enum Living {
     Asked(Kubernetes),
 }
 
-pub(super) fn prepare_baseline(args: &PrepareArgs, report: &mut Report<'_>, out: &mut dyn Write) -> Result<ExitCode> {
+pub(super) fn prepare_baseline(args: &PrepareArgs, report: &mut Report<'_, '_>) -> Result<ExitCode> {
     let Some((guardrails, source)) = read_guardrails(args.guardrails.as_deref(), report)? else {
         return Ok(ExitCode::Findings);
     };
@@ -220,6 +221,7 @@ pub(super) fn prepare_baseline(args: &PrepareArgs, report: &mut Report<'_>, out:
                 return Ok(());
             };
             log.info("put this into the guardrails, as the baseline's `sanitized.attestation`:");
+            let out = &mut report.console.out;
             writeln!(out, "{}", serde_json::to_string(&attestation)?)?;
             out.flush()?;
             Ok(())
