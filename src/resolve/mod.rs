@@ -181,8 +181,8 @@ impl Resolver<'_> {
         let (databases, database_jobs) = self.databases(trust, &namespace, &pr, &secrets);
         let quota = self.quota(profile);
         let config = self.config(&namespace, &pr, &routes);
-        let services = self.services(&pr, (secret_store.as_ref(), &secrets), &databases, profile);
-        self.room(profile, &databases);
+        let (services, own_limits) = self.services(&pr, (secret_store.as_ref(), &secrets), &databases, profile);
+        self.room(profile, &own_limits, &databases);
         let network = self.network(&services, &routes);
         let application = self.application(&namespace, &pr);
         let labels = Self::labels(&policy, &pr, &namespace);

@@ -54,20 +54,23 @@ impl<'a> Resolver<'a> {
         self.see("services", Value::Map(seen));
     }
 
+    /// The services, and the limits that each has of its own.
     pub(super) fn services(
         &mut self,
         pr: &PullRequest,
         (secret_store, secrets): (Option<&SecretStoreFacts>, &[SecretFacts]),
         databases: &[DatabaseFacts],
         profile: Option<(&str, &Profile)>,
-    ) -> Vec<ServiceFacts> {
+    ) -> (Vec<ServiceFacts>, Vec<Ordered<Quantity>>) {
         let policy = self.policy;
         self.names_once();
         self.servers_apart(databases);
+        let own = |service| profile.map(|(_, profile)| own_limits(profile, service)).unwrap_or_default();
+        let all_limits: Vec<_> = policy.services.iter().map(own).collect();
         let mut services = Vec::with_capacity(policy.services.len());
-        for (index, service) in policy.services.iter().enumerate() {
+        for (index, (service, limits)) in policy.services.iter().zip(&all_limits).enumerate() {
             let pointer = format!("/spec/services/{index}");
-            services.push(self.service(service, &pointer, pr, secrets, databases, profile));
+            services.push(self.service(service, &pointer, pr, secrets, databases, (profile, limits)));
         }
         let store = secret_store.map(|store| compact(&store.provider)).unwrap_or_default();
         let sources: Vec<(&str, String)> = databases
@@ -80,7 +83,7 @@ impl<'a> Resolver<'a> {
             let used: Vec<&str> = service.uses.iter().filter_map(used).map(|(_, source)| &**source).collect();
             facts.uses_hash = (!used.is_empty()).then(|| names::hash(&used));
         }
-        services
+        (services, all_limits)
     }
 
     /// A Secret, a database and a service each have a name of their own kind; Secrets of both kinds share one.
@@ -141,7 +144,7 @@ impl<'a> Resolver<'a> {
         pr: &PullRequest,
         secrets: &[SecretFacts],
         databases: &[DatabaseFacts],
-        profile: Option<(&str, &Profile)>,
+        (profile, limits): (Option<(&str, &Profile)>, &Ordered<Quantity>),
     ) -> ServiceFacts {
         let image = self.image(&service.image, format!("{pointer}/image"), pr);
         self.decisions.record(|| {
@@ -156,10 +159,9 @@ impl<'a> Resolver<'a> {
                 self.policy_finding(&rules::capacity::UNBOUNDED_REQUEST, place, message).help = help;
             }
         }
-        let limits = profile.map(|(_, profile)| own_limits(profile, service)).unwrap_or_default();
         for (kind, amounts, reason) in [
             ("requests", &service.resources, "within the profile; what is not asked for is the LimitRange's"),
-            ("limits", &limits, "the request is more than the profile's `default`, so the limit is as high"),
+            ("limits", limits, "the request is more than the profile's `default`, so the limit is as high"),
         ] {
             for (resource, amount) in amounts.iter() {
                 let origin = || Origin::Input(InputFile::Policy, child(&format!("{pointer}/resources"), resource));
@@ -192,7 +194,7 @@ impl<'a> Resolver<'a> {
             start_attempts: start.div_ceil(PROBE_PERIOD),
             env: self.env(&container),
             replicas: service.replicas.unwrap_or(1),
-            resources: resources(service, &limits),
+            resources: resources(service, limits),
             writable: self.writable(service, pointer),
             run_as_user: service.run_as_user.map_or(NOBODY, UserId::get),
             uses_hash: None,

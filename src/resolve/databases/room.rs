@@ -7,7 +7,7 @@ use crate::{
         guardrails::Profile,
         scalar::{Quantity, Scalar as _},
     },
-    resolve::{Resolver, environment::DatabaseFacts, size},
+    resolve::{Resolver, environment::DatabaseFacts},
     rules::{
         self,
         capacity::{Counts, OVER_QUOTA, Pods, UNBOUNDED_REQUEST},
@@ -33,8 +33,13 @@ fn quantities(amounts: &[(&str, &str)]) -> Ordered<Quantity> {
 }
 
 impl Resolver<'_> {
-    /// Reports a profile that has no room for what runs in the namespace.
-    pub(in crate::resolve) fn room(&mut self, profile: Option<(&str, &Profile)>, databases: &[DatabaseFacts]) {
+    /// Reports a profile that has no room for what runs in the namespace. `limits`: each service's own.
+    pub(in crate::resolve) fn room(
+        &mut self,
+        profile: Option<(&str, &Profile)>,
+        limits: &[Ordered<Quantity>],
+        databases: &[DatabaseFacts],
+    ) {
         let Some((name, profile)) = profile else { return };
         let policy = self.policy;
         let own = databases.iter().filter(|database| database.is_own()).count();
@@ -42,9 +47,8 @@ impl Resolver<'_> {
         let defaults = Ordered::default();
         // Those that hold a provider's key run elsewhere.
         let job = (own > 0).then(|| (quantities(&REQUESTS), quantities(&LIMITS)));
-        let limits: Vec<_> = policy.services.iter().map(|service| size::own_limits(profile, service)).collect();
         let mut pods: Vec<Pods<'_>> = Vec::with_capacity(policy.services.len() + 3);
-        pods.extend(policy.services.iter().zip(&limits).enumerate().map(|(index, (service, limits))| Pods {
+        pods.extend(policy.services.iter().zip(limits).enumerate().map(|(index, (service, limits))| Pods {
             service: Some(index),
             name: &service.name,
             count: usize::from(service.replicas.unwrap_or(1)),
