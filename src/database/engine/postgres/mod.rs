@@ -17,7 +17,9 @@ use async_trait::async_trait;
 use tokio_postgres::{Client, error::SqlState};
 
 use self::catalogue::{Comment, Role, branches, database, parts, role};
-use super::{Baseline, Branch, ConnectionUrl, Engine, GONE, Log, Mark, Pauses, Session, Spec, not_given, refuse};
+use super::{
+    Baseline, Branch, ConnectionUrl, Engine, GONE, Listed, Log, Mark, Pauses, Session, Spec, not_given, refuse,
+};
 use crate::database::{
     check,
     failure::Refused,
@@ -188,7 +190,7 @@ impl Postgres {
     }
 
     async fn branch(&self, client: &Client, spec: &Spec<'_>) -> Result<Branch> {
-        let mut branches = branches(client).await?;
+        let mut branches = branches(client).await?.branches;
         branches.retain(|branch| branch.mark.is_of(spec));
         branches.pop().context(GONE)
     }
@@ -252,13 +254,13 @@ impl Engine for Postgres {
         true
     }
 
-    async fn list(&self) -> Result<Vec<Branch>> {
+    async fn list(&self) -> Result<Listed> {
         branches(&self.connect_to_look().await?).await
     }
 
     async fn find(&self, spec: &Spec<'_>) -> Result<Option<Branch>> {
         let client = self.connect_to_look().await?;
-        let found = branches(&client).await?.into_iter().find(|branch| branch.mark.is_of(spec));
+        let found = branches(&client).await?.branches.into_iter().find(|branch| branch.mark.is_of(spec));
         if found.is_none() && database(&client, &spec.names.branch).await?.is_some() {
             refuse!("the database `{}` is there and is not of {}: nothing was changed", spec.names.branch, spec.owner);
         }
