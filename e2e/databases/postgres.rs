@@ -206,6 +206,39 @@ fn credentials_stay_while_they_work_and_are_made_anew_when_they_do_not() {
     assert_eq!(server.left("kept"), "");
 }
 
+/// By its end, a role that was let in is told from one that is half made.
+#[test]
+fn a_role_that_is_half_made_is_not_renewed() {
+    let server = Server::new("DAYFLY_TEST_POSTGRES18", "halfrole", USERS);
+    let lab = server.lab("halfrole", SYNTHETIC);
+    lab.spec(1, "shop", "");
+    let role = || {
+        let sql = "SELECT rolcanlogin, rolvaliduntil FROM pg_roles WHERE rolname LIKE 'halfrole\\_pr%'";
+        psql(&server.superuser, sql).unwrap()
+    };
+    // Who is in the baseline keeps it from being copied.
+    let holder = Idle::of(&with_database(&server.superuser, &server.baseline));
+    let mut job = lab.start("provision", 1, &[]);
+    while role() != "f|" {
+        thread::sleep(Duration::from_millis(20));
+    }
+    job.kill().unwrap();
+    job.wait().unwrap();
+    lab.db("renew", 1, &[]).fine();
+    assert_eq!(role(), "f|");
+    let end = format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{}'", server.baseline);
+    psql(&server.superuser, &end).unwrap();
+    holder.ended();
+    lab.db("provision", 1, &[]).fine();
+    let until = role();
+    assert!(until.starts_with("t|2"), "{until}");
+    thread::sleep(Duration::from_secs(1));
+    lab.db("renew", 1, &[]).fine();
+    assert!(role() > until);
+    lab.db("destroy", 1, &[]).fine();
+    assert_eq!(server.left("halfrole"), "");
+}
+
 fn user(url: &str) -> String {
     url.split("//").nth(1).unwrap().split(':').next().unwrap().to_owned()
 }

@@ -38,7 +38,7 @@ fn count(runs: &PathBuf) -> usize {
 /// Waits until a Job has made the first branch anew, and has written that down.
 #[track_caller]
 fn until_anew(lab: &Lab) {
-    let end = Instant::now() + Duration::from_secs(60);
+    let end = Instant::now() + Duration::from_mins(1);
     while psql(&lab.url(1), "SELECT count(*) FROM dayfly_branch.runs WHERE step = 'rebranched'").as_deref() != Ok("1") {
         assert!(Instant::now() < end, "nobody makes the branch anew");
         thread::sleep(Duration::from_millis(20));
