@@ -83,6 +83,7 @@ impl Credentials {
             if path.exists() && !path.is_file() {
                 bail!("`{}` is no file: name one with `--env-file`", path.display());
             }
+            file::remove_left(path);
             let beside = file::beside(path);
             let written = file::new_file(&beside).and_then(|_| fs::remove_file(&beside));
             written.with_context(|| format!("`{}` cannot be written, so nothing was done", path.display()))?;
