@@ -260,6 +260,20 @@ fn somebody_elses_database_is_never_touched() {
     lab.db("provision", 1, &[]).refused("nothing was changed");
     lab.db("destroy", 1, &[]).fine();
     assert_eq!(psql(&server.superuser, &format!("SELECT 1 FROM pg_roles WHERE rolname = '{role}'")).unwrap(), "1");
+    // Nor what took the place of a branch's database, or lost its mark.
+    psql(&server.superuser, &format!("DROP ROLE {role}")).unwrap();
+    lab.db("provision", 1, &[]).fine();
+    let database = format!("SELECT count(*) FROM pg_database WHERE datname = '{branch}'");
+    psql(&server.superuser, &format!("COMMENT ON DATABASE {branch} IS NULL")).unwrap();
+    lab.db("provision", 1, &[]).refused("nothing was changed");
+    lab.db("destroy", 1, &[]).fine();
+    assert_eq!(psql(&server.superuser, &database).unwrap(), "1");
+    psql(&server.superuser, &format!("DROP DATABASE {branch}")).unwrap();
+    lab.only_orphans("foreign-");
+    let guardrails = lab.guardrails_path();
+    lab.dayfly(&["db", "sweep", "--guardrails", &guardrails, "--alive", "alive", "--apply"]);
+    assert_eq!(server.left("foreign"), "");
+    psql(&server.superuser, &format!("CREATE ROLE {role}")).unwrap();
     // Of another policy with the same environment: not ours either.
     psql(&server.superuser, &format!("DROP ROLE {role}")).unwrap();
     lab.db("provision", 1, &[]).fine();

@@ -121,8 +121,8 @@ pub(super) async fn branches(client: &Client) -> Result<Listed> {
     Ok(listed)
 }
 
-/// The names that a branch's role and database have now; either may be missing. Nothing if both are, or carry another mark.
-pub(super) async fn parts(client: &Client, branch: &Branch) -> Result<Option<(String, Option<String>)>> {
+/// The names that a branch's database and role have now: nothing for one that is missing, or carries another mark or none.
+pub(super) async fn parts(client: &Client, branch: &Branch) -> Result<[Option<String>; 2]> {
     let is_same = |comment: Option<&Comment>| comment.is_some_and(|comment| comment.mark == branch.mark);
     let (role, database) = match branch.id.strip_prefix(DATABASE) {
         Some(oid) => (None, databases(client, "oid::text = $1", oid).await?.pop()),
@@ -130,8 +130,5 @@ pub(super) async fn parts(client: &Client, branch: &Branch) -> Result<Option<(St
     };
     let role = role.filter(|role| is_same(role.comment.as_ref()));
     let database = database.filter(|database| is_same(database.comment.as_ref()));
-    if role.is_none() && database.is_none() {
-        return Ok(None);
-    }
-    Ok(Some((database.map_or_else(|| branch.name.clone(), |database| database.name), role.map(|role| role.name))))
+    Ok([database.map(|database| database.name), role.map(|role| role.name)])
 }

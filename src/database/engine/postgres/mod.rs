@@ -175,12 +175,14 @@ impl Postgres {
 
     /// Removes all of a branch, whose lock `client` has.
     async fn remove(&self, client: &Client, branch: &Branch) -> Result<()> {
-        let Some((database_name, role_name)) = parts(client, branch).await? else { return Ok(()) };
-        if let Some(role) = &role_name {
+        let [database, role] = parts(client, branch).await?;
+        if let Some(role) = &role {
             role::revoke(client, role).await?;
         }
-        self.drop_database(client, &database_name).await?;
-        if let Some(role) = role_name {
+        if let Some(database) = database {
+            self.drop_database(client, &database).await?;
+        }
+        if let Some(role) = role {
             if let Some(making) = catalogue::role(client, &role).await?.and_then(|role| role.comment?.making) {
                 self.drop_database(client, &making).await?;
             }
@@ -299,7 +301,7 @@ impl Engine for Postgres {
 
     async fn reset(&self, spec: &Spec<'_>, branch: &Branch) -> Result<Branch> {
         let client = self.connect_for(&spec.names.branch).await?;
-        if let Some((database, _)) = parts(&client, branch).await? {
+        if let [Some(database), _] = parts(&client, branch).await? {
             self.drop_database(&client, &database).await?;
         }
         self.complete(&client, spec).await
@@ -307,7 +309,7 @@ impl Engine for Postgres {
 
     async fn renew(&self, branch: &Branch, until: SystemTime) -> Result<()> {
         let client = self.connect_for(&branch.name).await?;
-        if let Some((_, Some(role))) = parts(&client, branch).await? {
+        if let [_, Some(role)] = parts(&client, branch).await? {
             role::renew(&client, &role, until).await?;
         }
         Ok(())
