@@ -329,6 +329,12 @@ impl Mysql {
     }
 }
 
+/// Whether it is MariaDB; else MySQL.
+async fn is_mariadb(conn: &mut Conn) -> Result<bool> {
+    let version: Option<String> = conn.query_first("SELECT VERSION()").await.map_err(plain)?;
+    Ok(version.unwrap_or_default().contains("MariaDB"))
+}
+
 async fn has_database(conn: &mut Conn, name: &str) -> Result<bool> {
     let sql = "SELECT COUNT(*) FROM information_schema.schemata WHERE schema_name = ?";
     let count: Option<i64> = conn.exec_first(sql, (name,)).await.map_err(plain)?;
