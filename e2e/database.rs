@@ -113,6 +113,7 @@ fn a_preview_cannot_read_the_providers_key() {
     }
     // What the team's programs were given, and what anybody logged.
     let secret = get("secret", "main", &environment.name).expect("the database's Secret");
+    assert_eq!(secret["metadata"]["ownerReferences"][0]["name"], "dayfly-database-main", "it goes with its Role");
     let password = Inside::of(&environment.name, "worker").tell(&["variable", "DATABASE_URL"], "").unwrap();
     let password = password.split(':').nth(2).and_then(|rest| rest.split('@').next()).expect("a URL with a password");
     assert!(password.len() > 15 && secret["data"]["password"].is_string());

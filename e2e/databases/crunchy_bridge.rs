@@ -1,6 +1,9 @@
 //! Crunchy Bridge: what the vendor's own clients send and read, and a real server behind each fork.
 
-use std::{fs, thread, time::Duration};
+use std::{
+    fs, thread,
+    time::{Duration, SystemTime},
+};
 
 use serde_json::json;
 
@@ -78,6 +81,11 @@ fn clusters_without_the_mark_are_never_touched() {
     standin.held_to_the_document();
 }
 
+/// As the time of a branch has them.
+fn seconds(time: SystemTime) -> u64 {
+    time.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs()
+}
+
 #[test]
 fn what_goes_was_found_and_what_came_since_stays() {
     let team = team("bridge-later");
@@ -88,7 +96,10 @@ fn what_goes_was_found_and_what_came_since_stays() {
     lab.db("provision", 1, &[]).fine();
     // Its preview is opened again after somebody looked which ones live.
     fs::write(lab.path("alive"), "kube-system\n").unwrap();
-    thread::sleep(Duration::from_secs(2));
+    let listed = seconds(fs::metadata(lab.path("alive")).unwrap().modified().unwrap());
+    while seconds(SystemTime::now()) == listed {
+        thread::sleep(Duration::from_millis(20));
+    }
     let later = again()["id"].clone();
     let guardrails = lab.guardrails_path();
     lab.dayfly(&["db", "sweep", "--guardrails", &guardrails, "--alive", "alive", "--apply"]).fine();

@@ -29,6 +29,7 @@ fn previews_come_and_go_and_nothing_stays() {
         psql(&server.superuser, &format!("DROP DATABASE IF EXISTS {foreign}")).unwrap();
         psql(&server.superuser, &format!("CREATE DATABASE {foreign}")).unwrap();
     }
+    psql(&server.superuser, "DROP ROLE IF EXISTS leaks_foreign").unwrap();
     psql(&server.superuser, "COMMENT ON DATABASE leaks_foreign IS 'dayfly: somebody wrote this by hand'").unwrap();
 
     // Each provisioning Job is killed somewhere, or is not; so is each teardown.
@@ -81,6 +82,23 @@ fn previews_come_and_go_and_nothing_stays() {
         lab.db("destroy", *number, &[]).fine();
     }
     assert_eq!(server.left("leaks"), "");
+    // What only looks like dayfly's mark, or is another dayfly's, is nobody's to sweep, and somebody is told.
+    for sql in [
+        "COMMENT ON DATABASE leaks_foreign IS '{\"dayfly\":1}'",
+        "CREATE ROLE leaks_foreign",
+        "COMMENT ON ROLE leaks_foreign IS '{\"dayfly\":1}'",
+    ] {
+        psql(&server.superuser, sql).unwrap();
+    }
+    let guardrails = lab.guardrails_path();
+    for kind in ["role", "database"] {
+        let what = format!(
+            "the mark in the comment of the {kind} `leaks_foreign` cannot be read, so that nobody renews or reclaims it: mend the comment, or drop the {kind}"
+        );
+        lab.dayfly(&["db", "list", "--guardrails", &guardrails]).failed(&what);
+        lab.dayfly(&["db", "sweep", "--guardrails", &guardrails, "--alive", "alive", "--apply"]).failed(&what);
+    }
+    psql(&server.superuser, "DROP ROLE leaks_foreign").unwrap();
     for foreign in ["leaks_foreign", "dayfly_aaaaaaaa_foreign"] {
         psql(&server.superuser, &format!("DROP DATABASE {foreign}")).unwrap();
     }

@@ -9,6 +9,7 @@
 )]
 
 mod aurora;
+mod cluster;
 mod commands;
 mod crunchy_bridge;
 mod dblab;

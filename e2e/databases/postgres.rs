@@ -206,6 +206,39 @@ fn credentials_stay_while_they_work_and_are_made_anew_when_they_do_not() {
     assert_eq!(server.left("kept"), "");
 }
 
+/// By its end, a role that was let in is told from one that is half made.
+#[test]
+fn a_role_that_is_half_made_is_not_renewed() {
+    let server = Server::new("DAYFLY_TEST_POSTGRES18", "halfrole", USERS);
+    let lab = server.lab("halfrole", SYNTHETIC);
+    lab.spec(1, "shop", "");
+    let role = || {
+        let sql = "SELECT rolcanlogin, rolvaliduntil FROM pg_roles WHERE rolname LIKE 'halfrole\\_pr%'";
+        psql(&server.superuser, sql).unwrap()
+    };
+    // Who is in the baseline keeps it from being copied.
+    let holder = Idle::of(&with_database(&server.superuser, &server.baseline));
+    let mut job = lab.start("provision", 1, &[]);
+    while role() != "f|" {
+        thread::sleep(Duration::from_millis(20));
+    }
+    job.kill().unwrap();
+    job.wait().unwrap();
+    lab.db("renew", 1, &[]).fine();
+    assert_eq!(role(), "f|");
+    let end = format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{}'", server.baseline);
+    psql(&server.superuser, &end).unwrap();
+    holder.ended();
+    lab.db("provision", 1, &[]).fine();
+    let until = role();
+    assert!(until.starts_with("t|2"), "{until}");
+    thread::sleep(Duration::from_secs(1));
+    lab.db("renew", 1, &[]).fine();
+    assert!(role() > until);
+    lab.db("destroy", 1, &[]).fine();
+    assert_eq!(server.left("halfrole"), "");
+}
+
 fn user(url: &str) -> String {
     url.split("//").nth(1).unwrap().split(':').next().unwrap().to_owned()
 }
@@ -227,6 +260,20 @@ fn somebody_elses_database_is_never_touched() {
     lab.db("provision", 1, &[]).refused("nothing was changed");
     lab.db("destroy", 1, &[]).fine();
     assert_eq!(psql(&server.superuser, &format!("SELECT 1 FROM pg_roles WHERE rolname = '{role}'")).unwrap(), "1");
+    // Nor what took the place of a branch's database, or lost its mark.
+    psql(&server.superuser, &format!("DROP ROLE {role}")).unwrap();
+    lab.db("provision", 1, &[]).fine();
+    let database = format!("SELECT count(*) FROM pg_database WHERE datname = '{branch}'");
+    psql(&server.superuser, &format!("COMMENT ON DATABASE {branch} IS NULL")).unwrap();
+    lab.db("provision", 1, &[]).refused("nothing was changed");
+    lab.db("destroy", 1, &[]).fine();
+    assert_eq!(psql(&server.superuser, &database).unwrap(), "1");
+    psql(&server.superuser, &format!("DROP DATABASE {branch}")).unwrap();
+    lab.only_orphans("foreign-");
+    let guardrails = lab.guardrails_path();
+    lab.dayfly(&["db", "sweep", "--guardrails", &guardrails, "--alive", "alive", "--apply"]);
+    assert_eq!(server.left("foreign"), "");
+    psql(&server.superuser, &format!("CREATE ROLE {role}")).unwrap();
     // Of another policy with the same environment: not ours either.
     psql(&server.superuser, &format!("DROP ROLE {role}")).unwrap();
     lab.db("provision", 1, &[]).fine();

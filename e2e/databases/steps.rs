@@ -1,6 +1,11 @@
 //! Migrate and seed: once for each image and command, and never on what is half migrated.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::PathBuf,
+    thread,
+    time::{Duration, Instant},
+};
 
 use crate::{
     lab::Lab,
@@ -28,6 +33,16 @@ fn program(lab: &Lab, then: &str) -> (PathBuf, String) {
 
 fn count(runs: &PathBuf) -> usize {
     fs::read_to_string(runs).unwrap_or_default().lines().count()
+}
+
+/// Waits until a Job has made the first branch anew, and has written that down.
+#[track_caller]
+fn until_anew(lab: &Lab) {
+    let end = Instant::now() + Duration::from_mins(1);
+    while psql(&lab.url(1), "SELECT count(*) FROM dayfly_branch.runs WHERE step = 'rebranched'").as_deref() != Ok("1") {
+        assert!(Instant::now() < end, "nobody makes the branch anew");
+        thread::sleep(Duration::from_millis(20));
+    }
 }
 
 #[test]
@@ -73,7 +88,7 @@ fn a_migration_killed_half_way_starts_from_a_fresh_branch() {
     );
     let mut job = lab.start("migrate", 1, &["--", "sh", "-c", &script]);
     while psql(&url, "SELECT to_regclass('half') IS NOT NULL").unwrap() != "t" {
-        std::thread::sleep(std::time::Duration::from_millis(20));
+        thread::sleep(Duration::from_millis(20));
     }
     job.kill().unwrap();
     job.wait().unwrap();
@@ -94,12 +109,12 @@ fn two_jobs_that_find_it_failed_make_the_branch_anew_once() {
     let first = lab.start("migrate", 1, &["--", "sh", "-c", &script]);
     let failed = "SELECT count(*) FROM dayfly_branch.runs WHERE step = 'migrate' AND state = 'failed'";
     while psql(&lab.url(1), failed).unwrap() != "1" {
-        std::thread::sleep(std::time::Duration::from_millis(20));
+        thread::sleep(Duration::from_millis(20));
     }
     let command = ["--", "sh", "-c", &script];
     let (said, mut second) = lab.told("migrate", 1, &command);
     while !said().contains("waiting for another") {
-        std::thread::sleep(std::time::Duration::from_millis(20));
+        thread::sleep(Duration::from_millis(20));
     }
     held.release();
     crate::lab::output(first.wait_with_output().unwrap()).fine();
@@ -125,20 +140,17 @@ fn two_that_verify_what_failed_make_the_branch_anew_once() {
     };
     let mut jobs = [lab.told("verify", 1, &["--wait"]), lab.told("verify", 1, &["--wait"])];
     while !jobs.iter().all(|(said, _)| said().contains("waiting for `migrate` to run")) {
-        std::thread::sleep(std::time::Duration::from_millis(20));
+        thread::sleep(Duration::from_millis(20));
     }
     let held = Held::of(&server.superuser, &lab.branch_name(1));
     record("migrate", "failed");
-    while !jobs.iter().any(|(said, _)| said().contains("waiting for another Job that works on")) {
-        std::thread::sleep(std::time::Duration::from_millis(20));
+    // One makes it anew, and the other has found it failed too.
+    let waits = |what: &str| jobs.iter().any(|(said, _)| said().contains(what));
+    while !(waits("waiting for another Job that works on") && waits("waiting for another Job that provisions")) {
+        thread::sleep(Duration::from_millis(20));
     }
-    // The other has found it too.
-    std::thread::sleep(std::time::Duration::from_secs(2));
     held.release();
-    let anew = "SELECT count(*) FROM dayfly_branch.runs WHERE step = 'rebranched'";
-    while psql(&lab.url(1), anew).is_ok_and(|rows| rows == "0") || psql(&lab.url(1), anew).is_err() {
-        std::thread::sleep(std::time::Duration::from_millis(20));
-    }
+    until_anew(&lab);
     record("migrate", "done");
     record("seed", "done");
     for (said, job) in &mut jobs {
@@ -168,11 +180,11 @@ fn what_a_program_started_ends_with_it() {
     fs::write(&spec, text).unwrap();
     let job = lab.start("migrate", 1, &["--", "sh", "-c", &format!("touch begun; {orphan} wait")]);
     while !lab.path("begun").exists() {
-        std::thread::sleep(std::time::Duration::from_millis(20));
+        thread::sleep(Duration::from_millis(20));
     }
     std::process::Command::new("kill").arg(job.id().to_string()).status().unwrap();
     crate::lab::output(job.wait_with_output().unwrap()).failed("ended by SIGTERM");
-    std::thread::sleep(std::time::Duration::from_secs(16));
+    thread::sleep(Duration::from_secs(16));
     assert!(!lab.path("orphan").exists(), "what a program started went on");
     lab.db("destroy", 1, &[]).fine();
 }
@@ -365,7 +377,7 @@ fn a_seed_that_failed_for_good_runs_again_after_other_migrations() {
             {
                 break;
             }
-            std::thread::sleep(std::time::Duration::from_secs(2));
+            until_anew(&lab);
         }
         crate::lab::output(verify.wait_with_output().unwrap())
     };

@@ -21,7 +21,10 @@ use super::{
     random,
     spec::Spec,
 };
-use crate::objects::keys::{BRANCH, BRANCH_UNCHECKED, DATABASE, ENVIRONMENT, MANAGED_BY};
+use crate::{
+    objects::keys::{BRANCH, BRANCH_UNCHECKED, DATABASE, ENVIRONMENT, MANAGED_BY},
+    resolve::names,
+};
 
 /// Whose eyes they are for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,6 +83,7 @@ impl Credentials {
             if path.exists() && !path.is_file() {
                 bail!("`{}` is no file: name one with `--env-file`", path.display());
             }
+            file::remove_left(path);
             let beside = file::beside(path);
             let written = file::new_file(&beside).and_then(|_| fs::remove_file(&beside));
             written.with_context(|| format!("`{}` cannot be written, so nothing was done", path.display()))?;
@@ -128,7 +132,8 @@ impl Credentials {
                     annotations: json!({BRANCH: written.branch, BRANCH_UNCHECKED: (!written.is_checked).to_string()}),
                     labels: labels(spec),
                 };
-                cluster.write_secret(&spec.names.namespace, name, &secret).await
+                let role = names::database_access(&spec.database);
+                cluster.write_secret(&spec.names.namespace, name, &role, &secret).await
             }
             Self::File(path) => file::write(path, spec, written),
             Self::Nowhere => bail!("it is not known where the credentials go"),
@@ -166,20 +171,19 @@ impl Credentials {
             bail!("an embedded database lives in a cluster: there is nothing to do for it here");
         };
         let namespace = &spec.names.namespace;
+        let mut found = None;
         if let Some(secret) = cluster.secret(namespace, name).await? {
             is_ours(&secret, spec, name)?;
-            if let Some((_, password)) = secret.data.iter().find(|(key, _)| key == "password") {
-                return Ok(password.clone());
-            }
+            found = secret.data.into_iter().find(|(key, _)| key == "password");
         }
-        let password = random::password();
+        let password = found.map_or_else(random::password, |(_, password)| password);
         let secret = Secret {
             owner: None,
             data: vec![("password".into(), password.clone())],
             annotations: json!({}),
             labels: labels(spec),
         };
-        cluster.write_secret(namespace, name, &secret).await?;
+        cluster.write_secret(namespace, name, &names::database_access(&spec.database), &secret).await?;
         Ok(password)
     }
 }

@@ -80,7 +80,7 @@ pub(crate) mod tests {
 
     use super::*;
     pub(in crate::database) use crate::database::http::tests::runs;
-    use crate::database::{http::ApiError, log::LogFormat, mark::Mark, spec};
+    use crate::database::{engine::Listed, http::ApiError, log::LogFormat, mark::Mark, spec};
 
     /// A provider that has one branch, makes no other, and writes down what it is asked for.
     pub(crate) struct Noted {
@@ -104,8 +104,8 @@ pub(crate) mod tests {
 
     #[async_trait(?Send)]
     impl Engine for Noted {
-        async fn list(&self) -> Result<Vec<Branch>> {
-            Ok(vec![self.branch.clone()])
+        async fn list(&self) -> Result<Listed> {
+            Ok([self.branch.clone()].into_iter().collect())
         }
 
         async fn create(&self, _: &Spec<'_>) -> Result<Branch> {

@@ -14,6 +14,8 @@ use crate::objects::keys;
 
 const ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 
+const RBAC: &str = "rbac.authorization.k8s.io/v1";
+
 /// A cluster's API, as the Pod's own account.
 pub struct Kubernetes {
     client: Client,
@@ -86,17 +88,24 @@ impl Kubernetes {
         }))
     }
 
-    /// Writes a Secret, in place of an older one.
-    pub async fn write_secret(&self, namespace: &str, name: &str, secret: &Secret) -> Result<()> {
+    /// Writes a Secret, in place of an older one. It belongs to a Role beside it, if that is there, and goes with it.
+    pub async fn write_secret(&self, namespace: &str, name: &str, role: &str, secret: &Secret) -> Result<()> {
         let mut data = serde_json::Map::new();
         for (key, value) in &secret.data {
             data.insert(key.clone(), json!(BASE64_STANDARD.encode(value)));
         }
-        let object = json!({
+        let mut object = json!({
             "apiVersion": "v1", "kind": "Secret", "type": "Opaque",
             "metadata": {"name": name, "namespace": namespace, "labels": secret.labels, "annotations": secret.annotations},
             "data": data,
         });
+        let path = format!("/apis/{RBAC}/namespaces/{namespace}/roles/{role}");
+        // A template of the platform's own may give other rights.
+        if let Some(found) = or_none(StatusCode::FORBIDDEN, self.call(Method::GET, &path, None).await)? {
+            let uid = &found["metadata"]["uid"];
+            object["metadata"]["ownerReferences"] =
+                json!([{"apiVersion": RBAC, "kind": "Role", "name": role, "uid": uid}]);
+        }
         // Server-side apply: one call that creates or replaces, and may be repeated.
         let path = format!("/api/v1/namespaces/{namespace}/secrets/{name}?fieldManager=dayfly&force=true");
         self.call(Method::PATCH, &path, Some(&object))
@@ -232,10 +241,25 @@ pub(super) mod tests {
 
     #[test]
     fn a_conflict_is_no_end_of_writing_a_secret() {
-        let (base, asked) = answering(&[(409, "{}"), (201, "{}")]);
+        let (base, asked) = answering(&[(404, "{}"), (409, "{}"), (201, "{}")]);
         let secret = Secret { owner: None, data: Vec::new(), annotations: json!({}), labels: json!({}) };
-        runs(cluster(base).write_secret("shop-pr-7", "main", &secret)).unwrap();
-        assert_eq!(asked.join().unwrap().len(), 2);
+        runs(cluster(base).write_secret("shop-pr-7", "main", "dayfly-database-main", &secret)).unwrap();
+        assert_eq!(asked.join().unwrap().len(), 3);
+    }
+
+    /// What is written of it, `e2e/databases/cluster.rs` tells.
+    #[test]
+    fn a_role_that_may_not_be_read_keeps_no_secret_from_being_written() {
+        for (status, answer) in [(200, r#"{"metadata":{"uid":"u-1"}}"#), (403, "{}"), (404, "{}")] {
+            let (base, asked) = answering(&[(status, answer), (201, "{}")]);
+            let secret = Secret { owner: None, data: Vec::new(), annotations: json!({}), labels: json!({}) };
+            runs(cluster(base).write_secret("shop-pr-7", "main", "dayfly-database-main", &secret)).unwrap();
+            let asked = asked.join().unwrap();
+            assert!(asked[0].starts_with(
+                "GET /apis/rbac.authorization.k8s.io/v1/namespaces/shop-pr-7/roles/dayfly-database-main "
+            ));
+            assert!(asked[1].starts_with("PATCH /api/v1/namespaces/shop-pr-7/secrets/main?"));
+        }
     }
 
     #[test]

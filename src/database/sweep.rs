@@ -192,7 +192,7 @@ mod tests {
     use crate::{
         database::{
             connection::ConnectionUrl,
-            engine::Engine,
+            engine::{Engine, Listed},
             http::tests::{answering, runs},
             kubernetes::tests::cluster,
             log::LogFormat,
@@ -222,7 +222,7 @@ mod tests {
 
     #[async_trait(?Send)]
     impl Engine for Moody {
-        async fn list(&self) -> Result<Vec<Branch>> {
+        async fn list(&self) -> Result<Listed> {
             if self.hangs {
                 std::future::pending::<()>().await;
             }

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     finding::{Finding, Location, Owner, Rule, Subject},
     rules::input::{INPUT_LIMIT, NOT_YAML},
-    yaml::Mark,
+    yaml::{self, Mark},
 };
 
 /// A file that is there, but too long or no text.
@@ -68,10 +68,12 @@ pub fn read_file(path: &Path, limit: usize) -> anyhow::Result<Source> {
         Err(error) => {
             let bytes = error.as_bytes();
             let (good, bad) = bytes.split_at(error.utf8_error().valid_up_to());
-            let lines = || good.split(|b| *b == b'\n');
+            // With a letter for that byte, so that the last line is its own.
+            let text = String::from_utf8_lossy(good) + "?";
+            let lines = yaml::lines(yaml::body(&text));
             let clamp = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-            let last = String::from_utf8_lossy(lines().next_back().unwrap_or_default());
-            let mark = Mark { line: clamp(lines().count()), column: clamp(last.chars().count() + 1) };
+            let column = clamp(lines.clone().last().unwrap_or_default().chars().count());
+            let mark = Mark { line: clamp(lines.count()), column };
             let broken = (is_utf16(bytes), mark, bad.first().copied().unwrap_or_default());
             (String::from_utf8_lossy(bytes).into_owned(), Some(broken))
         }
@@ -129,7 +131,26 @@ pub fn open_below(folder: &Path, path: &str) -> anyhow::Result<PathBuf> {
 mod tests {
     use std::path::Path;
 
-    use super::shown;
+    use super::{Unfit, read_file, shown};
+
+    /// As all other findings count them: by what YAML takes for a line's end, and without the mark of byte order.
+    #[test]
+    fn a_byte_that_is_no_text_is_found_in_its_line_and_column() {
+        let file = std::env::temp_dir().join(format!("dayfly-bytes-{}", std::process::id()));
+        for (bytes, expected) in [
+            (&b"\xff"[..], (1, 1)),
+            (b"a: \xff", (1, 4)),
+            (b"\xef\xbb\xbfa: \xff", (1, 4)),
+            (b"\xef\xbb\xbfa: 1\n\xc3\xa4: \xff", (2, 4)),
+            (b"a: 1\r\nb: 2\rc: \xff", (3, 4)),
+        ] {
+            std::fs::write(&file, bytes).unwrap();
+            let error = read_file(&file, 99).unwrap_err().downcast::<Unfit>().unwrap();
+            let mark = error.mark.unwrap();
+            assert_eq!((mark.line, mark.column), expected, "{bytes:?}");
+        }
+        std::fs::remove_file(&file).unwrap();
+    }
 
     #[test]
     fn a_path_has_no_dot_in_it() {

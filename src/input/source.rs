@@ -175,7 +175,7 @@ impl<'s> Places<'s> {
 
     /// A place with as much of its line as is shown, without passwords.
     pub fn location(&self, mark: Mark) -> Location {
-        let text = self.source.text.strip_prefix('\u{feff}').unwrap_or(&self.source.text);
+        let text = yaml::body(&self.source.text);
         let lines = self.lines.get_or_init(|| yaml::lines(text).map(masked).collect());
         let line = lines.get(mark.line.saturating_sub(1) as usize).map(|line| &**line).unwrap_or_default();
         let (left, right) = around(line, mark, &self.last);
@@ -193,7 +193,7 @@ impl<'s> Places<'s> {
     /// Where a part of the text is that begins at a mark; the mark, if the part is not written there as it is read.
     pub(super) fn mark_of(&self, mark: Mark, excerpt: Option<&Excerpt>) -> Mark {
         let text: &'s str = &self.source.text;
-        let read = || yaml::lines(text.strip_prefix('\u{feff}').unwrap_or(text)).collect();
+        let read = || yaml::lines(yaml::body(text)).collect();
         let found = excerpt.and_then(|excerpt| {
             let lines: &Vec<&str> = self.written.get_or_init(read);
             let first = mark.line.checked_sub(1)? as usize;

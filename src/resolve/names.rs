@@ -72,6 +72,11 @@ pub fn direct_secret(database: &str) -> String {
     shorten(&format!("{database}-direct"), LABEL)
 }
 
+/// The Role, and its binding, of a database's Jobs in the preview's namespace. The Secrets that they write belong to it.
+pub fn database_access(database: &str) -> String {
+    format!("dayfly-database-{database}")
+}
+
 /// Eight characters that stand for all `parts`, each with its length, so that no two lists of parts look the same.
 ///
 /// Forty bits can be collided by trying, whatever the function: only for what is a preview's own.

@@ -76,7 +76,21 @@ const DRIVERS: [&str; 16] = [
 ];
 
 /// Parameters that sound as if they named a host, and do not.
-const HARMLESS: [&str; 3] = ["hostnameincertificate", "servertimezone", "trustservercertificate"];
+const HARMLESS: [&str; 13] = [
+    "cacheserverconfiguration",
+    "hostnameincertificate",
+    "hostrecheckseconds",
+    "load_balance_hosts",
+    "loadbalancehosts",
+    "retrievemessagesfromserverongetmessage",
+    "servermonitoringmode",
+    "serverselectiontimeoutms",
+    "servertimezone",
+    "targetservertype",
+    "tlsallowinvalidhostnames",
+    "trustservercertificate",
+    "useserverprepstmts",
+];
 
 /// The hosts of a preview: its Services.
 #[derive(Clone, Copy, Default)]
@@ -185,8 +199,8 @@ fn is_own(address: &str, hosts: Hosts<'_>) -> bool {
         (port.bytes().all(|b| b.is_ascii_digit()) || hosts.fills_in(port)) && hosts.has(name)
     };
     let (user, names) = authority.rsplit_once('@').unwrap_or(("", authority));
-    // Some clients take a host from the query, or what Java has for one, or from a second `@`.
-    let query = rest.split(ends).next().and_then(|rest| rest.split_once(['?', ';']));
+    // Some clients take a host from the query, or what Java has for one (DB2's begins with a colon), or from a second `@`.
+    let query = rest.split(ends).next().and_then(|rest| rest.split_once(['?', ';', ':']));
     let names_host = |query: &str| {
         let mut parameters = query
             .split(['&', ';'])
@@ -328,6 +342,10 @@ mod tests {
                 format!("x mysql://{host}/a b"),
                 format!("jdbc:mysql://{host}/app?useSSL=false&serverTimezone=UTC"),
                 format!("jdbc:sqlserver://{host};databaseName=app;trustServerCertificate=true"),
+                format!("jdbc:db2://{host}/app:user=u;retrieveMessagesFromServerOnGetMessage=true;"),
+                format!("jdbc:mysql://{host}/app?cacheServerConfiguration=true&useServerPrepStmts=true"),
+                format!("jdbc:postgresql://{host}/app?targetServerType=primary&loadBalanceHosts=true"),
+                format!("mongodb://{host}/app?serverSelectionTimeoutMS=9"),
             ] {
                 assert_eq!(shared(&text, hosts(&own)), None, "{text}");
             }
@@ -364,6 +382,7 @@ mod tests {
             "db;@staging/app",
             "db;,staging/app",
             "db:1433;serverName=staging",
+            "db:50000/app:clientRerouteAlternateServerName=staging;user=u;",
         ] {
             let text = format!("postgres://{host}");
             assert_eq!(shared(&text, hosts(&own)).as_deref(), Some("postgres://"), "{text}");

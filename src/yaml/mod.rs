@@ -10,7 +10,7 @@ pub mod scalar;
 
 use std::{borrow::Cow, ops::Range};
 
-pub use read::{Cost, Limits, Unreadable, lines, read, read_and_count};
+pub use read::{Cost, Limits, Unreadable, body, lines, read, read_and_count};
 
 /// A place in a file; both count from one. Columns count characters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]

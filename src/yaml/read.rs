@@ -50,6 +50,11 @@ impl std::ops::AddAssign for Cost {
     }
 }
 
+/// A text without the mark of byte order, which no column counts.
+pub fn body(text: &str) -> &str {
+    text.strip_prefix('\u{feff}').unwrap_or(text)
+}
+
 /// The lines of a text as YAML breaks them, and marks count them: at a carriage return alone, too.
 pub fn lines(text: &str) -> impl Iterator<Item = &str> + Clone {
     text.split_terminator('\n').flat_map(|line| line.strip_suffix('\r').unwrap_or(line).split('\r'))
@@ -83,7 +88,7 @@ pub fn read_and_count<'t>(text: &'t str, limits: Limits, cost: &mut Cost) -> Res
         let problem = Problem::new(ProblemKind::Limit, Mark { line: 1, column: 1 }, message);
         return Err(Unreadable { problems: vec![problem], documents: Vec::new() });
     }
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let text = body(text);
     let cost_of_text = Cost { bytes: text.len(), nodes: 0 };
     let mut builder = Builder { limits, cost: cost_of_text, bare_end: bare_end(text), ..Builder::default() };
     let mut parser = Parser::new_from_str(text);

@@ -5,6 +5,7 @@ use std::{
     io::{ErrorKind, Write as _},
     os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use anyhow::{Context as _, Result};
@@ -53,6 +54,7 @@ pub(super) fn write(path: &Path, spec: &Spec<'_>, written: &Written) -> Result<(
 
 /// Removes what was written; a file that has nothing else goes with it.
 pub(super) fn remove(path: &Path, spec: &Spec<'_>) -> Result<()> {
+    remove_left(path);
     let before = lines(path)?;
     let kept = without(before.clone(), spec);
     if kept == before {
@@ -129,7 +131,29 @@ fn without(mut lines: Vec<String>, spec: &Spec<'_>) -> Vec<String> {
 
 /// What becomes the file at once.
 pub(super) fn beside(path: &Path) -> PathBuf {
-    path.with_file_name(format!(".{}.{}", path.file_name().unwrap_or_default().to_string_lossy(), random::nonce()))
+    path.with_file_name(format!("{}{}", beginning(path), random::nonce()))
+}
+
+/// What its name begins with.
+fn beginning(path: &Path) -> String {
+    format!(".{}.dayfly-", path.file_name().unwrap_or_default().to_string_lossy())
+}
+
+/// Nobody takes longer between making it and its becoming the file.
+const WRITING: Duration = Duration::from_mins(1);
+
+/// Removes what a call left that was killed in between: a password may be in it.
+pub(super) fn remove_left(path: &Path) {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let is_old = |entry: &fs::DirEntry| {
+        let modified = entry.metadata().and_then(|metadata| metadata.modified());
+        modified.is_ok_and(|at| at.elapsed().is_ok_and(|age| age > WRITING))
+    };
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        if entry.file_name().to_string_lossy().starts_with(&beginning(path)) && is_old(&entry) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
 }
 
 /// A file for its owner's eyes only.
@@ -160,7 +184,7 @@ mod tests {
         credentials::{Audience, Credentials},
         log::Log,
     };
-    use std::os::unix::fs::PermissionsExt as _;
+    use std::{os::unix::fs::PermissionsExt as _, time::SystemTime};
 
     #[test]
     fn a_file_keeps_its_owners_other_lines() {
@@ -267,6 +291,28 @@ mod tests {
         assert_eq!(fs::read_to_string(&path).unwrap(), text);
         runs(credentials.remove(&spec)).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "A=1\r\nB=2\r\n");
+        fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn what_a_killed_call_left_goes_with_the_next() {
+        let (folder, spec) = (folder(), crate::database::spec::example());
+        let path = folder.join(".env");
+        let left = || {
+            let beside = beside(&path);
+            let file = new_file(&beside).unwrap();
+            file.set_modified(SystemTime::now() - WRITING - Duration::from_secs(1)).unwrap();
+            beside
+        };
+        fs::write(folder.join(".env.dayfly-theirs"), "A=1\n").unwrap();
+        let (first, now) = (left(), beside(&path));
+        new_file(&now).unwrap();
+        let credentials = Credentials::open_to_write(Some(&path), &log()).unwrap();
+        assert!(!first.exists() && now.exists());
+        let second = left();
+        runs(credentials.remove(&spec)).unwrap();
+        assert!(!second.exists() && now.exists());
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 2, "what is being written, and somebody's own file");
         fs::remove_dir_all(&folder).unwrap();
     }
 

@@ -11,7 +11,7 @@ use std::time::SystemTime;
 use anyhow::{Context as _, Result};
 use async_trait::async_trait;
 
-use super::{Branch, ConnectionUrl, Engine, Log, Mark, Pauses, Session, Spec, admin_url, refuse};
+use super::{Branch, ConnectionUrl, Engine, Listed, Log, Mark, Pauses, Session, Spec, admin_url, refuse};
 use crate::{
     database::{kubernetes::Kubernetes, session},
     input::guardrails::Provider,
@@ -76,8 +76,8 @@ pub fn by_hand(spec: &Spec<'_>) -> Option<String> {
 #[async_trait(?Send)]
 impl Engine for Cnpg {
     /// There is no place from which all previews' clusters could be seen.
-    async fn list(&self) -> Result<Vec<Branch>> {
-        Ok(Vec::new())
+    async fn list(&self) -> Result<Listed> {
+        Ok(Listed::default())
     }
 
     async fn find(&self, spec: &Spec<'_>) -> Result<Option<Branch>> {

@@ -17,7 +17,8 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::{
-    Baseline, Branch, ConnectionUrl, Engine, Log, Mark, Pauses, Session, Spec, postgres::role, refuse, revoke_first,
+    Baseline, Branch, ConnectionUrl, Engine, Listed, Log, Mark, Pauses, Session, Spec, postgres::role, refuse,
+    revoke_first,
 };
 use crate::database::{
     http::{self, Api, is_ambiguous},
@@ -110,7 +111,7 @@ impl CrunchyBridge {
     /// This environment's forks, the first one first; those that are going are not there.
     async fn forks(&self, spec: &Spec<'_>) -> Result<Vec<(Branch, String)>> {
         let mut forks = Vec::new();
-        for branch in self.list().await?.into_iter().filter(|branch| branch.mark.is_of(spec)) {
+        for branch in self.list().await?.branches.into_iter().filter(|branch| branch.mark.is_of(spec)) {
             let state = self.state(&branch.id).await?;
             if !is_going(&state) {
                 forks.push((branch, state));
@@ -172,7 +173,7 @@ impl CrunchyBridge {
 
 #[async_trait(?Send)]
 impl Engine for CrunchyBridge {
-    async fn list(&self) -> Result<Vec<Branch>> {
+    async fn list(&self) -> Result<Listed> {
         Ok(self.clusters().await?.iter().filter_map(|cluster| self.branch(cluster)).collect())
     }
 
@@ -254,7 +255,7 @@ impl Engine for CrunchyBridge {
             ids = vec![branch.id.clone()];
         }
         let is_same = |other: &Branch| other.name == branch.name && ids.contains(&other.id);
-        for same in self.list().await?.into_iter().filter(is_same) {
+        for same in self.list().await?.branches.into_iter().filter(is_same) {
             let state = self.state(&same.id).await?;
             if is_going(&state) {
                 continue;

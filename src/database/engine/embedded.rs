@@ -12,7 +12,7 @@ use std::{cell::OnceCell, time::SystemTime};
 use anyhow::{Context as _, Result};
 use async_trait::async_trait;
 
-use super::{Branch, ConnectionUrl, Engine, Log, Session, Spec, admin_url, postgres::Postgres, refuse};
+use super::{Branch, ConnectionUrl, Engine, Listed, Log, Session, Spec, admin_url, postgres::Postgres, refuse};
 use crate::database::{credentials::Credentials, session};
 
 /// The superuser, and the database with the baseline's data: the server's image gets both names (templates/database-embedded.yaml).
@@ -61,8 +61,8 @@ impl Engine for Embedded {
     }
 
     /// There is no place from which all previews' servers could be seen.
-    async fn list(&self) -> Result<Vec<Branch>> {
-        Ok(Vec::new())
+    async fn list(&self) -> Result<Listed> {
+        Ok(Listed::default())
     }
 
     async fn find(&self, spec: &Spec<'_>) -> Result<Option<Branch>> {

@@ -50,6 +50,21 @@ pub struct Branch {
     pub is_complete: bool,
 }
 
+/// What a provider has with dayfly's mark.
+#[derive(Default)]
+pub struct Listed {
+    /// Of every environment, half made ones too.
+    pub branches: Vec<Branch>,
+    /// In words, what has a mark that cannot be read, which nobody renews or reclaims.
+    pub unreadable: Vec<String>,
+}
+
+impl FromIterator<Branch> for Listed {
+    fn from_iter<T: IntoIterator<Item = Branch>>(branches: T) -> Self {
+        Self { branches: branches.into_iter().collect(), unreadable: Vec::new() }
+    }
+}
+
 /// Another Job removed the branch, or put another in its place.
 pub const GONE: &str = "the branch is gone already: call this again";
 
@@ -62,12 +77,12 @@ pub trait Engine {
         false
     }
 
-    /// All branches with dayfly's mark, of every environment, half made ones too.
-    async fn list(&self) -> Result<Vec<Branch>>;
+    /// All that has dayfly's mark.
+    async fn list(&self) -> Result<Listed>;
 
     /// This environment's branch. The name's being taken by something that doesn't carry its mark is an error.
     async fn find(&self, spec: &Spec<'_>) -> Result<Option<Branch>> {
-        Ok(self.list().await?.into_iter().find(|branch| branch.mark.is_of(spec)))
+        Ok(self.list().await?.branches.into_iter().find(|branch| branch.mark.is_of(spec)))
     }
 
     /// Makes the branch, or completes what was left half made. Returns once it can be used.

@@ -15,7 +15,9 @@ use reqwest::StatusCode;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Baseline, Branch, ConnectionUrl, Engine, Log, Mark, Pauses, Session, Spec, alone, refuse, revoke_first};
+use super::{
+    Baseline, Branch, ConnectionUrl, Engine, Listed, Log, Mark, Pauses, Session, Spec, alone, refuse, revoke_first,
+};
 use crate::database::{
     http::{Api, is_ambiguous, status},
     random, session,
@@ -225,7 +227,7 @@ impl Supabase {
 
 #[async_trait(?Send)]
 impl Engine for Supabase {
-    async fn list(&self) -> Result<Vec<Branch>> {
+    async fn list(&self) -> Result<Listed> {
         Ok(self.previews().await?.iter().filter_map(|preview| self.branch(preview)).collect())
     }
 

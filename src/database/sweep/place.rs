@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 
 use crate::{
     database::{
-        engine::{self, Branch, Engine},
+        engine::{self, Branch, Engine, Listed},
         log::Log,
         spec::BaselineSpec,
     },
@@ -63,13 +63,16 @@ pub fn places(guardrails: &Guardrails, log: &Log) -> (Vec<Place>, Vec<String>) {
 }
 
 /// All branches of the places, which are asked at once: one that does not answer within `limit` keeps none of the others from
-/// it. And of each that failed, why.
+/// it. And of each that failed, or has what cannot be read, why.
 pub async fn branches(places: &[Place], limit: Duration) -> (Vec<(&Place, Branch)>, Vec<String>) {
     let (mut all, mut failures) = (Vec::new(), Vec::new());
     let asked = join_all(places.iter().map(|place| place.within(limit, place.engines[0].1.list()))).await;
     for (place, answer) in places.iter().zip(asked) {
         match answer {
-            Ok(branches) => all.extend(branches.into_iter().map(|branch| (place, branch))),
+            Ok(Listed { branches, unreadable }) => {
+                all.extend(branches.into_iter().map(|branch| (place, branch)));
+                failures.extend(unreadable.into_iter().map(|what| format!("{}: {what}", place.name)));
+            }
             Err(error) => failures.push(format!("{}: {:#}", place.name, engine::with_key(&place.baseline, error))),
         }
     }

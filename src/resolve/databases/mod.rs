@@ -121,6 +121,7 @@ impl<'a> Resolver<'a> {
             jobs_namespace: if own { namespace.to_owned() } else { operations.namespace.to_string() },
             name: database.name.to_string(),
             variable: url_variable(database).to_owned(),
+            access: names::database_access(&database.name),
             keys,
             image: operations.image.to_string(),
             active_deadline_seconds: job_deadline(operations),

@@ -39,6 +39,8 @@ pub struct DatabaseFacts {
     pub migrate: String,
     /// The Secrets that the Jobs may write.
     pub secrets: Vec<String>,
+    /// The Role by which they may, and its binding. What they write belongs to the Role, and goes with it.
+    pub access: String,
     /// Its name, for the Pods of dayfly's own Jobs.
     pub network_policy: String,
     /// Programs of the team's, in order; the last is the Job's container, those before it run first.

@@ -35,7 +35,7 @@ impl Resolver<'_> {
                 "migrate" => {
                     Some((Origin::BuiltIn, "the Job of migrate and seed: its name holds a hash of what it runs"))
                 }
-                "directSecret" | "secrets" | "networkPolicy" | "server" | "serverSecret" => {
+                "access" | "directSecret" | "secrets" | "networkPolicy" | "server" | "serverSecret" => {
                     Some((Origin::BuiltIn, "named after the database"))
                 }
                 "jobsNamespace" => shared("namespace"),

@@ -7,7 +7,7 @@ use roxmltree::Node;
 use serde_json::Value;
 
 use super::{
-    Branch, Mark, Spec,
+    Branch, Listed, Mark, Spec,
     api::{child, items, text_of},
     pair, refuse, time,
 };
@@ -82,6 +82,22 @@ impl Cluster {
     }
 }
 
+/// What dayfly's tags say of all clusters that stay.
+pub(super) fn listed(clusters: &[Cluster]) -> Listed {
+    let mut listed = Listed::default();
+    for cluster in clusters.iter().filter(|cluster| cluster.status != "deleting") {
+        match cluster.branch() {
+            Some(branch) => listed.branches.push(branch),
+            None if cluster.tags.is_empty() => {}
+            None => listed.unreadable.push(format!(
+                "the mark of the cluster `{}` cannot be read, so that nobody renews or reclaims it: mend its tags `{TAGS}…`, or delete it",
+                cluster.name
+            )),
+        }
+    }
+    listed
+}
+
 pub(super) fn own(cluster: &Cluster, spec: &Spec<'_>) -> Result<Branch> {
     match cluster.branch() {
         Some(branch) if branch.mark.is_of(spec) => Ok(branch),
@@ -124,7 +140,29 @@ pub(super) fn tags(tags: &[(String, String)]) -> Vec<(String, String)> {
 
 #[cfg(test)]
 mod tests {
-    use super::identifier;
+    use super::{Cluster, TAGS, identifier, listed};
+
+    #[test]
+    fn a_cluster_without_all_of_its_tags_is_no_branch_and_is_told() {
+        let cluster = |name: &str, status: &str, tags: &[&str]| {
+            let tags = tags.iter().map(|key| format!("<Tag><Key>{TAGS}{key}</Key><Value>x</Value></Tag>"));
+            let text = format!(
+                "<DBCluster><DBClusterIdentifier>{name}</DBClusterIdentifier><Status>{status}</Status><TagList>{}</TagList></DBCluster>",
+                tags.collect::<String>()
+            );
+            Cluster::read(roxmltree::Document::parse(&text).unwrap().root_element())
+        };
+        let whole = ["owner", "environment", "database", "baseline", "secrets", "created"];
+        let listed = listed(&[
+            cluster("whole", "available", &whole),
+            cluster("half", "available", &whole[..4]),
+            cluster("going", "deleting", &whole[..4]),
+            cluster("foreign", "available", &[]),
+        ]);
+        assert_eq!(listed.branches.iter().map(|branch| &*branch.name).collect::<Vec<_>>(), ["whole"]);
+        assert!(listed.unreadable[0].starts_with("the mark of the cluster `half` cannot be read"));
+        assert_eq!(listed.unreadable.len(), 1);
+    }
 
     #[test]
     fn a_clusters_name_is_one_that_rds_takes() {

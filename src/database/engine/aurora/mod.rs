@@ -18,10 +18,11 @@ use async_trait::async_trait;
 pub(super) use self::api::{SIGN_IN, keys};
 use self::{
     api::{Rds, items, parse, text_of},
-    cluster::{Cluster, EXPIRES, identifier, instance, new_tags, own, tags},
+    cluster::{Cluster, EXPIRES, identifier, instance, listed, new_tags, own, tags},
 };
 use super::{
-    Baseline, Branch, ConnectionUrl, Engine, Log, Mark, Pauses, Session, Spec, postgres::role, refuse, revoke_first,
+    Baseline, Branch, ConnectionUrl, Engine, Listed, Log, Mark, Pauses, Session, Spec, postgres::role, refuse,
+    revoke_first,
 };
 use crate::database::{
     http::{api_error, is_ambiguous},
@@ -189,10 +190,8 @@ impl Aurora {
 
 #[async_trait(?Send)]
 impl Engine for Aurora {
-    async fn list(&self) -> Result<Vec<Branch>> {
-        let clusters = self.clusters(None).await?;
-        let there = clusters.iter().filter(|cluster| cluster.status != "deleting");
-        Ok(there.filter_map(Cluster::branch).collect())
+    async fn list(&self) -> Result<Listed> {
+        Ok(listed(&self.clusters(None).await?))
     }
 
     async fn find(&self, spec: &Spec<'_>) -> Result<Option<Branch>> {

@@ -26,7 +26,7 @@ use serde_json::json;
 
 use self::api::{Clone, Status, minutes, path};
 use super::{
-    Baseline, Branch, ConnectionUrl, Engine, Log, Mark, Pauses, Session, Spec, alone, postgres::role, refuse,
+    Baseline, Branch, ConnectionUrl, Engine, Listed, Log, Mark, Pauses, Session, Spec, alone, postgres::role, refuse,
     revoke_first,
 };
 use crate::database::{
@@ -160,7 +160,7 @@ impl Dblab {
 
 #[async_trait(?Send)]
 impl Engine for Dblab {
-    async fn list(&self) -> Result<Vec<Branch>> {
+    async fn list(&self) -> Result<Listed> {
         Ok(self.clones().await?.iter().filter_map(|clone| self.branch(clone)).collect())
     }
 

@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result};
 use mysql_async::{Conn, Row, prelude::Queryable as _};
 use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 
-use super::registry::Entry;
+use super::{is_mariadb, registry::Entry};
 use crate::database::{
     log::Log,
     random,
@@ -29,9 +29,7 @@ pub(super) struct Account<'a> {
 
 impl<'a> Account<'a> {
     pub(super) async fn of(conn: &mut Conn, entry: &'a Entry) -> Result<Self> {
-        let version: Option<String> = conn.query_first("SELECT VERSION()").await.map_err(plain)?;
-        let is_mariadb = version.unwrap_or_default().contains("MariaDB");
-        Ok(Self { user: &entry.user, database: &entry.database, is_mariadb })
+        Ok(Self { user: &entry.user, database: &entry.database, is_mariadb: is_mariadb(conn).await? })
     }
 
     /// `'user'@'%'`. Its name has nothing to escape: letters, digits and underscores.

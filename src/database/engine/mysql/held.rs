@@ -6,6 +6,7 @@
 use anyhow::Result;
 use mysql_async::{Conn, Row, prelude::Queryable as _};
 
+use super::is_mariadb;
 use crate::database::{
     log::Log,
     session::mysql::{code, plain, texts},
@@ -18,8 +19,7 @@ const XA_REFUSED: u16 = 1401;
 
 /// Rolls back prepared transactions that hold a database. `Some`: why those that are there were left.
 pub(super) async fn roll_back(conn: &mut Conn, database: &str, log: &Log) -> Result<Option<String>> {
-    let version: Option<String> = conn.query_first("SELECT VERSION()").await.map_err(plain)?;
-    let is_mariadb = version.unwrap_or_default().contains("MariaDB");
+    let is_mariadb = is_mariadb(conn).await?;
     let recover = if is_mariadb { "XA RECOVER FORMAT='SQL'" } else { "XA RECOVER CONVERT XID" };
     let rows: Vec<Row> = match conn.query(recover).await {
         Ok(rows) => rows,

@@ -22,7 +22,7 @@ use async_trait::async_trait;
 use mysql_async::{Conn, prelude::Queryable as _};
 
 use super::{
-    AdminRefused, Baseline, Branch, ConnectionUrl, Engine, GONE, Log, Pauses, Session, Spec, not_given, refuse,
+    AdminRefused, Baseline, Branch, ConnectionUrl, Engine, GONE, Listed, Log, Pauses, Session, Spec, not_given, refuse,
 };
 use crate::database::{
     check,
@@ -208,9 +208,15 @@ impl Engine for Mysql {
         true
     }
 
-    async fn list(&self) -> Result<Vec<Branch>> {
-        let entries = registry::entries(&mut self.connect().await?, &self.log).await?;
-        Ok(entries.into_iter().map(Entry::into_branch).collect())
+    async fn list(&self) -> Result<Listed> {
+        let mut listed = Listed::default();
+        for entry in registry::entries(&mut self.connect().await?).await? {
+            match entry {
+                Ok(entry) => listed.branches.push(entry.into_branch()),
+                Err(error) => listed.unreadable.push(format!("{error:#}")),
+            }
+        }
+        Ok(listed)
     }
 
     async fn find(&self, spec: &Spec<'_>) -> Result<Option<Branch>> {
@@ -321,6 +327,12 @@ impl Mysql {
             Err(error) => Err(plain(error)).context("the administrator needs ALTER on the baseline to prepare it"),
         }
     }
+}
+
+/// Whether it is MariaDB; else MySQL.
+async fn is_mariadb(conn: &mut Conn) -> Result<bool> {
+    let version: Option<String> = conn.query_first("SELECT VERSION()").await.map_err(plain)?;
+    Ok(version.unwrap_or_default().contains("MariaDB"))
 }
 
 async fn has_database(conn: &mut Conn, name: &str) -> Result<bool> {

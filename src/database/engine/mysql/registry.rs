@@ -7,7 +7,6 @@ use mysql_async::{Conn, Params, Row, prelude::Queryable as _};
 
 use super::{Branch, expiry};
 use crate::database::{
-    log::Log,
     mark::Mark,
     random,
     session::mysql::{code, plain, texts},
@@ -122,16 +121,13 @@ pub(super) async fn entry(conn: &mut Conn, which: Which<'_>) -> Result<Option<En
     row.map(read).transpose()
 }
 
-/// All that can be read: somebody's row keeps no others from being listed.
-pub(super) async fn entries(conn: &mut Conn, log: &Log) -> Result<Vec<Entry>> {
+/// All rows, each by itself: one that cannot be read keeps no others from being listed.
+pub(super) async fn entries(conn: &mut Conn) -> Result<Vec<Result<Entry>>> {
     let rows: Vec<Row> = match conn.query(format!("SELECT {COLUMNS} FROM dayfly.branches ORDER BY branch")).await {
         Err(error) if ABSENT.contains(&code(&error)) => Vec::new(),
         result => result.map_err(plain).context("the registry `dayfly.branches` cannot be read")?,
     };
-    let readable = rows
-        .into_iter()
-        .filter_map(|row| read(row).map_err(|error| log.warn(format!("a branch is passed over: {error:#}"))).ok());
-    Ok(readable.collect())
+    Ok(rows.into_iter().map(read).collect())
 }
 
 fn read(row: Row) -> Result<Entry> {
@@ -139,8 +135,11 @@ fn read(row: Row) -> Result<Entry> {
     let mut next = || values.next().flatten();
     let mut text = || next().unwrap_or_default();
     let (id, branch, database, user, lock, mark) = (text(), text(), text(), text(), text(), text());
-    let mark = serde_json::from_str(&mark)
-        .with_context(|| format!("the mark of `{branch}` in `dayfly.branches` cannot be read"))?;
+    let mark = serde_json::from_str(&mark).with_context(|| {
+        format!(
+            "the mark of `{branch}` in `dayfly.branches` cannot be read, so that nobody renews or reclaims it: mend the row, or drop the database `{database}`, the user `{user}` and then the row"
+        )
+    })?;
     let is_complete = text() == "1";
     let mut time = || next().and_then(|text| time::parse(&text).ok());
     let (login_at, expires) = (time(), time());

@@ -19,7 +19,7 @@ use reqwest::StatusCode;
 use serde_json::{Map, Value, json};
 
 use self::api::{Failed, Row};
-use super::{Baseline, Branch, ConnectionUrl, Engine, Log, Mark, Pauses, Session, Spec, refuse, revoke_first};
+use super::{Baseline, Branch, ConnectionUrl, Engine, Listed, Log, Mark, Pauses, Session, Spec, refuse, revoke_first};
 use crate::database::{
     http::{Api, api_error, is_ambiguous, status},
     time,
@@ -190,7 +190,7 @@ impl Neon {
 
 #[async_trait(?Send)]
 impl Engine for Neon {
-    async fn list(&self) -> Result<Vec<Branch>> {
+    async fn list(&self) -> Result<Listed> {
         let rows = self.rows("").await?;
         Ok(rows
             .into_iter()

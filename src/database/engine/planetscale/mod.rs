@@ -22,7 +22,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 use self::credentials::{Credential, names, owner};
-use super::{Baseline, Branch, ConnectionUrl, Engine, GONE, Log, Mark, Pauses, Session, Spec, refuse};
+use super::{Baseline, Branch, ConnectionUrl, Engine, GONE, Listed, Log, Mark, Pauses, Session, Spec, refuse};
 use crate::database::{
     http::{Api, api_error, is_ambiguous, part},
     mark::{is_maker, secrets},
@@ -239,7 +239,7 @@ fn parts(name: &str) -> Option<(&str, &str, &str)> {
 
 #[async_trait(?Send)]
 impl Engine for PlanetScale {
-    async fn list(&self) -> Result<Vec<Branch>> {
+    async fn list(&self) -> Result<Listed> {
         let mut branches = Vec::new();
         for row in self.all::<Row>(&self.path("")).await? {
             let Some((maker, environment, database)) = parts(&row.name) else { continue };
@@ -259,7 +259,7 @@ impl Engine for PlanetScale {
             };
             branches.push(row.branch(mark, ours));
         }
-        Ok(branches)
+        Ok(branches.into_iter().collect())
     }
 
     async fn find(&self, spec: &Spec<'_>) -> Result<Option<Branch>> {
@@ -407,7 +407,7 @@ mod tests {
             serde_json::json!({"provider": "planetscale", "project": "acme/shop", "parent": "main", "api": base});
         let entry = serde_json::from_value(entry).unwrap();
         let engine = PlanetScale::new(["id", "token"], &entry, &Log::new(LogFormat::Text, "test", "")).unwrap();
-        let branches = runs(engine.list()).unwrap();
+        let branches = runs(engine.list()).unwrap().branches;
         let database = &branches[0].mark.database;
         assert_eq!(branches[0].mark.secrets, format!("{database},{}", direct_secret(database)));
         assert!(branches[0].mark.secrets.split(',').all(|name| name.len() <= 63));

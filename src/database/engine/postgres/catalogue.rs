@@ -6,7 +6,7 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 use tokio_postgres::Client;
 
-use super::{Branch, Mark, plain};
+use super::{Branch, Listed, Mark, plain};
 
 /// The comment on a role, and on a database.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -80,19 +80,27 @@ fn comment(text: Option<String>) -> Option<Comment> {
 }
 
 /// Roles and databases with a mark, put together.
-pub(super) async fn branches(client: &Client) -> Result<Vec<Branch>> {
+pub(super) async fn branches(client: &Client) -> Result<Listed> {
     let roles = roles(client, "shobj_description(oid, 'pg_authid') LIKE $1", COMMENTS).await?;
     let mut databases = databases(client, "shobj_description(oid, 'pg_database') LIKE $1", COMMENTS).await?;
-    let mut branches = Vec::with_capacity(roles.len());
+    let unreadable = |kind: &str, name: &str| {
+        format!(
+            "the mark in the comment of the {kind} `{name}` cannot be read, so that nobody renews or reclaims it: mend the comment, or drop the {kind}"
+        )
+    };
+    let mut listed = Listed { branches: Vec::with_capacity(roles.len()), unreadable: Vec::new() };
     for role in roles {
-        let Some(comment) = role.comment else { continue };
+        let Some(comment) = role.comment else {
+            listed.unreadable.push(unreadable("role", &role.name));
+            continue;
+        };
         let Some(name) = comment.branch else { continue };
         let of_this_role = |database: &Database| {
             database.name == name
                 && database.comment.as_ref().is_some_and(|other| other.mark.owner == comment.mark.owner)
         };
         let database = databases.iter().position(of_this_role).map(|index| databases.swap_remove(index));
-        branches.push(Branch {
+        listed.branches.push(Branch {
             id: role.oid.to_string(),
             name,
             mark: comment.mark,
@@ -102,16 +110,19 @@ pub(super) async fn branches(client: &Client) -> Result<Vec<Branch>> {
         });
     }
     // A database whose role somebody dropped is still a branch.
-    branches.extend(databases.into_iter().filter_map(|database| {
-        let mark = database.comment?.mark;
-        let id = format!("{DATABASE}{}", database.oid);
-        Some(Branch { id, name: database.name, mark, expires: None, cost: None, is_complete: false })
-    }));
-    Ok(branches)
+    for Database { oid, name, comment } in databases {
+        let Some(Comment { mark, .. }) = comment else {
+            listed.unreadable.push(unreadable("database", &name));
+            continue;
+        };
+        let id = format!("{DATABASE}{oid}");
+        listed.branches.push(Branch { id, name, mark, expires: None, cost: None, is_complete: false });
+    }
+    Ok(listed)
 }
 
-/// The names that a branch's role and database have now; either may be missing. Nothing if both are, or carry another mark.
-pub(super) async fn parts(client: &Client, branch: &Branch) -> Result<Option<(String, Option<String>)>> {
+/// The names that a branch's database and role have now: nothing for one that is missing, or carries another mark or none.
+pub(super) async fn parts(client: &Client, branch: &Branch) -> Result<[Option<String>; 2]> {
     let is_same = |comment: Option<&Comment>| comment.is_some_and(|comment| comment.mark == branch.mark);
     let (role, database) = match branch.id.strip_prefix(DATABASE) {
         Some(oid) => (None, databases(client, "oid::text = $1", oid).await?.pop()),
@@ -119,8 +130,5 @@ pub(super) async fn parts(client: &Client, branch: &Branch) -> Result<Option<(St
     };
     let role = role.filter(|role| is_same(role.comment.as_ref()));
     let database = database.filter(|database| is_same(database.comment.as_ref()));
-    if role.is_none() && database.is_none() {
-        return Ok(None);
-    }
-    Ok(Some((database.map_or_else(|| branch.name.clone(), |database| database.name), role.map(|role| role.name))))
+    Ok([database.map(|database| database.name), role.map(|role| role.name)])
 }

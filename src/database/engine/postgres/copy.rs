@@ -47,7 +47,7 @@ impl Postgres {
                     self.log.doing(format!("waiting for sessions in the baseline `{}` to end", self.baseline));
                 }
                 Some(&SqlState::DISK_FULL) => {
-                    let used = used(&branches(client).await.unwrap_or_default());
+                    let used = used(&branches(client).await.unwrap_or_default().branches);
                     return Err(plain(error)).with_context(|| {
                         format!(
                             "the baseline `{}` cannot be copied, since the server's disk is full: {used}",

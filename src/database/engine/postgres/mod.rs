@@ -17,7 +17,9 @@ use async_trait::async_trait;
 use tokio_postgres::{Client, error::SqlState};
 
 use self::catalogue::{Comment, Role, branches, database, parts, role};
-use super::{Baseline, Branch, ConnectionUrl, Engine, GONE, Log, Mark, Pauses, Session, Spec, not_given, refuse};
+use super::{
+    Baseline, Branch, ConnectionUrl, Engine, GONE, Listed, Log, Mark, Pauses, Session, Spec, not_given, refuse,
+};
 use crate::database::{
     check,
     failure::Refused,
@@ -173,12 +175,14 @@ impl Postgres {
 
     /// Removes all of a branch, whose lock `client` has.
     async fn remove(&self, client: &Client, branch: &Branch) -> Result<()> {
-        let Some((database_name, role_name)) = parts(client, branch).await? else { return Ok(()) };
-        if let Some(role) = &role_name {
+        let [database, role] = parts(client, branch).await?;
+        if let Some(role) = &role {
             role::revoke(client, role).await?;
         }
-        self.drop_database(client, &database_name).await?;
-        if let Some(role) = role_name {
+        if let Some(database) = database {
+            self.drop_database(client, &database).await?;
+        }
+        if let Some(role) = role {
             if let Some(making) = catalogue::role(client, &role).await?.and_then(|role| role.comment?.making) {
                 self.drop_database(client, &making).await?;
             }
@@ -188,7 +192,7 @@ impl Postgres {
     }
 
     async fn branch(&self, client: &Client, spec: &Spec<'_>) -> Result<Branch> {
-        let mut branches = branches(client).await?;
+        let mut branches = branches(client).await?.branches;
         branches.retain(|branch| branch.mark.is_of(spec));
         branches.pop().context(GONE)
     }
@@ -252,13 +256,13 @@ impl Engine for Postgres {
         true
     }
 
-    async fn list(&self) -> Result<Vec<Branch>> {
+    async fn list(&self) -> Result<Listed> {
         branches(&self.connect_to_look().await?).await
     }
 
     async fn find(&self, spec: &Spec<'_>) -> Result<Option<Branch>> {
         let client = self.connect_to_look().await?;
-        let found = branches(&client).await?.into_iter().find(|branch| branch.mark.is_of(spec));
+        let found = branches(&client).await?.branches.into_iter().find(|branch| branch.mark.is_of(spec));
         if found.is_none() && database(&client, &spec.names.branch).await?.is_some() {
             refuse!("the database `{}` is there and is not of {}: nothing was changed", spec.names.branch, spec.owner);
         }
@@ -297,7 +301,7 @@ impl Engine for Postgres {
 
     async fn reset(&self, spec: &Spec<'_>, branch: &Branch) -> Result<Branch> {
         let client = self.connect_for(&spec.names.branch).await?;
-        if let Some((database, _)) = parts(&client, branch).await? {
+        if let [Some(database), _] = parts(&client, branch).await? {
             self.drop_database(&client, &database).await?;
         }
         self.complete(&client, spec).await
@@ -305,7 +309,7 @@ impl Engine for Postgres {
 
     async fn renew(&self, branch: &Branch, until: SystemTime) -> Result<()> {
         let client = self.connect_for(&branch.name).await?;
-        if let Some((_, Some(role))) = parts(&client, branch).await? {
+        if let [_, Some(role)] = parts(&client, branch).await? {
             role::renew(&client, &role, until).await?;
         }
         Ok(())

@@ -1,0 +1,193 @@
+//! As in a Pod: credentials in Secrets of the preview's namespace, and no right but what dayfly renders.
+
+use std::{
+    fs,
+    io::{BufRead as _, BufReader},
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+};
+
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use serde_json::{Value, json};
+
+use crate::{
+    lab::{Lab, Run, output, service},
+    mysql,
+    postgres::Server,
+    psql::{login, password, psql},
+};
+
+/// What stands in for the Kubernetes API, for the first pull request of a lab.
+struct Cluster<'a> {
+    lab: &'a Lab,
+    folder: PathBuf,
+    api: Child,
+    port: String,
+}
+
+/// A Pod's folder with its account's token is at one place: this process alone has another there.
+const IN_A_POD: &str = "mount -t tmpfs none /run && mkdir -p /run/secrets/kubernetes.io/serviceaccount &&
+    cp token ca.crt /run/secrets/kubernetes.io/serviceaccount && exec \"$@\"";
+
+impl<'a> Cluster<'a> {
+    fn of(lab: &'a Lab) -> Self {
+        lab.spec(1, "shop", "");
+        let folder = lab.path("cluster");
+        fs::create_dir_all(&folder).unwrap();
+        // Any certificate for 127.0.0.1, and whose it is.
+        let authority = PathBuf::from(service("DAYFLY_TEST_POSTGRES15_CA"));
+        fs::copy(&authority, folder.join("ca.crt")).unwrap();
+        fs::write(folder.join("token"), "of-the-pod").unwrap();
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/e2e/databases/kubernetes.py");
+        let mut api = Command::new("python3")
+            .arg(script)
+            .arg(&folder)
+            .args(["server.crt", "server.key"].map(|name| authority.with_file_name(name)))
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut port = String::new();
+        BufReader::new(api.stdout.take().unwrap()).read_line(&mut port).unwrap();
+        let cluster = Self { lab, folder, api, port: port.trim().to_owned() };
+        cluster.allow(&cluster.role());
+        cluster
+    }
+
+    /// The Role of the database's Jobs, as it is rendered.
+    fn role(&self) -> Value {
+        let pull_request = self.lab.path("pr-1");
+        let [folder, parameters] =
+            [pull_request.clone(), pull_request.join("parameters.json")].map(|path| path.display().to_string());
+        let guardrails = self.lab.guardrails_path();
+        let args = ["render", &folder, "--guardrails", &guardrails, "--parameters", &parameters, "-o", "json"];
+        let objects: Value = serde_json::from_str(&self.lab.dayfly(&args).fine().out).unwrap();
+        let objects = objects.as_array().or_else(|| objects["items"].as_array()).unwrap();
+        objects.iter().find(|object| object["kind"] == "Role").unwrap().clone()
+    }
+
+    fn allow(&self, role: &Value) {
+        fs::write(self.folder.join("role.json"), role.to_string()).unwrap();
+    }
+
+    fn db(&self, command: &str, more: &[&str]) -> Run {
+        let (inner, spec) = (self.lab.command(), self.lab.path("pr-1").join("spec.json"));
+        let mut call = Command::new("unshare");
+        for (name, value) in inner.get_envs() {
+            match value {
+                Some(value) => call.env(name, value),
+                None => call.env_remove(name),
+            };
+        }
+        call.env("KUBERNETES_SERVICE_HOST", "127.0.0.1").env("KUBERNETES_SERVICE_PORT", &self.port);
+        call.args(["--mount", "sh", "-c", IN_A_POD, "sh"]).arg(inner.get_program());
+        call.args(["db", command, "--spec"]).arg(spec).args(more).current_dir(&self.folder).stdin(Stdio::null());
+        let run = output(call.output().unwrap());
+        for name in ["main", "main-direct"].into_iter().filter(|name| self.secret(name).is_some()) {
+            self.lab.secret(password(&self.url(name)));
+        }
+        self.lab.silent(&run);
+        run
+    }
+
+    fn secret(&self, name: &str) -> Option<Value> {
+        let text = fs::read_to_string(self.folder.join(format!("{name}.json"))).ok()?;
+        Some(serde_json::from_str(&text).unwrap())
+    }
+
+    fn remove(&self, name: &str) {
+        fs::remove_file(self.folder.join(format!("{name}.json"))).unwrap();
+    }
+
+    #[track_caller]
+    fn url(&self, name: &str) -> String {
+        let secret = self.secret(name).expect("a Secret");
+        let url = BASE64_STANDARD.decode(secret["data"]["DATABASE_URL"].as_str().unwrap()).unwrap();
+        String::from_utf8(url).unwrap()
+    }
+}
+
+impl Drop for Cluster<'_> {
+    fn drop(&mut self) {
+        let _ = self.api.kill();
+        let _ = self.api.wait();
+    }
+}
+
+/// With SQL as that server's client runs it.
+fn a_new_password_is_everywhere(lab: &Lab, ask: fn(&str, &str) -> Result<String, String>) {
+    let cluster = Cluster::of(lab);
+    cluster.db("provision", &[]).fine();
+    cluster.db("verify", &[]).fine();
+    let mut before = cluster.url("main");
+    assert_eq!(login(&cluster.url("main-direct")), login(&before));
+    for gone in [None, Some("main-direct"), Some("main")] {
+        if let Some(gone) = gone {
+            cluster.remove(gone);
+        }
+        cluster.db("provision", &["--rotate"]).fine();
+        let now = cluster.url("main-direct");
+        ask(&now, "SELECT 1").unwrap();
+        assert!(ask(&before, "SELECT 1").is_err(), "the old password opens something, without {gone:?}");
+        // What was not published is not published by this.
+        assert_eq!(cluster.secret("main").is_some(), gone != Some("main"));
+        if gone != Some("main") {
+            assert_eq!(login(&cluster.url("main")), login(&now), "without {gone:?}");
+        }
+        before = now;
+    }
+    cluster.db("verify", &[]).fine();
+    cluster.db("destroy", &[]).fine();
+    assert!(cluster.secret("main").is_none() && cluster.secret("main-direct").is_none());
+}
+
+const USERS: &str = "CREATE TABLE users (id INT PRIMARY KEY)";
+
+#[test]
+fn a_rotated_login_works_wherever_it_was_published() {
+    let server = Server::new("DAYFLY_TEST_POSTGRES18", "keyring", USERS);
+    a_new_password_is_everywhere(&server.lab("keyring", "synthetic: {by: seeds}"), psql);
+    assert_eq!(server.left("keyring"), "");
+}
+
+#[test]
+fn mysqls_rotated_login_works_wherever_it_was_published() {
+    for server in mysql::Server::both() {
+        a_new_password_is_everywhere(&server.lab("keyring", &server.baseline("keyring", USERS)), mysql::sql_on);
+        assert_eq!(server.left("keyring"), "");
+    }
+}
+
+/// So that nothing of a database stays that the policy has no more.
+#[test]
+fn secrets_belong_to_the_role_by_which_they_are_written() {
+    let server = Server::new("DAYFLY_TEST_POSTGRES18", "owned", USERS);
+    let lab = server.lab("owned", "synthetic: {by: seeds}");
+    let cluster = Cluster::of(&lab);
+    let owners =
+        || ["main", "main-direct"].map(|name| cluster.secret(name).unwrap()["metadata"]["ownerReferences"].clone());
+    let mut role = cluster.role();
+    let name = role["metadata"]["name"].clone();
+    let owner =
+        json!([{"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "name": name, "uid": "the-role"}]);
+    // What a platform's own template may give, or an older dayfly's.
+    role["rules"].as_array_mut().unwrap().retain(|rule| rule["resources"] == json!(["secrets"]));
+    cluster.allow(&role);
+    cluster.db("provision", &[]).fine();
+    cluster.db("verify", &[]).fine();
+    assert_eq!(owners(), [Value::Null, Value::Null]);
+    let published = cluster.url("main");
+    cluster.allow(&cluster.role());
+    cluster.db("provision", &[]).fine();
+    cluster.db("verify", &[]).fine();
+    assert_eq!(owners(), [owner.clone(), owner]);
+    assert_eq!(cluster.url("main"), published);
+    // As a quarantine leaves it: the data stay.
+    psql(&published, "INSERT INTO users VALUES (7)").unwrap();
+    cluster.remove("main");
+    cluster.remove("main-direct");
+    cluster.db("provision", &[]).fine();
+    assert_eq!(psql(&cluster.url("main-direct"), "SELECT id FROM users").unwrap(), "7");
+    assert!(psql(&published, "SELECT 1").is_err());
+    cluster.db("destroy", &[]).fine();
+    assert_eq!(server.left("owned"), "");
+}
