@@ -97,6 +97,19 @@ fn what_is_missing_of_a_pull_request_is_told_once() {
     let both = told("some_thing_else_entirely: 1", "head_sha: 3f9c1e7ab2d4c6588e0fd17a9b3c5d7e9f102938");
     assert!(both.contains(missing) && both.contains("unknown parameter"), "{both}");
     assert_eq!(told("number: [1]", "head_sha: [1]").lines().count(), 2);
+    let sha = "3f9c1e7ab2d4c6588e0fd17a9b3c5d7e9f102938";
+    let misspelt = "unknown parameter `nubmer`: did you mean `number`?\nunknown parameter `headSha`: did you mean `head_sha`?";
+    assert_eq!(told("nubmer: 1", "headSha: 3f9c1e7"), misspelt);
+    for (number, expected) in [
+        ("{name: nubmer, string: '1'}", "unknown parameter `nubmer`: did you mean `number`?"),
+        ("{name: number, strnig: '1'}", "the parameter `number` has no value: expected `string`, `array` or `map`"),
+    ] {
+        let scratch = scratch(&[]);
+        let list = format!("[{number}, {{name: head_sha, string: {sha}}}, {{name: fork, string: 'false'}}]");
+        scratch.write(PARAMETERS, list);
+        let found = check(&scratch);
+        assert_eq!(found.iter().map(|one| text(one, "/message")).collect::<Vec<_>>(), [expected], "{number}");
+    }
 }
 
 /// The first counts, whatever the order: who says the same again is not to blame.
