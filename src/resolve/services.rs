@@ -9,7 +9,7 @@ use crate::{
         Ordered,
         guardrails::{Profile, Tls},
         policy::Service,
-        scalar::{DnsLabel, Duration, InterpolatedPath, Port, Quantity, Scalar as _, UserId},
+        scalar::{DnsLabel, Duration, InterpolatedPath, Port, Quantity, Reference, Scalar as _, UserId},
     },
     rules,
     value::{Map, Value, child},
@@ -76,7 +76,7 @@ impl<'a> Resolver<'a> {
             .chain(secrets.iter().map(|secret| (&*secret.name, secret.source(&store))))
             .collect();
         for (facts, service) in services.iter_mut().zip(&policy.services) {
-            let used = |name: &DnsLabel| sources.iter().find(|(source, _)| **source == **name);
+            let used = |name: &Reference| sources.iter().find(|(source, _)| **source == **name);
             let used: Vec<&str> = service.uses.iter().filter_map(used).map(|(_, source)| &**source).collect();
             facts.uses_hash = (!used.is_empty()).then(|| names::hash(&used));
         }

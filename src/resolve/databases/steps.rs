@@ -2,7 +2,10 @@
 
 use crate::{
     database::spec::Steps,
-    input::policy::{Database, Migration, Step},
+    input::{
+        policy::{Database, Migration, Step},
+        scalar::Reference,
+    },
     resolve::{
         PullRequest, Resolver,
         environment::{SecretFacts, StepFacts},
@@ -25,6 +28,7 @@ impl<'a> Resolver<'a> {
         secrets: &[SecretFacts],
     ) -> Vec<StepFacts> {
         let taken: Vec<&str> = [VARIABLE, url_variable(database)].into_iter().chain(database.keys.names()).collect();
+        let own = [Reference::from(&database.name)];
         let mut step = |name: &'static str, image, command, env, uses| {
             let pointer = format!("{pointer}/{name}");
             let container = Container {
@@ -39,7 +43,7 @@ impl<'a> Resolver<'a> {
                 taken: &taken,
                 secrets,
                 databases: None,
-                reaches: std::slice::from_ref(&database.name),
+                reaches: &own,
                 hosts: &PROGRAM_HOST,
             };
             let image = self.image(image, format!("{pointer}/image"), pr);

@@ -123,3 +123,46 @@ fn what_follows_from_a_mistake_is_no_mistake_of_its_own() {
         assert!(told.len() == 1 && told[0].starts_with(code), "{edits:?}: {told:#?}");
     }
 }
+
+/// What there is says more than the grammar of what there may be.
+#[test]
+fn a_name_that_cannot_be_is_told_which_there_are() {
+    for (edit, expected) in [
+        (
+            (POLICY, "[stripe-sandbox, mail]", "[stripe_sandbox, mail]"),
+            "the guardrails have no egress `stripe_sandbox`: did you mean `stripe-sandbox`? = ",
+        ),
+        (
+            (POLICY, "[stripe-sandbox, mail]", "[api.stripe.com, mail]"),
+            "the guardrails have no egress `api.stripe.com`: did you mean `stripe-sandbox`, which opens that host? = it holds names from \
+             the guardrails' `egress`, not hosts",
+        ),
+        (
+            (POLICY, "baseline: storefront", "baseline: Store.Front"),
+            "the guardrails have no baseline `Store.Front`: did you mean `storefront`? = ",
+        ),
+        ((POLICY, "profile: small", "profile: Small"), "there is no profile `Small`: did you mean `small`? = "),
+        (
+            (POLICY, "access: staff", "access: \"our staff\""),
+            "the guardrails have no access `our staff`; there is `staff`, `partners` = ",
+        ),
+        (
+            (POLICY, "uses: [stripe, main]", "uses: [STRIPE, main]"),
+            "there is no secret or database `STRIPE`: did you mean `stripe`? = ",
+        ),
+        (
+            (POLICY, "service: web, access", "service: WEB, port: 80, access"),
+            "there is no service `WEB`: did you mean `web`? = ",
+        ),
+        (
+            (GUARDRAILS, "defaultProfile: small", "defaultProfile: tiny_one"),
+            "there is no profile `tiny_one`; there is `small`, `large` = ",
+        ),
+    ] {
+        let mut edits = vec![edit];
+        if edit.0 == GUARDRAILS {
+            edits.push((POLICY, "  profile: small\n", ""));
+        }
+        assert_eq!(told(&edits), [expected], "{edit:?}");
+    }
+}

@@ -98,7 +98,8 @@ fn what_is_missing_of_a_pull_request_is_told_once() {
     assert!(both.contains(missing) && both.contains("unknown parameter"), "{both}");
     assert_eq!(told("number: [1]", "head_sha: [1]").lines().count(), 2);
     let sha = "3f9c1e7ab2d4c6588e0fd17a9b3c5d7e9f102938";
-    let misspelt = "unknown parameter `nubmer`: did you mean `number`?\nunknown parameter `headSha`: did you mean `head_sha`?";
+    let misspelt =
+        "unknown parameter `nubmer`: did you mean `number`?\nunknown parameter `headSha`: did you mean `head_sha`?";
     assert_eq!(told("nubmer: 1", "headSha: 3f9c1e7"), misspelt);
     for (number, expected) in [
         ("{name: nubmer, string: '1'}", "unknown parameter `nubmer`: did you mean `number`?"),
