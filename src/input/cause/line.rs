@@ -2,11 +2,14 @@
 
 use std::borrow::Cow;
 
-use crate::finding::{is_unseen, masked, visible};
+use crate::{
+    finding::{is_unseen, masked, visible},
+    yaml::Node,
+};
 
 use super::{
     indentation::{is_item, key},
-    trial::{Cause, Trial, indent, mark},
+    trial::{Cause, Trial, indent, mark, says_something},
 };
 
 /// The first line that Git wrote around what it could not merge, and that nobody has dealt with.
@@ -139,6 +142,43 @@ pub(super) fn no_dash(trial: &Trial<'_>) -> Option<(usize, Cause)> {
                 help: format!("an item of a list begins with `- `: `{}`", visible(&meant)),
             },
         ))
+    })
+}
+
+/// An item in the column of a map's keys.
+pub(super) fn dash(trial: &Trial<'_>) -> Option<Cause> {
+    let lines = &trial.lines;
+    let says = |at: &usize| says_something(lines[*at]);
+    let line = *trial.near.iter().find(|line| is_item(lines[**line]))?;
+    let column = indent(lines[line]);
+    let is_inside = |at: &usize| indent(lines[*at]) >= column;
+    let begins_here = |at: &usize| indent(lines[*at]) == column && !is_item(lines[*at]);
+    let above: Vec<usize> = (0..line).rev().filter(says).take_while(is_inside).collect();
+    let below: Vec<usize> = (line + 1..lines.len()).filter(says).take_while(is_inside).collect();
+    let other = above.iter().copied().find(begins_here)?;
+    // A list may stand in the column of the key that it belongs to.
+    let is_list = lines[other].trim_end().ends_with(':')
+        && (other + 1..=line).find(says).is_some_and(|at| indent(lines[at]) == column);
+    (!is_list).then_some(())?;
+    let (first, last) = (above.last().copied().unwrap_or(line), below.last().copied().unwrap_or(line));
+    let change = |at: usize, text: &'_ str| {
+        let is_key = (first..=last).contains(&at) && says(&at) && begins_here(&at);
+        is_key.then(|| format!("{}- {}", &text[..column], &text[column..]))
+    };
+    let look = |documents: &[Node<'_>]| {
+        let beside = trial.beside(documents, (line, column), true)?;
+        beside.iter().any(|(at, _)| *at == other).then_some(())
+    };
+    let (reach, ()) = trial.mends(|at, text| change(at, text).map(Cow::<str>::Owned), look)?;
+    Some(Cause {
+        reach,
+        mark: mark(line, column),
+        message: format!(
+            "this `-` begins an item of a list, and `{}` in line {} an entry of a map, in the same column",
+            visible(key(lines[other])),
+            other + 1
+        ),
+        help: "what belongs to one key is a map, without `-`, or a list, in which each item has one".to_owned(),
     })
 }
 

@@ -291,6 +291,37 @@ fn what_people_write_is_told_as_what_it_is() {
     }
 }
 
+/// One of the two is wrong: what is seen is the `-`.
+#[test]
+fn an_item_among_the_entries_of_a_map_is_told_as_one() {
+    let told = |line: u32, column: u32, key: &str, above: u32| {
+        format!(
+            "{line}:{column} not YAML: this `-` begins an item of a list, and `{key}` in line {above} an entry of a map, in the same column \
+             = what belongs to one key is a map, without `-`, or a list, in which each item has one"
+        )
+    };
+    for (text, expected) in [
+        ("services:\n  web:\n    port: 1\n  - name: worker\n    port: 2\nx: y\n", told(4, 3, "web", 2)),
+        ("services:\n  a: 1\n  b: 2\n  - name: c\n  - name: d\n  e: 3\nx: y\n", told(4, 3, "b", 3)),
+        ("services:\n  - name: a\n    env:\n      B: c\n      - D: e\n    port: 1\n", told(5, 7, "B", 4)),
+        ("spec:\n  team: a\n  - costCenter: b\n  services:\n    - name: c\n", told(3, 3, "team", 2)),
+        (
+            "services:\n  - name: a\n    port: 1\n    - name: b\n    port: 2\n",
+"4:5 not YAML: this `-` begins in column 5, the one in line 2 in column 3 = all `-` of a list begin in the same column"
+                .to_owned(),
+        ),
+        (
+            "- a: 1\n- b: 2\nc: 3\n- d: 4\n",
+"3:1 not YAML: `c` begins in column 1, `b` in line 2 in column 3 = all keys of a map begin in the same column; an item of a list \
+             begins with `- `"
+                .to_owned(),
+        ),
+    ] {
+        let source = Source { name: "x.yaml".into(), text: text.into() };
+        assert_eq!(found(source.manifests(Owner::Team, &mut Cost::default(), true).expect_err(text)), expected, "{text}");
+    }
+}
+
 /// Whatever is wrong besides, no other line is blamed.
 #[test]
 fn what_is_not_clear_has_no_cause() {
