@@ -18,7 +18,7 @@ use super::{
 };
 
 #[derive(Args, Debug)]
-#[command(override_usage = "dayfly explain [OPTIONS] [DIR] <WHAT>")]
+#[command(override_usage = "dayfly explain [OPTIONS] [DIR] <WHAT>\n       dayfly explain [OPTIONS] --list [DIR]")]
 pub(super) struct ExplainArgs {
     /// The folder with preview.yaml [default: .]
     #[arg(value_name = "DIR")]
@@ -26,16 +26,22 @@ pub(super) struct ExplainArgs {
     /// A field (`ttl`, `routes.web.host`, `services.web.uses`), an object (`Deployment/web`), a place in one (`Deployment/web/spec/replicas`), a kind (`Deployment`), or what stands in brackets after `error` (`image-mutable-tag`)
     // clap fills the first one first, so that one word alone is this one: see `ExplainArgs::asked`.
     what: Option<String>,
+    /// List the fields and objects that can be explained
+    #[arg(long, conflicts_with = "what")]
+    list: bool,
     #[command(flatten)]
     inputs: InputFlags,
 }
 
 impl ExplainArgs {
-    /// The folder, and what to explain: one argument alone is that, in the current folder.
-    fn asked(&self) -> anyhow::Result<(&Path, &str)> {
+    /// The folder, and what to explain, if that is one thing: one argument alone is that, in the current folder.
+    fn asked(&self) -> anyhow::Result<(&Path, Option<&str>)> {
         let folder = self.folder.as_deref();
+        if self.list {
+            return Ok((folder.unwrap_or(Path::new(".")), None));
+        }
         if let (Some(folder), Some(what)) = (folder, &self.what) {
-            return Ok((folder, what));
+            return Ok((folder, Some(what)));
         }
         let what =
             folder.context("say what is to be explained, such as `dayfly explain ttl`: see `dayfly explain --help`")?;
@@ -43,7 +49,7 @@ impl ExplainArgs {
         let is_folder = what.join(POLICY).is_file() || what.is_dir() && !Path::new(POLICY).exists();
         let shown = what.display();
         ensure!(!is_folder, "say what of `{shown}` is to be explained, such as `dayfly explain {shown} ttl`");
-        Ok((Path::new("."), what.to_str().with_context(|| format!("`{shown}` is not UTF-8"))?))
+        Ok((Path::new("."), Some(what.to_str().with_context(|| format!("`{shown}` is not UTF-8"))?)))
     }
 }
 
@@ -55,7 +61,7 @@ pub(super) fn run(
 ) -> anyhow::Result<ExitCode> {
     let (folder, what) = args.asked()?;
     // A rule is the same whatever the files say, and whether or not they can be read.
-    if let Some(rule) = rule(what) {
+    if let Some(rule) = what.and_then(rule) {
         return print(out, &finding::rule(rule, &terminal::style(colour, Stream::Out)));
     }
     let loaded = load::load_or_report(folder, &args.inputs, Look::Thorough, colour, err)?;
@@ -71,10 +77,11 @@ pub(super) fn run(
         policy: loaded.policy.places(),
         parameters: parameters.places(),
     };
-    match explain::explain(&rendered, &sources, what) {
-        Ok(text) => print(out, &finding::record(&text, &terminal::style(colour, Stream::Out))),
-        Err(message) => anyhow::bail!(message),
-    }
+    let text = match what {
+        Some(what) => explain::explain(&rendered, &sources, what).map_err(anyhow::Error::msg)?,
+        None => explain::list(&rendered, &sources),
+    };
+    print(out, &finding::record(&text, &terminal::style(colour, Stream::Out)))
 }
 
 /// The rule of that code, also as a finding's heading has it: `error[image-mutable-tag]`.
