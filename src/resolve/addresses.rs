@@ -42,7 +42,7 @@ impl Resolver<'_> {
         let hosts = Hosts { services, namespace, variables: &variables };
         let Err(message) = not_a_database(what, evaluated, hosts) else { return };
         // A title that talks of an address is only data.
-        let (pr, facts) = (without_addresses(&self.pr), Scope::Context(&self.facts));
+        let (pr, facts) = (without_addresses(&self.pr), Scope::Facts(&self.facts));
         if text.text(&Scope::Bound("pr", &pr, &facts)).is_ok_and(|text| is_plain(&text, hosts)) {
             return;
         }

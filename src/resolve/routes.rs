@@ -24,7 +24,7 @@ impl<'a> Resolver<'a> {
     pub(super) fn routes(&mut self, namespace: &str) -> (Vec<RouteFacts>, IngressFacts) {
         let policy = self.policy;
         if policy.routes.is_empty() {
-            self.see("routes", Value::Map(Map::default()));
+            self.facts.insert("routes", Value::Map(Map::default()));
             return (Vec::new(), IngressFacts::default());
         }
         let hosts: Vec<String> = policy
@@ -39,7 +39,7 @@ impl<'a> Resolver<'a> {
             (route.name.to_string(), Value::map(facts))
         });
         let seen = Value::map(seen);
-        self.see("routes", seen);
+        self.facts.insert("routes", seen);
         let Some(ingress) = &self.guardrails.ingress else {
             self.policy_finding(
                 &rules::provided::NOT_PROVIDED,

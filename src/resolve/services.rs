@@ -51,7 +51,7 @@ impl<'a> Resolver<'a> {
                 (service.name.to_string(), Value::Map(facts))
             })
             .collect();
-        self.see("services", Value::Map(seen));
+        self.facts.insert("services", Value::Map(seen));
     }
 
     pub(super) fn services(
