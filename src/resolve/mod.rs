@@ -325,9 +325,12 @@ impl Resolver<'_> {
             self.report(&rules::namespace::NAMESPACE_NOT_UNIQUE, InputFile::Guardrails, "/spec/namespace", message);
         }
         let namespace = names::shorten(&full, names::LABEL);
-        if !crate::input::scalar::is_dns_label(&namespace)
-            && !self.findings.iter().any(|finding| finding.rule == &BAD_EXPRESSION)
-        {
+        // Of one that is no expression, `{{ … }}`, it was said what it must hold.
+        let is_told = |finding: &Finding| {
+            finding.rule == &BAD_EXPRESSION
+                || finding.rule == &rules::namespace::NAMESPACE_NOT_UNIQUE && template.is_constant()
+        };
+        if !crate::input::scalar::is_dns_label(&namespace) && !self.findings.iter().any(is_told) {
             let message =
                 format!("the namespace comes to `{}`, which is no DNS label", crate::finding::visible(&namespace));
             self.report(&rules::namespace::NAMESPACE_INVALID, InputFile::Guardrails, "/spec/namespace", message);

@@ -166,3 +166,73 @@ fn a_name_that_cannot_be_is_told_which_there_are() {
         assert_eq!(told(&edits), [expected], "{edit:?}");
     }
 }
+
+/// What was written in another shape is written out in the one that is wanted.
+#[test]
+fn a_value_of_another_shape_is_told_in_its_own() {
+    let list = "a list is written `[one, two]`, or an item a line with `- ` before it";
+    let map = "a map is written `{name: value}`, or an entry a line, `name: value`";
+    let port = "      port: 8080\n";
+    for (from, to, help) in [
+        ("uses: [stripe, main]", "uses: stripe, main", format!("{list}: here `[stripe, main]`")),
+        (
+            "command: [node, dist/worker.js]",
+            "command: node dist/worker.js",
+            format!("{list}: here `[node, dist/worker.js]`"),
+        ),
+        // What a shell would make of it, and what is no text, nobody knows.
+        ("command: [node, dist/worker.js]", "command: node \"a b\" && x", list.to_owned()),
+        ("command: [node, dist/worker.js]", "command: sleep 5", list.to_owned()),
+        ("command: [node, dist/worker.js]", "command: PASSWORD=hunter2 node", list.to_owned()),
+        (
+            "    - {name: web, service: web, access: staff}\n",
+            "    web: {service: web}\n",
+            format!("{list}: here `- name: web`"),
+        ),
+        (port, "      env: [{name: A, value: b}]\n", format!("{map}: here `A: …`")),
+        (port, "      env: [\"A=hunter2\"]\n", format!("{map}: here `A: …`")),
+        (port, "      env: [[a]]\n", map.to_owned()),
+        ("new-cart: \"on\"", "new-cart:", "an empty text is written `\"\"`".to_owned()),
+    ] {
+        let from = if to.starts_with("      env") { port } else { from };
+        let mut edits = vec![(POLICY, from, to)];
+        if from == port {
+            edits.push((POLICY, "      env:\n        PUBLIC_URL: ${{ routes.web.url }}\n        BANNER: \"Preview of ${{ pr.title }}\"\n", ""));
+        }
+        let found = check(&scratch(&edits));
+        assert_eq!(found.iter().map(|one| text(one, "/help")).collect::<Vec<_>>(), [help], "{to}");
+    }
+    for (file, whole, help) in [
+        (POLICY, "# nothing\n", "`dayfly init` writes a policy to start from"),
+        (GUARDRAILS, "", "`dayfly guardrails` prints those to start from"),
+    ] {
+        let scratch = scratch(&[]);
+        scratch.write(file, whole);
+        let found = check(&scratch);
+        assert_eq!((found.len(), text(&found[0], "/help")), (1, help), "{found:#?}");
+    }
+}
+
+/// What follows from a mistake is not told beside it, and what was meant is named.
+#[test]
+fn a_mistake_of_the_guardrails_says_what_was_meant() {
+    for (from, to, expected) in [
+        (
+            "namespace: ${{ policy.name }}-pr-${{ pr.number }}",
+            "namespace: \"{{ policy.name }}-pr-{{ pr.number }}\"",
+            "`{{ policy.name }}-pr-{{ pr.number }}` does not hold both `${{ policy.name }}` and `${{ pr.number }}` = ",
+        ),
+        (
+            "requests.cpu: \"2\"",
+            "request.cpu: \"2\"",
+            "the profile `small` has no quota for `requests.cpu`: previews would be unbounded; `request.cpu` counts nothing = ",
+        ),
+        (
+            "        requests.cpu: \"2\"\n",
+            "",
+            "the profile `small` has no quota for `requests.cpu`: previews would be unbounded = ",
+        ),
+    ] {
+        assert_eq!(told(&[(GUARDRAILS, from, to)]), [expected], "{to}");
+    }
+}
