@@ -20,6 +20,7 @@ fn a_request_beyond_its_profile_says_what_would_do() {
         ),
         ("memory: 256m", "`worker` asks for 256m of `memory`, a fraction of a byte", "`256Mi` was probably meant"),
         ("memory: 0.25", "`worker` asks for 0.25 of `memory`, a fraction of a byte", "`0.25Gi` was probably meant"),
+        ("memory: 256", "`worker` asks for 256 of `memory`, which are bytes", "`256Mi` was probably meant"),
         ("memory: 9Gi", "above its limit: 2Gi", "ask for at most 2Gi: no profile allows as much"),
     ] {
         let found = check(&scratch(&[(POLICY, "memory: 256Mi", asked)]));
@@ -28,6 +29,7 @@ fn a_request_beyond_its_profile_says_what_would_do() {
     }
     // Kubernetes rounds it up.
     assert!(check(&scratch(&[(POLICY, "memory: 256Mi", "memory: 1.3Gi")])).is_empty());
+    assert!(check(&scratch(&[(POLICY, "memory: 256Mi", "memory: 268435456")])).is_empty());
 }
 
 /// What would get more depends on where the pull request comes from.
