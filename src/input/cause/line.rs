@@ -97,7 +97,8 @@ pub(super) fn unspaced(trial: &Trial<'_>) -> Option<Cause> {
 fn unspaced_parts(line: &str) -> Option<(usize, &str, &str)> {
     let start = content(line);
     let (key, value) = line[start..].trim_end().split_once(':')?;
-    (is_key(key) && !value.is_empty() && !value.starts_with([' ', '\t', '/'])).then_some((start, key, value))
+    let is_value = !value.is_empty() && !value.starts_with([' ', '\t']) && !value.starts_with("//");
+    (is_key(key) && is_value).then_some((start, key, value))
 }
 
 /// `-name: value`.

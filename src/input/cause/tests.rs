@@ -34,6 +34,7 @@ fn what_is_no_yaml_says_why() {
             format!("{space} `team:payments` in line 3: `team: payments`"),
         ),
         ("a:\n  - name:web\n    port: 80\n", format!("{space} `name:web` in line 2: `name: web`")),
+        ("a:\n  health:/ready\n  b: c\n", format!("{space} `health:/ready` in line 2: `health: /ready`")),
         ("a: b\nhttp://c\nd: e\n", "3:1 not YAML: simple key expect ':' = ".to_owned()),
         ("a:\n  URL: {{ routes.web.url }}\n", braces.to_owned()),
         ("a: {URL: {{ routes.web.url }}}\n", braces.to_owned()),
@@ -198,6 +199,11 @@ const WRITTEN: &[(usize, &str, &str)] = &[
         "        BANNER: Preview: x # y",
         "21:24 not YAML: the text of `BANNER` holds a `: ` and is not in quotes = put it in quotes: `\"Preview: x\"`; a key begins a \
              line of its own",
+    ),
+    (
+        21,
+        "        BANNER: “Preview: x”",
+        "21:25 not YAML: the text of `BANNER` holds a `: ` and is not in quotes = `“` is no quote to YAML: write `\"Preview: x\"`",
     ),
     (
         21,

@@ -42,6 +42,14 @@ fn a_field_that_is_called_otherwise_or_stands_elsewhere_is_told_once() {
         ),
         ((POLICY, "metadata:\n", "ttl: 1h\nmetadata:\n"), "unknown field `ttl` here: it belongs below `spec` = "),
         (
+            (
+                POLICY,
+                "    kustomize:\n      images: [\"acme/search=ghcr.io/acme/search:${{ pr.headSha }}\"]",
+                "    helm: {values: {a: b}}",
+            ),
+            "unknown field `values` = values are `parameters: {image.tag: …}`, or stand in files below `path` that `valueFiles` names",
+        ),
+        (
             (GUARDRAILS, "tls: wildcard", "tls: {clusterIssuer: a, x: y}"),
             "`x` stands beside `clusterIssuer`, which is alone = ",
         ),
