@@ -157,10 +157,9 @@ pub(super) fn dash(trial: &Trial<'_>) -> Option<Cause> {
     let above: Vec<usize> = (0..line).rev().filter(says).take_while(is_inside).collect();
     let below: Vec<usize> = (line + 1..lines.len()).filter(says).take_while(is_inside).collect();
     let other = above.iter().copied().find(begins_here)?;
-    // A list may stand in the column of the key that it belongs to.
-    let is_list = lines[other].trim_end().ends_with(':')
-        && (other + 1..=line).find(says).is_some_and(|at| indent(lines[at]) == column);
-    (!is_list).then_some(())?;
+    // It may well be the list of a key right above it, whose column is another matter.
+    let before = *above.first()?;
+    (!lines[before].trim_end().ends_with(':')).then_some(())?;
     let (first, last) = (above.last().copied().unwrap_or(line), below.last().copied().unwrap_or(line));
     let change = |at: usize, text: &'_ str| {
         let is_key = (first..=last).contains(&at) && says(&at) && begins_here(&at);

@@ -316,6 +316,12 @@ fn an_item_among_the_entries_of_a_map_is_told_as_one() {
 "4:5 not YAML: this `-` begins in column 5, the one in line 2 in column 3 = all `-` of a list begin in the same column"
                 .to_owned(),
         ),
+        // A list of the key above it, which is what stands in the wrong column.
+        (
+            "spec:\n  app:\n    path: x\n    kustomize:\n      images: [a]\n      routes:\n    - name: web\n  egress: [a]\n",
+            "7:7 not YAML: this `-` begins in column 5, `routes` in line 6 in column 7 = what belongs to a key begins further right than the key"
+                .to_owned(),
+        ),
         (
             "- a: 1\n- b: 2\nc: 3\n- d: 4\n",
 "3:1 not YAML: `c` begins in column 1, `b` in line 2 in column 3 = all keys of a map begin in the same column; an item of a list \
