@@ -122,6 +122,11 @@ const WRITTEN: &[(usize, &str, &str)] = &[
         "17:9 not YAML: `port` begins in column 9, `image` in line 16 in column 7 = all keys of a map begin in the same column",
     ),
     (
+        32,
+        "   routes:",
+        "32:4 not YAML: `routes` begins in column 4, `application` in line 28 in column 3 = all keys of a map begin in the same column",
+    ),
+    (
         15,
         "    name: web",
         "15:5 not YAML: `name` stands among the items of a list, and has no `-` = an item of a list begins with `- `: `- name: web`",
