@@ -102,6 +102,12 @@ pub fn explain(rendered: &Rendered, sources: &Sources<'_>, what: &str) -> Result
     Ok(text)
 }
 
+/// Names of all fields and objects that [`explain`] takes.
+pub fn list(rendered: &Rendered, sources: &Sources<'_>) -> String {
+    let decisions = rendered.decisions.with(refused(rendered, sources));
+    unknown::all(rendered, &decisions, sources)
+}
+
 /// What decides about a name that a policy's expressions have, and the Environment has not.
 fn in_expressions(what: &str) -> Option<String> {
     if what == "preview.namespace" {

@@ -14,7 +14,7 @@ use super::{
 };
 
 #[derive(Args, Debug)]
-#[command(override_usage = "dayfly explain [OPTIONS] [DIR] <WHAT>")]
+#[command(override_usage = "dayfly explain [OPTIONS] [DIR] <WHAT>\n       dayfly explain [OPTIONS] --list [DIR]")]
 pub(super) struct ExplainArgs {
     /// The folder with preview.yaml [default: .]
     #[arg(value_name = "DIR")]
@@ -22,16 +22,22 @@ pub(super) struct ExplainArgs {
     /// A field (`ttl`, `routes.web.host`, `services.web.uses`), an object (`Deployment/web`), a place in one (`Deployment/web/spec/replicas`), a kind (`Deployment`), or what stands in brackets after `error` (`image-mutable-tag`)
     // clap fills the first one first, so that one word alone is this one: see `ExplainArgs::asked`.
     what: Option<String>,
+    /// List the fields and objects that can be explained
+    #[arg(long, conflicts_with = "what")]
+    list: bool,
     #[command(flatten)]
     inputs: InputFlags,
 }
 
 impl ExplainArgs {
-    /// The folder, and what to explain: one argument alone is that, in the current folder.
-    fn asked(&self) -> anyhow::Result<(&Path, &str)> {
+    /// The folder, and what to explain, if that is one thing: one argument alone is that, in the current folder.
+    fn asked(&self) -> anyhow::Result<(&Path, Option<&str>)> {
         let folder = self.folder.as_deref();
+        if self.list {
+            return Ok((folder.unwrap_or(Path::new(".")), None));
+        }
         if let (Some(folder), Some(what)) = (folder, &self.what) {
-            return Ok((folder, what));
+            return Ok((folder, Some(what)));
         }
         let what =
             folder.context("say what is to be explained, such as `dayfly explain ttl`: see `dayfly explain --help`")?;
@@ -39,14 +45,14 @@ impl ExplainArgs {
         let is_folder = what.join(POLICY).is_file() || what.is_dir() && !Path::new(POLICY).exists();
         let shown = what.display();
         ensure!(!is_folder, "say what of `{shown}` is to be explained, such as `dayfly explain {shown} ttl`");
-        Ok((Path::new("."), what.to_str().with_context(|| format!("`{shown}` is not UTF-8"))?))
+        Ok((Path::new("."), Some(what.to_str().with_context(|| format!("`{shown}` is not UTF-8"))?)))
     }
 }
 
 pub(super) fn run(args: &ExplainArgs, console: &mut Console<'_>) -> anyhow::Result<ExitCode> {
     let (folder, what) = args.asked()?;
     // A rule is the same whatever the files say, and whether or not they can be read.
-    if let Some(rule) = rule(what) {
+    if let Some(rule) = what.and_then(rule) {
         return console.print(&finding::rule(rule, &console.style()));
     }
     let loaded = load::load_or_report(folder, &args.inputs, Look::Thorough, console)?;
@@ -62,10 +68,11 @@ pub(super) fn run(args: &ExplainArgs, console: &mut Console<'_>) -> anyhow::Resu
         policy: loaded.policy.places(),
         parameters: parameters.places(),
     };
-    match explain::explain(&rendered, &sources, what) {
-        Ok(text) => console.print(&finding::record(&text, &console.style())),
-        Err(message) => anyhow::bail!(message),
-    }
+    let text = match what {
+        Some(what) => explain::explain(&rendered, &sources, what).map_err(anyhow::Error::msg)?,
+        None => explain::list(&rendered, &sources),
+    };
+    console.print(&finding::record(&text, &console.style()))
 }
 
 /// The rule of that code, also as a finding's heading has it: `error[image-mutable-tag]`.

@@ -20,7 +20,10 @@ use std::{
     process,
 };
 
-use clap::{Args, Parser, Subcommand};
+use clap::{
+    Args, Parser, Subcommand,
+    error::{ContextKind, ContextValue},
+};
 
 use crate::input::parameters::Unusable;
 
@@ -170,7 +173,17 @@ fn parse(args: &[OsString]) -> Result<Cli, clap::Error> {
 /// Apart, since most calls are the usual one.
 #[inline(never)]
 fn by_clap(args: &[OsString]) -> Result<Cli, clap::Error> {
-    Cli::try_parse_from(args)
+    Cli::try_parse_from(args).map_err(without_dashes)
+}
+
+/// Whoever mistypes an option wants no folder of that name, which is what clap's tip about `--` would come to.
+fn without_dashes(mut error: clap::Error) -> clap::Error {
+    if let Some(ContextValue::StyledStrs(tips)) = error.get(ContextKind::Suggested)
+        && tips.iter().any(|tip| tip.to_string().contains("use '-- "))
+    {
+        error.remove(ContextKind::Suggested);
+    }
+    error
 }
 
 fn dispatch(command: Command, console: &mut Console<'_>) -> anyhow::Result<ExitCode> {

@@ -1,6 +1,6 @@
 //! What there is instead of what nothing is called: compared name by name, so that one that is misspelt hides none of the others.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Sources, refusal, stated};
 use crate::{
@@ -26,6 +26,25 @@ const MOST_COMPARED: usize = 1000;
 struct Names(BTreeMap<String, Names>);
 
 impl Names {
+    /// Those of one file, or of both and of what was decided.
+    fn of(only: Option<InputFile>, decisions: &Decisions, sources: &Sources<'_>) -> Self {
+        let mut names = Self::default();
+        for file in [InputFile::Policy, InputFile::Guardrails] {
+            if only.is_none_or(|only| only == file) {
+                names.add_value(sources.value(file).get("spec").unwrap_or(&Value::Null), 0);
+            }
+        }
+        for field in stated::fields_of(only) {
+            names.add(std::iter::once(field.as_str()));
+        }
+        if only.is_none() {
+            for decision in &decisions.made {
+                names.add(decision.field.split('.'));
+            }
+        }
+        names
+    }
+
     fn add<'n>(&mut self, path: impl Iterator<Item = &'n str>) {
         let mut here = self;
         for name in path.take(DEEPEST) {
@@ -128,20 +147,7 @@ fn first_of(field: &str) -> &str {
 fn of_field(what: &str, rendered: &Rendered, decisions: &Decisions, sources: &Sources<'_>) -> String {
     let (field, only) = stated::of_one(what);
     let before = &what[..what.len() - field.len()];
-    let mut names = Names::default();
-    for file in [InputFile::Policy, InputFile::Guardrails] {
-        if only.is_none_or(|only| only == file) {
-            names.add_value(sources.value(file).get("spec").unwrap_or(&Value::Null), 0);
-        }
-    }
-    for field in stated::fields_of(only) {
-        names.add(std::iter::once(field.as_str()));
-    }
-    if only.is_none() {
-        for decision in &decisions.made {
-            names.add(decision.field.split('.'));
-        }
-    }
+    let names = Names::of(only, decisions, sources);
     let said = format!("nothing is decided about `{}`", visible(what));
     let path: Vec<&str> = field.split('.').filter(|name| !name.is_empty()).take(DEEPEST).collect();
     let (mut here, mut found) = (&names, Vec::new());
@@ -160,7 +166,7 @@ fn of_field(what: &str, rendered: &Rendered, decisions: &Decisions, sources: &So
                 here = &here.0[&key];
                 found.push(key);
             }
-            None if found.is_empty() => return format!("{said}{}", anything(what, rendered, decisions, &names)),
+            None if found.is_empty() => return format!("{said}{}", anything(what, rendered)),
             // What is decided as a whole has no parts, or none that anybody means.
             None if here.0.is_empty() || decisions.made.iter().any(|made| made.field == found.join(".")) => break,
             None => {
@@ -170,7 +176,7 @@ fn of_field(what: &str, rendered: &Rendered, decisions: &Decisions, sources: &So
         }
     }
     if found.is_empty() {
-        return format!("{said}{}", anything(what, rendered, decisions, &names));
+        return format!("{said}{}", anything(what, rendered));
     }
     let meant = found.join(".");
     if meant == field {
@@ -206,19 +212,27 @@ fn did_you_mean(mut places: Vec<String>, before: &str, decisions: &Decisions) ->
     format!(": did you mean one of {}{more}?", shown.join(", "))
 }
 
-/// Of a name that is like no field: a kind or a rule, or all that there is.
-fn anything(what: &str, rendered: &Rendered, decisions: &Decisions, names: &Names) -> String {
+/// Of a name that is like no field: a kind or a rule, or where all that there is is told.
+fn anything(what: &str, rendered: &Rendered) -> String {
     let codes = rules::ALL.iter().map(|rule| rule.code);
-    if let Some(hint) = meant(what, kinds(rendered).into_iter().chain(codes)) {
-        return hint;
-    }
-    let decided: Vec<&str> = decisions.made.iter().map(|decision| first_of(&decision.field)).collect();
-    let (groups, of_files): (Vec<&str>, Vec<&str>) =
+    let hint = meant(what, kinds(rendered).into_iter().chain(codes));
+    let list = || ": no field, object, kind or rule is called like that; `--list` lists what there is".to_owned();
+    hint.unwrap_or_else(list)
+}
+
+/// All that can be explained, but for what is below it.
+pub(super) fn all(rendered: &Rendered, decisions: &Decisions, sources: &Sources<'_>) -> String {
+    let names = Names::of(None, decisions, sources);
+    let decided: BTreeSet<&str> = decisions.made.iter().map(|decision| first_of(&decision.field)).collect();
+    let (decided, of_files): (Vec<&str>, Vec<&str>) =
         names.0.keys().map(String::as_str).partition(|name| decided.contains(name));
+    let objects: Vec<String> = rendered.objects.iter().map(Object::id).collect();
+    let objects = if objects.is_empty() { refusal(rendered) } else { objects.join(", ") };
     format!(
-        ": there are `{}`, of the files also `{}`, and objects such as `Deployment/web`",
-        groups.join("`, `"),
-        of_files.join("`, `")
+        "what can be explained\n  decided    {}\n  in files   {}\n  objects    {objects}\n  rules      what stands in brackets after \
+         `error` or `warning`\n",
+        decided.join(", "),
+        of_files.join(", ")
     )
 }
 

@@ -1,11 +1,13 @@
 //! The few expressions that compute something: minijinja, strict, with fuel, a short list of filters and no loader.
 
+use std::{cell::RefCell, collections::BTreeMap};
+
 use minijinja::{Environment, UndefinedBehavior, value::ValueKind};
 
-use super::Scope;
+use super::{Facts, Scope};
 use crate::{
     finding::{nearest, visible},
-    value::{Map, Value},
+    value::{Map, Value, is_same},
 };
 
 /// Steps of an expression; a comparison takes about five.
@@ -158,7 +160,7 @@ pub fn compute(source: &str, scope: &Scope<'_>) -> Result<Value, String> {
     let expression = environment.compile_expression(source).map_err(|error| unread(source, &error))?;
     let names = expression.undeclared_variables(false).into_iter();
     let context = minijinja::Value::from_pairs(
-        names.filter_map(|name| Some((scope.variable(&name).map(to_engine)?, name))).map(|(value, name)| (name, value)),
+        names.filter_map(|name| Some((copied(scope, &name)?, name))).map(|(value, name)| (name, value)),
     );
     match expression.eval(context) {
         Ok(result) if !result.is_undefined() => from_engine(&result),
@@ -182,6 +184,21 @@ fn describe(error: &minijinja::Error) -> String {
     match error.detail() {
         Some(detail) => format!("{}: {detail}", error.kind()),
         None => error.kind().to_string(),
+    }
+}
+
+/// Variables as the engine has them.
+pub(super) type Copies = RefCell<BTreeMap<String, minijinja::Value>>;
+
+/// A variable as the engine has it.
+fn copied(scope: &Scope<'_>, name: &str) -> Option<minijinja::Value> {
+    match scope {
+        Scope::Bound(bound, _, outer) if !is_same(bound, name) => copied(outer, name),
+        Scope::Facts(Facts { values, copies }) => {
+            let value = values.get(name)?;
+            Some(copies.borrow_mut().entry(name.to_owned()).or_insert_with(|| to_engine(value)).clone())
+        }
+        _ => scope.variable(name).map(to_engine),
     }
 }
 

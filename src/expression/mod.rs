@@ -10,7 +10,7 @@ pub mod parse;
 
 use crate::{
     input::scalar::Scalar,
-    value::{Text, Value, is_same},
+    value::{Map, Text, Value, is_same},
 };
 pub use engine::{compute, names};
 
@@ -93,10 +93,37 @@ impl Budget {
 /// Most bytes of a text: no ConfigMap holds more.
 const LONGEST: usize = 1 << 20;
 
+/// What many texts see, one after another: what the engine has to copy of it is copied once, since a policy may have thousands of services
+/// and as many expressions that name them.
+#[derive(Debug, Default)]
+pub struct Facts {
+    values: Value,
+    copies: engine::Copies,
+}
+
+impl Facts {
+    /// Adds a value, or puts it in the place of another.
+    pub fn insert(&mut self, name: &'static str, value: Value) {
+        let mut values = std::mem::take(&mut self.values).into_map().unwrap_or_else(|| Map::with_capacity(8));
+        values.insert(name, value);
+        *self = Self { values: Value::Map(values), ..Self::default() };
+    }
+}
+
+impl std::ops::Deref for Facts {
+    type Target = Value;
+
+    fn deref(&self) -> &Value {
+        &self.values
+    }
+}
+
 /// What expressions can see: a context, and the names that `$for` binds around a place, the innermost first.
 pub enum Scope<'a> {
     /// What templates, or the fields of an input file, see.
     Context(&'a Value),
+    /// The same, where it is used many times.
+    Facts(&'a Facts),
     /// A name and its value, in front of what else there is.
     Bound(&'a str, &'a Value, &'a Scope<'a>),
 }
@@ -105,6 +132,7 @@ impl<'a> Scope<'a> {
     fn variable(&self, name: &str) -> Option<&'a Value> {
         match self {
             Self::Context(context) => context.get(name),
+            Self::Facts(facts) => facts.get(name),
             Self::Bound(bound, value, _) if is_same(bound, name) => Some(value),
             Self::Bound(_, _, outer) => outer.variable(name),
         }
@@ -135,13 +163,13 @@ impl<'a> Scope<'a> {
     }
 
     fn unknown(&self, name: &str) -> String {
-        match self {
-            Self::Context(context) => {
-                let names = context.entries().map(|(key, _)| key);
-                format!("nothing is called `{name}`{}", crate::finding::nearest(name, names))
-            }
-            Self::Bound(_, _, outer) => outer.unknown(name),
-        }
+        let context = match self {
+            Self::Context(context) => context,
+            Self::Facts(facts) => &facts.values,
+            Self::Bound(_, _, outer) => return outer.unknown(name),
+        };
+        let names = context.entries().map(|(key, _)| key);
+        format!("nothing is called `{name}`{}", crate::finding::nearest(name, names))
     }
 }
 

@@ -166,12 +166,14 @@ pub struct Finding {
     pub subject: Subject,
     /// What of the text that stands there, if not all of it.
     pub excerpt: Option<Box<Excerpt>>,
+    /// The patch that put there what it is about: a JSON pointer into the guardrails, where that is mended.
+    pub patch: Option<String>,
 }
 
 impl Finding {
     /// A finding without help; [`Self::help`] adds that.
     pub fn new(rule: &'static Rule, owner: Owner, subject: Subject, message: impl Into<String>) -> Self {
-        Self { rule, owner, message: message.into(), help: None, subject, excerpt: None }
+        Self { rule, owner, message: message.into(), help: None, subject, excerpt: None, patch: None }
     }
 
     /// About a place in the guardrails, which are always the platform's.

@@ -136,7 +136,7 @@ pub(super) fn trace(text: &str, kind: Kind, problem: &mut Problem) -> Option<Str
 /// The cause without which the file can be read furthest; of equal ones the more particular.
 fn by_trial(trial: &Trial<'_>, column: usize) -> Option<Cause> {
     let mut best: Option<Cause> = None;
-    let looks: [&dyn Fn() -> Option<Cause>; 9] = [
+    let looks: [&dyn Fn() -> Option<Cause>; 10] = [
         &|| line::blank(trial),
         &|| line::separator(trial),
         &|| quotes::colon(trial, column),
@@ -145,6 +145,7 @@ fn by_trial(trial: &Trial<'_>, column: usize) -> Option<Cause> {
         &|| indentation::block(trial),
         &|| line::no_colon(trial),
         &|| bracket::unclosed(trial),
+        &|| line::dash(trial),
         &|| column_or_dash(trial),
     ];
     for look in looks {

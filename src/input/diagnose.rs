@@ -7,7 +7,10 @@ use schemars::JsonSchema;
 use serde_json::{Map, Value as Json};
 
 use crate::{
-    expression::mistake::{self, Mistake},
+    expression::{
+        Interpolated,
+        mistake::{self, Mistake},
+    },
     finding::{Finding, Location, Owner, Rule, Subject, likely, meant, nearest, once, visible},
     rules::{
         self,
@@ -20,7 +23,7 @@ use crate::{
 use super::{
     Places, Source, foreign,
     purpose::{help, kinds, resolved},
-    scalar::refusal,
+    scalar::{EnvName, Scalar as _, refusal},
 };
 
 /// All findings about `node`, which should be a `T`.
@@ -135,9 +138,15 @@ impl Walk<'_> {
             _ if node.is_null() && self.is_comment(node.mark) => {
                 Some("what follows ` #` is a comment: in quotes it is text".to_owned())
             }
+            _ if node.is_null() && is_any_text(schema, pointer) => Some("an empty text is written `\"\"`".to_owned()),
             _ if node.is_null() => self.field.clone(),
             _ if kinds.contains(&"array") => {
-                Some("a list is written `[one, two]`, or an item a line with `- ` before it".to_owned())
+                let item = schema.get("items").map(|item| resolved(&self.definitions, item));
+                let named = item.is_some_and(|item| item.pointer("/properties/name").is_some());
+                Some(format!(
+                    "a list is written `[one, two]`, or an item a line with `- ` before it{}",
+                    as_list(node, named).map(|list| format!(": here `{list}`")).unwrap_or_default()
+                ))
             }
             _ if kinds.contains(&"object") => Some(match schema.get("properties").and_then(Json::as_object) {
                 Some(fields) => {
@@ -146,7 +155,10 @@ impl Walk<'_> {
                         fields.keys().map(String::as_str).collect::<Vec<_>>().join("`, `")
                     )
                 }
-                None => "a map is written `{name: value}`, or an entry a line, `name: value`".to_owned(),
+                None => format!(
+                    "a map is written `{{name: value}}`, or an entry a line, `name: value`{}",
+                    first_name(node).map(|name| format!(": here `{}: …`", visible(name))).unwrap_or_default()
+                ),
             }),
             _ => self.field.clone(),
         };
@@ -333,6 +345,45 @@ impl Walk<'_> {
             }
         }
     }
+}
+
+/// Whether a place takes any text, an empty one too: a variable or a flag.
+fn is_any_text(schema: &Json, pointer: &str) -> bool {
+    let format = schema.get("format").and_then(Json::as_str);
+    format == Some(Interpolated::FORMAT) && matches!(pointer.rsplit('/').nth(1), Some("env" | "flags"))
+}
+
+/// Signs that words of a list have only in quotes, or that are a shell's.
+const SIGNS: &str = "\"'`$|&;<>(){}[]#:=*!%@\\";
+
+/// What somebody wrote as text or as a map, as the list that was probably meant; `named`: whose items have names.
+fn as_list(node: &Node<'_>, named: bool) -> Option<String> {
+    match &node.data {
+        Data::Map(entries) if named => Some(format!("- name: {}", visible(&entries.first()?.key))),
+        Data::Scalar { text, .. }
+            if !named && text.len() <= LONGEST_EXAMPLE && !text.contains(|c| SIGNS.contains(c)) =>
+        {
+            let is_between = |c: char| c == ',' || c.is_whitespace();
+            let words: Vec<&str> = text.split(is_between).filter(|word| !word.is_empty()).collect();
+            (!words.is_empty() && words.iter().all(|word| kind_of(word) == "string"))
+                .then(|| format!("[{}]", visible(&words.join(", "))))
+        }
+        _ => None,
+    }
+}
+
+/// Most bytes of a text that is written out as a list.
+const LONGEST_EXAMPLE: usize = 60;
+
+/// What the first item of a list is called, which should be the first entry of a map: `- name: A` or `- A=b`.
+fn first_name<'n>(node: &'n Node<'_>) -> Option<&'n str> {
+    let Data::List(items) = &node.data else { return None };
+    let item = items.first()?;
+    let name = match item.get("name") {
+        Some(name) => name.text()?,
+        None => item.text()?.split_once(['=', ':'])?.0,
+    };
+    EnvName::parse(name).is_ok().then_some(name)
 }
 
 /// The JSON Schema type of a plain scalar.

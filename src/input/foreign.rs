@@ -74,11 +74,18 @@ const OF_A_POLICY: [(&[&str], &str); 5] = [
     (&["expires", "lifetime", "expiry", "maxAge"], "`ttl: 48h` is how long the preview lives"),
 ];
 
+/// Of an application's `helm`: Helm and Argo CD.
+const OF_HELM: [(&[&str], &str); 1] = [(
+    &["values", "valuesObject", "set"],
+    "values are `parameters: {image.tag: …}`, or stand in files below `path` that `valueFiles` names",
+)];
+
 /// What somebody may have meant by a field that is not among those of a map.
 pub(super) fn advice(name: &str, fields: &Map<String, Json>) -> Option<&'static str> {
     let table: &[(&[&str], &str)] = match fields {
         _ if fields.contains_key("healthPort") => &OF_A_SERVICE,
         _ if fields.contains_key("manifests") => &OF_A_POLICY,
+        _ if fields.contains_key("valueFiles") => &OF_HELM,
         _ => return None,
     };
     table.iter().find(|(names, _)| names.contains(&name)).map(|(_, advice)| *advice)

@@ -7,7 +7,7 @@ use super::{
     Filled, HelmValue, Ordered,
     scalar::{
         AbsolutePath, DnsLabel, Duration, EnvName, FlagName, ImagePath, InterpolatedPath, LabelValue, NamePrefix, Port,
-        Quantity, RelativePath, SecretKey, Url, UrlPath, UserId,
+        Quantity, Reference, RelativePath, SecretKey, Url, UrlPath, UserId,
     },
 };
 use crate::expression::Interpolated;
@@ -48,7 +48,7 @@ pub struct PolicySpec {
     /// the guardrails' default.
     pub ttl: Option<Duration>,
     /// How much room the preview gets: the name of a size in the guardrails. Left out, the guardrails' default.
-    pub profile: Option<DnsLabel>,
+    pub profile: Option<Reference>,
     /// What a label of the pull request may ask for, besides what the guardrails offer.
     #[serde(default)]
     pub labels: Offers,
@@ -69,7 +69,7 @@ pub struct PolicySpec {
     pub routes: Vec<Route>,
     /// What the preview may reach outside of its namespace: names from the guardrails' `egress`. Everything else is closed.
     #[serde(default)]
-    pub egress: Vec<DnsLabel>,
+    pub egress: Vec<Reference>,
     /// Secrets from the platform's store, each made by an `ExternalSecret`.
     #[serde(default)]
     pub secrets: Vec<Secret>,
@@ -97,7 +97,7 @@ impl PolicySpec {
 pub struct Offers {
     /// Profiles that a label `preview/profile=…` may ask for.
     #[serde(default)]
-    pub profile: Vec<DnsLabel>,
+    pub profile: Vec<Reference>,
     /// Times that a label `preview/ttl=…` may ask for.
     #[serde(default)]
     pub ttl: Vec<Duration>,
@@ -130,7 +130,7 @@ pub struct Service {
     pub env: Ordered<Interpolated, EnvName>,
     /// Secrets and databases of this file that it gets as environment variables, by their names.
     #[serde(default)]
-    pub uses: Vec<DnsLabel>,
+    pub uses: Vec<Reference>,
     /// How many Pods run. Left out, one.
     pub replicas: Option<u8>,
     /// What a Pod requests (`cpu`, `memory`, `ephemeral-storage`), at most the profile's `container.max`. The limits are the profile's, or as
@@ -202,7 +202,7 @@ pub struct Route {
     /// Part of the host, and how the policy refers to it: `${{ routes.NAME.url }}`.
     pub name: DnsLabel,
     /// Which Service answers: one of `services`, or a Service of the team's own manifests.
-    pub service: DnsLabel,
+    pub service: Reference,
     /// The Service's port; needed if it is not one of `services`.
     pub port: Option<Port>,
     /// The Pods' port, where it is another than the Service's: the network policies open this one. Left out, `port`.
@@ -210,7 +210,7 @@ pub struct Route {
     /// Only this path and what is below it.
     pub path: Option<UrlPath>,
     /// Who may reach it: a name from the guardrails' `access`.
-    pub access: DnsLabel,
+    pub access: Reference,
     /// The host, `WORD-NAMESPACE.DOMAIN`. Left out, it is made of the route's name and the namespace: `web-shop-pr-7` below the
     /// domain, and `2-my-web-shop-pr-7` for a route `my-web` of two words. Routes with a `path` of their own may share one, written out:
     /// `web-${{ preview.namespace }}.${{ guardrails.domain }}` is that of a route `web`.
@@ -234,7 +234,7 @@ pub struct Database {
     /// The name of the Secret with its URL, and what `uses` refers to.
     pub name: DnsLabel,
     /// What it is a branch of: a name from the guardrails' `baselines`.
-    pub baseline: DnsLabel,
+    pub baseline: Reference,
     /// The environment variable that holds its URL. Left out, `DATABASE_URL`.
     pub env: Option<EnvName>,
     /// Further environment variables, and what each holds, for programs that take no URL: `PGHOST: host`.
@@ -297,7 +297,7 @@ pub struct Migration {
     pub env: Ordered<Interpolated, EnvName>,
     /// Secrets of this file that it gets as environment variables, by their names.
     #[serde(default)]
-    pub uses: Vec<DnsLabel>,
+    pub uses: Vec<Reference>,
     /// Files and folders of the image that are only ever added to: the migrations. If one that ran in the branch differs in a
     /// later image, or is gone, the branch is made anew. A relative path begins at the image's working directory.
     #[serde(default)]
@@ -326,7 +326,7 @@ pub struct Step {
     pub env: Ordered<Interpolated, EnvName>,
     /// Secrets of this file that it gets as environment variables, by their names.
     #[serde(default)]
-    pub uses: Vec<DnsLabel>,
+    pub uses: Vec<Reference>,
     /// What it requests, as a service's `resources`. Left out, the profile's default.
     #[serde(default)]
     pub resources: Ordered<Quantity>,

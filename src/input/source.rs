@@ -117,7 +117,12 @@ impl Source {
         };
         let Some(document) = documents.into_iter().next() else {
             let place = Subject::Place(Location::of_file(&self.name));
-            return Err(vec![Finding::new(&WRONG_TYPE, owner, place, "the file says nothing")]);
+            let help = match kind {
+                Kind::Policy => Some("`dayfly init` writes a policy to start from".to_owned()),
+                Kind::Guardrails => Some("`dayfly guardrails` prints those to start from".to_owned()),
+                _ => None,
+            };
+            return Err(vec![Finding { help, ..Finding::new(&WRONG_TYPE, owner, place, "the file says nothing") }]);
         };
         Ok((document, duplicates))
     }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use json_patch::{PatchError, PatchOperation};
+use json_patch::{AddOperation, PatchError, PatchOperation};
 
 use crate::{
     finding::{Finding, Location, Owner, nearest, visible},
@@ -153,9 +153,13 @@ impl Patches {
             let Location { object: Some(id), pointer: Some(pointer), .. } = finding.location() else { continue };
             let Some(object) = by_id.get(&id) else { continue };
             let mut patches = self.patches.iter().enumerate();
-            let to_blame = patches.find(|(_, patch)| fits(&patch.target, object) && sets(patch, &pointer));
-            let Some((index, patch)) = to_blame else { continue };
+            let to_blame = patches.find_map(|(index, patch)| {
+                let place = fits(&patch.target, object).then(|| sets(patch, &pointer, object)).flatten()?;
+                Some((index, patch, place))
+            });
+            let Some((index, patch, below)) = to_blame else { continue };
             finding.owner = Owner::Platform;
+            finding.patch = Some(format!("/spec/patches/{index}{below}"));
             let place = format!("`/spec/patches/{index}` of the guardrails put that there");
             let merged = patch.merge.as_ref().and_then(|merge| put(merge, &pointer));
             finding.help = Some(if matches!(merged, Some(Value::List(_))) {
@@ -179,13 +183,27 @@ fn changes(patch: &Ready, pointer: &str) -> bool {
         || patch.json.iter().any(|operation| operates(operation, pointer))
 }
 
-/// Whether a patch says what is at a place, or that nothing is.
-fn sets(patch: &Ready, pointer: &str) -> bool {
-    let by_path = |operation: &PatchOperation| {
-        !matches!(operation, PatchOperation::Test(_)) && is_below(pointer, operation.path().as_str())
+/// Where a patch says what is at a place of an object, or that nothing is: a pointer into the patch.
+fn sets(patch: &Ready, pointer: &str, object: &Object) -> Option<String> {
+    if let Some(merge) = &patch.merge
+        && !matches!(put(merge, pointer), None | Some(Value::Map(_)))
+    {
+        return Some(format!("/merge{pointer}"));
+    }
+    let by_path = |operation: &PatchOperation| match operation {
+        PatchOperation::Test(_) => false,
+        PatchOperation::Add(add) if add.path.as_str().ends_with("/-") => appends(add, pointer, object),
+        other => is_below(pointer, other.path().as_str()),
     };
-    patch.merge.as_ref().is_some_and(|merge| !matches!(put(merge, pointer), None | Some(Value::Map(_))))
-        || patch.json.iter().any(by_path)
+    patch.json.iter().position(by_path).map(|number| format!("/json/{number}"))
+}
+
+/// Whether the item of a list at a place, or above it, is what an operation adds at the list's end.
+fn appends(add: &AddOperation, pointer: &str, object: &Object) -> bool {
+    let list = add.path.as_str().trim_end_matches('-');
+    let index = pointer.strip_prefix(list).and_then(|rest| rest.split('/').next());
+    let item = index.and_then(|index| object.value.pointer(&format!("{list}{index}")));
+    item.is_some_and(|item| *item == Value::from(add.value.clone()))
 }
 
 /// What a merge patch puts at a place or above it; nothing if it is silent there.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::{
     expression::{Interpolated, Scope},
-    input::scalar::DnsLabel,
+    input::scalar::Reference,
     rules::{
         reference::{UNKNOWN_REFERENCE, unset},
         shared_database::{Hosts, SHARED_DATABASE, not_a_database},
@@ -21,7 +21,7 @@ impl Resolver<'_> {
         &mut self,
         text: &Interpolated,
         evaluated: &str,
-        uses: &[DnsLabel],
+        uses: &[Reference],
         more: &[&str],
         what: impl FnOnce() -> String,
         pointer: impl FnOnce() -> String,
@@ -36,13 +36,13 @@ impl Resolver<'_> {
             services.chain(policy.databases.iter().map(server)).collect()
         });
         let namespace = self.facts.str_at(&["preview", "namespace"]).unwrap_or_default();
-        let used = self.policy.databases.iter().filter(|database| uses.contains(&database.name));
+        let used = self.policy.databases.iter().filter(|database| uses.iter().any(|used| database.name == *used));
         let variables: Vec<&str> =
             used.flat_map(|database| database.keys.names()).chain(more.iter().copied()).collect();
         let hosts = Hosts { services, namespace, variables: &variables };
         let Err(message) = not_a_database(what, evaluated, hosts) else { return };
         // A title that talks of an address is only data.
-        let (pr, facts) = (without_addresses(&self.pr), Scope::Context(&self.facts));
+        let (pr, facts) = (without_addresses(&self.pr), Scope::Facts(&self.facts));
         if text.text(&Scope::Bound("pr", &pr, &facts)).is_ok_and(|text| is_plain(&text, hosts)) {
             return;
         }

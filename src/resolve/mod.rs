@@ -28,7 +28,7 @@ pub(crate) use pull_request::SAME_KIND;
 use std::{cell::OnceCell, collections::BTreeSet};
 
 use crate::{
-    expression::{Budget, Interpolated, Scope},
+    expression::{Budget, Facts, Interpolated, Scope},
     finding::{Finding, InputFile, Owner, Rule, Subject},
     input::{
         Guardrails, GuardrailsSpec, Parameters, Policy, PolicySpec,
@@ -101,7 +101,7 @@ pub fn resolve(inputs: Inputs<'_>, record: bool) -> Resolution {
         layouts: inputs.layouts,
         heed_profile_label: inputs.heed_profile_label,
         profile_label: None,
-        facts: Value::Null,
+        facts: Facts::default(),
         pr: Value::Null,
         budget: Budget::default(),
         hosts: OnceCell::new(),
@@ -141,7 +141,7 @@ struct Resolver<'a> {
     heed_profile_label: bool,
     profile_label: Option<String>,
     /// What expressions see.
-    facts: Value,
+    facts: Facts,
     /// The pull request with its free text, for what is data in any case.
     pr: Value,
     budget: Budget,
@@ -168,8 +168,8 @@ impl Resolver<'_> {
         }
         self.set_context(&policy, &pr);
         let namespace = self.namespace();
-        self.see("preview", Value::map([("namespace", Value::string(&namespace))]));
-        self.see("guardrails", Value::map([("domain", Value::string(&*self.guardrails.domain))]));
+        self.facts.insert("preview", Value::map([("namespace", Value::string(&namespace))]));
+        self.facts.insert("guardrails", Value::map([("domain", Value::string(&*self.guardrails.domain))]));
 
         let trust = self.trust(&pr);
         let (profile, limits) = self.profile(&pr);
@@ -243,17 +243,8 @@ impl Resolver<'_> {
         self.pr = to_value(pr);
         let is_strict = |(name, _): &&(Text, Value)| !pull_request::FREE_TEXT.contains(&name.as_str());
         let strict: Map = self.pr.as_map().map(Map::entries).into_iter().flatten().filter(is_strict).cloned().collect();
-        let mut facts = Map::with_capacity(8);
-        facts.push("policy", to_value(policy));
-        facts.push("pr", Value::Map(strict));
-        self.facts = Value::Map(facts);
-    }
-
-    /// Lets expressions see something from here on.
-    fn see(&mut self, name: &'static str, value: Value) {
-        if let Some(facts) = self.facts.as_map_mut() {
-            facts.insert(name, value);
-        }
+        self.facts.insert("policy", to_value(policy));
+        self.facts.insert("pr", Value::Map(strict));
     }
 
     /// As [`rules::hint`] says; not for one of so many mistakes that nobody reads them all.
@@ -301,7 +292,7 @@ impl Resolver<'_> {
             self.policy_finding(&INPUT_LIMIT, pointer(), message);
             return String::new();
         }
-        let facts = Scope::Context(&self.facts);
+        let facts = Scope::Facts(&self.facts);
         let result =
             if is_strict { evaluate(text, &facts) } else { evaluate(text, &Scope::Bound("pr", &self.pr, &facts)) };
         match result {
@@ -326,9 +317,12 @@ impl Resolver<'_> {
             self.report(&rules::namespace::NAMESPACE_NOT_UNIQUE, InputFile::Guardrails, "/spec/namespace", message);
         }
         let namespace = names::shorten(&full, names::LABEL);
-        if !crate::input::scalar::is_dns_label(&namespace)
-            && !self.findings.iter().any(|finding| finding.rule == &BAD_EXPRESSION)
-        {
+        // Of one that is no expression, `{{ … }}`, it was said what it must hold.
+        let is_told = |finding: &Finding| {
+            finding.rule == &BAD_EXPRESSION
+                || finding.rule == &rules::namespace::NAMESPACE_NOT_UNIQUE && template.is_constant()
+        };
+        if !crate::input::scalar::is_dns_label(&namespace) && !self.findings.iter().any(is_told) {
             let message =
                 format!("the namespace comes to `{}`, which is no DNS label", crate::finding::visible(&namespace));
             self.report(&rules::namespace::NAMESPACE_INVALID, InputFile::Guardrails, "/spec/namespace", message);

@@ -23,9 +23,14 @@ impl Resolver<'_> {
         for (index, name) in self.policy.egress.iter().enumerate() {
             let pointer = format!("/spec/egress/{index}");
             let Some(destination) = guardrails.egress.get(name) else {
-                let hint = self.hint(name, guardrails.egress.names());
+                let opens = |destination: &Destination| destination.fqdn.as_deref() == Some(&**name);
+                let hint = match guardrails.egress.iter().find(|(_, destination)| opens(destination)) {
+                    Some((entry, _)) => format!(": did you mean `{entry}`, which opens that host?"),
+                    None => self.hint(name, guardrails.egress.names()),
+                };
                 let message = format!("the guardrails have no egress `{name}`{hint}");
-                self.policy_finding(&rules::reference::UNKNOWN_REFERENCE, pointer, message);
+                self.policy_finding(&rules::reference::UNKNOWN_REFERENCE, pointer, message).help =
+                    name.contains('.').then(|| "it holds names from the guardrails' `egress`, not hosts".to_owned());
                 continue;
             };
             // Only among those that there are: a policy may name thousands that there are not.

@@ -1,7 +1,7 @@
 //! Who the pull request is: parameters, judged.
 
 use crate::{
-    finding::{Finding, nearest, printable, visible},
+    finding::{Finding, likely, nearest, printable, visible},
     input::{
         Parameters,
         parameters::KNOWN,
@@ -74,7 +74,7 @@ pub(super) const FREE_TEXT: [&str; 6] = ["branch", "targetBranch", "title", "aut
 
 pub(super) fn read(parameters: &Parameters, findings: &mut Vec<Finding>) -> PullRequest {
     findings.extend(parameters.problems().iter().cloned());
-    let mut reader = Reader { parameters, findings };
+    let mut reader = Reader { parameters, findings, meant: Vec::new() };
     reader.unknown_names();
     let number = reader.number();
     let head_sha = reader.sha();
@@ -102,6 +102,8 @@ pub(super) fn read(parameters: &Parameters, findings: &mut Vec<Finding>) -> Pull
 struct Reader<'a> {
     parameters: &'a Parameters,
     findings: &'a mut Vec<Finding>,
+    /// What unknown ones were probably meant to be: they are not missing, too.
+    meant: Vec<&'static str>,
 }
 
 impl Reader<'_> {
@@ -116,8 +118,9 @@ impl Reader<'_> {
     fn unknown_names(&mut self) {
         let mut unknown = self.parameters.names().filter(|name| !KNOWN.iter().any(|known| known.name == *name));
         for name in unknown.by_ref().take(MOST_UNKNOWN) {
-            let hint = nearest(name, KNOWN.iter().map(|known| known.name));
-            let message = format!("unknown parameter `{}`{hint}", visible(name));
+            let names = || KNOWN.iter().map(|known| known.name);
+            self.meant.extend(likely(name, names()));
+            let message = format!("unknown parameter `{}`{}", visible(name), nearest(name, names()));
             self.findings.push(Finding::of_parameters(&UNKNOWN_FIELD, child("", name), message));
         }
         if let Some(next) = unknown.next() {
@@ -149,7 +152,8 @@ impl Reader<'_> {
     fn required(&mut self, name: &str, why: &str) -> Option<String> {
         let known = self.findings.len();
         let text = self.text(name);
-        if text.is_none() && self.findings.len() == known {
+        let is_told = self.findings.len() > known || self.meant.contains(&name) || self.parameters.lacks_value(name);
+        if text.is_none() && !is_told {
             self.report(name, format!("the parameter `{name}` is missing: {why}"));
         }
         text

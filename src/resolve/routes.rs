@@ -7,6 +7,7 @@ use crate::{
     input::{
         guardrails::{Access, Implementation, Ingress, RouteKind, Tls},
         policy::{Route, Service},
+        scalar::{DnsLabel, Scalar as _},
     },
     objects::{self, keys},
     rules,
@@ -23,7 +24,7 @@ impl<'a> Resolver<'a> {
     pub(super) fn routes(&mut self, namespace: &str) -> (Vec<RouteFacts>, IngressFacts) {
         let policy = self.policy;
         if policy.routes.is_empty() {
-            self.see("routes", Value::Map(Map::default()));
+            self.facts.insert("routes", Value::Map(Map::default()));
             return (Vec::new(), IngressFacts::default());
         }
         let hosts: Vec<String> = policy
@@ -38,7 +39,7 @@ impl<'a> Resolver<'a> {
             (route.name.to_string(), Value::map(facts))
         });
         let seen = Value::map(seen);
-        self.see("routes", seen);
+        self.facts.insert("routes", seen);
         let Some(ingress) = &self.guardrails.ingress else {
             self.policy_finding(
                 &rules::provided::NOT_PROVIDED,
@@ -196,16 +197,18 @@ impl<'a> Resolver<'a> {
         }
         let pointer = format!("{pointer}/service");
         match (&route.port, service) {
-            (Some(port), None) => return Some((port.get(), route.target_port.unwrap_or(*port).get())),
+            (Some(port), None) if DnsLabel::parse(&route.service).is_ok() => {
+                return Some((port.get(), route.target_port.unwrap_or(*port).get()));
+            }
             (_, Some(service)) => {
                 let message = format!("the service `{}` has no `port`, so nothing can be routed to it", service.name);
                 self.policy_finding(&rules::reference::UNKNOWN_REFERENCE, pointer, message);
             }
-            (None, None) => {
+            (_, None) => {
                 let hint = self.hint(&route.service, self.policy.services.iter().map(|service| &*service.name));
                 let message = format!("there is no service `{}`{hint}", route.service);
                 self.policy_finding(&rules::reference::UNKNOWN_REFERENCE, pointer, message).help =
-                    Some("a Service of the team's own manifests needs `port` here".into());
+                    route.port.is_none().then(|| "a Service of the team's own manifests needs `port` here".into());
             }
         }
         None

@@ -9,7 +9,7 @@ use crate::{
         Ordered,
         guardrails::{Profile, Tls},
         policy::Service,
-        scalar::{AbsolutePath, DnsLabel, Duration, InterpolatedPath, Port, Quantity, Scalar as _, UserId},
+        scalar::{AbsolutePath, DnsLabel, Duration, InterpolatedPath, Port, Quantity, Reference, Scalar as _, UserId},
     },
     rules,
     value::{Map, Value, child},
@@ -54,7 +54,7 @@ impl<'a> Resolver<'a> {
                 (service.name.to_string(), Value::Map(facts))
             })
             .collect();
-        self.see("services", Value::Map(seen));
+        self.facts.insert("services", Value::Map(seen));
     }
 
     pub(super) fn services(
@@ -82,7 +82,7 @@ impl<'a> Resolver<'a> {
         for (facts, service) in services.iter_mut().zip(&policy.services) {
             let route = routes.iter().find(|route| route.service == facts.name);
             facts.health_headers = route.filter(|_| facts.http_check.is_some()).map_or(Value::Null, health_headers);
-            let used = |name: &DnsLabel| sources.iter().find(|(source, _)| **source == **name);
+            let used = |name: &Reference| sources.iter().find(|(source, _)| **source == **name);
             let used: Vec<&str> = service.uses.iter().filter_map(used).map(|(_, source)| &**source).collect();
             facts.uses_hash = (!used.is_empty()).then(|| names::hash(&used));
         }

@@ -7,7 +7,7 @@ use crate::{
     finding::InputFile,
     input::{
         Ordered,
-        scalar::{DnsLabel, EnvName},
+        scalar::{EnvName, Reference},
     },
     rules,
     value::Value,
@@ -33,7 +33,7 @@ pub(super) struct Container<'a, 'c> {
     /// What it is called in a reason.
     pub(super) who: fmt::Arguments<'c>,
     pub(super) env: &'a Ordered<Interpolated, EnvName>,
-    pub(super) uses: &'a [DnsLabel],
+    pub(super) uses: &'a [Reference],
     /// Whether free text of the pull request is only data in its `env`.
     pub(super) is_free: bool,
     /// The [`SERVICE_NAME`] that it has unless its `env` says otherwise.
@@ -45,7 +45,7 @@ pub(super) struct Container<'a, 'c> {
     /// The databases that are there, if it may use any.
     pub(super) databases: Option<&'c [DatabaseFacts]>,
     /// What it has variables of that may stand for the host in an address: databases among them.
-    pub(super) reaches: &'a [DnsLabel],
+    pub(super) reaches: &'c [Reference],
     /// Further variables that may.
     pub(super) hosts: &'c [&'c str],
 }

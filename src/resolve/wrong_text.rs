@@ -26,7 +26,7 @@ impl Resolver<'_> {
         is_strict: bool,
         error: &str,
     ) {
-        let facts = Scope::Context(&self.facts);
+        let facts = Scope::Facts(&self.facts);
         let free = Scope::Bound("pr", &self.pr, &facts);
         let scope = if is_strict { &facts } else { &free };
         let most = if self.findings.len() > rules::MOST { 1 } else { mistake::MOST };

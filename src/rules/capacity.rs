@@ -23,7 +23,7 @@ pub static UNBOUNDED_REQUEST: Rule = Rule {
     summary: "a container asks for what its profile lets one have",
     explanation: "`resources` are requests; the limit is the profile's `default`, or as high as the request, where that is more. No \
                   request may be above the profile's `max`, or its `default` if there is none, nor below its `min`. Only resources that the profile bounds can be asked for, of memory no fraction of a byte: `100m` is a tenth of a byte, \
-                  `100Mi` was meant.",
+                  `100Mi` was meant. Nor are fewer than a million bytes without a unit taken: `256` is `256Mi` without its unit.",
 };
 
 /// About what services and databases come to together, and what the volume claims of manifests do.
@@ -40,6 +40,9 @@ pub static OVER_QUOTA: Rule = Rule {
                   from a child Application. But where the quota allows no claim of a volume, a manifest has none: \
                   `persistentvolumeclaims` are 0 unless the profile says otherwise, or the policy has a database of provider `cnpg`.",
 };
+
+/// Of fewer, nobody means as many bytes.
+const A_MEGABYTE: i128 = 1_000_000 * 1_000_000_000;
 
 /// Single requests that a container may not have: the resource, the message, and what to do.
 pub(crate) fn beyond<'s>(
@@ -62,6 +65,11 @@ pub(crate) fn beyond<'s>(
             };
             let help = format!("`{meant}` was probably meant");
             found.push((resource, format!("{}, a fraction of a byte", asks()), Some(help)));
+            continue;
+        }
+        if is_bytes && amount.nano > 0 && amount.nano < A_MEGABYTE && text.bytes().all(|b| b.is_ascii_digit()) {
+            let help = format!("`{text}Mi` was probably meant");
+            found.push((resource, format!("{}, which are bytes", asks()), Some(help)));
             continue;
         }
         let (message, help) = match most(profile, resource) {

@@ -1,8 +1,11 @@
 //! A size bounds everything that it counts.
 
-use super::limit_range::{RESOURCES, default_of};
+use super::{
+    limit_range::{RESOURCES, default_of},
+    resource_quota::countable,
+};
 use crate::{
-    finding::{Rule, Severity, nearest},
+    finding::{Rule, Severity, likely, nearest, visible},
     input::{Ordered, guardrails::Profile, scalar::DnsLabel},
 };
 
@@ -34,7 +37,12 @@ pub(crate) fn unbounded(name: &str, profile: &Profile) -> Vec<String> {
     let mut open = Vec::new();
     for resource in ["requests.cpu", "requests.memory", "limits.memory"] {
         if profile.quota.get(resource).is_none() {
-            open.push(format!("the profile `{name}` has no quota for `{resource}`: previews would be unbounded"));
+            let others = profile.quota.names().filter(|other| countable(other).is_err());
+            let written = likely(resource, others).map(|other| format!("; `{}` counts nothing", visible(other)));
+            open.push(format!(
+                "the profile `{name}` has no quota for `{resource}`: previews would be unbounded{}",
+                written.unwrap_or_default()
+            ));
         }
     }
     for (counted, _) in profile.quota.iter() {

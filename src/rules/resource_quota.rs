@@ -68,8 +68,8 @@ pub(super) fn read<'a>(object: &'a Object, findings: &mut Vec<Finding>) -> Amoun
     hard
 }
 
-/// Whether Kubernetes counts what a quota's key names.
-fn countable(key: &str) -> Result<(), String> {
+/// Whether Kubernetes counts what a quota's key names, or why not.
+pub(super) fn countable(key: &str) -> Result<(), String> {
     let shown = visible(key);
     let hugepages = key.strip_prefix("requests.").unwrap_or(key).starts_with("hugepages-");
     let Some((domain, name)) = key.split_once('/') else {

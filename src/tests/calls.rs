@@ -141,7 +141,11 @@ fn a_baseline_that_single_cannot_have_is_the_pull_requests() {
 #[test]
 fn code_scanning_gets_a_file_and_a_line() {
     let scratch = Scratch::new("storefront");
-    scratch.replace(GUARDRAILS, "spec: {revisionHistoryLimit: 2}", "metadata: {finalizers: [a/b]}");
+    // An object of a template; what a patch does to one stands in the guardrails.
+    scratch.replace(GUARDRAILS, "  patches:", "  templates: templates\n  patches:");
+    let object =
+        "kind: ConfigMap\nmetadata: {name: \"${{ one.name }}\", namespace: \"${{ namespace }}\", finalizers: [a/b]}\n";
+    scratch.write("templates/x.yaml", format!("$for: one in services\napiVersion: v1\n{object}"));
     for (set, file) in [("title=x", "guardrails.yaml"), ("number=x", "source/preview.yaml")] {
         let run = scratch.run("check", &["--format", "sarif", "--set", set]);
         let log: serde_json::Value = serde_json::from_str(&run.out).expect("JSON");

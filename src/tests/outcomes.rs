@@ -126,6 +126,21 @@ fn a_terminal_obeys_no_argument() {
     }
 }
 
+/// An option that nobody knows is misspelt, and no folder.
+#[test]
+fn what_is_no_option_is_not_told_to_be_a_folder() {
+    for (args, said) in [
+        (&["render", "-x"][..], "unexpected argument '-x' found\n\nUsage: "),
+        (&["render", "--set", "-1"], "unexpected argument '-1' found\n\nUsage: "),
+        (&["render", "--gaurdrails", "F"], "tip: a similar argument exists: '--guardrails'"),
+        (&["--guardrails", "F", "render"], "tip: 'render --guardrails' exists"),
+    ] {
+        let run = dayfly(args);
+        assert_eq!(run.code, ExitCode::CannotRun);
+        assert!(run.err.contains(said) && !run.err.contains("as a value"), "{}", run.err);
+    }
+}
+
 #[test]
 fn completions_have_the_formats() {
     for shell in ["bash", "zsh", "fish"] {

@@ -513,6 +513,30 @@ fn what_a_patch_broke_is_the_platform_s() {
     }
 }
 
+/// Whichever rule it breaks, of whichever object, once: where it is mended.
+#[test]
+fn what_a_patch_broke_is_told_in_the_patch() {
+    let manifest = "apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {name: x}\nspec:\n  serviceName: x\n  selector: {matchLabels: {a: b}}\n  template:\n    metadata: {labels: {a: b}}\n    spec:\n      containers:\n        - name: x\n          image: ghcr.io/acme/x:3f9c1e7ab2d4c6588e0fd17a9b3c5d7e9f102938\n          volumeMounts: []\n          securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}, runAsNonRoot: true, seccompProfile: {type: RuntimeDefault}}\n";
+    let mount = "{op: add, path: /spec/template/spec/containers/0/volumeMounts/-, value: {name: y, mountPath: /y}}";
+    for (kind, patch, code, line, column) in [
+        ("Deployment", "merge: {spec: {template: {spec: {restartPolicy: Never}}}}", "pod-spec", 99, 55),
+        ("Deployment", "merge: {spec: {template: {spec: {hostNetwork: true}}}}", "pod-security", 99, 53),
+        ("HTTPRoute", "merge: {spec: {hostnames: [evil.example.com]}}", "host-outside-domain", 99, 34),
+        ("Deployment", &*format!("json: [{mount}]"), "pod-spec", 99, 14),
+        ("StatefulSet", &*format!("json:\n        - {mount}"), "pod-spec", 100, 11),
+    ] {
+        let patched = patched(&format!("    - target: {{kind: {kind}}}\n      {patch}\n"));
+        patched.replace(POLICY, "  routes:\n", "  manifests: [extra.yaml]\n  routes:\n");
+        patched.write("extra.yaml", manifest);
+        let found = check(&patched);
+        let told: Vec<_> = found.iter().map(|one| (text(one, "/code"), text(one, "/owner"))).collect();
+        assert_eq!(told, [(code, "platform")], "{patch}: {found:#?}");
+        let place = &found[0]["location"];
+        assert_eq!((&place["line"], &place["column"]), (&line.into(), &column.into()), "{patch}: {found:#?}");
+        assert!(text(&found[0], "/location/object").starts_with(kind), "{patch}: {found:#?}");
+    }
+}
+
 /// The image that all of the storefront's programs share.
 const IMAGE: &str = "ghcr.io/acme/storefront:${{ pr.headSha }}";
 

@@ -29,6 +29,11 @@ impl Loaded {
             };
             finding.subject = Subject::Place(location);
         }
+        for finding in findings.iter_mut() {
+            let Some(patch) = &finding.patch else { continue };
+            let Location { object, pointer, .. } = finding.location();
+            finding.subject = Subject::Place(Location { object, pointer, ..guardrails.locate(patch) });
+        }
         finding::arrange(findings);
     }
 

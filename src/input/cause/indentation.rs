@@ -1,6 +1,6 @@
 //! Lines that begin in the wrong column.
 
-use std::{borrow::Cow, collections::BTreeSet, fmt::Write as _};
+use std::{borrow::Cow, cmp::Reverse, collections::BTreeSet, fmt::Write as _};
 
 use crate::finding::visible;
 
@@ -30,8 +30,15 @@ struct Misplaced {
     column: usize,
     /// Lines that would have to change, keys that would have no value then.
     price: (usize, usize),
-    /// Whether it is in an even column, counted from zero, whether it follows on no open key, whether it would be in an odd one.
-    doubt: (bool, bool, bool),
+    /// Whether it is in an even column, counted from zero, and whether it follows on no open key.
+    doubt: (bool, bool),
+}
+
+impl Misplaced {
+    /// The least is the best: it lets the file be read furthest, and changes least.
+    fn rank(&self) -> (Reverse<usize>, (usize, usize)) {
+        (Reverse(self.cause.reach), self.price)
+    }
 }
 
 /// Lines that begin in different columns, and belong to one map or list if they did not.
@@ -43,30 +50,14 @@ pub(super) fn misplaced(trial: &Trial<'_>) -> Option<(usize, Cause)> {
             found.extend(columns.iter().filter_map(|column| misplaced_by(trial, line, *column, deep)));
         }
     }
-    let reach = found.iter().map(|found| found.cause.reach).max()?;
-    found.retain(|found| found.cause.reach == reach);
-    let price = found.iter().map(|found| found.price).min()?;
-    let (mut found, runs): (Vec<_>, Vec<_>) = found.into_iter().partition(|found| found.price == price);
+    let best = found.iter().map(Misplaced::rank).min()?;
+    found.retain(|found| found.rank() == best);
+    // Of equal ones the first in which less is doubtful.
     found.sort_by_key(|found| found.doubt);
     let mut found = found.into_iter();
-    let mut first = found.next()?;
-    let is_odd = |line: usize| indent(trial.lines[line]) % 2 == 1;
-    let first_line = first.line;
-    let is_run = |run: &Misplaced| {
-        run.line < first_line
-            && (run.line..first_line).all(|at| indent(trial.lines[at]) > indent(trial.lines[first_line]))
-    };
-    // The first of the lines above may be what stands in a wrong column, with all that belongs to it.
-    if trial.near.first() == Some(&first.line) && runs.iter().any(is_run) {
-        return None;
-    }
-    let is_head = |run: &Misplaced| run.other == first_line && is_odd(run.line) && !is_odd(first_line);
-    if let Some(head) = runs.into_iter().find(is_head) {
-        first = head;
-    }
+    let Misplaced { line, other, column, mut cause, .. } = found.next()?;
     // What could as well be another mistake is told as both, or not at all.
-    let mut others = found.filter(|found| ![first.line, first.other].contains(&found.line));
-    let Misplaced { line, other, column, mut cause, .. } = first;
+    let mut others = found.filter(|found| ![line, other].contains(&found.line));
     let name = |line: usize| visible(key(trial.lines[line]));
     if let Some(second) = others.next() {
         others.next().is_none().then_some(())?;
@@ -295,7 +286,7 @@ fn misplaced_by(trial: &Trial<'_>, line: usize, column: usize, deep: bool) -> Op
         other,
         column,
         price: (changed, empty),
-        doubt: (here.is_multiple_of(2), !follows_open, column % 2 == 1),
+        doubt: (here.is_multiple_of(2), !follows_open),
     })
 }
 

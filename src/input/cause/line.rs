@@ -2,11 +2,14 @@
 
 use std::borrow::Cow;
 
-use crate::finding::{is_unseen, masked, visible};
+use crate::{
+    finding::{is_unseen, masked, visible},
+    yaml::Node,
+};
 
 use super::{
     indentation::{is_item, key},
-    trial::{Cause, Trial, indent, mark},
+    trial::{Cause, Trial, indent, mark, says_something},
 };
 
 /// The first line that Git wrote around what it could not merge, and that nobody has dealt with.
@@ -94,7 +97,8 @@ pub(super) fn unspaced(trial: &Trial<'_>) -> Option<Cause> {
 fn unspaced_parts(line: &str) -> Option<(usize, &str, &str)> {
     let start = content(line);
     let (key, value) = line[start..].trim_end().split_once(':')?;
-    (is_key(key) && !value.is_empty() && !value.starts_with([' ', '\t', '/'])).then_some((start, key, value))
+    let is_value = !value.is_empty() && !value.starts_with([' ', '\t']) && !value.starts_with("//");
+    (is_key(key) && is_value).then_some((start, key, value))
 }
 
 /// `-name: value`.
@@ -139,6 +143,42 @@ pub(super) fn no_dash(trial: &Trial<'_>) -> Option<(usize, Cause)> {
                 help: format!("an item of a list begins with `- `: `{}`", visible(&meant)),
             },
         ))
+    })
+}
+
+/// An item in the column of a map's keys.
+pub(super) fn dash(trial: &Trial<'_>) -> Option<Cause> {
+    let lines = &trial.lines;
+    let says = |at: &usize| says_something(lines[*at]);
+    let line = *trial.near.iter().find(|line| is_item(lines[**line]))?;
+    let column = indent(lines[line]);
+    let is_inside = |at: &usize| indent(lines[*at]) >= column;
+    let begins_here = |at: &usize| indent(lines[*at]) == column && !is_item(lines[*at]);
+    let above: Vec<usize> = (0..line).rev().filter(says).take_while(is_inside).collect();
+    let below: Vec<usize> = (line + 1..lines.len()).filter(says).take_while(is_inside).collect();
+    let other = above.iter().copied().find(begins_here)?;
+    // It may well be the list of a key right above it, whose column is another matter.
+    let before = *above.first()?;
+    (!lines[before].trim_end().ends_with(':')).then_some(())?;
+    let (first, last) = (above.last().copied().unwrap_or(line), below.last().copied().unwrap_or(line));
+    let change = |at: usize, text: &'_ str| {
+        let is_key = (first..=last).contains(&at) && says(&at) && begins_here(&at);
+        is_key.then(|| format!("{}- {}", &text[..column], &text[column..]))
+    };
+    let look = |documents: &[Node<'_>]| {
+        let beside = trial.beside(documents, (line, column), true)?;
+        beside.iter().any(|(at, _)| *at == other).then_some(())
+    };
+    let (reach, ()) = trial.mends(|at, text| change(at, text).map(Cow::<str>::Owned), look)?;
+    Some(Cause {
+        reach,
+        mark: mark(line, column),
+        message: format!(
+            "this `-` begins an item of a list, and `{}` in line {} an entry of a map, in the same column",
+            visible(key(lines[other])),
+            other + 1
+        ),
+        help: "what belongs to one key is a map, without `-`, or a list, in which each item has one".to_owned(),
     })
 }
 

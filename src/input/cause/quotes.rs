@@ -10,6 +10,9 @@ use super::{
     trial::{Cause, Trial, mark},
 };
 
+/// Quotes that word processors make.
+const TYPOGRAPHIC: [char; 7] = ['“', '”', '„', '‘', '’', '«', '»'];
+
 /// What stands behind the closing quote of a text: where to look, what to say, what to do. The column counts from zero.
 pub(super) fn trailing(line: &str, column: usize) -> Option<(usize, String, String)> {
     let at = line.char_indices().nth(column)?.0;
@@ -94,14 +97,18 @@ pub(super) fn colon(trial: &Trial<'_>, column: usize) -> Option<Cause> {
     let is_text = !value.starts_with(['"', '\'', '[', '{', '|', '>', '&', '*', '!']);
     (is_text && text[..colon].chars().count() < column && (value.contains(": ") || value.ends_with(':')))
         .then_some(())?;
-    let quoted = quoted(value);
+    let wrong = value.chars().next().filter(|first| TYPOGRAPHIC.contains(first));
+    let quoted = quoted(if wrong.is_some() { value.trim_matches(TYPOGRAPHIC) } else { value });
     let meant = format!("{}{quoted}{}", &text[..start], &text[start + value.len()..]);
     let (reach, ()) = trial.mends(|at, _| (at == trial.failed).then(|| Cow::Borrowed(&*meant)), |_| Some(()))?;
     Some(Cause {
         reach,
         mark: mark(trial.failed, column),
         message: format!("the text of `{}` holds a `: ` and is not in quotes", visible(key(text))),
-        help: format!("put it in quotes: {}; a key begins a line of its own", shown(&quoted)),
+        help: match wrong {
+            Some(wrong) => format!("`{wrong}` is no quote to YAML: write {}", shown(&quoted)),
+            None => format!("put it in quotes: {}; a key begins a line of its own", shown(&quoted)),
+        },
     })
 }
 

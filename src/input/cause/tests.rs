@@ -34,6 +34,7 @@ fn what_is_no_yaml_says_why() {
             format!("{space} `team:payments` in line 3: `team: payments`"),
         ),
         ("a:\n  - name:web\n    port: 80\n", format!("{space} `name:web` in line 2: `name: web`")),
+        ("a:\n  health:/ready\n  b: c\n", format!("{space} `health:/ready` in line 2: `health: /ready`")),
         ("a: b\nhttp://c\nd: e\n", "3:1 not YAML: simple key expect ':' = ".to_owned()),
         ("a:\n  URL: {{ routes.web.url }}\n", braces.to_owned()),
         ("a: {URL: {{ routes.web.url }}}\n", braces.to_owned()),
@@ -121,6 +122,11 @@ const WRITTEN: &[(usize, &str, &str)] = &[
         "17:9 not YAML: `port` begins in column 9, `image` in line 16 in column 7 = all keys of a map begin in the same column",
     ),
     (
+        32,
+        "   routes:",
+        "32:4 not YAML: `routes` begins in column 4, `application` in line 28 in column 3 = all keys of a map begin in the same column",
+    ),
+    (
         15,
         "    name: web",
         "15:5 not YAML: `name` stands among the items of a list, and has no `-` = an item of a list begins with `- `: `- name: web`",
@@ -198,6 +204,11 @@ const WRITTEN: &[(usize, &str, &str)] = &[
         "        BANNER: Preview: x # y",
         "21:24 not YAML: the text of `BANNER` holds a `: ` and is not in quotes = put it in quotes: `\"Preview: x\"`; a key begins a \
              line of its own",
+    ),
+    (
+        21,
+        "        BANNER: “Preview: x”",
+        "21:25 not YAML: the text of `BANNER` holds a `: ` and is not in quotes = `“` is no quote to YAML: write `\"Preview: x\"`",
     ),
     (
         21,
@@ -288,6 +299,43 @@ fn what_people_write_is_told_as_what_it_is() {
             assert_eq!(found(told), expected, "{written}");
         }
         assert_eq!(found(source.unreadable_template().expect(written)), expected, "{written}");
+    }
+}
+
+/// One of the two is wrong: what is seen is the `-`.
+#[test]
+fn an_item_among_the_entries_of_a_map_is_told_as_one() {
+    let told = |line: u32, column: u32, key: &str, above: u32| {
+        format!(
+            "{line}:{column} not YAML: this `-` begins an item of a list, and `{key}` in line {above} an entry of a map, in the same column \
+             = what belongs to one key is a map, without `-`, or a list, in which each item has one"
+        )
+    };
+    for (text, expected) in [
+        ("services:\n  web:\n    port: 1\n  - name: worker\n    port: 2\nx: y\n", told(4, 3, "web", 2)),
+        ("services:\n  a: 1\n  b: 2\n  - name: c\n  - name: d\n  e: 3\nx: y\n", told(4, 3, "b", 3)),
+        ("services:\n  - name: a\n    env:\n      B: c\n      - D: e\n    port: 1\n", told(5, 7, "B", 4)),
+        ("spec:\n  team: a\n  - costCenter: b\n  services:\n    - name: c\n", told(3, 3, "team", 2)),
+        (
+            "services:\n  - name: a\n    port: 1\n    - name: b\n    port: 2\n",
+"4:5 not YAML: this `-` begins in column 5, the one in line 2 in column 3 = all `-` of a list begin in the same column"
+                .to_owned(),
+        ),
+        // A list of the key above it, which is what stands in the wrong column.
+        (
+            "spec:\n  app:\n    path: x\n    kustomize:\n      images: [a]\n      routes:\n    - name: web\n  egress: [a]\n",
+            "7:7 not YAML: this `-` begins in column 5, `routes` in line 6 in column 7 = what belongs to a key begins further right than the key"
+                .to_owned(),
+        ),
+        (
+            "- a: 1\n- b: 2\nc: 3\n- d: 4\n",
+"3:1 not YAML: `c` begins in column 1, `b` in line 2 in column 3 = all keys of a map begin in the same column; an item of a list \
+             begins with `- `"
+                .to_owned(),
+        ),
+    ] {
+        let source = Source { name: "x.yaml".into(), text: text.into() };
+        assert_eq!(found(source.manifests(Owner::Team, &mut Cost::default(), true).expect_err(text)), expected, "{text}");
     }
 }
 

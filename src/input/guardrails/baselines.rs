@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     database::attestation::Envelope,
     input::Filled,
-    input::scalar::{Cidr, DnsLabel, DnsName, Duration, ImageDigest, Percent, Port, Quantity, Url},
+    input::scalar::{Cidr, DnsLabel, DnsName, Duration, ImageDigest, Percent, Port, Quantity, Reference, Url},
 };
 
 use super::{defaults, network::Destination, port};
@@ -32,7 +32,7 @@ pub struct Baseline {
     pub anonymized: Option<Anonymized>,
     /// The name of the baseline that pull requests of trust `restricted` get instead of this one.
     #[serde(skip_serializing)]
-    pub restricted: Option<DnsLabel>,
+    pub restricted: Option<Reference>,
     /// The database's name at the server (`postgres`, `mysql`, `mariadb`), or in each branch.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub database: Option<String>,

@@ -17,7 +17,10 @@ pub use secrets::{AwsStore, GcpStore, Secrets, StoreProvider, VaultStore};
 use super::{
     Filled, Ordered,
     policy::Database,
-    scalar::{DnsLabel, DnsName, Domain, Duration, ImagePrefix, PodSecurityVersion, Port, Quantity, RelativePath, Url},
+    scalar::{
+        DnsLabel, DnsName, Domain, Duration, ImagePrefix, PodSecurityVersion, Port, Quantity, Reference, RelativePath,
+        Url,
+    },
 };
 use crate::{
     database::attestation::AttestationKey,
@@ -81,7 +84,7 @@ pub struct GuardrailsSpec {
     #[serde(default)]
     pub labels: Labels,
     /// The profile of a policy that names none. Not needed if there is only one.
-    pub default_profile: Option<DnsLabel>,
+    pub default_profile: Option<Reference>,
     /// Sizes: the name of each is what a policy asks for.
     pub profiles: Filled<Ordered<Profile, DnsLabel>>,
     /// The version of the Pod Security Standards that namespaces enforce; the level is always `restricted`. Left out,
@@ -188,7 +191,7 @@ pub struct Labels {
     pub prefix: String,
     /// Profiles that a label may ask for.
     #[serde(default)]
-    pub profile: Vec<DnsLabel>,
+    pub profile: Vec<Reference>,
     /// Times that a label may ask for.
     #[serde(default)]
     pub ttl: Vec<Duration>,

@@ -69,6 +69,8 @@ pub struct Parameters {
     overridden: Vec<String>,
     /// What is wrong with the file as a whole, such as duplicate keys.
     problems: Vec<Finding>,
+    /// Entries of Argo CD's list that have a name only, of which `problems` tells.
+    without_value: Vec<String>,
 }
 
 impl Parameters {
@@ -105,6 +107,11 @@ impl Parameters {
         &self.problems
     }
 
+    /// Whether `problems` tells that it is there without a value.
+    pub fn lacks_value(&self, name: &str) -> bool {
+        self.without_value.iter().any(|known| known == name)
+    }
+
     /// Finds their places, for many of them: see [`Source::places`].
     pub fn places(&self) -> ParameterPlaces<'_> {
         ParameterPlaces { parameters: self, file: self.source.as_ref().map(Source::places) }
@@ -125,10 +132,10 @@ impl Parameters {
                     bail!(Unusable(vec![Finding::new(&WRONG_TYPE, Owner::PullRequest, place, message)]));
                 };
                 parameters.problems.append(&mut problems);
-                parameters.problems.extend(wrong.into_iter().take(MOST_PROBLEMS).map(|(mark, message)| {
-                    let place = Subject::Place(source.location(mark));
-                    Finding::new(&INVALID_PARAMETER, Owner::PullRequest, place, message)
-                }));
+                let place = |mark| Subject::Place(source.location(mark));
+                parameters.refuse(wrong, |mark, message| {
+                    Finding::new(&INVALID_PARAMETER, Owner::PullRequest, place(mark), message)
+                });
                 drop(node);
                 Ok(Self { source: Some(source), ..parameters })
             }
@@ -162,19 +169,22 @@ impl Parameters {
             json::Set::List(list) => {
                 let entries = list.into_iter().map(|item| argo_entry(Value::from(item)));
                 entries
-                    .filter_map(|entry| entry.map_err(|message| wrong.push(message)).ok().flatten())
+                    .filter_map(|entry| entry.map_err(|refusal| wrong.push(((), refusal))).ok().flatten())
                     .map(|(name, value, _)| (name, value))
                     .collect()
             }
         };
-        let mut problems = duplicates(&entries);
-        problems.extend(
-            wrong
-                .into_iter()
-                .take(MOST_PROBLEMS)
-                .map(|message| Finding::of_parameters(&INVALID_PARAMETER, "", message)),
-        );
-        Ok(Self { entries, problems, ..Self::default() })
+        let mut parameters = Self { problems: duplicates(&entries), entries, ..Self::default() };
+        parameters.refuse(wrong, |(), message| Finding::of_parameters(&INVALID_PARAMETER, "", message));
+        Ok(parameters)
+    }
+
+    /// Tells of the first entries that are no parameters.
+    fn refuse<P>(&mut self, wrong: Vec<(P, Refusal)>, finding: impl Fn(P, String) -> Finding) {
+        for (place, Refusal { name, message }) in wrong.into_iter().take(MOST_PROBLEMS) {
+            self.without_value.extend(name);
+            self.problems.push(finding(place, message));
+        }
     }
 
     /// From `ARGOCD_APP_PARAMETERS`: a list of `{name, string | array | map}`, or `null` if there are none.
@@ -243,7 +253,7 @@ impl fmt::Display for Unusable {
 impl std::error::Error for Unusable {}
 
 /// Nothing, if it is neither a map nor Argo CD's list. `wrong`: what in a list is no parameter, and where.
-fn read(node: &Node<'_>, wrong: &mut Vec<(Mark, String)>) -> Option<Parameters> {
+fn read(node: &Node<'_>, wrong: &mut Vec<(Mark, Refusal)>) -> Option<Parameters> {
     // A number keeps its text: a SHA of digits is no number.
     let entry = |entry: &Entry<'_>| {
         let value = match to_value(&entry.value, scalar::core) {
@@ -267,7 +277,7 @@ fn read(node: &Node<'_>, wrong: &mut Vec<(Mark, String)>) -> Option<Parameters> 
                         parameters.items.push((name.clone(), format!("/{index}/{kind}")));
                         parameters.entries.push((name, value));
                     }
-                    Err(message) => wrong.push((item.mark, message)),
+                    Err(refusal) => wrong.push((item.mark, refusal)),
                 }
             }
             if parameters.items.is_empty() && !items.is_empty() {
@@ -296,20 +306,31 @@ fn duplicates(entries: &[(String, Value)]) -> Vec<Finding> {
 /// Most names given twice, and most entries that are no parameters, that are reported.
 const MOST_PROBLEMS: usize = 20;
 
+/// Why an entry of Argo CD's list is no parameter, and which one it would be.
+struct Refusal {
+    name: Option<String>,
+    message: String,
+}
+
 /// The name and the value of an entry of Argo CD's list, and what that stands in; nothing, if it says none of what need not be said; or
 /// what is wrong with it: a `fork` that is not read would be one that nobody gave. Fields beside these are Argo CD's, whose future may bring more.
-fn argo_entry(item: Value) -> Result<Option<(String, Value, &'static str)>, String> {
+fn argo_entry(item: Value) -> Result<Option<(String, Value, &'static str)>, Refusal> {
     let found = item.kind_name();
+    let refuse = |name, message| Err(Refusal { name, message });
     let Some(mut item) = item.into_map() else {
-        return Err(format!("found {found}, expected a parameter: `{{name, string}}`"));
+        return refuse(None, format!("found {found}, expected a parameter: `{{name, string}}`"));
     };
     let Some(name) = item.get("name").and_then(Value::as_str).map(str::to_owned) else {
-        return Err("a parameter without a `name`: expected `{name, string}`".to_owned());
+        return refuse(None, "a parameter without a `name`: expected `{name, string}`".to_owned());
     };
     match ["string", "array", "map"].iter().find_map(|kind| Some((kind, item.remove(kind)?))) {
         Some((kind, value)) => Ok(Some((name, value, kind))),
         None if item.len() == 1 && KNOWN.iter().all(|known| known.name != name || known.is_list) => Ok(None),
-        None => Err(format!("the parameter `{}` has no value: expected `string`, `array` or `map`", visible(&name))),
+        None => {
+            let message =
+                format!("the parameter `{}` has no value: expected `string`, `array` or `map`", visible(&name));
+            refuse(Some(name), message)
+        }
     }
 }
 

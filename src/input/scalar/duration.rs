@@ -27,7 +27,7 @@ impl Scalar for Duration {
         while !rest.is_empty() || text.is_empty() {
             let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
             if digits == 0 {
-                return Err(format!("`{}` is no length of time", visible(text)));
+                return Err(meant(text).unwrap_or_else(|| format!("`{}` is no length of time", visible(text))));
             }
             let unit = match rest.as_bytes().get(digits) {
                 None => return Err(format!("`{}` has no unit", visible(text))),
@@ -36,9 +36,10 @@ impl Scalar for Duration {
                 Some(b'h') => 3600,
                 Some(b'd') => 86_400,
                 Some(b'w') => 7 * 86_400,
+                Some(b'.') => return Err(format!("`{}` holds a fraction", visible(text))),
                 Some(_) => {
                     let unit: String = rest[digits..].chars().take_while(|c| !c.is_ascii_digit()).collect();
-                    return Err(format!("`{}` is no unit of time", visible(&unit)));
+                    return Err(meant(text).unwrap_or_else(|| format!("`{}` is no unit of time", visible(&unit))));
                 }
             };
             seconds = rest[..digits]
@@ -54,6 +55,21 @@ impl Scalar for Duration {
         }
         Ok(Self { seconds })
     }
+}
+
+/// How a number with a unit as people say it is written; nothing for `M`, which may be a month.
+fn meant(text: &str) -> Option<String> {
+    let unit = text.trim_start_matches(|c: char| c.is_ascii_digit());
+    let number = &text[..text.len() - unit.len()];
+    let letter = match unit.trim().to_ascii_lowercase().as_str() {
+        "s" | "sec" | "secs" | "second" | "seconds" => 's',
+        "min" | "mins" | "minute" | "minutes" => 'm',
+        "h" | "hr" | "hrs" | "hour" | "hours" => 'h',
+        "d" | "day" | "days" => 'd',
+        "w" | "wk" | "week" | "weeks" => 'w',
+        _ => return None,
+    };
+    (!number.is_empty()).then(|| format!("`{}` is written `{}{letter}`", visible(text), visible(number)))
 }
 
 impl Duration {
@@ -99,6 +115,24 @@ mod tests {
         }
         for text in ["", "48", "48H", "h", "1.5h", "-1h", "0s", "99999999999999999999h", "9999w", "1h 30m"] {
             assert!(Duration::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_people_say_is_told_as_it_is_written() {
+        for (text, said) in [
+            ("2 days", "`2 days` is written `2d`"),
+            ("48H", "`48H` is written `48h`"),
+            ("30 S", "`30 S` is written `30s`"),
+            ("10min", "`10min` is written `10m`"),
+            ("1Week", "`1Week` is written `1w`"),
+            ("1.5h", "`1.5h` holds a fraction"),
+            ("2M", "`M` is no unit of time"),
+            ("2 months", "` months` is no unit of time"),
+            ("1h 30m", "`1h 30m` is no length of time"),
+            ("1h30 min", "` min` is no unit of time"),
+        ] {
+            assert_eq!(Duration::parse(text), Err(said.to_owned()), "{text}");
         }
     }
 

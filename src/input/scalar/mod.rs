@@ -17,7 +17,7 @@ pub use duration::Duration;
 pub use interpolated_path::InterpolatedPath;
 pub use names::{
     DnsLabel, DnsName, Domain, EnvName, FlagName, ImageDigest, ImagePrefix, LabelKey, LabelValue, MOST_OF_LABEL,
-    MOST_OF_NAME, NamePrefix, PodSecurityVersion, SecretKey, is_digest, is_dns_label, is_dns_name,
+    MOST_OF_NAME, NamePrefix, PodSecurityVersion, Reference, SecretKey, is_digest, is_dns_label, is_dns_name,
 };
 pub use paths::{AbsolutePath, ImagePath, RelativePath, Url, UrlPath};
 pub use percent::Percent;
@@ -194,6 +194,7 @@ scalars!(
     Percent,
     PodSecurityVersion,
     Quantity,
+    Reference,
     RelativePath,
     SecretKey,
     Url,
@@ -294,6 +295,7 @@ mod tests {
             ("pod-security-version", "1.34"),
             ("quantity", "512MB"),
             ("quantity", "1gi"),
+            ("reference", ""),
             ("relative-path", "/deploy"),
             ("secret-key", "storefront/stripe#"),
             ("url-path", "/api/*"),

@@ -1,6 +1,7 @@
 //! Names, and what begins with one.
 
 use super::{is_decimal, text_scalar};
+use crate::finding::visible;
 use crate::rules::qualified::{is_key, is_name_part};
 
 /// Characters of a DNS name (RFC 1123), and of a key of a ConfigMap or a Secret. Source: Kubernetes, `IsDNS1123Subdomain` and
@@ -19,6 +20,18 @@ text_scalar!(
     "lower-case letters, digits and inner `-`, at most 63, beginning with a letter",
     r"^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$",
     |text| is_dns_label(text) && text.starts_with(|c: char| c.is_ascii_lowercase())
+);
+text_scalar!(
+    /// The name of something that is defined elsewhere. It may be none that can be defined: whoever looks it up says what there is, which
+    /// says more than a grammar would.
+    Reference,
+    "reference",
+    "a name that is defined: at most 63 characters, beginning with a letter, no `${{` in it",
+    r"^[^0-9][\s\S]{0,62}$",
+    |text| {
+        text.starts_with(char::is_alphabetic)
+            && (is_dns_label(text) || text.len() <= MOST_OF_LABEL && is_literal(text) && visible(text) == text)
+    }
 );
 text_scalar!(
     /// What names begin with: a [`DnsLabel`] that may end with `-`. With a letter behind it, it is the beginning of one.
@@ -119,6 +132,18 @@ text_scalar!(
     }
 );
 
+impl PartialEq<Reference> for DnsLabel {
+    fn eq(&self, other: &Reference) -> bool {
+        **self == **other
+    }
+}
+
+impl From<&DnsLabel> for Reference {
+    fn from(name: &DnsLabel) -> Self {
+        Self(name.0.clone())
+    }
+}
+
 /// Source: the OCI image specification, `descriptor.md`, registered algorithms.
 pub fn is_digest(digest: &str) -> bool {
     let length = match digest.split_once(':') {
@@ -164,7 +189,7 @@ pub(super) fn is_literal(text: &str) -> bool {
 mod tests {
     use super::{
         DnsLabel, Domain, EnvName, FlagName, ImagePrefix, LabelKey, LabelValue, NamePrefix, PodSecurityVersion,
-        SecretKey, is_dns_label, is_dns_name,
+        Reference, SecretKey, is_dns_label, is_dns_name,
     };
     use crate::input::scalar::Scalar as _;
 
@@ -184,6 +209,19 @@ mod tests {
         assert!(LabelValue::parse("A_b.c-1").is_ok());
         for text in ["", "a ", "-a"] {
             assert!(LabelValue::parse(text).is_err(), "{text}");
+        }
+    }
+
+    /// They are shown as they are, wherever they lead.
+    #[test]
+    fn references_are_harmless() {
+        for text in ["web", "Web", "stripe_sandbox", "of the team", "ä", &"a".repeat(63)] {
+            assert!(Reference::parse(text).is_ok(), "{text}");
+        }
+        for text in
+            ["", "8080", "a\nb", "\u{1b}[31m", "a\u{a0}b", "db://u:secret@h", "${{ pr.number }}", &"a".repeat(64)]
+        {
+            assert!(Reference::parse(text).is_err(), "{text}");
         }
     }
 

@@ -32,9 +32,7 @@ impl Scalar for Quantity {
             "n" => 1,
             "u" => 1_000,
             "m" => 1_000_000,
-            _ => NANO
-                .checked_mul(scale(suffix).ok_or_else(|| format!("`{}` is no unit of a quantity", visible(suffix)))?)
-                .ok_or_else(too_large)?,
+            _ => NANO.checked_mul(scale(suffix).ok_or_else(|| no_unit(text, number, suffix))?).ok_or_else(too_large)?,
         };
         // As many are below 2¹²⁷. A plain `1e18` is a float, which comes here with all its zeros.
         if whole.len() + fraction.len() > 38 {
@@ -46,6 +44,19 @@ impl Scalar for Quantity {
         let nano = digits.checked_mul(unit).and_then(|n| n.checked_add(tenths - 1)).ok_or_else(too_large)? / tenths;
         Ok(Self { text: text.into(), nano })
     }
+}
+
+/// What is said of a unit that there is not; bytes that people write otherwise are told as Kubernetes has them.
+fn no_unit(text: &str, number: &str, suffix: &str) -> String {
+    let lower = suffix.trim().to_ascii_lowercase();
+    let letter = match lower.trim_end_matches('b').trim_end_matches('i') {
+        "k" => "K",
+        "m" => "M",
+        "g" => "G",
+        "t" => "T",
+        _ => return format!("`{}` is no unit of a quantity", visible(suffix)),
+    };
+    format!("`{}` is written `{number}{letter}i`", visible(text))
 }
 
 const NANO: i128 = 1_000_000_000;
@@ -192,6 +203,20 @@ mod tests {
         for text in ["", "Mi", "1E3Mi", "1 Gi", "1gi", "-1", "1.2.3", ".", "1e"] {
             let message = Quantity::parse(text).expect_err(text);
             assert!(!message.contains("too large"), "{text}: {message}");
+        }
+    }
+
+    #[test]
+    fn bytes_are_told_as_kubernetes_writes_them() {
+        for (text, said) in [
+            ("256MB", "`256MB` is written `256Mi`"),
+            ("1gi", "`1gi` is written `1Gi`"),
+            ("1.5 GiB", "`1.5 GiB` is written `1.5Gi`"),
+            ("64KB", "`64KB` is written `64Ki`"),
+            ("20%", "`%` is no unit of a quantity"),
+            ("256b", "`b` is no unit of a quantity"),
+        ] {
+            assert_eq!(Quantity::parse(text).expect_err(text), said);
         }
     }
 

@@ -4,7 +4,7 @@ use crate::{
     database::spec::Steps,
     input::{
         policy::{Database, Migration, Step},
-        scalar::UserId,
+        scalar::{Reference, UserId},
     },
     resolve::{PullRequest, Resolver, environment::StepFacts, names, variables::Container},
 };
@@ -26,6 +26,7 @@ impl<'a> Resolver<'a> {
         (secrets, profile): Given<'_>,
     ) -> Vec<StepFacts> {
         let taken: Vec<&str> = [VARIABLE, url_variable(database)].into_iter().chain(database.keys.names()).collect();
+        let own = [Reference::from(&database.name)];
         let mut step = |name: &'static str, image, command, env, uses, resources, writable, user: Option<UserId>| {
             let pointer = format!("{pointer}/{name}");
             let field = format!("databases.{}.{name}", database.name);
@@ -41,7 +42,7 @@ impl<'a> Resolver<'a> {
                 taken: &taken,
                 secrets,
                 databases: None,
-                reaches: std::slice::from_ref(&database.name),
+                reaches: &own,
                 hosts: &PROGRAM_HOST,
             };
             let image = self.image(image, format!("{pointer}/image"), pr);

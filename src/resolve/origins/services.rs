@@ -45,7 +45,7 @@ impl Resolver<'_> {
                     "no `health`: that the port is open is enough",
                 ),
                 "healthHeaders" => {
-                    let route = policy_spec.routes.iter().position(|route| route.service == service.name);
+                    let route = policy_spec.routes.iter().position(|route| service.name == route.service);
                     let reason = "asked for as the first route's requests are";
                     Some(match route {
                         Some(at) => (policy(&["routes", &at.to_string(), "service"]), reason),

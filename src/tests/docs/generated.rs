@@ -10,7 +10,7 @@ use crate::{
     expression::Interpolated,
     finding::Rule,
     input::scalar::{
-        AbsolutePath, Cidr, DnsLabel, DnsName, Domain, Duration, EnvName, FlagName, ImageDigest, ImagePath,
+        self, AbsolutePath, Cidr, DnsLabel, DnsName, Domain, Duration, EnvName, FlagName, ImageDigest, ImagePath,
         ImagePrefix, InterpolatedPath, LabelKey, LabelValue, NamePrefix, Percent, PodSecurityVersion, Quantity,
         RelativePath, Scalar, SecretKey, Url, UrlPath,
     },
@@ -470,6 +470,7 @@ fn format(format: &str) -> Option<(&'static str, &'static str)> {
         .or_else(|| of::<Duration>(format, "duration"))
         .or_else(|| of::<Quantity>(format, "quantity"))
         .or_else(|| of::<DnsLabel>(format, "DNS label"))
+        .or_else(|| of::<scalar::Reference>(format, "reference"))
         .or_else(|| of::<DnsName>(format, "DNS name"))
         .or_else(|| of::<Domain>(format, "domain"))
         .or_else(|| of::<EnvName>(format, "environment variable"))

@@ -52,7 +52,6 @@ fn guardrails_that_nobody_states_say_what_they_are_for() {
             ("guardrails.operations.deadline", &["Left out, `15m`."], ""),
             ("policy.operations.deadline", &["nothing is decided about"], "stated"),
             ("ingress.tls.nothing", &["nothing is decided about"], "stated"),
-            ("nonsense", &["of the files also `access`, `applications`, ", "`profiles`, ", "`registries`, "], "`spec`"),
             ("acess", &["did you mean `access`?"], "there are"),
         ],
     );

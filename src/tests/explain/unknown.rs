@@ -61,6 +61,35 @@ fn names_are_compared_one_by_one() {
     }
 }
 
+/// All that is listed can be explained.
+#[test]
+fn what_there_is_is_listed() {
+    for (case, said) in [
+        (
+            "storefront",
+            [
+                "\n  decided    application, config, configHash, databaseJobs, databases, ",
+                "\n  in files   access, applications, attestationKeys, baselines, ",
+                "\n  objects    Namespace/storefront-pr-128, ",
+            ],
+        ),
+        ("refused-decisions", ["\n  decided    ", "\n  in files   ", "\n  objects    nothing is rendered: "]),
+    ] {
+        let run = dayfly_on("explain", case, &["--list"]);
+        assert_eq!((run.code, &*run.err), (ExitCode::Fine, ""), "{case}");
+        for said in said {
+            assert!(run.out.contains(said), "{case}: {}", run.out);
+        }
+        let names = run.out.lines().skip(1).filter(|line| !line.contains(": ") && !line.starts_with("  rules"));
+        for what in names.flat_map(|line| line[13..].split(", ")) {
+            let run = dayfly_on("explain", case, &[what]);
+            assert_eq!((run.code, &*run.err), (ExitCode::Fine, ""), "{case}: {what}");
+        }
+    }
+    let run = dayfly_on("explain", "storefront", &["ttl", "--list"]);
+    assert_eq!((run.code, &*run.out), (ExitCode::CannotRun, ""), "{}", run.err);
+}
+
 /// What is suggested is something that can be explained.
 #[test]
 fn what_is_suggested_is_there() {

@@ -77,6 +77,17 @@ fn below_seed(policy: &str, field: fn(usize) -> String, secrets: fn(usize) -> St
     })
 }
 
+/// As many services as expressions that name one of them.
+fn expressions_beside_services(policy: &str) -> Document<'_> {
+    let text = |size| many(size / 20, &|n| format!("${{{{ services['s-{n}'].url ~ 'x' }}}}"));
+    let flags = move |size| many(20, &|n| format!("    f{n}: \"{}\"\n", text(size)));
+    let services = |size| many(size, &|n| format!("    - {{name: s-{n}, image: x, port: 80}}\n"));
+    Box::new(move |size| {
+        let policy = policy.replacen("  services:\n", &format!("  services:\n{}", services(size)), 1);
+        policy.replacen("  flags:\n", &format!("  flags:\n{}", flags(size)), 1)
+    })
+}
+
 /// `s` so many times.
 fn again(times: usize) -> String {
     format!("uses: [{}]", "s, ".repeat(times))
@@ -167,6 +178,7 @@ fn documents_that_grow() {
             let secrets = |size: usize| many(size / 4, &|n| format!("    - {{name: s{n}, keys: {{K: a}}}}\n"));
             below_services(policy, |size| format!("uses: [{}]", many(size, &|n| format!("x{n}, "))), secrets)
         }),
+        ("expressions beside many services", 2_000, expressions_beside_services(policy)),
         ("tabs", 100_000, after("", "", "\t", "")),
         ("quotes", 100_000, after("", "", "'", "")),
         ("ampersands", 100_000, after("", "", "&", "")),

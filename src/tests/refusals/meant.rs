@@ -46,6 +46,14 @@ fn a_field_that_is_called_otherwise_or_stands_elsewhere_is_told_once() {
         ),
         ((POLICY, "metadata:\n", "ttl: 1h\nmetadata:\n"), "unknown field `ttl` here: it belongs below `spec` = "),
         (
+            (
+                POLICY,
+                "    kustomize:\n      images: [\"acme/search=ghcr.io/acme/search:${{ pr.headSha }}\"]",
+                "    helm: {values: {a: b}}",
+            ),
+            "unknown field `values` = values are `parameters: {image.tag: …}`, or stand in files below `path` that `valueFiles` names",
+        ),
+        (
             (GUARDRAILS, "tls: wildcard", "tls: {clusterIssuer: a, x: y}"),
             "`x` stands beside `clusterIssuer`, which is alone = ",
         ),
@@ -125,5 +133,118 @@ fn what_follows_from_a_mistake_is_no_mistake_of_its_own() {
     ] {
         let told = told(edits);
         assert!(told.len() == 1 && told[0].starts_with(code), "{edits:?}: {told:#?}");
+    }
+}
+
+/// What there is says more than the grammar of what there may be.
+#[test]
+fn a_name_that_cannot_be_is_told_which_there_are() {
+    for (edit, expected) in [
+        (
+            (POLICY, "[stripe-sandbox, mail]", "[stripe_sandbox, mail]"),
+            "the guardrails have no egress `stripe_sandbox`: did you mean `stripe-sandbox`? = ",
+        ),
+        (
+            (POLICY, "[stripe-sandbox, mail]", "[api.stripe.com, mail]"),
+            "the guardrails have no egress `api.stripe.com`: did you mean `stripe-sandbox`, which opens that host? = it holds names from \
+             the guardrails' `egress`, not hosts",
+        ),
+        (
+            (POLICY, "baseline: storefront", "baseline: Store.Front"),
+            "the guardrails have no baseline `Store.Front`: did you mean `storefront`? = ",
+        ),
+        ((POLICY, "profile: small", "profile: Small"), "there is no profile `Small`: did you mean `small`? = "),
+        (
+            (POLICY, "access: staff", "access: \"our staff\""),
+            "the guardrails have no access `our staff`; there is `staff`, `partners` = ",
+        ),
+        (
+            (POLICY, "uses: [stripe, main]", "uses: [STRIPE, main]"),
+            "there is no secret or database `STRIPE`: did you mean `stripe`? = ",
+        ),
+        (
+            (POLICY, "service: web, access", "service: WEB, port: 80, access"),
+            "there is no service `WEB`: did you mean `web`? = ",
+        ),
+        (
+            (GUARDRAILS, "defaultProfile: small", "defaultProfile: tiny_one"),
+            "there is no profile `tiny_one`; there is `small`, `large` = ",
+        ),
+    ] {
+        let mut edits = vec![edit];
+        if edit.0 == GUARDRAILS {
+            edits.push((POLICY, "  profile: small\n", ""));
+        }
+        assert_eq!(told(&edits), [expected], "{edit:?}");
+    }
+}
+
+/// What was written in another shape is written out in the one that is wanted.
+#[test]
+fn a_value_of_another_shape_is_told_in_its_own() {
+    let list = "a list is written `[one, two]`, or an item a line with `- ` before it";
+    let map = "a map is written `{name: value}`, or an entry a line, `name: value`";
+    let port = "      port: 8080\n";
+    for (from, to, help) in [
+        ("uses: [stripe, main]", "uses: stripe, main", format!("{list}: here `[stripe, main]`")),
+        (
+            "command: [node, dist/worker.js]",
+            "command: node dist/worker.js",
+            format!("{list}: here `[node, dist/worker.js]`"),
+        ),
+        // What a shell would make of it, and what is no text, nobody knows.
+        ("command: [node, dist/worker.js]", "command: node \"a b\" && x", list.to_owned()),
+        ("command: [node, dist/worker.js]", "command: sleep 5", list.to_owned()),
+        ("command: [node, dist/worker.js]", "command: PASSWORD=hunter2 node", list.to_owned()),
+        (
+            "    - {name: web, service: web, access: staff}\n",
+            "    web: {service: web}\n",
+            format!("{list}: here `- name: web`"),
+        ),
+        (port, "      env: [{name: A, value: b}]\n", format!("{map}: here `A: …`")),
+        (port, "      env: [\"A=hunter2\"]\n", format!("{map}: here `A: …`")),
+        (port, "      env: [[a]]\n", map.to_owned()),
+        ("new-cart: \"on\"", "new-cart:", "an empty text is written `\"\"`".to_owned()),
+    ] {
+        let from = if to.starts_with("      env") { port } else { from };
+        let mut edits = vec![(POLICY, from, to)];
+        if from == port {
+            edits.push((POLICY, "      env:\n        PUBLIC_URL: ${{ routes.web.url }}\n        BANNER: \"Preview of ${{ pr.title }}\"\n", ""));
+        }
+        let found = check(&scratch(&edits));
+        assert_eq!(found.iter().map(|one| text(one, "/help")).collect::<Vec<_>>(), [help], "{to}");
+    }
+    for (file, whole, help) in [
+        (POLICY, "# nothing\n", "`dayfly init` writes a policy to start from"),
+        (GUARDRAILS, "", "`dayfly guardrails` prints those to start from"),
+    ] {
+        let scratch = scratch(&[]);
+        scratch.write(file, whole);
+        let found = check(&scratch);
+        assert_eq!((found.len(), text(&found[0], "/help")), (1, help), "{found:#?}");
+    }
+}
+
+/// What follows from a mistake is not told beside it, and what was meant is named.
+#[test]
+fn a_mistake_of_the_guardrails_says_what_was_meant() {
+    for (from, to, expected) in [
+        (
+            "namespace: ${{ policy.name }}-pr-${{ pr.number }}",
+            "namespace: \"{{ policy.name }}-pr-{{ pr.number }}\"",
+            "`{{ policy.name }}-pr-{{ pr.number }}` does not hold both `${{ policy.name }}` and `${{ pr.number }}` = ",
+        ),
+        (
+            "requests.cpu: \"2\"",
+            "request.cpu: \"2\"",
+            "the profile `small` has no quota for `requests.cpu`: previews would be unbounded; `request.cpu` counts nothing = ",
+        ),
+        (
+            "        requests.cpu: \"2\"\n",
+            "",
+            "the profile `small` has no quota for `requests.cpu`: previews would be unbounded = ",
+        ),
+    ] {
+        assert_eq!(told(&[(GUARDRAILS, from, to)]), [expected], "{to}");
     }
 }

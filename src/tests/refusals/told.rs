@@ -20,6 +20,7 @@ fn a_request_beyond_its_profile_says_what_would_do() {
         ),
         ("memory: 256m", "`worker` asks for 256m of `memory`, a fraction of a byte", "`256Mi` was probably meant"),
         ("memory: 0.25", "`worker` asks for 0.25 of `memory`, a fraction of a byte", "`0.25Gi` was probably meant"),
+        ("memory: 256", "`worker` asks for 256 of `memory`, which are bytes", "`256Mi` was probably meant"),
         ("memory: 9Gi", "above its limit: 2Gi", "ask for at most 2Gi: no profile allows as much"),
     ] {
         let found = check(&scratch(&[(POLICY, "memory: 256Mi", asked)]));
@@ -35,6 +36,7 @@ fn a_request_beyond_its_profile_says_what_would_do() {
     );
     // Kubernetes rounds it up.
     assert!(check(&scratch(&[(POLICY, "memory: 256Mi", "memory: 1.3Gi")])).is_empty());
+    assert!(check(&scratch(&[(POLICY, "memory: 256Mi", "memory: 268435456")])).is_empty());
 }
 
 /// What does not fit one profile may fit another.
@@ -135,6 +137,20 @@ fn what_is_missing_of_a_pull_request_is_told_once() {
     let both = told("some_thing_else_entirely: 1", "head_sha: 3f9c1e7ab2d4c6588e0fd17a9b3c5d7e9f102938");
     assert!(both.contains(missing) && both.contains("unknown parameter"), "{both}");
     assert_eq!(told("number: [1]", "head_sha: [1]").lines().count(), 2);
+    let sha = "3f9c1e7ab2d4c6588e0fd17a9b3c5d7e9f102938";
+    let misspelt =
+        "unknown parameter `nubmer`: did you mean `number`?\nunknown parameter `headSha`: did you mean `head_sha`?";
+    assert_eq!(told("nubmer: 1", "headSha: 3f9c1e7"), misspelt);
+    for (number, expected) in [
+        ("{name: nubmer, string: '1'}", "unknown parameter `nubmer`: did you mean `number`?"),
+        ("{name: number, strnig: '1'}", "the parameter `number` has no value: expected `string`, `array` or `map`"),
+    ] {
+        let scratch = scratch(&[]);
+        let list = format!("[{number}, {{name: head_sha, string: {sha}}}, {{name: fork, string: 'false'}}]");
+        scratch.write(PARAMETERS, list);
+        let found = check(&scratch);
+        assert_eq!(found.iter().map(|one| text(one, "/message")).collect::<Vec<_>>(), [expected], "{number}");
+    }
 }
 
 /// The first counts, whatever the order: who says the same again is not to blame.
