@@ -3,6 +3,7 @@
 mod guardrails;
 mod locate;
 mod manifests;
+mod matching;
 mod policy;
 mod pull_request;
 mod templates;

@@ -14,22 +14,10 @@ pub static TEMPLATE_FILE: Rule = Rule {
                   What begins with a dot is left out, and the guardrails' own file.",
 };
 
-/// Whether somebody may take a file for a template, or a folder for one of templates.
-pub(crate) fn looks_like_one(path: &Path) -> bool {
-    let is_called_so = |path: &Path| {
-        let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
-        [".yaml", ".yml", ".json", ".tpl", ".tmpl", ".j2"].iter().any(|end| name.contains(end))
-    };
-    match std::fs::read_dir(path) {
-        Ok(files) => files.flatten().any(|file| is_called_so(&file.path())),
-        Err(_) => is_called_so(path),
-    }
-}
-
 /// A file or folder that is no template.
-pub(crate) fn found(path: &Path) -> Finding {
+pub(crate) fn found(path: &Path, is_folder: bool) -> Finding {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let message = if path.is_dir() {
+    let message = if is_folder {
         format!("`{}` is a folder: templates are files", visible(&name))
     } else {
         format!("`{}` is not read as a template: those end in `.yaml` or `.yml`", visible(&name))

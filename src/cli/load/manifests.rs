@@ -10,7 +10,7 @@ use crate::{
     yaml::{Cost, Limits},
 };
 
-use super::POLICY;
+use super::{POLICY, matching::matching};
 
 /// Most manifests' files of one policy.
 pub(crate) const MOST_FILES: usize = 200;
@@ -47,7 +47,7 @@ pub(super) fn manifests(
             return (objects, sources);
         }
         let finding = |message| about(&rules::manifest_file::MANIFEST_FILE, message);
-        let files = match rules::manifest_file::matching(folder, pattern, POLICY) {
+        let files = match matching(folder, pattern, POLICY) {
             Ok(files) => files,
             Err(message) => {
                 findings.push(finding(message));

@@ -52,8 +52,8 @@ pub(super) fn templates(
         let Some(stem) = stem.filter(|_| file.is_file()) else {
             // Beside the guardrails there may be folders of anything.
             let is_other = &**path == "." && file.is_dir();
-            if !is_other && rules::template_file::looks_like_one(&file) {
-                findings.push(rules::template_file::found(&file));
+            if !is_other && looks_like_one(&file) {
+                findings.push(rules::template_file::found(&file, file.is_dir()));
             }
             continue;
         };
@@ -79,6 +79,18 @@ pub(super) fn templates(
         sources.push(template);
     }
     Ok((templates, sources))
+}
+
+/// Whether somebody may take a file for a template, or a folder for one of templates.
+fn looks_like_one(path: &Path) -> bool {
+    let is_called_so = |path: &Path| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+        [".yaml", ".yml", ".json", ".tpl", ".tmpl", ".j2"].iter().any(|end| name.contains(end))
+    };
+    match std::fs::read_dir(path) {
+        Ok(files) => files.flatten().any(|file| is_called_so(&file.path())),
+        Err(_) => is_called_so(path),
+    }
 }
 
 /// About a folder that cannot be listed, where the guardrails name it.
