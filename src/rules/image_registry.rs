@@ -246,6 +246,11 @@ mod tests {
             ("acme/", "docker.io/acme/web", true),
             ("acme/", "ghcr.io/acme/web", false),
             ("docker.io/", "nginx", true),
+            ("ghcr_io.dev/", "ghcr_io.dev/web", false),
+            ("-ghcr.io/", "-ghcr.io/web", false),
+            ("ghcr-.io/", "ghcr-.io/web", false),
+            ("ghcr..io/", "ghcr..io/web", false),
+            ("ghcr.io:x/", "ghcr.io:x/web", false),
         ];
         for (prefix, image, expected) in cases {
             let registries = [ImagePrefix::parse(prefix).expect("a prefix")];
