@@ -132,6 +132,11 @@ mod tests {
         let shortened = shorten(&long, LABEL);
         assert_eq!(shortened.len(), LABEL);
         assert_ne!(shorten(&shortened, LABEL), shortened);
+        // Another last word, of another length or with a letter that no hash has, is no hash.
+        for end in ["web", "0123456789abcdef0", "0123456789abcdei"] {
+            let fits = format!("{}-{end}", "x".repeat(LABEL - 1 - end.len()));
+            assert_eq!(shorten(&fits, LABEL), fits);
+        }
         assert!(host("web", &long).starts_with("0-web-xx"), "no route begins so");
     }
 

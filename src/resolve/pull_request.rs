@@ -275,3 +275,24 @@ fn slug(text: &str) -> String {
     }
     slug.trim_end_matches('-').to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::slug;
+
+    #[test]
+    fn a_slug_is_words_of_letters_and_digits_with_one_hyphen_between_two() {
+        for (text, expected) in [
+            ("feature-cart", "feature-cart"),
+            ("Feature/Cart_2", "feature-cart-2"),
+            ("--a // b--", "a-b"),
+            ("ä", ""),
+            ("", ""),
+        ] {
+            assert_eq!(slug(text), expected, "{text}");
+        }
+        let most = "a".repeat(50);
+        assert_eq!(slug(&format!("{most}b")), most);
+        assert_eq!(slug(&format!("{}-b", &most[1..])), &most[1..]);
+    }
+}

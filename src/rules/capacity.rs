@@ -356,7 +356,7 @@ mod tests {
             let found = too_much("small", &profile, "services", pods, Counts::default());
             found.into_iter().map(|(place, message)| format!("{}: {message}", place.unwrap_or_default())).collect()
         };
-        let found: [Vec<String>; 2] = [found(&pods), found(&pods[2..3])];
+        let found: [Vec<String>; 3] = [found(&pods), found(&pods[2..3]), found(&[of(Some(2), "cache", 2, &own)])];
         let quota = "the quota of profile `small` is";
         assert_eq!(
             found[0],
@@ -378,6 +378,11 @@ mod tests {
         assert_eq!(
             found[1],
             [format!("/spec/services/2/resources/memory: the services ask for 10Gi of `memory`, {quota} 4Gi")]
+        );
+        // One of them is too much already.
+        assert_eq!(
+            found[2],
+            [format!("/spec/services/2/resources/memory: the services ask for 20Gi of `memory`, {quota} 4Gi")]
         );
     }
 }

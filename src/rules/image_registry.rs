@@ -246,6 +246,18 @@ mod tests {
             ("acme/", "docker.io/acme/web", true),
             ("acme/", "ghcr.io/acme/web", false),
             ("docker.io/", "nginx", true),
+            ("ghcr.io/acme/", "ghcr.io/acme/a.b_c__d---e1", true),
+            ("ghcr.io/acme/", "ghcr.io/acme/a..b", false),
+            ("ghcr.io/acme/", "ghcr.io/acme/a___b", false),
+            ("ghcr.io/acme/", "ghcr.io/acme/a.-b", false),
+            ("ghcr.io/acme/", "ghcr.io/acme/-web", false),
+            ("ghcr.io/acme/", "ghcr.io/acme/web_", false),
+            ("ghcr.io/acme/", "ghcr.io/acme/web:-1", false),
+            ("ghcr_io.dev/", "ghcr_io.dev/web", false),
+            ("-ghcr.io/", "-ghcr.io/web", false),
+            ("ghcr-.io/", "ghcr-.io/web", false),
+            ("ghcr..io/", "ghcr..io/web", false),
+            ("ghcr.io:x/", "ghcr.io:x/web", false),
         ];
         for (prefix, image, expected) in cases {
             let registries = [ImagePrefix::parse(prefix).expect("a prefix")];

@@ -93,6 +93,7 @@ mod tests {
             (format!("web@sha256:{digest}"), true),
             (format!("web:latest@sha256:{digest}"), true),
             (format!("web@sha512:{digest}{digest}"), true),
+            (format!("web@sha512:{digest}{digest}0"), false),
             (format!("web@sha256:{}", "A".repeat(64)), false),
             (format!("web@sha256:{}", "g".repeat(64)), false),
             (format!("web@sha256:{}", "a".repeat(63)), false),

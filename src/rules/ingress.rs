@@ -83,6 +83,23 @@ mod tests {
     use super::{Ingress, inconsistent};
 
     #[test]
+    fn a_gateway_is_a_namespace_and_a_name() {
+        for (gateway, fine) in [
+            ("a/b", true),
+            ("a", false),
+            ("a/b/c", false),
+            ("A/b", false),
+            ("a/", false),
+            ("/b", false),
+            ("a b/c", false),
+        ] {
+            let ingress: Ingress = serde_json::from_value(serde_json::json!({"gateway": gateway})).unwrap();
+            let found: Vec<_> = inconsistent(&ingress).into_iter().map(|(pointer, _)| pointer).collect();
+            assert_eq!(found, if fine { vec![] } else { vec!["/spec/ingress/gateway"] }, "{gateway}");
+        }
+    }
+
+    #[test]
     fn where_requests_come_from_is_known() {
         let said = |fields: &str| {
             let ingress: Ingress =

@@ -340,6 +340,14 @@ pub(super) mod tests {
                 vec!["0/maxLimitRequestRatio/cpu"],
             ),
             (container(json!({"maxLimitRequestRatio": {"cpu": 4}, "min": {"cpu": 1}, "max": {"cpu": 4}})), vec![]),
+            // All the same is fine.
+            (
+                container(
+                    json!({"min": {"cpu": 1}, "defaultRequest": {"cpu": 1}, "default": {"cpu": 1}, "max": {"cpu": 1}, "maxLimitRequestRatio": {"cpu": 1}}),
+                ),
+                vec![],
+            ),
+            (container(json!({"default": {"nvidia.com/gpu": 1}, "defaultRequest": {"nvidia.com/gpu": 1}})), vec![]),
             (json!([{"type": "Pod", "max": {"cpu": 1}}]), vec![]),
             (
                 json!([{"type": "Pod", "default": {"cpu": 1}, "defaultRequest": {"cpu": 1}}]),
@@ -352,6 +360,20 @@ pub(super) mod tests {
         ];
         for (limits, expected) in cases {
             assert_eq!(places(&check(&[range(&limits)])), below("limit-range /spec/limits/", &expected), "{limits}");
+        }
+    }
+
+    #[test]
+    fn what_only_has_the_name_is_somebody_elses() {
+        for (kind, spec) in [
+            ("LimitRange", json!({"limits": [{"type": "Containers"}]})),
+            ("ResourceQuota", json!({"hard": {"pod": 1}})),
+        ] {
+            for (version, count) in [("v1", 1), ("acme.dev/v1", 0)] {
+                let object =
+                    template(&json!({"apiVersion": version, "kind": kind, "metadata": {"name": "a"}, "spec": spec}));
+                assert_eq!(check(&[object]).len(), count, "{kind} {version}");
+            }
         }
     }
 

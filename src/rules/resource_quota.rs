@@ -154,7 +154,7 @@ mod tests {
 
     #[test]
     fn a_quota_counts_what_can_be_counted() {
-        let good = json!({"requests.cpu": "2", "limits.memory": "8Gi", "pods": 15, "count/jobs.batch": "50", "count/secrets": "1",
+        let good = json!({"requests.cpu": "1500m", "limits.memory": "8Gi", "pods": 15, "count/jobs.batch": "50", "count/secrets": "1",
             "requests.nvidia.com/gpu": "0", "services.loadbalancers": "0", "requests.hugepages-2Mi": "1Gi",
             "gold.storageclass.storage.k8s.io/requests.storage": "20Gi", "count/httproutes.gateway.networking.k8s.io": 5});
         let open = range(&json!([{"type": "Container", "default": {"cpu": 1, "memory": "1Gi"}}]));
@@ -169,6 +169,8 @@ mod tests {
             ("gold.storageclass.storage.k8s.io/limits.storage", json!("1"), false),
             ("a b/c", json!("1"), false),
             ("pods", json!("1500m"), false),
+            ("count/secrets", json!("1500m"), false),
+            ("requests.nvidia.com/gpu", json!("1500m"), false),
             ("pods", json!("many"), false),
             ("pods", json!(true), false),
             ("secrets", json!("3"), true),

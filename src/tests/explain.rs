@@ -100,6 +100,7 @@ fn places_and_fields_know_who_set_them() {
             ("limits", &["limits.max.memory\n  granted    2Gi"], "quota"),
             ("flags.new-cart", &["granted    on", "FLAG_NEW_CART"], "price"),
             ("services.web.port", &["granted    8080"], "dayfly"),
+            ("services.web.healthPort", &["granted    8080", "(/spec/services/0/port)"], "/healthPort)"),
             ("services.worker.replicas", &["granted    1"], "team"),
             ("services.worker.tcpCheck", &["granted    false", "it has no port"], "`health`"),
             ("routes.web.paths", &["\"Prefix\""], "Exact"),

@@ -190,9 +190,15 @@ fn what_a_killed_run_left_is_cleaned_up() {
     assert_eq!(scratch.names("out"), [".dayfly", ".dayfly-swap", "01-a-a.yaml"]);
     write(&out, &[object("A", "c")]).unwrap();
     assert_eq!(scratch.names("out"), [".dayfly", "01-a-c.yaml"]);
-    // Somebody's own folder is none of them, whatever it is called.
-    fs::create_dir(out.join(".dayfly-swap")).unwrap();
-    fs::write(out.join(".dayfly-swap/mine.txt"), "precious").unwrap();
-    assert!(error(&out).contains("(`.dayfly-swap`)"));
-    assert!(out.join(".dayfly-swap/mine.txt").exists());
+    // Somebody's own folder is none of them, whatever it and what is in it are called.
+    for mine in
+        ["mine.txt", "new/mine.txt", "old/notes.yaml", "old/1.txt", "new/01-a.yaml/01-b.yaml", "both/01-a.yaml", "new"]
+    {
+        let mine = out.join(".dayfly-swap").join(mine);
+        fs::create_dir_all(mine.parent().unwrap()).unwrap();
+        fs::write(&mine, "precious").unwrap();
+        assert!(error(&out).contains("(`.dayfly-swap`)"), "{mine:?}");
+        assert!(mine.exists());
+        fs::remove_dir_all(out.join(".dayfly-swap")).unwrap();
+    }
 }

@@ -231,5 +231,8 @@ mod tests {
             assert_eq!(Quantity::parse(text), Quantity::parse(same), "{text}");
         }
         assert!(Quantity::parse(&"9".repeat(29)).is_ok());
+        let most = format!("{}n", "9".repeat(38));
+        assert!(Quantity::parse(&most).is_ok());
+        assert!(Quantity::parse(&format!("9{most}")).is_err_and(|message| message.ends_with("is too large an amount")));
     }
 }

@@ -183,6 +183,8 @@ fn labels_and_annotations() {
             with("annotations", json!({"a b": "x", "c": true})),
             vec!["/metadata/annotations/a b", "/metadata/annotations/c"],
         ),
+        // With the key, as much as there may be, and one more.
+        (with("annotations", json!({"a": big[1..]})), vec![]),
         (with("annotations", json!({"a": big})), vec!["/metadata/annotations"]),
         (with("namespace", json!("a.b")), vec!["/metadata/namespace"]),
         (

@@ -128,20 +128,25 @@ mod tests {
     #[test]
     fn scalers_scale_what_is_of_the_manifests() {
         let object = |version: &str, kind: &str, name: &str| json!({"apiVersion": version, "kind": kind, "metadata": {"name": name}});
+        let (policy, server, nothing) = (
+            "the policy says a service's `replicas`",
+            "scale a Deployment or StatefulSet of the manifests",
+            "name its `apiVersion`, `kind` and `name`",
+        );
         let cases = [
-            (json!({"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}), true),
-            (json!({"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "queue"}), true),
-            (json!({"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "web"}), false),
-            (json!({"apiVersion": "nope/v1", "kind": "Deployment", "name": "web"}), false),
-            (json!({"kind": "Deployment", "name": "web"}), false),
-            (json!({"apiVersion": "apps/v1", "kind": "Deployment", "name": "service"}), false),
-            (json!({"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "database-main"}), false),
-            (json!({"apiVersion": "postgresql.cnpg.io/v1", "kind": "Cluster", "name": "database-main"}), false),
-            (json!({"apiVersion": "acme.dev/v1", "kind": "Cluster", "name": "own"}), false),
-            (json!({"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "web-7f9c"}), false),
-            (json!(null), false),
+            (json!({"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}), ""),
+            (json!({"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "queue"}), ""),
+            (json!({"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "web"}), nothing),
+            (json!({"apiVersion": "nope/v1", "kind": "Deployment", "name": "web"}), nothing),
+            (json!({"kind": "Deployment", "name": "web"}), nothing),
+            (json!({"apiVersion": "apps/v1", "kind": "Deployment", "name": "service"}), policy),
+            (json!({"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "database-main"}), server),
+            (json!({"apiVersion": "postgresql.cnpg.io/v1", "kind": "Cluster", "name": "database-main"}), server),
+            (json!({"apiVersion": "acme.dev/v1", "kind": "Cluster", "name": "own"}), nothing),
+            (json!({"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "web-7f9c"}), nothing),
+            (json!(null), nothing),
         ];
-        for (target, fine) in cases {
+        for (target, help) in cases {
             let objects = [
                 template(&object("apps/v1", "Deployment", "service")),
                 template(&object("apps/v1", "StatefulSet", "database-main")),
@@ -154,8 +159,10 @@ mod tests {
                     "spec": {"scaleTargetRef": target}}),
                 ),
             ];
-            let expected = if fine { vec![] } else { vec!["pod-placement /spec/scaleTargetRef".to_owned()] };
-            assert_eq!(places(&found_in(super::check, &objects)), expected, "{target}");
+            let found = found_in(super::check, &objects);
+            let expected = if help.is_empty() { vec![] } else { vec!["pod-placement /spec/scaleTargetRef".to_owned()] };
+            assert_eq!(places(&found), expected, "{target}");
+            assert!(found.iter().all(|finding| finding.help.as_deref() == Some(help)), "{target}: {found:?}");
         }
     }
 

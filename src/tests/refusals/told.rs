@@ -177,6 +177,16 @@ fn a_label_that_offers_more_than_the_maximum_is_the_platforms() {
     assert_eq!((&found[0]["location"]["line"], &found[0]["location"]["column"]), (&13.into(), &16.into()));
 }
 
+/// A quota is of one of the profiles.
+#[test]
+fn a_claim_beyond_the_quota_is_told_whose_quota_it_is() {
+    let claim = "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: x}\n\
+        spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}\n";
+    let found = check(&scratch(&[(POLICY, APPLICATION, "  manifests: [extra.yaml]\n"), ("extra.yaml", "", claim)]));
+    let message = "a volume is claimed, but the quota of profile `small` has 0 `persistentvolumeclaims`";
+    assert_eq!(text(&found[0], "/message"), message, "{found:#?}");
+}
+
 /// Up to the profile's `max`, the limit goes with the request; a quota counts it.
 #[test]
 fn a_request_above_the_default_has_its_own_limit() {
