@@ -247,11 +247,55 @@ pub struct Database {
 }
 
 impl Database {
-    /// What each of its programs requests.
-    pub fn resources(&self) -> impl Iterator<Item = &Ordered<Quantity>> {
-        let migrate = self.migrate.iter().map(|migrate| &migrate.resources);
-        migrate.chain(self.seed.iter().map(|seed| &seed.resources))
+    /// Its programs, in the order in which they run.
+    pub fn programs(&self) -> impl Iterator<Item = Program<'_>> {
+        let migrate = self.migrate.as_ref().map(|migrate| Program {
+            name: "migrate",
+            image: &migrate.image,
+            command: &migrate.command,
+            env: &migrate.env,
+            uses: &migrate.uses,
+            files: &migrate.files,
+            resources: &migrate.resources,
+            writable: &migrate.writable,
+            run_as_user: migrate.run_as_user,
+        });
+        let seed = self.seed.as_ref().map(|seed| Program {
+            name: "seed",
+            image: &seed.image,
+            command: &seed.command,
+            env: &seed.env,
+            uses: &seed.uses,
+            files: &[],
+            resources: &seed.resources,
+            writable: &seed.writable,
+            run_as_user: seed.run_as_user,
+        });
+        migrate.into_iter().chain(seed)
     }
+}
+
+/// `migrate` or `seed`: two types, since only one of them has `files`.
+#[derive(Clone, Copy, Debug)]
+pub struct Program<'p> {
+    /// The field that it is.
+    pub name: &'static str,
+    /// The image.
+    pub image: &'p Interpolated,
+    /// The program and its arguments.
+    pub command: &'p [Interpolated],
+    /// Environment variables of its own.
+    pub env: &'p Ordered<Interpolated, EnvName>,
+    /// Secrets of the policy.
+    pub uses: &'p [Reference],
+    /// What of the image is only ever added to.
+    pub files: &'p [ImagePath],
+    /// What it requests.
+    pub resources: &'p Ordered<Quantity>,
+    /// Folders that it writes to.
+    pub writable: &'p [AbsolutePath],
+    /// The user that runs it.
+    pub run_as_user: Option<UserId>,
 }
 
 /// A part of a database's URL: a key of its Secret, beside the URL's variable.

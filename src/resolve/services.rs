@@ -155,8 +155,6 @@ impl<'a> Resolver<'a> {
             let reason = "from an allowed registry, and pinned";
             Decision::new(format!("services.{}.image", service.name), origin, &*image, reason)
         });
-        let who = format!("services.{}", service.name);
-        let resources = self.resources(&service.name, &service.resources, &who, pointer, profile);
         let container = Container {
             field: format_args!("services.{}", service.name),
             pointer,
@@ -183,7 +181,7 @@ impl<'a> Resolver<'a> {
             start_attempts: start.div_ceil(PROBE_PERIOD),
             env: self.env(&container),
             replicas: service.replicas.unwrap_or(1),
-            resources,
+            resources: self.resources(&container, &service.name, &service.resources, profile),
             writable: std::iter::once(Writable { name: "writable-0".into(), path: TMP.into() })
                 .chain(self.writable(&service.writable, "writable", &[], pointer))
                 .collect(),
@@ -199,21 +197,19 @@ impl<'a> Resolver<'a> {
     }
 
     /// What a container requests, and its limits where that is more than the profile's default. What is in neither is the `LimitRange`'s.
-    /// `field`: what its decisions' fields begin with.
     pub(super) fn resources(
         &mut self,
+        container: &Container<'a, '_>,
         who: &str,
         requests: &Ordered<Quantity>,
-        field: &str,
-        pointer: &str,
         profile: Option<(&str, &Profile)>,
     ) -> Value {
+        let place = |resource: &str| child(&format!("{}/resources", container.pointer), resource);
         if let Some((name, profile)) = profile {
             for (resource, message, help) in
                 rules::capacity::beyond(name, &self.guardrails.profiles, profile, who, requests)
             {
-                let place = child(&format!("{pointer}/resources"), resource);
-                self.policy_finding(&rules::capacity::UNBOUNDED_REQUEST, place, message).help = help;
+                self.policy_finding(&rules::capacity::UNBOUNDED_REQUEST, place(resource), message).help = help;
             }
         }
         let limits = profile.map(|(_, profile)| own_limits(profile, requests)).unwrap_or_default();
@@ -222,8 +218,8 @@ impl<'a> Resolver<'a> {
             ("limits", &limits, "the request is more than the profile's `default`, so the limit is as high"),
         ] {
             for (resource, amount) in amounts.iter() {
-                let origin = || Origin::Input(InputFile::Policy, child(&format!("{pointer}/resources"), resource));
-                let field = || format!("{field}.resources.{kind}.{resource}");
+                let origin = || Origin::Input(InputFile::Policy, place(resource));
+                let field = || format!("{}.resources.{kind}.{resource}", container.field);
                 self.decisions.record(|| Decision::new(field(), origin(), amount.to_string(), reason));
             }
         }

@@ -58,7 +58,8 @@ impl Resolver<'_> {
         let profiles = &self.guardrails.profiles;
         let fits = |(other, profile): &(&str, &Profile)| {
             let of_services = self.policy.services.iter().map(|service| &service.resources);
-            let mut asked = of_services.chain(self.policy.databases.iter().flat_map(Database::resources));
+            let mut asked = of_services
+                .chain(self.policy.databases.iter().flat_map(Database::programs).map(|program| program.resources));
             asked.all(|resources| rules::capacity::beyond(other, profiles, profile, "", resources).is_empty())
                 && self.too_much(other, profile, databases).is_empty()
         };
@@ -129,7 +130,7 @@ impl Resolver<'_> {
 /// much as the largest of it.
 fn largest(profile: &Profile, database: &Database) -> (Ordered<Quantity>, Ordered<Quantity>) {
     let mut largest: BTreeMap<&str, &Quantity> = BTreeMap::new();
-    for (resource, amount) in database.resources().flat_map(Ordered::iter) {
+    for (resource, amount) in database.programs().flat_map(|program| program.resources.iter()) {
         // The container that brings dayfly has the default.
         let known = largest.get(resource).copied().or_else(|| rules::limit_range::default_of(profile, resource, false));
         if known.is_none_or(|known| amount > known) {

@@ -3,7 +3,7 @@
 use crate::{
     database::spec::Steps,
     input::{
-        policy::{Database, Migration, Step},
+        policy::{Database, Program},
         scalar::{Reference, UserId},
     },
     resolve::{PullRequest, Resolver, environment::StepFacts, names, variables::Container},
@@ -27,15 +27,15 @@ impl<'a> Resolver<'a> {
     ) -> Vec<StepFacts> {
         let taken: Vec<&str> = [VARIABLE, url_variable(database)].into_iter().chain(database.keys.names()).collect();
         let own = [Reference::from(&database.name)];
-        let mut step = |name: &'static str, image, command, env, uses, resources, writable, user: Option<UserId>| {
+        let step = |program: Program<'a>| {
+            let name = program.name;
             let pointer = format!("{pointer}/{name}");
-            let field = format!("databases.{}.{name}", database.name);
             let container = Container {
                 field: format_args!("databases.{}.{name}", database.name),
                 pointer: &pointer,
                 who: format_args!("`{name}`"),
-                env,
-                uses,
+                env: program.env,
+                uses: program.uses,
                 // What changes here makes it run again.
                 is_free: false,
                 service_name: None,
@@ -45,30 +45,18 @@ impl<'a> Resolver<'a> {
                 reaches: &own,
                 hosts: &PROGRAM_HOST,
             };
-            let image = self.image(image, format!("{pointer}/image"), pr);
-            let command = self.words(&container, command, "command");
             StepFacts {
                 name,
-                image,
-                command,
+                image: self.image(program.image, format!("{pointer}/image"), pr),
+                command: self.words(&container, program.command, "command"),
                 env: self.env(&container),
-                files: Vec::new(),
-                resources: self.resources(name, resources, &field, &pointer, profile),
-                writable: self.writable(writable, name, &MOUNTED, &pointer).collect(),
-                run_as_user: user.map(UserId::get),
+                files: program.files.to_vec(),
+                resources: self.resources(&container, name, program.resources, profile),
+                writable: self.writable(program.writable, name, &MOUNTED, &pointer).collect(),
+                run_as_user: program.run_as_user.map(UserId::get),
             }
         };
-        let mut steps = Vec::with_capacity(2);
-        if let Some(Migration { image, command, env, uses, files, resources, writable, run_as_user }) =
-            &database.migrate
-        {
-            let migrate = step("migrate", image, command, env, uses, resources, writable, *run_as_user);
-            steps.push(StepFacts { files: files.clone(), ..migrate });
-        }
-        if let Some(Step { image, command, env, uses, resources, writable, run_as_user }) = &database.seed {
-            steps.push(step("seed", image, command, env, uses, resources, writable, *run_as_user));
-        }
-        steps
+        database.programs().map(step).collect()
     }
 }
 
