@@ -93,7 +93,7 @@ fn previews_come_and_go_and_nothing_stays() {
     let guardrails = lab.guardrails_path();
     for kind in ["role", "database"] {
         let what = format!(
-            "the mark in the comment of the {kind} `leaks_foreign` cannot be read, so that nobody renews or reclaims it: mend the comment, or drop the {kind}"
+            "the mark in the comment of the {kind} `leaks_foreign` cannot be read, so that nobody renews or reclaims it: if no newer dayfly made it, mend the comment, or drop the {kind}"
         );
         lab.dayfly(&["db", "list", "--guardrails", &guardrails]).failed(&what);
         lab.dayfly(&["db", "sweep", "--guardrails", &guardrails, "--alive", "alive", "--apply"]).failed(&what);

@@ -647,7 +647,7 @@ fn a_row_that_nobody_can_read_keeps_no_others_from_being_swept(server: &Server) 
         "REPLACE INTO dayfly.branches VALUES ('unread', 'unread', 'unread_db', 'unread_user', 'unread', '{', 0, NULL, NULL)",
     );
     let what = format!(
-        "{} of `shop`: the mark of `unread` in `dayfly.branches` cannot be read, so that nobody renews or reclaims it: mend the row, or drop the database `unread_db`, the user `unread_user` and then the row: EOF",
+        "{} of `shop`: the mark of `unread` in `dayfly.branches` cannot be read, so that nobody renews or reclaims it: if no newer dayfly made it, mend the row, or drop the database `unread_db`, the user `unread_user` and then the row: EOF",
         server.provider
     );
     let run = lab.dayfly(&["db", "list", "--guardrails", &lab.guardrails_path()]).failed(&what);

@@ -100,11 +100,16 @@ impl Kubernetes {
             "data": data,
         });
         let path = format!("/apis/{RBAC}/namespaces/{namespace}/roles/{role}");
-        // A template of the platform's own may give other rights.
-        if let Some(found) = or_none(StatusCode::FORBIDDEN, self.call(Method::GET, &path, None).await)? {
-            let uid = &found["metadata"]["uid"];
-            object["metadata"]["ownerReferences"] =
-                json!([{"apiVersion": RBAC, "kind": "Role", "name": role, "uid": uid}]);
+        match or_none(StatusCode::FORBIDDEN, self.call(Method::GET, &path, None).await)? {
+            Some(found) => {
+                let uid = &found["metadata"]["uid"];
+                object["metadata"]["ownerReferences"] =
+                    json!([{"apiVersion": RBAC, "kind": "Role", "name": role, "uid": uid}]);
+            }
+            // A template of the platform's own may give other rights.
+            None => self.log.warn(format!(
+                "the Role `{role}` cannot be read in `{namespace}`: the Secret `{name}` stays there when its database is gone"
+            )),
         }
         // Server-side apply: one call that creates or replaces, and may be repeated.
         let path = format!("/api/v1/namespaces/{namespace}/secrets/{name}?fieldManager=dayfly&force=true");

@@ -2,13 +2,28 @@
 
 use serde_json::{Map, Value as Json};
 
-/// Of a service: Compose, Kubernetes, Helm charts.
-const OF_A_SERVICE: [(&[&str], &str); 18] = [
+/// Of a service, of migrate and of seed: Compose, Kubernetes, Helm charts.
+const OF_A_PROGRAM: [(&[&str], &str); 7] = [
     (&["environment", "envs", "variables"], "variables are `env: {NAME: value}`"),
     (
         &["envFrom", "env_file", "envFile", "secretRef", "secrets", "databases"],
         "what `uses` names is in the environment",
     ),
+    (
+        &["emptyDir", "tmpfs", "shm_size", "readOnlyRootFilesystem"],
+        "`writable: [/data]` are folders that it may write to",
+    ),
+    (&["user", "securityContext", "runAsGroup"], "`runAsUser: 1000` is the user that it runs as"),
+    (&["requests", "limits", "cpu", "memory"], "`resources: {cpu: 250m, memory: 256Mi}` is what it requests"),
+    (&["build", "dockerfile"], "an image is built by CI: `image` names it"),
+    (
+        &["imagePullPolicy", "pull_policy"],
+        "leave it out: a tag holds the commit, and what was pulled of that once is the same for good",
+    ),
+];
+
+/// Of a service alone.
+const OF_A_SERVICE: [(&[&str], &str); 12] = [
     (
         &["ports", "containerPort", "containerPorts", "expose", "targetPort"],
         "`port: 8080` is the port that it listens on; a further one is a Service among `manifests`",
@@ -18,19 +33,12 @@ const OF_A_SERVICE: [(&[&str], &str); 18] = [
         "`health: /healthz` is the path that says whether it works",
     ),
     (
-        &["emptyDir", "tmpfs", "shm_size", "readOnlyRootFilesystem"],
-        "`writable: [/data]` are folders that it may write to",
-    ),
-    (
         &["volumes", "volumeMounts", "persistence", "configs", "configMap", "files"],
         "`writable: [/data]` are folders that it may write to; files and volumes that stay are for a Deployment among `manifests`",
     ),
     (&["entrypoint", "cmd"], "`command` stands for the image's entry point, `args` for its arguments"),
-    (&["user", "securityContext", "runAsGroup"], "`runAsUser: 1000` is the user that it runs as"),
-    (&["requests", "limits", "cpu", "memory"], "`resources: {cpu: 250m, memory: 256Mi}` is what it requests"),
     (&["host", "hosts", "hostname", "ingress", "domain", "url", "path"], "`routes`, beside `services`, lead to it"),
     (&["depends_on", "dependsOn", "links"], "services start together, once the databases are there"),
-    (&["build", "dockerfile"], "an image is built by CI: `image` names it"),
     (&["labels", "annotations"], "leave it out: dayfly sets those of its objects, and the platform may patch more"),
     (&["restart", "restartPolicy"], "leave it out: Kubernetes always starts a service again"),
     (
@@ -51,16 +59,7 @@ const OF_A_SERVICE: [(&[&str], &str); 18] = [
     (&["schedule", "cron", "cronjob"], "what runs at times is a CronJob among `manifests`"),
     (&["scale", "deploy", "autoscaling"], "`replicas: 2` are as many Pods"),
     (
-        &[
-            "nodeSelector",
-            "tolerations",
-            "affinity",
-            "platform",
-            "imagePullSecrets",
-            "imagePullPolicy",
-            "pull_policy",
-            "serviceAccountName",
-        ],
+        &["nodeSelector", "tolerations", "affinity", "platform", "imagePullSecrets", "serviceAccountName"],
         "leave it out: the platform says where Pods run, and with whose rights",
     ),
 ];
@@ -82,11 +81,12 @@ const OF_HELM: [(&[&str], &str); 1] = [(
 
 /// What somebody may have meant by a field that is not among those of a map.
 pub(super) fn advice(name: &str, fields: &Map<String, Json>) -> Option<&'static str> {
-    let table: &[(&[&str], &str)] = match fields {
-        _ if fields.contains_key("healthPort") => &OF_A_SERVICE,
-        _ if fields.contains_key("manifests") => &OF_A_POLICY,
-        _ if fields.contains_key("valueFiles") => &OF_HELM,
+    let tables: [&[(&[&str], &str)]; 2] = match fields {
+        _ if fields.contains_key("healthPort") => [&OF_A_PROGRAM, &OF_A_SERVICE],
+        _ if fields.contains_key("runAsUser") => [&OF_A_PROGRAM, &[]],
+        _ if fields.contains_key("manifests") => [&OF_A_POLICY, &[]],
+        _ if fields.contains_key("valueFiles") => [&OF_HELM, &[]],
         _ => return None,
     };
-    table.iter().find(|(names, _)| names.contains(&name)).map(|(_, advice)| *advice)
+    tables.into_iter().flatten().find(|(names, _)| names.contains(&name)).map(|(_, advice)| *advice)
 }

@@ -152,7 +152,8 @@ impl Patches {
         for finding in findings {
             let Location { object: Some(id), pointer: Some(pointer), .. } = finding.location() else { continue };
             let Some(object) = by_id.get(&id) else { continue };
-            let mut patches = self.patches.iter().enumerate();
+            // What the last one says, holds.
+            let mut patches = self.patches.iter().enumerate().rev();
             let to_blame = patches.find_map(|(index, patch)| {
                 let place = fits(&patch.target, object).then(|| sets(patch, &pointer, object)).flatten()?;
                 Some((index, patch, place))
@@ -185,17 +186,14 @@ fn changes(patch: &Ready, pointer: &str) -> bool {
 
 /// Where a patch says what is at a place of an object, or that nothing is: a pointer into the patch.
 fn sets(patch: &Ready, pointer: &str, object: &Object) -> Option<String> {
-    if let Some(merge) = &patch.merge
-        && !matches!(put(merge, pointer), None | Some(Value::Map(_)))
-    {
-        return Some(format!("/merge{pointer}"));
-    }
     let by_path = |operation: &PatchOperation| match operation {
         PatchOperation::Test(_) => false,
         PatchOperation::Add(add) if add.path.as_str().ends_with("/-") => appends(add, pointer, object),
         other => is_below(pointer, other.path().as_str()),
     };
-    patch.json.iter().position(by_path).map(|number| format!("/json/{number}"))
+    let operation = patch.json.iter().rposition(by_path).map(|number| format!("/json/{number}"));
+    let is_merged = || matches!(patch.merge.as_ref().and_then(|merge| put(merge, pointer)), Some(merged) if !matches!(merged, Value::Map(_)));
+    operation.or_else(|| is_merged().then(|| format!("/merge{pointer}")))
 }
 
 /// Whether the item of a list at a place, or above it, is what an operation adds at the list's end.

@@ -23,7 +23,12 @@ impl Resolver<'_> {
         for (index, name) in self.policy.egress.iter().enumerate() {
             let pointer = format!("/spec/egress/{index}");
             let Some(destination) = guardrails.egress.get(name) else {
-                let opens = |destination: &Destination| destination.fqdn.as_deref() == Some(&**name);
+                // Of an address, its host.
+                let host = name.split_once("://").map_or(&**name, |(_, host)| host);
+                let host = host.split([':', '/']).next().unwrap_or_default();
+                let opens = |destination: &Destination| {
+                    destination.fqdn.as_deref().is_some_and(|name| name.eq_ignore_ascii_case(host))
+                };
                 let hint = match guardrails.egress.iter().find(|(_, destination)| opens(destination)) {
                     Some((entry, _)) => format!(": did you mean `{entry}`, which opens that host?"),
                     None => self.hint(name, guardrails.egress.names()),

@@ -306,12 +306,12 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    /// Folders that are written to, besides `/tmp`. A volume is mounted once at a place, and none over what is `mounted` there already.
+    /// Folders that are written to, besides `/tmp`. A volume is mounted once at a place, and none over dayfly's `own`.
     pub(super) fn writable<'p>(
         &mut self,
         folders: &'p [AbsolutePath],
         volumes: &'static str,
-        mounted: &[&str],
+        own: &[&str],
         pointer: &str,
     ) -> impl Iterator<Item = Writable> + use<'p> {
         let places = folders.iter().enumerate();
@@ -322,7 +322,7 @@ impl<'a> Resolver<'a> {
             self.policy_finding(&rules::reference::DUPLICATE_NAME, place, message);
         }
         for (index, path) in folders.iter().enumerate() {
-            if let Some(message) = rules::writable::refusal(path, mounted) {
+            if let Some(message) = rules::writable::refusal(path, own) {
                 let place = format!("{pointer}/writable/{index}");
                 self.policy_finding(&rules::writable::WRITABLE, place, message);
             }

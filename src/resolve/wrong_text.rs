@@ -96,7 +96,7 @@ impl Resolver<'_> {
         pointer: impl FnOnce() -> String,
     ) {
         if text.plain().any(|plain| plain.contains("${")) {
-            let found = not_an_expression::shell(&text.source, |name| above.contains(name));
+            let found = not_an_expression::shell(&text.source, |name| rules::reference::is_known(name, above));
             self.stays(found, InputFile::Policy, pointer);
         }
     }

@@ -68,14 +68,18 @@ pub(crate) fn beyond<'s>(
             continue;
         }
         if is_bytes && amount.nano > 0 && amount.nano < A_MEGABYTE && text.bytes().all(|b| b.is_ascii_digit()) {
-            let help = format!("`{text}Mi` was probably meant");
+            let mebibytes = amount.nano.saturating_mul(1 << 20);
+            let help = match most(profile, resource) {
+                Some((limit, _)) if mebibytes > limit.nano => format!("it has no unit, such as the `Mi` of `{limit}`"),
+                _ => format!("`{text}Mi` was probably meant"),
+            };
             found.push((resource, format!("{}, which are bytes", asks()), Some(help)));
             continue;
         }
         let (message, help) = match most(profile, resource) {
             // A `default` of these would be every container's.
             None if resource.contains('/') => {
-                (format!("a service has no devices such as `{resource}`: a Pod of `manifests` may"), None)
+                (format!("`{who}` has no devices such as `{resource}`: a Pod of `manifests` may"), None)
             }
             None => {
                 let near = meant(resource, RESOURCES.into_iter()).unwrap_or_default();

@@ -17,10 +17,11 @@ pub static NOT_AN_EXPRESSION: Rule = Rule {
     severity: Severity::Warning,
     summary: "an expression is written with a dollar and two braces",
     explanation: "`{{ pr.title }}` and `${pr.title}` in an `env` or in `flags` are text, which the program gets as it stands there. They begin \
-        with a name that expressions have, so `${{ pr.title }}` was probably meant. So does `${NAME}` in an `env`, as Compose has it: \
-        Kubernetes puts the value of a variable in place of `$(NAME)`, and a few programs, such as Spring Boot, in place of the other.\n\n\
-        In `manifests`, only images and the names of their Jobs hold expressions. In a variable, an argument or a ConfigMap there, one is text.\n\n\
-        Where the text itself is meant, an expression can say so: `${{ '{{ pr.title }}' }}`.",
+        with a name that expressions have, so `${{ pr.title }}` was probably meant. `${NAME}` in an `env`, as Compose has it, is text, too: \
+        Kubernetes puts the value of a variable in place of `$(NAME)`, and a few programs, such as Spring Boot, in place of the other. \
+        Where the text itself is meant, an expression can say so: `${{ '{{ pr.title }}' }}`.\n\n\
+        In `manifests`, only images and the names of their Jobs hold expressions. In a variable, an argument or a ConfigMap there, one is text; \
+        where that is meant (the file of a pipeline, say), leave the warning be.",
 };
 
 /// What else expressions see.

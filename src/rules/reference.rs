@@ -50,8 +50,12 @@ pub(crate) fn named(text: &str) -> impl Iterator<Item = &str> {
 
 /// The first `$(NAME)` of a container's variable that is none of `known`.
 pub(crate) fn unset<'t>(text: &'t str, known: &BTreeSet<&str>) -> Option<&'t str> {
-    let is_known = |name: &str| known.contains(name) || ALWAYS.iter().any(|prefix| name.starts_with(prefix));
-    named(text).find(|name| EnvName::parse(name).is_ok() && !is_known(name))
+    named(text).find(|name| EnvName::parse(name).is_ok() && !is_known(name, known))
+}
+
+/// Whether a container has a variable, beside those that are `known` of it.
+pub(crate) fn is_known(name: &str, known: &BTreeSet<&str>) -> bool {
+    known.contains(name) || ALWAYS.iter().any(|prefix| name.starts_with(prefix))
 }
 
 /// Of some names and their places, each that stood before, behind the one before.

@@ -40,14 +40,14 @@ const PROGRAMS: [&str; 13] = [
     "/etc",
 ];
 
-/// Why an empty volume cannot take a folder's place, where `mounted` are in the container already.
-pub(crate) fn refusal(path: &str, mounted: &[&str]) -> Option<String> {
+/// Why an empty volume cannot take a folder's place, where dayfly's `own` are in the container already.
+pub(crate) fn refusal(path: &str, own: &[&str]) -> Option<String> {
     let shown = visible(path);
     let why = if KERNEL.iter().any(|kernel| is_below(path, kernel)) && !is_below(path, "/dev/shm") {
         format!("`{shown}` is the kernel's: no container starts with a volume there")
     } else if MOUNTED.iter().any(|file| is_below(path, file)) {
         format!("`{shown}` is a file that Kubernetes mounts itself: no container starts with a folder there")
-    } else if mounted.iter().any(|own| is_below(path, own) || is_below(own, path)) {
+    } else if own.iter().any(|own| is_below(path, own) || is_below(own, path)) {
         format!("`{shown}` is where dayfly itself is: it would not start")
     } else if PROGRAMS.contains(&path) {
         format!("`{shown}` holds what the program starts from: an empty folder in its place would hide it")

@@ -524,6 +524,21 @@ fn what_a_patch_broke_is_told_in_the_patch() {
         ("HTTPRoute", "merge: {spec: {hostnames: [evil.example.com]}}", "host-outside-domain", 99, 34),
         ("Deployment", &*format!("json: [{mount}]"), "pod-spec", 99, 14),
         ("StatefulSet", &*format!("json:\n        - {mount}"), "pod-spec", 100, 11),
+        // What the last one says, holds.
+        (
+            "Deployment",
+            "merge: {spec: {template: {spec: {hostNetwork: false}}}}\n    - target: {kind: Deployment}\n      merge: {spec: {template: {spec: {hostNetwork: true}}}}",
+            "pod-security",
+            101,
+            53,
+        ),
+        (
+            "Deployment",
+            "json:\n        - {op: add, path: /spec/template/spec/hostNetwork, value: false}\n        - {op: add, path: /spec/template/spec/hostNetwork, value: true}",
+            "pod-security",
+            101,
+            11,
+        ),
     ] {
         let patched = patched(&format!("    - target: {{kind: {kind}}}\n      {patch}\n"));
         patched.replace(POLICY, "  routes:\n", "  manifests: [extra.yaml]\n  routes:\n");

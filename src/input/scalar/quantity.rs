@@ -46,17 +46,19 @@ impl Scalar for Quantity {
     }
 }
 
-/// What is said of a unit that there is not; bytes that people write otherwise are told as Kubernetes has them.
+/// What is said of a unit that there is not; what has a blank too much, and bytes that people write otherwise, are told as Kubernetes
+/// has them.
 fn no_unit(text: &str, number: &str, suffix: &str) -> String {
-    let lower = suffix.trim().to_ascii_lowercase();
-    let letter = match lower.trim_end_matches('b').trim_end_matches('i') {
-        "k" => "K",
-        "m" => "M",
-        "g" => "G",
-        "t" => "T",
+    let unit = suffix.trim();
+    let unit = match unit.to_ascii_lowercase().as_str() {
+        _ if matches!(unit, "m" | "u" | "n") || scale(unit).is_some() => unit,
+        "k" | "kb" | "ki" | "kib" => "Ki",
+        "mb" | "mi" | "mib" => "Mi",
+        "g" | "gb" | "gi" | "gib" => "Gi",
+        "t" | "tb" | "ti" | "tib" => "Ti",
         _ => return format!("`{}` is no unit of a quantity", visible(suffix)),
     };
-    format!("`{}` is written `{number}{letter}i`", visible(text))
+    format!("`{}` is written `{}{unit}`", visible(text), visible(number))
 }
 
 const NANO: i128 = 1_000_000_000;
@@ -213,11 +215,15 @@ mod tests {
             ("1gi", "`1gi` is written `1Gi`"),
             ("1.5 GiB", "`1.5 GiB` is written `1.5Gi`"),
             ("64KB", "`64KB` is written `64Ki`"),
+            ("500 m", "`500 m` is written `500m`"),
+            ("4 k", "`4 k` is written `4k`"),
+            ("4 K", "`4 K` is written `4Ki`"),
             ("20%", "`%` is no unit of a quantity"),
             ("256b", "`b` is no unit of a quantity"),
         ] {
             assert_eq!(Quantity::parse(text).expect_err(text), said);
         }
+        assert!(Quantity::parse(&format!("{}MB", "9".repeat(1000))).is_err_and(|said| said.len() < 300));
     }
 
     #[test]

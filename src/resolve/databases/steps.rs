@@ -15,7 +15,7 @@ use super::{Given, VARIABLE, url_variable};
 const PROGRAM_HOST: [&str; 4] = ["PGHOST", "PGPORT", "MYSQL_HOST", "MYSQL_TCP_PORT"];
 
 /// Where `templates/database-migrate.yaml` mounts what is dayfly's own.
-const MOUNTED: [&str; 2] = ["/dayfly/bin", "/dayfly/spec"];
+const OWN: [&str; 2] = ["/dayfly/bin", "/dayfly/spec"];
 
 impl<'a> Resolver<'a> {
     pub(super) fn steps(
@@ -52,7 +52,7 @@ impl<'a> Resolver<'a> {
                 env: self.env(&container),
                 files: program.files.to_vec(),
                 resources: self.resources(&container, name, program.resources, profile),
-                writable: self.writable(program.writable, name, &MOUNTED, &pointer).collect(),
+                writable: self.writable(program.writable, name, &OWN, &pointer).collect(),
                 run_as_user: program.run_as_user.map(UserId::get),
             }
         };
@@ -74,7 +74,8 @@ pub(super) fn told(steps: &[StepFacts]) -> Steps {
         if step.run_as_user.is_some() || !step.writable.is_empty() {
             let user = step.run_as_user.map(|user| user.to_string()).unwrap_or_default();
             let folders = step.writable.iter().map(|folder| folder.path.as_str());
-            hash = names::hash(&[hash.as_str(), &user].into_iter().chain(folders).collect::<Vec<_>>());
+            // No file's name is empty.
+            hash = names::hash(&[hash.as_str(), "", &user].into_iter().chain(folders).collect::<Vec<_>>());
         }
         // A hash of a hash: a word more of the command is not a file more.
         let words = std::iter::once(hash.as_str()).chain(step.files.iter().map(|file| &**file));

@@ -25,6 +25,14 @@ fn a_field_that_is_called_otherwise_or_stands_elsewhere_is_told_once() {
             "unknown field `environment` = variables are `env: {NAME: value}`",
         ),
         (
+            (POLICY, "migrate, deploy]\n", "migrate, deploy]\n        user: 1000\n"),
+            "unknown field `user` = `runAsUser: 1000` is the user that it runs as",
+        ),
+        (
+            (POLICY, "      port: 8080", "      port: 8080\n      imagePullPolicy: Always"),
+            "unknown field `imagePullPolicy` = leave it out: a tag holds the commit, and what was pulled of that once is the same for good",
+        ),
+        (
             (POLICY, "  profile: small", "  ingress: web"),
             "unknown field `ingress` = `routes` give services their hosts",
         ),
@@ -148,6 +156,11 @@ fn a_name_that_cannot_be_is_told_which_there_are() {
             (POLICY, "[stripe-sandbox, mail]", "[api.stripe.com, mail]"),
             "the guardrails have no egress `api.stripe.com`: did you mean `stripe-sandbox`, which opens that host? = it holds names from \
              the guardrails' `egress`, not hosts",
+        ),
+        (
+            (POLICY, "[stripe-sandbox, mail]", "[\"https://API.stripe.com:443/v1\", mail]"),
+            "the guardrails have no egress `https://API.stripe.com:443/v1`: did you mean `stripe-sandbox`, which opens that host? = it holds \
+             names from the guardrails' `egress`, not hosts",
         ),
         (
             (POLICY, "baseline: storefront", "baseline: Store.Front"),

@@ -21,6 +21,11 @@ fn a_request_beyond_its_profile_says_what_would_do() {
         ("memory: 256m", "`worker` asks for 256m of `memory`, a fraction of a byte", "`256Mi` was probably meant"),
         ("memory: 0.25", "`worker` asks for 0.25 of `memory`, a fraction of a byte", "`0.25Gi` was probably meant"),
         ("memory: 256", "`worker` asks for 256 of `memory`, which are bytes", "`256Mi` was probably meant"),
+        (
+            "memory: 65536",
+            "`worker` asks for 65536 of `memory`, which are bytes",
+            "it has no unit, such as the `Mi` of `2Gi`",
+        ),
         ("memory: 9Gi", "above its limit: 2Gi", "ask for at most 2Gi: no profile allows as much"),
     ] {
         let found = check(&scratch(&[(POLICY, "memory: 256Mi", asked)]));

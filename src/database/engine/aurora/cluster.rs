@@ -90,7 +90,7 @@ pub(super) fn listed(clusters: &[Cluster]) -> Listed {
             Some(branch) => listed.branches.push(branch),
             None if cluster.tags.is_empty() => {}
             None => listed.unreadable.push(format!(
-                "the mark of the cluster `{}` cannot be read, so that nobody renews or reclaims it: mend its tags `{TAGS}…`, or delete it",
+                "the mark of the cluster `{}` cannot be read, so that nobody renews or reclaims it: if no newer dayfly made it, mend its tags `{TAGS}…`, or delete it",
                 cluster.name
             )),
         }

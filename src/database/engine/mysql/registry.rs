@@ -137,7 +137,7 @@ fn read(row: Row) -> Result<Entry> {
     let (id, branch, database, user, lock, mark) = (text(), text(), text(), text(), text(), text());
     let mark = serde_json::from_str(&mark).with_context(|| {
         format!(
-            "the mark of `{branch}` in `dayfly.branches` cannot be read, so that nobody renews or reclaims it: mend the row, or drop the database `{database}`, the user `{user}` and then the row"
+            "the mark of `{branch}` in `dayfly.branches` cannot be read, so that nobody renews or reclaims it: if no newer dayfly made it, mend the row, or drop the database `{database}`, the user `{user}` and then the row"
         )
     })?;
     let is_complete = text() == "1";

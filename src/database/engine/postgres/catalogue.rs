@@ -85,7 +85,7 @@ pub(super) async fn branches(client: &Client) -> Result<Listed> {
     let mut databases = databases(client, "shobj_description(oid, 'pg_database') LIKE $1", COMMENTS).await?;
     let unreadable = |kind: &str, name: &str| {
         format!(
-            "the mark in the comment of the {kind} `{name}` cannot be read, so that nobody renews or reclaims it: mend the comment, or drop the {kind}"
+            "the mark in the comment of the {kind} `{name}` cannot be read, so that nobody renews or reclaims it: if no newer dayfly made it, mend the comment, or drop the {kind}"
         )
     };
     let mut listed = Listed { branches: Vec::with_capacity(roles.len()), unreadable: Vec::new() };
