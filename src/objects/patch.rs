@@ -162,7 +162,8 @@ impl Patches {
             finding.owner = Owner::Platform;
             finding.patch = Some(format!("/spec/patches/{index}{below}"));
             let place = format!("`/spec/patches/{index}` of the guardrails put that there");
-            let merged = patch.merge.as_ref().and_then(|merge| put(merge, &pointer));
+            let merge = patch.merge.as_ref().filter(|_| below.starts_with("/merge"));
+            let merged = merge.and_then(|merge| put(merge, &pointer));
             finding.help = Some(if matches!(merged, Some(Value::List(_))) {
                 format!("{place}: `merge` replaces a whole list, `json` changes one item of it")
             } else {
@@ -192,8 +193,9 @@ fn sets(patch: &Ready, pointer: &str, object: &Object) -> Option<String> {
         other => is_below(pointer, other.path().as_str()),
     };
     let operation = patch.json.iter().rposition(by_path).map(|number| format!("/json/{number}"));
-    let is_merged = || matches!(patch.merge.as_ref().and_then(|merge| put(merge, pointer)), Some(merged) if !matches!(merged, Value::Map(_)));
-    operation.or_else(|| is_merged().then(|| format!("/merge{pointer}")))
+    // Operations come after what is merged.
+    let merged = || patch.merge.as_ref().and_then(|merge| put(merge, pointer));
+    operation.or_else(|| merged().filter(|value| value.as_map().is_none()).map(|_| format!("/merge{pointer}")))
 }
 
 /// Whether the item of a list at a place, or above it, is what an operation adds at the list's end.

@@ -552,6 +552,14 @@ fn what_a_patch_broke_is_told_in_the_patch() {
     }
 }
 
+#[test]
+fn an_operation_comes_after_what_is_merged() {
+    let patch = "merge: {spec: {hostnames: [a.example.com]}}\n      json: [{op: replace, path: /spec/hostnames/0, value: b.example.com}]";
+    let found = check(&patched(&format!("    - target: {{kind: HTTPRoute}}\n      {patch}\n")));
+    assert_eq!(text(&found[0], "/help"), "`/spec/patches/0` of the guardrails put that there", "{found:#?}");
+    assert_eq!(found[0]["location"]["line"], 100, "{found:#?}");
+}
+
 /// The image that all of the storefront's programs share.
 const IMAGE: &str = "ghcr.io/acme/storefront:${{ pr.headSha }}";
 
