@@ -13,6 +13,7 @@ mod lifecycle; // synced in order, no difference for ever, pushed to, deleted wi
 mod operations; // the platform's part in databases
 mod pods; // connections and Pods tried inside the environment
 mod process; // running programs and waiting
+mod pull_request; // GitHub hears of a preview
 mod quarantine; // findings shown in Argo CD
 mod reserved; // what belongs to a preview's own database is nobody else's
 mod route; // the URL answers, and nothing else does

@@ -13,6 +13,7 @@
 //	resolve NAME         print the addresses of NAME within 3 s, or exit 1
 //	jobs                 run the processes that standard input lists, and kill each after its time (jobs.go)
 //	listen :PORT         accept connections for ever
+//	github               serve GitHub's deployments at port 8080, and print what is told of them (github.go)
 //	sleep                wait for SIGTERM
 package main
 
@@ -77,6 +78,8 @@ func main() {
 		check(jobs())
 	case "listen":
 		listen(argument(arguments))
+	case "github":
+		github()
 	case "sleep":
 		select {}
 	default:
