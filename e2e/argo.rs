@@ -32,14 +32,20 @@ pub(crate) struct Ask {
     /// The repository that the Application reads: the policy's, or the team's own at the pull request's head.
     pub(crate) at_head: bool,
     pub(crate) server_side_apply: bool,
+    /// Whether its pull request is told of it, as docs/argo-cd.md says.
+    pub(crate) subscribed: bool,
 }
 
 /// Layout split, as an organisation would do it.
-pub(crate) const SPLIT: Ask =
-    Ask { plugin: "dayfly-open", project: "dayfly-e2e-environments", at_head: false, server_side_apply: true };
+pub(crate) const SPLIT: Ask = Ask {
+    plugin: "dayfly-open",
+    project: "dayfly-e2e-environments",
+    at_head: false,
+    server_side_apply: true,
+    subscribed: false,
+};
 
-pub(crate) const SINGLE: Ask =
-    Ask { plugin: "dayfly-single", project: "dayfly-e2e-single", at_head: true, server_side_apply: true };
+pub(crate) const SINGLE: Ask = Ask { plugin: "dayfly-single", project: "dayfly-e2e-single", at_head: true, ..SPLIT };
 
 impl Environment {
     /// Applies the Application; Argo CD begins at once.
@@ -52,7 +58,7 @@ impl Environment {
         } else {
             ("dayfly-e2e-policy", "main".to_owned())
         };
-        let asked = json!({
+        let mut asked = json!({
             "apiVersion": "argoproj.io/v1alpha1",
             "kind": "Application",
             "metadata": {
@@ -75,6 +81,9 @@ impl Environment {
                 },
             },
         });
+        if ask.subscribed {
+            asked["metadata"]["annotations"]["notifications.argoproj.io/subscribe.preview.github"] = json!("");
+        }
         apply(std::slice::from_ref(&asked));
         Self { case, name, application, asked }
     }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::argo::{Environment, SPLIT};
+use crate::argo::{Ask, Environment, SPLIT};
 use crate::case::Case;
 use crate::kube::{apply, get, json as parse, kubectl, text};
 use crate::pods::sleeper;
@@ -17,15 +17,14 @@ fn github_hears_of_a_preview_until_it_is_gone() {
     world::prepare();
     let _github = GitHub::start();
     let [head, next] = ["DAYFLY_E2E_HEAD", "DAYFLY_E2E_NEXT_HEAD"].map(setting);
-    let mut environment = Environment::begin(Case::new("storefront", 240), &SPLIT);
-    // docs/argo-cd.md has this in the ApplicationSet's template.
-    let subscription = "notifications.argoproj.io/subscribe.preview.github=";
-    kubectl(&["annotate", "applications.argoproj.io", &environment.application, "-n", "argocd", subscription]);
+    let mut environment = Environment::begin(Case::new("storefront", 240), &Ask { subscribed: true, ..SPLIT });
 
     let url = format!("https://{}", environment.host());
     hears(&head, "in_progress");
     environment.wait("Synced", "Healthy");
-    assert_eq!(text(&hears(&head, "success"), "/environment_url"), url);
+    let told = hears(&head, "success");
+    assert_eq!(text(&told, "/environment_url"), url);
+    assert_eq!(text(&told, "/environment"), "preview-storefront");
 
     environment.push(&next);
     hears(&next, "in_progress");
