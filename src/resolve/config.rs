@@ -10,7 +10,7 @@ use crate::{
 };
 
 use super::{
-    Environment, PullRequest, Resolver,
+    Environment, Preview, Resolver,
     databases::OPERATORS_SECRETS,
     environment::{RouteFacts, WAVES},
     names,
@@ -61,7 +61,8 @@ pub(super) fn annotations(environment: &Environment) -> Value {
 
 impl Resolver<'_> {
     /// URLs, SHA, feature flags and OpenTelemetry's attributes, as environment variables.
-    pub(super) fn config(&mut self, namespace: &str, pr: &PullRequest, routes: &[RouteFacts]) -> Value {
+    pub(super) fn config(&mut self, preview: Preview<'_>, routes: &[RouteFacts]) -> Value {
+        let Preview { pr, namespace, .. } = preview;
         let policy = self.policy;
         let mut data = Map::with_capacity(12);
         data.push("PREVIEW_NAMESPACE", Value::string(namespace));

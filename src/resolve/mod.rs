@@ -32,7 +32,7 @@ use crate::{
     finding::{Finding, InputFile, Owner, Rule, Subject},
     input::{
         Guardrails, GuardrailsSpec, Parameters, Policy, PolicySpec,
-        guardrails::{Grant, Layout},
+        guardrails::{Grant, Layout, Profile},
     },
     rules::{
         self,
@@ -41,7 +41,7 @@ use crate::{
     value::{Map, Text, Value, to_value},
 };
 
-use environment::{PolicyFacts, QuarantineFacts, TrustFacts, WAVES};
+use environment::{PolicyFacts, QuarantineFacts, SecretFacts, SecretStoreFacts, TrustFacts, WAVES};
 
 /// The three inputs, and what rendering says of them.
 #[derive(Clone, Copy, Debug)]
@@ -155,6 +155,20 @@ struct Resolver<'a> {
     decided: BTreeSet<String>,
 }
 
+/// What is decided of a preview before whatever runs in it.
+#[derive(Clone, Copy)]
+struct Preview<'p> {
+    pr: &'p PullRequest,
+    namespace: &'p str,
+    trust: TrustFacts,
+    /// With its name; none if it asks for one that there is not.
+    profile: Option<(&'p str, &'p Profile)>,
+    /// The store of its own.
+    secret_store: Option<&'p SecretStoreFacts>,
+    /// Those that trust grants.
+    secrets: &'p [SecretFacts],
+}
+
 impl Resolver<'_> {
     fn environment(&mut self, pr: PullRequest) -> Environment {
         let policy = PolicyFacts {
@@ -177,13 +191,21 @@ impl Resolver<'_> {
         let (routes, ingress) = self.routes(&namespace);
         self.see_services();
         let (secret_store, secrets) = self.secrets(trust);
-        let (databases, database_jobs) = self.databases(trust, &namespace, &pr, (&secrets, profile));
+        let preview = Preview {
+            pr: &pr,
+            namespace: &namespace,
+            trust,
+            profile,
+            secret_store: secret_store.as_ref(),
+            secrets: &secrets,
+        };
+        let (databases, database_jobs) = self.databases(preview);
         let quota = self.quota(profile);
-        let config = self.config(&namespace, &pr, &routes);
-        let services = self.services(&pr, (secret_store.as_ref(), &secrets), &databases, &routes, profile);
+        let config = self.config(preview, &routes);
+        let services = self.services(preview, &databases, &routes);
         self.room(profile, &databases);
         let network = self.network(&services, &routes);
-        let application = self.application(&namespace, &pr);
+        let application = self.application(preview);
         let mut environment = Environment {
             domain: self.guardrails.domain.to_string(),
             layout: self.guardrails.layout,

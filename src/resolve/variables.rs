@@ -13,10 +13,7 @@ use crate::{
     value::Value,
 };
 
-use super::{
-    Decision, Origin, Resolver,
-    environment::{DatabaseFacts, SecretFacts},
-};
+use super::{Decision, Origin, Preview, Resolver, environment::DatabaseFacts};
 
 /// What OpenTelemetry calls the service, unless the team calls it otherwise.
 pub(super) const SERVICE_NAME: &str = "OTEL_SERVICE_NAME";
@@ -26,6 +23,8 @@ const MOST_USED: usize = 20_000;
 
 /// A container of the team's: a service's, or that of migrate or seed.
 pub(super) struct Container<'a, 'c> {
+    /// What it runs in.
+    pub(super) preview: Preview<'c>,
     /// How its decisions' fields begin: `services.web`.
     pub(super) field: fmt::Arguments<'c>,
     /// Where the policy has it.
@@ -40,8 +39,6 @@ pub(super) struct Container<'a, 'c> {
     pub(super) service_name: Option<&'a str>,
     /// Variables that it has in any case, from elsewhere.
     pub(super) taken: &'c [&'a str],
-    /// The Secrets that are there.
-    pub(super) secrets: &'c [SecretFacts],
     /// The databases that are there, if it may use any.
     pub(super) databases: Option<&'c [DatabaseFacts]>,
     /// What it has variables of that may stand for the host in an address: databases among them.
@@ -183,7 +180,7 @@ impl<'a> Resolver<'a> {
                 }
                 continue;
             }
-            let granted = container.secrets.iter().any(|secret| secret.name == **used)
+            let granted = container.preview.secrets.iter().any(|secret| secret.name == **used)
                 || container.databases.into_iter().flatten().any(|database| database.name == **used);
             for (name, key) in keys {
                 if !variables.names.insert(name) {
