@@ -19,7 +19,7 @@ use super::{
     Decision, Origin, Preview, PullRequest, Resolver,
     environment::{DatabaseFacts, RouteFacts, ServiceFacts, Writable},
     names,
-    size::{own_limits, quantities},
+    size::own_limits,
     variables::Container,
 };
 
@@ -223,9 +223,9 @@ impl<'a> Resolver<'a> {
             return Value::Null;
         }
         let mut map = Map::with_capacity(2);
-        map.push("requests", quantities(requests));
+        map.push("requests", requests.to_value());
         if !limits.is_empty() {
-            map.push("limits", quantities(&limits));
+            map.push("limits", limits.to_value());
         }
         Value::Map(map)
     }

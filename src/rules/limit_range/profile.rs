@@ -8,9 +8,8 @@ use crate::{
         scalar::Quantity,
     },
     objects::{Object, Origin},
-    resolve::size,
     rules::Bounds,
-    value::{Value, child, pointer_segments},
+    value::{Map, Value, child, pointer_segments},
 };
 
 /// Checks what a profile comes to, whether or not a policy has it.
@@ -20,8 +19,8 @@ pub(crate) fn check_profile(name: &str, profile: &Profile, findings: &mut Vec<Fi
         let fields = [("apiVersion", "v1".into()), ("kind", kind.into()), ("metadata", metadata), ("spec", spec)];
         Object { value: Value::map(fields), origin: Origin::Template(kind.into()) }
     };
-    let range = Value::map([("limits", Value::list([size::limits(profile)]))]);
-    let quota = Value::map([("hard", size::quantities(&profile.quota))]);
+    let range = Value::map([("limits", Value::list([item(profile)]))]);
+    let quota = Value::map([("hard", profile.quota.to_value())]);
     let bounds = Bounds { profile: Some((name, profile)), ..Bounds::default() };
     super::check(&[object("LimitRange", range), object("ResourceQuota", quota)], &bounds, findings);
 }
@@ -32,8 +31,21 @@ pub(crate) fn default_of<'p>(profile: &'p Profile, resource: &str, limits: bool)
     super::given(limits, of).map(|(_, amount)| amount)
 }
 
-/// The fields of a `LimitRange`'s item, where a profile says what is in each, and that.
-pub(crate) fn fields(profile: &Profile) -> [(&'static str, &'static str, &Ordered<Quantity>); 4] {
+/// The `LimitRange`'s item, as a profile has it. What that leaves out the API server derives from the rest (see [`super::given`]), and
+/// Argo CD does so too before it compares.
+pub(crate) fn item(profile: &Profile) -> Value {
+    let mut item = Map::with_capacity(5);
+    for (name, _, amounts) in fields(profile) {
+        if !amounts.is_empty() {
+            item.push(name, amounts.to_value());
+        }
+    }
+    item.push("type", Value::from("Container"));
+    Value::Map(item)
+}
+
+/// The fields of that item, where a profile says what is in each, and that.
+fn fields(profile: &Profile) -> [(&'static str, &'static str, &Ordered<Quantity>); 4] {
     let container = &profile.container;
     [
         ("default", "container/default", &container.default),
