@@ -11,6 +11,7 @@ use crate::{
 
 use super::{
     Environment, Preview, Resolver,
+    addresses::Reaches,
     databases::OPERATORS_SECRETS,
     environment::{RouteFacts, WAVES},
     names,
@@ -78,7 +79,13 @@ impl Resolver<'_> {
         for (name, value) in policy.flags.iter() {
             let pointer = child("/spec/flags", name);
             let text = self.free_text(value, InputFile::Policy, || pointer.clone());
-            self.judge_address(value, &text, &[], &[], || format!("the flag `{}`", visible(name)), || pointer.clone());
+            self.judge_address(
+                value,
+                &text,
+                Reaches::default(),
+                || format!("the flag `{}`", visible(name)),
+                || pointer.clone(),
+            );
             self.judge_plain(value, InputFile::Policy, || pointer.clone());
             let variable = Text::from(flag_variable(name));
             if !variables.insert(variable.clone()) {

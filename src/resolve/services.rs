@@ -17,6 +17,7 @@ use crate::{
 
 use super::{
     Decision, Origin, Preview, PullRequest, Resolver,
+    addresses::Reaches,
     environment::{DatabaseFacts, RouteFacts, ServiceFacts, Writable},
     names,
     size::own_limits,
@@ -162,8 +163,7 @@ impl<'a> Resolver<'a> {
             service_name: Some(&service.name),
             taken: &[],
             databases: Some(databases),
-            reaches: &service.uses,
-            hosts: &[],
+            reaches: Reaches { uses: &service.uses, variables: &[] },
         };
         let start = self.start(service, pointer);
         let http_check = service.health.as_ref().map(|path| self.health(path, &format!("{pointer}/health")));

@@ -320,7 +320,7 @@ pub(crate) fn check_offers(spec: &GuardrailsSpec) -> Vec<Finding> {
         }
         let prefix = Some(&secrets.prefix).filter(|prefix| prefix.is_constant());
         let names = secret_prefix::Names::of(secrets);
-        if let Some(Err(message)) = prefix.map(|prefix| secret_prefix::is_folder(&prefix.source, names)) {
+        if let Some(Err(message)) = prefix.map(|prefix| secret_prefix::Folder::new(&prefix.source, names)) {
             found(&secret_prefix::SECRET_OUTSIDE_PREFIX, "/spec/secrets/prefix".into(), message);
         }
     }

@@ -72,13 +72,14 @@ impl<'a> Resolver<'a> {
         preview: Preview<'_>,
     ) -> Option<(&'a str, DatabaseFacts, [DatabaseJob; 2])> {
         let namespace = preview.namespace;
-        let (baseline_name, baseline) = self.baseline(database, pointer, preview.trust)?;
+        let granted = self.baseline(database, pointer, preview.trust)?;
+        let (baseline_name, baseline) = granted;
         let embedded = baseline.provider == Provider::Embedded;
         // A server of the preview's own: nobody's key is needed, so its Jobs run beside it.
         let own = baseline.provider.is_own();
         let operations = self.operations(baseline_name, baseline, pointer)?;
         let mut steps = self.steps(database, pointer, preview);
-        let mut spec = self.spec(database, baseline_name, baseline, operations, namespace);
+        let mut spec = self.spec(database, granted, operations, namespace);
         let branch_spec = json(&spec);
         // A push changes the steps, and not the branch.
         spec.steps = told(&steps);
@@ -178,8 +179,7 @@ impl<'a> Resolver<'a> {
     fn spec<'s>(
         &self,
         database: &'s Database,
-        baseline_name: &'s str,
-        baseline: &'s Baseline,
+        (baseline_name, baseline): (&'s str, &'s Baseline),
         operations: &Operations,
         namespace: &'s str,
     ) -> Spec<'s> {
@@ -223,7 +223,7 @@ impl<'a> Resolver<'a> {
                 places.push((name, baseline));
             }
         }
-        let jobs = places.into_iter().enumerate().map(|(index, (name, baseline))| DatabaseJob {
+        let jobs = places.into_iter().enumerate().map(|(index, place)| DatabaseJob {
             // A hook has one name for ever, and hangs on nothing that a push changes: what once rendered renders at deletion.
             name: joined(&[namespace, &database.name], if index == 0 { "destroy" } else { "destroy-restricted" }),
             namespace: operations.namespace.to_string(),
@@ -238,9 +238,9 @@ impl<'a> Resolver<'a> {
             image: operations.image.to_string(),
             service_account: operations.service_account.to_string(),
             credentials: operations.credentials.to_string(),
-            spec: match made.filter(|(granted, _)| *granted == name) {
+            spec: match made.filter(|(granted, _)| *granted == place.0) {
                 Some((_, spec)) => spec.to_owned(),
-                None => json(&self.spec(database, name, baseline, operations, namespace)),
+                None => json(&self.spec(database, place, operations, namespace)),
             },
             // Argo CD may lose sight of its hook (argo-cd#29100); then it goes by itself.
             ttl_seconds: Some(600),

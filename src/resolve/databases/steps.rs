@@ -6,7 +6,7 @@ use crate::{
         policy::{Database, Program},
         scalar::{Reference, UserId},
     },
-    resolve::{Preview, Resolver, environment::StepFacts, names, variables::Container},
+    resolve::{Preview, Resolver, addresses::Reaches, environment::StepFacts, names, variables::Container},
 };
 
 use super::{VARIABLE, url_variable};
@@ -36,8 +36,7 @@ impl<'a> Resolver<'a> {
                 service_name: None,
                 taken: &taken,
                 databases: None,
-                reaches: &own,
-                hosts: &PROGRAM_HOST,
+                reaches: Reaches { uses: &own, variables: &PROGRAM_HOST },
             };
             StepFacts {
                 name,
