@@ -6,8 +6,11 @@ use json_patch::{AddOperation, PatchError, PatchOperation};
 
 use crate::{
     finding::{Finding, Location, Owner, nearest, visible},
-    input::guardrails::{Patch, Target},
-    rules::{self, containers::finding, patch::PATCH},
+    input::{
+        guardrails::{Patch, Target},
+        pattern,
+    },
+    rules::{common::finding, patch::PATCH},
     value::{Map, Value, is_below, json::keep_order, pointer_segments, push_segment},
 };
 
@@ -270,7 +273,7 @@ pub fn fits_kind(target: &Target, kind: &str) -> bool {
 }
 
 fn is(wanted: Option<&str>, found: &str) -> bool {
-    wanted.is_none_or(|wanted| wanted == found || wanted.contains('*') && rules::manifest_file::fits(wanted, found))
+    wanted.is_none_or(|wanted| wanted == found || wanted.contains('*') && pattern::fits(wanted, found))
 }
 
 /// Fields of a Pod that what makes Pods does not have itself, though it is where people look for them.

@@ -4,8 +4,7 @@
 //! `PodValidateLimitFunc` of Kubernetes 1.36 (`plugin/pkg/admission/limitranger`), and `SetDefaults_Pod`.
 
 use super::{
-    amounts::{Amounts, amount, amounts},
-    containers::{Container, containers, finding, pod_spec, stated},
+    common::{Amounts, Container, amount, amounts, containers, finding, pod_spec, stated},
     limit_range::Item,
 };
 use crate::{
@@ -151,7 +150,7 @@ mod tests {
     use serde_json::{Value as Json, json};
 
     use crate::rules::{
-        containers::test::{below, manifest, places, template},
+        common::test::{below, manifest, places, template},
         limit_range::tests::{check, quota, range},
     };
 

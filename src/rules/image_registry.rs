@@ -2,7 +2,7 @@
 
 use super::{
     Bounds,
-    containers::{containers, finding, items, pod_spec, shown},
+    common::{containers, finding, items, pod_spec, shown},
 };
 use crate::{
     finding::{Finding, Rule, Severity, listed, visible},
@@ -185,7 +185,7 @@ mod tests {
 
     use super::image_allowed;
     use crate::input::scalar::{ImagePrefix, Scalar};
-    use crate::rules::containers::test::{found, manifest, places};
+    use crate::rules::common::test::{found, manifest, places};
 
     #[test]
     fn a_long_name_is_still_a_name() {

@@ -2,7 +2,7 @@
 
 use super::{
     Bounds,
-    containers::{containers, finding, items, pod_spec, stated},
+    common::{containers, finding, items, pod_spec, stated},
 };
 use crate::{
     finding::{Finding, Rule, Severity, listed, visible},
@@ -73,7 +73,7 @@ fn named<'a>(value: &'a Value, field: &str, name: &str) -> Option<&'a Value> {
 mod tests {
     use serde_json::json;
 
-    use crate::rules::containers::test::{found, manifest, places};
+    use crate::rules::common::test::{found, manifest, places};
 
     #[test]
     fn every_way_to_a_secret_is_seen() {

@@ -2,7 +2,7 @@
 
 use super::{
     Bounds,
-    containers::{containers, finding, items, pod_spec},
+    common::{containers, finding, items, pod_spec},
     input::WRONG_TYPE,
 };
 use crate::{
@@ -51,7 +51,7 @@ pub(crate) fn check(object: &Object, _: &Bounds<'_>, findings: &mut Vec<Finding>
 mod tests {
     use serde_json::json;
 
-    use crate::rules::containers::test::{found, manifest, places};
+    use crate::rules::common::test::{found, manifest, places};
 
     #[test]
     fn what_kubernetes_would_refuse_is_told() {

@@ -2,7 +2,7 @@
 
 use super::{
     Bounds,
-    containers::{containers, finding, items, pod_spec},
+    common::{containers, finding, items, pod_spec},
 };
 use crate::{
     expression::mistake::{MOST, written},
@@ -121,7 +121,7 @@ mod tests {
     use serde_json::json;
 
     use super::{
-        super::containers::test::{found, manifest, places},
+        super::common::test::{found, manifest, places},
         find, shell,
     };
 

@@ -7,7 +7,7 @@
 
 use super::{
     Bounds,
-    containers::{Container, containers, finding, pod_spec, shown, stated},
+    common::{Container, containers, finding, pod_spec, shown, stated},
 };
 use crate::{
     finding::{Finding, Rule, Severity, visible},

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{
     Bounds, MOST,
-    containers::{containers, finding, items, pod_spec, shown, stated},
+    common::{containers, finding, items, pod_spec, shown, stated},
     hint,
 };
 use crate::{
@@ -75,7 +75,7 @@ fn wrong_restarts(kind: &str, pod: &Value) -> Option<String> {
 mod tests {
     use serde_json::{Value as Json, json};
 
-    use crate::rules::containers::test::{found, manifest, places};
+    use crate::rules::common::test::{found, manifest, places};
 
     fn check(kind: &str, spec: &Json) -> Vec<String> {
         let version = if kind.ends_with("Job") { "batch/v1" } else { "apps/v1" };

@@ -2,7 +2,7 @@
 
 use super::{
     Bounds,
-    containers::{containers, finding, items, pod_spec},
+    common::{containers, finding, items, pod_spec},
 };
 use crate::{
     finding::{Finding, Rule, Severity, visible},
@@ -251,7 +251,7 @@ mod tests {
     use serde_json::{Value as Json, json};
 
     use super::{Hosts, not_a_database, shared};
-    use crate::rules::containers::test::{below, found, manifest, places};
+    use crate::rules::common::test::{below, found, manifest, places};
 
     fn hosts(services: &[String]) -> Hosts<'_> {
         Hosts { services, namespace: "shop-pr-7", variables: &["DB_HOST", "DB_PORT"] }
