@@ -49,8 +49,8 @@ pub(super) fn check(
             };
             // A Pod's own `resources` are for all its containers.
             devices(object, &format!("{pod}/resources"), stated(spec, "resources"), &is_bounded, findings);
-            for container in containers(spec) {
-                let pointer = container.pointer(pod, "/resources");
+            for container in containers(pod, spec) {
+                let pointer = container.pointer("/resources");
                 devices(object, &pointer, stated(container.value, "resources"), &is_bounded, findings);
             }
         }
@@ -61,16 +61,16 @@ pub(super) fn check(
         if items.peek().is_none() {
             continue;
         }
-        for container in containers(spec) {
+        for container in containers(pod, spec) {
             let Some(resources) = stated(container.value, "resources") else { continue };
             let mut read = |field: &str| {
-                let pointer = || container.pointer(pod, &format!("/resources/{field}"));
+                let pointer = || container.pointer(&format!("/resources/{field}"));
                 amounts(&CONTAINER_RESOURCES, object, &pointer, stated(resources, field), findings)
             };
             let asked = Asked { requests: read("requests"), limits: read("limits"), container };
             for item in items.clone() {
                 asked.within(item, &mut |field, resource, message| {
-                    let pointer = child(&container.pointer(pod, &format!("/resources/{field}")), resource);
+                    let pointer = child(&container.pointer(&format!("/resources/{field}")), resource);
                     findings.push(finding(&CONTAINER_RESOURCES, object, pointer, message));
                 });
             }

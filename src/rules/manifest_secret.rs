@@ -40,15 +40,15 @@ pub(crate) fn check(object: &Object, bounds: &Bounds<'_>, findings: &mut Vec<Fin
 /// Every place of a Pod's spec that names a Secret, with the name.
 fn references(pod: &Value) -> Vec<(String, &Value)> {
     let mut found = Vec::new();
-    for container in containers(pod) {
+    for container in containers("", pod) {
         for (index, source) in items(container.value, "envFrom") {
             if let Some(name) = named(source, "secretRef", "name") {
-                found.push((container.pointer("", &format!("/envFrom/{index}/secretRef/name")), name));
+                found.push((container.pointer(&format!("/envFrom/{index}/secretRef/name")), name));
             }
         }
         for (index, variable) in items(container.value, "env") {
             if let Some(name) = variable.get("valueFrom").and_then(|from| named(from, "secretKeyRef", "name")) {
-                found.push((container.pointer("", &format!("/env/{index}/valueFrom/secretKeyRef/name")), name));
+                found.push((container.pointer(&format!("/env/{index}/valueFrom/secretKeyRef/name")), name));
             }
         }
     }

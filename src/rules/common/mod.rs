@@ -4,6 +4,7 @@ mod amounts;
 mod pods;
 #[cfg(test)]
 pub(crate) mod test;
+mod told;
 
 use crate::{
     finding::{Finding, Location, Owner, Rule, Subject, printable, visible},
@@ -12,7 +13,8 @@ use crate::{
 };
 
 pub(crate) use amounts::{Amounts, amount, amounts};
-pub(crate) use pods::{Container, claim_templates, claims, containers, pod_spec};
+pub(crate) use pods::{Container, claim_templates, claims, containers, containers_of, pod_spec};
+pub(crate) use told::{Place, Told, told, told_by_config_map, variable};
 
 /// Longest pointer in a finding: its keys may be a stranger's.
 const LONGEST_POINTER: usize = 512;

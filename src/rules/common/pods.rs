@@ -6,18 +6,20 @@ use crate::{finding::visible, objects::Object, value::Value};
 /// The lists of a Pod's spec that hold containers, in the order in which Kubernetes looks at them.
 const LISTS: [&str; 3] = ["initContainers", "containers", "ephemeralContainers"];
 
-/// A container and where it stands in its Pod's spec.
+/// A container and where it stands.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Container<'a> {
+    /// Its Pod's spec.
+    pod: &'static str,
     list: &'static str,
     index: usize,
     pub(crate) value: &'a Value,
 }
 
 impl Container<'_> {
-    /// The pointer of what is below the container, for a Pod's spec that stands at `pod`.
-    pub(crate) fn pointer(&self, pod: &str, rest: &str) -> String {
-        format!("{pod}/{}/{}{rest}", self.list, self.index)
+    /// The pointer of what is below the container.
+    pub(crate) fn pointer(&self, rest: &str) -> String {
+        format!("{}/{}/{}{rest}", self.pod, self.list, self.index)
     }
 
     /// Its name, for messages.
@@ -26,15 +28,22 @@ impl Container<'_> {
     }
 }
 
-/// Every container of a Pod: init, ordinary and ephemeral ones.
-pub(crate) fn containers(pod: &Value) -> impl Iterator<Item = Container<'_>> {
-    LISTS.into_iter().flat_map(move |list| items(pod, list).map(move |(index, value)| Container { list, index, value }))
+/// Every container of a Pod: init, ordinary and ephemeral ones. `pod`: the pointer of its spec.
+pub(crate) fn containers<'a>(pod: &'static str, spec: &'a Value) -> impl Iterator<Item = Container<'a>> {
+    LISTS
+        .into_iter()
+        .flat_map(move |list| items(spec, list).map(move |(index, value)| Container { pod, list, index, value }))
 }
 
 /// The spec of an object's Pods and its pointer.
 pub(crate) fn pod_spec(object: &Object) -> Option<(&'static str, &Value)> {
     let pointer = object.pod_spec_pointer()?;
     Some((pointer, object.value.pointer(pointer)?))
+}
+
+/// Every container of an object's Pods.
+pub(crate) fn containers_of(object: &Object) -> impl Iterator<Item = Container<'_>> {
+    pod_spec(object).into_iter().flat_map(|(pod, spec)| containers(pod, spec))
 }
 
 /// The spec of every claim of a volume that comes of an object, and its pointer.
