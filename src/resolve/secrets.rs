@@ -18,6 +18,7 @@ use crate::{
 use super::{
     Decision, Origin, Resolver,
     environment::{SecretDatum, SecretFacts, SecretStoreFacts, TrustFacts, WAVES},
+    names,
 };
 
 impl Resolver<'_> {
@@ -106,6 +107,17 @@ impl Resolver<'_> {
             data.push(SecretDatum { variable: variable.to_owned(), key, property: property.map(str::to_owned) });
         }
         data
+    }
+}
+
+impl SecretFacts {
+    /// A hash of where its values come from. `store`: the preview's own, as JSON.
+    pub(super) fn source(&self, store: &str) -> String {
+        let mut parts = vec![&*self.store_kind, &*self.store_name, store];
+        for datum in &self.data {
+            parts.extend([&*datum.variable, &*datum.key, datum.property.as_deref().unwrap_or_default()]);
+        }
+        names::hash(&parts)
     }
 }
 
