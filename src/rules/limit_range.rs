@@ -17,7 +17,7 @@ use crate::{
     objects::Object,
     value::child,
 };
-pub(crate) use profile::{check_profile, default_of, item, keeps_out};
+pub(crate) use profile::{FIELDS, check_profile, default_of, item, keeps_out};
 
 /// About every `LimitRange` that goes out, and about the guardrails' profiles that make one.
 pub static LIMIT_RANGE: Rule = Rule {

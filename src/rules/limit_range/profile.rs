@@ -35,7 +35,8 @@ pub(crate) fn default_of<'p>(profile: &'p Profile, resource: &str, limits: bool)
 /// Argo CD does so too before it compares.
 pub(crate) fn item(profile: &Profile) -> Value {
     let mut item = Map::with_capacity(5);
-    for (name, _, amounts) in fields(profile) {
+    for (name, _, amounts) in FIELDS {
+        let amounts = amounts(profile);
         if !amounts.is_empty() {
             item.push(name, amounts.to_value());
         }
@@ -44,20 +45,20 @@ pub(crate) fn item(profile: &Profile) -> Value {
     Value::Map(item)
 }
 
-/// The fields of that item, where a profile says what is in each, and that.
-fn fields(profile: &Profile) -> [(&'static str, &'static str, &Ordered<Quantity>); 4] {
-    let container = &profile.container;
-    [
-        ("default", "container/default", &container.default),
-        ("defaultRequest", "container/request", &container.request),
-        ("max", "container/max", &container.max),
-        ("min", "container/min", &container.min),
-    ]
-}
+/// A field of that item, where a profile says what is in it, and that.
+type Field = (&'static str, &'static str, fn(&Profile) -> &Ordered<Quantity>);
+
+pub(crate) const FIELDS: [Field; 4] = [
+    ("default", "container/default", |profile| &profile.container.default),
+    ("defaultRequest", "container/request", |profile| &profile.container.request),
+    ("max", "container/max", |profile| &profile.container.max),
+    ("min", "container/min", |profile| &profile.container.min),
+];
 
 /// Where a profile says what is in a field of the item, and that.
 fn field_of<'p>(profile: &'p Profile, field: &str) -> Option<(&'static str, &'p Ordered<Quantity>)> {
-    fields(profile).into_iter().find(|(name, ..)| *name == field).map(|(_, place, amounts)| (place, amounts))
+    let (_, place, amounts) = FIELDS.into_iter().find(|(name, ..)| *name == field)?;
+    Some((place, amounts(profile)))
 }
 
 /// Leads findings that a profile brought to where it says so.
