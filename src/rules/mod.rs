@@ -247,32 +247,35 @@ fn each_manifest(objects: &[Object], bounds: &Bounds<'_>, findings: &mut Vec<Fin
     // Requests may go to any Service of the preview, but volumes are whoever's that claimed them.
     let (services, claims) = (names("Service", |_| true), names("PersistentVolumeClaim", Object::is_manifest));
     let bounds = &Bounds { services: &services, claims: &claims, ..*bounds };
-    let first = findings.len();
-    for object in objects.iter().filter(|object| object.is_manifest()) {
-        if findings.len() - first > MOST {
-            break;
-        }
-        for check in MANIFEST_CHECKS {
-            check(object, bounds, findings);
-        }
-    }
+    check_each(objects.iter().filter(|object| object.is_manifest()), &MANIFEST_CHECKS, bounds, findings);
     selector_mismatch::check(objects, bounds, findings);
     pod_placement::check_scalers(objects, bounds, findings);
     pod_placement::check_budgets(objects, bounds, findings);
+}
+
+/// Each object by each check, as long as anybody reads what they find.
+fn check_each<'o>(
+    objects: impl Iterator<Item = &'o Object>,
+    checks: &[Check],
+    bounds: &Bounds<'_>,
+    findings: &mut Vec<Finding>,
+) {
+    let first = findings.len();
+    for object in objects {
+        if findings.len() - first > MOST {
+            break;
+        }
+        for check in checks {
+            check(object, bounds, findings);
+        }
+    }
 }
 
 /// What goes out, whoever wrote it.
 pub(crate) fn check_objects(objects: &[Object], bounds: &Bounds<'_>, owner: Owner, findings: &mut Vec<Finding>) {
     let first = findings.len();
     // Those of templates come first.
-    for object in objects {
-        if findings.len() - first > MOST {
-            break;
-        }
-        for check in OBJECT_CHECKS {
-            check(object, bounds, findings);
-        }
-    }
+    check_each(objects.iter(), &OBJECT_CHECKS, bounds, findings);
     limit_range::check(objects, bounds, findings);
     capacity::check_claims(objects, bounds, findings);
     duplicate_object::check(objects, bounds, findings);
