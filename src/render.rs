@@ -1,19 +1,15 @@
 //! The whole way: resolve, templates, the team's manifests, labels, patches, checks, order.
 
+mod layouts;
+
 use std::time::SystemTime;
 
 use crate::{
     finding::{Finding, InputFile, Owner, Subject, visible},
-    input::{
-        Guardrails, Parameters, Policy,
-        guardrails::{Layout, Provider},
-    },
-    objects::{
-        self, Object, Origin,
-        patch::{Patches, fits_kind},
-    },
+    input::{Guardrails, Parameters, Policy, guardrails::Layout},
+    objects::{self, Object, Origin, patch::Patches},
     resolve::{self, Decisions, Environment, Inputs, Layouts},
-    rules,
+    rules::{self, Bounds},
     template::{self, Place, Template, Trace},
     value::{Text, to_value},
 };
@@ -79,16 +75,7 @@ impl Renderer {
         // Once, however many pull requests are rendered: a signature takes as long as a good part of a render.
         findings.extend(rules::attestation::check(&policy.spec, &guardrails.spec));
         let patches = Patches::read(&guardrails.spec.patches, &mut findings);
-        let layout_if = |is_there: bool, names: &[&str], kind| {
-            if is_there { layout(&guardrails, &templates, names, kind) } else { String::new() }
-        };
-        let has_databases = !policy.spec.databases.is_empty();
-        let has_servers = guardrails.spec.baselines.iter().any(|(_, baseline)| baseline.provider == Provider::Embedded);
-        let layouts = Layouts {
-            jobs: layout_if(has_databases, &JOBS, "Job"),
-            servers: layout_if(has_databases && has_servers, &SERVERS, "StatefulSet"),
-            config: patches.of_config(),
-        };
+        let layouts = layouts::layouts(&guardrails, &policy, &templates, &patches);
         Self { guardrails, policy, templates, manifests, patches, layouts, findings }
     }
 
@@ -226,7 +213,7 @@ impl Renderer {
         if rendered.findings.iter().any(|finding| self.blames_others(finding)) {
             return;
         }
-        let layout = layout(&self.guardrails, &self.templates, &QUARANTINE, "Job");
+        let layout = layouts::of_quarantine(&self.guardrails, &self.templates);
         rendered.environment.quarantine(&self.guardrails.spec, &layout, &rendered.findings);
         rendered.decisions.quarantine(&rendered.environment);
         let mut findings = Vec::new();
@@ -253,25 +240,8 @@ impl Renderer {
         let mistakes = objects::expression::fill_in(&mut manifests, environment);
         objects.extend(manifests);
         let hosts: Vec<String> = environment.routes.iter().map(|route| route.host.clone()).collect();
-        // Of the policy, not of what was granted: what is withheld is another finding, and the Pod waits for it.
-        let policy = &self.policy.spec;
-        let secrets: Vec<&str> = policy.secret_names().collect();
-        let bounds = rules::Bounds {
-            namespace: &environment.namespace,
-            hosts: &hosts,
-            routes: if environment.routes.is_empty() { &[] } else { &policy.routes },
-            has_application: policy.application.is_some(),
-            domain: &environment.domain,
-            registries: &self.guardrails.spec.registries,
-            storage_classes: &self.guardrails.spec.storage_classes,
-            head_sha: &environment.pr.head_sha,
-            service_accounts: &[objects::SERVICE_ACCOUNT, "default"],
-            secrets: &secrets,
-            databases: &environment.databases,
-            profile: self.guardrails.spec.profiles.get_key_value(&environment.profile),
-            labels: environment.labels.as_map(),
-            ..rules::Bounds::default()
-        };
+        let secrets: Vec<&str> = self.policy.spec.secret_names().collect();
+        let bounds = self.bounds(environment, &hosts, &secrets);
         // Before anything is added to the team's manifests.
         let owner = self.guardrails.spec.layout.owner(InputFile::Policy);
         rules::check_manifests(&objects, mistakes, &bounds, owner, findings);
@@ -286,6 +256,29 @@ impl Renderer {
         self.patches.blame(&objects, &mut findings[first..]);
         objects::order::sort(&mut objects);
         objects
+    }
+
+    /// What objects are held to. `hosts`: of its routes; `secrets`: of the policy, not of what was granted: what is withheld is another
+    /// finding, and the Pod waits for it.
+    fn bounds<'a>(&'a self, environment: &'a Environment, hosts: &'a [String], secrets: &'a [&'a str]) -> Bounds<'a> {
+        let guardrails = &self.guardrails.spec;
+        let policy = &self.policy.spec;
+        Bounds {
+            namespace: &environment.namespace,
+            hosts,
+            routes: if environment.routes.is_empty() { &[] } else { &policy.routes },
+            has_application: policy.application.is_some(),
+            domain: &environment.domain,
+            registries: &guardrails.registries,
+            storage_classes: &guardrails.storage_classes,
+            head_sha: &environment.pr.head_sha,
+            service_accounts: &[objects::SERVICE_ACCOUNT, "default"],
+            secrets,
+            databases: &environment.databases,
+            profile: guardrails.profiles.get_key_value(&environment.profile),
+            labels: environment.labels.as_map(),
+            ..Bounds::default()
+        }
     }
 
     /// What the templates make of what was decided.
@@ -321,45 +314,4 @@ impl Renderer {
 fn all_templates(own: &[Template]) -> impl Iterator<Item = &Template> {
     let is_replaced = |name: &str| own.iter().any(|own| own.name == name);
     template::BUILT_IN.iter().filter(move |template| !is_replaced(template.name)).chain(own)
-}
-
-/// Templates of Jobs that are no hooks: Argo CD removes a hook before it makes it anew.
-const JOBS: [&str; 2] = ["database-jobs.yaml", "database-migrate.yaml"];
-
-/// Of servers whose Pods start without the data that the ones before had.
-const SERVERS: [&str; 1] = ["database-embedded.yaml"];
-
-/// Of the quarantine, and its Job that fails.
-const QUARANTINE: [&str; 1] = ["quarantine.yaml"];
-
-/// Stands for what makes objects of a kind of what was decided. Kubernetes changes no Job's Pods, so that one that is laid out otherwise,
-/// by a new dayfly or a patch, has to be another.
-fn layout(guardrails: &Guardrails, own: &[Template], names: &[&str], kind: &str) -> String {
-    let templates = all_templates(own).filter(|template| names.contains(&template.name));
-    let patches = guardrails.spec.patches.iter().filter(|patch| fits_kind(&patch.target, kind));
-    let parts: Vec<String> = templates
-        .map(|template| template.fingerprint.to_string())
-        .chain(patches.map(|patch| format!("{patch:?}")))
-        .collect();
-    resolve::names::hash(&parts.iter().map(String::as_str).collect::<Vec<_>>())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{JOBS, QUARANTINE, SERVERS};
-    use crate::template;
-
-    #[test]
-    fn templates_that_the_program_names_are_there() {
-        for (name, kind) in JOBS
-            .map(|name| (name, "Job"))
-            .into_iter()
-            .chain(SERVERS.map(|name| (name, "StatefulSet")))
-            .chain(QUARANTINE.map(|name| (name, "Job")))
-        {
-            let template = template::BUILT_IN.iter().find(|template| template.name == name);
-            let kinds: Vec<_> = template.into_iter().flat_map(template::kinds).collect();
-            assert!(kinds.contains(&Some(kind)), "{name} makes no {kind}: {kinds:?}");
-        }
-    }
 }

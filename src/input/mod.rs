@@ -13,6 +13,7 @@ pub mod guardrails;
 mod helm_value;
 mod ordered;
 pub mod parameters;
+pub(crate) mod pattern;
 pub mod policy;
 mod purpose;
 pub mod scalar;

@@ -12,7 +12,6 @@ use crate::{
     finding::{Excerpt, Finding, InputFile, Location, Owner, Subject, masked, one_line, visible, window},
     rules::{
         input::{DUPLICATE_KEY, INPUT_LIMIT, NOT_YAML, WRONG_TYPE},
-        qualified::is_name_part,
         template::TEMPLATE,
     },
     value::{Map, Value},
@@ -25,7 +24,7 @@ use super::{
     decode::Decoder,
     diagnose::diagnose,
     guardrails::Layout,
-    scalar::is_dns_label,
+    scalar::{is_dns_label, is_name_part},
 };
 
 /// A file: what it is called, and its text.

@@ -1,17 +1,22 @@
 //! The platform's changes to rendered objects: JSON Patch (RFC 6902) and JSON Merge Patch (RFC 7396).
 
+mod check;
+
 use std::collections::HashMap;
 
 use json_patch::{AddOperation, PatchError, PatchOperation};
 
 use crate::{
-    finding::{Finding, Location, Owner, nearest, visible},
-    input::guardrails::{Patch, Target},
-    rules::{self, containers::finding, patch::PATCH},
+    finding::{Finding, Location, Owner, visible},
+    input::{
+        guardrails::{Patch, Target},
+        pattern,
+    },
+    rules::{common::finding, patch::PATCH},
     value::{Map, Value, is_below, json::keep_order, pointer_segments, push_segment},
 };
 
-use super::{Object, pod_spec};
+use super::Object;
 
 /// All patches, read once.
 #[derive(Debug, Default)]
@@ -87,41 +92,6 @@ impl Patches {
                 object.value = keep_order(&object.value, Value::from(json));
             }
         }
-    }
-
-    /// What is wrong with them whatever is rendered: a kind that no object has, if all `kinds` are known, and fields of Pods that
-    /// stand beside the Pods. Kubernetes refuses those, or forgets them.
-    pub fn check(&self, kinds: Option<&[&str]>) -> Vec<Finding> {
-        let mut findings = Vec::new();
-        for (index, patch) in self.patches.iter().enumerate() {
-            let Some(kind) = patch.target.kind.as_deref() else { continue };
-            if let Some(kinds) = kinds
-                && !kinds.iter().any(|known| is(Some(kind), known))
-            {
-                let hint = match kind {
-                    "Pod" => ": patch what makes them, `Deployment`, `StatefulSet`, `Job` and `CronJob`".to_owned(),
-                    _ => nearest(kind, kinds.iter().copied()),
-                };
-                let message = format!("no object is of kind `{}`{hint}", visible(kind));
-                findings.push(problem(index, "/target/kind", message));
-                continue;
-            }
-            // Whatever its group: there is no object yet.
-            let Some((_, pods)) = pod_spec(kind) else { continue };
-            let mut found = |place: String, field: String| {
-                let message = format!("`{field}` is a Pod's: in a {kind}, that is below `{pods}`");
-                findings.push(problem(index, &place, message));
-            };
-            if let Some((place, field)) = patch.merge.as_ref().and_then(|merge| misplaced(merge, pods)) {
-                found(format!("/merge{place}"), field);
-            }
-            for (number, operation) in patch.json.iter().enumerate() {
-                if let Some(field) = misplaced_path(operation.path().as_str(), pods) {
-                    found(format!("/json/{number}/path"), field);
-                }
-            }
-        }
-        findings
     }
 
     /// Stands for what of them changes the ConfigMap that Pods read when they start.
@@ -270,51 +240,7 @@ pub fn fits_kind(target: &Target, kind: &str) -> bool {
 }
 
 fn is(wanted: Option<&str>, found: &str) -> bool {
-    wanted.is_none_or(|wanted| wanted == found || wanted.contains('*') && rules::manifest_file::fits(wanted, found))
-}
-
-/// Fields of a Pod that what makes Pods does not have itself, though it is where people look for them.
-const PODS_OWN: [&str; 16] = [
-    "affinity",
-    "automountServiceAccountToken",
-    "containers",
-    "dnsConfig",
-    "hostAliases",
-    "imagePullSecrets",
-    "initContainers",
-    "nodeSelector",
-    "priorityClassName",
-    "restartPolicy",
-    "securityContext",
-    "serviceAccountName",
-    "terminationGracePeriodSeconds",
-    "tolerations",
-    "topologySpreadConstraints",
-    "volumes",
-];
-
-/// The first place in a merge patch where a Pod's field stands above the Pod.
-fn misplaced(merge: &Value, pods: &str) -> Option<(String, String)> {
-    let mut pointer = String::new();
-    let mut place = merge;
-    for segment in pointer_segments(pods) {
-        place = place.get(&segment)?;
-        push_segment(&mut pointer, &segment);
-        if pointer == pods {
-            return None;
-        }
-        if let Some(field) = PODS_OWN.iter().find(|field| place.get(field).is_some()) {
-            return Some((format!("{pointer}/{field}"), (*field).to_owned()));
-        }
-    }
-    None
-}
-
-/// The same of a path.
-fn misplaced_path(path: &str, pods: &str) -> Option<String> {
-    let (above, field) =
-        PODS_OWN.iter().find_map(|field| Some((path.split_once(&format!("/{field}"))?.0, (*field).to_owned())))?;
-    (above != pods && !above.is_empty() && is_below(pods, above)).then_some(field)
+    wanted.is_none_or(|wanted| wanted == found || wanted.contains('*') && pattern::fits(wanted, found))
 }
 
 /// What a manifest may leave out, and what patches add to.

@@ -14,15 +14,22 @@ use crate::{
 
 use super::{Resolver, databases::server, pull_request::FREE_TEXT};
 
+/// What leads a container to its own databases.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Reaches<'c> {
+    /// What it has variables of: databases among them.
+    pub(super) uses: &'c [Reference],
+    /// Further variables that hold a host.
+    pub(super) variables: &'c [&'c str],
+}
+
 impl Resolver<'_> {
-    /// Reports a text, of which `evaluated` came, that is such an address. `uses`: what the container has variables of; `more`: others that
-    /// lead to its own database.
+    /// Reports a text, of which `evaluated` came, that is such an address.
     pub(super) fn judge_address(
         &mut self,
         text: &Interpolated,
         evaluated: &str,
-        uses: &[Reference],
-        more: &[&str],
+        reaches: Reaches<'_>,
         what: impl FnOnce() -> String,
         pointer: impl FnOnce() -> String,
     ) {
@@ -36,9 +43,10 @@ impl Resolver<'_> {
             services.chain(policy.databases.iter().map(server)).collect()
         });
         let namespace = self.facts.str_at(&["preview", "namespace"]).unwrap_or_default();
-        let used = self.policy.databases.iter().filter(|database| uses.iter().any(|used| database.name == *used));
+        let used =
+            self.policy.databases.iter().filter(|database| reaches.uses.iter().any(|used| database.name == *used));
         let variables: Vec<&str> =
-            used.flat_map(|database| database.keys.names()).chain(more.iter().copied()).collect();
+            used.flat_map(|database| database.keys.names()).chain(reaches.variables.iter().copied()).collect();
         let hosts = Hosts { services, namespace, variables: &variables };
         let Err(message) = not_a_database(what, evaluated, hosts) else { return };
         // A title that talks of an address is only data.
@@ -48,9 +56,7 @@ impl Resolver<'_> {
         }
         self.policy_finding(&SHARED_DATABASE, pointer(), message);
     }
-}
 
-impl Resolver<'_> {
     /// Reports the first `$(NAME)` of a container's variable that nothing sets.
     pub(super) fn judge_reference(
         &mut self,

@@ -11,10 +11,10 @@ use crate::{
     value::{Map, Value, child},
 };
 
-use super::{Decision, Origin, PullRequest, Resolver, environment::ApplicationFacts};
+use super::{Decision, Origin, Preview, PullRequest, Resolver, environment::ApplicationFacts};
 
 impl Resolver<'_> {
-    pub(super) fn application(&mut self, namespace: &str, pr: &PullRequest) -> Option<ApplicationFacts> {
+    pub(super) fn application(&mut self, preview: Preview<'_>) -> Option<ApplicationFacts> {
         let application = self.policy.application.as_ref()?;
         let Some(applications) = &self.guardrails.applications else {
             let message = "the guardrails have no `applications`, so there are no child Applications".to_owned();
@@ -45,7 +45,7 @@ impl Resolver<'_> {
             }
         };
         let project = self.text(&applications.project, InputFile::Guardrails, || "/spec/applications/project".into());
-        let source = self.source(application, &repository, pr)?;
+        let source = self.source(application, &repository, preview.pr)?;
         self.decisions.record(|| {
             let origin = match application.repository {
                 Some(_) => Origin::Input(InputFile::Policy, "/spec/application/repository".into()),
@@ -56,7 +56,7 @@ impl Resolver<'_> {
         });
         Some(ApplicationFacts {
             // Longer than a label, perhaps: with tracking by annotation, no label holds it. By its end, the admission policies know it.
-            name: format!("{namespace}-app"),
+            name: format!("{}-app", preview.namespace),
             namespace: applications.namespace.to_string(),
             project,
             source,

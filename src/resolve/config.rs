@@ -10,7 +10,8 @@ use crate::{
 };
 
 use super::{
-    Environment, PullRequest, Resolver,
+    Environment, Preview, Resolver,
+    addresses::Reaches,
     databases::OPERATORS_SECRETS,
     environment::{RouteFacts, WAVES},
     names,
@@ -61,7 +62,8 @@ pub(super) fn annotations(environment: &Environment) -> Value {
 
 impl Resolver<'_> {
     /// URLs, SHA, feature flags and OpenTelemetry's attributes, as environment variables.
-    pub(super) fn config(&mut self, namespace: &str, pr: &PullRequest, routes: &[RouteFacts]) -> Value {
+    pub(super) fn config(&mut self, preview: Preview<'_>, routes: &[RouteFacts]) -> Value {
+        let Preview { pr, namespace, .. } = preview;
         let policy = self.policy;
         let mut data = Map::with_capacity(12);
         data.push("PREVIEW_NAMESPACE", Value::string(namespace));
@@ -77,7 +79,13 @@ impl Resolver<'_> {
         for (name, value) in policy.flags.iter() {
             let pointer = child("/spec/flags", name);
             let text = self.free_text(value, InputFile::Policy, || pointer.clone());
-            self.judge_address(value, &text, &[], &[], || format!("the flag `{}`", visible(name)), || pointer.clone());
+            self.judge_address(
+                value,
+                &text,
+                Reaches::default(),
+                || format!("the flag `{}`", visible(name)),
+                || pointer.clone(),
+            );
             self.judge_plain(value, InputFile::Policy, || pointer.clone());
             let variable = Text::from(flag_variable(name));
             if !variables.insert(variable.clone()) {

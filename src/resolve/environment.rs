@@ -1,14 +1,20 @@
 //! The Environment: everything about a preview, decided. What templates lay out, and what `explain` shows.
 
 mod databases;
+mod network;
+mod routes;
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::{input::guardrails::Layout, value::Value};
 
-pub use self::databases::{ClusterFacts, DatabaseFacts, DatabaseJob, DatabaseVariable, StepFacts};
-use super::{names, pull_request::PullRequest};
+pub use self::{
+    databases::{ClusterFacts, DatabaseFacts, DatabaseJob, DatabaseVariable, StepFacts},
+    network::{Block, IngressPeer, NamedPeer, NetworkFacts, Peers, PodPeer},
+    routes::{IngressFacts, Parent, PathFacts, RouteFacts},
+};
+use super::pull_request::PullRequest;
 
 /// One preview environment. Field names are what templates write: `${{ routes }}`, `${{ waves.guard }}`.
 #[derive(Clone, Debug, JsonSchema, Serialize)]
@@ -107,91 +113,6 @@ pub struct Waves {
 /// The same in every preview.
 pub const WAVES: Waves = Waves { guard: "-30", migrate: "-20", workload: "0" };
 
-/// What a preview's Pods reach, and what reaches them.
-#[derive(Clone, Debug, JsonSchema, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct NetworkFacts {
-    /// The Pods and addresses that answer DNS, by UDP and TCP.
-    pub dns: Peers,
-    /// The same port as text, as Cilium has it.
-    pub dns_port: String,
-    /// The labels of the same Pods, as Cilium has them; nothing unless it holds names.
-    pub dns_labels: Value,
-    /// Where requests come from, and the ports that they may reach.
-    pub ingress: Vec<IngressPeer>,
-    /// What the policy's `egress` names, as far as a `NetworkPolicy` can open it.
-    pub egress: Vec<Peers>,
-    /// Where traces and metrics go; null if the guardrails have no `telemetry`.
-    pub telemetry: Option<Peers>,
-    /// Host names, for a `CiliumNetworkPolicy`.
-    pub names: Vec<NamedPeer>,
-}
-
-/// Pods, addresses, and the ports of theirs that are opened (TCP, and UDP for DNS).
-#[derive(Clone, Debug, JsonSchema, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Peers {
-    /// An entry of the guardrails' `egress`, a database, `dns` or `telemetry`: policies are called by it.
-    pub name: String,
-    /// Pods of the cluster, by namespace and labels.
-    pub pods: Vec<PodPeer>,
-    /// Addresses, by block.
-    pub blocks: Vec<Block>,
-    /// The ports of those Pods and addresses.
-    pub ports: Vec<u16>,
-    /// The last port of a range that the only one of `ports` begins.
-    pub end_port: Option<u16>,
-}
-
-/// Pods of one namespace.
-#[derive(Clone, Debug, JsonSchema, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct PodPeer {
-    /// The namespace's name, which its label `kubernetes.io/metadata.name` holds, too.
-    pub namespace: String,
-    /// Labels that a Pod has all of; an empty map takes every Pod of the namespace.
-    pub labels: Value,
-}
-
-/// An `ipBlock` of a `NetworkPolicy`.
-#[derive(Clone, Debug, JsonSchema, Serialize)]
-pub struct Block {
-    /// In CIDR notation, `203.0.113.0/24`.
-    pub cidr: String,
-    /// Blocks inside of it that stay closed; null if there are none.
-    #[serde(serialize_with = "null_if_empty")]
-    pub except: Vec<&'static str>,
-}
-
-/// A host that is opened by its name, with TCP.
-#[derive(Clone, Debug, JsonSchema, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct NamedPeer {
-    /// An entry of the guardrails' `egress`, or a database: policies are called by it.
-    pub name: String,
-    /// The host name.
-    pub fqdn: String,
-    /// The port as text, as a `CiliumNetworkPolicy` has it.
-    pub port: String,
-    /// The last port of a range that `port` begins.
-    pub end_port: Option<u16>,
-}
-
-/// From where a Service of the preview is reached: all routes to it together.
-#[derive(Clone, Debug, JsonSchema, Serialize)]
-pub struct IngressPeer {
-    /// The policy's name, `allow-ingress-SERVICE`.
-    pub name: String,
-    /// The one of `services` whose Pods are reached; nothing for all Pods.
-    pub service: Option<String>,
-    /// The Pods of the ingress controller.
-    pub pods: Vec<PodPeer>,
-    /// The guardrails' `controller.cidrs`, for requests that come from no Pod.
-    pub blocks: Vec<Block>,
-    /// The Pods' ports (TCP), not the Service's.
-    pub ports: Vec<u16>,
-}
-
 /// One of the policy's `services`: a Deployment, and a Service if there is a port.
 #[derive(Clone, Debug, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -242,105 +163,6 @@ pub struct Writable {
     pub path: String,
 }
 
-/// One of the policy's `routes`, and how its access is held.
-#[derive(Clone, Debug, JsonSchema, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct RouteFacts {
-    /// What derived names begin with: `NAME-tls`, `NAME-access`.
-    pub name: String,
-    /// The host name, one DNS label below `domain`.
-    pub host: String,
-    /// `https://` with the host, and the path if it is not `/`.
-    pub url: String,
-    /// Requests to this path and below; `/` is all of the host.
-    pub path: String,
-    /// The same as an Ingress has it: more than one where the controller takes a prefix for the beginning of a text.
-    pub paths: Vec<PathFacts>,
-    /// The name of the Service that answers.
-    pub service: String,
-    /// The Service's.
-    pub port: u16,
-    /// The Pods', which network policies see.
-    pub target_port: u16,
-    /// The name of an entry of the guardrails' `access`.
-    pub access: String,
-    /// Address blocks that may reach it; empty if its access is another.
-    pub cidrs: Vec<String>,
-    /// The address of an oauth2-proxy, or nothing.
-    pub oauth2_proxy: String,
-    /// Where it says whether somebody is signed in, or nothing.
-    pub auth: String,
-    /// Where it signs people in and sends them back, or nothing. To the route, since Traefik puts nothing into it; Nginx puts in what was
-    /// asked for.
-    pub sign_in: String,
-    /// What carries `access`, by implementation: names of Traefik's middlewares, in order.
-    pub middlewares: Vec<String>,
-    /// Annotations of an Ingress.
-    pub annotations: Value,
-    /// Whether it is an `HTTPRoute` of the Gateway API; if not, it is an `Ingress`.
-    pub is_http_route: bool,
-    /// The opposite of `isHttpRoute`.
-    pub is_ingress: bool,
-    /// Whether a Middleware of Traefik's holds `cidrs`.
-    pub traefik_cidrs: bool,
-    /// Whether a Middleware of Traefik's asks `oauth2Proxy`.
-    pub traefik_sso: bool,
-    /// Whether a `SecurityPolicy` of Envoy Gateway's holds `cidrs`.
-    pub envoy_cidrs: bool,
-    /// An `HTTPRoute`'s parents.
-    pub parents: Vec<Parent>,
-    /// Whether the preview asks for a certificate and a listener by itself: the first route of a host does; an Ingress has cert-manager
-    /// ask.
-    pub own_certificate: bool,
-    /// The Secret of a certificate for this host, or nothing.
-    pub certificate: Option<String>,
-}
-
-/// A path in an Ingress's rule.
-#[derive(Clone, Debug, JsonSchema, Serialize)]
-pub struct PathFacts {
-    /// As `type` compares it.
-    pub path: String,
-    /// `Prefix` or `Exact`.
-    #[serde(rename = "type")]
-    pub kind: &'static str,
-}
-
-/// An item of an `HTTPRoute`'s `parentRefs`.
-#[derive(Clone, Debug, JsonSchema, Serialize)]
-pub struct Parent {
-    /// `Gateway`, or `ListenerSet` where the preview brings a listener with a certificate of its own.
-    pub kind: &'static str,
-    /// The parent's namespace.
-    pub namespace: String,
-    /// The parent's name.
-    pub name: String,
-    /// The name of the listener: `sectionName`.
-    pub section: String,
-}
-
-/// The guardrails' `ingress`, as routes need it.
-#[derive(Clone, Debug, Default, JsonSchema, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct IngressFacts {
-    /// The namespace of the `Gateway`; empty if the guardrails name none.
-    pub gateway_namespace: String,
-    /// The name of the `Gateway`; empty if the guardrails name none.
-    pub gateway: String,
-    /// The name of the Gateway's listener, or of Traefik's entry point.
-    pub section: String,
-    /// The `IngressClass`; null if the guardrails name none.
-    pub class: Option<String>,
-    /// Which of cert-manager's issuers makes a certificate for each host; null where one is there for all hosts.
-    pub cluster_issuer: Option<String>,
-    /// The depth of Traefik's `ipStrategy`.
-    pub trusted_hops: Option<u8>,
-    /// A Middleware that says `noindex`, where the standard has no word for it.
-    pub noindex_middleware: bool,
-    /// A ConfigMap that says so, for ingress-nginx.
-    pub noindex_headers: bool,
-}
-
 /// A `SecretStore` of the preview's own, and what it signs in as.
 #[derive(Clone, Debug, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -367,17 +189,6 @@ pub struct SecretFacts {
     pub refresh: String,
     /// An entry for each key of the Secret.
     pub data: Vec<SecretDatum>,
-}
-
-impl SecretFacts {
-    /// A hash of where its values come from. `store`: the preview's own, as JSON.
-    pub fn source(&self, store: &str) -> String {
-        let mut parts = vec![&*self.store_kind, &*self.store_name, store];
-        for datum in &self.data {
-            parts.extend([&*datum.variable, &*datum.key, datum.property.as_deref().unwrap_or_default()]);
-        }
-        names::hash(&parts)
-    }
 }
 
 /// A key of a Secret, and where its value comes from.
@@ -417,9 +228,4 @@ pub struct QuarantineFacts {
     pub job: String,
     /// What it would run, if it ever did.
     pub image: String,
-}
-
-/// Templates leave out what is null, with its key.
-fn null_if_empty<S: serde::Serializer>(items: &[&'static str], serializer: S) -> Result<S::Ok, S::Error> {
-    if items.is_empty() { serializer.serialize_none() } else { items.serialize(serializer) }
 }

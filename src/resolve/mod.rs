@@ -16,9 +16,9 @@ mod routes;
 mod secrets;
 pub(crate) mod services;
 pub(crate) mod size;
+mod texts;
 pub mod time;
 mod variables;
-mod wrong_text;
 
 pub use decision::{Decision, Decisions, Origin};
 pub use environment::Environment;
@@ -28,20 +28,17 @@ pub(crate) use pull_request::SAME_KIND;
 use std::{cell::OnceCell, collections::BTreeSet};
 
 use crate::{
-    expression::{Budget, Facts, Interpolated, Scope},
+    expression::{Budget, Facts},
     finding::{Finding, InputFile, Owner, Rule, Subject},
     input::{
         Guardrails, GuardrailsSpec, Parameters, Policy, PolicySpec,
-        guardrails::{Grant, Layout},
+        guardrails::{Grant, Layout, Profile},
     },
-    rules::{
-        self,
-        input::{BAD_EXPRESSION, INPUT_LIMIT},
-    },
+    rules::{self, input::BAD_EXPRESSION},
     value::{Map, Text, Value, to_value},
 };
 
-use environment::{PolicyFacts, QuarantineFacts, TrustFacts, WAVES};
+use environment::{PolicyFacts, QuarantineFacts, SecretFacts, SecretStoreFacts, TrustFacts, WAVES};
 
 /// The three inputs, and what rendering says of them.
 #[derive(Clone, Copy, Debug)]
@@ -155,6 +152,20 @@ struct Resolver<'a> {
     decided: BTreeSet<String>,
 }
 
+/// What is decided of a preview before whatever runs in it.
+#[derive(Clone, Copy)]
+struct Preview<'p> {
+    pr: &'p PullRequest,
+    namespace: &'p str,
+    trust: TrustFacts,
+    /// With its name; none if it asks for one that there is not.
+    profile: Option<(&'p str, &'p Profile)>,
+    /// The store of its own.
+    secret_store: Option<&'p SecretStoreFacts>,
+    /// Those that trust grants.
+    secrets: &'p [SecretFacts],
+}
+
 impl Resolver<'_> {
     fn environment(&mut self, pr: PullRequest) -> Environment {
         let policy = PolicyFacts {
@@ -177,13 +188,21 @@ impl Resolver<'_> {
         let (routes, ingress) = self.routes(&namespace);
         self.see_services();
         let (secret_store, secrets) = self.secrets(trust);
-        let (databases, database_jobs) = self.databases(trust, &namespace, &pr, (&secrets, profile));
+        let preview = Preview {
+            pr: &pr,
+            namespace: &namespace,
+            trust,
+            profile,
+            secret_store: secret_store.as_ref(),
+            secrets: &secrets,
+        };
+        let (databases, database_jobs) = self.databases(preview);
         let quota = self.quota(profile);
-        let config = self.config(&namespace, &pr, &routes);
-        let services = self.services(&pr, (secret_store.as_ref(), &secrets), &databases, &routes, profile);
+        let config = self.config(preview, &routes);
+        let services = self.services(preview, &databases, &routes);
         self.room(profile, &databases);
         let network = self.network(&services, &routes);
-        let application = self.application(&namespace, &pr);
+        let application = self.application(preview);
         let mut environment = Environment {
             domain: self.guardrails.domain.to_string(),
             layout: self.guardrails.layout,
@@ -250,61 +269,6 @@ impl Resolver<'_> {
     /// As [`rules::hint`] says; not for one of so many mistakes that nobody reads them all.
     fn hint<'n>(&self, name: &str, candidates: impl Iterator<Item = &'n str>) -> String {
         rules::hint(self.findings.len(), name, candidates)
-    }
-
-    /// What a string of an input file comes to, where free text of the pull request could do harm.
-    fn text(&mut self, text: &Interpolated, file: InputFile, pointer: impl FnOnce() -> String) -> String {
-        self.evaluated(text, Interpolated::text, file, pointer, true)
-    }
-
-    /// The same where any text is only data.
-    fn free_text(&mut self, text: &Interpolated, file: InputFile, pointer: impl FnOnce() -> String) -> String {
-        self.evaluated(text, Interpolated::text, file, pointer, false)
-    }
-
-    /// The same as a container's variable.
-    fn variable(&mut self, text: &Interpolated, file: InputFile, pointer: impl FnOnce() -> String) -> String {
-        self.evaluated(text, Interpolated::variable, file, pointer, false)
-    }
-
-    /// Who answers for what a text comes to: the pull request, if one of its fields that are not the same kind of thing for
-    /// every pull request ([`SAME_KIND`]) has a say in it.
-    fn owner_of(&self, text: &Interpolated, file: InputFile) -> Owner {
-        let varies = |names: &[Text]| !SAME_KIND.contains(&names[1].as_str());
-        if text.computes_with("pr") || text.paths_below("pr").any(|names| self.may_be_text(names) && varies(names)) {
-            Owner::PullRequest
-        } else {
-            self.owner(file)
-        }
-    }
-
-    fn evaluated(
-        &mut self,
-        text: &Interpolated,
-        evaluate: fn(&Interpolated, &Scope<'_>) -> Result<String, String>,
-        file: InputFile,
-        pointer: impl FnOnce() -> String,
-        is_strict: bool,
-    ) -> String {
-        if file == InputFile::Policy
-            && let Err(message) = self.budget.allow(text)
-        {
-            self.policy_finding(&INPUT_LIMIT, pointer(), message);
-            return String::new();
-        }
-        let facts = Scope::Facts(&self.facts);
-        let result =
-            if is_strict { evaluate(text, &facts) } else { evaluate(text, &Scope::Bound("pr", &self.pr, &facts)) };
-        match result {
-            Ok(text) => {
-                self.budget.spend(&text);
-                text
-            }
-            Err(error) => {
-                self.wrong_text(text, evaluate, file, &pointer(), is_strict, &error);
-                String::new()
-            }
-        }
     }
 
     fn namespace(&mut self) -> String {

@@ -10,7 +10,7 @@ use crate::{
 use super::{
     Decision, Origin, Resolver,
     destination::{Opened, blocks, in_words, opened, pods},
-    environment::{IngressPeer, NamedPeer, NetworkFacts, Peers, PodPeer, RouteFacts, ServiceFacts},
+    environment::{IngressPeer, NetworkFacts, Peers, PodPeer, RouteFacts, ServiceFacts},
 };
 
 impl Resolver<'_> {
@@ -45,7 +45,11 @@ impl Resolver<'_> {
                 continue;
             }
             seen.push(name);
-            self.destination(name, pointer, destination, &mut egress, &mut names);
+            match self.destination(name, pointer, destination) {
+                Opened::Peers(peers) => egress.push(peers),
+                Opened::Name(peer) => names.push(peer),
+                Opened::Nothing => {}
+            }
         }
         NetworkFacts {
             dns: Peers {
@@ -70,15 +74,8 @@ impl Resolver<'_> {
         }
     }
 
-    /// One entry of the catalogue; `pointer` is where the policy names it.
-    fn destination(
-        &mut self,
-        name: &str,
-        pointer: String,
-        destination: &Destination,
-        egress: &mut Vec<Peers>,
-        names: &mut Vec<NamedPeer>,
-    ) {
+    /// What an entry of the catalogue opens; `pointer` is where the policy names it.
+    fn destination(&mut self, name: &str, pointer: String, destination: &Destination) -> Opened {
         let entry = format!("/spec/egress/{name}");
         let (opened, finding) = match rules::egress::reachable(destination) {
             Ok(()) => match opened(name, destination, self.guardrails.network.fqdn) {
@@ -102,11 +99,7 @@ impl Resolver<'_> {
             }
         });
         self.findings.extend(finding);
-        match opened {
-            Opened::Peers(peers) => egress.push(peers),
-            Opened::Name(peer) => names.push(peer),
-            Opened::Nothing => {}
-        }
+        opened
     }
 
     /// Requests come from the ingress controller, to the Pods and ports that routes lead to. Which Pods stand behind

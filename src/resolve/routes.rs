@@ -20,6 +20,16 @@ use super::{
     names,
 };
 
+/// How requests come to a preview.
+#[derive(Clone, Copy)]
+struct Entry<'e> {
+    namespace: &'e str,
+    /// What the guardrails say.
+    ingress: &'e Ingress,
+    /// What all routes have of it.
+    facts: &'e IngressFacts,
+}
+
 impl<'a> Resolver<'a> {
     pub(super) fn routes(&mut self, namespace: &str) -> (Vec<RouteFacts>, IngressFacts) {
         let policy = self.policy;
@@ -49,9 +59,10 @@ impl<'a> Resolver<'a> {
             return (Vec::new(), IngressFacts::default());
         };
         let facts = self.ingress(ingress);
+        let entry = Entry { namespace, ingress, facts: &facts };
         let mut routes = Vec::with_capacity(policy.routes.len());
         for (index, (route, host)) in policy.routes.iter().zip(hosts).enumerate() {
-            let route = self.route(route, host, &format!("/spec/routes/{index}"), namespace, ingress, &facts);
+            let route = self.route(route, host, &format!("/spec/routes/{index}"), entry);
             routes.extend(route.map(|route| (index, route)));
         }
         self.places_once(&routes);
@@ -115,15 +126,8 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    fn route(
-        &mut self,
-        route: &'a Route,
-        host: String,
-        pointer: &str,
-        namespace: &str,
-        ingress: &Ingress,
-        facts: &IngressFacts,
-    ) -> Option<RouteFacts> {
+    fn route(&mut self, route: &'a Route, host: String, pointer: &str, entry: Entry<'_>) -> Option<RouteFacts> {
+        let ingress = entry.ingress;
         // Both are looked at, whatever is wrong with the first.
         let (access, ports) = (self.access(route, pointer, ingress), self.ports(route, pointer));
         let (access, (port, target_port)) = (access?, ports?);
@@ -147,8 +151,8 @@ impl<'a> Resolver<'a> {
         if let Some(message) = rules::route_path::refused(&path, ingress.implementation) {
             self.policy_finding(&rules::route_path::ROUTE_PATH, format!("{pointer}/path"), message);
         }
-        let mut facts_of_route = RouteFacts {
-            parents: vec![parent(route, namespace, facts)],
+        let mut facts = RouteFacts {
+            parents: vec![parent(route, entry)],
             own_certificate: is_http_route && ingress.tls != Tls::Wildcard,
             certificate: (ingress.tls != Tls::Wildcard).then(|| format!("{}-tls", route.name)),
             annotations: Value::Null,
@@ -172,8 +176,8 @@ impl<'a> Resolver<'a> {
             cidrs,
             middlewares,
         };
-        facts_of_route.annotations = annotations(namespace, ingress, &facts_of_route, &facts.section);
-        Some(facts_of_route)
+        facts.annotations = annotations(entry, &facts);
+        Some(facts)
     }
 
     /// The ports that a route leads to: the Service's, and the Pods' behind it. A service of the policy has one for both; of
@@ -277,7 +281,7 @@ fn url(route: &Route, host: &str) -> String {
 }
 
 /// A Gateway, or what brings a certificate of its own to it.
-fn parent(route: &Route, namespace: &str, facts: &IngressFacts) -> Parent {
+fn parent(route: &Route, Entry { namespace, facts, .. }: Entry<'_>) -> Parent {
     if facts.cluster_issuer.is_some() {
         return Parent {
             kind: "ListenerSet",
@@ -309,7 +313,7 @@ fn priority(path: &str) -> usize {
 }
 
 /// An Ingress says by annotations what the standard has no word for.
-fn annotations(namespace: &str, ingress: &Ingress, route: &RouteFacts, entry_point: &str) -> Value {
+fn annotations(Entry { namespace, ingress, facts }: Entry<'_>, route: &RouteFacts) -> Value {
     let mut map = Map::default();
     map.push(keys::SYNC_WAVE, Value::from(WAVES.workload));
     if ingress.kind == RouteKind::Ingress {
@@ -320,7 +324,7 @@ fn annotations(namespace: &str, ingress: &Ingress, route: &RouteFacts, entry_poi
                 map.push("traefik.ingress.kubernetes.io/router.middlewares", Value::string(names.join(",")));
                 // Without these, a router is on every default entry point and answers plain HTTP: `spec.tls` only names
                 // certificates. Source: Traefik's documentation, "Traefik & Kubernetes with Ingress", TLS.
-                map.push("traefik.ingress.kubernetes.io/router.entrypoints", Value::string(entry_point));
+                map.push("traefik.ingress.kubernetes.io/router.entrypoints", Value::string(&*facts.section));
                 map.push("traefik.ingress.kubernetes.io/router.tls", Value::from("true"));
                 if route.path != "/" {
                     let priority = Value::string(priority(&route.path).to_string());

@@ -9,7 +9,7 @@ use crate::{
     objects::{self, keys},
     rules::{
         self,
-        secret_prefix::{Names, SECRET_OUTSIDE_PREFIX},
+        secret_prefix::{Folder, Names, SECRET_OUTSIDE_PREFIX},
         trust::WITHHELD,
     },
     value::Value,
@@ -18,6 +18,7 @@ use crate::{
 use super::{
     Decision, Origin, Resolver,
     environment::{SecretDatum, SecretFacts, SecretStoreFacts, TrustFacts, WAVES},
+    names,
 };
 
 impl Resolver<'_> {
@@ -32,11 +33,13 @@ impl Resolver<'_> {
             return (None, Vec::new());
         };
         let prefix = self.text(&secrets.prefix, InputFile::Guardrails, || "/spec/secrets/prefix".into());
-        let names = Names::of(secrets);
-        if let Err(message) = rules::secret_prefix::is_folder(&prefix, names) {
-            self.report(&SECRET_OUTSIDE_PREFIX, InputFile::Guardrails, "/spec/secrets/prefix", message);
-            return (None, Vec::new());
-        }
+        let folder = match Folder::new(&prefix, Names::of(secrets)) {
+            Ok(folder) => folder,
+            Err(message) => {
+                self.report(&SECRET_OUTSIDE_PREFIX, InputFile::Guardrails, "/spec/secrets/prefix", message);
+                return (None, Vec::new());
+            }
+        };
         let (store_kind, store_name) = match rules::secret_store::store(secrets) {
             Ok(Some((kind, name))) => (kind.to_owned(), name.to_owned()),
             Ok(None) => ("SecretStore".to_owned(), objects::SECRET_STORE.to_owned()),
@@ -58,7 +61,7 @@ impl Resolver<'_> {
                 store_kind: store_kind.clone(),
                 store_name: store_name.clone(),
                 refresh: secrets.refresh.go(),
-                data: self.data(secret, index, &prefix, names, is_granted),
+                data: self.data(secret, index, folder, is_granted),
             });
         }
         if !is_granted {
@@ -72,20 +75,13 @@ impl Resolver<'_> {
     }
 
     /// The keys of a Secret; what lies outside of the prefix is reported.
-    fn data(
-        &mut self,
-        secret: &Secret,
-        index: usize,
-        prefix: &str,
-        names: Names,
-        is_granted: bool,
-    ) -> Vec<SecretDatum> {
+    fn data(&mut self, secret: &Secret, index: usize, folder: Folder<'_>, is_granted: bool) -> Vec<SecretDatum> {
         let mut data = Vec::with_capacity(secret.keys.len());
         for (variable, asked) in secret.keys.iter() {
             let (path, property) =
                 asked.split_once('#').map_or((&**asked, None), |(path, property)| (path, Some(property)));
             let pointer = format!("/spec/secrets/{index}/keys/{variable}");
-            let key = match rules::secret_prefix::below(prefix, path, names) {
+            let key = match folder.key(path) {
                 Ok(key) => key,
                 Err(message) => {
                     self.policy_finding(&SECRET_OUTSIDE_PREFIX, pointer, message);
@@ -111,6 +107,17 @@ impl Resolver<'_> {
             data.push(SecretDatum { variable: variable.to_owned(), key, property: property.map(str::to_owned) });
         }
         data
+    }
+}
+
+impl SecretFacts {
+    /// A hash of where its values come from. `store`: the preview's own, as JSON.
+    pub(super) fn source(&self, store: &str) -> String {
+        let mut parts = vec![&*self.store_kind, &*self.store_name, store];
+        for datum in &self.data {
+            parts.extend([&*datum.variable, &*datum.key, datum.property.as_deref().unwrap_or_default()]);
+        }
+        names::hash(&parts)
     }
 }
 

@@ -7,7 +7,7 @@ use crate::{
     finding::{InputFile, Owner, visible},
     input::{
         Ordered,
-        guardrails::{Profile, Tls},
+        guardrails::Tls,
         policy::Service,
         scalar::{AbsolutePath, DnsLabel, Duration, InterpolatedPath, Port, Quantity, Reference, Scalar as _, UserId},
     },
@@ -16,10 +16,11 @@ use crate::{
 };
 
 use super::{
-    Decision, Origin, PullRequest, Resolver,
-    environment::{DatabaseFacts, RouteFacts, SecretFacts, SecretStoreFacts, ServiceFacts, Writable},
+    Decision, Origin, Preview, PullRequest, Resolver,
+    addresses::Reaches,
+    environment::{DatabaseFacts, RouteFacts, ServiceFacts, Writable},
     names,
-    size::{own_limits, quantities},
+    size::own_limits,
     variables::Container,
 };
 
@@ -59,11 +60,9 @@ impl<'a> Resolver<'a> {
 
     pub(super) fn services(
         &mut self,
-        pr: &PullRequest,
-        (secret_store, secrets): (Option<&SecretStoreFacts>, &[SecretFacts]),
+        preview: Preview<'_>,
         databases: &[DatabaseFacts],
         routes: &[RouteFacts],
-        profile: Option<(&str, &Profile)>,
     ) -> Vec<ServiceFacts> {
         let policy = self.policy;
         self.names_once();
@@ -71,13 +70,13 @@ impl<'a> Resolver<'a> {
         let mut services = Vec::with_capacity(policy.services.len());
         for (index, service) in policy.services.iter().enumerate() {
             let pointer = format!("/spec/services/{index}");
-            services.push(self.service(service, &pointer, pr, secrets, databases, profile));
+            services.push(self.service(service, &pointer, preview, databases));
         }
-        let store = secret_store.map(|store| compact(&store.provider)).unwrap_or_default();
+        let store = preview.secret_store.map(|store| compact(&store.provider)).unwrap_or_default();
         let sources: Vec<(&str, String)> = databases
             .iter()
             .map(|database| (&*database.name, database.branch.clone()))
-            .chain(secrets.iter().map(|secret| (&*secret.name, secret.source(&store))))
+            .chain(preview.secrets.iter().map(|secret| (&*secret.name, secret.source(&store))))
             .collect();
         for (facts, service) in services.iter_mut().zip(&policy.services) {
             let route = routes.iter().find(|route| route.service == facts.name);
@@ -144,18 +143,17 @@ impl<'a> Resolver<'a> {
         &mut self,
         service: &'a Service,
         pointer: &str,
-        pr: &PullRequest,
-        secrets: &[SecretFacts],
+        preview: Preview<'_>,
         databases: &[DatabaseFacts],
-        profile: Option<(&str, &Profile)>,
     ) -> ServiceFacts {
-        let image = self.image(&service.image, format!("{pointer}/image"), pr);
+        let image = self.image(&service.image, format!("{pointer}/image"), preview.pr);
         self.decisions.record(|| {
             let origin = Origin::Input(InputFile::Policy, format!("{pointer}/image"));
             let reason = "from an allowed registry, and pinned";
             Decision::new(format!("services.{}.image", service.name), origin, &*image, reason)
         });
         let container = Container {
+            preview,
             field: format_args!("services.{}", service.name),
             pointer,
             who: format_args!("the service"),
@@ -164,10 +162,8 @@ impl<'a> Resolver<'a> {
             is_free: true,
             service_name: Some(&service.name),
             taken: &[],
-            secrets,
             databases: Some(databases),
-            reaches: &service.uses,
-            hosts: &[],
+            reaches: Reaches { uses: &service.uses, variables: &[] },
         };
         let start = self.start(service, pointer);
         let http_check = service.health.as_ref().map(|path| self.health(path, &format!("{pointer}/health")));
@@ -181,7 +177,7 @@ impl<'a> Resolver<'a> {
             start_attempts: start.div_ceil(PROBE_PERIOD),
             env: self.env(&container),
             replicas: service.replicas.unwrap_or(1),
-            resources: self.resources(&container, &service.name, &service.resources, profile),
+            resources: self.resources(&container, &service.name, &service.resources),
             writable: std::iter::once(Writable { name: "writable-0".into(), path: TMP.into() })
                 .chain(self.writable(&service.writable, "writable", &[], pointer))
                 .collect(),
@@ -202,8 +198,8 @@ impl<'a> Resolver<'a> {
         container: &Container<'a, '_>,
         who: &str,
         requests: &Ordered<Quantity>,
-        profile: Option<(&str, &Profile)>,
     ) -> Value {
+        let profile = container.preview.profile;
         let place = |resource: &str| child(&format!("{}/resources", container.pointer), resource);
         if let Some((name, profile)) = profile {
             for (resource, message, help) in
@@ -227,9 +223,9 @@ impl<'a> Resolver<'a> {
             return Value::Null;
         }
         let mut map = Map::with_capacity(2);
-        map.push("requests", quantities(requests));
+        map.push("requests", requests.to_value());
         if !limits.is_empty() {
-            map.push("limits", quantities(&limits));
+            map.push("limits", limits.to_value());
         }
         Value::Map(map)
     }

@@ -8,7 +8,7 @@ use crate::{
         scalar::{Duration, Quantity, Scalar as _},
     },
     rules,
-    value::{Map, Value},
+    value::Value,
 };
 
 use super::{Decision, Origin, PullRequest, Resolver, time};
@@ -58,7 +58,7 @@ impl<'a> Resolver<'a> {
             rule: None,
             reason: "a size from the guardrails".into(),
         });
-        (Some((name, profile)), limits(profile))
+        (Some((name, profile)), rules::limit_range::item(profile))
     }
 
     /// Which profile it is, and who chose it.
@@ -102,7 +102,7 @@ impl<'a> Resolver<'a> {
         if !claims && !profile.quota.names().any(rules::capacity::counts_claims) {
             closed.push((rules::capacity::CLAIMS, "volumes are claimed only where it does"));
         }
-        let mut hard = quantities(&profile.quota);
+        let mut hard = profile.quota.to_value();
         for (resource, why) in closed {
             if let Some(hard) = hard.as_map_mut().filter(|hard| hard.get(resource).is_none()) {
                 hard.push(resource, Value::from("0"));
@@ -207,21 +207,4 @@ pub(super) fn own_limits(profile: &Profile, requests: &Ordered<Quantity>) -> Ord
     };
     let own = requests.iter().filter(is_more);
     own.map(|(resource, amount)| (resource.to_owned(), amount.clone())).collect()
-}
-
-pub(crate) fn quantities(amounts: &Ordered<Quantity>) -> Value {
-    Value::map(amounts.iter().map(|(name, amount)| (name.to_owned(), Value::string(amount.as_str()))))
-}
-
-/// The `LimitRange`'s item, as the profile has it. What that leaves out the API server derives from the rest (`rules::limit_range::given`), and
-/// Argo CD does so too before it compares.
-pub(crate) fn limits(profile: &Profile) -> Value {
-    let mut item = Map::with_capacity(5);
-    for (name, _, amounts) in rules::limit_range::fields(profile) {
-        if !amounts.is_empty() {
-            item.push(name, quantities(amounts));
-        }
-    }
-    item.push("type", Value::from("Container"));
-    Value::Map(item)
 }

@@ -13,10 +13,7 @@ use crate::{
     value::Value,
 };
 
-use super::{
-    Decision, Origin, Resolver,
-    environment::{DatabaseFacts, SecretFacts},
-};
+use super::{Decision, Origin, Preview, Resolver, addresses::Reaches, environment::DatabaseFacts};
 
 /// What OpenTelemetry calls the service, unless the team calls it otherwise.
 pub(super) const SERVICE_NAME: &str = "OTEL_SERVICE_NAME";
@@ -26,6 +23,8 @@ const MOST_USED: usize = 20_000;
 
 /// A container of the team's: a service's, or that of migrate or seed.
 pub(super) struct Container<'a, 'c> {
+    /// What it runs in.
+    pub(super) preview: Preview<'c>,
     /// How its decisions' fields begin: `services.web`.
     pub(super) field: fmt::Arguments<'c>,
     /// Where the policy has it.
@@ -40,14 +39,10 @@ pub(super) struct Container<'a, 'c> {
     pub(super) service_name: Option<&'a str>,
     /// Variables that it has in any case, from elsewhere.
     pub(super) taken: &'c [&'a str],
-    /// The Secrets that are there.
-    pub(super) secrets: &'c [SecretFacts],
     /// The databases that are there, if it may use any.
     pub(super) databases: Option<&'c [DatabaseFacts]>,
-    /// What it has variables of that may stand for the host in an address: databases among them.
-    pub(super) reaches: &'c [Reference],
-    /// Further variables that may.
-    pub(super) hosts: &'c [&'c str],
+    /// What may stand for the host in an address.
+    pub(super) reaches: Reaches<'c>,
 }
 
 /// What a container has so far.
@@ -68,8 +63,7 @@ impl<'a> Resolver<'a> {
         let words = words.iter().enumerate().map(|(index, word)| {
             let here = || format!("{}/{field}/{index}", container.pointer);
             let text = self.text(word, InputFile::Policy, here);
-            let Container { reaches, hosts, .. } = container;
-            self.judge_address(word, &text, reaches, hosts, || format!("a word of `{field}`"), here);
+            self.judge_address(word, &text, container.reaches, || format!("a word of `{field}`"), here);
             text
         });
         words.collect()
@@ -78,7 +72,7 @@ impl<'a> Resolver<'a> {
     /// A container's `env`: what it uses, then its own, since Kubernetes puts in place of `$(NAME)` only what stands above. What was
     /// withheld is left out, and what names it.
     pub(super) fn env(&mut self, container: &Container<'a, '_>) -> Value {
-        let Container { env, pointer, reaches, hosts, .. } = *container;
+        let Container { env, pointer, reaches, .. } = *container;
         let names = container.taken.iter().copied().collect();
         let mut variables = Variables { items: Vec::new(), names, withheld: BTreeSet::new() };
         if let Some(name) = container.service_name.filter(|_| env.get(SERVICE_NAME).is_none()) {
@@ -94,7 +88,7 @@ impl<'a> Resolver<'a> {
             } else {
                 self.text(value, InputFile::Policy, here)
             };
-            self.judge_address(value, &text, reaches, hosts, || format!("the variable `{name}`"), here);
+            self.judge_address(value, &text, reaches, || format!("the variable `{name}`"), here);
             if !variables.names.insert(name) {
                 let message = format!("the variable `{name}` is set already");
                 self.policy_finding(&rules::reference::DUPLICATE_NAME, here(), message);
@@ -183,7 +177,7 @@ impl<'a> Resolver<'a> {
                 }
                 continue;
             }
-            let granted = container.secrets.iter().any(|secret| secret.name == **used)
+            let granted = container.preview.secrets.iter().any(|secret| secret.name == **used)
                 || container.databases.into_iter().flatten().any(|database| database.name == **used);
             for (name, key) in keys {
                 if !variables.names.insert(name) {

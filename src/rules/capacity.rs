@@ -2,7 +2,7 @@
 
 use super::{
     Bounds,
-    containers::{claims, finding},
+    common::{claims, finding},
     limit_range::{RESOURCES, default_of},
 };
 use crate::{
@@ -261,7 +261,7 @@ mod tests {
         input::{Ordered, guardrails::Profile, scalar::Quantity},
         rules::{
             Bounds,
-            containers::test::{manifest, places, template},
+            common::test::{manifest, places, template},
         },
     };
 

@@ -4,8 +4,7 @@
 //! `PodValidateLimitFunc` of Kubernetes 1.36 (`plugin/pkg/admission/limitranger`), and `SetDefaults_Pod`.
 
 use super::{
-    amounts::{Amounts, amount, amounts},
-    containers::{Container, containers, finding, pod_spec, stated},
+    common::{Amounts, Container, amount, amounts, containers, finding, pod_spec, stated},
     limit_range::Item,
 };
 use crate::{
@@ -50,8 +49,8 @@ pub(super) fn check(
             };
             // A Pod's own `resources` are for all its containers.
             devices(object, &format!("{pod}/resources"), stated(spec, "resources"), &is_bounded, findings);
-            for container in containers(spec) {
-                let pointer = container.pointer(pod, "/resources");
+            for container in containers(pod, spec) {
+                let pointer = container.pointer("/resources");
                 devices(object, &pointer, stated(container.value, "resources"), &is_bounded, findings);
             }
         }
@@ -62,16 +61,16 @@ pub(super) fn check(
         if items.peek().is_none() {
             continue;
         }
-        for container in containers(spec) {
+        for container in containers(pod, spec) {
             let Some(resources) = stated(container.value, "resources") else { continue };
             let mut read = |field: &str| {
-                let pointer = || container.pointer(pod, &format!("/resources/{field}"));
+                let pointer = || container.pointer(&format!("/resources/{field}"));
                 amounts(&CONTAINER_RESOURCES, object, &pointer, stated(resources, field), findings)
             };
             let asked = Asked { requests: read("requests"), limits: read("limits"), container };
             for item in items.clone() {
                 asked.within(item, &mut |field, resource, message| {
-                    let pointer = child(&container.pointer(pod, &format!("/resources/{field}")), resource);
+                    let pointer = child(&container.pointer(&format!("/resources/{field}")), resource);
                     findings.push(finding(&CONTAINER_RESOURCES, object, pointer, message));
                 });
             }
@@ -151,7 +150,7 @@ mod tests {
     use serde_json::{Value as Json, json};
 
     use crate::rules::{
-        containers::test::{below, manifest, places, template},
+        common::test::{below, manifest, places, template},
         limit_range::tests::{check, quota, range},
     };
 

@@ -1,6 +1,6 @@
 //! No two objects of one name.
 
-use super::{Bounds, containers::finding};
+use super::{Bounds, common::finding};
 use crate::{
     finding::{Finding, Rule, Severity, visible},
     objects::{Object, Origin},
@@ -54,7 +54,7 @@ pub(crate) fn check(objects: &[Object], bounds: &Bounds<'_>, findings: &mut Vec<
 mod tests {
     use serde_json::{Value as Json, json};
 
-    use crate::rules::containers::test::{found_in, manifest, template};
+    use crate::rules::common::test::{found_in, manifest, template};
 
     fn object(version: &str, kind: &str, namespace: Option<&str>, name: &str) -> Json {
         json!({"apiVersion": version, "kind": kind, "metadata": {"name": name, "namespace": namespace}})

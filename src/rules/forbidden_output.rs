@@ -2,12 +2,11 @@
 
 use super::{
     Bounds,
-    containers::{claim_templates, finding, shown},
-    qualified::{is_key, is_name_part},
+    common::{claim_templates, finding, shown},
 };
 use crate::{
     finding::{Finding, Rule, Severity, visible},
-    input::scalar::{MOST_OF_LABEL, MOST_OF_NAME, is_dns_label},
+    input::scalar::{MOST_OF_LABEL, MOST_OF_NAME, is_dns_label, is_name_part, is_qualified_name},
     objects::{Object, keys},
     value::{Map, Value, child},
 };
@@ -264,7 +263,7 @@ fn labels(base: &str, labels: Option<&Value>, refuse: &mut dyn FnMut(&str, Strin
     let Some(map) = stated_map(base, "labels", labels, refuse) else { return };
     for (key, value) in map.iter() {
         let at = || child(&format!("{base}/labels"), key);
-        if !is_key(key) {
+        if !is_qualified_name(key) {
             refuse(&at(), format!("`{}` is no key of a label", visible(key)));
         }
         if !value.as_str().is_some_and(|text| text.is_empty() || is_name_part(text)) {
@@ -286,7 +285,7 @@ fn annotations(base: &str, annotations: Option<&Value>, template: bool, refuse: 
     let mut size = 0;
     for (key, value) in map.iter() {
         let at = || child(&format!("{base}/annotations"), key);
-        if !is_key(key) {
+        if !is_qualified_name(key) {
             refuse(&at(), format!("`{}` is no key of an annotation", visible(key)));
         } else if template && key == keys::TRACKING_ID {
             refuse(&at(), "a tracking id is Argo CD's to write".to_owned());

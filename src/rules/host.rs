@@ -2,7 +2,7 @@
 
 use super::{
     Bounds,
-    containers::{finding, items, shown, stated},
+    common::{finding, items, shown, stated},
 };
 use crate::{
     finding::{Finding, Rule, Severity, listed, visible},
@@ -138,7 +138,7 @@ mod tests {
     use serde_json::json;
 
     use super::check_host;
-    use crate::rules::containers::test::{found, manifest, places, template};
+    use crate::rules::common::test::{found, manifest, places, template};
 
     #[test]
     fn a_host_names_its_namespace() {

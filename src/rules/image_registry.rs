@@ -2,7 +2,7 @@
 
 use super::{
     Bounds,
-    containers::{containers, finding, items, pod_spec, shown},
+    common::{containers, finding, items, pod_spec, shown},
 };
 use crate::{
     finding::{Finding, Rule, Severity, listed, visible},
@@ -103,8 +103,8 @@ fn cause(image: &str) -> Option<String> {
 /// Calls back with every image that an object's Pods state, and with `None` for a container that states none.
 pub(crate) fn for_each_image<'a>(object: &'a Object, mut each: impl FnMut(&dyn Fn() -> String, Option<&'a Value>)) {
     let Some((base, pod)) = pod_spec(object) else { return };
-    for container in containers(pod) {
-        each(&|| container.pointer(base, "/image"), container.value.get("image"));
+    for container in containers(base, pod) {
+        each(&|| container.pointer("/image"), container.value.get("image"));
     }
     for (index, volume) in items(pod, "volumes") {
         if let Some(image) = volume.at(&["image", "reference"]) {
@@ -185,7 +185,7 @@ mod tests {
 
     use super::image_allowed;
     use crate::input::scalar::{ImagePrefix, Scalar};
-    use crate::rules::containers::test::{found, manifest, places};
+    use crate::rules::common::test::{found, manifest, places};
 
     #[test]
     fn a_long_name_is_still_a_name() {

@@ -2,7 +2,7 @@
 
 use super::{
     Bounds,
-    containers::finding,
+    common::finding,
     image_registry::{for_each_image, is_name, split_tag},
 };
 use crate::{
@@ -84,7 +84,7 @@ mod tests {
     use serde_json::json;
 
     use super::is_pinned;
-    use crate::rules::containers::test::{SHA, found, manifest, places};
+    use crate::rules::common::test::{SHA, found, manifest, places};
 
     #[test]
     fn pinned_or_not() {

@@ -8,18 +8,16 @@ mod profile;
 
 use super::{
     Bounds,
-    amounts::{Amounts, amount, amounts},
-    container_resources,
-    containers::finding,
-    resource_quota,
+    common::{Amounts, amount, amounts, finding},
+    container_resources, resource_quota,
 };
 use crate::{
     finding::{Finding, Rule, Severity, meant, visible},
-    input::scalar::{Quantity, is_dns_name},
+    input::scalar::{Quantity, is_dns_name, is_name_part},
     objects::Object,
     value::child,
 };
-pub(crate) use profile::{check_profile, default_of, fields, keeps_out};
+pub(crate) use profile::{FIELDS, check_profile, default_of, item, keeps_out};
 
 /// About every `LimitRange` that goes out, and about the guardrails' profiles that make one.
 pub static LIMIT_RANGE: Rule = Rule {
@@ -201,7 +199,7 @@ fn agrees(item: &Item<'_>, ratio: &Amounts<'_>, findings: &mut Vec<Finding>) {
 fn is_resource(name: &str) -> bool {
     match name.split_once('/') {
         None => RESOURCES.contains(&name) || name.starts_with("hugepages-"),
-        Some((domain, name)) => is_dns_name(domain) && super::qualified::is_name_part(name),
+        Some((domain, name)) => is_dns_name(domain) && is_name_part(name),
     }
 }
 
@@ -279,7 +277,7 @@ fn fits(item: &Item<'_>, quota: &Object, hard: &Amounts<'_>, findings: &mut Vec<
 pub(super) mod tests {
     use serde_json::{Value as Json, json};
 
-    use crate::rules::containers::test::{below, found_in, places, template};
+    use crate::rules::common::test::{below, found_in, places, template};
     use crate::{finding::Finding, objects::Object};
 
     pub(crate) fn range(limits: &Json) -> Object {

@@ -4,7 +4,7 @@ mod known;
 
 use super::{
     Bounds,
-    containers::{claim_templates, finding, stated},
+    common::{claim_templates, finding, stated},
 };
 use crate::{
     finding::{Finding, Rule, Severity, visible},
@@ -153,7 +153,7 @@ fn reason(key: &str, is_service: bool) -> &'static str {
 mod tests {
     use serde_json::{Value as Json, json};
 
-    use crate::rules::containers::test::{below, found, manifest, places};
+    use crate::rules::common::test::{below, found, manifest, places};
 
     fn check(json: &Json) -> Vec<String> {
         places(&found(super::check, &manifest(json)))

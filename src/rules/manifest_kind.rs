@@ -2,7 +2,7 @@
 
 use super::{
     Bounds,
-    containers::{finding, stated},
+    common::{finding, stated},
 };
 use crate::{
     finding::{Finding, Rule, Severity, visible},
@@ -155,7 +155,7 @@ fn reason(group: &str, kind: &str) -> &'static str {
 mod tests {
     use serde_json::json;
 
-    use crate::rules::containers::test::{found, manifest, places};
+    use crate::rules::common::test::{found, manifest, places};
 
     #[test]
     fn only_listed_kinds_pass() {

@@ -2,7 +2,7 @@
 
 use super::{
     Bounds,
-    containers::{claims, finding, items, pod_spec, shown, stated},
+    common::{claims, finding, items, pod_spec, shown, stated},
 };
 use crate::{
     finding::{Finding, Rule, Severity, listed},
@@ -142,7 +142,7 @@ fn affinity(object: &Object, base: &str, pod: &Value, findings: &mut Vec<Finding
 mod tests {
     use serde_json::json;
 
-    use crate::rules::containers::test::{below, found, manifest, places};
+    use crate::rules::common::test::{below, found, manifest, places};
 
     #[test]
     fn manifests_stay_in_their_namespace() {

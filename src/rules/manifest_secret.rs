@@ -2,7 +2,7 @@
 
 use super::{
     Bounds,
-    containers::{containers, finding, items, pod_spec, stated},
+    common::{containers, finding, items, pod_spec, stated},
 };
 use crate::{
     finding::{Finding, Rule, Severity, listed, visible},
@@ -40,15 +40,15 @@ pub(crate) fn check(object: &Object, bounds: &Bounds<'_>, findings: &mut Vec<Fin
 /// Every place of a Pod's spec that names a Secret, with the name.
 fn references(pod: &Value) -> Vec<(String, &Value)> {
     let mut found = Vec::new();
-    for container in containers(pod) {
+    for container in containers("", pod) {
         for (index, source) in items(container.value, "envFrom") {
             if let Some(name) = named(source, "secretRef", "name") {
-                found.push((container.pointer("", &format!("/envFrom/{index}/secretRef/name")), name));
+                found.push((container.pointer(&format!("/envFrom/{index}/secretRef/name")), name));
             }
         }
         for (index, variable) in items(container.value, "env") {
             if let Some(name) = variable.get("valueFrom").and_then(|from| named(from, "secretKeyRef", "name")) {
-                found.push((container.pointer("", &format!("/env/{index}/valueFrom/secretKeyRef/name")), name));
+                found.push((container.pointer(&format!("/env/{index}/valueFrom/secretKeyRef/name")), name));
             }
         }
     }
@@ -73,7 +73,7 @@ fn named<'a>(value: &'a Value, field: &str, name: &str) -> Option<&'a Value> {
 mod tests {
     use serde_json::json;
 
-    use crate::rules::containers::test::{found, manifest, places};
+    use crate::rules::common::test::{found, manifest, places};
 
     #[test]
     fn every_way_to_a_secret_is_seen() {

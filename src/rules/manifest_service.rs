@@ -2,7 +2,7 @@
 
 use super::{
     Bounds,
-    containers::{finding, items, shown, stated},
+    common::{finding, items, shown, stated},
 };
 use crate::{
     finding::{Finding, Rule, Severity},
@@ -85,7 +85,7 @@ pub(crate) fn check(object: &Object, bounds: &Bounds<'_>, findings: &mut Vec<Fin
 mod tests {
     use serde_json::json;
 
-    use crate::rules::containers::test::{below, found, manifest, places};
+    use crate::rules::common::test::{below, found, manifest, places};
 
     #[test]
     fn services_stay_inside() {

@@ -2,7 +2,7 @@
 
 use super::{
     Bounds,
-    containers::{containers, finding, items, pod_spec},
+    common::{Place, finding, told, variable},
     input::WRONG_TYPE,
 };
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
 };
 
 pub(crate) fn check(object: &Object, _: &Bounds<'_>, findings: &mut Vec<Finding>) {
-    let mut text = |pointer: &dyn Fn() -> String, what: &dyn Fn() -> String, value: &Value| {
+    let mut text = |value: &Value, what: &dyn Fn() -> String, pointer: &dyn Fn() -> String| {
         if matches!(value, Value::Null | Value::String(_)) {
             return;
         }
@@ -23,27 +23,23 @@ pub(crate) fn check(object: &Object, _: &Bounds<'_>, findings: &mut Vec<Finding>
             _ => found.help("put it in quotes"),
         });
     };
-    let maps = [("ConfigMap", "/data"), ("Service", "/spec/selector")];
-    for (_, base) in maps.iter().filter(|(kind, _)| *kind == object.kind()) {
-        for (key, value) in object.value.pointer(base).into_iter().flat_map(Value::entries) {
-            text(&|| child(base, key), &|| format!("`{}`", visible(key)), value);
+    let key_named = |key: &str| format!("`{}`", visible(key));
+    if object.kind() == "Service" {
+        for (key, value) in object.value.entries_at(&["spec", "selector"]) {
+            text(value, &|| key_named(key), &|| child("/spec/selector", key));
         }
     }
-    let Some((base, pod)) = pod_spec(object) else { return };
-    for container in containers(pod) {
-        for list in ["command", "args"] {
-            for (index, value) in items(container.value, list) {
-                let pointer = || container.pointer(base, &format!("/{list}/{index}"));
-                text(&pointer, &|| format!("an item of `{list}`"), value);
-            }
+    for told in told(object) {
+        let what = || match told.place {
+            Place::Data(key) => key_named(key),
+            Place::Word(_, list, _) => format!("an item of `{list}`"),
+            Place::Variable(_, _, item) => variable(item),
+        };
+        if let Place::Variable(container, index, item) = told.place {
+            let pointer = || container.pointer(&format!("/env/{index}/name"));
+            text(item.get("name").unwrap_or(&Value::Null), &|| "the name of a variable".to_owned(), &pointer);
         }
-        for (index, variable) in items(container.value, "env") {
-            let at = |field: &str| container.pointer(base, &format!("/env/{index}/{field}"));
-            let called = || format!("the variable `{}`", visible(variable.str_at(&["name"]).unwrap_or("?")));
-            let stated = |field| variable.get(field).unwrap_or(&Value::Null);
-            text(&|| at("name"), &|| "the name of a variable".to_owned(), stated("name"));
-            text(&|| at("value"), &called, stated("value"));
-        }
+        text(told.value, &what, &|| told.pointer());
     }
 }
 
@@ -51,7 +47,7 @@ pub(crate) fn check(object: &Object, _: &Bounds<'_>, findings: &mut Vec<Finding>
 mod tests {
     use serde_json::json;
 
-    use crate::rules::containers::test::{found, manifest, places};
+    use crate::rules::common::test::{found, manifest, places};
 
     #[test]
     fn what_kubernetes_would_refuse_is_told() {

@@ -4,14 +4,13 @@
 //! the rules about what is asked for, [`check_manifests`] and [`check_objects`] those about what comes out.
 
 pub mod access;
-mod amounts;
 pub mod application;
 pub mod argocd_source;
 pub mod attestation;
 pub mod baseline;
 pub mod capacity;
+pub(crate) mod common;
 pub mod container_resources;
-pub(crate) mod containers;
 pub mod duplicate_object;
 pub mod egress;
 pub mod forbidden_output;
@@ -31,6 +30,7 @@ pub mod manifest_service;
 pub mod manifest_text;
 pub mod namespace;
 pub mod not_an_expression;
+mod offers;
 pub mod open_network_policy;
 pub mod patch;
 pub mod pod_placement;
@@ -39,7 +39,6 @@ pub mod pod_spec;
 pub mod policy_name;
 pub mod profile;
 pub mod provided;
-pub(crate) mod qualified;
 pub mod reference;
 pub mod resource_quota;
 pub mod route_path;
@@ -59,7 +58,6 @@ use std::collections::HashSet;
 use crate::{
     finding::{Finding, Owner, Rule, Subject, nearest},
     input::{
-        GuardrailsSpec,
         guardrails::Profile,
         policy::Route,
         scalar::{DnsName, ImagePrefix},
@@ -68,6 +66,8 @@ use crate::{
     resolve::environment::DatabaseFacts,
     value::Map,
 };
+
+pub(crate) use offers::{check_baselines, check_offers};
 
 /// What the rules about objects know of the environment.
 #[derive(Clone, Copy, Debug, Default)]
@@ -247,101 +247,39 @@ fn each_manifest(objects: &[Object], bounds: &Bounds<'_>, findings: &mut Vec<Fin
     // Requests may go to any Service of the preview, but volumes are whoever's that claimed them.
     let (services, claims) = (names("Service", |_| true), names("PersistentVolumeClaim", Object::is_manifest));
     let bounds = &Bounds { services: &services, claims: &claims, ..*bounds };
-    let first = findings.len();
-    for object in objects.iter().filter(|object| object.is_manifest()) {
-        if findings.len() - first > MOST {
-            break;
-        }
-        for check in MANIFEST_CHECKS {
-            check(object, bounds, findings);
-        }
-    }
+    check_each(objects.iter().filter(|object| object.is_manifest()), &MANIFEST_CHECKS, bounds, findings);
     selector_mismatch::check(objects, bounds, findings);
     pod_placement::check_scalers(objects, bounds, findings);
     pod_placement::check_budgets(objects, bounds, findings);
+}
+
+/// Each object by each check, as long as anybody reads what they find.
+fn check_each<'o>(
+    objects: impl Iterator<Item = &'o Object>,
+    checks: &[Check],
+    bounds: &Bounds<'_>,
+    findings: &mut Vec<Finding>,
+) {
+    let first = findings.len();
+    for object in objects {
+        if findings.len() - first > MOST {
+            break;
+        }
+        for check in checks {
+            check(object, bounds, findings);
+        }
+    }
 }
 
 /// What goes out, whoever wrote it.
 pub(crate) fn check_objects(objects: &[Object], bounds: &Bounds<'_>, owner: Owner, findings: &mut Vec<Finding>) {
     let first = findings.len();
     // Those of templates come first.
-    for object in objects {
-        if findings.len() - first > MOST {
-            break;
-        }
-        for check in OBJECT_CHECKS {
-            check(object, bounds, findings);
-        }
-    }
+    check_each(objects.iter(), &OBJECT_CHECKS, bounds, findings);
     limit_range::check(objects, bounds, findings);
     capacity::check_claims(objects, bounds, findings);
     duplicate_object::check(objects, bounds, findings);
     blame(findings, first, owner);
-}
-
-/// What is wrong with what the guardrails offer, whether or not a policy asks for it.
-pub(crate) fn check_offers(spec: &GuardrailsSpec) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    let mut found = |rule, pointer: String, message| findings.push(Finding::of_guardrails(rule, pointer, message));
-    let mut bounded = Vec::new();
-    for (name, profile) in spec.profiles.iter() {
-        let open = profile::unbounded(name, profile);
-        if open.is_empty() {
-            bounded.push((name, profile));
-        }
-        for message in open {
-            found(&profile::UNBOUNDED_PROFILE, format!("/spec/profiles/{name}"), message);
-        }
-    }
-    if let Some(name) = spec.default_profile.as_ref().filter(|name| spec.profiles.get(name).is_none()) {
-        let message = profile::unknown(name, &spec.profiles);
-        found(&profile::UNKNOWN_PROFILE, "/spec/defaultProfile".into(), message);
-    }
-    for (index, ttl) in spec.labels.ttl.iter().enumerate().filter(|(_, ttl)| **ttl > spec.ttl.max) {
-        let message = format!("a label may ask for `{ttl}`, and gets the maximum, `{}`", spec.ttl.max);
-        found(&ttl::TTL_CLAMPED, format!("/spec/labels/ttl/{index}"), message);
-    }
-    for (name, access) in spec.access.iter() {
-        if let Some(Err(message)) = spec.ingress.as_ref().map(|ingress| access::enforceable(name, access, ingress)) {
-            found(&access::ACCESS_NOT_ENFORCEABLE, format!("/spec/access/{name}"), message);
-        }
-    }
-    for (pointer, message) in spec.ingress.iter().flat_map(ingress::inconsistent) {
-        found(&ingress::INGRESS_INCOMPLETE, pointer.into(), message);
-    }
-    for (name, destination) in spec.egress.iter() {
-        if let Err(message) = egress::reachable(destination) {
-            found(&egress::EGRESS_INCOMPLETE, format!("/spec/egress/{name}"), message);
-        }
-    }
-    if let Some(secrets) = &spec.secrets {
-        if let Err(message) = secret_store::store(secrets) {
-            found(&secret_store::SECRET_STORE_UNCLEAR, "/spec/secrets/store".into(), message);
-        }
-        let prefix = Some(&secrets.prefix).filter(|prefix| prefix.is_constant());
-        let names = secret_prefix::Names::of(secrets);
-        if let Some(Err(message)) = prefix.map(|prefix| secret_prefix::is_folder(&prefix.source, names)) {
-            found(&secret_prefix::SECRET_OUTSIDE_PREFIX, "/spec/secrets/prefix".into(), message);
-        }
-    }
-    // Of an open one, this would say the same again.
-    for (name, profile) in bounded {
-        limit_range::check_profile(name, profile, &mut findings);
-    }
-    let all = &spec.baselines;
-    findings.extend(all.iter().filter_map(|(name, one)| baseline::unusable(name, one, spec)));
-    findings.extend(all.iter().filter_map(|(name, one)| baseline::without_substitute(name, one, all)));
-    findings
-}
-
-/// What whoever asked for a baseline would be told, which is not always there yet: an attestation is made of an entry without one.
-pub(crate) fn check_baselines(spec: &GuardrailsSpec) -> Vec<Finding> {
-    let homeless = |(name, one): (&str, _)| {
-        let message = baseline::homeless(name, one, spec)?;
-        Some(Finding::of_guardrails(&baseline::BASELINE_INCOMPLETE, format!("/spec/baselines/{name}"), message))
-    };
-    let attested = spec.baselines.iter().filter_map(|(name, one)| attestation::check_baseline(name, one, spec));
-    spec.baselines.iter().filter_map(homeless).chain(attested).collect()
 }
 
 /// Leaves [`MOST`] of the findings from `first` on, and says where the next one is. Whether there were more.
@@ -368,7 +306,7 @@ mod tests {
 
     use super::{
         ALL, MOST, check_manifests, check_objects,
-        containers::test::{manifest, template, with_bounds},
+        common::test::{manifest, template, with_bounds},
     };
     use crate::finding::Owner;
 

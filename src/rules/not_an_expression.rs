@@ -2,13 +2,13 @@
 
 use super::{
     Bounds,
-    containers::{containers, finding, items, pod_spec},
+    common::{Place, finding, told},
 };
 use crate::{
     expression::mistake::{MOST, written},
     finding::{Excerpt, Finding, Rule, Severity, visible},
     objects::Object,
-    value::{Value, child},
+    value::Value,
 };
 
 /// About variables and flags, which hold any text, and what manifests say beside their images.
@@ -82,37 +82,22 @@ pub(crate) fn shell(text: &str, is_variable: impl Fn(&str) -> bool) -> Vec<(Exce
 
 /// Reports expressions of a manifest where none is read.
 pub(crate) fn check(object: &Object, _: &Bounds<'_>, findings: &mut Vec<Finding>) {
-    let mut text = |pointer: &dyn Fn() -> String, value: &Value, help: &str| {
-        let Value::String(text) = value else { return };
+    for told in told(object) {
+        let Value::String(text) = told.value else { continue };
         let meant = |said: &&str| ROOTS.iter().any(|root| said[3..].trim_start().starts_with(root));
-        if let Some(first) = written(text).map(|range| &text[range]).find(meant) {
-            let message = format!(
-                "`{}` stays as it is: in manifests, only images and the names of their Jobs hold expressions",
-                visible(first)
-            );
-            findings.push(finding(&NOT_AN_EXPRESSION, object, pointer(), message).help(help));
-        }
-    };
-    if object.kind() == "ConfigMap" {
-        let help = "Pods read the ConfigMap `preview`, which has the URLs, the commit and the flags";
-        for (key, value) in object.value.at(&["data"]).into_iter().flat_map(Value::entries) {
-            text(&|| child("/data", key), value, help);
-        }
-    }
-    let Some((base, pod)) = pod_spec(object) else { return };
-    let help = "with `envFrom: [{configMapRef: {name: preview}}]`, `$(PREVIEW_URL)` stands for the first route's URL, and `$(FLAG_NAME)` for a flag, \
-                which holds any expression";
-    for container in containers(pod) {
-        for list in ["command", "args"] {
-            for (index, value) in items(container.value, list) {
-                text(&|| container.pointer(base, &format!("/{list}/{index}")), value, help);
+        let Some(first) = written(text).map(|range| &text[range]).find(meant) else { continue };
+        let message = format!(
+            "`{}` stays as it is: in manifests, only images and the names of their Jobs hold expressions",
+            visible(first)
+        );
+        let help = match told.place {
+            Place::Data(_) => "Pods read the ConfigMap `preview`, which has the URLs, the commit and the flags",
+            Place::Word(..) | Place::Variable(..) => {
+                "with `envFrom: [{configMapRef: {name: preview}}]`, `$(PREVIEW_URL)` stands for the first route's URL, and `$(FLAG_NAME)` for a flag, \
+                 which holds any expression"
             }
-        }
-        for (index, variable) in items(container.value, "env") {
-            if let Some(value) = variable.get("value") {
-                text(&|| container.pointer(base, &format!("/env/{index}/value")), value, help);
-            }
-        }
+        };
+        findings.push(finding(&NOT_AN_EXPRESSION, object, told.pointer(), message).help(help));
     }
 }
 
@@ -121,7 +106,7 @@ mod tests {
     use serde_json::json;
 
     use super::{
-        super::containers::test::{found, manifest, places},
+        super::common::test::{found, manifest, places},
         find, shell,
     };
 

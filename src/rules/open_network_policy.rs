@@ -1,6 +1,6 @@
 //! An empty list of peers or ports is no closed door.
 
-use super::{Bounds, containers::finding};
+use super::{Bounds, common::finding};
 use crate::{
     finding::{Finding, Rule, Severity},
     objects::Object,
@@ -65,7 +65,7 @@ fn walk(value: &Value, pointer: &dyn Fn() -> String, empty: &mut dyn FnMut(Strin
 mod tests {
     use serde_json::{Value as Json, json};
 
-    use crate::rules::containers::test::{below, found, manifest, places, template};
+    use crate::rules::common::test::{below, found, manifest, places, template};
 
     fn policy(version: &str, kind: &str, spec: impl serde::Serialize) -> Json {
         json!({"apiVersion": version, "kind": kind, "metadata": {"name": "a"}, "spec": spec})

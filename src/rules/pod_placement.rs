@@ -6,7 +6,7 @@ mod scalers;
 
 use super::{
     Bounds,
-    containers::{finding, items, pod_spec, shown, stated},
+    common::{finding, items, pod_spec, shown, stated},
 };
 use crate::{
     finding::{Finding, Rule, Severity, listed, visible},
@@ -200,7 +200,7 @@ fn is_system(key: &str, list: &[&str]) -> bool {
 mod tests {
     use serde_json::json;
 
-    use crate::rules::containers::test::{below, found, manifest, places};
+    use crate::rules::common::test::{below, found, manifest, places};
 
     #[test]
     fn replicas_have_a_bound() {

@@ -7,7 +7,7 @@
 
 use super::{
     Bounds,
-    containers::{Container, containers, finding, pod_spec, shown, stated},
+    common::{Container, containers, finding, pod_spec, shown, stated},
 };
 use crate::{
     finding::{Finding, Rule, Severity, visible},
@@ -107,7 +107,7 @@ pub(crate) fn check(object: &Object, _: &Bounds<'_>, findings: &mut Vec<Finding>
             _ => {}
         }
     }
-    for container in containers(pod) {
+    for container in containers("", pod) {
         check_container(container, said, &mut refuse);
     }
     apparmor_annotations(object, findings);
@@ -138,7 +138,7 @@ fn pod_context(context: &Value, refuse: Refuse<'_>) -> Said {
 }
 
 fn check_container(container: Container<'_>, pod: Said, refuse: Refuse<'_>) {
-    let at = |rest: &str| container.pointer("", rest);
+    let at = |rest: &str| container.pointer(rest);
     for (field, value) in container.value.entries() {
         match field {
             "ports" => {
@@ -171,14 +171,14 @@ fn handler(value: &Value, container: &Container<'_>, field: &str, refuse: Refuse
         if let Some(host) = value.get(kind).and_then(|action| action.get("host")).filter(|host| host.is_truthy()) {
             let message =
                 format!("container `{}` has the node ask host {}; allowed: no `host`", container.name(), shown(host));
-            refuse(container.pointer("", &format!("/{field}/{kind}/host")), message);
+            refuse(container.pointer(&format!("/{field}/{kind}/host")), message);
         }
     }
 }
 
 /// A container's `securityContext`.
 fn context(container: Container<'_>, pod: Said, refuse: Refuse<'_>) {
-    let at = |rest: &str| container.pointer("", &format!("/securityContext{rest}"));
+    let at = |rest: &str| container.pointer(&format!("/securityContext{rest}"));
     let (mut no_escalation, mut drops_all, mut said) = (false, false, pod);
     for (field, value) in container.value.entries_at(&["securityContext"]) {
         match field {

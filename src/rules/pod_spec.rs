@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{
     Bounds, MOST,
-    containers::{containers, finding, items, pod_spec, shown, stated},
+    common::{containers, finding, items, pod_spec, shown, stated},
     hint,
 };
 use crate::{
@@ -34,19 +34,19 @@ pub(crate) fn check(object: &Object, _: &Bounds<'_>, findings: &mut Vec<Finding>
     let volumes: Vec<&str> =
         items(pod, "volumes").filter_map(|(_, volume)| volume.str_at(&["name"])).chain(claimed).collect();
     let known: BTreeSet<&str> = volumes.iter().copied().collect();
-    for container in containers(pod) {
+    for container in containers(base, pod) {
         for (index, mount) in items(container.value, "volumeMounts") {
             let Some(name) = mount.str_at(&["name"]).filter(|name| !known.contains(name)) else { continue };
             let hint = hint(findings.len() - first, name, volumes.iter().copied());
             let message = format!("the Pod has no volume `{}`{hint}", visible(name));
-            let pointer = container.pointer(base, &format!("/volumeMounts/{index}/name"));
+            let pointer = container.pointer(&format!("/volumeMounts/{index}/name"));
             findings.push(finding(&POD_SPEC, object, pointer, message));
         }
         let mut set = BTreeSet::new();
         for (index, variable) in items(container.value, "env") {
             let Some(name) = variable.str_at(&["name"]).filter(|name| !set.insert(*name)) else { continue };
             let message = format!("`{}` sets the variable `{}` twice", container.name(), visible(name));
-            let pointer = container.pointer(base, &format!("/env/{index}/name"));
+            let pointer = container.pointer(&format!("/env/{index}/name"));
             findings.push(finding(&POD_SPEC, object, pointer, message));
         }
         if findings.len() - first > MOST {
@@ -75,7 +75,7 @@ fn wrong_restarts(kind: &str, pod: &Value) -> Option<String> {
 mod tests {
     use serde_json::{Value as Json, json};
 
-    use crate::rules::containers::test::{found, manifest, places};
+    use crate::rules::common::test::{found, manifest, places};
 
     fn check(kind: &str, spec: &Json) -> Vec<String> {
         let version = if kind.ends_with("Job") { "batch/v1" } else { "apps/v1" };

@@ -2,13 +2,10 @@
 //!
 //! Source: `ValidateResourceQuotaSpec` of Kubernetes 1.36.
 
-use super::{
-    amounts::{Amounts, amounts},
-    containers::finding,
-};
+use super::common::{Amounts, amounts, finding};
 use crate::{
     finding::{Finding, Rule, Severity, meant, visible},
-    input::scalar::is_dns_name,
+    input::scalar::{is_dns_name, is_name_part},
     objects::Object,
     value::child,
 };
@@ -85,7 +82,7 @@ pub(super) fn countable(key: &str) -> Result<(), String> {
         let good = plural && group.is_none_or(is_dns_name);
         return if good { Ok(()) } else { Err(format!("`{shown}` names no resource; allowed: `count/jobs.batch`")) };
     }
-    if !is_dns_name(domain) || !super::qualified::is_name_part(name) {
+    if !is_dns_name(domain) || !is_name_part(name) {
         return Err(format!("`{shown}` is no name of a resource"));
     }
     for (class, names) in [
@@ -149,7 +146,7 @@ fn scopes(object: &Object, hard: &Amounts<'_>, findings: &mut Vec<Finding>) {
 mod tests {
     use serde_json::json;
 
-    use crate::rules::containers::test::{below, places};
+    use crate::rules::common::test::{below, places};
     use crate::rules::limit_range::tests::{check, quota, range};
 
     #[test]

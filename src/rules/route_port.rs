@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use super::{
     Bounds,
-    containers::{shown, stated},
+    common::{shown, stated},
     hint,
     reference::UNKNOWN_REFERENCE,
 };
@@ -100,7 +100,7 @@ fn refusal(service: &Object, route: &Route, port: Port) -> Option<(&'static str,
 mod tests {
     use serde_json::json;
 
-    use crate::rules::containers::test::{manifest, with_bounds};
+    use crate::rules::common::test::{manifest, with_bounds};
     use crate::{input::policy::Route, rules::Bounds};
 
     fn route(port: Option<u16>, target_port: Option<u16>) -> Route {

@@ -5,7 +5,7 @@ use crate::{
     input::guardrails::{Secrets, StoreProvider},
 };
 
-/// What `is_folder` finds in the guardrails, and `below` in the policy.
+/// What [`Folder::new`] finds in the guardrails, and [`Folder::key`] in the policy.
 pub static SECRET_OUTSIDE_PREFIX: Rule = Rule {
     code: "secret-outside-prefix",
     severity: Severity::Error,
@@ -46,38 +46,58 @@ fn climbs(text: &str) -> bool {
     text.split('/').any(|part| part.is_empty() || part == "." || part == "..")
 }
 
-/// Whether anything can be below it.
-pub(crate) fn is_folder(prefix: &str, names: Names) -> Result<(), String> {
-    if climbs(prefix.trim_end_matches('/')) {
-        return Err(format!("the prefix `{prefix}` is none: it names a folder of the store, such as `preview/`"));
-    }
-    names.allow(prefix)?;
-    if names == Names::Flat && !prefix.ends_with(SEPARATORS) {
-        return Err(format!("the prefix `{prefix}` must end with `-` or `_`: this store has no folders"));
-    }
-    Ok(())
-}
-
 /// What a prefix ends with that is complete.
 const SEPARATORS: [char; 3] = ['/', '-', '_'];
 
-/// The whole key of a path, if it lies below the prefix, which is a folder or the beginning of a name.
-pub(crate) fn below(prefix: &str, path: &str, names: Names) -> Result<String, String> {
-    names.allow(path)?;
-    if climbs(path) || path.contains(['\\', '%']) {
-        return Err(format!("`{path}` is not below the prefix `{prefix}`: no `/` in front, no `.`, no `..`, no `%`"));
+/// What keys are read below: a folder of the store, or the beginning of a name.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Folder<'p> {
+    prefix: &'p str,
+    names: Names,
+}
+
+impl<'p> Folder<'p> {
+    /// The prefix, if anything can be below it.
+    pub(crate) fn new(prefix: &'p str, names: Names) -> Result<Self, String> {
+        if climbs(prefix.trim_end_matches('/')) {
+            return Err(format!("the prefix `{prefix}` is none: it names a folder of the store, such as `preview/`"));
+        }
+        names.allow(prefix)?;
+        if names == Names::Flat && !prefix.ends_with(SEPARATORS) {
+            return Err(format!("the prefix `{prefix}` must end with `-` or `_`: this store has no folders"));
+        }
+        Ok(Self { prefix, names })
     }
-    let is_complete = prefix.ends_with(SEPARATORS);
-    match path.strip_prefix(prefix) {
-        // Written out in full by somebody careful.
-        Some(rest) if is_complete && !rest.is_empty() => Ok(path.to_owned()),
-        _ => Ok(format!("{prefix}{}{path}", if is_complete { "" } else { "/" })),
+
+    /// The whole key of a path, if it lies below.
+    pub(crate) fn key(self, path: &str) -> Result<String, String> {
+        let Self { prefix, names } = self;
+        names.allow(path)?;
+        if climbs(path) || path.contains(['\\', '%']) {
+            return Err(format!(
+                "`{path}` is not below the prefix `{prefix}`: no `/` in front, no `.`, no `..`, no `%`"
+            ));
+        }
+        let is_complete = prefix.ends_with(SEPARATORS);
+        match path.strip_prefix(prefix) {
+            // Written out in full by somebody careful.
+            Some(rest) if is_complete && !rest.is_empty() => Ok(path.to_owned()),
+            _ => Ok(format!("{prefix}{}{path}", if is_complete { "" } else { "/" })),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Names, below, is_folder};
+    use super::{Folder, Names};
+
+    fn below(prefix: &str, path: &str, names: Names) -> Result<String, String> {
+        Folder::new(prefix, names)?.key(path)
+    }
+
+    fn is_folder(prefix: &str, names: Names) -> bool {
+        Folder::new(prefix, names).is_ok()
+    }
 
     #[test]
     fn keys_stay_below() {
@@ -90,7 +110,7 @@ mod tests {
             assert!(of("preview/", path).is_err(), "{path}");
         }
         for prefix in ["", "/", "../", "a/../"] {
-            assert!(is_folder(prefix, Names::Paths).is_err(), "{prefix}");
+            assert!(!is_folder(prefix, Names::Paths), "{prefix}");
         }
     }
 
@@ -99,14 +119,14 @@ mod tests {
     fn a_prefix_may_be_the_beginning_of_a_name() {
         for names in [Names::Paths, Names::Flat] {
             for prefix in ["preview-", "preview_"] {
-                assert_eq!(is_folder(prefix, names), Ok(()));
+                assert!(is_folder(prefix, names));
                 assert_eq!(below(prefix, "stripe", names), Ok(format!("{prefix}stripe")));
                 assert_eq!(below(prefix, &format!("{prefix}stripe"), names), Ok(format!("{prefix}stripe")));
                 assert_eq!(below(prefix, prefix, names), Ok(format!("{prefix}{prefix}")));
             }
         }
         for prefix in ["preview", "preview/", "a/preview-", "prévue-", ""] {
-            assert!(is_folder(prefix, Names::Flat).is_err(), "{prefix}");
+            assert!(!is_folder(prefix, Names::Flat), "{prefix}");
         }
         for path in ["shop/stripe", "stripe.key", "", "..", "a b"] {
             assert!(below("preview-", path, Names::Flat).is_err(), "{path}");

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::{
     Bounds, MOST,
-    containers::{finding, shown, stated},
+    common::{finding, shown, stated},
 };
 use crate::{
     finding::{Finding, Rule, Severity, visible},
@@ -175,7 +175,7 @@ mod tests {
         objects::Object,
         rules::{
             Bounds,
-            containers::test::{below, manifest, places, template},
+            common::test::{below, manifest, places, template},
         },
         value::to_value,
     };

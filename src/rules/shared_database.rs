@@ -2,12 +2,11 @@
 
 use super::{
     Bounds,
-    containers::{containers, finding, items, pod_spec},
+    common::{Place, Told, containers_of, finding, items, told_by_config_map, variable},
 };
 use crate::{
     finding::{Finding, Rule, Severity, visible},
     objects::Object,
-    value::{Value, child},
 };
 
 /// About an address in whatever a Pod is told: words of a command, variables, a ConfigMap.
@@ -215,34 +214,23 @@ fn is_own(address: &str, hosts: Hosts<'_>) -> bool {
 
 /// The firewall's part: what a manifest's containers are told, and its `ConfigMap`s.
 pub(crate) fn check(object: &Object, bounds: &Bounds<'_>, findings: &mut Vec<Finding>) {
-    let mut judge = |variables: &[&str], what: &dyn Fn() -> String, value: &Value, pointer: &dyn Fn() -> String| {
+    let mut judge = |variables: &[&str], told: &Told<'_>| {
+        let what = || match told.place {
+            Place::Data(key) => format!("what the ConfigMap has at `{}`", visible(key)),
+            Place::Word(_, list, _) => format!("a word of `{list}`"),
+            Place::Variable(_, _, item) => variable(item),
+        };
         let hosts = Hosts { services: bounds.services, namespace: bounds.namespace, variables };
-        if let Some(Err(message)) = value.as_str().map(|text| not_a_database(what, text, hosts)) {
-            findings.push(finding(&SHARED_DATABASE, object, pointer(), message));
+        if let Some(Err(message)) = told.value.as_str().map(|text| not_a_database(what, text, hosts)) {
+            findings.push(finding(&SHARED_DATABASE, object, told.pointer(), message));
         }
     };
-    if object.kind() == "ConfigMap" {
-        for (key, value) in object.value.entries_at(&["data"]) {
-            judge(&[], &|| format!("what the ConfigMap has at `{}`", visible(key)), value, &|| child("/data", key));
-        }
-    }
-    let Some((base, pod)) = pod_spec(object) else { return };
-    for container in containers(pod) {
+    told_by_config_map(object).for_each(|told| judge(&[], &told));
+    for container in containers_of(object) {
         let from_secrets = items(container.value, "env").map(|(_, item)| item);
         let from_secrets = from_secrets.filter(|item| item.at(&["valueFrom", "secretKeyRef"]).is_some());
         let variables: Vec<&str> = from_secrets.filter_map(|item| item.str_at(&["name"])).collect();
-        for (index, item) in items(container.value, "env") {
-            let name = || format!("the variable `{}`", visible(item.str_at(&["name"]).unwrap_or("?")));
-            if let Some(value) = item.get("value") {
-                judge(&variables, &name, value, &|| container.pointer(base, &format!("/env/{index}/value")));
-            }
-        }
-        for list in ["command", "args"] {
-            for (index, value) in items(container.value, list) {
-                let what = || format!("a word of `{list}`");
-                judge(&variables, &what, value, &|| container.pointer(base, &format!("/{list}/{index}")));
-            }
-        }
+        container.told().for_each(|told| judge(&variables, &told));
     }
 }
 
@@ -251,7 +239,7 @@ mod tests {
     use serde_json::{Value as Json, json};
 
     use super::{Hosts, not_a_database, shared};
-    use crate::rules::containers::test::{below, found, manifest, places};
+    use crate::rules::common::test::{below, found, manifest, places};
 
     fn hosts(services: &[String]) -> Hosts<'_> {
         Hosts { services, namespace: "shop-pr-7", variables: &["DB_HOST", "DB_PORT"] }

@@ -15,6 +15,8 @@ pub use evaluate::evaluate;
 pub use read::kinds;
 pub use trace::{Place, Trace};
 
+use crate::yaml::Node;
+
 /// A compiled template.
 #[derive(Clone, Copy, Debug)]
 pub struct Template {
@@ -37,11 +39,7 @@ impl Template {
     /// # Errors
     /// What is no template.
     pub fn compile(name: &str, file: &str, text: &str) -> Result<Self, Vec<Mistake>> {
-        let documents = code::documents(text)?;
-        let code = code::compile(&documents)?;
-        let fingerprint = code::fingerprint(documents);
-        let (name, file) = (name.to_owned().leak(), file.to_owned().leak());
-        Ok(Self { name, file, code: code.leak(), fingerprint })
+        Self::of(name, file, code::documents(text)?)
     }
 
     /// The same, or all that is wrong with it: what can be seen before there is a pull request.
@@ -49,8 +47,9 @@ impl Template {
     /// # Errors
     /// What is no template, an expression that does not parse, a name that the Environment does not have.
     pub fn checked(name: &str, file: &str, text: &str) -> Result<Self, Vec<Mistake>> {
-        let mut mistakes = check::check(text, &code::documents(text)?);
-        match Self::compile(name, file, text) {
+        let documents = code::documents(text)?;
+        let mut mistakes = check::check(text, &documents);
+        match Self::of(name, file, documents) {
             Ok(template) if mistakes.is_empty() => Ok(template),
             compiled => {
                 mistakes.extend(compiled.err().into_iter().flatten());
@@ -58,5 +57,12 @@ impl Template {
                 Err(mistakes)
             }
         }
+    }
+
+    fn of(name: &str, file: &str, documents: Vec<Node<'_>>) -> Result<Self, Vec<Mistake>> {
+        let code = code::compile(&documents)?;
+        let fingerprint = code::fingerprint(documents);
+        let (name, file) = (name.to_owned().leak(), file.to_owned().leak());
+        Ok(Self { name, file, code: code.leak(), fingerprint })
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use crate::{input::open_below, rules::manifest_file::fits};
+use crate::input::{open_below, pattern::fits};
 
 /// Most names that a folder may have.
 const MOST_NAMES: usize = 10_000;

@@ -9,6 +9,7 @@ mod interpolated_path;
 mod names;
 mod paths;
 mod percent;
+mod qualified;
 mod quantity;
 mod user;
 
@@ -21,6 +22,7 @@ pub use names::{
 };
 pub use paths::{AbsolutePath, ImagePath, RelativePath, Url, UrlPath};
 pub use percent::Percent;
+pub(crate) use qualified::{is_name_part, is_qualified_name};
 pub use quantity::Quantity;
 pub use user::UserId;
 

@@ -1,8 +1,7 @@
 //! Names, and what begins with one.
 
-use super::{is_decimal, text_scalar};
+use super::{is_decimal, is_name_part, is_qualified_name, text_scalar};
 use crate::finding::visible;
-use crate::rules::qualified::{is_key, is_name_part};
 
 /// Characters of a DNS name (RFC 1123), and of a key of a ConfigMap or a Secret. Source: Kubernetes, `IsDNS1123Subdomain` and
 /// `IsConfigMapKey` in `apimachinery/pkg/util/validation/validation.go`.
@@ -107,7 +106,7 @@ text_scalar!(
     "label-key",
     "a name of at most 63 letters, digits, `-`, `_` and `.`, perhaps behind a DNS name and `/`",
     r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$",
-    is_key
+    is_qualified_name
 );
 text_scalar!(
     /// A version of the Pod Security Standards. Source: `ParseVersion` in `k8s.io/pod-security-admission/api/helpers.go`.

@@ -1,7 +1,11 @@
 use std::{cmp::Ordering, fmt};
 
 use super::Scalar;
-use crate::{finding::visible, value::Text};
+use crate::{
+    finding::visible,
+    input::Ordered,
+    value::{Text, Value},
+};
 
 /// An amount of a resource in Kubernetes' notation: `500m`, `2`, `1.5Gi`, `1e3`.
 ///
@@ -112,6 +116,13 @@ impl Quantity {
             _ if suffix.starts_with(['e', 'E']) && suffix.len() > 1 && suffix != "Ei" => self.like(nano),
             _ => decimal(nano, scale(suffix).unwrap_or(1) * NANO) + suffix,
         }
+    }
+}
+
+impl Ordered<Quantity> {
+    /// A map of Kubernetes': resources, and amounts as they were written.
+    pub fn to_value(&self) -> Value {
+        Value::map(self.iter().map(|(name, amount)| (name.to_owned(), Value::string(amount.as_str()))))
     }
 }
 

@@ -15,7 +15,7 @@ use crate::{
     emit::json::compact,
     finding::InputFile,
     input::{
-        guardrails::{Baseline, Grant, Layout, Operations, Profile, Provider},
+        guardrails::{Baseline, Grant, Layout, Operations, Provider},
         policy::{Database, MOST_DATABASES},
     },
     objects::keys,
@@ -26,28 +26,19 @@ use crate::{
 pub(super) use self::room::job_resources;
 use self::{reach::reach, steps::told};
 use super::{
-    Decision, Origin, PullRequest, Resolver,
-    environment::{ClusterFacts, DatabaseFacts, DatabaseJob, DatabaseVariable, SecretFacts, TrustFacts, WAVES},
+    Decision, Origin, Preview, Resolver,
+    environment::{ClusterFacts, DatabaseFacts, DatabaseJob, DatabaseVariable, TrustFacts, WAVES},
     names,
 };
 
 /// The variable that holds a database's URL, if the policy names no other.
 const VARIABLE: &str = "DATABASE_URL";
 
-/// The Secrets that there are, and the profile.
-pub(super) type Given<'g> = (&'g [SecretFacts], Option<(&'g str, &'g Profile)>);
-
 /// A server's name: what a `StatefulSet` makes gets a suffix, and CloudNativePG takes no more for a `Cluster`.
 const SERVER: usize = 50;
 
 impl<'a> Resolver<'a> {
-    pub(super) fn databases(
-        &mut self,
-        trust: TrustFacts,
-        namespace: &str,
-        pr: &PullRequest,
-        given: Given<'_>,
-    ) -> (Vec<DatabaseFacts>, Vec<DatabaseJob>) {
+    pub(super) fn databases(&mut self, preview: Preview<'_>) -> (Vec<DatabaseFacts>, Vec<DatabaseJob>) {
         let policy = self.policy;
         let count = policy.databases.len();
         if count > MOST_DATABASES {
@@ -58,16 +49,16 @@ impl<'a> Resolver<'a> {
         let mut facts = Vec::with_capacity(count);
         let mut jobs = Vec::with_capacity(count * 3);
         for (index, database) in policy.databases.iter().enumerate() {
-            let granted = self.database(database, &format!("/spec/databases/{index}"), trust, namespace, pr, given);
+            let granted = self.database(database, &format!("/spec/databases/{index}"), preview);
             let made = granted.as_ref().map(|(baseline, _, [provision, _])| (*baseline, &*provision.spec));
-            let destroy = self.destroy(database, namespace, made);
+            let destroy = self.destroy(database, preview.namespace, made);
             if let Some((_, database, its_jobs)) = granted {
                 facts.push(database);
                 jobs.extend(its_jobs);
             }
             jobs.extend(destroy);
         }
-        if let Some(first) = facts.iter_mut().find(|database| database.jobs_namespace == namespace) {
+        if let Some(first) = facts.iter_mut().find(|database| database.jobs_namespace == preview.namespace) {
             first.own_account = true;
         }
         (facts, jobs)
@@ -78,18 +69,17 @@ impl<'a> Resolver<'a> {
         &mut self,
         database: &'a Database,
         pointer: &str,
-        trust: TrustFacts,
-        namespace: &str,
-        pr: &PullRequest,
-        given: Given<'_>,
+        preview: Preview<'_>,
     ) -> Option<(&'a str, DatabaseFacts, [DatabaseJob; 2])> {
-        let (baseline_name, baseline) = self.baseline(database, pointer, trust)?;
+        let namespace = preview.namespace;
+        let granted = self.baseline(database, pointer, preview.trust)?;
+        let (baseline_name, baseline) = granted;
         let embedded = baseline.provider == Provider::Embedded;
         // A server of the preview's own: nobody's key is needed, so its Jobs run beside it.
         let own = baseline.provider.is_own();
         let operations = self.operations(baseline_name, baseline, pointer)?;
-        let mut steps = self.steps(database, pointer, pr, given);
-        let mut spec = self.spec(database, baseline_name, baseline, operations, namespace);
+        let mut steps = self.steps(database, pointer, preview);
+        let mut spec = self.spec(database, granted, operations, namespace);
         let branch_spec = json(&spec);
         // A push changes the steps, and not the branch.
         spec.steps = told(&steps);
@@ -189,8 +179,7 @@ impl<'a> Resolver<'a> {
     fn spec<'s>(
         &self,
         database: &'s Database,
-        baseline_name: &'s str,
-        baseline: &'s Baseline,
+        (baseline_name, baseline): (&'s str, &'s Baseline),
         operations: &Operations,
         namespace: &'s str,
     ) -> Spec<'s> {
@@ -234,7 +223,7 @@ impl<'a> Resolver<'a> {
                 places.push((name, baseline));
             }
         }
-        let jobs = places.into_iter().enumerate().map(|(index, (name, baseline))| DatabaseJob {
+        let jobs = places.into_iter().enumerate().map(|(index, place)| DatabaseJob {
             // A hook has one name for ever, and hangs on nothing that a push changes: what once rendered renders at deletion.
             name: joined(&[namespace, &database.name], if index == 0 { "destroy" } else { "destroy-restricted" }),
             namespace: operations.namespace.to_string(),
@@ -249,9 +238,9 @@ impl<'a> Resolver<'a> {
             image: operations.image.to_string(),
             service_account: operations.service_account.to_string(),
             credentials: operations.credentials.to_string(),
-            spec: match made.filter(|(granted, _)| *granted == name) {
+            spec: match made.filter(|(granted, _)| *granted == place.0) {
                 Some((_, spec)) => spec.to_owned(),
-                None => json(&self.spec(database, name, baseline, operations, namespace)),
+                None => json(&self.spec(database, place, operations, namespace)),
             },
             // Argo CD may lose sight of its hook (argo-cd#29100); then it goes by itself.
             ttl_seconds: Some(600),

@@ -6,10 +6,10 @@ use crate::{
         policy::{Database, Program},
         scalar::{Reference, UserId},
     },
-    resolve::{PullRequest, Resolver, environment::StepFacts, names, variables::Container},
+    resolve::{Preview, Resolver, addresses::Reaches, environment::StepFacts, names, variables::Container},
 };
 
-use super::{Given, VARIABLE, url_variable};
+use super::{VARIABLE, url_variable};
 
 /// Where its own database is, as dayfly tells a program that it runs.
 const PROGRAM_HOST: [&str; 4] = ["PGHOST", "PGPORT", "MYSQL_HOST", "MYSQL_TCP_PORT"];
@@ -18,19 +18,14 @@ const PROGRAM_HOST: [&str; 4] = ["PGHOST", "PGPORT", "MYSQL_HOST", "MYSQL_TCP_PO
 const OWN: [&str; 2] = ["/dayfly/bin", "/dayfly/spec"];
 
 impl<'a> Resolver<'a> {
-    pub(super) fn steps(
-        &mut self,
-        database: &'a Database,
-        pointer: &str,
-        pr: &PullRequest,
-        (secrets, profile): Given<'_>,
-    ) -> Vec<StepFacts> {
+    pub(super) fn steps(&mut self, database: &'a Database, pointer: &str, preview: Preview<'_>) -> Vec<StepFacts> {
         let taken: Vec<&str> = [VARIABLE, url_variable(database)].into_iter().chain(database.keys.names()).collect();
         let own = [Reference::from(&database.name)];
         let step = |program: Program<'a>| {
             let name = program.name;
             let pointer = format!("{pointer}/{name}");
             let container = Container {
+                preview,
                 field: format_args!("databases.{}.{name}", database.name),
                 pointer: &pointer,
                 who: format_args!("`{name}`"),
@@ -40,18 +35,16 @@ impl<'a> Resolver<'a> {
                 is_free: false,
                 service_name: None,
                 taken: &taken,
-                secrets,
                 databases: None,
-                reaches: &own,
-                hosts: &PROGRAM_HOST,
+                reaches: Reaches { uses: &own, variables: &PROGRAM_HOST },
             };
             StepFacts {
                 name,
-                image: self.image(program.image, format!("{pointer}/image"), pr),
+                image: self.image(program.image, format!("{pointer}/image"), preview.pr),
                 command: self.words(&container, program.command, "command"),
                 env: self.env(&container),
                 files: program.files.to_vec(),
-                resources: self.resources(&container, name, program.resources, profile),
+                resources: self.resources(&container, name, program.resources),
                 writable: self.writable(program.writable, name, &OWN, &pointer).collect(),
                 run_as_user: program.run_as_user.map(UserId::get),
             }

@@ -8,7 +8,8 @@ mod services;
 
 use crate::{
     finding::InputFile,
-    value::{Value, push_segment, to_value},
+    rules,
+    value::{Value, child, push_segment, to_value},
 };
 
 use super::{Decision, Environment, Origin, Resolver, decision::shown};
@@ -47,12 +48,10 @@ impl Resolver<'_> {
         self.below("quota", facts, |resource| {
             Some((guardrails(&["profiles", &profile, "quota", resource]), "the profile's"))
         });
-        for (part, of) in [("default", "default"), ("defaultRequest", "request"), ("max", "max"), ("min", "min")] {
-            self.below(&format!("limits.{part}"), facts, |resource| {
-                Some((
-                    guardrails(&["profiles", &profile, "container", of, resource]),
-                    "the profile's, for each container",
-                ))
+        for (field, place, _) in rules::limit_range::FIELDS {
+            self.below(&format!("limits.{field}"), facts, |resource| {
+                let place = child(&format!("/spec/profiles/{profile}/{place}"), resource);
+                Some((Origin::Input(InputFile::Guardrails, place), "the profile's, for each container"))
             });
         }
         self.below("limits", facts, |key| (key == "type").then_some((Origin::BuiltIn, "bounds are each container's")));

@@ -1,6 +1,6 @@
 use serde_json::{Value as Json, json};
 
-use crate::rules::containers::test::{below, found, manifest, places, template};
+use crate::rules::common::test::{below, found, manifest, places, template};
 
 fn run(json: &Json) -> Vec<String> {
     places(&found(super::check, &template(json)))

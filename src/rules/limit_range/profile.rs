@@ -8,9 +8,8 @@ use crate::{
         scalar::Quantity,
     },
     objects::{Object, Origin},
-    resolve::size,
     rules::Bounds,
-    value::{Value, child, pointer_segments},
+    value::{Map, Value, child, pointer_segments},
 };
 
 /// Checks what a profile comes to, whether or not a policy has it.
@@ -20,8 +19,8 @@ pub(crate) fn check_profile(name: &str, profile: &Profile, findings: &mut Vec<Fi
         let fields = [("apiVersion", "v1".into()), ("kind", kind.into()), ("metadata", metadata), ("spec", spec)];
         Object { value: Value::map(fields), origin: Origin::Template(kind.into()) }
     };
-    let range = Value::map([("limits", Value::list([size::limits(profile)]))]);
-    let quota = Value::map([("hard", size::quantities(&profile.quota))]);
+    let range = Value::map([("limits", Value::list([item(profile)]))]);
+    let quota = Value::map([("hard", profile.quota.to_value())]);
     let bounds = Bounds { profile: Some((name, profile)), ..Bounds::default() };
     super::check(&[object("LimitRange", range), object("ResourceQuota", quota)], &bounds, findings);
 }
@@ -32,20 +31,34 @@ pub(crate) fn default_of<'p>(profile: &'p Profile, resource: &str, limits: bool)
     super::given(limits, of).map(|(_, amount)| amount)
 }
 
-/// The fields of a `LimitRange`'s item, where a profile says what is in each, and that.
-pub(crate) fn fields(profile: &Profile) -> [(&'static str, &'static str, &Ordered<Quantity>); 4] {
-    let container = &profile.container;
-    [
-        ("default", "container/default", &container.default),
-        ("defaultRequest", "container/request", &container.request),
-        ("max", "container/max", &container.max),
-        ("min", "container/min", &container.min),
-    ]
+/// The `LimitRange`'s item, as a profile has it. What that leaves out the API server derives from the rest (see [`super::given`]), and
+/// Argo CD does so too before it compares.
+pub(crate) fn item(profile: &Profile) -> Value {
+    let mut item = Map::with_capacity(5);
+    for (name, _, amounts) in FIELDS {
+        let amounts = amounts(profile);
+        if !amounts.is_empty() {
+            item.push(name, amounts.to_value());
+        }
+    }
+    item.push("type", Value::from("Container"));
+    Value::Map(item)
 }
+
+/// A field of that item, where a profile says what is in it, and that.
+type Field = (&'static str, &'static str, fn(&Profile) -> &Ordered<Quantity>);
+
+pub(crate) const FIELDS: [Field; 4] = [
+    ("default", "container/default", |profile| &profile.container.default),
+    ("defaultRequest", "container/request", |profile| &profile.container.request),
+    ("max", "container/max", |profile| &profile.container.max),
+    ("min", "container/min", |profile| &profile.container.min),
+];
 
 /// Where a profile says what is in a field of the item, and that.
 fn field_of<'p>(profile: &'p Profile, field: &str) -> Option<(&'static str, &'p Ordered<Quantity>)> {
-    fields(profile).into_iter().find(|(name, ..)| *name == field).map(|(_, place, amounts)| (place, amounts))
+    let (_, place, amounts) = FIELDS.into_iter().find(|(name, ..)| *name == field)?;
+    Some((place, amounts(profile)))
 }
 
 /// Leads findings that a profile brought to where it says so.

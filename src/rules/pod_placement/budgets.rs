@@ -6,7 +6,7 @@ use crate::{
     objects::Object,
     rules::{
         Bounds,
-        containers::{finding, shown, stated},
+        common::{finding, shown, stated},
         selector_mismatch::{Labels, conditions, of_pods, takes},
     },
     value::Value,
@@ -190,7 +190,7 @@ mod tests {
         objects::Object,
         rules::{
             Bounds,
-            containers::test::{manifest, places, template},
+            common::test::{manifest, places, template},
         },
         value::to_value,
     };

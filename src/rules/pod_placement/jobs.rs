@@ -4,7 +4,7 @@ use super::POD_PLACEMENT;
 use crate::{
     finding::Finding,
     objects::Object,
-    rules::containers::{finding, shown, stated},
+    rules::common::{finding, shown, stated},
     value::Value,
 };
 
@@ -77,7 +77,7 @@ mod tests {
     use serde_json::{Value as Json, json};
 
     use crate::rules::{
-        containers::test::{below, found, manifest, places},
+        common::test::{below, found, manifest, places},
         pod_placement,
     };
 

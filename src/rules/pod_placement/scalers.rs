@@ -8,7 +8,7 @@ use crate::{
     objects::Object,
     rules::{
         Bounds,
-        containers::{finding, shown, stated},
+        common::{finding, shown, stated},
     },
     value::Value,
 };
@@ -123,7 +123,7 @@ fn number(value: Option<&Value>) -> i64 {
 mod tests {
     use serde_json::json;
 
-    use crate::rules::containers::test::{found_in, manifest, places, template};
+    use crate::rules::common::test::{found_in, manifest, places, template};
 
     #[test]
     fn scalers_scale_what_is_of_the_manifests() {

@@ -3,7 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use crate::finding::{Finding, Owner};
-use crate::rules::containers::test::{below, found, manifest, places, template};
+use crate::rules::common::test::{below, found, manifest, places, template};
 
 fn run(json: &Json) -> Vec<Finding> {
     let findings = found(super::check, &manifest(json));

@@ -1,6 +1,6 @@
 //! Maps of quantities, as a `LimitRange` and a `ResourceQuota` have them.
 
-use super::containers::{finding, shown};
+use super::{finding, shown};
 use crate::{
     finding::{Finding, Rule, visible},
     input::scalar::{Quantity, Scalar},
@@ -9,9 +9,9 @@ use crate::{
 };
 
 /// The quantities of a map that are some.
-pub(super) type Amounts<'a> = Vec<(&'a str, Quantity)>;
+pub(crate) type Amounts<'a> = Vec<(&'a str, Quantity)>;
 
-pub(super) fn amount<'q>(amounts: &'q Amounts<'_>, resource: &str) -> Option<&'q Quantity> {
+pub(crate) fn amount<'q>(amounts: &'q Amounts<'_>, resource: &str) -> Option<&'q Quantity> {
     amounts.iter().find(|(name, _)| *name == resource).map(|(_, quantity)| quantity)
 }
 
@@ -25,7 +25,7 @@ fn quantity(value: &Value) -> Option<Quantity> {
 }
 
 /// The quantities of a map; a finding for what is none.
-pub(super) fn amounts<'a>(
+pub(crate) fn amounts<'a>(
     rule: &'static Rule,
     object: &Object,
     pointer: &dyn Fn() -> String,

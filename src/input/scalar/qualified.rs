@@ -1,10 +1,10 @@
 //! Qualified names: what keys of labels and annotations, values of labels, and resources look like.
 
-use crate::input::scalar::{MOST_OF_LABEL, is_dns_name};
+use super::{MOST_OF_LABEL, is_dns_name};
 
 /// A qualified name: a name of 63 characters, perhaps behind a DNS name and a slash. API servers lower the case of an
 /// annotation's prefix before they look, but nobody means that.
-pub(crate) fn is_key(key: &str) -> bool {
+pub(crate) fn is_qualified_name(key: &str) -> bool {
     // What dayfly's own templates write on every object comes first: no need to look at each letter of it.
     let own = key
         .strip_prefix("app.kubernetes.io/")

@@ -1,0 +1,197 @@
+//! Texts of an input file: what they come to, or what is wrong with them, and who can mend it.
+
+use std::collections::BTreeSet;
+
+use crate::{
+    expression::{
+        Interpolated, Part, Scope,
+        mistake::{self, Mistake},
+    },
+    finding::{Excerpt, Finding, InputFile, Owner, Subject, visible},
+    rules::{
+        self,
+        input::{BAD_EXPRESSION, INPUT_LIMIT},
+        not_an_expression,
+    },
+    value::Text,
+};
+
+use super::{
+    Resolver,
+    pull_request::{FREE_TEXT, SAME_KIND},
+};
+
+/// What a text of an input file is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum TextKind {
+    /// Free text of the pull request could do harm in it.
+    Strict,
+    /// Any text is only data in it.
+    Free,
+    /// The same, as a container's variable.
+    Variable,
+}
+
+/// A text of an input file, and where it stands.
+#[derive(Clone, Copy)]
+struct Written<'t> {
+    text: &'t Interpolated,
+    kind: TextKind,
+    file: InputFile,
+    pointer: &'t str,
+}
+
+impl Resolver<'_> {
+    /// What a string of an input file comes to, where free text of the pull request could do harm.
+    pub(super) fn text(&mut self, text: &Interpolated, file: InputFile, pointer: impl FnOnce() -> String) -> String {
+        self.evaluated(text, TextKind::Strict, file, pointer)
+    }
+
+    /// The same where any text is only data.
+    pub(super) fn free_text(
+        &mut self,
+        text: &Interpolated,
+        file: InputFile,
+        pointer: impl FnOnce() -> String,
+    ) -> String {
+        self.evaluated(text, TextKind::Free, file, pointer)
+    }
+
+    /// The same as a container's variable.
+    pub(super) fn variable(
+        &mut self,
+        text: &Interpolated,
+        file: InputFile,
+        pointer: impl FnOnce() -> String,
+    ) -> String {
+        self.evaluated(text, TextKind::Variable, file, pointer)
+    }
+
+    /// Who answers for what a text comes to: the pull request, if one of its fields that are not the same kind of thing for
+    /// every pull request ([`SAME_KIND`]) has a say in it.
+    pub(super) fn owner_of(&self, text: &Interpolated, file: InputFile) -> Owner {
+        let varies = |names: &[Text]| !SAME_KIND.contains(&names[1].as_str());
+        if text.computes_with("pr") || text.paths_below("pr").any(|names| self.may_be_text(names) && varies(names)) {
+            Owner::PullRequest
+        } else {
+            self.owner(file)
+        }
+    }
+
+    fn evaluated(
+        &mut self,
+        text: &Interpolated,
+        kind: TextKind,
+        file: InputFile,
+        pointer: impl FnOnce() -> String,
+    ) -> String {
+        if file == InputFile::Policy
+            && let Err(message) = self.budget.allow(text)
+        {
+            self.policy_finding(&INPUT_LIMIT, pointer(), message);
+            return String::new();
+        }
+        match self.evaluate(text, kind) {
+            Ok(text) => {
+                self.budget.spend(&text);
+                text
+            }
+            Err(error) => {
+                self.wrong_text(Written { text, kind, file, pointer: &pointer() }, &error);
+                String::new()
+            }
+        }
+    }
+
+    /// What a text comes to with what texts of its kind see.
+    fn evaluate(&self, text: &Interpolated, kind: TextKind) -> Result<String, String> {
+        let facts = Scope::Facts(&self.facts);
+        let free = Scope::Bound("pr", &self.pr, &facts);
+        match kind {
+            TextKind::Strict => text.text(&facts),
+            TextKind::Free => text.text(&free),
+            TextKind::Variable => text.variable(&free),
+        }
+    }
+
+    /// Reports each expression that is wrong where it stands; `error` is what is wrong with the text as a whole.
+    #[cold]
+    fn wrong_text(&mut self, written: Written<'_>, error: &str) {
+        let Written { text, kind, .. } = written;
+        let most = if self.findings.len() > rules::MOST { 1 } else { mistake::MOST };
+        let mistakes = mistake::mistakes(&text.source, most, |one| self.evaluate(one, kind));
+        if mistakes.is_empty() {
+            let message = format!("`{}`: {error}", visible(&text.source));
+            let finding = self.wrong_expression(written, text, message);
+            self.findings.push(finding);
+        }
+        for Mistake { excerpt, read, message } in mistakes {
+            let one = read.as_ref().unwrap_or(text);
+            let finding = self.wrong_expression(written, one, message).of_excerpt(excerpt);
+            self.findings.push(finding);
+        }
+    }
+
+    /// About an expression that is `one`, of a text.
+    fn wrong_expression(&self, written: Written<'_>, one: &Interpolated, message: String) -> Finding {
+        let Written { text, kind, file, pointer } = written;
+        let is_strict = kind == TextKind::Strict;
+        let free = FREE_TEXT.iter().find(|field| is_strict && one.mentions(&format!("pr.{field}")));
+        let message = free.map_or(message, |field| {
+            format!("`pr.{field}` is free text of whoever opened the pull request: it may stand in a service's `env` and in `flags`, not here")
+        });
+        // What the pull request has a say in may fail for this one only: then it is quarantined, and the policy stands. Where a path leads
+        // is the same for all, unless it is below `pr`.
+        let judged = if matches!(one.parts(), [Part::Path(_)]) { one } else { text };
+        let owner = if free.is_some() { self.owner(file) } else { self.owner_of(judged, file) };
+        let mut finding = Finding::new(&BAD_EXPRESSION, owner, Subject::Input(file, pointer.to_owned()), message);
+        let mut portless = self.policy.services.iter().filter(|service| service.port.is_none());
+        if free.is_none()
+            && rules::is_read(self.findings.len())
+            && portless.any(|service| one.mentions(&format!("services.{}", service.name)))
+        {
+            finding.help = Some("a service without a `port` has no address".into());
+        }
+        finding
+    }
+
+    /// Whether a path below `pr` leads to text in any pull request: to a field that is text, or a label. Another one fails for all of them.
+    fn may_be_text(&self, path: &[Text]) -> bool {
+        match path {
+            [_, field] => field != "labels" && self.pr.get(field).is_some(),
+            [_, field, index] => field == "labels" && index.parse::<usize>().is_ok(),
+            _ => false,
+        }
+    }
+
+    /// Reports what of a text looks like an expression and is none, so that it would stay as it is.
+    pub(super) fn judge_plain(&mut self, text: &Interpolated, file: InputFile, pointer: impl FnOnce() -> String) {
+        if text.plain().any(|plain| plain.contains('{')) {
+            self.stays(not_an_expression::find(&text.source), file, pointer);
+        }
+    }
+
+    /// The same of variables as Compose has them, where `above` are those that a container's variable may name.
+    pub(super) fn judge_shell(
+        &mut self,
+        text: &Interpolated,
+        above: &BTreeSet<&str>,
+        pointer: impl FnOnce() -> String,
+    ) {
+        if text.plain().any(|plain| plain.contains("${")) {
+            let found = not_an_expression::shell(&text.source, |name| rules::reference::is_known(name, above));
+            self.stays(found, InputFile::Policy, pointer);
+        }
+    }
+
+    fn stays(&mut self, found: Vec<(Excerpt, String)>, file: InputFile, pointer: impl FnOnce() -> String) {
+        if found.is_empty() {
+            return;
+        }
+        let pointer = pointer();
+        for (excerpt, message) in found {
+            let finding = self.report(&not_an_expression::NOT_AN_EXPRESSION, file, pointer.as_str(), message);
+            finding.excerpt = Some(Box::new(excerpt));
+        }
+    }
+}
