@@ -7,6 +7,7 @@ use crate::{
     input::{
         Guardrails, Parameters, Policy,
         guardrails::{Layout, Provider},
+        policy::Service,
     },
     objects::{
         self, Object, Origin,
@@ -87,7 +88,8 @@ impl Renderer {
         let layouts = Layouts {
             jobs: layout_if(has_databases, &JOBS, "Job"),
             servers: layout_if(has_databases && has_servers, &SERVERS, "StatefulSet"),
-            config: patches.of_config(),
+            config: patches.of_config(objects::CONFIG_MAP),
+            files: of_files(&policy, &patches),
         };
         Self { guardrails, policy, templates, manifests, patches, layouts, findings }
     }
@@ -315,6 +317,14 @@ impl Renderer {
         }
         objects
     }
+}
+
+/// Of the ConfigMap with each service's files, what patches change.
+fn of_files(policy: &Policy, patches: &Patches) -> Vec<String> {
+    let of_service = |service: &Service| {
+        if service.files.is_empty() { String::new() } else { patches.of_config(&resolve::names::files(&service.name)) }
+    };
+    policy.spec.services.iter().map(of_service).collect()
 }
 
 /// The built-in templates, but for those that the platform's own replace, and then these.

@@ -19,7 +19,7 @@ pub use names::{
     DnsLabel, DnsName, Domain, EnvName, FlagName, ImageDigest, ImagePrefix, LabelKey, LabelValue, MOST_OF_LABEL,
     MOST_OF_NAME, NamePrefix, PodSecurityVersion, Reference, SecretKey, is_digest, is_dns_label, is_dns_name,
 };
-pub use paths::{AbsolutePath, ImagePath, RelativePath, Url, UrlPath};
+pub use paths::{AbsolutePath, FilePath, ImagePath, RelativePath, Url, UrlPath};
 pub use percent::Percent;
 pub use quantity::Quantity;
 pub use user::UserId;
@@ -182,6 +182,7 @@ scalars!(
     Domain,
     Duration,
     EnvName,
+    FilePath,
     FlagName,
     ImageDigest,
     ImagePath,
@@ -283,6 +284,8 @@ mod tests {
             ("duration-dhms", "1.5h"),
             ("ed25519-public-key", "-----BEGIN PUBLIC KEY-----"),
             ("environment-variable", "MY-NAME"),
+            ("file-path", "nginx.conf"),
+            ("file-path", "/etc/nginx/"),
             ("flag", ""),
             ("image-digest", "ghcr.io/acme/web:v1"),
             ("image-path", "/"),
