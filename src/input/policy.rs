@@ -141,7 +141,7 @@ pub struct Service {
     #[serde(default)]
     pub writable: Vec<AbsolutePath>,
     /// Files that the workload reads, by their paths: the text of each. What else the image has in their folders stays. At most 100 of a
-    /// service, and 1 MiB together (256 KiB where Argo CD does not apply with `ServerSideApply=true`); no secrets, since they are in a ConfigMap.
+    /// service, and 1 MiB together (less than 256 KiB where Argo CD does not apply with `ServerSideApply=true`); no secrets, since they are in a ConfigMap.
     #[serde(default)]
     #[schemars(extend("maxProperties" = MOST_FILES))]
     pub files: Ordered<Interpolated, FilePath>,
