@@ -96,18 +96,15 @@ impl<'a> Resolver<'a> {
 
     /// Reports files that no ConfigMap has room for.
     fn judge_size(&mut self, service: &Service, data: &Map, pointer: &str) {
-        let size = |texts: &mut dyn Iterator<Item = &str>| texts.map(str::len).sum::<usize>();
-        let all = size(&mut data.iter().filter_map(|(_, text)| text.as_str()));
-        if all <= MOST_BYTES {
+        let size: usize = data.iter().filter_map(|(_, text)| text.as_str()).map(str::len).sum();
+        if size <= MOST_BYTES {
             return;
         }
-        // What stands there is too much for every pull request, whatever expressions add for this one.
-        let texts = || service.files.iter().map(|(_, text)| text);
-        let stated = size(&mut texts().flat_map(Interpolated::plain));
-        let owners = texts().map(|text| self.owner_of(text, InputFile::Policy));
-        let is_its_own = stated <= MOST_BYTES && owners.into_iter().any(|owner| owner == Owner::PullRequest);
+        // The policy has no room for as much: expressions add to it.
+        let mut texts = service.files.iter().map(|(_, text)| text);
+        let is_its_own = texts.any(|text| self.owner_of(text, InputFile::Policy) == Owner::PullRequest);
         let message = format!(
-            "the files of `{}` come to {all} bytes, allowed are {MOST_BYTES}: no ConfigMap holds more",
+            "the files of `{}` come to {size} bytes, allowed are {MOST_BYTES}: no ConfigMap holds more",
             service.name
         );
         let finding = self.policy_finding(&rules::input::INPUT_LIMIT, format!("{pointer}/files"), message);

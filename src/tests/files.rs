@@ -42,6 +42,14 @@ fn hashes(scratch: &Scratch) -> [Option<String>; 2] {
     })
 }
 
+/// The code, the owner and the message of each finding.
+fn told(scratch: &Scratch) -> Vec<String> {
+    let run = scratch.run("check", &["--format", "json"]);
+    let found: Vec<Json> = serde_json::from_str(&run.out).unwrap_or_else(|error| panic!("{error}: {}", run.err));
+    let said = |one: &Json, field: &str| one[field].as_str().unwrap_or_default().to_owned();
+    found.iter().map(|one| ["code", "owner", "message"].map(|field| said(one, field)).join(" ")).collect()
+}
+
 #[test]
 fn each_file_is_mounted_by_itself_from_the_services_config_map() {
     let scratch =
@@ -109,19 +117,23 @@ fn a_patch_of_a_services_files_starts_its_pods_anew() {
     assert_ne!(hash(&patch("\"*-files\"", "z")), hash(&patch("\"*-files\"", "zz")));
 }
 
+/// Whatever the container has as a variable, and nothing else.
+#[test]
+fn variables_that_nothing_is_put_for_are_told() {
+    let scratch = with(
+        "        /a: $(STRIPE_KEY) $(DATABASE_URL) $(PGHOST) $(BANNER) $(FLAG_NEW_CART) $(HOME) $(worker) $$(BANNER)\n",
+    );
+    scratch.replace(POLICY, "baseline: storefront\n", "baseline: storefront\n      keys: {PGHOST: host}\n");
+    let why = "stays as it is: Kubernetes puts variables into `env`, `command` and `args`, not into files";
+    let expected = ["STRIPE_KEY", "DATABASE_URL", "PGHOST", "BANNER", "FLAG_NEW_CART"];
+    assert_eq!(told(&scratch), expected.map(|name| format!("not-an-expression team `$({name})` {why}")));
+    // Another service's are not its own.
+    scratch.replace(POLICY, "uses: [stripe, main]", "uses: [main]");
+    assert_eq!(told(&scratch).len(), 4);
+}
+
 #[test]
 fn a_services_files_have_a_bound() {
-    let told = |scratch: &Scratch| -> Vec<String> {
-        let run = scratch.run("check", &["--format", "json"]);
-        let found: Vec<Json> = serde_json::from_str(&run.out).unwrap_or_else(|error| panic!("{error}: {}", run.err));
-        found
-            .iter()
-            .map(|one| {
-                format!("{} {} {}", one["code"], one["owner"], one["message"].as_str().unwrap_or_default())
-                    .replace('"', "")
-            })
-            .collect()
-    };
     let many = |count: usize| with(&(0..count).map(|n| format!("        /a/{n}: x\n")).collect::<Vec<_>>().concat());
     assert_eq!(told(&many(MOST_FILES)), [""; 0]);
     assert_eq!(told(&many(MOST_FILES + 1)), ["input-limit team 101 files, allowed are 100 of a service"]);
@@ -173,7 +185,7 @@ fn files_are_explained() {
         (
             "services.proxy.files./etc/nginx/conf.d/default.conf",
             vec!["stated     server {", "granted    server {", place],
-            "usr__",
+            "asked",
         ),
         (
             &format!("ConfigMap/proxy-files/data/{key}"),
