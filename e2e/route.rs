@@ -114,6 +114,7 @@ fn behind_traefik_s_ingress_each_path_is_answered_by_its_own_service() {
     apply(&namespace);
     apply(&objects);
     kubectl(&["wait", "deployment", "--all", "-n", NAMESPACE, "--for=condition=Available", "--timeout=90s"]);
+    files(&Inside::of(NAMESPACE, "all"));
     // A Deployment's Pods have its name and two words of the cluster's.
     let service = |path: &str| {
         let answer = answers(&format!("https://all-{NAMESPACE}.preview.acme.dev{path}"), "200");
@@ -136,4 +137,27 @@ fn behind_traefik_s_ingress_each_path_is_answered_by_its_own_service() {
     let found = expected.map(|(path, _)| (path, service(path)));
     assert_eq!(found, expected.map(|(path, own)| (path, own.to_owned())));
     delete("namespace", NAMESPACE, "", 120);
+}
+
+/// What a service's `files` come to in its Pod, which is user 65532.
+fn files(pod: &Inside) {
+    let read = |path: &str| pod.tell(&["read", path], "").unwrap_or_else(|error| panic!("{error}"));
+    let text = "upstream http://a:8080;\nkeep $host ${VALUE} $(VALUE) ${{ value }};\n";
+    assert_eq!(read("/usr/local/bin/settings.conf"), text);
+    assert_eq!(read("/usr/local/bin"), "node\nnpm\nnpx\nsettings.conf\n", "what the image has there stays");
+    assert_eq!(read("/data/settings.conf"), "paths-pr-230");
+    assert_eq!(read("/data/made/settings.conf"), "made\n");
+    // The kubelet leaves this one to whoever mounts it.
+    assert_eq!(read("/etc/hosts"), "127.0.0.1 localhost own\n");
+    for (path, refusal) in [
+        ("/data/new", ""),
+        ("/data/settings.conf", "read-only file system"),
+        ("/usr/local/bin/settings.conf", "read-only file system"),
+        // A folder on the way is root's.
+        ("/data/made/new", "permission denied"),
+    ] {
+        let done = pod.tell(&["write", path], "");
+        let found = done.as_ref().err().map(String::as_str).unwrap_or_default();
+        assert!(found.contains(refusal) && done.is_ok() == refusal.is_empty(), "{path}: {found}");
+    }
 }

@@ -294,8 +294,9 @@ fn write_decision(text: &mut String, decision: &Decision, rendered: &Rendered, s
         granted => granted,
     };
     let _ = writeln!(text, "  granted    {granted}");
-    if let Some(asked) = asked.filter(|asked| !asked.is_empty()) {
-        let _ = writeln!(text, "  asked      {}", visible(asked));
+    // Of two long ones, the beginnings may be the same.
+    if let Some(asked) = asked.map(visible).filter(|asked| !asked.is_empty() && *asked != granted) {
+        let _ = writeln!(text, "  asked      {asked}");
     }
     let origin = match &decision.origin {
         Origin::BuiltIn => "dayfly".to_owned(),

@@ -8,6 +8,8 @@
 //	postgres             start the server that is in the image, on a dump if there is one
 //	sql [DATABASE]       run standard input at $DATABASE_URL, in another of its databases, and print the rows
 //	variable NAME        print what it was given
+//	read PATH            print what a file holds, or the names in a folder
+//	write PATH           write to a file, or exit 1
 //	get URL              print what answers there, or exit 1
 //	dial HOST:PORT       connect within 3 s, or exit 1
 //	resolve NAME         print the addresses of NAME within 3 s, or exit 1
@@ -66,6 +68,10 @@ func main() {
 		check(connection.Close())
 	case "variable":
 		fmt.Println(os.Getenv(argument(arguments)))
+	case "read":
+		check(show(argument(arguments)))
+	case "write":
+		check(os.WriteFile(argument(arguments), []byte("written"), 0o644))
 	case "get":
 		check(get(argument(arguments)))
 	case "resolve":
@@ -105,6 +111,20 @@ func serve() {
 		}
 	})
 	check(http.ListenAndServe(":"+port, nil))
+}
+
+func show(path string) error {
+	if entries, err := os.ReadDir(path); err == nil {
+		for _, entry := range entries {
+			fmt.Println(entry.Name())
+		}
+		return nil
+	}
+	text, err := os.ReadFile(path)
+	if err == nil {
+		_, err = os.Stdout.Write(text)
+	}
+	return err
 }
 
 func get(url string) error {

@@ -131,6 +131,11 @@ impl Walk<'_> {
                         .to_owned(),
                 )
             }
+            Data::Map(_) | Data::List(_)
+                if pointer.rsplit_once('/').is_some_and(|(map, _)| map.ends_with("/files")) =>
+            {
+                Some("a file's text is written `PATH: |`, with its lines below, further to the right".to_owned())
+            }
             _ if text_wanted => Some(format!("in quotes it is text: `\"{text}\"`")),
             Data::Scalar { text: bare, plain: false } if kinds.contains(&kind_of(bare)) => {
                 Some(format!("without quotes it is {}: `{text}`", noun(kind_of(bare))))

@@ -23,7 +23,7 @@ const OF_A_PROGRAM: [(&[&str], &str); 7] = [
 ];
 
 /// Of a service alone.
-const OF_A_SERVICE: [(&[&str], &str); 12] = [
+const OF_A_SERVICE: [(&[&str], &str); 13] = [
     (
         &["ports", "containerPort", "containerPorts", "expose", "targetPort"],
         "`port: 8080` is the port that it listens on; a further one is a Service among `manifests`",
@@ -33,8 +33,13 @@ const OF_A_SERVICE: [(&[&str], &str); 12] = [
         "`health: /healthz` is the path that says whether it works",
     ),
     (
-        &["volumes", "volumeMounts", "persistence", "configs", "configMap", "files"],
-        "`writable: [/data]` are folders that it may write to; files and volumes that stay are for a Deployment among `manifests`",
+        &["volumes", "volumeMounts", "persistence"],
+        "`writable: [/data]` are folders that it may write to, `files: {/etc/nginx/nginx.conf: …}` the text of files that it reads; volumes that \
+         stay are for a Deployment among `manifests`",
+    ),
+    (
+        &["config", "configs", "configMap", "configMaps", "configFiles"],
+        "`files: {/etc/nginx/nginx.conf: …}` is the text of files that it reads",
     ),
     (&["entrypoint", "cmd"], "`command` stands for the image's entry point, `args` for its arguments"),
     (&["host", "hosts", "hostname", "ingress", "domain", "url", "path"], "`routes`, beside `services`, lead to it"),

@@ -6,8 +6,8 @@ use serde::Deserialize;
 use super::{
     Filled, HelmValue, Ordered,
     scalar::{
-        AbsolutePath, DnsLabel, Duration, EnvName, FlagName, ImagePath, InterpolatedPath, LabelValue, NamePrefix, Port,
-        Quantity, Reference, RelativePath, SecretKey, Url, UrlPath, UserId,
+        AbsolutePath, DnsLabel, Duration, EnvName, FilePath, FlagName, ImagePath, InterpolatedPath, LabelValue,
+        NamePrefix, Port, Quantity, Reference, RelativePath, SecretKey, Url, UrlPath, UserId,
     },
 };
 use crate::expression::Interpolated;
@@ -140,9 +140,17 @@ pub struct Service {
     /// Folders that the workload writes to, besides `/tmp`; they are empty when a Pod starts.
     #[serde(default)]
     pub writable: Vec<AbsolutePath>,
+    /// Files that the workload reads, by their paths: the text of each. What else the image has in their folders stays. At most 100 of a
+    /// service, and 1 MiB together (less than 256 KiB where Argo CD does not apply with `ServerSideApply=true`); no secrets, since they are in a ConfigMap.
+    #[serde(default)]
+    #[schemars(extend("maxProperties" = MOST_FILES))]
+    pub files: Ordered<Interpolated, FilePath>,
     /// The number of the user that runs it; 0, root, is refused. Left out, 65532.
     pub run_as_user: Option<UserId>,
 }
+
+/// Most files of a service: each is a mount of its Pods.
+pub(crate) const MOST_FILES: usize = 100;
 
 /// Where the team's own manifests are. At most one of `kustomize`, `helm` and `directory`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]

@@ -94,12 +94,10 @@ impl Patches {
         }
     }
 
-    /// Stands for what of them changes the ConfigMap that Pods read when they start.
-    pub fn of_config(&self) -> String {
+    /// Stands for what of them changes a ConfigMap that Pods read when they start.
+    pub fn of_config(&self, name: &str) -> String {
         let is_of_it = |patch: &&Ready| {
-            fits_kind(&patch.target, "ConfigMap")
-                && is(patch.target.name.as_deref(), super::CONFIG_MAP)
-                && changes(patch, "/data")
+            fits_kind(&patch.target, "ConfigMap") && is(patch.target.name.as_deref(), name) && changes(patch, "/data")
         };
         let parts: Vec<_> = self.patches.iter().filter(is_of_it).map(|patch| (&patch.merge, &patch.json)).collect();
         if parts.is_empty() { String::new() } else { format!("{parts:?}") }

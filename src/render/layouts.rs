@@ -1,8 +1,11 @@
 //! How Jobs, servers and the quarantine are laid out, each as a text that is another one when a template or a patch is.
 
 use crate::{
-    input::{Guardrails, Policy, guardrails::Provider},
-    objects::patch::{Patches, fits_kind},
+    input::{Guardrails, Policy, guardrails::Provider, policy::Service},
+    objects::{
+        self,
+        patch::{Patches, fits_kind},
+    },
     resolve::{Layouts, names},
     template::Template,
 };
@@ -28,8 +31,17 @@ pub(super) fn layouts(guardrails: &Guardrails, policy: &Policy, own: &[Template]
     Layouts {
         jobs: layout_if(has_databases, &JOBS, "Job"),
         servers: layout_if(has_databases && has_servers, &SERVERS, "StatefulSet"),
-        config: patches.of_config(),
+        config: patches.of_config(objects::CONFIG_MAP),
+        files: of_files(policy, patches),
     }
+}
+
+/// Of the ConfigMap with each service's files, what patches change.
+fn of_files(policy: &Policy, patches: &Patches) -> Vec<String> {
+    let of_service = |service: &Service| {
+        if service.files.is_empty() { String::new() } else { patches.of_config(&names::files(&service.name)) }
+    };
+    policy.spec.services.iter().map(of_service).collect()
 }
 
 /// That of the quarantine's Job.

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::{
     expression::{Interpolated, Scope},
+    finding::Excerpt,
     input::scalar::Reference,
     rules::{
         reference::{UNKNOWN_REFERENCE, unset},
@@ -54,7 +55,9 @@ impl Resolver<'_> {
         if text.text(&Scope::Bound("pr", &pr, &facts)).is_ok_and(|text| is_plain(&text, hosts)) {
             return;
         }
-        self.policy_finding(&SHARED_DATABASE, pointer(), message);
+        let line = evaluated.lines().position(|line| !is_plain(line, hosts));
+        let excerpt = line.filter(|line| *line > 0).and_then(|line| line_of(&text.source, line));
+        self.policy_finding(&SHARED_DATABASE, pointer(), message).excerpt = excerpt.map(Box::new);
     }
 
     /// Reports the first `$(NAME)` of a container's variable that nothing sets.
@@ -88,4 +91,13 @@ fn without_addresses(pr: &Value) -> Value {
         (name.to_owned(), value)
     });
     Value::map(entries)
+}
+
+/// A line of a text, by its index: what stands in it. Expressions bring no lines of their own.
+fn line_of(text: &str, index: usize) -> Option<Excerpt> {
+    let mut lines = text.split_inclusive('\n');
+    let before: usize = lines.by_ref().take(index).map(str::len).sum();
+    let line = lines.next()?;
+    let start = before + line.len() - line.trim_start().len();
+    Some(Excerpt::new(text, start..before + line.trim_end().len()))
 }

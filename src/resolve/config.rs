@@ -135,7 +135,7 @@ fn reserved(environment: &Environment) -> String {
     names.join(",")
 }
 
-/// The hash of the ConfigMap: Pods start anew when it changes.
+/// The hash of a ConfigMap: Pods start anew when it changes.
 pub(super) fn hash(config: &Value, layout: &str) -> String {
     let parts: Vec<&str> = config
         .entries()

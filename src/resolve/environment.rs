@@ -147,6 +147,14 @@ pub struct ServiceFacts {
     pub resources: Value,
     /// `/tmp` and the policy's `writable`: an `emptyDir` each.
     pub writable: Vec<Writable>,
+    /// The text of each of the policy's `files`, by its key in the ConfigMap.
+    pub files: Value,
+    /// Where its container has them.
+    pub file_mounts: Vec<FileMount>,
+    /// The name of the ConfigMap that holds them; null if there are none.
+    pub files_config_map: Option<String>,
+    /// Of their texts: Pods, which do not see that a file changes, start anew when one does. Null if there are none.
+    pub files_hash: Option<String>,
     /// The number of the container's user and group, never 0.
     pub run_as_user: u32,
     /// Of where the values come from that it uses: its Pods, which read them when they start, start anew when that changes. Null if it
@@ -158,6 +166,15 @@ pub struct ServiceFacts {
 #[derive(Clone, Debug, JsonSchema, Serialize)]
 pub struct Writable {
     /// The volume's name in the Pod.
+    pub name: String,
+    /// Where it is mounted, as an absolute path.
+    pub path: String,
+}
+
+/// A file that its container reads.
+#[derive(Clone, Debug, JsonSchema, Serialize)]
+pub struct FileMount {
+    /// Its key in the ConfigMap.
     pub name: String,
     /// Where it is mounted, as an absolute path.
     pub path: String,

@@ -7,6 +7,7 @@ mod databases;
 pub mod decision;
 mod destination;
 pub mod environment;
+pub(crate) mod files;
 pub mod names;
 mod network;
 mod origins;
@@ -65,6 +66,8 @@ pub struct Layouts {
     pub servers: String,
     /// What patches change of the Pods' ConfigMap.
     pub config: String,
+    /// The same of the ConfigMap with each service's files, in the policy's order; nothing where patches change none.
+    pub files: Vec<String>,
 }
 
 /// What was decided.

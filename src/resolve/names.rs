@@ -2,7 +2,7 @@
 //!
 //! What must be shortened gets a hash of the whole, so that two long names which begin alike stay apart.
 
-use std::hash::Hasher;
+use std::{fmt::Write as _, hash::Hasher};
 
 use siphasher::{
     sip::SipHasher24,
@@ -50,6 +50,31 @@ pub fn host(route: &str, namespace: &str) -> String {
 
 /// What a name at a provider of databases may have: PostgreSQL's 63 bytes.
 const PROVIDER: usize = 63;
+
+/// A file's key in a ConfigMap, which no other path comes to: `etc__nginx__conf.d__default.conf`. What no key may have, and `_`, is
+/// written as its bytes, `_20`. Source of what it may: Kubernetes, `IsConfigMapKey`.
+pub fn file_key(path: &str) -> String {
+    let path = path.strip_prefix('/').unwrap_or(path);
+    let mut key = String::with_capacity(path.len() + 16);
+    for (at, byte) in path.bytes().enumerate() {
+        match byte {
+            b'/' => key.push_str("__"),
+            // No key begins with two dots.
+            b'.' if at > 0 || !path.starts_with("..") => key.push('.'),
+            b'-' => key.push('-'),
+            byte if byte.is_ascii_alphanumeric() => key.push(char::from(byte)),
+            byte => {
+                let _ = write!(key, "_{byte:02x}");
+            }
+        }
+    }
+    shorten(&key, crate::input::scalar::MOST_OF_NAME)
+}
+
+/// The ConfigMap with a service's files.
+pub fn files(service: &str) -> String {
+    format!("{service}-files")
+}
 
 /// `storefront_pr_128_main_c808f996`: letters, digits and underscores, which every server takes without quotes.
 pub fn provider(parts: &[&str]) -> String {
@@ -107,7 +132,8 @@ fn letters(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{LABEL, hash, host, shorten};
+    use super::{LABEL, file_key, hash, host, shorten};
+    use crate::input::scalar::{FilePath, MOST_OF_NAME, Scalar as _};
     use proptest::prelude::*;
 
     /// A namespace's name that is none is told elsewhere.
@@ -148,8 +174,44 @@ mod tests {
         assert_eq!(host("a--b", "c"), "3-a--b-c");
     }
 
+    #[test]
+    fn a_key_shows_its_path() {
+        for (path, key) in [
+            ("/etc/nginx/conf.d/default.conf", "etc__nginx__conf.d__default.conf"),
+            ("/etc/my_app.yml", "etc__my_5fapp.yml"),
+            ("/app/.env", "app__.env"),
+            ("/.env", ".env"),
+            ("/..data", "_2e.data"),
+            ("/a b/ä", "a_20b___c3_a4"),
+        ] {
+            assert_eq!(file_key(path), key);
+        }
+        let long = file_key(&format!("/{}", "a_/".repeat(100)));
+        assert_eq!(long.len(), MOST_OF_NAME);
+        assert!(long.starts_with("a_5f__a_5f__"), "{long}");
+        assert_ne!(file_key(&format!("/{long}")), long, "it may be made to look like another's");
+    }
+
     /// A word of a route, or nothing, between two hyphens.
     const WORDS: &str = "[a-c](-?[a-c1-3]{0,2}){0,4}";
+
+    /// The path that a key is of, if it was not shortened.
+    fn path_of(key: &str) -> String {
+        let (mut bytes, mut path) = (key.bytes(), vec![b'/']);
+        while let Some(byte) = bytes.next() {
+            path.push(match byte {
+                b'_' => match bytes.next().expect("a second byte") {
+                    b'_' => b'/',
+                    digit => {
+                        let digits = [digit, bytes.next().expect("two digits")];
+                        u8::from_str_radix(std::str::from_utf8(&digits).expect("ASCII"), 16).expect("hexadecimal")
+                    }
+                },
+                byte => byte,
+            });
+        }
+        String::from_utf8(path).expect("UTF-8")
+    }
 
     proptest! {
         #[test]
@@ -157,6 +219,22 @@ mod tests {
             let (short_a, short_b) = (shorten(&a, 63), shorten(&b, 63));
             prop_assert!(short_a.len() <= 63);
             prop_assert_eq!(a == b, short_a == short_b);
+        }
+
+        #[test]
+        fn keys_of_files_are_valid_and_stay_apart(
+            a in "(/[a._2f5x ä-]{1,4}){1,4}", b in "(/[a._2f5x ä-]{1,4}){1,4}", tail in prop_oneof![3 => Just(0), 1 => 60..90_usize],
+        ) {
+            let (a, b) = (format!("{a}{}", "/_z".repeat(tail)), format!("{b}{}", "/_z".repeat(tail)));
+            prop_assume!(FilePath::parse(&a).is_ok() && FilePath::parse(&b).is_ok());
+            let (key, other) = (file_key(&a), file_key(&b));
+            prop_assert!(key.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b)), "{}", key);
+            prop_assert!((1..=MOST_OF_NAME).contains(&key.len()) && key != "." && !key.starts_with(".."), "{}", key);
+            prop_assert_eq!(a == b, key == other, "{} {}", a, b);
+            // What could be read in another way is another path's: each key is written back.
+            if key.len() < MOST_OF_NAME {
+                prop_assert_eq!(path_of(&key), a);
+            }
         }
 
         #[test]

@@ -70,7 +70,10 @@ impl<'a> Resolver<'a> {
         let mut services = Vec::with_capacity(policy.services.len());
         for (index, service) in policy.services.iter().enumerate() {
             let pointer = format!("/spec/services/{index}");
-            services.push(self.service(service, &pointer, preview, databases));
+            let mut facts = self.service(service, &pointer, preview, databases);
+            let layout = self.layouts.files.get(index).map_or("", String::as_str);
+            self.add_files(&mut facts, service, &pointer, layout);
+            services.push(facts);
         }
         let store = preview.secret_store.map(|store| compact(&store.provider)).unwrap_or_default();
         let sources: Vec<(&str, String)> = databases
@@ -182,6 +185,10 @@ impl<'a> Resolver<'a> {
                 .chain(self.writable(&service.writable, "writable", &[], pointer))
                 .collect(),
             run_as_user: service.run_as_user.map_or(NOBODY, UserId::get),
+            files: Value::Null,
+            file_mounts: Vec::new(),
+            files_config_map: None,
+            files_hash: None,
             uses_hash: None,
             name: service.name.to_string(),
             ports: ports(service),

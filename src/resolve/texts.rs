@@ -184,6 +184,17 @@ impl Resolver<'_> {
         }
     }
 
+    /// The same of variables as Kubernetes has them elsewhere.
+    pub(super) fn judge_reference_in_file(
+        &mut self,
+        text: &Interpolated,
+        known: &BTreeSet<&str>,
+        pointer: impl FnOnce() -> String,
+    ) {
+        let found = not_an_expression::in_file(&text.source, |name| rules::reference::is_known(name, known));
+        self.stays(found, InputFile::Policy, pointer);
+    }
+
     fn stays(&mut self, found: Vec<(Excerpt, String)>, file: InputFile, pointer: impl FnOnce() -> String) {
         if found.is_empty() {
             return;

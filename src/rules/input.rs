@@ -25,7 +25,7 @@ pub static INPUT_LIMIT: Rule = Rule {
     summary: "files are of a size that people write",
     explanation: "Bytes, nesting, nodes, aliases and documents are limited, because pull requests bring files too; what an anchor \
                   keeps and what an alias repeats count again. For one pull request, a policy's texts compute at most 2000 expressions that are more than a path, and \
-                  come to 8 MiB; it has at most 100 databases. Of more than 1000 mistakes in manifests, the first are told.",
+                  come to 8 MiB; it has at most 100 databases, and each service at most 100 files of 1 MiB together. Of more than 1000 mistakes in manifests, the first are told.",
 };
 
 /// About a map's key that is none of its type's fields.
@@ -78,7 +78,7 @@ pub static BAD_EXPRESSION: Rule = Rule {
     summary: "expressions name things that there are",
     explanation: "`${{ … }}` in the policy sees `policy`, `pr`, `preview`, `guardrails`, `routes` and `services`. \
                   Free text of the pull request (`pr.title`, `pr.branch`, `pr.author`, …) is only there in `env` and `flags`: \
-                  anywhere else it could become a command, an image or the path of a secret.\n\n\
+                  anywhere else it could become a command, an image, the path of a secret or a line of a program's configuration.\n\n\
                   In `manifests` an image may hold one, since no file holds the SHA of the commit that it is in. It sees `policy.name`, \
                   `pr.number`, `pr.headSha`, `pr.headShortSha` and `pr.headShortSha7`.",
 };

@@ -46,6 +46,7 @@ pub mod route_port;
 pub mod secret_prefix;
 pub mod secret_store;
 pub mod selector_mismatch;
+pub mod service_file;
 pub mod shared_database;
 pub mod template;
 pub mod template_file;
@@ -157,6 +158,7 @@ pub static ALL: &[&Rule] = &[
     &secret_prefix::SECRET_OUTSIDE_PREFIX,
     &secret_store::SECRET_STORE_UNCLEAR,
     &selector_mismatch::SELECTOR_MISMATCH,
+    &service_file::SERVICE_FILE,
     &shared_database::SHARED_DATABASE,
     &template::TEMPLATE,
     &template_file::TEMPLATE_FILE,

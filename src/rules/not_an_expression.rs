@@ -1,5 +1,7 @@
 //! What is meant as an expression is written as one, and stands where one is read.
 
+use std::ops::Range;
+
 use super::{
     Bounds,
     common::{Place, finding, told},
@@ -11,14 +13,16 @@ use crate::{
     value::Value,
 };
 
-/// About variables and flags, which hold any text, and what manifests say beside their images.
+/// About variables, flags and files, which hold any text, and what manifests say beside their images.
 pub static NOT_AN_EXPRESSION: Rule = Rule {
     code: "not-an-expression",
     severity: Severity::Warning,
     summary: "an expression is written with a dollar and two braces",
-    explanation: "`{{ pr.title }}` and `${pr.title}` in an `env` or in `flags` are text, which the program gets as it stands there. They begin \
+    explanation: "`{{ pr.title }}` and `${pr.title}` in an `env`, in `flags` or in `files` are text, which the program gets as it stands there. They begin \
         with a name that expressions have, so `${{ pr.title }}` was probably meant. `${NAME}` in an `env`, as Compose has it, is text, too: \
         Kubernetes puts the value of a variable in place of `$(NAME)`, and a few programs, such as Spring Boot, in place of the other. \
+        In `files` it puts nothing in place of either: `${NAME}` is the program's own there, as in a collector's configuration, and `$(NAME)` of a \
+        variable that the service has is told. \
         Where the text itself is meant, an expression can say so: `${{ '{{ pr.title }}' }}`.\n\n\
         In `manifests`, only images and the names of their Jobs hold expressions. In a variable, an argument or a ConfigMap there, one is text; \
         where that is meant (the file of a pipeline, say), leave the warning be.",
@@ -63,21 +67,41 @@ pub(crate) fn find(text: &str) -> Vec<(Excerpt, String)> {
 
 /// Parts such as `${NAME}`, in which Compose and shells put a variable that the container has.
 pub(crate) fn shell(text: &str, is_variable: impl Fn(&str) -> bool) -> Vec<(Excerpt, String)> {
+    let found = variables(text, ["${", "}"], is_variable);
+    let message = |name| format!("`${{{name}}}` stays as it is: Kubernetes puts a variable in place of `$({name})`");
+    found.map(|(name, range)| (Excerpt::new(text, range), message(name))).take(MOST).collect()
+}
+
+/// Parts such as `$(NAME)` of a file, in which Kubernetes would put a variable if they stood elsewhere.
+pub(crate) fn in_file(text: &str, is_variable: impl Fn(&str) -> bool) -> Vec<(Excerpt, String)> {
+    let found = variables(text, ["$(", ")"], is_variable);
+    let message = |name| {
+        format!(
+            "`$({name})` stays as it is: Kubernetes puts variables into `env`, `command` and `args`, not into files"
+        )
+    };
+    // Two dollars say, there, that the characters are meant.
+    let found = found.filter(|(_, range)| !text[..range.start].ends_with('$'));
+    found.map(|(name, range)| (Excerpt::new(text, range), message(name))).take(MOST).collect()
+}
+
+/// Names of variables between two brackets, outside of expressions, and where they stand with these.
+fn variables<'t>(
+    text: &'t str,
+    [open, close]: [&'static str; 2],
+    is_variable: impl Fn(&str) -> bool,
+) -> impl Iterator<Item = (&'t str, Range<usize>)> {
     let mut expressions = written(text).peekable();
-    let parts = text.match_indices("${").filter_map(|(at, open)| {
+    text.match_indices(open).filter_map(move |(at, _)| {
         while expressions.next_if(|expression| expression.end <= at).is_some() {}
         if expressions.peek().is_some_and(|expression| expression.contains(&at)) {
             return None;
         }
         let name = &text[at + open.len()..];
         let name = &name[..name.find(|character: char| !character.is_ascii_alphanumeric() && character != '_')?];
-        if !text[at + open.len() + name.len()..].starts_with('}') {
-            return None;
-        }
-        let message = || format!("`${{{name}}}` stays as it is: Kubernetes puts a variable in place of `$({name})`");
-        is_variable(name).then(|| (Excerpt::new(text, at..at + open.len() + name.len() + 1), message()))
-    });
-    parts.take(MOST).collect()
+        let end = at + open.len() + name.len();
+        (text[end..].starts_with(close) && is_variable(name)).then(|| (name, at..end + close.len()))
+    })
 }
 
 /// Reports expressions of a manifest where none is read.
@@ -107,7 +131,7 @@ mod tests {
 
     use super::{
         super::common::test::{found, manifest, places},
-        find, shell,
+        find, in_file, shell,
     };
 
     #[test]
@@ -119,6 +143,17 @@ mod tests {
             .map(|(excerpt, message)| format!("{} {message}", excerpt.at))
             .collect();
         assert_eq!(found, ["2 `${DB_HOST}` stays as it is: Kubernetes puts a variable in place of `$(DB_HOST)`"]);
+    }
+
+    #[test]
+    fn what_kubernetes_replaces_elsewhere_is_told_of_a_file() {
+        let text = "a $(DB_HOST):${DB_HOST} ${{ '$(DB_HOST)' }} $$(DB_HOST) $(hostname) $(DB_HOST";
+        let found: Vec<String> = in_file(text, |name| name == "DB_HOST")
+            .into_iter()
+            .map(|(excerpt, message)| format!("{} {message}", excerpt.at))
+            .collect();
+        let message = "stays as it is: Kubernetes puts variables into `env`, `command` and `args`, not into files";
+        assert_eq!(found, [format!("2 `$(DB_HOST)` {message}")]);
     }
 
     #[test]

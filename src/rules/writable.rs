@@ -18,13 +18,13 @@ pub static WRITABLE: Rule = Rule {
 };
 
 /// The kernel's, with all below them.
-const KERNEL: [&str; 3] = ["/proc", "/sys", "/dev"];
+pub(super) const KERNEL: [&str; 3] = ["/proc", "/sys", "/dev"];
 
 /// Files that the kubelet mounts. Source: `makeMounts` of Kubernetes 1.36, `pkg/kubelet/kubelet_pods.go`, and the runtimes' sandboxes.
 const MOUNTED: [&str; 3] = ["/etc/hosts", "/etc/hostname", "/etc/resolv.conf"];
 
 /// What a program starts from. `/bin` and its like are links into `/usr` nowadays.
-const PROGRAMS: [&str; 13] = [
+pub(super) const PROGRAMS: [&str; 13] = [
     "/bin",
     "/sbin",
     "/lib",

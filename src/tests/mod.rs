@@ -4,6 +4,7 @@ mod alone;
 mod calls;
 mod docs;
 mod explain;
+mod files;
 mod golden;
 mod guidance;
 mod hostile;

@@ -60,15 +60,23 @@ fn usual() -> Map<String, Json> {
 
 /// The policies and guardrails that parameters meet.
 static RENDERERS: LazyLock<Vec<(&str, Renderer)>> = LazyLock::new(|| {
-    ["storefront", "storefront-single", "trust-unknown", "ingress-nginx", "database-neon", "service-options"]
-        .into_iter()
-        .map(|case| {
-            let own = root().join("testdata").join(case).join(GUARDRAILS).exists();
-            let guardrails = of_case(if own { case } else { "storefront" }, GUARDRAILS);
-            (case, renderer(&guardrails, &of_case(case, POLICY)))
-        })
-        .chain([("of the pull request", renderer(&storefront(GUARDRAILS), &of_the_pull_request()))])
-        .collect()
+    [
+        "storefront",
+        "storefront-single",
+        "trust-unknown",
+        "ingress-nginx",
+        "database-neon",
+        "service-options",
+        "service-files",
+    ]
+    .into_iter()
+    .map(|case| {
+        let own = root().join("testdata").join(case).join(GUARDRAILS).exists();
+        let guardrails = of_case(if own { case } else { "storefront" }, GUARDRAILS);
+        (case, renderer(&guardrails, &of_case(case, POLICY)))
+    })
+    .chain([("of the pull request", renderer(&storefront(GUARDRAILS), &of_the_pull_request()))])
+    .collect()
 });
 
 /// The storefront, where the pull request has a say in a variable, an image and a host.
@@ -325,7 +333,8 @@ proptest! {
 /// A value for each output format, and for each what it says of the same objects.
 #[test]
 fn formats_agree() {
-    for case in ["storefront", "manifests", "quarantine-job", "platform-templates", "service-options"] {
+    for case in ["storefront", "manifests", "quarantine-job", "platform-templates", "service-options", "service-files"]
+    {
         let ndjson = complete_objects(&dayfly_on("render", case, &["-o", "ndjson"]).out);
         let json: Vec<Json> = serde_json::from_str(&dayfly_on("render", case, &["-o", "json"]).out).expect("an array");
         let yaml = dayfly_on("render", case, &["-o", "yaml"]).out;

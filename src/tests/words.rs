@@ -12,10 +12,10 @@ use crate::{
     input::{
         Policy,
         guardrails::Provider,
-        policy::{DatabaseKey, MOST_DATABASES},
+        policy::{DatabaseKey, MOST_DATABASES, MOST_FILES},
         scalar::{Duration, MOST_OF_LABEL},
     },
-    resolve::services,
+    resolve::{files, services},
     rules::{self, application, forbidden_output, input, manifest_file, pod_placement},
     yaml::Limits,
 };
@@ -85,6 +85,9 @@ fn texts_say_the_limits_that_there_are() {
         (manifest_file(), format!("1 MiB and {} documents", Limits::MANIFESTS.documents)),
         (input_limit(), format!("at most {MOST_DATABASES} databases")),
         (field("PolicySpec", "databases"), format!("At most {MOST_DATABASES}")),
+        (input_limit(), format!("at most {MOST_FILES} files of {}", mebibytes(files::MOST_BYTES))),
+        (field("Service", "files"), format!("At most {MOST_FILES}")),
+        (field("Service", "files"), mebibytes(files::MOST_BYTES)),
         (
             manifests(),
             format!("of {} documents and {}", Limits::MANIFESTS.documents, mebibytes(Limits::MANIFESTS.bytes)),

@@ -3,6 +3,7 @@
 use crate::{
     finding::{self, Finding, InputFile, Location, Subject},
     input::{Parameters, Places, Source},
+    rules::service_file::SERVICE_FILE,
     yaml::Mark,
 };
 
@@ -21,6 +22,10 @@ impl Loaded {
             let excerpt = finding.excerpt.as_deref();
             let location = match &finding.subject {
                 Subject::Input(InputFile::Guardrails, pointer) => guardrails.locate_excerpt(pointer, excerpt),
+                // About its path, not the text behind it.
+                Subject::Input(InputFile::Policy, pointer) if finding.rule == &SERVICE_FILE => {
+                    policy.locate_name(pointer)
+                }
                 Subject::Input(InputFile::Policy, pointer) => policy.locate_excerpt(pointer, excerpt),
                 Subject::Input(InputFile::Parameters, pointer) => {
                     Location { pointer: Some(pointer.clone()), ..Location::default() }

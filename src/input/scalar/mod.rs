@@ -20,7 +20,7 @@ pub use names::{
     DnsLabel, DnsName, Domain, EnvName, FlagName, ImageDigest, ImagePrefix, LabelKey, LabelValue, MOST_OF_LABEL,
     MOST_OF_NAME, NamePrefix, PodSecurityVersion, Reference, SecretKey, is_digest, is_dns_label, is_dns_name,
 };
-pub use paths::{AbsolutePath, ImagePath, RelativePath, Url, UrlPath};
+pub use paths::{AbsolutePath, FilePath, ImagePath, RelativePath, Url, UrlPath};
 pub use percent::Percent;
 pub(crate) use qualified::{is_name_part, is_qualified_name};
 pub use quantity::Quantity;
@@ -184,6 +184,7 @@ scalars!(
     Domain,
     Duration,
     EnvName,
+    FilePath,
     FlagName,
     ImageDigest,
     ImagePath,
@@ -285,6 +286,8 @@ mod tests {
             ("duration-dhms", "1.5h"),
             ("ed25519-public-key", "-----BEGIN PUBLIC KEY-----"),
             ("environment-variable", "MY-NAME"),
+            ("file-path", "nginx.conf"),
+            ("file-path", "/etc/nginx/"),
             ("flag", ""),
             ("image-digest", "ghcr.io/acme/web:v1"),
             ("image-path", "/"),

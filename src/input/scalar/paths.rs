@@ -46,6 +46,14 @@ text_scalar!(
     is_absolute_path
 );
 text_scalar!(
+    /// A file in a container, written in the one way that names it.
+    FilePath,
+    "file-path",
+    "a file such as `/etc/nginx/nginx.conf`: at most 512 bytes and 255 between two `/`, nothing at its end, no `//`, `.`, `..`, `:`, `\\` or `${{` in it",
+    r"^(/[^/\\:]+)+$",
+    |text| is_absolute_path(text) && text.split('/').all(|part| part.len() <= LONGEST_FILE_NAME)
+);
+text_scalar!(
     /// A file or folder of an image, written in the one way that names it.
     ImagePath,
     "image-path",
@@ -53,6 +61,9 @@ text_scalar!(
     r"^/?[^/\\]+(/[^/\\]+)*$",
     is_image_path
 );
+
+/// Bytes of a file's name: Linux' `NAME_MAX`. A container with a longer one does not start.
+const LONGEST_FILE_NAME: usize = 255;
 
 /// The path of a web address. At its end it may have a `/`, which to a request is another path.
 pub(super) fn is_url_path(text: &str) -> bool {
@@ -98,7 +109,7 @@ fn is_plain(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{AbsolutePath, ImagePath, Url, UrlPath};
+    use super::{AbsolutePath, FilePath, ImagePath, Url, UrlPath};
     use crate::input::scalar::Scalar as _;
 
     #[test]
@@ -156,6 +167,40 @@ mod tests {
         }
         for text in ["", "/", "a", "./a", "/a/", "//a", "/a//b", "/a/.", "/a/../b", "/a:b", "/a\\b", "/a\nb"] {
             assert!(AbsolutePath::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn files() {
+        let long = |name: usize| format!("/a/{}/b", "x".repeat(name));
+        for text in ["/a", "/etc/nginx/nginx.conf", "/app/.env", "/..a", "/a b", "/ä", &long(255)] {
+            assert!(FilePath::parse(text).is_ok(), "{text}");
+        }
+        let too_long = format!("{0}{0}{0}", long(200));
+        for text in [
+            "",
+            "/",
+            "a",
+            "a/b",
+            "./a",
+            "~/a",
+            "/a/",
+            "//a",
+            "/a//b",
+            "/.",
+            "/a/..",
+            "/a/../b",
+            "/./a",
+            "/a:b",
+            "/a\\b",
+            "/a\nb",
+            "/a\0",
+            "/a\u{85}",
+            "/${{ pr.number }}",
+            &long(256),
+            &too_long,
+        ] {
+            assert!(FilePath::parse(text).is_err(), "{text:?}");
         }
     }
 

@@ -56,6 +56,11 @@ impl Resolver<'_> {
                     or_built_in(service.replicas.is_some(), key, "as many Pods", "one Pod, if the policy does not say")
                 }
                 "usesHash" => Some((of("uses"), "Pods start anew when what they use comes from elsewhere")),
+                "filesConfigMap" | "filesHash" if service.files.is_empty() => {
+                    Some((Origin::BuiltIn, "it has no files of its own"))
+                }
+                "filesConfigMap" => Some((of("files"), "the service's name and `-files`")),
+                "filesHash" => Some((of("files"), "Pods start anew when a file changes")),
                 "resources" if service.resources.is_empty() => {
                     Some((guardrails(&["profiles", profile, "container"]), "not asked for: the LimitRange's"))
                 }

@@ -10,9 +10,9 @@ use crate::{
     expression::Interpolated,
     finding::Rule,
     input::scalar::{
-        self, AbsolutePath, Cidr, DnsLabel, DnsName, Domain, Duration, EnvName, FlagName, ImageDigest, ImagePath,
-        ImagePrefix, InterpolatedPath, LabelKey, LabelValue, NamePrefix, Percent, PodSecurityVersion, Quantity,
-        RelativePath, Scalar, SecretKey, Url, UrlPath,
+        self, AbsolutePath, Cidr, DnsLabel, DnsName, Domain, Duration, EnvName, FilePath, FlagName, ImageDigest,
+        ImagePath, ImagePrefix, InterpolatedPath, LabelKey, LabelValue, NamePrefix, Percent, PodSecurityVersion,
+        Quantity, RelativePath, Scalar, SecretKey, Url, UrlPath,
     },
     rules,
     tests::support::root,
@@ -86,6 +86,8 @@ restricted, and what they do not find there they ask for here:
   image has in one is hidden, so name those that are empty there: of Laravel `storage/framework/views` and its like, not `storage`. What must
   outlive a Pod, or is another service's too, is for a PersistentVolumeClaim among `manifests`, where the profile's quota allows one, or for object
   storage.
+- **Configuration.** `files` are files that the image does not have, or has otherwise: what nginx, Kong, HAProxy, Prometheus or an
+  OpenTelemetry collector is told. [Below](#files-of-configuration) is more about them.
 - **User.** 65532, unless `runAsUser` says otherwise, and without any rights: no port below 1024 on nodes that ask for a right there.
   A program to which its image gave a right by `setcap`, such as Caddy's, does not start at all (`operation not permitted`): in the team's own
   image, `setcap -r` takes it away.
@@ -136,7 +138,7 @@ spec:
   ports: [{port: 4369}]
 ```
 
-Whatever else a workload needs (a StatefulSet, volumes, files of a ConfigMap, a root that is not read-only, work before the start, a Job, a CronJob,
+Whatever else a workload needs (a StatefulSet, volumes, files that are no text, a root that is not read-only, work before the start, a Job, a CronJob,
 probes of its own) is written as plain `manifests`, whose images may hold expressions, or comes from the team's own chart or overlay as an
 `application`. What else differs between pull requests, its Pods have from the ConfigMap `preview`, and a flag holds any expression: with
 `flags: {host: \"${{ routes.web.host }}\"}`, this container knows where it is reached:
@@ -145,6 +147,43 @@ probes of its own) is written as plain `manifests`, whose images may hold expres
 envFrom: [{configMapRef: {name: preview}}]
 env: [{name: TRUSTED_DOMAINS, value: $(FLAG_HOST)}]
 ```
+
+## Files of configuration
+
+`files` of a service are texts with expressions, each at its path in the container:
+
+```yaml
+spec:
+  services:
+    - name: web
+      image: ghcr.io/acme/shop:${{ pr.headSha }}
+      port: 3000
+    - name: proxy
+      image: ghcr.io/acme/nginx@sha256:6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b
+      port: 8080
+      files:
+        /etc/nginx/conf.d/default.conf: |
+          server {
+            listen 8080;
+            location / { proxy_pass ${{ services.web.url }}; proxy_set_header Host $host; }
+          }
+```
+
+- **Where.** Each is there by itself, and read-only: what else the image has in the folder stays, and a folder of `writable` around it can be
+  written to. What the image has at the same path is hidden. A folder on the way that is not there is made, and is root's: also inside of `writable`,
+  where the program that should write to it wants it in `writable`, too. Every user may read a file, and none may execute it: a script is
+  started by its interpreter, `command: [sh, /scripts/start.sh]`.
+- **What stays.** `$host`, `${NAME}`, `$(NAME)` and `{{ … }}` are the program's own: neither dayfly nor Kubernetes puts anything in their place. What
+  is `${{ … }}` to the program itself is written `$${{ … }}`. A collector's `${env:NAME}`, and `${NAME}` where a program knows it, stand for variables
+  of `env` and of what it `uses`.
+- **No secrets.** The files are in a ConfigMap, `proxy-files`, as they stand in the policy. A password comes by `uses` as a variable, which the
+  program puts in its place.
+- **No free text.** A title, a branch or an author's name would be part of the program's configuration, where a quote or a `;` in it may be a
+  directive: only what cannot be anything else is there, such as `pr.number`, `pr.headSha`, `pr.branchSlug` and URLs. `env` holds any text.
+- **A change** starts the service's Pods anew.
+
+In the ConfigMap, `/` of a path is `__`, and what is no letter, digit, `.` or `-` is its bytes: `etc__nginx__conf.d__default.conf`.
+`dayfly explain DIR services.proxy.files` shows them.
 
 ## A database in parts
 
@@ -474,6 +513,7 @@ fn format(format: &str) -> Option<(&'static str, &'static str)> {
         .or_else(|| of::<DnsName>(format, "DNS name"))
         .or_else(|| of::<Domain>(format, "domain"))
         .or_else(|| of::<EnvName>(format, "environment variable"))
+        .or_else(|| of::<FilePath>(format, "path of a file"))
         .or_else(|| of::<FlagName>(format, "flag"))
         .or_else(|| of::<ImagePrefix>(format, "image prefix"))
         .or_else(|| of::<LabelKey>(format, "label key"))

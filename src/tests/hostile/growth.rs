@@ -194,6 +194,42 @@ fn documents_that_grow() {
     }
 }
 
+#[test]
+fn files_of_services_that_grow() {
+    let policy = &of_case("storefront-single", POLICY);
+    let cases: Vec<(&str, usize, Document<'_>)> = vec![
+        ("many files", 4_000, {
+            let files = |size| many(size, &|n| format!("\"/a/{n}\": x, "));
+            below_services(policy, move |size| format!("files: {{{}}}", files(size)), |_| String::new())
+        }),
+        ("many services with files below each other", 2_000, {
+            let files = many(50, &|n| format!("/a{}: x, ", "/b".repeat(n)));
+            Box::new(move |size| {
+                let services = many(size / 50, &|n| {
+                    format!("    - {{name: s{n}, image: x, writable: [/a], files: {{{files}}}}}\n")
+                });
+                policy.replacen("  services:\n", &format!("  services:\n{services}"), 1)
+            })
+        }),
+        ("a file of addresses", 20_000, {
+            let text = "\\npostgres://x/y";
+            below_services(policy, move |size| format!("files: {{/a: \"{}\"}}", text.repeat(size)), |_| String::new())
+        }),
+        ("a file of variables", 20_000, {
+            let text = "$(STRIPE_KEY) {{ pr.number }} $(";
+            below_services(
+                policy,
+                move |size| format!("uses: [stripe], files: {{/a: \"{}\"}}", text.repeat(size)),
+                |_| String::new(),
+            )
+        }),
+    ];
+    let scratch = Scratch::new("storefront-single");
+    for (what, size, document) in cases {
+        grows(&scratch, what, size, &document);
+    }
+}
+
 /// A document four times as long takes no more than [`GROWTH`] times as long.
 fn grows(scratch: &Scratch, what: &str, size: usize, document: &Document<'_>) {
     let measured = |text: String| {

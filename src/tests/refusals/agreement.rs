@@ -84,8 +84,15 @@ where
 
 #[test]
 fn decode_and_diagnosis_agree() {
-    let policies =
-        ["service-options", "ingress-traefik", "database-neon", "application-helm", "secret-store-aws", "manifests"];
+    let policies = [
+        "service-options",
+        "ingress-traefik",
+        "database-neon",
+        "application-helm",
+        "secret-store-aws",
+        "manifests",
+        "service-files",
+    ];
     for (index, case) in policies.into_iter().enumerate() {
         agree::<Policy>(case, "preview.yaml", index % STEP);
     }

@@ -33,6 +33,19 @@ fn a_field_that_is_called_otherwise_or_stands_elsewhere_is_told_once() {
             "unknown field `imagePullPolicy` = leave it out: a tag holds the commit, and what was pulled of that once is the same for good",
         ),
         (
+            (POLICY, "      port: 8080", "      port: 8080\n      volumeMounts: []"),
+            "unknown field `volumeMounts` = `writable: [/data]` are folders that it may write to, `files: {/etc/nginx/nginx.conf: …}` the text \
+             of files that it reads; volumes that stay are for a Deployment among `manifests`",
+        ),
+        (
+            (POLICY, "      port: 8080", "      port: 8080\n      configs: [x]"),
+            "unknown field `configs` = `files: {/etc/nginx/nginx.conf: …}` is the text of files that it reads",
+        ),
+        (
+            (POLICY, "      port: 8080", "      port: 8080\n      files: {/etc/a.json: {a: b}}"),
+            "found a map, expected a string = a file's text is written `PATH: |`, with its lines below, further to the right",
+        ),
+        (
             (POLICY, "  profile: small", "  ingress: web"),
             "unknown field `ingress` = `routes` give services their hosts",
         ),

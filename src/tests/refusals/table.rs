@@ -62,6 +62,14 @@ const NGINX: Edit = (
 );
 const WEB_IMAGE: &str = "ghcr.io/acme/storefront:${{ pr.headSha }}";
 
+/// Behind it, further fields of the service `web` stand.
+const HEALTH: &str = "      health: /healthz\n";
+macro_rules! health {
+    () => {
+        "      health: /healthz\n"
+    };
+}
+
 /// Sixty-two characters: four of these and `FLAG_` are a key of a ConfigMap, three of them, two dots and one more a domain.
 macro_rules! a62 {
     () => {
@@ -388,6 +396,9 @@ pub(super) const TABLE: &[Row] = &[
     Row { code: "ingress-incomplete", owner: "platform", place: "guardrails.yaml:50:17",
         bad: &[(GUARDRAILS, "controller: {namespace: traefik}", "controller: {cidrs: []}")],
         good: &[(GUARDRAILS, "controller: {namespace: traefik}", "controller: {cidrs: [10.0.0.0/16]}")] },
+    Row { code: "bad-expression", owner: "team", place: "source/preview.yaml:21:30",
+        bad: &[(POLICY, HEALTH, concat!(health!(), "      files:\n        /a: |\n          a ${{ pr.number }} ${{ pr.title }}\n"))],
+        good: &[(POLICY, HEALTH, concat!(health!(), "      files:\n        /a: |\n          a ${{ pr.number }} ${{ pr.branchSlug }} ${{ pr.headSha }}\n"))] },
     Row { code: "input-limit", owner: "team", place: "",
         bad: &[(POLICY, "\"on\"", "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]")],
         good: &[(POLICY, "\"on\"", "\"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]\"")] },
@@ -627,6 +638,12 @@ pub(super) const TABLE: &[Row] = &[
     Row { code: "not-an-expression", owner: "team", place: "source/preview.yaml:45:19",
         bad: &[(POLICY, "migrate, deploy]\n", "migrate, deploy]\n        env: {A: \"${ routes.web.url }\"}\n")],
         good: &[(POLICY, "migrate, deploy]\n", "migrate, deploy]\n        env: {A: \"${{ routes.web.url }}\"}\n")] },
+    Row { code: "not-an-expression", owner: "team", place: "source/preview.yaml:22:14",
+        bad: &[(POLICY, HEALTH, concat!(health!(), "      files:\n        /a: |\n          a\n          b: $(STRIPE_KEY)\n"))],
+        good: &[(POLICY, HEALTH, concat!(health!(), "      files:\n        /a: |\n          a: ${STRIPE_KEY} ${PREVIEW_URL} $host $(hostname) $$(STRIPE_KEY)\n          b: ${{ '$(STRIPE_KEY)' }} {{ $labels.x }} $${{ github.sha }}\n"))] },
+    Row { code: "not-an-expression", owner: "team", place: "source/preview.yaml:20:14",
+        bad: &[(POLICY, HEALTH, concat!(health!(), "      files:\n        /a: \"{{ pr.number }}\"\n"))],
+        good: &[(POLICY, HEALTH, concat!(health!(), "      files:\n        /a: \"${{ pr.number }}\"\n"))] },
     Row { code: "not-provided", owner: "team", place: "",
         bad: &[(GUARDRAILS, "  secrets:\n    store: ClusterSecretStore/previews\n    prefix: preview/\n    refresh: 1h\n", "")],
         good: &[(GUARDRAILS, "    refresh: 1h\n", "")] },
@@ -769,6 +786,24 @@ pub(super) const TABLE: &[Row] = &[
     Row { code: "selector-mismatch", owner: "team", place: "Service/extra /spec/selector/app.kubernetes.io~1part-of",
         bad: &[MANIFEST, ("extra.yaml", "", concat!(deployment!(""), "---\napiVersion: v1\nkind: Service\nmetadata: {name: extra}\nspec: {selector: {app.kubernetes.io/part-of: mine}, ports: [{port: 80}]}\n")), ("extra.yaml", "labels: {app: extra}", "labels: {app: extra, app.kubernetes.io/part-of: mine}")],
         good: &[MANIFEST, ("extra.yaml", "", concat!(deployment!(""), "---\napiVersion: v1\nkind: Service\nmetadata: {name: extra}\nspec: {selector: {app.kubernetes.io/part-of: storefront}, ports: [{port: 80}]}\n")), ("extra.yaml", "labels: {app: extra}", "labels: {app: extra, app.kubernetes.io/part-of: mine}")] },
+    Row { code: "service-file", owner: "team", place: "source/preview.yaml:21:9",
+        bad: &[(POLICY, HEALTH, concat!(health!(), "      files:\n        /a: x\n        /etc: x\n"))],
+        good: &[(POLICY, HEALTH, concat!(health!(), "      files:\n        /a: x\n        /etc/x: x\n"))] },
+    Row { code: "service-file", owner: "team", place: "source/preview.yaml:20:9",
+        bad: &[(POLICY, HEALTH, concat!(health!(), "      files:\n        /dev/x: |\n          a\n"))],
+        good: &[(POLICY, HEALTH, concat!(health!(), "      files:\n        /devices/x: |\n          a\n"))] },
+    Row { code: "service-file", owner: "team", place: "source/preview.yaml:21:9",
+        bad: &[(POLICY, HEALTH, concat!(health!(), "      writable: [/data]\n      files:\n        /data: x\n"))],
+        good: &[(POLICY, HEALTH, concat!(health!(), "      writable: [/data]\n      files:\n        /data/x: x\n"))] },
+    Row { code: "service-file", owner: "team", place: "source/preview.yaml:21:9",
+        bad: &[(POLICY, HEALTH, concat!(health!(), "      writable: [/data/x/y]\n      files:\n        /data/x: x\n"))],
+        good: &[(POLICY, HEALTH, concat!(health!(), "      writable: [/data/x/y]\n      files:\n        /data/x-y: x\n        /data/x/z: x\n"))] },
+    Row { code: "service-file", owner: "team", place: "source/preview.yaml:20:9",
+        bad: &[(POLICY, HEALTH, concat!(health!(), "      files:\n        /a: x\n        /a-b: x\n        /a/b: x\n"))],
+        good: &[(POLICY, HEALTH, concat!(health!(), "      files:\n        /a-: x\n        /a-b: x\n        /a/b: x\n"))] },
+    Row { code: "service-file", owner: "team", place: "source/preview.yaml:20:9",
+        bad: &[(POLICY, HEALTH, concat!(health!(), "      files:\n        /tmp: x\n"))],
+        good: &[(POLICY, HEALTH, concat!(health!(), "      files:\n        /tmp/x: x\n        /etc/hosts: x\n"))] },
     Row { code: "shared-database", owner: "team", place: "",
         bad: &[(POLICY, "Preview of ${{ pr.title }}", "postgres://db.acme.dev/shop")],
         good: &[(POLICY, "Preview of ${{ pr.title }}", "https://db.acme.dev/shop")] },
@@ -808,6 +843,9 @@ pub(super) const TABLE: &[Row] = &[
     Row { code: "shared-database", owner: "team", place: "",
         bad: &[MANIFEST, ("extra.yaml", "", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\ndata: {app.ini: \"url = mysql://staging/app\"}\n")],
         good: &[MANIFEST, ("extra.yaml", "", "apiVersion: v1\nkind: Service\nmetadata: {name: db}\nspec: {ports: [{port: 80}]}\n---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\ndata: {app.ini: \"url = mysql://db/app\"}\n")] },
+    Row { code: "shared-database", owner: "team", place: "source/preview.yaml:23:11",
+        bad: &[(POLICY, HEALTH, concat!(health!(), "      files:\n        /a: |\n          n: ${{ pr.number }}\n\n          dsn: postgres://u@staging/app\n"))],
+        good: &[(POLICY, HEALTH, concat!(health!(), "      files:\n        /a: |\n          dsn: postgres://u@${DB_HOST}/app\n          own: postgres://${env:DB_USER}@${env:DB_HOST}/app\n")), (POLICY, "baseline: storefront\n", "baseline: storefront\n      keys: {DB_HOST: host, DB_USER: username}\n")] },
     Row { code: "template", owner: "platform", place: "templates/x.yaml:3:37",
         bad: &[(GUARDRAILS, "  patches:", "  templates: templates\n  patches:"), ("templates/x.yaml", "", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x, namespace: \"${{ namspace }}\"}\n")],
         good: &[(GUARDRAILS, "  patches:", "  templates: templates\n  patches:"), ("templates/x.yaml", "", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x, namespace: \"${{ namespace }}\"}\n")] },
@@ -916,6 +954,9 @@ pub(super) const TABLE: &[Row] = &[
     Row { code: "withheld", owner: "pull-request", place: "",
         bad: &[(PARAMETERS, "fork: false\n", "")],
         good: &[(PARAMETERS, "fork: false\n", ""), (GUARDRAILS, "unknown: restricted", "unknown: full")] },
+    Row { code: "invalid-value", owner: "team", place: "source/preview.yaml:20:9",
+        bad: &[(POLICY, HEALTH, concat!(health!(), "      files:\n        etc/a: x\n"))],
+        good: &[(POLICY, HEALTH, concat!(health!(), "      files:\n        /etc/a: x\n"))] },
     Row { code: "writable", owner: "team", place: "source/preview.yaml:19:22",
         bad: &[(POLICY, "      health: /healthz\n", "      health: /healthz\n      writable: [/a, /proc/x]\n")],
         good: &[(POLICY, "      health: /healthz\n", "      health: /healthz\n      writable: [/a, /procs]\n")] },
