@@ -3,6 +3,10 @@
 //! Runs only when the typed reader has refused a file. The schema comes from the same types, and a scalar's `format`
 //! leads to the same parser, so the two agree; `decode_and_diagnosis_agree` in the tests holds them to it.
 
+mod misplaced;
+
+use std::collections::HashSet;
+
 use schemars::JsonSchema;
 use serde_json::{Map, Value as Json};
 
@@ -30,8 +34,15 @@ use super::{
 pub(super) fn diagnose<T: JsonSchema>(source: &Source, owner: Owner, node: &Node<'_>) -> Vec<Finding> {
     let schema = schemars::schema_for!(T).to_value();
     let definitions = schema.get("$defs").and_then(Json::as_object).cloned().unwrap_or_default();
-    let mut walk =
-        Walk { places: source.places(), owner, definitions, field: None, around: Vec::new(), findings: Vec::new() };
+    let mut walk = Walk {
+        places: source.places(),
+        owner,
+        definitions,
+        field: None,
+        around: Vec::new(),
+        misplaced: Vec::new(),
+        findings: Vec::new(),
+    };
     walk.node(&schema, node, "");
     // The other of the two files, or a file of another program, is one mistake: its fields are right where it belongs.
     let is_kind = |finding: &Finding| finding.location().pointer.as_deref() == Some("/kind");
@@ -46,6 +57,7 @@ pub(super) fn diagnose<T: JsonSchema>(source: &Source, owner: Owner, node: &Node
         };
         return vec![walk.findings.swap_remove(at).help(help)];
     }
+    walk.forgive_misplaced();
     walk.findings.sort_by_key(|finding| {
         let location = finding.location();
         (location.line, location.column)
@@ -65,6 +77,8 @@ struct Walk<'s> {
     field: Option<String>,
     /// The fields of the maps around, from the outermost on.
     around: Vec<(String, Map<String, Json>)>,
+    /// Fields that stand elsewhere than in the map of a pointer, where they belong: they are not missing there, too.
+    misplaced: Vec<(String, String)>,
     findings: Vec<Finding>,
 }
 
@@ -105,7 +119,9 @@ impl Walk<'_> {
                 let message = "an empty list, expected at least one item".to_owned();
                 self.report(&INVALID_VALUE, node.mark, pointer, message);
             }
-            Data::Map(entries) if kinds.contains(&"object") => self.object(&schema, node, entries, pointer),
+            Data::Map(entries) if kinds.contains(&"object") => {
+                self.object(&schema, node.mark, &entries.iter().collect::<Vec<_>>(), pointer);
+            }
             Data::List(items) if kinds.contains(&"array") => {
                 let item_schema = schema.get("items").cloned().unwrap_or(Json::Bool(true));
                 for (index, item) in items.iter().enumerate() {
@@ -172,13 +188,17 @@ impl Walk<'_> {
         rest.find(|letter| !":- ".contains(*letter)) == Some('#')
     }
 
-    fn object(&mut self, schema: &Json, node: &Node<'_>, entries: &[Entry<'_>], pointer: &str) {
+    fn object(&mut self, schema: &Json, mark: Mark, entries: &[&Entry<'_>], pointer: &str) {
         let properties = schema.get("properties").and_then(Json::as_object).cloned().unwrap_or_default();
+        let is_file = self.around.is_empty();
         self.around.push((pointer.to_owned(), properties.clone()));
         // What unknown fields were probably meant to be: they are not missing, too.
         let mut meant = Vec::new();
         let mut is_listed = false;
-        for entry in entries {
+        let present: HashSet<&str> =
+            entries.iter().map(|entry| &*entry.key).filter(|key| properties.contains_key(*key)).collect();
+        let taken = if is_file { self.unindented(&properties, entries) } else { HashSet::new() };
+        for entry in entries.iter().filter(|entry| !taken.contains(&*entry.key)) {
             let below = child(pointer, &entry.key);
             if let Some(property) = properties.get(entry.key.as_ref()) {
                 let field = std::mem::replace(&mut self.field, help(&entry.key, property));
@@ -204,6 +224,10 @@ impl Walk<'_> {
                             if near.is_none() && is_listed { String::new() } else { nearest(&entry.key, names()) };
                         is_listed |= near.is_none();
                         self.report(&UNKNOWN_FIELD, entry.mark, &below, message + &hint);
+                        // What is wrong below it is told at once, if it can be what is meant.
+                        if let Some(near) = near.filter(|near| !present.contains(near)) {
+                            self.misspelt(&properties[near], &entry.value, &below);
+                        }
                     }
                 }
                 Some(values) => {
@@ -219,37 +243,13 @@ impl Walk<'_> {
             }
         }
         for name in schema.get("required").and_then(Json::as_array).into_iter().flatten().filter_map(Json::as_str) {
-            if !entries.iter().any(|entry| entry.key == name) && !meant.iter().any(|meant| meant == name) {
-                let message = format!("the field `{name}` is missing");
+            if !present.contains(name) && !meant.iter().any(|meant| meant == name) {
+                let message = Self::missing(name);
                 let help = properties.get(name).and_then(|property| help(name, property));
-                self.report(&MISSING_FIELD, node.mark, pointer, message).help = help;
+                self.report(&MISSING_FIELD, mark, pointer, message).help = help;
             }
         }
         self.around.pop();
-    }
-
-    /// Where a field belongs that this map has not: one that a map around it has, or one below it, which is named.
-    fn elsewhere(&self, name: &str, fields: &Map<String, Json>) -> Option<(String, Option<String>)> {
-        let has = |schema: &Json| schema.get("properties").is_some_and(|fields| fields.get(name).is_some());
-        let mut below = fields.iter().filter_map(|(field, schema)| {
-            let schema = resolved(&self.definitions, schema);
-            let item = schema.get("items").map(|item| resolved(&self.definitions, item));
-            if has(schema) {
-                Some((field, "below "))
-            } else {
-                item.is_some_and(has).then_some((field, "to an item of "))
-            }
-        });
-        if let (Some((field, place)), None) = (below.next(), below.next()) {
-            return Some((format!(" here: it belongs {place}`{field}`"), Some(field.clone())));
-        }
-        let (_, above) = self.around.split_last()?;
-        let (pointer, _) = above.iter().rev().find(|(_, fields)| fields.contains_key(name))?;
-        let place = match pointer.trim_start_matches('/').replace('/', ".") {
-            field if field.is_empty() => "it belongs to the file itself, in column 1".to_owned(),
-            field => format!("it belongs further to the left, below `{}`", visible(&field)),
-        };
-        Some((format!(" here: {place}"), None))
     }
 
     fn scalar(&mut self, schema: &Json, kinds: &[&str], node: &Node<'_>, text: &str, plain: bool, pointer: &str) {
