@@ -117,7 +117,8 @@ pub struct Service {
     /// Instead of the image's arguments.
     #[serde(default)]
     pub args: Vec<Interpolated>,
-    /// Where the workload listens; its Service has the same port.
+    /// Where the workload listens; its Service has the same port. It is called `http` if a route leads to it or `health` answers there,
+    /// else `tcp`: meshes such as Istio take the name for the protocol.
     pub port: Option<Port>,
     /// A path that answers 2xx or 3xx at `port` when the workload is ready. Without it, an open port is enough.
     pub health: Option<InterpolatedPath>,

@@ -206,6 +206,8 @@ pub struct ServiceFacts {
     pub args: Option<Vec<String>>,
     /// Where it listens, and its Service, too; null, if it has none.
     pub port: Option<u16>,
+    /// What that port is called: `http` if a route leads to it or `health` answers there, else `tcp`; null, if there is none.
+    pub port_name: Option<&'static str>,
     /// A container's `ports`.
     pub ports: Value,
     /// A path, or nothing: an open port is enough then.

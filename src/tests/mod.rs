@@ -14,6 +14,7 @@ mod properties;
 mod refusals;
 mod routes;
 mod scratch;
+mod services;
 mod support;
 mod withheld;
 mod words;
