@@ -6,8 +6,8 @@ use serde::Deserialize;
 use super::{
     Filled, HelmValue, Ordered,
     scalar::{
-        AbsolutePath, DnsLabel, Duration, EnvName, FlagName, ImagePath, InterpolatedPath, LabelValue, NamePrefix, Port,
-        Quantity, Reference, RelativePath, SecretKey, Url, UrlPath, UserId,
+        AbsolutePath, DnsLabel, Duration, EnvName, FlagName, GroupId, ImagePath, InterpolatedPath, LabelValue,
+        NamePrefix, Port, Quantity, Reference, RelativePath, SecretKey, Url, UrlPath, UserId,
     },
 };
 use crate::expression::Interpolated;
@@ -143,6 +143,9 @@ pub struct Service {
     pub writable: Vec<AbsolutePath>,
     /// The number of the user that runs it; 0, root, is refused. Left out, 65532.
     pub run_as_user: Option<UserId>,
+    /// The number of the group that runs it, such as 0 for an image whose files are root's group's, as OpenShift wants them. Left out, the
+    /// number of its user.
+    pub run_as_group: Option<GroupId>,
 }
 
 /// Where the team's own manifests are. At most one of `kustomize`, `helm` and `directory`.
@@ -260,6 +263,7 @@ impl Database {
             resources: &migrate.resources,
             writable: &migrate.writable,
             run_as_user: migrate.run_as_user,
+            run_as_group: migrate.run_as_group,
         });
         let seed = self.seed.as_ref().map(|seed| Program {
             name: "seed",
@@ -271,6 +275,7 @@ impl Database {
             resources: &seed.resources,
             writable: &seed.writable,
             run_as_user: seed.run_as_user,
+            run_as_group: seed.run_as_group,
         });
         migrate.into_iter().chain(seed)
     }
@@ -297,6 +302,8 @@ pub struct Program<'p> {
     pub writable: &'p [AbsolutePath],
     /// The user that runs it.
     pub run_as_user: Option<UserId>,
+    /// The group that runs it.
+    pub run_as_group: Option<GroupId>,
 }
 
 /// A part of a database's URL: a key of its Secret, beside the URL's variable.
@@ -355,6 +362,9 @@ pub struct Migration {
     pub writable: Vec<AbsolutePath>,
     /// The number of the user that runs it; 0, root, is refused. Left out, 65532.
     pub run_as_user: Option<UserId>,
+    /// The number of the group that runs it, such as 0 for an image whose files are root's group's, as OpenShift wants them. Left out, the
+    /// number of its user.
+    pub run_as_group: Option<GroupId>,
 }
 
 /// A program of the team's that runs in the preview's namespace, with the database's URL in its environment. It runs again
@@ -380,4 +390,7 @@ pub struct Step {
     pub writable: Vec<AbsolutePath>,
     /// The number of the user that runs it; 0, root, is refused. Left out, 65532.
     pub run_as_user: Option<UserId>,
+    /// The number of the group that runs it, such as 0 for an image whose files are root's group's, as OpenShift wants them. Left out, the
+    /// number of its user.
+    pub run_as_group: Option<GroupId>,
 }

@@ -228,8 +228,10 @@ pub struct ServiceFacts {
     pub resources: Value,
     /// `/tmp` and the policy's `writable`: an `emptyDir` each.
     pub writable: Vec<Writable>,
-    /// The number of the container's user and group, never 0.
+    /// The number of the container's user, never 0.
     pub run_as_user: u32,
+    /// The number of its group, which may be 0.
+    pub run_as_group: u32,
     /// Of where the values come from that it uses: its Pods, which read them when they start, start anew when that changes. Null if it
     /// uses none.
     pub uses_hash: Option<String>,

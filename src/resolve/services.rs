@@ -9,7 +9,9 @@ use crate::{
         Ordered,
         guardrails::{Profile, Tls},
         policy::Service,
-        scalar::{AbsolutePath, DnsLabel, Duration, InterpolatedPath, Port, Quantity, Reference, Scalar as _, UserId},
+        scalar::{
+            AbsolutePath, DnsLabel, Duration, GroupId, InterpolatedPath, Port, Quantity, Reference, Scalar as _, UserId,
+        },
     },
     rules,
     value::{Map, Value, child},
@@ -170,6 +172,7 @@ impl<'a> Resolver<'a> {
             hosts: &[],
         };
         let start = self.start(service, pointer);
+        let run_as_user = service.run_as_user.map_or(NOBODY, UserId::get);
         let port_name = self.port_name(service, pointer);
         let http_check = service.health.as_ref().map(|path| self.health(path, &format!("{pointer}/health")));
         let command = self.words(&container, &service.command, "command");
@@ -186,7 +189,8 @@ impl<'a> Resolver<'a> {
             writable: std::iter::once(Writable { name: "writable-0".into(), path: TMP.into() })
                 .chain(self.writable(&service.writable, "writable", &[], pointer))
                 .collect(),
-            run_as_user: service.run_as_user.map_or(NOBODY, UserId::get),
+            run_as_user,
+            run_as_group: service.run_as_group.map_or(run_as_user, GroupId::get),
             uses_hash: None,
             name: service.name.to_string(),
             ports: ports(service, port_name),

@@ -22,7 +22,7 @@ pub use names::{
 pub use paths::{AbsolutePath, ImagePath, RelativePath, Url, UrlPath};
 pub use percent::Percent;
 pub use quantity::Quantity;
-pub use user::UserId;
+pub use user::{GroupId, UserId};
 
 use schemars::{Schema, json_schema};
 
