@@ -270,6 +270,7 @@ impl Renderer {
             databases: &environment.databases,
             profile: self.guardrails.spec.profiles.get_key_value(&environment.profile),
             labels: environment.labels.as_map(),
+            resizing: self.patches.resize().then_some(&self.patches),
             ..rules::Bounds::default()
         };
         // Before anything is added to the team's manifests.

@@ -11,7 +11,7 @@ use super::{
     amounts::{Amounts, amount, amounts},
     container_resources,
     containers::finding,
-    resource_quota,
+    patch_over_quota, resource_quota,
 };
 use crate::{
     finding::{Finding, Rule, Severity, meant, visible},
@@ -111,6 +111,9 @@ pub(crate) fn check(objects: &[Object], bounds: &Bounds<'_>, findings: &mut Vec<
         profile::blame(profile, objects, &mut findings[known..]);
     }
     container_resources::check(objects, &ranges, &quotas, findings);
+    if let Some(patches) = bounds.resizing {
+        patch_over_quota::check(objects, &ranges, &quotas, patches, findings);
+    }
 }
 
 fn read_range<'a>(object: &'a Object, ranges: &mut Vec<Item<'a>>, findings: &mut Vec<Finding>) {

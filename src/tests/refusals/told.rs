@@ -254,3 +254,62 @@ fn what_is_right_but_too_much_is_called_so() {
         assert!(found.iter().any(|finding| text(finding, field).contains(expected)), "{expected}: {found:#?}");
     }
 }
+
+/// What a patch makes of services is judged as it comes out, and told where the patch stands.
+#[test]
+fn a_patch_beyond_the_quota_is_the_platforms() {
+    let sidecar = |resources: &str| {
+        let image = format!("ghcr.io/acme/proxy@sha256:{:064}", 7);
+        let secure = "{allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}";
+        format!(
+            "{{target: {{kind: Deployment}}, json: [{{op: add, path: /spec/template/spec/containers/-, value: \
+             {{name: proxy, image: \"{image}\", securityContext: {secure}, resources: {resources}}}}}]}}"
+        )
+    };
+    let replicas =
+        |kind: &str, count: u32| format!("{{target: {{kind: {kind}}}, merge: {{spec: {{replicas: {count}}}}}}}");
+    let quota = |amount: &str| format!("{{target: {{kind: ResourceQuota}}, merge: {{spec: {amount}}}}}");
+    let env = "{target: {kind: Deployment}, json: [{op: add, path: /spec/template/spec/containers/0/env/-, value: {name: A, value: b}}]}";
+    let cpus = "5 of `limits.cpu`, where the quota is 4";
+    for (patches, expected) in [
+        (vec![replicas("Deployment", 4)], None),
+        (vec![replicas("Deployment", 5)], Some((0, cpus))),
+        (vec![env.to_owned(), replicas("Deploy*", 5)], Some((1, cpus))),
+        (vec![replicas("Deployment", 50), replicas("Deployment", 5), env.to_owned()], Some((1, cpus))),
+        (
+            vec![replicas("Deployment", 50)],
+            Some((
+                0,
+                "15 of `requests.cpu`, where the quota is 2; 18.75Gi of `requests.memory`, where the quota is 4Gi; \
+                 50 of `limits.cpu`, where the quota is 4; 4 more",
+            )),
+        ),
+        (vec![sidecar("{requests: {cpu: 800m}}")], None),
+        (
+            vec![sidecar("{requests: {cpu: 900m}, limits: {cpu: 900m}}")],
+            Some((0, "2.1 of `requests.cpu`, where the quota is 2")),
+        ),
+        (vec![sidecar("{limits: {cpu: 900m}}")], Some((0, "2.1 of `requests.cpu`, where the quota is 2"))),
+        // A quota that was patched, too, and one of some Pods only.
+        (vec![replicas("Deployment", 5), quota("{hard: {limits.cpu: 5}}")], None),
+        (
+            vec![replicas("Deployment", 50), quota("{hard: {limits.ephemeral-storage: null}, scopes: [Terminating]}")],
+            None,
+        ),
+        // Nothing was resized: too little room is not the patch's.
+        (vec![env.to_owned(), quota("{hard: {pods: 1}}")], None),
+    ] {
+        let lines = patches.iter().map(|patch| format!("    - {patch}\n")).collect::<Vec<_>>().concat();
+        let found = check(&scratch(&[(GUARDRAILS, "  patches:\n", &format!("  patches:\n{lines}"))]));
+        let found: Vec<_> = found.iter().filter(|one| text(one, "/code") == "patch-over-quota").collect();
+        let Some((patch, expected)) = expected else {
+            assert!(found.is_empty(), "{patches:?}: {found:#?}");
+            continue;
+        };
+        let [one] = found.as_slice() else { panic!("{patches:?}: {found:#?}") };
+        let message = format!("with this patch, Deployments and StatefulSets ask for {expected}");
+        assert_eq!(text(one, "/message"), message, "{patches:?}");
+        assert_eq!(text(one, "/location/pointer"), format!("/spec/patches/{patch}"), "{patches:?}");
+        assert_eq!([text(one, "/owner"), text(one, "/severity")], ["platform", "warning"]);
+    }
+}
