@@ -47,7 +47,7 @@ pub(super) fn diagnose<T: JsonSchema>(source: &Source, owner: Owner, node: &Node
     // The other of the two files, or a file of another program, is one mistake: its fields are right where it belongs.
     let is_kind = |finding: &Finding| finding.location().pointer.as_deref() == Some("/kind");
     if let Some(kind) = node.get("kind").and_then(Node::text)
-        && (KINDS.contains(&kind) || likely(kind, KINDS.into_iter()).is_none())
+        && (KINDS.contains(&kind) || is_word(kind) && likely(kind, KINDS.into_iter()).is_none())
         && let Some(at) = walk.findings.iter().position(is_kind)
     {
         let help = match kind {
@@ -68,6 +68,11 @@ pub(super) fn diagnose<T: JsonSchema>(source: &Source, owner: Owner, node: &Node
 
 /// What the two files say that they are.
 const KINDS: [&str; 2] = ["PreviewGuardrails", "PreviewPolicy"];
+
+/// Whether a text may be a kind at all.
+fn is_word(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric())
+}
 
 struct Walk<'s> {
     places: Places<'s>,
@@ -197,7 +202,7 @@ impl Walk<'_> {
         let mut is_listed = false;
         let present: HashSet<&str> =
             entries.iter().map(|entry| &*entry.key).filter(|key| properties.contains_key(*key)).collect();
-        let taken = if is_file { self.unindented(&properties, entries) } else { HashSet::new() };
+        let taken = if is_file { self.unindented(&properties, mark, entries) } else { HashSet::new() };
         for entry in entries.iter().filter(|entry| !taken.contains(&*entry.key)) {
             let below = child(pointer, &entry.key);
             if let Some(property) = properties.get(entry.key.as_ref()) {

@@ -5,10 +5,10 @@ use std::collections::HashSet;
 use serde_json::{Map, Value as Json};
 
 use crate::{
-    finding::{likely, visible},
+    finding::{Location, likely, visible},
     rules::input::{MISSING_FIELD, UNKNOWN_FIELD},
     value::child,
-    yaml::{Data, Entry, Node},
+    yaml::{Data, Entry, Mark, Node},
 };
 
 use super::{Walk, kinds, resolved};
@@ -24,7 +24,7 @@ impl Walk<'_> {
         }
         let (_, above) = self.around.split_last()?;
         let Some((pointer, _)) = above.iter().rev().find(|(_, fields)| fields.contains_key(name)) else {
-            let (_, file) = above.first()?;
+            let (_, file) = above.first().filter(|_| !OF_METADATA.contains(&name))?;
             let (field, place) = self.below(name, file).filter(|(_, place)| *place == BELOW)?;
             self.misplaced.push((child("", &field), name.to_owned()));
             return Some((format!(" here: it belongs {place}`{field}`"), None));
@@ -56,6 +56,7 @@ impl Walk<'_> {
     pub(super) fn unindented<'n>(
         &mut self,
         properties: &Map<String, Json>,
+        file: Mark,
         entries: &[&'n Entry<'_>],
     ) -> HashSet<&'n str> {
         let nothing = HashSet::new();
@@ -91,14 +92,22 @@ impl Walk<'_> {
         let pointer = child("", &first.key);
         if spec.is_none() {
             let message = format!("the field `{SPEC}` is missing: {named} {belong} below it");
-            self.report(&MISSING_FIELD, first.mark, &pointer, message).help =
-                Some("write a line `spec:` before this one, and indent what belongs below it by two spaces".to_owned());
+            let help = if self.is_flow(file) {
+                "write `\"spec\": {` before this, and a `}` behind the last of them"
+            } else {
+                "write a line `spec:` before this one, and indent what belongs below it by two spaces"
+            };
+            self.report(&MISSING_FIELD, first.mark, &pointer, message).help = Some(help.to_owned());
         } else {
             let [fields, they, them] =
                 if known.len() == 1 { ["field", "it", "it"] } else { ["fields", "they", "them"] };
             let message = format!("unknown {fields} {named} here: {they} {belong} below `{SPEC}`");
-            self.report(&UNKNOWN_FIELD, first.mark, &pointer, message).help =
-                Some(format!("indent {them} by two spaces"));
+            let help = if self.is_flow(file) {
+                format!("move {them} between the braces of `{SPEC}`")
+            } else {
+                format!("indent {them} by two spaces")
+            };
+            self.report(&UNKNOWN_FIELD, first.mark, &pointer, message).help = Some(help);
         }
         if has_content {
             for entry in &misplaced {
@@ -112,6 +121,12 @@ impl Walk<'_> {
         self.misplaced.extend(known.iter().map(|name| (below.clone(), (*name).to_owned())));
         let spec = spec.filter(|_| !has_content).map(|spec| &*spec.key);
         misplaced.into_iter().map(|entry| &*entry.key).chain(spec).collect()
+    }
+
+    /// Whether a map is written in braces, as JSON's are.
+    fn is_flow(&self, map: Mark) -> bool {
+        let Location { before, source, .. } = self.places.location(map);
+        source.is_some_and(|line| line.chars().nth(before.unwrap_or_default()) == Some('{'))
     }
 
     /// What stands below a misspelt field, if it has the shape that the right one takes.
@@ -148,6 +163,9 @@ impl Walk<'_> {
         format!("the field `{name}` is missing")
     }
 }
+
+/// What objects of Kubernetes have beside their name, and a policy may have below `spec` for something else.
+const OF_METADATA: [&str; 3] = ["annotations", "labels", "namespace"];
 
 const SPEC: &str = "spec";
 

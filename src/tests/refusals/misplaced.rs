@@ -40,6 +40,32 @@ fn a_file_without_the_line_spec_is_one_mistake() {
     );
 }
 
+/// JSON has no indentation, and what Kubernetes' metadata has is not meant for `spec`.
+#[test]
+fn what_to_do_is_said_of_the_file_that_is_there() {
+    let fields = r#""team": "a", "costCenter": "b""#;
+    let json = |rest: &str| {
+        format!(
+            r#"{{"apiVersion": "dayfly.dev/v1alpha1", "kind": "PreviewPolicy", "metadata": {{"name": "a"}}, {rest}}}"#
+        )
+    };
+    for (rest, expected) in [
+        (fields.to_owned(), "= write `\"spec\": {` before this, and a `}` behind the last of them"),
+        (format!("\"spec\": null, {fields}"), "= move them between the braces of `spec`"),
+    ] {
+        let [one] = told(POLICY, &json(&rest)).try_into().expect("one finding");
+        assert!(one.ends_with(expected), "{one}");
+    }
+    for field in ["labels: {a: b}", "namespace: x"] {
+        let policy = storefront(POLICY).replace("  name: storefront\n", &format!("  name: storefront\n  {field}\n"));
+        let [one] = told(POLICY, &policy).try_into().expect("one finding");
+        assert!(one.contains("; there is `name`"), "{one}");
+    }
+    let guardrails = storefront(GUARDRAILS).replace("  name: acme\n", "  name: acme\n  namespace: x\n");
+    let [one] = told(GUARDRAILS, &guardrails).try_into().expect("one finding");
+    assert!(one.contains("unknown field `namespace`; there is `name`"), "{one}");
+}
+
 #[test]
 fn what_is_wrong_with_misplaced_fields_is_told_beside_that() {
     let policy = flat(POLICY, "")
