@@ -313,3 +313,53 @@ fn a_patch_beyond_the_quota_is_the_platforms() {
         assert_eq!([text(one, "/owner"), text(one, "/severity")], ["platform", "warning"]);
     }
 }
+
+/// Each label has its own place, in a list, in one that is text, and beside what is no text.
+#[test]
+fn labels_are_told_where_they_stand() {
+    let labels = "[preview, \"preview/ttl=72h\"]";
+    for (written, expected) in [
+        (
+            "[preview, \"preview/tll=1h\", \"preview/profile\", \"Preview/ttl=1h\", \"preview/colour=red\"]",
+            vec![
+                "19 the label `preview/tll=1h` asks for nothing: did you mean `preview/ttl=…`?",
+                "37 the label `preview/profile` asks for nothing: did you mean `preview/profile=…`?",
+                "56 the label `Preview/ttl=1h` asks for nothing: did you mean `preview/ttl=…`?",
+                "74 the label `preview/colour=red` asks for nothing; there is `profile`, `ttl`",
+            ],
+        ),
+        (
+            "[7, \"preview/ttl=1h\"]",
+            vec![
+                "10 the parameter `labels` holds something other than text",
+                "13 the label `preview/ttl=1h` asks for what is not offered; there is `24h`, `72h`",
+            ],
+        ),
+        (
+            "'[\"preview/ttl=1h\"]'",
+            vec!["9 the label `preview/ttl=1h` asks for what is not offered; there is `24h`, `72h`"],
+        ),
+    ] {
+        let found = check(&scratch(&[(PARAMETERS, labels, written)]));
+        let told: Vec<String> =
+            found.iter().map(|one| format!("{} {}", one["location"]["column"], text(one, "/message"))).collect();
+        assert_eq!(told, expected, "{written}");
+    }
+}
+
+#[test]
+fn one_mistake_has_its_own_place_and_reason() {
+    for (edit, column, message) in [
+        (
+            (PARAMETERS, "number: 128", "number: 0128"),
+            9,
+            "the number `0128` has a zero in front: expected digits, such as `128`",
+        ),
+        ((POLICY, "    kustomize:\n", "    helm: {}\n    kustomize:\n"), 11, "at most one of `kustomize`, `helm` and"),
+    ] {
+        let found = check(&scratch(&[edit]));
+        let [one] = found.as_slice() else { panic!("{found:#?}") };
+        assert!(text(one, "/message").contains(message), "{one}");
+        assert_eq!(one["location"]["column"], column, "{one}");
+    }
+}
