@@ -166,7 +166,7 @@ impl Walk<'_> {
                 let named = item.is_some_and(|item| item.pointer("/properties/name").is_some());
                 Some(format!(
                     "a list is written `[one, two]`, or an item a line with `- ` before it{}",
-                    as_list(node, named).map(|list| format!(": here `{list}`")).unwrap_or_default()
+                    as_list(node, named, pointer).map(|list| format!(": here `{list}`")).unwrap_or_default()
                 ))
             }
             _ if kinds.contains(&"object") => Some(match schema.get("properties").and_then(Json::as_object) {
@@ -181,7 +181,7 @@ impl Walk<'_> {
                     first_name(node).map(|name| format!(": here `{}: …`", visible(name))).unwrap_or_default()
                 ),
             }),
-            _ => self.field.clone(),
+            _ => self.help_with(node.text().unwrap_or_default()),
         };
         self.report(&WRONG_TYPE, node.mark, pointer, message).help = help;
     }
@@ -257,6 +257,11 @@ impl Walk<'_> {
         self.around.pop();
     }
 
+    /// What helps with a value; an expression is read in few fields.
+    fn help_with(&self, text: &str) -> Option<String> {
+        if text.contains("${{") { Some(NO_EXPRESSION.to_owned()) } else { self.field.clone() }
+    }
+
     fn scalar(&mut self, schema: &Json, kinds: &[&str], node: &Node<'_>, text: &str, plain: bool, pointer: &str) {
         let kind = if plain { kind_of(text) } else { "string" };
         let fits = kinds.contains(&kind) || (kind == "integer" && kinds.contains(&"number"));
@@ -272,7 +277,7 @@ impl Walk<'_> {
             }
             // What is wrong inside of an expression says more than that there may be one.
             let is_enough = message.contains(expected) || format.starts_with("interpolated") && text.contains("${{");
-            let help = self.field.clone().filter(|_| !is_enough);
+            let help = self.help_with(text).filter(|_| !is_enough);
             let message = if is_enough { message } else { format!("{message}: expected {expected}") };
             self.report(&INVALID_VALUE, node.mark, pointer, message).help = help;
             return;
@@ -352,6 +357,8 @@ impl Walk<'_> {
     }
 }
 
+const NO_EXPRESSION: &str = "this field holds no `${{ … }}`: write the value itself";
+
 /// Whether a place takes any text, an empty one too: a variable or a flag.
 fn is_any_text(schema: &Json, pointer: &str) -> bool {
     let format = schema.get("format").and_then(Json::as_str);
@@ -362,8 +369,17 @@ fn is_any_text(schema: &Json, pointer: &str) -> bool {
 const SIGNS: &str = "\"'`$|&;<>(){}[]#:=*!%@\\";
 
 /// What somebody wrote as text or as a map, as the list that was probably meant; `named`: whose items have names.
-fn as_list(node: &Node<'_>, named: bool) -> Option<String> {
+fn as_list(node: &Node<'_>, named: bool, pointer: &str) -> Option<String> {
     match &node.data {
+        Data::Scalar { text, .. }
+            if pointer.ends_with("/command")
+                && text.contains(['&', '|', ';', '<', '>'])
+                && text.len() <= LONGEST_EXAMPLE
+                && !text.contains(['"', '\\', '\n'])
+                && !text.contains("${{") =>
+        {
+            Some(format!("[sh, -c, \"{}\"]", visible(text)))
+        }
         Data::Map(entries) if named => Some(format!("- name: {}", visible(&entries.first()?.key))),
         Data::Scalar { text, .. }
             if !named && text.len() <= LONGEST_EXAMPLE && !text.contains(|c| SIGNS.contains(c)) =>

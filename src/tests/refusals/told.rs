@@ -348,6 +348,37 @@ fn labels_are_told_where_they_stand() {
 }
 
 #[test]
+fn what_to_write_is_said() {
+    for (edit, message, help) in [
+        (
+            (POLICY, "[npm, run, \"seed:preview\"]", "npm run seed && npm run more"),
+            "found `npm run seed && npm run more`, expected a list",
+            "a list is written `[one, two]`, or an item a line with `- ` before it: here `[sh, -c, \"npm run seed && npm run more\"]`",
+        ),
+        (
+            (POLICY, "port: 8080", "port: ${{ pr.number }}"),
+            "found `${{ pr.number }}`, expected a whole number",
+            "this field holds no `${{ … }}`: write the value itself",
+        ),
+        (
+            (POLICY, "ttl: 48h", "ttl: ${{ guardrails.ttl }}"),
+            "`${{ guardrails.ttl }}` is no length of time",
+            "this field holds no `${{ … }}`: write the value itself",
+        ),
+        (
+            (POLICY, "        BANNER:", "        STRIPE_KEY: x\n        BANNER:"),
+            "the variable `STRIPE_KEY` of `stripe` is set already",
+            "leave `STRIPE_KEY` out of `env`: what is used sets it",
+        ),
+    ] {
+        let found = check(&scratch(&[edit]));
+        let [one] = found.as_slice() else { panic!("{found:#?}") };
+        assert!(text(one, "/message").starts_with(message), "{one}");
+        assert_eq!(text(one, "/help"), help);
+    }
+}
+
+#[test]
 fn one_mistake_has_its_own_place_and_reason() {
     for (edit, column, message) in [
         (
