@@ -74,7 +74,7 @@ pub(crate) fn check(object: &Object, bounds: &Bounds<'_>, findings: &mut Vec<Fin
             "status" if template && *value != Value::Null => refuse("/status", "`status` is never written".to_owned()),
             // A manifest's too: whatever its kind says, what is below would pass unseen. A kind that says it is refused for that.
             "items" if template || !kind.ends_with("List") => {
-                refuse("/items", "Argo CD takes whatever has `items` for a list, and deploys those".to_owned())
+                refuse("/items", "Argo CD takes whatever has `items` for a list, and deploys those".to_owned());
             }
             "metadata" => metadata = Some(value),
             _ => {}
