@@ -31,7 +31,7 @@ use super::{
     scalar::{Scalar as _, refusal},
 };
 
-use words::{as_list, first_name, found, kind_of, noun};
+use words::{as_list, assigned, first_name, found, kind_of, noun};
 
 /// All findings about `node`, which should be a `T`.
 pub(super) fn diagnose<T: JsonSchema>(source: &Source, owner: Owner, node: &Node<'_>) -> Vec<Finding> {
@@ -163,7 +163,7 @@ impl Walk<'_> {
                 Some("what follows ` #` is a comment: in quotes it is text".to_owned())
             }
             _ if node.is_null() && is_any_text(schema, pointer) => Some("an empty text is written `\"\"`".to_owned()),
-            _ if node.is_null() => self.field.clone(),
+            _ if node.is_null() => assigned(pointer).or_else(|| self.field.clone()),
             _ if kinds.contains(&"array") => {
                 let item = schema.get("items").map(|item| resolved(&self.definitions, item));
                 let named = item.is_some_and(|item| item.pointer("/properties/name").is_some());

@@ -83,3 +83,10 @@ pub(super) fn found(node: &Node<'_>) -> String {
         },
     }
 }
+
+/// What was probably meant by an entry without a value whose name is `name=value`, which may be a secret.
+pub(super) fn assigned(pointer: &str) -> Option<String> {
+    let (name, value) = pointer.rsplit('/').next()?.split_once('=')?;
+    let is_name = !name.is_empty() && name.len() <= LONGEST_EXAMPLE && !name.contains('~');
+    (is_name && !value.is_empty()).then(|| format!("write `{}: …`", visible(name)))
+}

@@ -356,6 +356,11 @@ fn what_to_write_is_said() {
             "a list is written `[one, two]`, or an item a line with `- ` before it: here `[sh, -c, \"npm run seed && npm run more\"]`",
         ),
         (
+            (POLICY, "{cpu: 200m, memory: 256Mi}", "{cpu: 200m, memory=256Mi}"),
+            "found nothing, expected a string or a number",
+            "write `memory: …`",
+        ),
+        (
             (POLICY, "port: 8080", "port: ${{ pr.number }}"),
             "found `${{ pr.number }}`, expected a whole number",
             "this field holds no `${{ … }}`: write the value itself",
