@@ -277,6 +277,7 @@ impl Renderer {
             databases: &environment.databases,
             profile: guardrails.profiles.get_key_value(&environment.profile),
             labels: environment.labels.as_map(),
+            resizing: self.patches.resize().then_some(&self.patches),
             ..Bounds::default()
         }
     }

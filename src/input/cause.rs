@@ -136,8 +136,9 @@ pub(super) fn trace(text: &str, kind: Kind, problem: &mut Problem) -> Option<Str
 /// The cause without which the file can be read furthest; of equal ones the more particular.
 fn by_trial(trial: &Trial<'_>, column: usize) -> Option<Cause> {
     let mut best: Option<Cause> = None;
-    let looks: [&dyn Fn() -> Option<Cause>; 10] = [
+    let looks: [&dyn Fn() -> Option<Cause>; 11] = [
         &|| line::blank(trial),
+        &|| line::look_alike(trial),
         &|| line::separator(trial),
         &|| quotes::colon(trial, column),
         &|| line::unspaced(trial),

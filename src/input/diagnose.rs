@@ -3,6 +3,11 @@
 //! Runs only when the typed reader has refused a file. The schema comes from the same types, and a scalar's `format`
 //! leads to the same parser, so the two agree; `decode_and_diagnosis_agree` in the tests holds them to it.
 
+mod misplaced;
+mod words;
+
+use std::collections::HashSet;
+
 use schemars::JsonSchema;
 use serde_json::{Map, Value as Json};
 
@@ -17,26 +22,35 @@ use crate::{
         input::{INVALID_VALUE, MISSING_FIELD, UNKNOWN_FIELD, WRONG_TYPE},
     },
     value::child,
-    yaml::{Data, Entry, Mark, Node, scalar},
+    yaml::{Data, Entry, Mark, Node},
 };
 
 use super::{
     Places, Source, foreign,
     purpose::{help, kinds, resolved},
-    scalar::{EnvName, Scalar as _, refusal},
+    scalar::{Scalar as _, refusal},
 };
+
+use words::{as_list, assigned, first_name, found, kind_of, noun};
 
 /// All findings about `node`, which should be a `T`.
 pub(super) fn diagnose<T: JsonSchema>(source: &Source, owner: Owner, node: &Node<'_>) -> Vec<Finding> {
     let schema = schemars::schema_for!(T).to_value();
     let definitions = schema.get("$defs").and_then(Json::as_object).cloned().unwrap_or_default();
-    let mut walk =
-        Walk { places: source.places(), owner, definitions, field: None, around: Vec::new(), findings: Vec::new() };
+    let mut walk = Walk {
+        places: source.places(),
+        owner,
+        definitions,
+        field: None,
+        around: Vec::new(),
+        misplaced: Vec::new(),
+        findings: Vec::new(),
+    };
     walk.node(&schema, node, "");
     // The other of the two files, or a file of another program, is one mistake: its fields are right where it belongs.
     let is_kind = |finding: &Finding| finding.location().pointer.as_deref() == Some("/kind");
     if let Some(kind) = node.get("kind").and_then(Node::text)
-        && (KINDS.contains(&kind) || likely(kind, KINDS.into_iter()).is_none())
+        && (KINDS.contains(&kind) || is_word(kind) && likely(kind, KINDS.into_iter()).is_none())
         && let Some(at) = walk.findings.iter().position(is_kind)
     {
         let help = match kind {
@@ -46,6 +60,7 @@ pub(super) fn diagnose<T: JsonSchema>(source: &Source, owner: Owner, node: &Node
         };
         return vec![walk.findings.swap_remove(at).help(help)];
     }
+    walk.forgive_misplaced();
     walk.findings.sort_by_key(|finding| {
         let location = finding.location();
         (location.line, location.column)
@@ -57,6 +72,11 @@ pub(super) fn diagnose<T: JsonSchema>(source: &Source, owner: Owner, node: &Node
 /// What the two files say that they are.
 const KINDS: [&str; 2] = ["PreviewGuardrails", "PreviewPolicy"];
 
+/// Whether a text may be a kind at all.
+fn is_word(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric())
+}
+
 struct Walk<'s> {
     places: Places<'s>,
     owner: Owner,
@@ -65,6 +85,8 @@ struct Walk<'s> {
     field: Option<String>,
     /// The fields of the maps around, from the outermost on.
     around: Vec<(String, Map<String, Json>)>,
+    /// Fields that stand elsewhere than in the map of a pointer, where they belong: they are not missing there, too.
+    misplaced: Vec<(String, String)>,
     findings: Vec<Finding>,
 }
 
@@ -105,7 +127,9 @@ impl Walk<'_> {
                 let message = "an empty list, expected at least one item".to_owned();
                 self.report(&INVALID_VALUE, node.mark, pointer, message);
             }
-            Data::Map(entries) if kinds.contains(&"object") => self.object(&schema, node, entries, pointer),
+            Data::Map(entries) if kinds.contains(&"object") => {
+                self.object(&schema, node.mark, &entries.iter().collect::<Vec<_>>(), pointer);
+            }
             Data::List(items) if kinds.contains(&"array") => {
                 let item_schema = schema.get("items").cloned().unwrap_or(Json::Bool(true));
                 for (index, item) in items.iter().enumerate() {
@@ -144,13 +168,13 @@ impl Walk<'_> {
                 Some("what follows ` #` is a comment: in quotes it is text".to_owned())
             }
             _ if node.is_null() && is_any_text(schema, pointer) => Some("an empty text is written `\"\"`".to_owned()),
-            _ if node.is_null() => self.field.clone(),
+            _ if node.is_null() => assigned(pointer).or_else(|| self.field.clone()),
             _ if kinds.contains(&"array") => {
                 let item = schema.get("items").map(|item| resolved(&self.definitions, item));
                 let named = item.is_some_and(|item| item.pointer("/properties/name").is_some());
                 Some(format!(
                     "a list is written `[one, two]`, or an item a line with `- ` before it{}",
-                    as_list(node, named).map(|list| format!(": here `{list}`")).unwrap_or_default()
+                    as_list(node, named, pointer).map(|list| format!(": here `{list}`")).unwrap_or_default()
                 ))
             }
             _ if kinds.contains(&"object") => Some(match schema.get("properties").and_then(Json::as_object) {
@@ -165,7 +189,7 @@ impl Walk<'_> {
                     first_name(node).map(|name| format!(": here `{}: …`", visible(name))).unwrap_or_default()
                 ),
             }),
-            _ => self.field.clone(),
+            _ => self.help_with(node.text().unwrap_or_default()),
         };
         self.report(&WRONG_TYPE, node.mark, pointer, message).help = help;
     }
@@ -177,13 +201,17 @@ impl Walk<'_> {
         rest.find(|letter| !":- ".contains(*letter)) == Some('#')
     }
 
-    fn object(&mut self, schema: &Json, node: &Node<'_>, entries: &[Entry<'_>], pointer: &str) {
+    fn object(&mut self, schema: &Json, mark: Mark, entries: &[&Entry<'_>], pointer: &str) {
         let properties = schema.get("properties").and_then(Json::as_object).cloned().unwrap_or_default();
+        let is_file = self.around.is_empty();
         self.around.push((pointer.to_owned(), properties.clone()));
         // What unknown fields were probably meant to be: they are not missing, too.
         let mut meant = Vec::new();
         let mut is_listed = false;
-        for entry in entries {
+        let present: HashSet<&str> =
+            entries.iter().map(|entry| &*entry.key).filter(|key| properties.contains_key(*key)).collect();
+        let taken = if is_file { self.unindented(&properties, mark, entries) } else { HashSet::new() };
+        for entry in entries.iter().filter(|entry| !taken.contains(&*entry.key)) {
             let below = child(pointer, &entry.key);
             if let Some(property) = properties.get(entry.key.as_ref()) {
                 let field = std::mem::replace(&mut self.field, help(&entry.key, property));
@@ -209,6 +237,10 @@ impl Walk<'_> {
                             if near.is_none() && is_listed { String::new() } else { nearest(&entry.key, names()) };
                         is_listed |= near.is_none();
                         self.report(&UNKNOWN_FIELD, entry.mark, &below, message + &hint);
+                        // What is wrong below it is told at once, if it can be what is meant.
+                        if let Some(near) = near.filter(|near| !present.contains(near)) {
+                            self.misspelt(&properties[near], &entry.value, &below);
+                        }
                     }
                 }
                 Some(values) => {
@@ -224,37 +256,18 @@ impl Walk<'_> {
             }
         }
         for name in schema.get("required").and_then(Json::as_array).into_iter().flatten().filter_map(Json::as_str) {
-            if !entries.iter().any(|entry| entry.key == name) && !meant.iter().any(|meant| meant == name) {
-                let message = format!("the field `{name}` is missing");
+            if !present.contains(name) && !meant.iter().any(|meant| meant == name) {
+                let message = Self::missing(name);
                 let help = properties.get(name).and_then(|property| help(name, property));
-                self.report(&MISSING_FIELD, node.mark, pointer, message).help = help;
+                self.report(&MISSING_FIELD, mark, pointer, message).help = help;
             }
         }
         self.around.pop();
     }
 
-    /// Where a field belongs that this map has not: one that a map around it has, or one below it, which is named.
-    fn elsewhere(&self, name: &str, fields: &Map<String, Json>) -> Option<(String, Option<String>)> {
-        let has = |schema: &Json| schema.get("properties").is_some_and(|fields| fields.get(name).is_some());
-        let mut below = fields.iter().filter_map(|(field, schema)| {
-            let schema = resolved(&self.definitions, schema);
-            let item = schema.get("items").map(|item| resolved(&self.definitions, item));
-            if has(schema) {
-                Some((field, "below "))
-            } else {
-                item.is_some_and(has).then_some((field, "to an item of "))
-            }
-        });
-        if let (Some((field, place)), None) = (below.next(), below.next()) {
-            return Some((format!(" here: it belongs {place}`{field}`"), Some(field.clone())));
-        }
-        let (_, above) = self.around.split_last()?;
-        let (pointer, _) = above.iter().rev().find(|(_, fields)| fields.contains_key(name))?;
-        let place = match pointer.trim_start_matches('/').replace('/', ".") {
-            field if field.is_empty() => "it belongs to the file itself, in column 1".to_owned(),
-            field => format!("it belongs further to the left, below `{}`", visible(&field)),
-        };
-        Some((format!(" here: {place}"), None))
+    /// What helps with a value; an expression is read in few fields.
+    fn help_with(&self, text: &str) -> Option<String> {
+        if text.contains("${{") { Some(NO_EXPRESSION.to_owned()) } else { self.field.clone() }
     }
 
     fn scalar(&mut self, schema: &Json, kinds: &[&str], node: &Node<'_>, text: &str, plain: bool, pointer: &str) {
@@ -272,7 +285,7 @@ impl Walk<'_> {
             }
             // What is wrong inside of an expression says more than that there may be one.
             let is_enough = message.contains(expected) || format.starts_with("interpolated") && text.contains("${{");
-            let help = self.field.clone().filter(|_| !is_enough);
+            let help = self.help_with(text).filter(|_| !is_enough);
             let message = if is_enough { message } else { format!("{message}: expected {expected}") };
             self.report(&INVALID_VALUE, node.mark, pointer, message).help = help;
             return;
@@ -352,79 +365,12 @@ impl Walk<'_> {
     }
 }
 
+const NO_EXPRESSION: &str = "this field holds no `${{ … }}`: write the value itself";
+
 /// Whether a place takes any text, an empty one too: a variable or a flag.
 fn is_any_text(schema: &Json, pointer: &str) -> bool {
     let format = schema.get("format").and_then(Json::as_str);
     format == Some(Interpolated::FORMAT) && matches!(pointer.rsplit('/').nth(1), Some("env" | "flags"))
-}
-
-/// Signs that words of a list have only in quotes, or that are a shell's.
-const SIGNS: &str = "\"'`$|&;<>(){}[]#:=*!%@\\";
-
-/// What somebody wrote as text or as a map, as the list that was probably meant; `named`: whose items have names.
-fn as_list(node: &Node<'_>, named: bool) -> Option<String> {
-    match &node.data {
-        Data::Map(entries) if named => Some(format!("- name: {}", visible(&entries.first()?.key))),
-        Data::Scalar { text, .. }
-            if !named && text.len() <= LONGEST_EXAMPLE && !text.contains(|c| SIGNS.contains(c)) =>
-        {
-            let is_between = |c: char| c == ',' || c.is_whitespace();
-            let words: Vec<&str> = text.split(is_between).filter(|word| !word.is_empty()).collect();
-            (!words.is_empty() && words.iter().all(|word| kind_of(word) == "string"))
-                .then(|| format!("[{}]", visible(&words.join(", "))))
-        }
-        _ => None,
-    }
-}
-
-/// Most bytes of a text that is written out as a list.
-const LONGEST_EXAMPLE: usize = 60;
-
-/// What the first item of a list is called, which should be the first entry of a map: `- name: A` or `- A=b`.
-fn first_name<'n>(node: &'n Node<'_>) -> Option<&'n str> {
-    let Data::List(items) = &node.data else { return None };
-    let item = items.first()?;
-    let name = match item.get("name") {
-        Some(name) => name.text()?,
-        None => item.text()?.split_once(['=', ':'])?.0,
-    };
-    EnvName::parse(name).is_ok().then_some(name)
-}
-
-/// The JSON Schema type of a plain scalar.
-fn kind_of(text: &str) -> &'static str {
-    match scalar::core(text) {
-        scalar::Plain::Null => "null",
-        scalar::Plain::Bool(_) => "boolean",
-        scalar::Plain::Int(_) => "integer",
-        scalar::Plain::Float(_) => "number",
-        scalar::Plain::Text => "string",
-    }
-}
-
-fn noun(kind: &str) -> &'static str {
-    match kind {
-        "object" => "a map",
-        "array" => "a list",
-        "string" => "a string",
-        "boolean" => "`true` or `false`",
-        "integer" => "a whole number",
-        _ => "a number",
-    }
-}
-
-fn found(node: &Node<'_>) -> String {
-    match &node.data {
-        Data::Map(_) => "a map".to_owned(),
-        Data::List(_) => "a list".to_owned(),
-        Data::Scalar { text, plain } => match if *plain { kind_of(text) } else { "string" } {
-            "null" => "nothing".to_owned(),
-            "boolean" => format!("the boolean `{text}`"),
-            "integer" | "number" => format!("the number `{text}`"),
-            _ if !*plain && kind_of(text) != "string" => format!("the text `{}`", visible(text)),
-            _ => format!("`{}`", visible(text)),
-        },
-    }
 }
 
 /// The largest value of schemars' integer formats.

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value as Json};
 
 /// Of a service, of migrate and of seed: Compose, Kubernetes, Helm charts.
-const OF_A_PROGRAM: [(&[&str], &str); 7] = [
+const OF_A_PROGRAM: [(&[&str], &str); 8] = [
     (&["environment", "envs", "variables"], "variables are `env: {NAME: value}`"),
     (
         &["envFrom", "env_file", "envFile", "secretRef", "secrets", "databases"],
@@ -13,7 +13,11 @@ const OF_A_PROGRAM: [(&[&str], &str); 7] = [
         &["emptyDir", "tmpfs", "shm_size", "readOnlyRootFilesystem"],
         "`writable: [/data]` are folders that it may write to",
     ),
-    (&["user", "securityContext", "runAsGroup"], "`runAsUser: 1000` is the user that it runs as"),
+    (&["user", "securityContext"], "`runAsUser: 1000` is the user that it runs as"),
+    (
+        &["group", "fsGroup", "supplementalGroups", "group_add"],
+        "`runAsGroup: 0` is the group whose files it reads and writes, if that has another number than its user",
+    ),
     (&["requests", "limits", "cpu", "memory"], "`resources: {cpu: 250m, memory: 256Mi}` is what it requests"),
     (&["build", "dockerfile"], "an image is built by CI: `image` names it"),
     (

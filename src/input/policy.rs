@@ -6,8 +6,8 @@ use serde::Deserialize;
 use super::{
     Filled, HelmValue, Ordered,
     scalar::{
-        AbsolutePath, DnsLabel, Duration, EnvName, FilePath, FlagName, ImagePath, InterpolatedPath, LabelValue,
-        NamePrefix, Port, Quantity, Reference, RelativePath, SecretKey, Url, UrlPath, UserId,
+        AbsolutePath, DnsLabel, Duration, EnvName, FilePath, FlagName, GroupId, ImagePath, InterpolatedPath,
+        LabelValue, NamePrefix, Port, Quantity, Reference, RelativePath, SecretKey, Url, UrlPath, UserId,
     },
 };
 use crate::expression::Interpolated;
@@ -117,7 +117,8 @@ pub struct Service {
     /// Instead of the image's arguments.
     #[serde(default)]
     pub args: Vec<Interpolated>,
-    /// Where the workload listens; its Service has the same port.
+    /// Where the workload listens; its Service has the same port. It is called `http` if a route leads to it or `health` answers there,
+    /// else `tcp`: meshes such as Istio take the name for the protocol.
     pub port: Option<Port>,
     /// A path that answers 2xx or 3xx at `port` when the workload is ready. Without it, an open port is enough.
     pub health: Option<InterpolatedPath>,
@@ -147,6 +148,9 @@ pub struct Service {
     pub files: Ordered<Interpolated, FilePath>,
     /// The number of the user that runs it; 0, root, is refused. Left out, 65532.
     pub run_as_user: Option<UserId>,
+    /// The number of the group that runs it, such as 0 for an image whose files are root's group's, as OpenShift wants them. Left out, the
+    /// number of its user.
+    pub run_as_group: Option<GroupId>,
 }
 
 /// Most files of a service: each is a mount of its Pods.
@@ -267,6 +271,7 @@ impl Database {
             resources: &migrate.resources,
             writable: &migrate.writable,
             run_as_user: migrate.run_as_user,
+            run_as_group: migrate.run_as_group,
         });
         let seed = self.seed.as_ref().map(|seed| Program {
             name: "seed",
@@ -278,6 +283,7 @@ impl Database {
             resources: &seed.resources,
             writable: &seed.writable,
             run_as_user: seed.run_as_user,
+            run_as_group: seed.run_as_group,
         });
         migrate.into_iter().chain(seed)
     }
@@ -304,6 +310,8 @@ pub struct Program<'p> {
     pub writable: &'p [AbsolutePath],
     /// The user that runs it.
     pub run_as_user: Option<UserId>,
+    /// The group that runs it.
+    pub run_as_group: Option<GroupId>,
 }
 
 /// A part of a database's URL: a key of its Secret, beside the URL's variable.
@@ -362,6 +370,9 @@ pub struct Migration {
     pub writable: Vec<AbsolutePath>,
     /// The number of the user that runs it; 0, root, is refused. Left out, 65532.
     pub run_as_user: Option<UserId>,
+    /// The number of the group that runs it, such as 0 for an image whose files are root's group's, as OpenShift wants them. Left out, the
+    /// number of its user.
+    pub run_as_group: Option<GroupId>,
 }
 
 /// A program of the team's that runs in the preview's namespace, with the database's URL in its environment. It runs again
@@ -387,4 +398,7 @@ pub struct Step {
     pub writable: Vec<AbsolutePath>,
     /// The number of the user that runs it; 0, root, is refused. Left out, 65532.
     pub run_as_user: Option<UserId>,
+    /// The number of the group that runs it, such as 0 for an image whose files are root's group's, as OpenShift wants them. Left out, the
+    /// number of its user.
+    pub run_as_group: Option<GroupId>,
 }

@@ -29,6 +29,8 @@ struct Ready {
     target: Target,
     merge: Option<Value>,
     json: Vec<PatchOperation>,
+    /// Whether it may change how many Pods a Deployment or a `StatefulSet` has, or what these ask for.
+    resizes: bool,
 }
 
 impl Patches {
@@ -59,7 +61,9 @@ impl Patches {
                     )),
                 }
             }
-            ready.patches.push(Ready { target: patch.target.clone(), merge, json });
+            let mut patch = Ready { target: patch.target.clone(), merge, json, resizes: false };
+            patch.resizes = resizes(&patch);
+            ready.patches.push(patch);
         }
         ready
     }
@@ -140,6 +144,16 @@ impl Patches {
         }
     }
 
+    /// Whether any may change how many Pods there are, or what these ask for.
+    pub fn resize(&self) -> bool {
+        self.patches.iter().any(|patch| patch.resizes)
+    }
+
+    /// The last patch that does so to an object, by its index in the guardrails.
+    pub fn resizing(&self, object: &Object) -> Option<usize> {
+        self.patches.iter().rposition(|patch| patch.resizes && fits(&patch.target, object))
+    }
+
     /// The patches that change an object at a JSON pointer, above it or below it, by their index in the guardrails.
     pub fn of(&self, object: &Object, pointer: &str) -> Vec<usize> {
         let patches = self.patches.iter().enumerate();
@@ -151,6 +165,22 @@ impl Patches {
 fn changes(patch: &Ready, pointer: &str) -> bool {
     patch.merge.as_ref().is_some_and(|merge| put(merge, pointer).is_some())
         || patch.json.iter().any(|operation| operates(operation, pointer))
+}
+
+/// Of a container, only what it asks for.
+fn resizes(patch: &Ready) -> bool {
+    const CONTAINERS: &str = "/spec/template/spec/containers";
+    let is_other_field = |path: &str| {
+        let field = path.strip_prefix(CONTAINERS).and_then(|rest| rest.split('/').nth(2));
+        field.is_some_and(|field| field != "resources")
+    };
+    let of_containers =
+        |operation: &PatchOperation| operates(operation, CONTAINERS) && !is_other_field(operation.path().as_str());
+    let merges = |pointer| patch.merge.as_ref().is_some_and(|merge| put(merge, pointer).is_some());
+    (fits_kind(&patch.target, "Deployment") || fits_kind(&patch.target, "StatefulSet"))
+        && (merges("/spec/replicas")
+            || merges(CONTAINERS)
+            || patch.json.iter().any(|operation| operates(operation, "/spec/replicas") || of_containers(operation)))
 }
 
 /// Where a patch says what is at a place of an object, or that nothing is: a pointer into the patch.

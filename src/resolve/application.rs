@@ -65,11 +65,15 @@ impl Resolver<'_> {
 
     /// `spec.source` of the Application.
     fn source(&mut self, application: &Application, repository: &str, pr: &PullRequest) -> Option<Value> {
-        let kinds = [application.kustomize.is_some(), application.helm.is_some(), application.directory.is_some()];
-        if kinds.iter().filter(|is_there| **is_there).count() > 1 {
+        let kinds = [
+            ("kustomize", application.kustomize.is_some()),
+            ("helm", application.helm.is_some()),
+            ("directory", application.directory.is_some()),
+        ];
+        if let Some((second, _)) = kinds.iter().filter(|(_, is_there)| *is_there).nth(1) {
             let message =
                 "at most one of `kustomize`, `helm` and `directory` says how the source is rendered".to_owned();
-            self.policy_finding(&APPLICATION_SOURCE, "/spec/application", message);
+            self.policy_finding(&APPLICATION_SOURCE, format!("/spec/application/{second}"), message);
             return None;
         }
         let mut source = Map::with_capacity(4);

@@ -127,6 +127,8 @@ pub struct ServiceFacts {
     pub args: Option<Vec<String>>,
     /// Where it listens, and its Service, too; null, if it has none.
     pub port: Option<u16>,
+    /// What that port is called: `http` if a route leads to it or `health` answers there, else `tcp`; null, if there is none.
+    pub port_name: Option<&'static str>,
     /// A container's `ports`.
     pub ports: Value,
     /// A path, or nothing: an open port is enough then.
@@ -155,8 +157,10 @@ pub struct ServiceFacts {
     pub files_config_map: Option<String>,
     /// Of their texts: Pods, which do not see that a file changes, start anew when one does. Null if there are none.
     pub files_hash: Option<String>,
-    /// The number of the container's user and group, never 0.
+    /// The number of the container's user, never 0.
     pub run_as_user: u32,
+    /// The number of its group, which may be 0.
+    pub run_as_group: u32,
     /// Of where the values come from that it uses: its Pods, which read them when they start, start anew when that changes. Null if it
     /// uses none.
     pub uses_hash: Option<String>,

@@ -163,14 +163,14 @@ impl Reader<'_> {
         let Some(text) = self.required("number", "it is the pull request's identity") else {
             return UNNUMBERED.to_owned();
         };
-        let is_number = text.len() <= 18 && text.bytes().all(|b| b.is_ascii_digit()) && !text.starts_with('0');
-        if is_number {
+        let digits = text.bytes().all(|b| b.is_ascii_digit());
+        let has_zero = digits && text.starts_with('0');
+        if digits && !has_zero && text.len() <= 18 {
             return text;
         }
-        self.report(
-            "number",
-            format!("the number `{}` is no pull request's: expected digits, such as `128`", visible(&text)),
-        );
+        let found = if has_zero { "has a zero in front" } else { "is no pull request's" };
+        let message = format!("the number `{}` {found}: expected digits, such as `128`", visible(&text));
+        self.report("number", message);
         // A letter first, so that it can never be another pull request's.
         format!("x{}", names::hash(&["number", &text]))
     }
@@ -250,8 +250,9 @@ impl Reader<'_> {
             self.report("labels", format!("{} labels, allowed are {MOST_LABELS}", items.len()));
         }
         let items = &items[..items.len().min(MOST_LABELS)];
-        let labels: Vec<String> =
-            items.iter().filter_map(Value::as_str).map(|label| printable(label, LONGEST_TEXT).into_owned()).collect();
+        // What is no text keeps its place, so that the others keep theirs.
+        let text = |item: &Value| printable(item.as_str().unwrap_or_default(), LONGEST_TEXT).into_owned();
+        let labels: Vec<String> = items.iter().map(text).collect();
         if let Some(other) = items.iter().position(|item| item.as_str().is_none()) {
             self.report_at(format!("/labels/{other}"), "the parameter `labels` holds something other than text".into());
         }

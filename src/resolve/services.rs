@@ -9,7 +9,9 @@ use crate::{
         Ordered,
         guardrails::Tls,
         policy::Service,
-        scalar::{AbsolutePath, DnsLabel, Duration, InterpolatedPath, Port, Quantity, Reference, Scalar as _, UserId},
+        scalar::{
+            AbsolutePath, DnsLabel, Duration, GroupId, InterpolatedPath, Port, Quantity, Reference, Scalar as _, UserId,
+        },
     },
     rules,
     value::{Map, Value, child},
@@ -169,6 +171,8 @@ impl<'a> Resolver<'a> {
             reaches: Reaches { uses: &service.uses, variables: &[] },
         };
         let start = self.start(service, pointer);
+        let run_as_user = service.run_as_user.map_or(NOBODY, UserId::get);
+        let port_name = self.port_name(service, pointer);
         let http_check = service.health.as_ref().map(|path| self.health(path, &format!("{pointer}/health")));
         let command = self.words(&container, &service.command, "command");
         let args = self.words(&container, &service.args, "args");
@@ -184,15 +188,17 @@ impl<'a> Resolver<'a> {
             writable: std::iter::once(Writable { name: "writable-0".into(), path: TMP.into() })
                 .chain(self.writable(&service.writable, "writable", &[], pointer))
                 .collect(),
-            run_as_user: service.run_as_user.map_or(NOBODY, UserId::get),
             files: Value::Null,
             file_mounts: Vec::new(),
             files_config_map: None,
             files_hash: None,
+            run_as_user,
+            run_as_group: service.run_as_group.map_or(run_as_user, GroupId::get),
             uses_hash: None,
             name: service.name.to_string(),
-            ports: ports(service),
+            ports: ports(service, port_name),
             port: service.port.map(Port::get),
+            port_name,
             image,
             command: Some(command).filter(|words: &Vec<String>| !words.is_empty()),
             args: Some(args).filter(|words: &Vec<String>| !words.is_empty()),
@@ -235,6 +241,30 @@ impl<'a> Resolver<'a> {
             map.push("limits", limits.to_value());
         }
         Value::Map(map)
+    }
+
+    /// What its port is called. Istio takes the name for the protocol: as `http`, Redis or a mail server would be broken, while HTTP as
+    /// `tcp` is only passed on unread.
+    fn port_name(&mut self, service: &Service, pointer: &str) -> Option<&'static str> {
+        let port = service.port?;
+        let route = self.policy.routes.iter().position(|route| *route.service == *service.name);
+        let answers = service.health.is_some() && service.health_port.is_none_or(|health| health == port);
+        let name = if route.is_some() || answers { "http" } else { "tcp" };
+        self.decisions.record(|| {
+            let (origin, reason) = match route {
+                Some(at) => (
+                    Origin::Input(InputFile::Policy, format!("/spec/routes/{at}/service")),
+                    "a route leads to it, so it speaks HTTP",
+                ),
+                None if answers => (
+                    Origin::Input(InputFile::Policy, format!("{pointer}/health")),
+                    "it answers to `health`, so it speaks HTTP",
+                ),
+                None => (Origin::BuiltIn, "no route leads to it and no `health` answers there: it may speak anything"),
+            };
+            Decision::new(format!("services.{}.portName", service.name), origin, name, reason)
+        });
+        Some(name)
     }
 
     /// Seconds that it may take to start. Reports what nobody can be asked for while it does.
@@ -345,10 +375,10 @@ fn health_headers(route: &RouteFacts) -> Value {
     Value::list([header("Host", Value::string(&*route.host)), header("X-Forwarded-Proto", Value::from("https"))])
 }
 
-fn ports(service: &Service) -> Value {
-    let Some(port) = service.port else { return Value::Null };
+fn ports(service: &Service, name: Option<&'static str>) -> Value {
+    let (Some(port), Some(name)) = (service.port, name) else { return Value::Null };
     Value::list([Value::map([
-        ("name", Value::from("http")),
+        ("name", Value::from(name)),
         ("containerPort", Value::Int(i64::from(port.get()))),
         ("protocol", Value::from("TCP")),
     ])])

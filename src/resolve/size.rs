@@ -65,13 +65,15 @@ impl<'a> Resolver<'a> {
     fn chosen(&mut self, pr: &PullRequest) -> Option<(String, Origin)> {
         let guardrails = self.guardrails;
         let prefix = &guardrails.labels.prefix;
-        self.findings.extend(pr.labels.iter().filter_map(|label| rules::label::unknown(label, prefix)));
+        self.findings.extend(
+            pr.labels.iter().enumerate().filter_map(|(index, label)| rules::label::unknown(index, label, prefix)),
+        );
         let label = self.label(pr, "profile", |resolver, text| {
             let offered = resolver.guardrails.labels.profile.iter().chain(&resolver.policy.labels.profile);
             let names: Vec<&str> = offered.map(|name| &**name).collect();
             if names.contains(&text) { Ok(text.to_owned()) } else { Err(rules::label::offered(text, &names)) }
         });
-        if let Some((name, label)) = label.filter(|_| self.heed_profile_label) {
+        if let Some((name, label, _)) = label.filter(|_| self.heed_profile_label) {
             self.profile_label = Some(label.clone());
             return Some((name, Origin::Label(label)));
         }
@@ -132,8 +134,9 @@ impl<'a> Resolver<'a> {
             let asked = Duration::parse(text).map_err(|_| names())?;
             if offered.contains(&asked) { Ok(asked) } else { Err(names()) }
         });
+        let place = label.as_ref().map(|(.., index)| rules::label::pointer(*index));
         let (asked, origin) = match (label, self.policy.ttl) {
-            (Some((ttl, label)), _) => (ttl, Origin::Label(label)),
+            (Some((ttl, label, _)), _) => (ttl, Origin::Label(label)),
             (None, Some(ttl)) => (ttl, Origin::Input(InputFile::Policy, "/spec/ttl".into())),
             (None, None) => (bounds.default, Origin::Input(InputFile::Guardrails, "/spec/ttl/default".into())),
         };
@@ -142,7 +145,8 @@ impl<'a> Resolver<'a> {
             let message = format!("`{asked}` is longer than the guardrails' maximum: the preview lives `{granted}`");
             match &origin {
                 Origin::Label(_) => {
-                    self.findings.push(Finding::of_parameters(&rules::ttl::TTL_CLAMPED, "/labels", message));
+                    let place = place.unwrap_or_default();
+                    self.findings.push(Finding::of_parameters(&rules::ttl::TTL_CLAMPED, place, message));
                 }
                 Origin::Input(InputFile::Policy, pointer) => {
                     self.policy_finding(&rules::ttl::TTL_CLAMPED, pointer.clone(), message);
@@ -173,27 +177,27 @@ impl<'a> Resolver<'a> {
         (granted.to_string(), expires_at)
     }
 
-    /// What a label `preview/NAME=VALUE` asks for, if it may.
+    /// What a label `preview/NAME=VALUE` asks for, if it may, and which label it is.
     fn label<T: PartialEq>(
         &mut self,
         pr: &PullRequest,
         name: &str,
         offered: impl Fn(&Self, &str) -> Result<T, String>,
-    ) -> Option<(T, String)> {
+    ) -> Option<(T, String, usize)> {
         let prefix = &self.guardrails.labels.prefix;
-        let mut asked: Option<(T, String)> = None;
-        for label in &pr.labels {
+        let mut asked: Option<(T, String, usize)> = None;
+        for (index, label) in pr.labels.iter().enumerate() {
             let value = label.strip_prefix(prefix.as_str()).and_then(|rest| rest.strip_prefix(name)?.strip_prefix('='));
             let Some(value) = value else { continue };
             match offered(self, value) {
                 Ok(value) => match &asked {
-                    None => asked = Some((value, label.clone())),
-                    Some((other, first)) if *other != value => {
-                        self.findings.push(rules::label::contradiction(first, label));
+                    None => asked = Some((value, label.clone(), index)),
+                    Some((other, first, _)) if *other != value => {
+                        self.findings.push(rules::label::contradiction(first, (index, label)));
                     }
                     Some(_) => {}
                 },
-                Err(choices) => self.findings.push(rules::label::not_offered(label, &choices)),
+                Err(choices) => self.findings.push(rules::label::not_offered(index, label, &choices)),
             }
         }
         asked

@@ -181,11 +181,18 @@ impl<'a> Resolver<'a> {
                 || container.databases.into_iter().flatten().any(|database| database.name == **used);
             for (name, key) in keys {
                 if !variables.names.insert(name) {
+                    let is_own = container.env.iter().any(|(own, _)| own == name);
                     let message = format!("the variable `{name}` of `{used}` is set already");
                     let finding = self.policy_finding(&rules::reference::DUPLICATE_NAME, pointer.clone(), message);
-                    finding.help = (url == Some(name)).then(|| {
-                        format!("leave `{name}` out of the service's `env`, or give the database's URL another variable: `env` at the database")
-                    });
+                    finding.help = if url == Some(name) {
+                        Some(format!(
+                            "leave `{name}` out of the service's `env`, or give the database's URL another variable: `env` at the database"
+                        ))
+                    } else if is_own {
+                        Some(format!("leave `{name}` out of `env`: what is used sets it"))
+                    } else {
+                        None
+                    };
                 }
                 if granted {
                     variables.items.push(from_secret(name, used, key));

@@ -6,7 +6,7 @@ use super::{
     limit_range::{RESOURCES, default_of},
 };
 use crate::{
-    finding::{Finding, Rule, Severity, meant},
+    finding::{Finding, Rule, Severity, nearest},
     input::{
         Ordered,
         guardrails::Profile,
@@ -82,7 +82,7 @@ pub(crate) fn beyond<'s>(
                 (format!("`{who}` has no devices such as `{resource}`: a Pod of `manifests` may"), None)
             }
             None => {
-                let near = meant(resource, RESOURCES.into_iter()).unwrap_or_default();
+                let near = nearest(resource, RESOURCES.into_iter());
                 (format!("the profile `{name}` has no limit for `{resource}`, so it cannot be asked for{near}"), None)
             }
             Some((limit, field)) if amount > limit => {

@@ -53,6 +53,10 @@ const APPLICATION_FINALIZERS: [&str; 3] = [
 
 pub(crate) fn check(object: &Object, bounds: &Bounds<'_>, findings: &mut Vec<Finding>) {
     let Some(map) = object.value.as_map() else {
+        // Of a manifest, another rule says that it is no object.
+        if object.is_manifest() {
+            return;
+        }
         let message = format!("an object must be a map, not {}", object.value.kind_name());
         findings.push(finding(&FORBIDDEN_OUTPUT, object, "", message));
         return;
@@ -67,8 +71,10 @@ pub(crate) fn check(object: &Object, bounds: &Bounds<'_>, findings: &mut Vec<Fin
     for (field, value) in map.iter() {
         match field {
             "status" if template && *value != Value::Null => refuse("/status", "`status` is never written".to_owned()),
-            // A manifest's too: whatever its kind says, what is below would pass unseen.
-            "items" => refuse("/items", "Argo CD takes whatever has `items` for a list, and deploys those".to_owned()),
+            // A manifest's too: whatever its kind says, what is below would pass unseen. A kind that says it is refused for that.
+            "items" if template || !kind.ends_with("List") => {
+                refuse("/items", "Argo CD takes whatever has `items` for a list, and deploys those".to_owned());
+            }
             "metadata" => metadata = Some(value),
             _ => {}
         }

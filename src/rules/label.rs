@@ -1,6 +1,6 @@
 //! Labels may ask, but only for what is offered.
 
-use crate::finding::{Finding, Rule, Severity, nearest, visible};
+use crate::finding::{Finding, Rule, Severity, likely, nearest, visible};
 
 /// What `not_offered` and `contradiction` find in a pull request's labels.
 pub static LABEL_NOT_OFFERED: Rule = Rule {
@@ -33,20 +33,25 @@ pub(crate) fn offered(asked: &str, names: &[&str]) -> String {
     }
 }
 
+/// Where a label stands among those of the pull request.
+pub(crate) fn pointer(index: usize) -> String {
+    format!("/labels/{index}")
+}
+
 /// `hint`: what is offered.
-pub(crate) fn not_offered(label: &str, hint: &str) -> Finding {
+pub(crate) fn not_offered(index: usize, label: &str, hint: &str) -> Finding {
     let message = format!("the label `{}` asks for what is not offered{hint}", visible(label));
-    Finding::of_parameters(&LABEL_NOT_OFFERED, "/labels", message).help("remove the label")
+    Finding::of_parameters(&LABEL_NOT_OFFERED, pointer(index), message).help("remove the label")
 }
 
 /// Of labels that ask for the same thing, one would win by the order in which the code host lists them.
-pub(crate) fn contradiction(first: &str, second: &str) -> Finding {
+pub(crate) fn contradiction(first: &str, (index, second): (usize, &str)) -> Finding {
     let message = format!("the labels `{}` and `{}` ask for different things", visible(first), visible(second));
-    Finding::of_parameters(&LABEL_NOT_OFFERED, "/labels", message).help("remove one of them")
+    Finding::of_parameters(&LABEL_NOT_OFFERED, pointer(index), message).help("remove one of them")
 }
 
 /// A label that seems to ask, but for nothing that there is.
-pub(crate) fn unknown(label: &str, prefix: &str) -> Option<Finding> {
+pub(crate) fn unknown(index: usize, label: &str, prefix: &str) -> Option<Finding> {
     let asked = label.get(..prefix.len()).filter(|start| !start.is_empty() && start.eq_ignore_ascii_case(prefix))?;
     // The prefix alone may be what a preview is asked for by.
     let rest = Some(&label[asked.len()..]).filter(|rest| !rest.is_empty())?;
@@ -55,7 +60,11 @@ pub(crate) fn unknown(label: &str, prefix: &str) -> Option<Finding> {
         return None;
     }
     let name = rest.split(['=', ':']).next().unwrap_or_default();
-    let message = format!("the label `{}` asks for nothing{}", visible(label), nearest(name, NAMES.into_iter()));
+    let hint = match likely(name, NAMES.into_iter()) {
+        Some(name) => format!(": did you mean `{prefix}{name}=…`?"),
+        None => nearest(name, NAMES.into_iter()),
+    };
+    let message = format!("the label `{}` asks for nothing{hint}", visible(label));
     let help = format!("labels that ask are `{prefix}profile=…` and `{prefix}ttl=…`");
-    Some(Finding::of_parameters(&UNKNOWN_LABEL, "/labels", message).help(help))
+    Some(Finding::of_parameters(&UNKNOWN_LABEL, pointer(index), message).help(help))
 }

@@ -9,7 +9,7 @@ mod profile;
 use super::{
     Bounds,
     common::{Amounts, amount, amounts, finding},
-    container_resources, resource_quota,
+    container_resources, patch_over_quota, resource_quota,
 };
 use crate::{
     finding::{Finding, Rule, Severity, meant, visible},
@@ -109,6 +109,9 @@ pub(crate) fn check(objects: &[Object], bounds: &Bounds<'_>, findings: &mut Vec<
         profile::blame(profile, objects, &mut findings[known..]);
     }
     container_resources::check(objects, &ranges, &quotas, findings);
+    if let Some(patches) = bounds.resizing {
+        patch_over_quota::check(objects, &ranges, &quotas, patches, findings);
+    }
 }
 
 fn read_range<'a>(object: &'a Object, ranges: &mut Vec<Item<'a>>, findings: &mut Vec<Finding>) {

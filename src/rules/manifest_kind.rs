@@ -5,8 +5,8 @@ use super::{
     common::{finding, stated},
 };
 use crate::{
-    finding::{Finding, Rule, Severity, visible},
-    objects::Object,
+    finding::{Finding, Rule, Severity, meant, visible},
+    objects::{Object, Origin},
     value::{Value, child},
 };
 
@@ -56,12 +56,9 @@ pub(crate) fn check(object: &Object, _: &Bounds<'_>, findings: &mut Vec<Finding>
     let version = object.value.str_at(&["apiVersion"]).unwrap_or_default();
     let kind = object.kind();
     if kind.is_empty() {
-        findings.push(finding(
-            &MANIFEST_KIND,
-            object,
-            "/kind",
-            "the document has no `kind`: it is no Kubernetes object",
-        ));
+        let message = "the document has no `kind`: it is no Kubernetes object";
+        let help = file_of_others(object).map(str::to_owned);
+        findings.push(Finding { help, ..finding(&MANIFEST_KIND, object, "/kind", message) });
         return;
     }
     if version.is_empty() {
@@ -76,7 +73,7 @@ pub(crate) fn check(object: &Object, _: &Bounds<'_>, findings: &mut Vec<Finding>
             }
             None => (
                 "/kind",
-                format!("{} of `{}` is not allowed: {}", named(kind), visible(version), reason(group(version), kind)),
+                format!("{} of `{}` is not allowed{}", named(kind), visible(version), unlisted(version, kind)),
             ),
         };
         let allowed = ALLOWED.map(|(_, kind)| kind).join(", ");
@@ -121,6 +118,38 @@ fn group(version: &str) -> &str {
     version.split_once('/').map_or("", |(group, _)| group)
 }
 
+/// What to say of what is not in the list: what was meant, if that can be made out.
+fn unlisted(version: &str, kind: &str) -> String {
+    let reason = reason(group(version), kind);
+    if reason != UNLISTED {
+        return format!(": {reason}");
+    }
+    // Groups of others have a dot in their name.
+    let elsewhere = ALLOWED.iter().find(|(_, name)| *name == kind && !group(version).contains('.'));
+    if let Some((known, _)) = elsewhere {
+        return format!(": use `{known}`");
+    }
+    let in_group = ALLOWED.iter().filter(|(known, _)| group(known) == group(version)).map(|(_, kind)| *kind);
+    meant(kind, in_group).unwrap_or_else(|| format!(": {UNLISTED}"))
+}
+
+/// What a file is by its name that holds no object, and where that belongs.
+fn file_of_others(object: &Object) -> Option<&'static str> {
+    let Origin::Manifest { file, .. } = &object.origin else { return None };
+    let name = file.rsplit('/').next().unwrap_or_default();
+    Some(match name.rsplit_once('.').map_or(name, |(stem, _)| stem) {
+        "kustomization" | "Kustomization" => KUSTOMIZE,
+        "Chart" | "values" => "it is a Helm chart's: `application` renders charts",
+        "docker-compose" | "compose" => "what Compose runs is written as `services` of the policy",
+        _ => return None,
+    })
+}
+
+const KUSTOMIZE: &str = "it is Kustomize's: name the manifests themselves, or have `application` run Kustomize";
+
+/// Of a kind about which there is nothing more to say.
+const UNLISTED: &str = "it is not on the list of kinds";
+
 /// Why a kind isn't in the list.
 fn reason(group: &str, kind: &str) -> &'static str {
     match (group, kind) {
@@ -141,13 +170,14 @@ fn reason(group: &str, kind: &str) -> &'static str {
         }
         ("external-secrets.io" | "generators.external-secrets.io", _) => "name secrets under `secrets`",
         ("argoproj.io", _) => "it would deploy elsewhere",
+        ("kustomize.config.k8s.io", _) => KUSTOMIZE,
         (
             "kyverno.io" | "templates.gatekeeper.sh" | "constraints.gatekeeper.sh" | "admissionregistration.k8s.io",
             _,
         ) => "policies are the platform's",
         ("apiextensions.k8s.io" | "apiregistration.k8s.io" | "storage.k8s.io" | "scheduling.k8s.io", _)
         | ("", "Node" | "PersistentVolume") => "it is the whole cluster's",
-        _ => "it is not on the list of kinds",
+        _ => UNLISTED,
     }
 }
 
@@ -155,7 +185,10 @@ fn reason(group: &str, kind: &str) -> &'static str {
 mod tests {
     use serde_json::json;
 
-    use crate::rules::common::test::{found, manifest, places};
+    use crate::{
+        objects::{Object, Origin},
+        rules::common::test::{found, manifest, places},
+    };
 
     #[test]
     fn only_listed_kinds_pass() {
@@ -192,6 +225,53 @@ mod tests {
             let json = json!({"apiVersion": version, "kind": kind, "metadata": {"name": "web"}});
             let findings = found(super::check, &manifest(&json));
             assert_eq!(places(&findings).join(" "), expected, "{version} {kind}");
+        }
+    }
+
+    #[test]
+    fn what_was_meant_is_told() {
+        for (version, kind, expected) in [
+            ("apps/v1", "Deploymnet", "`Deploymnet` of `apps/v1` is not allowed: did you mean `Deployment`?"),
+            ("apps/v1", "deployment", "`deployment` of `apps/v1` is not allowed: did you mean `Deployment`?"),
+            ("app/v1", "Deployment", "`Deployment` of `app/v1` is not allowed: use `apps/v1`"),
+            ("v1", "Deployment", "`Deployment` of `v1` is not allowed: use `apps/v1`"),
+            ("apps/v1", "Service", "`Service` of `apps/v1` is not allowed: use `v1`"),
+            (
+                "serving.knative.dev/v1",
+                "Service",
+                "`Service` of `serving.knative.dev/v1` is not allowed: it is not on the list of kinds",
+            ),
+            (
+                "kustomize.config.k8s.io/v1beta1",
+                "Kustomization",
+                "`Kustomization` of `kustomize.config.k8s.io/v1beta1` is not allowed: it is Kustomize's: name the \
+                 manifests themselves, or have `application` run Kustomize",
+            ),
+        ] {
+            let json = json!({"apiVersion": version, "kind": kind, "metadata": {"name": "web"}});
+            let [one] = found(super::check, &manifest(&json)).try_into().expect("one finding");
+            assert_eq!(one.message, expected);
+        }
+    }
+
+    #[test]
+    fn files_of_other_programs_are_called_so() {
+        for (file, expected) in [
+            ("deploy/kustomization.yaml", Some("it is Kustomize's: ")),
+            ("Chart.yaml", Some("it is a Helm chart's: ")),
+            ("values.yml", Some("it is a Helm chart's: ")),
+            ("a/docker-compose.yaml", Some("what Compose runs ")),
+            ("values-of-ours.yaml", None),
+        ] {
+            let origin = Origin::Manifest { file: file.into(), line: 1 };
+            let object = Object { origin, ..manifest(&json!({"resources": ["a.yaml"]})) };
+            let [one] = found(super::check, &object).try_into().expect("one finding");
+            let help = one.help.as_deref();
+            assert!(
+                help.zip(expected)
+                    .map_or(help.is_none() && expected.is_none(), |(help, start)| help.starts_with(start)),
+                "{file}: {help:?}"
+            );
         }
     }
 

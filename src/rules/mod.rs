@@ -33,6 +33,7 @@ pub mod not_an_expression;
 mod offers;
 pub mod open_network_policy;
 pub mod patch;
+pub mod patch_over_quota;
 pub mod pod_placement;
 pub mod pod_security;
 pub mod pod_spec;
@@ -63,7 +64,7 @@ use crate::{
         policy::Route,
         scalar::{DnsName, ImagePrefix},
     },
-    objects::Object,
+    objects::{Object, patch::Patches},
     resolve::environment::DatabaseFacts,
     value::Map,
 };
@@ -103,6 +104,8 @@ pub struct Bounds<'a> {
     pub claims: &'a [String],
     /// What every object and every Pod is marked with once the rules have seen it.
     pub labels: Option<&'a Map>,
+    /// The platform's patches, if any may change how many Pods there are, or what these ask for.
+    pub resizing: Option<&'a Patches>,
 }
 
 /// All rules, in alphabetical order of their codes: what the documentation lists.
@@ -148,6 +151,7 @@ pub static ALL: &[&Rule] = &[
     &open_network_policy::OPEN_NETWORK_POLICY,
     &capacity::OVER_QUOTA,
     &patch::PATCH,
+    &patch_over_quota::PATCH_OVER_QUOTA,
     &pod_placement::POD_PLACEMENT,
     &pod_security::POD_SECURITY,
     &pod_spec::POD_SPEC,

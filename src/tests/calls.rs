@@ -79,7 +79,7 @@ fn findings_about_ambiguous_parameters_have_places() {
     scratch.replace(PARAMETERS, "fork: false\n", "fork: false\nfork: false\n");
     scratch.replace(PARAMETERS, "preview/ttl=72h", "preview/ttl=73h");
     let run = scratch.run("check", &[]);
-    for place in ["(parameters.yaml:10:9)", "(parameters.yaml:12:1)"] {
+    for place in ["(parameters.yaml:10:19)", "(parameters.yaml:12:1)"] {
         assert!(run.out.contains(place), "{place}: {}", run.out);
     }
     scratch.write(PARAMETERS, "number: 128\nlabels: [a\n");

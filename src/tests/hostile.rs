@@ -260,7 +260,7 @@ fn everything() -> String {
         .replacen("ttl: 48h", "ttl: 48h\n  labels: {profile: [large], ttl: [24h]}", 1)
         .replacen(
             "health: /healthz",
-            "health: /healthz\n      command: [a]\n      args: [b]\n      writable: [/var/cache]\n      files: {/etc/a: b}\n      replicas: 1\n      runAsUser: 1000",
+            "health: /healthz\n      command: [a]\n      args: [b]\n      writable: [/var/cache]\n      files: {/etc/a: b}\n      replicas: 1\n      runAsUser: 1000\n      runAsGroup: 0",
             1,
         )
         .replacen("access: staff}", "access: staff, port: 8080, path: /a, host: web-storefront-pr-128.preview.acme.dev}", 1)

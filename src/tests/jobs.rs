@@ -48,6 +48,7 @@ fn a_job_s_pods_never_change_under_its_name() {
         (POLICY, "\"seed:preview\"]\n", "\"seed:preview\"]\n        env: {NODE_ENV: preview}\n", 1),
         (POLICY, "migrate, deploy]\n", "migrate, deploy]\n        writable: [/app/tmp]\n", 1),
         (POLICY, "\"seed:preview\"]\n", "\"seed:preview\"]\n        runAsUser: 1000\n", 1),
+        (POLICY, "\"seed:preview\"]\n", "\"seed:preview\"]\n        runAsGroup: 0\n", 1),
         (POLICY, "migrate, deploy]\n", "migrate, deploy]\n        resources: {memory: 1Gi}\n", 1),
         (POLICY, "\"seed:preview\"]\n", "\"seed:preview\"]\n        resources: {memory: 1Gi}\n", 1),
         (POLICY, "ttl: 48h", "ttl: 47h", 3),

@@ -15,6 +15,7 @@ mod properties;
 mod refusals;
 mod routes;
 mod scratch;
+mod services;
 mod support;
 mod withheld;
 mod words;

@@ -4,6 +4,7 @@ mod agreement;
 mod expressions;
 mod manifests;
 mod meant;
+mod misplaced;
 mod table;
 mod told;
 

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, path::Path};
 
 use crate::{
     finding::{Finding, InputFile, Owner, Subject},
-    input::{Policy, Source, open_below, read_file, shown},
+    input::{Policy, Source, Unfit, open_below, read_file, shown},
     objects::{Object, Origin},
     rules,
     yaml::{Cost, Limits},
@@ -66,7 +66,13 @@ pub(super) fn manifests(
             let source = match read {
                 Ok(source) => Source { name: shown(&folder.join(&file)), ..source },
                 Err(error) => {
-                    findings.push(finding(format!("{error:#}")));
+                    findings.push(match error.downcast::<Unfit>() {
+                        Ok(mut unfit) => {
+                            let text = std::mem::take(&mut unfit.text);
+                            unfit.finding(&Source { name: shown(&folder.join(&file)), text }, owner)
+                        }
+                        Err(error) => finding(format!("{error:#}")),
+                    });
                     continue;
                 }
             };

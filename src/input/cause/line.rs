@@ -118,6 +118,37 @@ pub(super) fn undashed(trial: &Trial<'_>) -> Option<Cause> {
     })
 }
 
+/// Signs that editors and keyboards put in the place of YAML's.
+const COLONS: [char; 3] = ['\u{ff1a}', '\u{a789}', '\u{fe55}'];
+const DASHES: [char; 6] = ['\u{2013}', '\u{2014}', '\u{2212}', '\u{2010}', '\u{2022}', '\u{ff0d}'];
+
+/// A sign that looks like a colon or a dash.
+pub(super) fn look_alike(trial: &Trial<'_>) -> Option<Cause> {
+    trial.near.iter().take(3).find_map(|line| {
+        let text = trial.lines[*line];
+        let start = indent(text);
+        let (before, said) = text.split_at(start);
+        let said = said.trim_end();
+        let (sign, what, at, column, meant) = if let Some(rest) = said.strip_prefix(DASHES) {
+            (said.chars().next()?, "dash `-`", start, start + 2, format!("- {}", rest.trim_start()))
+        } else {
+            let (key, value) = said.split_once(COLONS)?;
+            let meant = format!("{key}: {}", value.trim_start());
+            let start = content(text);
+            is_key(&text[start..before.len() + key.len()]).then_some(())?;
+            let sign = said[key.len()..].chars().next()?;
+            (sign, "colon `:`", text[..before.len() + key.len()].chars().count(), start, meant.trim_end().to_owned())
+        };
+        let reach = trial.mends_line(*line, &format!("{before}{meant}"), column)?;
+        Some(Cause {
+            reach,
+            mark: mark(*line, at),
+            message: format!("`{}` (`{}`) is no {what}", visible(&sign.to_string()), sign.escape_unicode()),
+            help: format!("write `{}`", visible(&masked(&meant))),
+        })
+    })
+}
+
 /// An item without its `-`, beside others that have it.
 pub(super) fn no_dash(trial: &Trial<'_>) -> Option<(usize, Cause)> {
     trial.near.iter().find_map(|line| {

@@ -258,6 +258,10 @@ const WRITTEN: &[(usize, &str, &str)] = &[
         "        BANNER: \"C:\\users\"",
         "21:20 not YAML: `\\u` is no escape, and in `\"…\"` every `\\` begins one = write `\\\\` for a `\\`, or put the text into `'…'`, where it stands for itself",
     ),
+    (17, "      port：8080", "17:11 not YAML: `：` (`\\u{ff1a}`) is no colon `:` = write `port: 8080`"),
+    (14, "  services：", "14:11 not YAML: `：` (`\\u{ff1a}`) is no colon `:` = write `services:`"),
+    (15, "    – name: web", "15:5 not YAML: `–` (`\\u{2013}`) is no dash `-` = write `- name: web`"),
+    (23, "    • name: worker", "23:5 not YAML: `•` (`\\u{2022}`) is no dash `-` = write `- name: worker`"),
     (17, "      port = 8080", "17:7 not YAML: no colon behind `port` = write `port: 8080`"),
     (14, "  services", "14:3 not YAML: no colon behind `services` = write `services:`"),
     (

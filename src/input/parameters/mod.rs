@@ -189,6 +189,9 @@ impl Parameters {
 
     /// From `ARGOCD_APP_PARAMETERS`: a list of `{name, string | array | map}`, or `null` if there are none.
     pub fn from_argocd(text: &str) -> anyhow::Result<Self> {
+        if text.trim().is_empty() {
+            anyhow::bail!("{VARIABLE} is empty: expected {EXPECTED}");
+        }
         let parameters = Self::from_json(text).with_context(|| format!("failed to read {VARIABLE}"))?;
         Ok(Self { variable: Some(VARIABLE), ..parameters })
     }
@@ -358,6 +361,8 @@ mod tests {
             format!("{error:#}"),
             "failed to read ARGOCD_APP_PARAMETERS: parameters are a JSON map of names and values, and column 2 is wrong: EOF while parsing a list"
         );
+        let error = Parameters::from_argocd(" \n").expect_err("nothing");
+        assert!(error.to_string().starts_with("ARGOCD_APP_PARAMETERS is empty: expected a map"), "{error}");
         let error = Parameters::from_argocd("7").expect_err("a number");
         assert!(format!("{error:#}").contains("a map of names and values"), "{error:#}");
     }

@@ -24,7 +24,7 @@ pub use paths::{AbsolutePath, FilePath, ImagePath, RelativePath, Url, UrlPath};
 pub use percent::Percent;
 pub(crate) use qualified::{is_name_part, is_qualified_name};
 pub use quantity::Quantity;
-pub use user::UserId;
+pub use user::{GroupId, UserId};
 
 use schemars::{Schema, json_schema};
 

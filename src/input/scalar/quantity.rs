@@ -53,6 +53,11 @@ impl Scalar for Quantity {
 /// What is said of a unit that there is not; what has a blank too much, and bytes that people write otherwise, are told as Kubernetes
 /// has them.
 fn no_unit(text: &str, number: &str, suffix: &str) -> String {
+    if let Some((whole, part)) = text.split_once(',')
+        && [whole, part].iter().all(|digits| !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()))
+    {
+        return format!("`{}` is written `{}.{}`", visible(text), visible(whole), visible(part));
+    }
     let unit = suffix.trim();
     let unit = match unit.to_ascii_lowercase().as_str() {
         _ if matches!(unit, "m" | "u" | "n") || scale(unit).is_some() => unit,
@@ -229,6 +234,8 @@ mod tests {
             ("500 m", "`500 m` is written `500m`"),
             ("4 k", "`4 k` is written `4k`"),
             ("4 K", "`4 K` is written `4Ki`"),
+            ("0,5", "`0,5` is written `0.5`"),
+            ("0,5Gi", "`,5Gi` is no unit of a quantity"),
             ("20%", "`%` is no unit of a quantity"),
             ("256b", "`b` is no unit of a quantity"),
         ] {

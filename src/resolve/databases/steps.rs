@@ -4,7 +4,7 @@ use crate::{
     database::spec::Steps,
     input::{
         policy::{Database, Program},
-        scalar::{Reference, UserId},
+        scalar::{GroupId, Reference, UserId},
     },
     resolve::{Preview, Resolver, addresses::Reaches, environment::StepFacts, names, variables::Container},
 };
@@ -47,14 +47,15 @@ impl<'a> Resolver<'a> {
                 resources: self.resources(&container, name, program.resources),
                 writable: self.writable(program.writable, name, &OWN, &pointer).collect(),
                 run_as_user: program.run_as_user.map(UserId::get),
+                run_as_group: program.run_as_group.map(GroupId::get).or(program.run_as_user.map(UserId::get)),
             }
         };
         database.programs().map(step).collect()
     }
 }
 
-/// What tells one run of the team's programs from another: the image, the command and the variables of each, its user, and its files
-/// and folders.
+/// What tells one run of the team's programs from another: the image, the command and the variables of each, its user and group, and its
+/// files and folders.
 pub(super) fn told(steps: &[StepFacts]) -> Steps {
     let hash = |name: &str| {
         let step = steps.iter().find(|step| step.name == name)?;
@@ -64,8 +65,12 @@ pub(super) fn told(steps: &[StepFacts]) -> Steps {
             hash = names::hash(&[&hash, &serde_json::to_string(&step.env).unwrap_or_default()]);
         }
         // Where one failed for want of them, the next is another run.
-        if step.run_as_user.is_some() || !step.writable.is_empty() {
+        if step.run_as_group.is_some() || !step.writable.is_empty() {
             let user = step.run_as_user.map(|user| user.to_string()).unwrap_or_default();
+            let user = match step.run_as_group.filter(|group| step.run_as_user != Some(*group)) {
+                Some(group) => format!("{user}:{group}"),
+                None => user,
+            };
             let folders = step.writable.iter().map(|folder| folder.path.as_str());
             // No file's name is empty.
             hash = names::hash(&[hash.as_str(), "", &user].into_iter().chain(folders).collect::<Vec<_>>());

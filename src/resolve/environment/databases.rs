@@ -190,6 +190,8 @@ pub struct StepFacts {
     pub resources: Value,
     /// The policy's `writable`, besides `/tmp`: an `emptyDir` each.
     pub writable: Vec<Writable>,
-    /// The number of the container's user and group, never 0; null leaves the Pod's.
+    /// The number of the container's user, never 0; null leaves the Pod's.
     pub run_as_user: Option<u32>,
+    /// The number of its group, which may be 0; null leaves the Pod's.
+    pub run_as_group: Option<u32>,
 }

@@ -2,7 +2,10 @@
 
 use crate::{emit::json::compact, resolve::Environment, value::Value};
 
-use super::{Origin, Resolver, Why, guardrails, policy};
+use super::{
+    Origin, Resolver, Why, guardrails, policy,
+    services::{AS_ITS_USER, ITS_FILES},
+};
 
 impl Resolver<'_> {
     pub(super) fn databases_origins(&mut self, facts: &Value, environment: &Environment) {
@@ -90,6 +93,15 @@ impl Resolver<'_> {
                 None => ("the Pod's".to_owned(), Origin::BuiltIn, "a user of no image, if the policy does not say"),
             };
             self.say(format!("{field}.{place}.runAsUser"), origin, user, why);
+            let mut programs = self.policy.databases.iter().filter(|asked| *asked.name == *database);
+            let asked = programs.find_map(|asked| asked.programs().find(|program| program.name == step.name));
+            let is_said = asked.is_some_and(|program| program.run_as_group.is_some());
+            let (group, origin, why) = match step.run_as_group {
+                Some(group) if is_said => (group.to_string(), of("runAsGroup"), ITS_FILES),
+                Some(group) => (group.to_string(), of("runAsUser"), AS_ITS_USER),
+                None => ("the Pod's".to_owned(), Origin::BuiltIn, AS_ITS_USER),
+            };
+            self.say(format!("{field}.{place}.runAsGroup"), origin, group, why);
             let (resources, origin, why) = match &step.resources {
                 Value::Null => {
                     let of_all = guardrails(&["profiles", &environment.profile, "container"]);

@@ -4,6 +4,10 @@ use crate::{resolve::variables::SERVICE_NAME, value::Value};
 
 use super::{Origin, Resolver, guardrails, policy};
 
+/// Why a group is what it is.
+pub(super) const ITS_FILES: &str = "the group whose files it reads";
+pub(super) const AS_ITS_USER: &str = "its user's number, if the policy does not say";
+
 impl Resolver<'_> {
     pub(super) fn services_origins(&mut self, facts: &Value, profile: &str) {
         let policy_spec = self.policy;
@@ -70,6 +74,8 @@ impl Resolver<'_> {
                     "not root",
                     "a user of no image, if the policy does not say",
                 ),
+                "runAsGroup" if service.run_as_group.is_some() => Some((of(key), ITS_FILES)),
+                "runAsGroup" => or_built_in(service.run_as_user.is_some(), "runAsUser", AS_ITS_USER, AS_ITS_USER),
                 _ => None,
             });
             self.say(

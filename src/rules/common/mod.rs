@@ -34,6 +34,16 @@ pub(crate) fn finding(
     let id = visible(&object.id()).into_owned();
     let pointer = printable(pointer.as_ref(), LONGEST_POINTER).into_owned();
     match &object.origin {
+        // What has no name is found by its template's.
+        Origin::Template(file) if object.kind().is_empty() || object.name().is_empty() => {
+            let place = Location {
+                file: Some(file.to_string()),
+                object: Some(id),
+                pointer: Some(pointer),
+                ..Location::default()
+            };
+            Finding::new(rule, Owner::Platform, Subject::Place(place), message)
+        }
         Origin::Template(_) => Finding::new(rule, Owner::Platform, Subject::Object(id, pointer), message),
         Origin::Manifest { file, line } => {
             let place = Location {

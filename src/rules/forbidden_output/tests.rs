@@ -51,6 +51,20 @@ fn never_written() {
     ]);
 }
 
+/// No kind and no name would tell whose it is.
+#[test]
+fn what_has_no_name_is_found_by_its_template() {
+    for (json, file) in [
+        (json!({"a": "b"}), Some("workload.yaml")),
+        (json!({"kind": "ConfigMap", "apiVersion": "v1", "metadata": {}}), Some("workload.yaml")),
+        (object("v1", "Secret", json!({"name": "a"})), None),
+    ] {
+        let findings = found(super::check, &template(&json));
+        let files: Vec<_> = findings.iter().map(|finding| finding.location().file).collect();
+        assert!(!files.is_empty() && files.iter().all(|found| found.as_deref() == file), "{json}: {files:?}");
+    }
+}
+
 #[test]
 fn a_preview_s_namespace_is_known_by_its_labels() {
     let managed = "/metadata/labels/app.kubernetes.io~1managed-by";

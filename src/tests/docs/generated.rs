@@ -88,7 +88,8 @@ restricted, and what they do not find there they ask for here:
   storage.
 - **Configuration.** `files` are files that the image does not have, or has otherwise: what nginx, Kong, HAProxy, Prometheus or an
   OpenTelemetry collector is told. [Below](#files-of-configuration) is more about them.
-- **User.** 65532, unless `runAsUser` says otherwise, and without any rights: no port below 1024 on nodes that ask for a right there.
+- **User.** 65532, unless `runAsUser` says otherwise, in a group of the same number, unless `runAsGroup` does: 0 for images whose files are root's
+  group's, as OpenShift wants them (Bitnami's, Red Hat's). And without any rights: no port below 1024 on nodes that ask for a right there.
   A program to which its image gave a right by `setcap`, such as Caddy's, does not start at all (`operation not permitted`): in the team's own
   image, `setcap -r` takes it away.
 - **Start.** Within two minutes, or `startWithin`, its port is open, or `health` answers there; what takes longer is started anew. `healthPort`

@@ -109,13 +109,15 @@ fn files_that_are_none() {
         run(&scratch, "a manifest that is none")
     };
     // In layout `single` manifests are the pull request's, so it is quarantined.
-    for make in
-        [&(|path: &Path| fs::create_dir(path).expect("a folder")) as &dyn Fn(&Path), &|path| fifo(path), &|path| {
-            fs::write(path, b"\xff").expect("a file");
-        }]
-    {
+    let none = "error[manifest-file]: ";
+    let bytes = "error[not-yaml]: the file is not UTF-8: line 1, column 1 has the byte 0xff (source/deploy/x.yaml:1:1)";
+    for (make, expected) in [
+        (&(|path: &Path| fs::create_dir(path).expect("a folder")) as &dyn Fn(&Path), none),
+        (&|path| fifo(path), none),
+        (&|path| fs::write(path, b"\xff").expect("a file"), bytes),
+    ] {
         let run = manifest(make);
-        assert!(run.out.contains("dayfly-findings") && run.err.contains("manifest-file"), "{}", run.err);
+        assert!(run.out.contains("dayfly-findings") && run.err.contains(expected), "{}", run.err);
     }
 }
 

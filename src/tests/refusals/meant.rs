@@ -97,6 +97,9 @@ fn a_file_of_another_kind_is_one_mistake() {
         let told = told(&[(file, own, format!("kind: {kind}").leak()), (file, "spec:\n", "spec:\n  nonsense: 1\n")]);
         assert!(told.len() == 1 && told[0].ends_with(expected), "{kind}: {told:#?}");
     }
+    // No kind of another program's.
+    let comment = told(&[(POLICY, "kind: PreviewPolicy", "kind: PreviewPolicy // ours")]);
+    assert_eq!(comment, ["found `PreviewPolicy // ours`, expected `PreviewPolicy` = "]);
     // A slip of the pen hides nothing.
     let told = told(&[(POLICY, "kind: PreviewPolicy", "kind: PreviewPolcy"), (POLICY, "  ttl: 48h", "  tll: 48h")]);
     assert_eq!(told.len(), 2, "{told:#?}");

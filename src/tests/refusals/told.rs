@@ -254,3 +254,148 @@ fn what_is_right_but_too_much_is_called_so() {
         assert!(found.iter().any(|finding| text(finding, field).contains(expected)), "{expected}: {found:#?}");
     }
 }
+
+/// What a patch makes of services is judged as it comes out, and told where the patch stands.
+#[test]
+fn a_patch_beyond_the_quota_is_the_platforms() {
+    let sidecar = |resources: &str| {
+        let image = format!("ghcr.io/acme/proxy@sha256:{:064}", 7);
+        let secure = "{allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}";
+        format!(
+            "{{target: {{kind: Deployment}}, json: [{{op: add, path: /spec/template/spec/containers/-, value: \
+             {{name: proxy, image: \"{image}\", securityContext: {secure}, resources: {resources}}}}}]}}"
+        )
+    };
+    let replicas =
+        |kind: &str, count: u32| format!("{{target: {{kind: {kind}}}, merge: {{spec: {{replicas: {count}}}}}}}");
+    let quota = |amount: &str| format!("{{target: {{kind: ResourceQuota}}, merge: {{spec: {amount}}}}}");
+    let env = "{target: {kind: Deployment}, json: [{op: add, path: /spec/template/spec/containers/0/env/-, value: {name: A, value: b}}]}";
+    let cpus = "5 of `limits.cpu`, where the quota is 4";
+    for (patches, expected) in [
+        (vec![replicas("Deployment", 4)], None),
+        (vec![replicas("Deployment", 5)], Some((0, cpus))),
+        (vec![env.to_owned(), replicas("Deploy*", 5)], Some((1, cpus))),
+        (vec![replicas("Deployment", 50), replicas("Deployment", 5), env.to_owned()], Some((1, cpus))),
+        (
+            vec![replicas("Deployment", 50)],
+            Some((
+                0,
+                "15 of `requests.cpu`, where the quota is 2; 18.75Gi of `requests.memory`, where the quota is 4Gi; \
+                 50 of `limits.cpu`, where the quota is 4; 4 more",
+            )),
+        ),
+        (vec![sidecar("{requests: {cpu: 800m}}")], None),
+        (
+            vec![sidecar("{requests: {cpu: 900m}, limits: {cpu: 900m}}")],
+            Some((0, "2.1 of `requests.cpu`, where the quota is 2")),
+        ),
+        (vec![sidecar("{limits: {cpu: 900m}}")], Some((0, "2.1 of `requests.cpu`, where the quota is 2"))),
+        // A quota that was patched, too, and one of some Pods only.
+        (vec![replicas("Deployment", 5), quota("{hard: {limits.cpu: 5}}")], None),
+        (
+            vec![replicas("Deployment", 50), quota("{hard: {limits.ephemeral-storage: null}, scopes: [Terminating]}")],
+            None,
+        ),
+        // Nothing was resized: too little room is not the patch's.
+        (vec![env.to_owned(), quota("{hard: {pods: 1}}")], None),
+    ] {
+        let lines = patches.iter().map(|patch| format!("    - {patch}\n")).collect::<Vec<_>>().concat();
+        let found = check(&scratch(&[(GUARDRAILS, "  patches:\n", &format!("  patches:\n{lines}"))]));
+        let found: Vec<_> = found.iter().filter(|one| text(one, "/code") == "patch-over-quota").collect();
+        let Some((patch, expected)) = expected else {
+            assert!(found.is_empty(), "{patches:?}: {found:#?}");
+            continue;
+        };
+        let [one] = found.as_slice() else { panic!("{patches:?}: {found:#?}") };
+        let message = format!("with this patch, Deployments and StatefulSets ask for {expected}");
+        assert_eq!(text(one, "/message"), message, "{patches:?}");
+        assert_eq!(text(one, "/location/pointer"), format!("/spec/patches/{patch}"), "{patches:?}");
+        assert_eq!([text(one, "/owner"), text(one, "/severity")], ["platform", "warning"]);
+    }
+}
+
+/// Each label has its own place, in a list, in one that is text, and beside what is no text.
+#[test]
+fn labels_are_told_where_they_stand() {
+    let labels = "[preview, \"preview/ttl=72h\"]";
+    for (written, expected) in [
+        (
+            "[preview, \"preview/tll=1h\", \"preview/profile\", \"Preview/ttl=1h\", \"preview/colour=red\"]",
+            vec![
+                "19 the label `preview/tll=1h` asks for nothing: did you mean `preview/ttl=…`?",
+                "37 the label `preview/profile` asks for nothing: did you mean `preview/profile=…`?",
+                "56 the label `Preview/ttl=1h` asks for nothing: did you mean `preview/ttl=…`?",
+                "74 the label `preview/colour=red` asks for nothing; there is `profile`, `ttl`",
+            ],
+        ),
+        (
+            "[7, \"preview/ttl=1h\"]",
+            vec![
+                "10 the parameter `labels` holds something other than text",
+                "13 the label `preview/ttl=1h` asks for what is not offered; there is `24h`, `72h`",
+            ],
+        ),
+        (
+            "'[\"preview/ttl=1h\"]'",
+            vec!["9 the label `preview/ttl=1h` asks for what is not offered; there is `24h`, `72h`"],
+        ),
+    ] {
+        let found = check(&scratch(&[(PARAMETERS, labels, written)]));
+        let told: Vec<String> =
+            found.iter().map(|one| format!("{} {}", one["location"]["column"], text(one, "/message"))).collect();
+        assert_eq!(told, expected, "{written}");
+    }
+}
+
+#[test]
+fn what_to_write_is_said() {
+    for (edit, message, help) in [
+        (
+            (POLICY, "[npm, run, \"seed:preview\"]", "npm run seed && npm run more"),
+            "found `npm run seed && npm run more`, expected a list",
+            "a list is written `[one, two]`, or an item a line with `- ` before it: here `[sh, -c, \"npm run seed && npm run more\"]`",
+        ),
+        (
+            (POLICY, "{cpu: 200m, memory: 256Mi}", "{cpu: 200m, memory=256Mi}"),
+            "found nothing, expected a string or a number",
+            "write `memory: …`",
+        ),
+        (
+            (POLICY, "port: 8080", "port: ${{ pr.number }}"),
+            "found `${{ pr.number }}`, expected a whole number",
+            "this field holds no `${{ … }}`: write the value itself",
+        ),
+        (
+            (POLICY, "ttl: 48h", "ttl: ${{ guardrails.ttl }}"),
+            "`${{ guardrails.ttl }}` is no length of time",
+            "this field holds no `${{ … }}`: write the value itself",
+        ),
+        (
+            (POLICY, "        BANNER:", "        STRIPE_KEY: x\n        BANNER:"),
+            "the variable `STRIPE_KEY` of `stripe` is set already",
+            "leave `STRIPE_KEY` out of `env`: what is used sets it",
+        ),
+    ] {
+        let found = check(&scratch(&[edit]));
+        let [one] = found.as_slice() else { panic!("{found:#?}") };
+        assert!(text(one, "/message").starts_with(message), "{one}");
+        assert_eq!(text(one, "/help"), help);
+    }
+}
+
+#[test]
+fn one_mistake_has_its_own_place_and_reason() {
+    for (edit, column, message) in [
+        (
+            (PARAMETERS, "number: 128", "number: 0128"),
+            9,
+            "the number `0128` has a zero in front: expected digits, such as `128`",
+        ),
+        ((POLICY, "    kustomize:\n", "    helm: {}\n    kustomize:\n"), 11, "at most one of `kustomize`, `helm` and"),
+    ] {
+        let found = check(&scratch(&[edit]));
+        let [one] = found.as_slice() else { panic!("{found:#?}") };
+        assert!(text(one, "/message").contains(message), "{one}");
+        assert_eq!(one["location"]["column"], column, "{one}");
+    }
+}
