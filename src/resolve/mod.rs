@@ -212,6 +212,7 @@ impl Resolver<'_> {
             waves: WAVES,
             quarantine: QuarantineFacts::default(),
             config_hash: config::hash(&config, &self.layouts.config),
+            labels: config::labels(&policy, preview),
             policy,
             pr,
             namespace,
@@ -219,7 +220,6 @@ impl Resolver<'_> {
             limits,
             ttl,
             expires_at,
-            labels: Value::Null,
             namespace_annotations: Value::Null,
             network,
             services,
@@ -233,7 +233,6 @@ impl Resolver<'_> {
             application,
             config,
         };
-        environment.labels = config::labels(&environment);
         environment.namespace_annotations = config::annotations(&environment);
         environment
     }
