@@ -13,13 +13,13 @@ use super::{
     Environment, Preview, Resolver,
     addresses::Reaches,
     databases::OPERATORS_SECRETS,
-    environment::{RouteFacts, WAVES},
+    environment::{PolicyFacts, RouteFacts, WAVES},
     names,
 };
 
 /// On every object: who owns it, who pays for it, which pull request it is of.
-pub(super) fn labels(environment: &Environment) -> Value {
-    let Environment { policy, pr, namespace, .. } = environment;
+pub(super) fn labels(policy: &PolicyFacts, preview: Preview<'_>) -> Value {
+    let Preview { pr, namespace, .. } = preview;
     Value::map([
         (keys::MANAGED_BY, Value::from("dayfly")),
         (keys::PART_OF, Value::string(&policy.name)),

@@ -215,6 +215,7 @@ impl Resolver<'_> {
             waves: WAVES,
             quarantine: QuarantineFacts::default(),
             config_hash: config::hash(&config, &self.layouts.config),
+            labels: config::labels(&policy, preview),
             policy,
             pr,
             namespace,
@@ -222,7 +223,6 @@ impl Resolver<'_> {
             limits,
             ttl,
             expires_at,
-            labels: Value::Null,
             namespace_annotations: Value::Null,
             network,
             services,
@@ -236,7 +236,6 @@ impl Resolver<'_> {
             application,
             config,
         };
-        environment.labels = config::labels(&environment);
         environment.namespace_annotations = config::annotations(&environment);
         environment
     }

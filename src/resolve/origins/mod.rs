@@ -48,7 +48,7 @@ impl Resolver<'_> {
         self.below("quota", facts, |resource| {
             Some((guardrails(&["profiles", &profile, "quota", resource]), "the profile's"))
         });
-        for (field, place, _) in rules::limit_range::FIELDS {
+        for (field, place, _) in &rules::limit_range::FIELDS {
             self.below(&format!("limits.{field}"), facts, |resource| {
                 let place = child(&format!("/spec/profiles/{profile}/{place}"), resource);
                 Some((Origin::Input(InputFile::Guardrails, place), "the profile's, for each container"))

@@ -1,4 +1,4 @@
-//! What programs are told: by the words of their command lines, by variables, and by ConfigMaps.
+//! What programs are told: by the words of their command lines, by variables, and by `ConfigMap`s.
 
 use super::{Container, containers_of, items};
 use crate::{

@@ -35,10 +35,10 @@ pub(crate) fn default_of<'p>(profile: &'p Profile, resource: &str, limits: bool)
 /// Argo CD does so too before it compares.
 pub(crate) fn item(profile: &Profile) -> Value {
     let mut item = Map::with_capacity(5);
-    for (name, _, amounts) in FIELDS {
+    for (name, _, amounts) in &FIELDS {
         let amounts = amounts(profile);
         if !amounts.is_empty() {
-            item.push(name, amounts.to_value());
+            item.push(*name, amounts.to_value());
         }
     }
     item.push("type", Value::from("Container"));
@@ -48,7 +48,7 @@ pub(crate) fn item(profile: &Profile) -> Value {
 /// A field of that item, where a profile says what is in it, and that.
 type Field = (&'static str, &'static str, fn(&Profile) -> &Ordered<Quantity>);
 
-pub(crate) const FIELDS: [Field; 4] = [
+pub(crate) static FIELDS: [Field; 4] = [
     ("default", "container/default", |profile| &profile.container.default),
     ("defaultRequest", "container/request", |profile| &profile.container.request),
     ("max", "container/max", |profile| &profile.container.max),
@@ -57,8 +57,8 @@ pub(crate) const FIELDS: [Field; 4] = [
 
 /// Where a profile says what is in a field of the item, and that.
 fn field_of<'p>(profile: &'p Profile, field: &str) -> Option<(&'static str, &'p Ordered<Quantity>)> {
-    let (_, place, amounts) = FIELDS.into_iter().find(|(name, ..)| *name == field)?;
-    Some((place, amounts(profile)))
+    let (_, place, amounts) = FIELDS.iter().find(|(name, ..)| *name == field)?;
+    Some((*place, amounts(profile)))
 }
 
 /// Leads findings that a profile brought to where it says so.
