@@ -131,9 +131,7 @@ impl Walk<'_> {
                         .to_owned(),
                 )
             }
-            Data::Map(_) | Data::List(_)
-                if pointer.rsplit_once('/').is_some_and(|(map, _)| map.ends_with("/files")) =>
-            {
+            Data::Map(_) | Data::List(_) if is_of_a_file(pointer) => {
                 Some("a file's text is written `PATH: |`, with its lines below, further to the right".to_owned())
             }
             _ if text_wanted => Some(format!("in quotes it is text: `\"{text}\"`")),
@@ -425,6 +423,11 @@ fn found(node: &Node<'_>) -> String {
             _ => format!("`{}`", visible(text)),
         },
     }
+}
+
+/// Whether a place is the text of one of a service's files.
+fn is_of_a_file(pointer: &str) -> bool {
+    pointer.rsplit_once('/').is_some_and(|(map, _)| map.starts_with("/spec/services/") && map.ends_with("/files"))
 }
 
 /// The largest value of schemars' integer formats.
