@@ -155,9 +155,7 @@ impl Walk<'_> {
                         .to_owned(),
                 )
             }
-            Data::Map(_) | Data::List(_)
-                if pointer.rsplit_once('/').is_some_and(|(map, _)| map.ends_with("/files")) =>
-            {
+            Data::Map(_) | Data::List(_) if is_of_a_file(pointer) => {
                 Some("a file's text is written `PATH: |`, with its lines below, further to the right".to_owned())
             }
             _ if text_wanted => Some(format!("in quotes it is text: `\"{text}\"`")),
@@ -371,6 +369,11 @@ const NO_EXPRESSION: &str = "this field holds no `${{ … }}`: write the value i
 fn is_any_text(schema: &Json, pointer: &str) -> bool {
     let format = schema.get("format").and_then(Json::as_str);
     format == Some(Interpolated::FORMAT) && matches!(pointer.rsplit('/').nth(1), Some("env" | "flags"))
+}
+
+/// Whether a place is the text of one of a service's files.
+fn is_of_a_file(pointer: &str) -> bool {
+    pointer.rsplit_once('/').is_some_and(|(map, _)| map.starts_with("/spec/services/") && map.ends_with("/files"))
 }
 
 /// The largest value of schemars' integer formats.

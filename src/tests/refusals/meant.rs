@@ -46,6 +46,10 @@ fn a_field_that_is_called_otherwise_or_stands_elsewhere_is_told_once() {
             "found a map, expected a string = a file's text is written `PATH: |`, with its lines below, further to the right",
         ),
         (
+            (POLICY, "migrate, deploy]\n", "migrate, deploy]\n        files: [{a: b}]\n"),
+            "found a map, expected a string = `files`: Files and folders of the image that are only ever added to: the migrations.",
+        ),
+        (
             (POLICY, "  profile: small", "  ingress: web"),
             "unknown field `ingress` = `routes` give services their hosts",
         ),
