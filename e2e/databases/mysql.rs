@@ -678,6 +678,32 @@ fn a_baseline_that_cannot_be_prepared_is_as_frozen_as_it_was() {
     assert!(write().unwrap_err().contains("read only"));
 }
 
+/// As its machine dies.
+#[test]
+fn a_baseline_that_is_prepared_again_stays_read_only() {
+    let server = Server::new("mysql", "DAYFLY_TEST_MYSQL");
+    // Looking at so many tables takes a moment.
+    let tables: String =
+        (0..150).map(|n| format!("CREATE TABLE t{n} (note TEXT); INSERT INTO t{n} VALUES ('likes tea');")).collect();
+    let baselines = server
+        .baseline("my_again", &tables)
+        .replace("synthetic: {by: seeds}", "sanitized: {by: masking-job, maxAge: 7d}");
+    let lab = server.lab("again", &baselines);
+    lab.dayfly(&["db", "prepare-baseline", "--guardrails", &lab.guardrails_path(), "shop"]).fine();
+    let write = || sql_on(&server.url, "INSERT INTO my_again.t1 VALUES ('live')").unwrap_err();
+    let mut call = lab.command();
+    call.args(["db", "prepare-baseline", "--guardrails", &lab.guardrails_path(), "shop"]);
+    let mut preparation = call.stderr(Stdio::piped()).spawn().unwrap();
+    let mut said = BufReader::new(preparation.stderr.take().unwrap()).lines().map_while(Result::ok);
+    assert!(said.any(|line| line.contains("150 columns, schema digest")));
+    assert!(write().contains("read only"), "somebody may write while it is prepared");
+    preparation.kill().unwrap();
+    preparation.wait().unwrap();
+    assert!(write().contains("read only"));
+    lab.dayfly(&["db", "prepare-baseline", "--guardrails", &lab.guardrails_path(), "shop"]).fine();
+    assert!(write().contains("read only"));
+}
+
 #[test]
 fn whoever_asks_for_encryption_gets_a_verified_server() {
     let server = Server::new("mysql", "DAYFLY_TEST_MYSQL");

@@ -28,7 +28,7 @@ use super::{
     log::Log,
     mark::Mark,
     retry::Pauses,
-    session::{self, Session},
+    session::{self, Marker, Session},
     spec::{BaselineSpec, Spec},
 };
 use crate::input::guardrails::{Baseline, Provider};
@@ -145,6 +145,11 @@ pub trait Engine {
 
     /// A session in the baseline itself, which `prepare-baseline` attests.
     async fn open_baseline(&self) -> Result<Box<dyn Session>>;
+
+    /// Writes the marker into the baseline, through the session that [`Self::open_baseline`] gave.
+    async fn mark_baseline(&self, session: &mut dyn Session, marker: &Marker) -> Result<()> {
+        session.set_marker(marker).await
+    }
 
     /// Closes again what [`Self::open_baseline`] opened, where the baseline cannot be prepared.
     async fn leave_baseline(&self) -> Result<()> {

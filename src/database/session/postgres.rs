@@ -188,6 +188,14 @@ pub fn literal(text: &str) -> String {
     if text.contains('\\') { format!(" E'{}'", quoted.replace('\\', "\\\\")) } else { format!("'{quoted}'") }
 }
 
+impl PostgresSession {
+    /// Where nobody may connect. A worker asks whether it may, before PostgreSQL 17.3, 16.7, 15.11, 14.16 and 13.19.
+    pub async fn without_workers(&self) -> Result<()> {
+        let sql = "SET max_parallel_workers_per_gather = 0; SET max_parallel_maintenance_workers = 0";
+        self.client.batch_execute(sql).await.map_err(plain)
+    }
+}
+
 #[async_trait(?Send)]
 impl Session for PostgresSession {
     async fn marker(&mut self) -> Result<Option<Marker>> {

@@ -22,7 +22,8 @@ use async_trait::async_trait;
 use mysql_async::{Conn, prelude::Queryable as _};
 
 use super::{
-    AdminRefused, Baseline, Branch, ConnectionUrl, Engine, GONE, Listed, Log, Pauses, Session, Spec, not_given, refuse,
+    AdminRefused, Baseline, Branch, ConnectionUrl, Engine, GONE, Listed, Log, Marker, Pauses, Session, Spec, not_given,
+    refuse,
 };
 use crate::database::{
     check,
@@ -41,7 +42,7 @@ use registry::Entry;
 pub struct Mysql {
     admin: ConnectionUrl,
     baseline: String,
-    /// Whether nobody could write to the baseline, before [`Engine::open_baseline`] made it writable.
+    /// Whether nobody could write to the baseline, before [`Engine::mark_baseline`] made it writable.
     was_frozen: Cell<bool>,
     log: Log,
 }
@@ -286,8 +287,13 @@ impl Engine for Mysql {
             refuse!("the server of {} has no database `{}`", self.admin, self.baseline);
         }
         self.was_frozen.set(self.is_read_only(&mut conn).await?);
-        self.set_read_only(&mut conn, false).await?;
         session::open(&self.admin.with_database(&self.baseline), &self.log).await
+    }
+
+    /// Nobody needs to write before that, and this writes as little as there is.
+    async fn mark_baseline(&self, session: &mut dyn Session, marker: &Marker) -> Result<()> {
+        self.set_read_only(&mut self.connect().await?, false).await?;
+        session.set_marker(marker).await
     }
 
     async fn leave_baseline(&self) -> Result<()> {

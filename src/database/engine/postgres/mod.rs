@@ -4,6 +4,7 @@
 //! guess and that the mark records, checked while nobody else may connect, set up, then marked and renamed in one transaction:
 //! a database with the branch's own name is checked and complete, whenever a Job was killed. A lock keeps its Jobs apart.
 
+mod baseline;
 mod catalogue;
 mod copy;
 mod leaving;
@@ -18,7 +19,7 @@ use tokio_postgres::{Client, error::SqlState};
 
 use self::catalogue::{Comment, Role, branches, database, parts, role};
 use super::{
-    Baseline, Branch, ConnectionUrl, Engine, GONE, Listed, Log, Mark, Pauses, Session, Spec, not_given, refuse,
+    Baseline, Branch, ConnectionUrl, Engine, GONE, Listed, Log, Mark, Marker, Pauses, Session, Spec, not_given, refuse,
 };
 use crate::database::{
     check,
@@ -34,8 +35,8 @@ use crate::database::{
 pub struct Postgres {
     admin: ConnectionUrl,
     baseline: String,
-    /// Whether nobody could connect to the baseline, before [`Engine::open_baseline`] let dayfly in.
-    was_frozen: Cell<bool>,
+    /// Whether anybody could connect to the baseline, if that is otherwise while it is prepared.
+    was_open: Cell<Option<bool>>,
     log: Log,
 }
 
@@ -51,7 +52,7 @@ impl Postgres {
 
     /// A server, and the database there that is branched.
     pub(super) fn at(admin: ConnectionUrl, baseline: String, log: &Log) -> Self {
-        Self { admin, baseline, was_frozen: Cell::new(false), log: log.clone() }
+        Self { admin, baseline, was_open: Cell::default(), log: log.clone() }
     }
 
     /// A connection as administrator, to the maintenance database.
@@ -115,6 +116,12 @@ impl Postgres {
         ownership::set_up(&self.admin, client, &making, role_name, &self.log).await?;
         self.publish_name(client, &making, name, &mark).await?;
         self.branch(client, spec).await
+    }
+
+    /// Whether anybody may connect to the baseline, from now on.
+    async fn let_in(&self, client: &Client, anybody: bool) -> Result<()> {
+        let sql = format!("ALTER DATABASE {} WITH ALLOW_CONNECTIONS {anybody}", identifier(&self.baseline));
+        client.batch_execute(&sql).await.map_err(plain).context("the administrator must own the baseline")
     }
 
     async fn create_role(&self, client: &Client, spec: &Spec<'_>) -> Result<Role> {
@@ -325,19 +332,29 @@ impl Engine for Postgres {
         if database(&client, &self.baseline).await?.is_none() {
             refuse!("the server of {} has no database `{}`", self.admin, self.baseline);
         }
-        let frozen = "SELECT NOT datallowconn FROM pg_database WHERE datname = $1";
-        self.was_frozen.set(client.query_one(frozen, &[&self.baseline]).await.map_err(plain)?.get(0));
-        let sql = format!("ALTER DATABASE {} WITH ALLOW_CONNECTIONS true", identifier(&self.baseline));
-        client.batch_execute(&sql).await.map_err(plain).context("the administrator must own the baseline")?;
+        let open = "SELECT datallowconn FROM pg_database WHERE datname = $1";
+        if !client.query_one(open, &[&self.baseline]).await.map_err(plain)?.get::<_, bool>(0) {
+            self.was_open.set(Some(false));
+            return baseline::enter(&client, &self.admin, &self.baseline, &self.log).await;
+        }
+        self.let_in(&client, true).await?;
         session::open(&self.admin.with_database(&self.baseline), &self.log).await
     }
 
-    async fn leave_baseline(&self) -> Result<()> {
-        if !self.was_frozen.get() {
-            return Ok(());
+    /// Nobody comes from here on, and what is not finished has no marker: its session stays.
+    async fn mark_baseline(&self, session: &mut dyn Session, marker: &Marker) -> Result<()> {
+        if self.was_open.get().is_none() {
+            self.let_in(&self.connect().await?, false).await?;
+            self.was_open.set(Some(true));
         }
-        let sql = format!("ALTER DATABASE {} WITH ALLOW_CONNECTIONS false", identifier(&self.baseline));
-        self.connect().await?.batch_execute(&sql).await.map_err(plain)
+        session.set_marker(marker).await
+    }
+
+    async fn leave_baseline(&self) -> Result<()> {
+        match self.was_open.get() {
+            Some(anybody) => self.let_in(&self.connect().await?, anybody).await,
+            None => Ok(()),
+        }
     }
 
     async fn freeze_baseline(&self) -> Result<()> {
