@@ -50,8 +50,7 @@ fn preparing(server: &Server, lab: &Lab, what: &str) -> Child {
     let mut call = lab.command();
     call.args(["db", "prepare-baseline", "--guardrails", &lab.guardrails_path(), "shop"]);
     let preparation = call.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let there =
-        format!("SELECT count(*) FROM pg_stat_activity WHERE datname = '{}' AND ({what})", server.baseline);
+    let there = format!("SELECT count(*) FROM pg_stat_activity WHERE datname = '{}' AND ({what})", server.baseline);
     let end = Instant::now() + Duration::from_secs(20);
     while psql(&server.superuser, &there).unwrap() == "0" {
         assert!(Instant::now() < end, "nobody prepares it as far as that");
@@ -99,7 +98,8 @@ fn a_baseline_is_shut_before_it_is_marked() {
     let lab = server.lab("unmarked", "sanitized: {by: masking-job, maxAge: 7d}");
     lab.spec(1, "shop", "");
     let inside = with_database(&server.superuser, &server.baseline);
-    let slow = "CREATE FUNCTION public.slow() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(600); END';
+    let slow =
+        "CREATE FUNCTION public.slow() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(600); END';
         CREATE EVENT TRIGGER slow ON ddl_command_start WHEN TAG IN ('CREATE SCHEMA') EXECUTE FUNCTION public.slow()";
     psql(&inside, slow).unwrap();
     let ask = |sql: &str| psql(&server.superuser, sql).unwrap();
@@ -112,7 +112,8 @@ fn a_baseline_is_shut_before_it_is_marked() {
         // Whoever was ended in order leaves it as it was.
         let left = if signal == "TERM" { "t" } else { "f" };
         assert_eq!(ask(&format!("SELECT datallowconn FROM {database}")), left, "{said}");
-        let others = format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{}'", server.baseline);
+        let others =
+            format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{}'", server.baseline);
         ask(&others);
     }
     lab.db("provision", 1, &[]).refused("was never prepared");

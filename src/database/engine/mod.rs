@@ -121,6 +121,12 @@ pub trait Engine {
         Ok(false)
     }
 
+    /// Ends what is left of the password before [`Self::rotate`], once the new one is published. `false`: dayfly is no administrator
+    /// here, and the login itself ends its other sessions.
+    async fn rotated(&self, spec: &Spec<'_>, branch: &Branch) -> Result<bool> {
+        self.end_sessions(spec, branch).await
+    }
+
     /// The same login through the provider's pooler, if it has one.
     fn pooled(&self, _direct: &ConnectionUrl) -> Option<ConnectionUrl> {
         None
