@@ -20,19 +20,19 @@ use crate::{
 };
 
 /// What stands in for the Kubernetes API, for the first pull request of a lab.
-struct Cluster<'a> {
+pub(crate) struct Cluster<'a> {
     lab: &'a Lab,
-    folder: PathBuf,
+    pub(crate) folder: PathBuf,
     api: Child,
     port: String,
 }
 
-/// A Pod's folder with its account's token is at one place: this process alone has another there.
-const IN_A_POD: &str = "mount -t tmpfs none /run && mkdir -p /run/secrets/kubernetes.io/serviceaccount &&
+/// A Pod's folder with its account's token is at one place: this process alone has another there, and other hosts if the test names some.
+const IN_A_POD: &str = "{ test ! -e hosts || mount --bind hosts /etc/hosts; } && mount -t tmpfs none /run && mkdir -p /run/secrets/kubernetes.io/serviceaccount &&
     cp token ca.crt /run/secrets/kubernetes.io/serviceaccount && exec \"$@\"";
 
 impl<'a> Cluster<'a> {
-    fn of(lab: &'a Lab) -> Self {
+    pub(crate) fn of(lab: &'a Lab) -> Self {
         lab.spec(1, "shop", "");
         let folder = lab.path("cluster");
         fs::create_dir_all(&folder).unwrap();
@@ -71,11 +71,11 @@ impl<'a> Cluster<'a> {
         fs::write(self.folder.join("role.json"), role.to_string()).unwrap();
     }
 
-    fn db(&self, command: &str, more: &[&str]) -> Run {
+    pub(crate) fn db(&self, command: &str, more: &[&str]) -> Run {
         self.said(self.call(command, more).output().unwrap())
     }
 
-    fn call(&self, command: &str, more: &[&str]) -> Command {
+    pub(crate) fn call(&self, command: &str, more: &[&str]) -> Command {
         let (inner, spec) = (self.lab.command(), self.lab.path("pr-1").join("spec.json"));
         let mut call = Command::new("unshare");
         for (name, value) in inner.get_envs() {
@@ -117,7 +117,7 @@ impl<'a> Cluster<'a> {
         self.said(rotating.wait_with_output().unwrap())
     }
 
-    fn said(&self, ended: Output) -> Run {
+    pub(crate) fn said(&self, ended: Output) -> Run {
         let run = output(ended);
         for name in ["main", "main-direct"].into_iter().filter(|name| self.secret(name).is_some()) {
             self.lab.secret(password(&self.url(name)));
@@ -126,7 +126,7 @@ impl<'a> Cluster<'a> {
         run
     }
 
-    fn secret(&self, name: &str) -> Option<Value> {
+    pub(crate) fn secret(&self, name: &str) -> Option<Value> {
         let text = fs::read_to_string(self.folder.join(format!("{name}.json"))).ok()?;
         Some(serde_json::from_str(&text).unwrap())
     }
@@ -136,10 +136,16 @@ impl<'a> Cluster<'a> {
     }
 
     #[track_caller]
-    fn url(&self, name: &str) -> String {
+    pub(crate) fn url(&self, name: &str) -> String {
+        self.value(name, "DATABASE_URL")
+    }
+
+    /// What a Secret has.
+    #[track_caller]
+    pub(crate) fn value(&self, name: &str, key: &str) -> String {
         let secret = self.secret(name).expect("a Secret");
-        let url = BASE64_STANDARD.decode(secret["data"]["DATABASE_URL"].as_str().unwrap()).unwrap();
-        String::from_utf8(url).unwrap()
+        let value = BASE64_STANDARD.decode(secret["data"][key].as_str().unwrap()).unwrap();
+        String::from_utf8(value).unwrap()
     }
 }
 

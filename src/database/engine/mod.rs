@@ -92,6 +92,17 @@ pub trait Engine {
     /// password that nobody had before.
     async fn login(&self, spec: &Spec<'_>, branch: &Branch) -> Result<ConnectionUrl>;
 
+    /// The login with the password that was `published` and opens nothing any more, where whoever has that may have it again. `None`:
+    /// another password is made.
+    async fn login_again(
+        &self,
+        _spec: &Spec<'_>,
+        _branch: &Branch,
+        _published: &ConnectionUrl,
+    ) -> Result<Option<ConnectionUrl>> {
+        Ok(None)
+    }
+
     /// Ends all that [`Self::login`] made but `kept`, where each call makes a login of its own. Only one Job at a time does so,
     /// and `kept` owns then what they made.
     async fn revoke_others(&self, _branch: &Branch, _spec: &Spec<'_>, _kept: &ConnectionUrl) -> Result<()> {

@@ -180,6 +180,27 @@ impl Postgres {
         }
     }
 
+    /// The branch's login, with this password.
+    pub(super) async fn login_with(&self, spec: &Spec<'_>, branch: &Branch, password: &str) -> Result<ConnectionUrl> {
+        let client = self.connect_for(&spec.names.branch).await?;
+        role::set_password(&client, spec, &branch.name, password).await?;
+        let elsewhere = client
+            .query(
+                "SELECT datname::text FROM pg_database WHERE datallowconn AND datname <> $1 AND has_database_privilege($2, oid, 'CONNECT')",
+                &[&branch.name, &&*spec.names.role],
+            )
+            .await
+            .map_err(plain)?;
+        if !elsewhere.is_empty() {
+            let names: Vec<String> = elsewhere.iter().map(|row| row.get(0)).collect();
+            self.log.warn(format!(
+                "everybody may connect to {}, and so may this preview: REVOKE CONNECT ON DATABASE … FROM PUBLIC",
+                names.join(", ")
+            ));
+        }
+        Ok(self.admin.with_login(&spec.names.role, password, &branch.name))
+    }
+
     /// Removes all of a branch, whose lock `client` has.
     async fn remove(&self, client: &Client, branch: &Branch) -> Result<()> {
         let [database, role] = parts(client, branch).await?;
@@ -282,23 +303,7 @@ impl Engine for Postgres {
     }
 
     async fn login(&self, spec: &Spec<'_>, branch: &Branch) -> Result<ConnectionUrl> {
-        let client = self.connect_for(&spec.names.branch).await?;
-        let password = role::set_password(&client, spec, &branch.name).await?;
-        let elsewhere = client
-            .query(
-                "SELECT datname::text FROM pg_database WHERE datallowconn AND datname <> $1 AND has_database_privilege($2, oid, 'CONNECT')",
-                &[&branch.name, &&*spec.names.role],
-            )
-            .await
-            .map_err(plain)?;
-        if !elsewhere.is_empty() {
-            let names: Vec<String> = elsewhere.iter().map(|row| row.get(0)).collect();
-            self.log.warn(format!(
-                "everybody may connect to {}, and so may this preview: REVOKE CONNECT ON DATABASE … FROM PUBLIC",
-                names.join(", ")
-            ));
-        }
-        Ok(self.admin.with_login(&spec.names.role, &password, &branch.name))
+        self.login_with(spec, branch, &random::password()).await
     }
 
     async fn end_sessions(&self, spec: &Spec<'_>, _: &Branch) -> Result<bool> {
