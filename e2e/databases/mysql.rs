@@ -12,6 +12,7 @@ use std::{
 use crate::{
     lab::{Lab, claim, output, service},
     page::recipe,
+    psql::until,
 };
 
 /// Each of these is a test on either server.
@@ -107,6 +108,13 @@ pub(crate) fn sql_on(url: &str, sql: &str) -> Result<String, String> {
     let output = client(url).args(["--execute", sql]).output().expect("mariadb");
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap().trim().to_owned();
     if output.status.success() { Ok(text(output.stdout)) } else { Err(text(output.stderr)) }
+}
+
+/// Waits until that many sessions of a login sleep.
+#[track_caller]
+pub(crate) fn until_asleep(url: &str, count: usize) {
+    let asleep = "SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE 'SELECT SLEEP(%'";
+    until(|| sql_on(url, asleep).unwrap() == count.to_string(), "the sessions never came");
 }
 
 fn client(url: &str) -> Command {
@@ -484,7 +492,7 @@ fn a_login_is_revoked_before_the_branch_goes(server: &Server) {
             .unwrap()
     };
     let live = [hold(), hold()];
-    thread::sleep(Duration::from_millis(500));
+    until_asleep(&url, 2);
     let started = Instant::now();
     lab.db("destroy", 1, &[]).fine();
     assert!(started.elapsed() < Duration::from_secs(8), "{:?}", started.elapsed());
@@ -598,7 +606,7 @@ fn the_documented_administrator_needs_nothing_more(server: &Server) {
     let hold = || {
         let mut client = client(&lab.url(1));
         let held = client.args(["-e", "SELECT SLEEP(60)"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        thread::sleep(Duration::from_millis(300));
+        until_asleep(&lab.url(1), 1);
         held
     };
     let (old, held) = (lab.url(1), hold());
