@@ -18,6 +18,9 @@ pub struct PostgresSession {
     client: Client,
 }
 
+/// What a server calls dayfly's sessions.
+pub const APPLICATION: &str = "dayfly";
+
 /// Schemas that are the server's own or dayfly's.
 const NOT_OURS: &str =
     "n.nspname NOT LIKE 'pg\\_%' AND n.nspname NOT IN ('information_schema', 'dayfly', 'dayfly_branch')";
@@ -46,7 +49,7 @@ pub async fn connect(url: &ConnectionUrl) -> Result<Client, NoSession> {
         .user(url.user())
         .password(url.password())
         .dbname(url.database())
-        .application_name("dayfly")
+        .application_name(APPLICATION)
         .connect_timeout(Duration::from_secs(10))
         // A server whose machine died says so to nobody.
         .keepalives_idle(Duration::from_secs(30))

@@ -12,7 +12,7 @@ use crate::database::{
     log::Log,
     session::{
         NoSession, Session,
-        postgres::{identifier, literal, open, plain},
+        postgres::{APPLICATION, identifier, literal, open, plain},
     },
 };
 
@@ -29,7 +29,11 @@ pub(super) async fn enter(
     baseline: &str,
     log: &Log,
 ) -> Result<Box<dyn Session>> {
-    let there = format!("FROM pg_stat_activity WHERE datname = {} AND usename = session_user", literal(baseline));
+    let there = format!(
+        "FROM pg_stat_activity WHERE datname = {} AND usename = session_user AND application_name = {}",
+        literal(baseline),
+        literal(APPLICATION)
+    );
     let before = format!("SELECT coalesce(array_agg(pid), '{{}}')::text {there}");
     let before: String = client.query_one(&before, &[]).await.map_err(plain)?.get(0);
     // One message, all of which the server works off.

@@ -352,7 +352,10 @@ impl Engine for Postgres {
             self.let_in(&self.connect().await?, false).await?;
             self.was_open.set(Some(true));
         }
-        session.set_marker(marker).await
+        session.set_marker(marker).await?;
+        // What is marked stays shut.
+        self.was_open.set(None);
+        Ok(())
     }
 
     async fn leave_baseline(&self) -> Result<()> {
