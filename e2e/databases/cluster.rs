@@ -4,7 +4,9 @@ use std::{
     fs,
     io::{BufRead as _, BufReader},
     path::PathBuf,
-    process::{Child, Command, Stdio},
+    process::{Child, Command, Output, Stdio},
+    thread,
+    time::{Duration, Instant},
 };
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
@@ -18,19 +20,19 @@ use crate::{
 };
 
 /// What stands in for the Kubernetes API, for the first pull request of a lab.
-struct Cluster<'a> {
+pub(crate) struct Cluster<'a> {
     lab: &'a Lab,
-    folder: PathBuf,
+    pub(crate) folder: PathBuf,
     api: Child,
     port: String,
 }
 
-/// A Pod's folder with its account's token is at one place: this process alone has another there.
-const IN_A_POD: &str = "mount -t tmpfs none /run && mkdir -p /run/secrets/kubernetes.io/serviceaccount &&
+/// A Pod's folder with its account's token is at one place: this process alone has another there, and other hosts if the test names some.
+const IN_A_POD: &str = "{ test ! -e hosts || mount --bind hosts /etc/hosts; } && mount -t tmpfs none /run && mkdir -p /run/secrets/kubernetes.io/serviceaccount &&
     cp token ca.crt /run/secrets/kubernetes.io/serviceaccount && exec \"$@\"";
 
 impl<'a> Cluster<'a> {
-    fn of(lab: &'a Lab) -> Self {
+    pub(crate) fn of(lab: &'a Lab) -> Self {
         lab.spec(1, "shop", "");
         let folder = lab.path("cluster");
         fs::create_dir_all(&folder).unwrap();
@@ -69,7 +71,11 @@ impl<'a> Cluster<'a> {
         fs::write(self.folder.join("role.json"), role.to_string()).unwrap();
     }
 
-    fn db(&self, command: &str, more: &[&str]) -> Run {
+    pub(crate) fn db(&self, command: &str, more: &[&str]) -> Run {
+        self.said(self.call(command, more).output().unwrap())
+    }
+
+    pub(crate) fn call(&self, command: &str, more: &[&str]) -> Command {
         let (inner, spec) = (self.lab.command(), self.lab.path("pr-1").join("spec.json"));
         let mut call = Command::new("unshare");
         for (name, value) in inner.get_envs() {
@@ -81,7 +87,38 @@ impl<'a> Cluster<'a> {
         call.env("KUBERNETES_SERVICE_HOST", "127.0.0.1").env("KUBERNETES_SERVICE_PORT", &self.port);
         call.args(["--mount", "sh", "-c", IN_A_POD, "sh"]).arg(inner.get_program());
         call.args(["db", command, "--spec"]).arg(spec).args(more).current_dir(&self.folder).stdin(Stdio::null());
-        let run = output(call.output().unwrap());
+        call
+    }
+
+    /// `dayfly db provision --rotate` that gets this signal while it publishes the new password. `is_lost`: nothing of that is written.
+    fn rotate_ended(&self, signal: &str, is_lost: bool) -> Run {
+        let [hold, held, lost] = ["hold", "held", "lost"].map(|name| self.folder.join(name));
+        let _ = fs::remove_file(&held);
+        fs::write(&hold, "").unwrap();
+        let mut call = self.call("provision", &["--rotate"]);
+        let rotating = call.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let end = Instant::now() + Duration::from_secs(20);
+        while !held.exists() {
+            assert!(Instant::now() < end, "nothing is published");
+            thread::sleep(Duration::from_millis(20));
+        }
+        Command::new("kill").arg(format!("-{signal}")).arg(rotating.id().to_string()).status().unwrap();
+        if signal == "TERM" {
+            // It takes its time to die, if it does not wait.
+            thread::sleep(Duration::from_millis(300));
+        }
+        if is_lost {
+            fs::write(&lost, "").unwrap();
+        }
+        fs::remove_file(hold).unwrap();
+        while lost.exists() {
+            thread::sleep(Duration::from_millis(20));
+        }
+        self.said(rotating.wait_with_output().unwrap())
+    }
+
+    pub(crate) fn said(&self, ended: Output) -> Run {
+        let run = output(ended);
         for name in ["main", "main-direct"].into_iter().filter(|name| self.secret(name).is_some()) {
             self.lab.secret(password(&self.url(name)));
         }
@@ -89,7 +126,7 @@ impl<'a> Cluster<'a> {
         run
     }
 
-    fn secret(&self, name: &str) -> Option<Value> {
+    pub(crate) fn secret(&self, name: &str) -> Option<Value> {
         let text = fs::read_to_string(self.folder.join(format!("{name}.json"))).ok()?;
         Some(serde_json::from_str(&text).unwrap())
     }
@@ -99,10 +136,16 @@ impl<'a> Cluster<'a> {
     }
 
     #[track_caller]
-    fn url(&self, name: &str) -> String {
+    pub(crate) fn url(&self, name: &str) -> String {
+        self.value(name, "DATABASE_URL")
+    }
+
+    /// What a Secret has.
+    #[track_caller]
+    pub(crate) fn value(&self, name: &str, key: &str) -> String {
         let secret = self.secret(name).expect("a Secret");
-        let url = BASE64_STANDARD.decode(secret["data"]["DATABASE_URL"].as_str().unwrap()).unwrap();
-        String::from_utf8(url).unwrap()
+        let value = BASE64_STANDARD.decode(secret["data"][key].as_str().unwrap()).unwrap();
+        String::from_utf8(value).unwrap()
     }
 }
 
@@ -155,6 +198,69 @@ fn mysqls_rotated_login_works_wherever_it_was_published() {
         a_new_password_is_everywhere(&server.lab("keyring", &server.baseline("keyring", USERS)), mysql::sql_on);
         assert_eq!(server.left("keyring"), "");
     }
+}
+
+/// As its Pod is evicted.
+#[test]
+fn a_rotation_that_is_ended_publishes_the_password_first() {
+    let server = Server::new("DAYFLY_TEST_POSTGRES18", "evictedkey", USERS);
+    let lab = server.lab("evictedkey", "synthetic: {by: seeds}");
+    let cluster = Cluster::of(&lab);
+    cluster.db("provision", &[]).fine();
+    cluster.db("verify", &[]).fine();
+    let before = cluster.url("main");
+    cluster.rotate_ended("TERM", false).failed("ended by SIGTERM: ");
+    assert_ne!(cluster.url("main"), before);
+    for name in ["main", "main-direct"] {
+        psql(&cluster.url(name), "SELECT 1").unwrap();
+    }
+    assert!(psql(&before, "SELECT 1").is_err());
+    cluster.db("destroy", &[]).fine();
+    assert_eq!(server.left("evictedkey"), "");
+}
+
+/// As its machine dies. Where a login has one password, verify publishes what works then: the next push calls it.
+#[test]
+fn a_rotation_that_is_killed_leaves_a_login_or_is_mended() {
+    let server = Server::new("DAYFLY_TEST_POSTGRES18", "halfkey", USERS);
+    let lab = server.lab("halfkey", "synthetic: {by: seeds}");
+    a_killed_rotation_is_mended(&lab, psql, false);
+    assert_eq!(server.left("halfkey"), "");
+    let [mysql, mariadb] = mysql::Server::both();
+    for (server, keeps) in [(mysql, true), (mariadb, false)] {
+        let lab = server.lab("halfkey", &server.baseline("halfkey", USERS));
+        a_killed_rotation_is_mended(&lab, mysql::sql_on, keeps);
+        assert_eq!(server.left("halfkey"), "");
+    }
+}
+
+/// `keeps`: what was published works while that is replaced, however often somebody is killed.
+fn a_killed_rotation_is_mended(lab: &Lab, ask: fn(&str, &str) -> Result<String, String>, keeps: bool) {
+    let cluster = Cluster::of(lab);
+    cluster.db("provision", &[]).fine();
+    cluster.db("verify", &[]).fine();
+    let mut passed = Vec::new();
+    for is_lost in [true, true, false] {
+        let published = cluster.url("main");
+        cluster.rotate_ended("KILL", is_lost);
+        if keeps {
+            ask(&published, "SELECT 1").unwrap();
+        }
+        if !is_lost || !keeps {
+            cluster.db("verify", &[]).fine();
+            for name in ["main", "main-direct"] {
+                ask(&cluster.url(name), "SELECT 1").unwrap();
+            }
+        }
+        passed.push(published);
+    }
+    passed.push(cluster.url("main"));
+    cluster.db("provision", &["--rotate"]).fine();
+    ask(&cluster.url("main"), "SELECT 1").unwrap();
+    for published in passed {
+        assert!(ask(&published, "SELECT 1").is_err(), "an old password opens something");
+    }
+    cluster.db("destroy", &[]).fine();
 }
 
 /// So that nothing of a database stays that the policy has no more.

@@ -8,7 +8,7 @@ use std::{
 };
 
 use crate::{
-    lab::output,
+    lab::{Lab, output},
     mysql,
     postgres::Server,
     psql::{Idle, psql, with_database},
@@ -45,35 +45,79 @@ fn a_session_that_holds_its_own_role_keeps_no_branch_from_going() {
     }
 }
 
-/// By a deadline, or as its Pod is evicted.
-#[test]
-fn a_baseline_whose_preparation_is_ended_is_as_frozen_as_it_was() {
-    let server = Server::new("DAYFLY_TEST_POSTGRES18", "evicted", USERS);
-    let lab = server.lab("evicted", SYNTHETIC);
-    lab.spec(1, "shop", "");
-    let ask = |sql: &str| psql(&server.superuser, sql).unwrap();
-    let holder = Idle::after(&with_database(&server.superuser, &server.baseline), &["BEGIN", "LOCK TABLE users"]);
-    ask(&format!("ALTER DATABASE {} ALLOW_CONNECTIONS false", server.baseline));
+/// `dayfly db prepare-baseline`, running, once `what` is among the server's sessions in the baseline.
+fn preparing(server: &Server, lab: &Lab, what: &str) -> Child {
     let mut call = lab.command();
     call.args(["db", "prepare-baseline", "--guardrails", &lab.guardrails_path(), "shop"]);
     let preparation = call.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let waits = format!(
-        "SELECT count(*) FROM pg_stat_activity WHERE datname = '{}' AND wait_event_type = 'Lock'",
-        server.baseline
-    );
+    let there = format!("SELECT count(*) FROM pg_stat_activity WHERE datname = '{}' AND ({what})", server.baseline);
     let end = Instant::now() + Duration::from_secs(20);
-    while ask(&waits) == "0" {
-        assert!(Instant::now() < end, "nobody waits for the table");
+    while psql(&server.superuser, &there).unwrap() == "0" {
+        assert!(Instant::now() < end, "nobody prepares it as far as that");
         thread::sleep(Duration::from_millis(20));
     }
-    Command::new("kill").arg(preparation.id().to_string()).status().unwrap();
-    let said = output(preparation.wait_with_output().unwrap()).failed("ended by SIGTERM").err;
-    assert!(!said.contains("stays open"), "{said}");
-    let is_open = format!("SELECT datallowconn FROM pg_database WHERE datname = '{}'", server.baseline);
-    assert_eq!(ask(&is_open), "f", "{said}");
-    // The server would go on, and keep old rows for whoever else prepares a baseline.
-    ask(&format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{}'", server.baseline));
-    holder.ended();
+    preparation
+}
+
+/// By a deadline, as its Pod is evicted, or as its machine dies.
+#[test]
+fn a_baseline_whose_preparation_is_ended_is_as_frozen_as_it_was() {
+    for (variable, name) in [("DAYFLY_TEST_POSTGRES18", "evicted"), ("DAYFLY_TEST_POSTGRES15", "evicted15")] {
+        let server = Server::new(variable, name, USERS);
+        let lab = server.lab(name, SYNTHETIC);
+        lab.spec(1, "shop", "");
+        let ask = |sql: &str| psql(&server.superuser, sql).unwrap();
+        let is_open = format!("SELECT datallowconn FROM pg_database WHERE datname = '{}'", server.baseline);
+        for signal in ["TERM", "KILL"] {
+            let inside = with_database(&server.superuser, &server.baseline);
+            ask(&format!("ALTER DATABASE {} ALLOW_CONNECTIONS true", server.baseline));
+            let holder = Idle::after(&inside, &["BEGIN", "LOCK TABLE users"]);
+            ask(&format!("ALTER DATABASE {} ALLOW_CONNECTIONS false", server.baseline));
+            let preparation = preparing(&server, &lab, "wait_event_type = 'Lock'");
+            assert_eq!(ask(&is_open), "f", "somebody may come while it is prepared");
+            Command::new("kill").arg(format!("-{signal}")).arg(preparation.id().to_string()).status().unwrap();
+            let said = output(preparation.wait_with_output().unwrap());
+            let said = if signal == "TERM" { said.failed("ended by SIGTERM").err } else { said.err };
+            assert!(!said.contains("not left as it was found"), "{said}");
+            assert_eq!(ask(&is_open), "f", "{said}");
+            // The server would go on, and keep old rows for whoever else prepares a baseline.
+            ask(&format!(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{}'",
+                server.baseline
+            ));
+            holder.ended();
+        }
+        lab.dayfly(&["db", "prepare-baseline", "--guardrails", &lab.guardrails_path(), "shop"]).fine();
+    }
+}
+
+/// The marker says that nobody writes to it any more.
+#[test]
+fn a_baseline_is_shut_before_it_is_marked() {
+    let server = Server::new("DAYFLY_TEST_POSTGRES18", "unmarked", USERS);
+    let lab = server.lab("unmarked", "sanitized: {by: masking-job, maxAge: 7d}");
+    lab.spec(1, "shop", "");
+    let inside = with_database(&server.superuser, &server.baseline);
+    let slow =
+        "CREATE FUNCTION public.slow() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(600); END';
+        CREATE EVENT TRIGGER slow ON ddl_command_start WHEN TAG IN ('CREATE SCHEMA') EXECUTE FUNCTION public.slow()";
+    psql(&inside, slow).unwrap();
+    let ask = |sql: &str| psql(&server.superuser, sql).unwrap();
+    let database = format!("pg_database WHERE datname = '{}'", server.baseline);
+    for signal in ["TERM", "KILL"] {
+        let preparation = preparing(&server, &lab, "wait_event = 'PgSleep'");
+        assert_eq!(ask(&format!("SELECT datallowconn FROM {database}")), "f");
+        Command::new("kill").arg(format!("-{signal}")).arg(preparation.id().to_string()).status().unwrap();
+        let said = output(preparation.wait_with_output().unwrap()).err;
+        // Whoever was ended in order leaves it as it was.
+        let left = if signal == "TERM" { "t" } else { "f" };
+        assert_eq!(ask(&format!("SELECT datallowconn FROM {database}")), left, "{said}");
+        let others =
+            format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{}'", server.baseline);
+        ask(&others);
+    }
+    lab.db("provision", 1, &[]).refused("was never prepared");
+    assert_eq!(server.left("unmarked"), "");
 }
 
 /// A subscription, a prepared transaction and a slot hold a database, and are nobody's session.

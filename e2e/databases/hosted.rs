@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    process::{Command, Stdio},
+    process::{Child, Command, Stdio},
     thread,
     time::{Duration, Instant},
 };
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::{
     lab::{Lab, MIGRATE, Run, output},
-    psql::{Idle, login, psql},
+    psql::{Idle, login, psql, until, until_others},
     standin::StandIn,
 };
 
@@ -200,7 +200,8 @@ impl Hosted {
     pub(crate) fn full_and_rotated(&self) {
         self.lab.db("provision", 1, &[]).fine();
         let url = self.lab.url(1);
-        let mut sessions = Vec::new();
+        let mut sessions: Vec<Child> = Vec::new();
+        let others = "SELECT count(*) FROM pg_stat_activity WHERE usename = session_user AND pid <> pg_backend_pid()";
         while psql(&url, "SELECT 1").is_ok() {
             assert!(sessions.len() < 40, "there is no limit");
             sessions.extend((0..5).map(|_| {
@@ -208,7 +209,12 @@ impl Hosted {
                 call.args(["--no-psqlrc", "--quiet", "--command", "SELECT pg_sleep(600)", &url]);
                 call.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
             }));
-            thread::sleep(Duration::from_millis(500));
+            // Each is in or was refused, or nobody gets in any more.
+            let all_came = || {
+                let refused = sessions.iter_mut().filter_map(|session| session.try_wait().unwrap()).count();
+                psql(&url, others).map_or(true, |there| there.parse::<usize>().unwrap() + refused >= sessions.len())
+            };
+            until(all_came, "the sessions never came");
         }
         self.lab.db("provision", 1, &[]).failed("as many sessions as may be: end some");
         self.lab.db("provision", 1, &["--rotate"]).fine();
@@ -223,13 +229,7 @@ impl Hosted {
     pub(crate) fn session(&self) -> thread::JoinHandle<Result<String, String>> {
         let url = self.lab.url(1);
         let session = thread::spawn(move || psql(&url, "SELECT pg_sleep(30)"));
-        // Not by its query: what a session runs is told to its own role only, and this one acts as another.
-        let others = "SELECT count(*) FROM pg_stat_activity WHERE usename = session_user AND pid <> pg_backend_pid()";
-        let deadline = Instant::now() + Duration::from_secs(20);
-        while psql(&self.lab.url(1), others).unwrap() != "1" {
-            assert!(Instant::now() < deadline, "the session never came");
-            thread::sleep(Duration::from_millis(50));
-        }
+        until_others(&self.lab.url(1), 1);
         session
     }
 }

@@ -1,13 +1,13 @@
 //! Previews and baselines that mean harm: what is in a database never works with the administrator's rights, nor against
 //! another preview.
 
-use std::{collections::BTreeSet, fs, thread, time::Duration};
+use std::{collections::BTreeSet, fs, thread};
 
 use crate::{
     lab::{Lab, service},
     mysql::{self, sql_on},
     postgres::Server,
-    psql::{psql, with_database},
+    psql::{psql, until, with_database},
 };
 
 const USERS: &str = "CREATE TABLE users (id bigint); INSERT INTO users VALUES (1)";
@@ -180,7 +180,8 @@ fn records_that_another_job_makes_anew_meanwhile_stay() {
         );
         let of_other = url.clone();
         let other = thread::spawn(move || sql_on(&of_other, &repair));
-        thread::sleep(Duration::from_secs(1));
+        let is_free = format!("SELECT IS_FREE_LOCK({lock})");
+        until(|| sql_on(&url, &is_free).unwrap() == "0", "the other one has no lock");
         lab.db("provision", 1, &[]).fine();
         other.join().unwrap().unwrap();
         assert_eq!(sql_on(&url, "SELECT COUNT(*) FROM _dayfly_runs WHERE step = 'other'").unwrap(), "1");

@@ -5,15 +5,18 @@ the rendered Role says. Not real: everything else; the garbage collector, which 
 
     kubernetes.py FOLDER CERTIFICATE KEY
 
-FOLDER has role.json, what dayfly renders, and gets a file for each Secret, `NAME.json`; the port is printed.
+FOLDER has role.json, what dayfly renders, and gets a file for each Secret, `NAME.json`; the port is printed. While it has `hold`, no Secret
+is written, and `held` is there once one would be; with `lost`, that one is not written at all.
 """
 
+import contextlib
 import http.server
 import json
 import pathlib
 import re
 import ssl
 import sys
+import time
 
 folder, certificate, key = (pathlib.Path(argument) for argument in sys.argv[1:])
 TOKEN = "Bearer of-the-pod"
@@ -31,10 +34,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def answer(self, status, body):
         body = json.dumps(body).encode()
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
+        # Whoever asked may have been killed.
+        with contextlib.suppress(OSError):
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
 
     def refused(self, role, kind, name):
         """Why not, as the API server decides it: a name cannot be asked for when something is created."""
@@ -65,6 +70,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.answer(200, {"metadata": {"name": name, "uid": "the-role"}}) if there else self.answer(404, {"message": "none"})
         file = folder / f"{name}.json"
         if self.command == "PATCH":
+            while (folder / "hold").exists():
+                (folder / "held").touch()
+                time.sleep(0.02)
+            if (folder / "lost").exists():
+                (folder / "lost").unlink()
+                return self.answer(503, {"message": "lost"})
             new = file.with_suffix(".new")
             new.write_bytes(body)
             new.rename(file)

@@ -13,6 +13,7 @@ mod cluster;
 mod commands;
 mod crunchy_bridge;
 mod dblab;
+mod embedded;
 mod files;
 mod held;
 mod hosted;

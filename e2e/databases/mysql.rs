@@ -12,6 +12,7 @@ use std::{
 use crate::{
     lab::{Lab, claim, output, service},
     page::recipe,
+    psql::until,
 };
 
 /// Each of these is a test on either server.
@@ -107,6 +108,13 @@ pub(crate) fn sql_on(url: &str, sql: &str) -> Result<String, String> {
     let output = client(url).args(["--execute", sql]).output().expect("mariadb");
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap().trim().to_owned();
     if output.status.success() { Ok(text(output.stdout)) } else { Err(text(output.stderr)) }
+}
+
+/// Waits until that many sessions of a login sleep.
+#[track_caller]
+pub(crate) fn until_asleep(url: &str, count: usize) {
+    let asleep = "SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE 'SELECT SLEEP(%'";
+    until(|| sql_on(url, asleep).unwrap() == count.to_string(), "the sessions never came");
 }
 
 fn client(url: &str) -> Command {
@@ -484,7 +492,7 @@ fn a_login_is_revoked_before_the_branch_goes(server: &Server) {
             .unwrap()
     };
     let live = [hold(), hold()];
-    thread::sleep(Duration::from_millis(500));
+    until_asleep(&url, 2);
     let started = Instant::now();
     lab.db("destroy", 1, &[]).fine();
     assert!(started.elapsed() < Duration::from_secs(8), "{:?}", started.elapsed());
@@ -598,7 +606,7 @@ fn the_documented_administrator_needs_nothing_more(server: &Server) {
     let hold = || {
         let mut client = client(&lab.url(1));
         let held = client.args(["-e", "SELECT SLEEP(60)"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        thread::sleep(Duration::from_millis(300));
+        until_asleep(&lab.url(1), 1);
         held
     };
     let (old, held) = (lab.url(1), hold());
@@ -676,6 +684,32 @@ fn a_baseline_that_cannot_be_prepared_is_as_frozen_as_it_was() {
     server.sql(&format!("ALTER DATABASE my_frozen READ ONLY = 0; {records}; ALTER DATABASE my_frozen READ ONLY = 1"));
     prepare().refused("has the records of a branch");
     assert!(write().unwrap_err().contains("read only"));
+}
+
+/// As its machine dies.
+#[test]
+fn a_baseline_that_is_prepared_again_stays_read_only() {
+    let server = Server::new("mysql", "DAYFLY_TEST_MYSQL");
+    // Looking at so many tables takes a moment.
+    let tables: String =
+        (0..150).map(|n| format!("CREATE TABLE t{n} (note TEXT); INSERT INTO t{n} VALUES ('likes tea');")).collect();
+    let baselines = server
+        .baseline("my_again", &tables)
+        .replace("synthetic: {by: seeds}", "sanitized: {by: masking-job, maxAge: 7d}");
+    let lab = server.lab("again", &baselines);
+    lab.dayfly(&["db", "prepare-baseline", "--guardrails", &lab.guardrails_path(), "shop"]).fine();
+    let write = || sql_on(&server.url, "INSERT INTO my_again.t1 VALUES ('live')").unwrap_err();
+    let mut call = lab.command();
+    call.args(["db", "prepare-baseline", "--guardrails", &lab.guardrails_path(), "shop"]);
+    let mut preparation = call.stderr(Stdio::piped()).spawn().unwrap();
+    let mut said = BufReader::new(preparation.stderr.take().unwrap()).lines().map_while(Result::ok);
+    assert!(said.any(|line| line.contains("150 columns, schema digest")));
+    assert!(write().contains("read only"), "somebody may write while it is prepared");
+    preparation.kill().unwrap();
+    preparation.wait().unwrap();
+    assert!(write().contains("read only"));
+    lab.dayfly(&["db", "prepare-baseline", "--guardrails", &lab.guardrails_path(), "shop"]).fine();
+    assert!(write().contains("read only"));
 }
 
 #[test]

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::{
     hosted::revoked_before_it_goes,
     lab::{Lab, output, service},
-    psql::{Idle, login, password, psql, psql_meanwhile, with_database},
+    psql::{Idle, login, password, psql, psql_meanwhile, until, with_database},
     standin::StandIn,
 };
 
@@ -145,12 +145,10 @@ fn the_whole_way() {
     );
 
     // With a session in it.
-    let held = one.clone();
-    let session = thread::spawn(move || psql(&held, "SELECT pg_sleep(30)"));
-    thread::sleep(Duration::from_millis(500));
+    let session = Idle::of(&one);
     let started = Instant::now();
     shop.lab.db("destroy", 1, &[]).fine();
-    assert!(session.join().unwrap().is_err(), "a live session outlived its branch");
+    session.ended();
     assert!(started.elapsed() < Duration::from_secs(10));
     assert!(psql(&one, "SELECT 1").is_err());
     shop.lab.db("destroy", 1, &[]).fine();
@@ -391,7 +389,7 @@ fn an_anonymized_branch_is_masked_before_anybody_has_its_password() {
     shop.spec(1);
     // Killed while Neon masks: the next call waits for the same masking.
     let mut child = shop.lab.start("provision", 1, &[]);
-    thread::sleep(Duration::from_millis(700));
+    until(|| shop.neon.requests("GET", "/anonymized_status") > 1, "nobody waits for Neon");
     child.kill().unwrap();
     child.wait().unwrap();
     shop.lab.db("provision", 1, &[]).fine();

@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 
 use crate::{
     lab::{Lab, output, service},
-    mysql::sql_on,
-    psql::psql,
+    mysql::{sql_on, until_asleep},
+    psql::{psql, until_others},
     standin::StandIn,
 };
 
@@ -75,6 +75,20 @@ fn baselines(planetscale: &StandIn, database: &str, parent: &str, claim: &str) -
 
 fn sql(url: &str, text: &str) -> Result<String, String> {
     if url.starts_with("mysql:") { sql_on(url, text) } else { psql(url, text) }
+}
+
+/// A session that is open when its login ends.
+fn session(url: &str) -> thread::JoinHandle<Result<String, String>> {
+    let held = url.to_owned();
+    let is_mysql = url.starts_with("mysql:");
+    let sleep = if is_mysql { "SELECT SLEEP(30)" } else { "SELECT pg_sleep(30)" };
+    let session = thread::spawn(move || sql(&held, sleep));
+    if is_mysql {
+        until_asleep(url, 1);
+    } else {
+        until_others(url, 1);
+    }
+    session
 }
 
 impl Shop {
@@ -174,10 +188,7 @@ fn the_whole_way(database: &'static str) {
     shop.planetscale.call("DELETE", &shop.path("/somebody-elses"), None);
 
     // With a session in it.
-    let held = one.clone();
-    let sleep = if database == "shop" { "SELECT SLEEP(30)" } else { "SELECT pg_sleep(30)" };
-    let session = thread::spawn(move || sql(&held, sleep));
-    thread::sleep(Duration::from_millis(500));
+    let session = session(&one);
     shop.lab.db("destroy", 1, &[]).fine();
     assert!(session.join().unwrap().is_err(), "a live session outlived its branch");
     assert!(sql(&one, "SELECT 1").is_err());
@@ -361,10 +372,7 @@ fn a_rotated_login_is_another(database: &'static str) {
     if database == "shop" {
         assert!(sql(&before, "KILL 1").unwrap_err().contains("VT07001"));
     }
-    let held = before.clone();
-    let sleep = if database == "shop" { "SELECT SLEEP(30)" } else { "SELECT pg_sleep(30)" };
-    let session = thread::spawn(move || sql(&held, sleep));
-    thread::sleep(Duration::from_millis(500));
+    let session = session(&before);
     shop.lab.db("provision", 1, &["--rotate"]).fine();
     assert!(session.join().unwrap().is_err(), "a session of the old login goes on");
     assert!(sql(&before, "SELECT 1").is_err());
@@ -381,9 +389,17 @@ fn a_login_with_all_its_sessions_open_is_told_and_rotated(database: &'static str
     shop.lab.db("provision", 1, &[]).fine();
     let url = shop.lab.url(1);
     let sleep = if database == "shop" { "SELECT SLEEP(60)" } else { "SELECT pg_sleep(60)" };
-    let held = |url: &str, count: usize| -> Vec<_> {
-        let sessions = (0..count).map(|_| url.to_owned()).map(|url| thread::spawn(move || sql(&url, sleep))).collect();
-        thread::sleep(Duration::from_secs(1));
+    let hold = |url: &str| {
+        let url = url.to_owned();
+        thread::spawn(move || sql(&url, sleep))
+    };
+    let full = |url: &str, count: usize| -> Vec<_> {
+        let mut sessions: Vec<_> = (0..count).map(|_| hold(url)).collect();
+        // One that is asked with may have taken the place of one that holds.
+        while sql(url, "SELECT 1").is_ok() {
+            sessions.push(hold(url));
+            thread::sleep(Duration::from_millis(50));
+        }
         sessions
     };
     let admin = |text: &str| {
@@ -395,8 +411,7 @@ fn a_login_with_all_its_sessions_open_is_told_and_rotated(database: &'static str
     } else {
         psql(&service("DAYFLY_TEST_POSTGRES18"), &format!("ALTER ROLE \"{user}\" CONNECTION LIMIT 2")).unwrap();
     }
-    let sessions = held(&url, 2);
-    assert!(sql(&url, "SELECT 1").is_err());
+    let sessions = full(&url, 2);
     let started = Instant::now();
     shop.lab.db("provision", 1, &[]).failed("as many sessions as may be: end some");
     assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
@@ -410,7 +425,7 @@ fn a_login_with_all_its_sessions_open_is_told_and_rotated(database: &'static str
     if database == "shop" {
         // The server's own limit, by which nobody gets in.
         admin("SET GLOBAL max_connections = 10");
-        let sessions = held(&shop.lab.url(1), 12);
+        let sessions = full(&shop.lab.url(1), 12);
         let started = Instant::now();
         shop.lab.db("provision", 1, &[]).failed("as many sessions as may be: end some");
         assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());

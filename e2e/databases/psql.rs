@@ -28,6 +28,24 @@ pub(crate) fn psql(url: &str, sql: &str) -> Result<String, String> {
     if output.status.success() { Ok(text(output.stdout)) } else { Err(text(output.stderr)) }
 }
 
+/// Waits until a login has that many sessions, beside the one that asks.
+#[track_caller]
+pub(crate) fn until_others(url: &str, count: usize) {
+    // Not by its query: what a session runs is told to its own role only, and a branch's login acts as another.
+    let others = "SELECT count(*) FROM pg_stat_activity WHERE usename = session_user AND pid <> pg_backend_pid()";
+    until(|| psql(url, others).unwrap() == count.to_string(), "the sessions never came");
+}
+
+/// Waits for something that comes within seconds.
+#[track_caller]
+pub(crate) fn until(mut is_so: impl FnMut() -> bool, else_said: &str) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !is_so() {
+        assert!(Instant::now() < deadline, "{else_said}");
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
 /// Whether whoever has this login reads something at any moment of `work`.
 pub(crate) fn psql_meanwhile(url: &str, sql: &str, work: impl FnOnce()) -> bool {
     let is_over = AtomicBool::new(false);

@@ -1,9 +1,9 @@
 //! Sanitized or nothing: what a baseline must prove before anybody gets a branch of it.
 
-use std::process::Command;
+use std::{fs, process::Command};
 
 use crate::{
-    lab::{Lab, Run},
+    lab::{Lab, Run, output},
     postgres::Server,
     psql::{psql, with_database},
 };
@@ -208,6 +208,19 @@ fn an_old_baseline_is_refused() {
     assert_eq!(server.left("aged"), "");
 }
 
+/// Nobody could be told the attestation.
+#[test]
+fn what_is_marked_stays_shut() {
+    let server = Server::new("DAYFLY_TEST_POSTGRES18", "untold", CUSTOMERS);
+    let lab = server.lab("untold", SANITIZED);
+    let (file, _) = key(&lab, "key.pem");
+    let mut call = lab.command();
+    call.args(["db", "prepare-baseline", "--guardrails", &lab.guardrails_path(), "shop", "--sign", &file]);
+    let run = output(call.stdout(fs::File::create("/dev/full").unwrap()).output().unwrap()).failed("No space left");
+    let is_open = format!("SELECT datallowconn FROM pg_database WHERE datname = '{}'", server.baseline);
+    assert_eq!(psql(&server.superuser, &is_open).unwrap(), "f", "{}", run.err);
+}
+
 #[test]
 fn a_schema_without_data_has_none() {
     let server = Server::new("DAYFLY_TEST_POSTGRES18", "bare", CUSTOMERS);
@@ -262,7 +275,7 @@ fn a_branch_made_anew_is_checked_before_its_old_login_enters() {
     }
     assert!(said().contains("looked at 404 values"), "{}", said());
     assert!(knocked > 0, "nobody stood before the door");
-    crate::lab::output(migrate.wait_with_output().unwrap());
+    output(migrate.wait_with_output().unwrap());
     assert!(said().contains("on a fresh branch too"), "{}", said());
 
     // What is refused goes, with all that led to it.

@@ -1,7 +1,7 @@
 //! What a command says while it works: lines for people, or JSON for a cluster's logs. No secret is ever among them.
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     collections::BTreeSet,
     io::Write,
     pin::pin,
@@ -40,6 +40,8 @@ pub struct Log {
     part: String,
     started: Instant,
     wait: Rc<RefCell<Wait>>,
+    /// How much work goes on that is not to be broken off.
+    undivided: Rc<Cell<u32>>,
 }
 
 /// After a silence of this length somebody is told what is waited for.
@@ -83,6 +85,7 @@ impl Log {
             part: String::new(),
             started: Instant::now(),
             wait: Wait::new(),
+            undivided: Rc::default(),
         }
     }
 
@@ -139,6 +142,24 @@ impl Log {
     /// What was last waited for.
     pub fn current(&self) -> String {
         self.wait.borrow().current().to_owned()
+    }
+
+    /// Work that a deadline or a signal breaks off before or after, and not in between, if that can be helped.
+    pub async fn undivided<T>(&self, work: impl Future<Output = T>) -> T {
+        struct Guard<'a>(&'a Cell<u32>);
+        impl Drop for Guard<'_> {
+            fn drop(&mut self) {
+                self.0.set(self.0.get() - 1);
+            }
+        }
+        self.undivided.set(self.undivided.get() + 1);
+        let _guard = Guard(&self.undivided);
+        work.await
+    }
+
+    /// Whether [`Self::undivided`] work goes on.
+    pub fn is_undivided(&self) -> bool {
+        self.undivided.get() > 0
     }
 
     /// Says what is waited for while some work takes long.

@@ -51,7 +51,7 @@ pub async fn prepare(
         let statement = Statement::new(baseline.entry.subject(), digest.clone(), sanitized.by.clone(), at.clone());
         let payload = serde_json::to_vec(&statement)?;
         let marker = Marker { statement: schema::sha256(&payload), by: sanitized.by.clone(), at, schema: digest };
-        session.set_marker(&marker).await.context("the marker cannot be written into the baseline")?;
+        engine.mark_baseline(&mut *session, &marker).await.context("the marker cannot be written into the baseline")?;
         if let Some(key) = key {
             let mut signed = Envelope::new(&payload);
             let bytes = signed.signed_bytes().map_err(anyhow::Error::msg)?;

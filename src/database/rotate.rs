@@ -53,19 +53,24 @@ impl Job<'_> {
         };
         let (mut pauses, mut attempts) = (Pauses::short(), 0);
         loop {
-            let url = self.while_there(&branch.id, engine.rotate(spec, &branch, published.as_ref())).await?;
-            let written = Written { url: url.clone(), branch: id.clone(), is_checked };
-            credentials.write(spec, Audience::Steps, &written).await?;
-            if workload.is_some() {
-                self.publish(written).await?;
-            }
+            // Whoever ends this process waits for that: in between, what is published may open nothing.
+            let url = log.undivided(async {
+                let url = self.while_there(&branch.id, engine.rotate(spec, &branch, published.as_ref())).await?;
+                let written = Written { url: url.clone(), branch: id.clone(), is_checked };
+                credentials.write(spec, Audience::Steps, &written).await?;
+                if workload.is_some() {
+                    self.publish(written).await?;
+                }
+                anyhow::Ok(url)
+            });
+            let url = url.await?;
             log.info("the login has a new password");
             let what = "the old password is of no use any more, but its sessions are still open";
             let is_ended = if engine.makes_others() {
                 self.while_there(&branch.id, engine.revoke_others(&branch, spec, &url)).await.context(what)?;
                 true
             } else {
-                self.while_there(&branch.id, engine.end_sessions(spec, &branch)).await.context(what)?
+                self.while_there(&branch.id, engine.rotated(spec, &branch)).await.context(what)?
             };
             // What is published in the end must work: another Job may have changed the password too, and published that before.
             match self.opened(&branch.id, &url).await.context(what)? {

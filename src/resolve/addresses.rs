@@ -76,10 +76,10 @@ impl Resolver<'_> {
     }
 }
 
-/// The pull request, in whose free text no colon is left.
+/// The pull request, in whose free text nothing is left of what makes an address.
 fn without_addresses(pr: &Value) -> Value {
     let plain = |value: &Value| match value {
-        Value::String(text) => Value::string(text.replace(':', " ")),
+        Value::String(text) => Value::string(text.replace([':', '=', '('], " ")),
         other => other.clone(),
     };
     let entries = pr.entries().map(|(name, value)| {

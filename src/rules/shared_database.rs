@@ -1,5 +1,7 @@
 //! Previews do not share a database.
 
+mod words;
+
 use super::{
     Bounds,
     common::{Place, Told, containers_of, finding, items, told_by_config_map, variable},
@@ -14,10 +16,11 @@ pub static SHARED_DATABASE: Rule = Rule {
     code: "shared-database",
     severity: Severity::Error,
     summary: "no database is named by a constant",
-    explanation: "A database's address in `env`, a flag, a command or an argument, or in a manifest's ConfigMap, is the same for every \
-                  pull request: one preview's migration breaks all others, and its password stands in a file. `databases` gives each \
-                  preview a branch of its own, and `uses` its address. The address of a Service of the preview itself is its own, \
-                  unless it has more than 2048 bytes. A database in the process, such as `jdbc:h2:mem:test`, is nobody else's.",
+    explanation: "A database's address in `env`, a flag, a command or an argument, or in a manifest's ConfigMap, as a URL or in words \
+                  (`Host=…;Database=…`), is the same for every pull request: one preview's migration breaks all others, and its \
+                  password stands in a file. `databases` gives each preview a branch of its own, and `uses` its address. The \
+                  address of a Service of the preview itself is its own, unless it has more than 2048 bytes. A database in the \
+                  process, such as `jdbc:h2:mem:test`, is nobody else's.",
 };
 
 /// Most bytes of an address that is looked at, up to a blank or a quote: one with thousands of others in its query would be
@@ -138,6 +141,10 @@ pub(crate) fn not_a_database(what: impl FnOnce() -> String, text: &str, hosts: H
 
 /// How the first address of a database that is not the preview's begins.
 fn shared(written: &str, hosts: Hosts<'_>) -> Option<String> {
+    shared_url(written, hosts).or_else(|| words::shared(written, hosts))
+}
+
+fn shared_url(written: &str, hosts: Hosts<'_>) -> Option<String> {
     if !written.contains(':') {
         return None;
     }

@@ -81,6 +81,18 @@ impl Engine for Embedded {
         self.server(&spec).await?.login(&spec, branch).await
     }
 
+    /// A server that was lost and filled again is the same preview's: its services have the password, and nobody else.
+    async fn login_again(
+        &self,
+        spec: &Spec<'_>,
+        branch: &Branch,
+        published: &ConnectionUrl,
+    ) -> Result<Option<ConnectionUrl>> {
+        let spec = Spec { lease_seconds: FOR_EVER, ..spec.clone() };
+        let password = published.password();
+        self.server(&spec).await?.login_with(&spec, branch, &password).await.map(Some)
+    }
+
     async fn reset(&self, spec: &Spec<'_>, branch: &Branch) -> Result<Branch> {
         self.server(spec).await?.reset(spec, branch).await
     }

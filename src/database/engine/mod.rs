@@ -28,7 +28,7 @@ use super::{
     log::Log,
     mark::Mark,
     retry::Pauses,
-    session::{self, Session},
+    session::{self, Marker, Session},
     spec::{BaselineSpec, Spec},
 };
 use crate::input::guardrails::{Baseline, Provider};
@@ -92,6 +92,17 @@ pub trait Engine {
     /// password that nobody had before.
     async fn login(&self, spec: &Spec<'_>, branch: &Branch) -> Result<ConnectionUrl>;
 
+    /// The login with the password that was `published` and opens nothing any more, where whoever has that may have it again. `None`:
+    /// another password is made.
+    async fn login_again(
+        &self,
+        _spec: &Spec<'_>,
+        _branch: &Branch,
+        _published: &ConnectionUrl,
+    ) -> Result<Option<ConnectionUrl>> {
+        Ok(None)
+    }
+
     /// Ends all that [`Self::login`] made but `kept`, where each call makes a login of its own. Only one Job at a time does so,
     /// and `kept` owns then what they made.
     async fn revoke_others(&self, _branch: &Branch, _spec: &Spec<'_>, _kept: &ConnectionUrl) -> Result<()> {
@@ -121,6 +132,12 @@ pub trait Engine {
         Ok(false)
     }
 
+    /// Ends what is left of the password before [`Self::rotate`], once the new one is published. `false`: dayfly is no administrator
+    /// here, and the login itself ends its other sessions.
+    async fn rotated(&self, spec: &Spec<'_>, branch: &Branch) -> Result<bool> {
+        self.end_sessions(spec, branch).await
+    }
+
     /// The same login through the provider's pooler, if it has one.
     fn pooled(&self, _direct: &ConnectionUrl) -> Option<ConnectionUrl> {
         None
@@ -145,6 +162,11 @@ pub trait Engine {
 
     /// A session in the baseline itself, which `prepare-baseline` attests.
     async fn open_baseline(&self) -> Result<Box<dyn Session>>;
+
+    /// Writes the marker into the baseline, through the session that [`Self::open_baseline`] gave.
+    async fn mark_baseline(&self, session: &mut dyn Session, marker: &Marker) -> Result<()> {
+        session.set_marker(marker).await
+    }
 
     /// Closes again what [`Self::open_baseline`] opened, where the baseline cannot be prepared.
     async fn leave_baseline(&self) -> Result<()> {

@@ -73,6 +73,8 @@ impl Job<'_> {
         loop {
             attempt += 1;
             let begun = Instant::now();
+            // Of a server that was lost, that was another branch.
+            let again = before.as_ref().filter(|_| attempt == 1).map(|before| before.url.clone());
             let published = before.filter(|before| before.branch == branch.id);
             if let Some(published) = &published
                 && let Some(session) = self.welcome(branch, &published.url).await?
@@ -83,7 +85,13 @@ impl Job<'_> {
                 return Ok((published.clone(), session));
             }
             let published = published.as_ref().map(|published| &published.url);
-            let url = if attempt == 1 && published.is_none() {
+            let again = match again {
+                Some(url) => self.while_there(&branch.id, engine.login_again(spec, branch, &url)).await?,
+                None => None,
+            };
+            let url = if let Some(url) = again {
+                url
+            } else if attempt == 1 && published.is_none() {
                 self.while_there(&branch.id, engine.login(spec, branch)).await?
             } else {
                 // Its password was changed: what the provider tells may be the one that it had first, and that somebody rotated.

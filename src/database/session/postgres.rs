@@ -18,6 +18,9 @@ pub struct PostgresSession {
     client: Client,
 }
 
+/// What a server calls dayfly's sessions.
+pub const APPLICATION: &str = "dayfly";
+
 /// Schemas that are the server's own or dayfly's.
 const NOT_OURS: &str =
     "n.nspname NOT LIKE 'pg\\_%' AND n.nspname NOT IN ('information_schema', 'dayfly', 'dayfly_branch')";
@@ -46,7 +49,7 @@ pub async fn connect(url: &ConnectionUrl) -> Result<Client, NoSession> {
         .user(url.user())
         .password(url.password())
         .dbname(url.database())
-        .application_name("dayfly")
+        .application_name(APPLICATION)
         .connect_timeout(Duration::from_secs(10))
         // A server whose machine died says so to nobody.
         .keepalives_idle(Duration::from_secs(30))
@@ -186,6 +189,14 @@ pub fn identifier(name: &str) -> String {
 pub fn literal(text: &str) -> String {
     let quoted = text.replace('\'', "''");
     if text.contains('\\') { format!(" E'{}'", quoted.replace('\\', "\\\\")) } else { format!("'{quoted}'") }
+}
+
+impl PostgresSession {
+    /// Where nobody may connect. A worker asks whether it may, before PostgreSQL 17.3, 16.7, 15.11, 14.16 and 13.19.
+    pub async fn without_workers(&self) -> Result<()> {
+        let sql = "SET max_parallel_workers_per_gather = 0; SET max_parallel_maintenance_workers = 0";
+        self.client.batch_execute(sql).await.map_err(plain)
+    }
 }
 
 #[async_trait(?Send)]

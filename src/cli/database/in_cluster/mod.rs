@@ -14,7 +14,10 @@ use std::{
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use clap::Subcommand;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    time::{Instant, sleep},
+};
 
 use self::{
     branch::{BranchArgs, ProvisionArgs, StepArgs, VerifyArgs},
@@ -172,18 +175,36 @@ fn block_on(work: impl Future<Output = Result<()>>) -> Result<()> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
 }
 
+/// How long work that is not to be broken off may go on after its deadline or a signal: less than a Pod has then.
+const GRACE: Duration = Duration::from_secs(20);
+
 /// Work until its deadline, or a signal that ends this process.
 async fn limited(seconds: u64, log: &Log, work: impl Future<Output = Result<()>>) -> Result<()> {
     let (mut work, mut ended) = (pin!(log.narrate(work)), pin!(ended()?));
-    let work = poll_fn(|context| match work.as_mut().poll(context) {
-        Poll::Pending => {
-            ended.as_mut().poll(context).map(|signal| Err(anyhow!("ended by {signal}: {}", log.current())))
+    let mut deadline = pin!(sleep(Duration::from_secs(seconds)));
+    let mut grace = pin!(sleep(GRACE));
+    let mut why = None;
+    poll_fn(|context| {
+        if let done @ Poll::Ready(_) = work.as_mut().poll(context) {
+            return done;
         }
-        done @ Poll::Ready(_) => done,
-    });
-    tokio::time::timeout(Duration::from_secs(seconds), work)
-        .await
-        .unwrap_or_else(|_| bail!("the deadline of {seconds} s passed: {}", log.current()))
+        if why.is_none() {
+            why = match ended.as_mut().poll(context) {
+                Poll::Ready(signal) => Some(format!("ended by {signal}")),
+                Poll::Pending if deadline.as_mut().poll(context).is_ready() => {
+                    Some(format!("the deadline of {seconds} s passed"))
+                }
+                Poll::Pending => return Poll::Pending,
+            };
+            grace.as_mut().reset(Instant::now() + GRACE);
+        }
+        if log.is_undivided() && grace.as_mut().poll(context).is_pending() {
+            return Poll::Pending;
+        }
+        let why = why.take().unwrap_or_default();
+        Poll::Ready(Err(anyhow!("{why}: {}", log.current())))
+    })
+    .await
 }
 
 /// The signal that ends this process. What it started has a group of its own, which no terminal's signal reaches: that ends as

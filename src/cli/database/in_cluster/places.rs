@@ -230,7 +230,7 @@ pub(super) fn prepare_baseline(args: &PrepareArgs, report: &mut Report<'_, '_>) 
         if prepared.is_err()
             && let Err(error) = limited(LEAVING, &log, engine.leave_baseline()).await
         {
-            log.warn(format!("the baseline `{}` stays open, as it was not before: {error:#}", baseline.name));
+            log.warn(format!("the baseline `{}` is not left as it was found: {error:#}", baseline.name));
         }
         prepared
     });

@@ -4,12 +4,16 @@ use anyhow::{Context as _, Result};
 use mysql_async::{Conn, Row, prelude::Queryable as _};
 use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 
-use super::{is_mariadb, registry::Entry};
+use super::{PARSE_ERROR, is_mariadb, registry::Entry};
 use crate::database::{
+    connection::ConnectionUrl,
     log::Log,
     random,
     retry::Pauses,
-    session::mysql::{code, identifier, plain, texts},
+    session::{
+        NoSession,
+        mysql::{code, connect, identifier, plain, texts},
+    },
 };
 
 /// Sessions that one preview may have.
@@ -20,6 +24,9 @@ const NO_SUCH_THREAD: u16 = 1094;
 
 /// There is no such user.
 const CANNOT_USER: u16 = 1396;
+
+/// The user had this password before.
+const IN_HISTORY: u16 = 3638;
 
 pub(super) struct Account<'a> {
     user: &'a str,
@@ -72,23 +79,63 @@ impl<'a> Account<'a> {
         .await
     }
 
-    /// Lets the user in with a password, for so many days.
-    pub(super) async fn set_password(&self, conn: &mut Conn, password: &str, days: u16) -> Result<()> {
-        let sql = format!(
-            "ALTER USER {} {} PASSWORD EXPIRE INTERVAL {days} DAY ACCOUNT UNLOCK",
-            self.name(),
-            self.identified(password)
-        );
+    /// Whether a password that was published will work beside the next one. It must be the user's first: that of a Job which was killed
+    /// before it published its own would be kept instead.
+    pub(super) async fn keeps(&self, conn: &mut Conn, published: &ConnectionUrl) -> Result<bool> {
+        let password = published.password();
+        // As dayfly makes them, with nothing to escape.
+        let is_plain = password.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+        if self.is_mariadb || !is_plain || matches!(connect(published).await, Err(NoSession::Rejected(_))) {
+            return Ok(false);
+        }
+        // A server that takes no password twice has it first already, if nobody was killed.
+        match conn.query_drop(format!("ALTER USER {} {}", self.name(), self.identified(&password))).await {
+            Err(error) if code(&error) != IN_HISTORY => {
+                Err(plain(error)).context("the password that was published cannot be kept")
+            }
+            _ => Ok(true),
+        }
+    }
+
+    /// Lets the user in with a password, for so many days; `keeps`: also with the one that it has.
+    pub(super) async fn set_password(&self, conn: &mut Conn, password: &str, days: u16, keeps: bool) -> Result<()> {
+        const WHAT: &str = "the branch's user cannot be given a password";
+        let sql = |retain: &str| {
+            let identified = self.identified(password);
+            format!(
+                "ALTER USER {} {identified}{retain} PASSWORD EXPIRE INTERVAL {days} DAY ACCOUNT UNLOCK",
+                self.name()
+            )
+        };
+        if keeps {
+            match conn.query_drop(sql(" RETAIN CURRENT PASSWORD")).await {
+                Err(error) if code(&error) == PARSE_ERROR => {}
+                set => return set.map_err(plain).context(WHAT),
+            }
+        }
         // Somebody removed the user. One that is there is not made again, not even IF NOT EXISTS: MySQL refuses that for the
         // definer of anything.
-        if let Err(error) = conn.query_drop(&sql).await {
+        if let Err(error) = conn.query_drop(sql("")).await {
             if code(&error) != CANNOT_USER {
-                return Err(plain(error)).context("the branch's user cannot be given a password");
+                return Err(plain(error)).context(WHAT);
             }
             self.grant(conn).await?;
-            run(conn, &sql, "the branch's user cannot be given a password").await?;
+            run(conn, &sql(""), WHAT).await?;
         }
-        Ok(())
+        self.forget_old_password(conn).await
+    }
+
+    /// Ends the password that was kept. Only MySQL can have one, since 8.0.14.
+    pub(super) async fn forget_old_password(&self, conn: &mut Conn) -> Result<()> {
+        if self.is_mariadb {
+            return Ok(());
+        }
+        match conn.query_drop(format!("ALTER USER {} DISCARD OLD PASSWORD", self.name())).await {
+            Err(error) if code(&error) != PARSE_ERROR => {
+                Err(plain(error)).context("the old password of the branch's user cannot be ended")
+            }
+            _ => Ok(()),
+        }
     }
 
     /// So many days from when it got its password.

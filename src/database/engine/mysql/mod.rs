@@ -22,7 +22,8 @@ use async_trait::async_trait;
 use mysql_async::{Conn, prelude::Queryable as _};
 
 use super::{
-    AdminRefused, Baseline, Branch, ConnectionUrl, Engine, GONE, Listed, Log, Pauses, Session, Spec, not_given, refuse,
+    AdminRefused, Baseline, Branch, ConnectionUrl, Engine, GONE, Listed, Log, Marker, Pauses, Session, Spec, not_given,
+    refuse,
 };
 use crate::database::{
     check,
@@ -41,7 +42,7 @@ use registry::Entry;
 pub struct Mysql {
     admin: ConnectionUrl,
     baseline: String,
-    /// Whether nobody could write to the baseline, before [`Engine::open_baseline`] made it writable.
+    /// Whether nobody could write to the baseline, before [`Engine::mark_baseline`] made it writable.
     was_frozen: Cell<bool>,
     log: Log,
 }
@@ -156,6 +157,30 @@ impl Mysql {
         checked.map_err(|error| not_given(spec, error))
     }
 
+    /// Lets the branch's user in with another password. The one that was `published` works on where the server can do that: whoever is
+    /// killed before the new one is published leaves a login.
+    async fn new_password(
+        &self,
+        spec: &Spec<'_>,
+        branch: &Branch,
+        published: Option<&ConnectionUrl>,
+    ) -> Result<ConnectionUrl> {
+        let (mut conn, entry) = self.locked(registry::Which::Id(&branch.id)).await?.context(GONE)?;
+        // Made anew meanwhile, by a Job that was killed: a password would let the user into what nobody has checked.
+        self.complete(&mut conn, spec, &entry).await?;
+        let account = Account::of(&mut conn, &entry).await?;
+        // A server may want every kind of character.
+        let password = format!("{}-A1", random::password());
+        let days = days(spec.lease_seconds);
+        let keeps = match published.filter(|url| url.user() == entry.user) {
+            Some(url) => account.keeps(&mut conn, url).await?,
+            None => false,
+        };
+        account.set_password(&mut conn, &password, days, keeps).await?;
+        registry::set_login(&mut conn, &entry, SystemTime::now(), days).await?;
+        Ok(self.admin.with_login(&entry.user, &password, &entry.database))
+    }
+
     /// Removes all of a branch, whose lock `conn` has.
     async fn remove(&self, conn: &mut Conn, entry: &Entry) -> Result<()> {
         let account = Account::of(conn, entry).await?;
@@ -242,16 +267,24 @@ impl Engine for Mysql {
     }
 
     async fn login(&self, spec: &Spec<'_>, branch: &Branch) -> Result<ConnectionUrl> {
+        self.new_password(spec, branch, None).await
+    }
+
+    async fn rotate(
+        &self,
+        spec: &Spec<'_>,
+        branch: &Branch,
+        published: Option<&ConnectionUrl>,
+    ) -> Result<ConnectionUrl> {
+        self.new_password(spec, branch, published).await
+    }
+
+    async fn rotated(&self, _: &Spec<'_>, branch: &Branch) -> Result<bool> {
         let (mut conn, entry) = self.locked(registry::Which::Id(&branch.id)).await?.context(GONE)?;
-        // Made anew meanwhile, by a Job that was killed: a password would let the user into what nobody has checked.
-        self.complete(&mut conn, spec, &entry).await?;
         let account = Account::of(&mut conn, &entry).await?;
-        // A server may want every kind of character.
-        let password = format!("{}-A1", random::password());
-        let days = days(spec.lease_seconds);
-        account.set_password(&mut conn, &password, days).await?;
-        registry::set_login(&mut conn, &entry, SystemTime::now(), days).await?;
-        Ok(self.admin.with_login(&entry.user, &password, &entry.database))
+        account.forget_old_password(&mut conn).await?;
+        account.end_sessions(&mut conn).await?;
+        Ok(true)
     }
 
     async fn end_sessions(&self, _: &Spec<'_>, branch: &Branch) -> Result<bool> {
@@ -286,8 +319,13 @@ impl Engine for Mysql {
             refuse!("the server of {} has no database `{}`", self.admin, self.baseline);
         }
         self.was_frozen.set(self.is_read_only(&mut conn).await?);
-        self.set_read_only(&mut conn, false).await?;
         session::open(&self.admin.with_database(&self.baseline), &self.log).await
+    }
+
+    /// Nobody needs to write before that, and this writes as little as there is.
+    async fn mark_baseline(&self, session: &mut dyn Session, marker: &Marker) -> Result<()> {
+        self.set_read_only(&mut self.connect().await?, false).await?;
+        session.set_marker(marker).await
     }
 
     async fn leave_baseline(&self) -> Result<()> {

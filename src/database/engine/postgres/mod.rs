@@ -4,6 +4,7 @@
 //! guess and that the mark records, checked while nobody else may connect, set up, then marked and renamed in one transaction:
 //! a database with the branch's own name is checked and complete, whenever a Job was killed. A lock keeps its Jobs apart.
 
+mod baseline;
 mod catalogue;
 mod copy;
 mod leaving;
@@ -18,7 +19,7 @@ use tokio_postgres::{Client, error::SqlState};
 
 use self::catalogue::{Comment, Role, branches, database, parts, role};
 use super::{
-    Baseline, Branch, ConnectionUrl, Engine, GONE, Listed, Log, Mark, Pauses, Session, Spec, not_given, refuse,
+    Baseline, Branch, ConnectionUrl, Engine, GONE, Listed, Log, Mark, Marker, Pauses, Session, Spec, not_given, refuse,
 };
 use crate::database::{
     check,
@@ -34,8 +35,8 @@ use crate::database::{
 pub struct Postgres {
     admin: ConnectionUrl,
     baseline: String,
-    /// Whether nobody could connect to the baseline, before [`Engine::open_baseline`] let dayfly in.
-    was_frozen: Cell<bool>,
+    /// Whether anybody could connect to the baseline, if that is otherwise while it is prepared.
+    was_open: Cell<Option<bool>>,
     log: Log,
 }
 
@@ -51,7 +52,7 @@ impl Postgres {
 
     /// A server, and the database there that is branched.
     pub(super) fn at(admin: ConnectionUrl, baseline: String, log: &Log) -> Self {
-        Self { admin, baseline, was_frozen: Cell::new(false), log: log.clone() }
+        Self { admin, baseline, was_open: Cell::default(), log: log.clone() }
     }
 
     /// A connection as administrator, to the maintenance database.
@@ -117,6 +118,12 @@ impl Postgres {
         self.branch(client, spec).await
     }
 
+    /// Whether anybody may connect to the baseline, from now on.
+    async fn let_in(&self, client: &Client, anybody: bool) -> Result<()> {
+        let sql = format!("ALTER DATABASE {} WITH ALLOW_CONNECTIONS {anybody}", identifier(&self.baseline));
+        client.batch_execute(&sql).await.map_err(plain).context("the administrator must own the baseline")
+    }
+
     async fn create_role(&self, client: &Client, spec: &Spec<'_>) -> Result<Role> {
         let (name, role_name) = (&*spec.names.branch, &*spec.names.role);
         if database(client, name).await?.is_some() {
@@ -171,6 +178,27 @@ impl Postgres {
             }
             pauses.wait().await;
         }
+    }
+
+    /// The branch's login, with this password.
+    pub(super) async fn login_with(&self, spec: &Spec<'_>, branch: &Branch, password: &str) -> Result<ConnectionUrl> {
+        let client = self.connect_for(&spec.names.branch).await?;
+        role::set_password(&client, spec, &branch.name, password).await?;
+        let elsewhere = client
+            .query(
+                "SELECT datname::text FROM pg_database WHERE datallowconn AND datname <> $1 AND has_database_privilege($2, oid, 'CONNECT')",
+                &[&branch.name, &&*spec.names.role],
+            )
+            .await
+            .map_err(plain)?;
+        if !elsewhere.is_empty() {
+            let names: Vec<String> = elsewhere.iter().map(|row| row.get(0)).collect();
+            self.log.warn(format!(
+                "everybody may connect to {}, and so may this preview: REVOKE CONNECT ON DATABASE … FROM PUBLIC",
+                names.join(", ")
+            ));
+        }
+        Ok(self.admin.with_login(&spec.names.role, password, &branch.name))
     }
 
     /// Removes all of a branch, whose lock `client` has.
@@ -275,23 +303,7 @@ impl Engine for Postgres {
     }
 
     async fn login(&self, spec: &Spec<'_>, branch: &Branch) -> Result<ConnectionUrl> {
-        let client = self.connect_for(&spec.names.branch).await?;
-        let password = role::set_password(&client, spec, &branch.name).await?;
-        let elsewhere = client
-            .query(
-                "SELECT datname::text FROM pg_database WHERE datallowconn AND datname <> $1 AND has_database_privilege($2, oid, 'CONNECT')",
-                &[&branch.name, &&*spec.names.role],
-            )
-            .await
-            .map_err(plain)?;
-        if !elsewhere.is_empty() {
-            let names: Vec<String> = elsewhere.iter().map(|row| row.get(0)).collect();
-            self.log.warn(format!(
-                "everybody may connect to {}, and so may this preview: REVOKE CONNECT ON DATABASE … FROM PUBLIC",
-                names.join(", ")
-            ));
-        }
-        Ok(self.admin.with_login(&spec.names.role, &password, &branch.name))
+        self.login_with(spec, branch, &random::password()).await
     }
 
     async fn end_sessions(&self, spec: &Spec<'_>, _: &Branch) -> Result<bool> {
@@ -325,19 +337,32 @@ impl Engine for Postgres {
         if database(&client, &self.baseline).await?.is_none() {
             refuse!("the server of {} has no database `{}`", self.admin, self.baseline);
         }
-        let frozen = "SELECT NOT datallowconn FROM pg_database WHERE datname = $1";
-        self.was_frozen.set(client.query_one(frozen, &[&self.baseline]).await.map_err(plain)?.get(0));
-        let sql = format!("ALTER DATABASE {} WITH ALLOW_CONNECTIONS true", identifier(&self.baseline));
-        client.batch_execute(&sql).await.map_err(plain).context("the administrator must own the baseline")?;
+        let open = "SELECT datallowconn FROM pg_database WHERE datname = $1";
+        if !client.query_one(open, &[&self.baseline]).await.map_err(plain)?.get::<_, bool>(0) {
+            self.was_open.set(Some(false));
+            return baseline::enter(&client, &self.admin, &self.baseline, &self.log).await;
+        }
+        self.let_in(&client, true).await?;
         session::open(&self.admin.with_database(&self.baseline), &self.log).await
     }
 
-    async fn leave_baseline(&self) -> Result<()> {
-        if !self.was_frozen.get() {
-            return Ok(());
+    /// Nobody comes from here on, and what is not finished has no marker: its session stays.
+    async fn mark_baseline(&self, session: &mut dyn Session, marker: &Marker) -> Result<()> {
+        if self.was_open.get().is_none() {
+            self.let_in(&self.connect().await?, false).await?;
+            self.was_open.set(Some(true));
         }
-        let sql = format!("ALTER DATABASE {} WITH ALLOW_CONNECTIONS false", identifier(&self.baseline));
-        self.connect().await?.batch_execute(&sql).await.map_err(plain)
+        session.set_marker(marker).await?;
+        // What is marked stays shut.
+        self.was_open.set(None);
+        Ok(())
+    }
+
+    async fn leave_baseline(&self) -> Result<()> {
+        match self.was_open.get() {
+            Some(anybody) => self.let_in(&self.connect().await?, anybody).await,
+            None => Ok(()),
+        }
     }
 
     async fn freeze_baseline(&self) -> Result<()> {

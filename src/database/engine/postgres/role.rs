@@ -52,7 +52,8 @@ pub(in crate::database::engine) async fn make(
         log.doing("setting up the branch");
         ownership::set_up(admin, &client, &database, role, log).await?;
     }
-    let password = set_password(&client, spec, &database).await?;
+    let password = random::password();
+    set_password(&client, spec, &database, &password).await?;
     Ok(admin.with_login(role, &password, &database))
 }
 
@@ -118,9 +119,9 @@ pub(super) async fn enter_alone(admin: &ConnectionUrl, branch: &str, log: &Log) 
     Ok(client)
 }
 
-/// Lets the branch's role in, with a password that nobody had before, and as it was made: a setting of its own may keep each of
-/// its sessions from beginning, or from writing anything.
-pub(super) async fn set_password(client: &Client, spec: &Spec<'_>, database: &str) -> Result<String> {
+/// Lets the branch's role in, with a password, and as it was made: a setting of its own may keep each of its sessions from
+/// beginning, or from writing anything.
+pub(super) async fn set_password(client: &Client, spec: &Spec<'_>, database: &str, password: &str) -> Result<()> {
     let role = &*spec.names.role;
     let Some(found) = catalogue::role(client, role).await? else {
         // Another Job removed the branch: the next call finds none, and makes it.
@@ -128,7 +129,6 @@ pub(super) async fn set_password(client: &Client, spec: &Spec<'_>, database: &st
     };
     check_mark(&found, spec)?;
     forget_settings(client, role, database).await?;
-    let password = random::password();
     // The server sees a verifier, and so does its log.
     let sql = format!(
         "ALTER ROLE {} LOGIN PASSWORD {} VALID UNTIL {}",
@@ -136,8 +136,7 @@ pub(super) async fn set_password(client: &Client, spec: &Spec<'_>, database: &st
         literal(&scram_sha_256(password.as_bytes())),
         literal(&time::text(time::after(spec.lease_seconds))),
     );
-    alter(client, &sql, None).await.map_err(plain).context("the branch's role cannot be given a password")?;
-    Ok(password)
+    alter(client, &sql, None).await.map_err(plain).context("the branch's role cannot be given a password")
 }
 
 /// Removes the settings that a role has, but the one that [`ownership`] made.
