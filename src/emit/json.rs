@@ -310,10 +310,12 @@ mod tests {
     #[test]
     fn people_get_two_spaces() {
         let empty = Value::map([("list", Value::list([])), ("map", Value::Map(Map::default()))]);
-        let items = [Value::list(vec![Value::Int(1), Value::Null]), empty];
+        let within = Value::map([("a", Value::map([("b", Value::list([Value::map([("c", Value::Bool(true))])]))]))]);
+        let items = [Value::list(vec![Value::Int(1), Value::Null]), empty, within];
         let mut out = Vec::new();
         array(items.iter(), &mut out);
-        let expected = "[\n  [\n    1,\n    null\n  ],\n  {\n    \"list\": [],\n    \"map\": {}\n  }\n]\n";
+        let expected = "[\n  [\n    1,\n    null\n  ],\n  {\n    \"list\": [],\n    \"map\": {}\n  },\n  \
+            {\n    \"a\": {\n      \"b\": [\n        {\n          \"c\": true\n        }\n      ]\n    }\n  }\n]\n";
         assert_eq!(String::from_utf8(out).unwrap(), expected);
     }
 
