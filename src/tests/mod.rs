@@ -3,6 +3,7 @@
 mod alone;
 mod calls;
 mod docs;
+mod each;
 mod explain;
 mod golden;
 mod guidance;

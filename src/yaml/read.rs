@@ -344,7 +344,7 @@ fn is_string_tag(tag: Option<&Tag>, mark: Mark) -> Result<bool, Problem> {
     match tag {
         None => Ok(false),
         Some(tag) if tag.is_yaml_core_schema() => Ok(tag.suffix == "str"),
-        Some(tag) if tag.handle == "!" && tag.suffix.is_empty() => Ok(true),
+        Some(tag) if tag.handle.is_empty() && tag.suffix == "!" => Ok(true),
         Some(tag) => {
             let name = format!("{}{}", tag.handle, tag.suffix);
             Err(Problem::naming(ProblemKind::Syntax, mark, "the tag `", &name, "` has no meaning here"))

@@ -63,6 +63,31 @@ fn every_scalar_list_and_map_counts() {
 }
 
 #[test]
+fn a_limit_says_how_many_of_what() {
+    for (text, limits, expected) in [
+        ("a: {b: {c: d}}", Limits { depth: 2, ..Limits::DOCUMENT }, "more than 2 levels of nesting"),
+        ("a: &a b\nc: [*a, *a, *a]", Limits { aliases: 2, ..Limits::DOCUMENT }, "more than 2 aliases"),
+        ("a\n---\nb", Limits::DOCUMENT, "more than 1 document"),
+        ("a\n---\nb\n---\nc", Limits { documents: 2, ..Limits::DOCUMENT }, "more than 2 documents"),
+    ] {
+        let refused = read(text, limits).expect_err(text);
+        assert_eq!(refused.problems[0].message, expected);
+    }
+}
+
+#[test]
+fn a_tag_makes_text_or_is_refused() {
+    for (text, plain) in [("! 12", false), ("!!str 12", false), ("!!int 12", true), ("12", true)] {
+        let documents = read(text, Limits::DOCUMENT).expect(text);
+        assert!(matches!(documents[0].data, Data::Scalar { plain: found, .. } if found == plain), "{text}");
+    }
+    for text in ["!x 12", "!x [12]", "!x {a: 12}"] {
+        let refused = read(text, Limits::DOCUMENT).expect_err(text);
+        assert_eq!(refused.problems[0].message, "the tag `!x` has no meaning here");
+    }
+}
+
+#[test]
 fn what_files_cost_is_added_up() {
     let mut cost = Cost::default();
     for bytes in [12, 24] {
@@ -74,11 +99,10 @@ fn what_files_cost_is_added_up() {
 /// Their keys are found another way than those of small ones.
 #[test]
 fn duplicate_keys_of_large_maps() {
-    let keys = |map: &str| (0..100).map(|key| format!("{map}{key}: x\n")).collect::<String>();
-    assert!(read(&keys("k"), Limits::DOCUMENT).is_ok());
+    let map: String = (0..100).map(|key| format!("k{key}: x\n")).collect::<Vec<_>>().concat();
+    assert!(read(&map, Limits::DOCUMENT).is_ok());
     for key in [0, 31, 32, 33, 98, 99] {
-        let refused =
-            read(&(keys("k") + &format!("k{key}: y\nlast: z\n")), Limits::DOCUMENT).map(|_| ()).map_err(|e| e.problems);
+        let refused = read(&format!("{map}k{key}: y\nlast: z\n"), Limits::DOCUMENT).map(|_| ()).map_err(|e| e.problems);
         let problem = refused.expect_err("a duplicate").remove(0);
         assert_eq!(problem.message, format!("duplicate key `k{key}`, first in line {}", key + 1));
         assert_eq!(problem.mark, Mark { line: 101, column: 1 });
