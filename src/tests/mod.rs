@@ -9,6 +9,7 @@ mod golden;
 mod guidance;
 mod hostile;
 mod jobs;
+mod loading;
 mod network;
 mod outcomes;
 mod properties;
