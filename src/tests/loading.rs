@@ -73,6 +73,7 @@ fn what_is_no_template_is_told_once() {
     scratch.replace(GUARDRAILS, "  patches:", "  templates: templates\n  patches:");
     scratch.write("templates/a.yaml.tpl", "");
     scratch.write("templates/more/b.yaml", "");
+    scratch.write("templates/more/notes.txt", "");
     scratch.write("templates/notes.txt", "");
     scratch.write("templates/text/notes.txt", "");
     for broken in [false, true] {
