@@ -257,6 +257,10 @@ mod tests {
         assert_eq!(at("'pr-' ~ pr.number"), Ok(Value::string("pr-7")));
         assert_eq!(at("routes['a-b'].url | upper"), Ok(Value::string("U")));
         assert_eq!(at("pr.labels | length"), Ok(Value::Int(2)));
+        assert_eq!(at("pr.number == '7' and 'a' in pr.labels"), Ok(Value::Bool(true)));
+        assert_eq!(at("not pr.labels"), Ok(Value::Bool(false)));
+        assert_eq!(at("none"), Ok(Value::Null));
+        assert_eq!(at("1 / 2"), Ok(Value::Float(0.5)));
         assert_eq!(at("pr"), Ok(context.get("pr").cloned().unwrap_or_default()));
         assert!(at("pr.title").is_err() && at("nothing").is_err());
     }
