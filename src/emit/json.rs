@@ -294,6 +294,22 @@ mod tests {
         }
     }
 
+    /// They are looked at eight or four at a time, the last ones twice.
+    #[test]
+    fn what_is_escaped_is_escaped_wherever_it_stands() {
+        for (raw, json) in
+            [('"', r#"\""#), ('\\', r"\\"), ('\n', r"\n"), ('\u{7f}', r"\u007f"), ('\u{2028}', r"\u2028")]
+        {
+            for length in 0..30 {
+                for at in 0..=length {
+                    let [before, after] = ["a".repeat(at), "b".repeat(length - at)];
+                    let found = compact(&Value::string(format!("{before}{raw}{after}")));
+                    assert_eq!(found, format!("\"{before}{json}{after}\""));
+                }
+            }
+        }
+    }
+
     #[test]
     fn numbers_have_no_exponent() {
         for (value, json) in

@@ -74,3 +74,50 @@ fn what_stands_as_it_is_is_known() {
         assert_eq!(text(written).plain().collect::<Vec<_>>().concat(), expected.concat(), "{written}");
     }
 }
+
+#[test]
+fn a_text_knows_the_paths_that_it_is_made_of() {
+    let one = text("${{ routes.web.url }} ${{ routes }} ${{ pr.number }} ${{ routes.api.url | upper }}");
+    let paths: Vec<String> = one.paths_below("routes").map(|names| names.join(".")).collect();
+    assert_eq!(paths, ["routes.web.url"]);
+    for (written, expected) in [
+        ("${{ pr.title }}", true),
+        ("${{ pr.title.x }}", true),
+        ("a ${{ pr.title | upper }}", true),
+        ("${{ pr['title'] }}", true),
+        ("${{ pr['number'] ~ policy.title }}", true), // more than it says, but never less
+        ("pr.title", false),
+        ("${{ pr }}", false),
+        ("${{ pr.titles }}", false),
+        ("${{ pr.number | upper }}", false),
+        ("${{ pr['number'] }}", false),
+        ("${{ policy['title'] }}", false),
+    ] {
+        assert_eq!(text(written).mentions("pr.title"), expected, "{written}");
+    }
+}
+
+/// A path is looked up without the engine, which knows more.
+#[test]
+fn what_is_no_path_is_computed() {
+    let context = Value::map([("_a", Value::map([("b-c", "x".into()), ("1", "y".into())])), ("true_", "z".into())]);
+    for (written, expected) in [
+        ("${{ true }}", "true"),
+        ("${{ 7 }}", "7"),
+        ("${{ 0.5 }}", "0.5"),
+        ("${{ _a.b-c }}", "x"),
+        ("${{ _a.1 }}", "y"),
+        ("${{ true_ }}", "z"),
+        (r"${{ 'it\'s }}' }}", "it's }}"),
+        (r#"${{ "a\\" }} }}"#, r"a\ }}"),
+    ] {
+        assert_eq!(text(written).text(&Scope::Context(&context)).as_deref(), Ok(expected), "{written}");
+    }
+}
+
+#[test]
+fn an_expression_has_a_length() {
+    let of = |length: usize| Interpolated::parse(&format!("${{{{ {} }}}}", "a".repeat(length)));
+    assert!(of(1000).is_ok());
+    assert_eq!(of(1001).map(|_| ()), Err("an expression has 1001 bytes, allowed are 1000".to_owned()));
+}
