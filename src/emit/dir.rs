@@ -25,7 +25,7 @@ const LONGEST_NAME: usize = 200;
 pub(super) fn write(path: &Path, objects: &[Object]) -> io::Result<()> {
     match fs::canonicalize(path) {
         Ok(_) => {}
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
             if make(&new_below(path)?, objects)? {
                 return Ok(());
             }

@@ -294,6 +294,22 @@ mod tests {
         }
     }
 
+    /// They are looked at eight or four at a time, the last ones twice.
+    #[test]
+    fn what_is_escaped_is_escaped_wherever_it_stands() {
+        for (raw, json) in
+            [('"', r#"\""#), ('\\', r"\\"), ('\n', r"\n"), ('\u{7f}', r"\u007f"), ('\u{2028}', r"\u2028")]
+        {
+            for length in 0..30 {
+                for at in 0..=length {
+                    let [before, after] = ["a".repeat(at), "b".repeat(length - at)];
+                    let found = compact(&Value::string(format!("{before}{raw}{after}")));
+                    assert_eq!(found, format!("\"{before}{json}{after}\""));
+                }
+            }
+        }
+    }
+
     #[test]
     fn numbers_have_no_exponent() {
         for (value, json) in
@@ -310,10 +326,12 @@ mod tests {
     #[test]
     fn people_get_two_spaces() {
         let empty = Value::map([("list", Value::list([])), ("map", Value::Map(Map::default()))]);
-        let items = [Value::list(vec![Value::Int(1), Value::Null]), empty];
+        let within = Value::map([("a", Value::map([("b", Value::list([Value::map([("c", Value::Bool(true))])]))]))]);
+        let items = [Value::list(vec![Value::Int(1), Value::Null]), empty, within];
         let mut out = Vec::new();
         array(items.iter(), &mut out);
-        let expected = "[\n  [\n    1,\n    null\n  ],\n  {\n    \"list\": [],\n    \"map\": {}\n  }\n]\n";
+        let expected = "[\n  [\n    1,\n    null\n  ],\n  {\n    \"list\": [],\n    \"map\": {}\n  },\n  \
+            {\n    \"a\": {\n      \"b\": [\n        {\n          \"c\": true\n        }\n      ]\n    }\n  }\n]\n";
         assert_eq!(String::from_utf8(out).unwrap(), expected);
     }
 

@@ -246,7 +246,7 @@ fn from_engine(value: &minijinja::Value) -> Result<Value, String> {
 mod tests {
     use serde_json::json;
 
-    use super::{compute, names};
+    use super::{compute, names, words};
     use crate::{expression::Scope, value::Value};
 
     #[test]
@@ -257,8 +257,31 @@ mod tests {
         assert_eq!(at("'pr-' ~ pr.number"), Ok(Value::string("pr-7")));
         assert_eq!(at("routes['a-b'].url | upper"), Ok(Value::string("U")));
         assert_eq!(at("pr.labels | length"), Ok(Value::Int(2)));
+        assert_eq!(at("pr.number == '7' and 'a' in pr.labels"), Ok(Value::Bool(true)));
+        assert_eq!(at("not pr.labels"), Ok(Value::Bool(false)));
+        assert_eq!(at("none"), Ok(Value::Null));
+        assert_eq!(at("1 / 2"), Ok(Value::Float(0.5)));
         assert_eq!(at("pr"), Ok(context.get("pr").cloned().unwrap_or_default()));
         assert!(at("pr.title").is_err() && at("nothing").is_err());
+    }
+
+    /// The engine itself has them in another order at each run.
+    #[test]
+    fn names_have_an_order() {
+        let source = "g ~ f.b ~ e ~ d ~ f.a ~ c ~ b ~ a";
+        assert_eq!(names(source), Ok(["a", "b", "c", "d", "e", "f.a", "f.b", "g"].map(str::to_owned).to_vec()));
+    }
+
+    #[test]
+    fn words_are_without_the_text_of_literals() {
+        for (source, expected) in [
+            ("_a_1.b2|upper", vec!["_a_1", ".", "b2", "|", "upper"]),
+            (" 'a | b' ~ \"it's\" ~ä", vec!["''", "~", "''", "~", "ä"]),
+            (r"'\'' is x", vec!["''", "is", "x"]),
+            ("'a", vec!["''"]),
+        ] {
+            assert_eq!(words(source), expected, "{source}");
+        }
     }
 
     #[test]

@@ -79,7 +79,7 @@ fn in_a_line(written: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{mistakes, written};
+    use super::{mistakes, parse::MOST, written};
 
     #[test]
     fn expressions_are_found_as_they_are_written() {
@@ -110,7 +110,10 @@ mod tests {
         );
         let next = "12 there are more mistakes in this text than these 2: the next is here";
         assert_eq!(told(&"${{ }}".repeat(1_000), 2)[2..], [next]);
-        // The engine is set up for each.
+        // The engine is set up for each, so that behind so many nobody looks.
         assert_eq!(told(&"${{ a|lower }}".repeat(200), 5), [""; 0]);
+        let behind = |times: usize, text: &str| told(&(text.repeat(times) + "${{}}"), 5).len();
+        assert_eq!((behind(MOST - 1, "${{ a|lower }}"), behind(MOST, "${{ a|lower }}")), (1, 0));
+        assert_eq!(behind(MOST, "${{ a }}"), 1);
     }
 }

@@ -311,3 +311,6 @@ impl Scalar for Interpolated {
         Ok(Self { source: text.into(), parts })
     }
 }
+
+#[cfg(test)]
+mod tests;

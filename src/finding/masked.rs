@@ -74,6 +74,14 @@ mod tests {
             ("a://b:c@d e://f:g@h", "a://b:*@d e://f:*@h"),
             ("Server=db;Password=a b;Pwd=x;", "Server=db;Password=* b;Pwd=*;"),
             ("keys: [MC4CAQAwBQYDK2VwBCIEIA+/x]", "keys: [MC4CAQAwBQYDK2Vw*********]"),
+            ("['MC4CAQAwBQYDK2VwBCIEIA'] # whose?", "['MC4CAQAwBQYDK2Vw******'] # whose?"),
+            // In whatever order they stand.
+            ("Pwd=x;Password=y a://b:c@d", "Pwd=*;Password=* a://b:*@d"),
+            // A word ends with its quote, and what comes then is another's.
+            ("'a://b:c@d','e:f@g' h i@j k", "'a://b:*@d','e:f@g' h i@j k"),
+            ("\"a://b:c@d\",\"e:f@g\"", "\"a://b:*@d\",\"e:f@g\""),
+            ("`a://b:c@d`,e:f@g", "`a://b:*@d`,e:f@g"),
+            ("<a://b:c@d>e:f@g", "<a://b:*@d>e:f@g"),
             ("jdbc:postgresql://db/x?user=u&password=pw&ssl=on", "jdbc:postgresql://db/x?user=u&password=**&ssl=on"),
         ] {
             assert_eq!(masked(text), expected);

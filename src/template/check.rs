@@ -221,10 +221,30 @@ mod tests {
         );
     }
 
+    #[test]
+    fn a_place_is_where_it_is_written() {
+        for (text, expected) in [
+            ("nope: ${{ nope }}\n", "1:11 nothing is called `nope`"),
+            ("something: |\n  ${{ nope }}\n", "2:7 nothing is called `nope`"),
+            ("a: 1\n${{ nope }}: 1\n", "2:5 nothing is called `nope`"),
+            ("${{ routes }}: 2\n", "1:5 a list cannot be put into text"),
+        ] {
+            let found = mistakes(text);
+            assert!(found.len() == 1 && found[0].starts_with(expected), "{text}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_known_where_it_is_bound() {
+        let text = "a: [{$for: r in routes, b: \"${{ r.host }}\"}, \"${{ r.host }}\"]\n";
+        assert_eq!(mistakes(text), ["1:51 nothing is called `r`: did you mean `pr`?"]);
+    }
+
     /// What may be null, anything or absent is only known when a pull request is rendered.
     #[test]
     fn what_may_be_is_left_alone() {
         let text = "$for: r in routes\n$when: ${{ application.name }}\na: ${{ labels.x.y }}\nb: ${{ services.0.name }}\nc: ${{ nothing | default('') }}\nd: ${{ secretStore.provider.aws.region }}\ne: $${{ nothing }}\nf: ${{ config['X'] ~ r.host }}\ng: [{$for: c in r.cidrs, h: \"${{ c }}${{ r.port }}\"}]\n";
         assert_eq!(mistakes(text), [""; 0]);
+        assert_eq!(mistakes("a: ${{ nothing is defined }}\nb: ${{ pr.nothing is not defined }}\n"), [""; 0]);
     }
 }

@@ -1,6 +1,11 @@
 //! Calls whose outcome no golden shows: a stream of pull requests, files that are there already.
 
-use std::{fs, io::ErrorKind, path::Path, process::Command};
+use std::{
+    fs,
+    io::ErrorKind,
+    path::Path,
+    process::{Command, Stdio},
+};
 
 use crate::{
     cli::{self, ExitCode},
@@ -199,6 +204,16 @@ const CALL: &str = "DAYFLY_TESTS_CALL";
 /// Runs `dayfly ARGS` in a process of its own, because variables and the current folder are a process's. It has these variables and no
 /// others of dayfly's, and is in the policy's folder.
 pub(super) fn with_variables(scratch: &Scratch, args: &[&str], variables: &[(&str, &str)]) -> (String, String, String) {
+    with_input(scratch, args, variables, Stdio::null())
+}
+
+/// The same with something on standard input.
+pub(super) fn with_input(
+    scratch: &Scratch,
+    args: &[&str],
+    variables: &[(&str, &str)],
+    input: Stdio,
+) -> (String, String, String) {
     let file = scratch.path("call.json");
     fs::write(&file, serde_json::json!(args).to_string()).expect("a file");
     let program = std::env::current_exe().expect("a program");
@@ -206,6 +221,7 @@ pub(super) fn with_variables(scratch: &Scratch, args: &[&str], variables: &[(&st
     command
         .args(["--exact", "tests::calls::answer", "--ignored", "--test-threads=1"])
         .env(CALL, &file)
+        .stdin(input)
         .current_dir(scratch.path(""));
     for name in ["DAYFLY_GUARDRAILS", "ARGOCD_APP_PARAMETERS", "NO_COLOR"] {
         command.env_remove(name);

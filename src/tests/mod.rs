@@ -3,12 +3,14 @@
 mod alone;
 mod calls;
 mod docs;
+mod each;
 mod explain;
 mod files;
 mod golden;
 mod guidance;
 mod hostile;
 mod jobs;
+mod loading;
 mod network;
 mod outcomes;
 mod properties;

@@ -356,7 +356,31 @@ pub fn push_segment(pointer: &mut String, segment: &str) {
 
 #[cfg(test)]
 mod tests {
-    use super::is_same;
+    use super::{List, Map, Value, is_same};
+
+    #[test]
+    fn what_is_empty_or_zero_is_false() {
+        let falsities = [
+            Value::Null,
+            Value::Bool(false),
+            Value::Int(0),
+            Value::Float(0.0),
+            Value::Float(-0.0),
+            "".into(),
+            Value::List(List::default()),
+            Value::Map(Map::default()),
+        ];
+        let truths = [
+            Value::Bool(true),
+            Value::Int(-1),
+            Value::Float(0.5),
+            "false".into(),
+            Value::list(vec![Value::Null]),
+            Value::map([("a", Value::Null)]),
+        ];
+        assert!(falsities.iter().all(|value| !value.is_truthy()));
+        assert!(truths.iter().all(Value::is_truthy));
+    }
 
     #[test]
     fn names_differ_wherever_a_letter_does() {

@@ -344,7 +344,7 @@ fn is_string_tag(tag: Option<&Tag>, mark: Mark) -> Result<bool, Problem> {
     match tag {
         None => Ok(false),
         Some(tag) if tag.is_yaml_core_schema() => Ok(tag.suffix == "str"),
-        Some(tag) if tag.handle == "!" && tag.suffix.is_empty() => Ok(true),
+        Some(tag) if tag.handle.is_empty() && tag.suffix == "!" => Ok(true),
         Some(tag) => {
             let name = format!("{}{}", tag.handle, tag.suffix);
             Err(Problem::naming(ProblemKind::Syntax, mark, "the tag `", &name, "` has no meaning here"))
@@ -353,76 +353,4 @@ fn is_string_tag(tag: Option<&Tag>, mark: Mark) -> Result<bool, Problem> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{Limits, read};
-
-    #[test]
-    fn merged_entries_keep_their_places() {
-        let text = "a: &a\n  x: 1\n  y: 2\nb:\n  <<: *a\n  y: 3\n";
-        let documents = read(text, Limits::DOCUMENT).expect("YAML");
-        let line = |pointer: &str| documents[0].locate(pointer).line;
-        assert_eq!((line("/b/x"), line("/b/y")), (2, 6));
-        let text = format!("{text}  y: 4\n  x: 5\n  x: 6\n");
-        let twice = read(&text, Limits::DOCUMENT).expect_err("duplicates");
-        let messages: Vec<&str> = twice.problems.iter().map(|problem| problem.message.as_str()).collect();
-        assert_eq!(messages, ["duplicate key `y`, first in line 6", "duplicate key `x`, first in line 8"]);
-    }
-
-    /// The parser itself only knows those that stand nowhere before.
-    #[test]
-    fn an_alias_without_its_anchor() {
-        for (text, expected) in [
-            ("a: &x [*x]", "an alias inside of its own anchor"),
-            ("a: &x 1\n---\nb: *x\n", "this alias's anchor is in another document: `---` ends what an alias sees"),
-            ("a: &x 1\n---\nb: &y [*x]\n", "this alias's anchor is in another document: `---` ends what an alias sees"),
-            ("a: *x\n", "not YAML: while parsing node, found unknown anchor"),
-        ] {
-            let refused = read(text, Limits { documents: 2, ..Limits::DOCUMENT }).expect_err(text);
-            let messages: Vec<&str> = refused.problems.iter().map(|problem| problem.message.as_str()).collect();
-            assert_eq!(messages, [expected], "{text}");
-        }
-    }
-
-    /// What is written once, and kept or made many times, is paid for each time.
-    #[test]
-    fn anchors_and_aliases_have_a_price() {
-        let limits = Limits { bytes: 100, nodes: 40, ..Limits::DOCUMENT };
-        let texts = |size: usize| format!("a: &a {}\nb: [*a, *a, *a]\n", "x".repeat(size));
-        let keys = |size: usize| format!("a: &a {{{}: b}}\nb: [*a, *a, *a]\n", "x".repeat(size));
-        let anchors = |depth: usize| {
-            // A later anchor of a name takes its place.
-            format!("a: {}1, 2, 3, 4, 5{}", "&a [".repeat(depth), "]".repeat(depth))
-        };
-        for (what, fits, too_much, message) in [
-            ("texts", texts(18), texts(21), "more than 100 bytes, with what aliases repeat"),
-            ("keys", keys(16), keys(20), "more than 100 bytes, with what aliases repeat"),
-            ("nested anchors", anchors(3), anchors(4), "more than 40 nodes, with what anchors keep and aliases repeat"),
-        ] {
-            assert!(read(&fits, limits).is_ok(), "{what}: {fits}");
-            let refused = read(&too_much, limits).expect_err(what);
-            assert_eq!(refused.problems[0].message, message, "{what}: {too_much}");
-        }
-    }
-
-    /// As Go's reader and libyaml have it.
-    #[test]
-    fn the_last_line_of_a_block() {
-        for (text, expected) in [
-            ("a: |\n  x", "x"),
-            ("a: |+\n  x", "x"),
-            ("a: |-\n  x", "x"),
-            ("a: >\n  x\n  y", "x y"),
-            ("a: |\n  x\n  ", "x\n"),
-            ("a: |\n  x\n\n  ", "x\n"),
-            ("a: |+\n  x\n\n  ", "x\n\n"),
-            ("a: |-\n  x\n  ", "x"),
-            ("a: |\n  x\n # c", "x\n"),
-            ("a: |\n  x\n", "x\n"),
-            ("a: |\n  x\nb: c", "x\n"),
-            ("\u{feff}a: |\n  ä", "ä"),
-        ] {
-            let documents = read(text, Limits::DOCUMENT).expect(text);
-            assert_eq!(documents[0].get("a").and_then(|node| node.text()), Some(expected), "{text:?}");
-        }
-    }
-}
+mod tests;

@@ -85,7 +85,7 @@ fn go_integer(text: &str) -> Option<i64> {
         [b'0', _, ..] => (8, &lower[1..]),
         _ => (10, &lower[..]),
     };
-    if digits.is_empty() || digits.starts_with(['-', '+']) {
+    if digits.starts_with(['-', '+']) {
         return None;
     }
     let value = i64::from_str_radix(digits, radix).ok()?;
@@ -110,12 +110,7 @@ pub fn endless(text: &str) -> Option<f64> {
 }
 
 fn float(text: &str) -> Plain {
-    // Rust would also read `inf`, `nan` and `infinity`, which are words in YAML.
-    let digits = text.trim_start_matches(['+', '-']);
-    if !digits.starts_with(|c: char| c.is_ascii_digit() || c == '.') || !text.bytes().any(|b| b.is_ascii_digit()) {
-        return Plain::Text;
-    }
-    // What is too large for a float is text to Go, too.
+    // Rust reads `inf`, `nan` and `infinity` too, which are words in YAML; what is too large for a float is text to Go.
     text.parse().ok().filter(|value: &f64| value.is_finite()).map_or(Plain::Text, Plain::Float)
 }
 
@@ -162,6 +157,10 @@ mod tests {
             ("0123456", Plain::Int(42798)),
             ("1_000", Plain::Int(1000)),
             ("0b11", Plain::Int(3)),
+            ("0x1F", Plain::Int(31)),
+            ("+7", Plain::Int(7)),
+            ("-010", Plain::Int(-8)),
+            ("+", Plain::Text),
             ("0o17", Plain::Int(15)),
             ("089", Plain::Float(89.0)),
             ("1e3", Plain::Float(1000.0)),
@@ -169,6 +168,10 @@ mod tests {
             ("2001-01-01", Plain::Text),
             ("1:30", Plain::Text),
             ("--1", Plain::Text),
+            ("-nan", Plain::Text),
+            ("+infinity", Plain::Text),
+            (".5", Plain::Float(0.5)),
+            ("-5.", Plain::Float(-5.0)),
             ("0x", Plain::Text),
             ("+.Inf", Plain::Float(f64::INFINITY)),
             (".i_nf", Plain::Text),

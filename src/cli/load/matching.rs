@@ -44,3 +44,76 @@ pub(super) fn matching(root: &Path, pattern: &str, policy: &str) -> Result<Vec<S
     files.sort();
     if files.is_empty() { Err(format!("`{pattern}` matches no file")) } else { Ok(files) }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        fs,
+        path::PathBuf,
+        sync::atomic::{AtomicU32, Ordering},
+    };
+
+    use super::{MOST_NAMES, matching};
+
+    /// A folder of the test's own, gone after it.
+    struct Scratch(PathBuf);
+
+    impl Scratch {
+        fn new(files: &[&str]) -> Self {
+            static NEXT: AtomicU32 = AtomicU32::new(0);
+            let number = NEXT.fetch_add(1, Ordering::Relaxed);
+            let path = std::env::temp_dir().join(format!("dayfly-matching-{}-{number}", std::process::id()));
+            for file in files {
+                let file = path.join(file);
+                fs::create_dir_all(file.parent().unwrap()).unwrap();
+                fs::write(file, "").unwrap();
+            }
+            Self(path)
+        }
+
+        fn matching(&self, pattern: &str) -> Result<Vec<String>, String> {
+            matching(&self.0, pattern, "preview.yaml")
+        }
+    }
+
+    impl Drop for Scratch {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    #[test]
+    fn a_pattern_names_files_and_not_the_policy() {
+        let scratch =
+            Scratch::new(&["preview.yaml", "a.yaml", ".b.yaml", "c.yml", "d.yaml/e", "f/preview.yaml", "f/g"]);
+        for (pattern, expected) in [
+            ("*.yaml", Ok(["a.yaml"])),
+            ("f/*.yaml", Ok(["f/preview.yaml"])),
+            ("none.yaml", Ok(["none.yaml"])),
+            ("*/*.yaml", Err("`*/*.yaml`: `*` may stand in the last part only")),
+            ("*/g", Err("`*/g`: `*` may stand in the last part only")),
+            ("f", Err("`f` is a folder: `f/*.yaml` are the files in it")),
+            ("f/*.yml", Err("`f/*.yml` matches no file")),
+        ] {
+            let expected = expected.map(|files| files.map(str::to_owned).to_vec()).map_err(str::to_owned);
+            assert_eq!(scratch.matching(pattern), expected);
+        }
+    }
+
+    /// In whatever order a disk has them.
+    #[test]
+    fn files_have_an_order() {
+        let names: Vec<String> = (100..200).map(|number| format!("{number}.yaml")).collect();
+        let scratch = Scratch::new(&names.iter().rev().map(String::as_str).collect::<Vec<_>>());
+        assert_eq!(scratch.matching("*.yaml"), Ok(names));
+    }
+
+    #[test]
+    fn a_folder_is_not_looked_through_without_end() {
+        let names: Vec<String> = (0..MOST_NAMES).map(|number| number.to_string()).collect();
+        let scratch = Scratch::new(&names.iter().map(String::as_str).collect::<Vec<_>>());
+        assert_eq!(scratch.matching("1*").map(|files| files.len()), Ok(1111));
+        fs::write(scratch.0.join("more"), "").unwrap();
+        assert_eq!(scratch.matching("1*"), Err("`1*`: more than 10000 files in one folder".to_owned()));
+    }
+}

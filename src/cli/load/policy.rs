@@ -55,7 +55,7 @@ fn missing(folder: &Path, named: &str) -> Option<anyhow::Error> {
 /// A file that is called nearly as the policy.
 fn misspelt(folder: &Path) -> Option<String> {
     let names = std::fs::read_dir(folder).ok()?.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-    names.filter(|name| matches!(&*name.to_ascii_lowercase(), POLICY | "preview.yml") && name != POLICY).min()
+    names.filter(|name| matches!(&*name.to_ascii_lowercase(), POLICY | "preview.yml")).min()
 }
 
 /// `.argocd-source*.yaml` beside the policy.

@@ -162,3 +162,30 @@ fn other_format(line: &[u8]) -> Option<&'static str> {
         "YAML: `--each` takes a JSON map a line, for each pull request one; a file about one is for `--parameters`",
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::other_format;
+
+    #[test]
+    fn what_is_no_json_map_a_line_is_recognised() {
+        for (line, expected) in [
+            ("{\"number\": 1}", None),
+            ("{ \n", Some("JSON")),
+            ("[\r\n", Some("JSON")),
+            ("[{", None),
+            ("number: 128", Some("YAML")),
+            ("head_sha:", Some("YAML")),
+            ("---", Some("YAML")),
+            ("- number: 1", Some("YAML")),
+            ("number", None),
+            ("number:1", None),
+            (": 1", None),
+            ("-1", None),
+            ("\"number\": 1", None),
+        ] {
+            let found = other_format(line.as_bytes()).map(|hint| &hint[..4]);
+            assert_eq!(found, expected, "{line:?}");
+        }
+    }
+}

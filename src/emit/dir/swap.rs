@@ -108,7 +108,7 @@ pub(super) fn is_left(path: &Path) -> bool {
     };
     path.file_name().is_some_and(|name| name == NAME)
         && all(path, |name, kind| match name {
-            NEW | OLD => kind.is_dir() && all(&path.join(name), |name, kind| kind.is_file() && is_output(name)),
+            NEW | OLD => all(&path.join(name), |name, kind| kind.is_file() && is_output(name)),
             _ => kind.is_file() && name == BOTH,
         })
 }

@@ -1,11 +1,16 @@
 use std::{
+    collections::BTreeSet,
+    ffi::OsStr,
     fs,
-    os::unix::fs::{MetadataExt as _, PermissionsExt as _},
+    os::unix::{
+        ffi::OsStrExt as _,
+        fs::{MetadataExt as _, PermissionsExt as _, symlink},
+    },
     path::{Path, PathBuf},
     sync::atomic::{AtomicU32, Ordering},
 };
 
-use super::{file_name, replaceable, swap::Swap, write};
+use super::{file_name, make, new_below, replaceable, swap::Swap, write};
 use crate::{
     objects::{Object, Origin},
     value::Value,
@@ -70,6 +75,16 @@ fn a_second_run_replaces_the_first() {
 }
 
 #[test]
+fn a_run_like_the_last_one_leaves_every_file() {
+    let scratch = Scratch::new();
+    let out = scratch.0.join("out");
+    for _ in 0..2 {
+        write(&out, &[object("A", "a"), object("B", "b")]).unwrap();
+        assert_eq!(scratch.names("out"), [".dayfly", "01-a-a.yaml", "02-b-b.yaml"]);
+    }
+}
+
+#[test]
 fn an_empty_folder_is_taken() {
     let scratch = Scratch::new();
     fs::create_dir(scratch.0.join("out")).unwrap();
@@ -91,6 +106,10 @@ fn what_others_wrote_stays() {
     assert_eq!(error(&out), expected);
     assert_eq!(scratch.names("out"), [".dayfly", "01-a-a.yaml", "mine.txt", "sub"]);
     assert_eq!(scratch.names(""), ["out"]);
+    for name in ["d", "c", "b", "a"] {
+        fs::write(out.join(name), "precious").unwrap();
+    }
+    assert!(error(&out).contains("(`a`, `b`, `c` and 3 more)"), "{}", error(&out));
 }
 
 #[test]
@@ -116,7 +135,44 @@ fn what_cannot_be_a_folder_is_said() {
     let expected =
         format!("`{0}/out` cannot be made, because the folder `{0}` does not exist: make that first", parent.display());
     assert_eq!(error(&parent.join("out")), expected);
-    assert!(error(&file.join("out")).contains("file"));
+    let expected = format!("`{0}` is not a folder, so `{0}/out` cannot be made", file.display());
+    assert_eq!(error(&file.join("out")), expected);
+    let slash = format!("{}/", file.display());
+    assert_eq!(error(Path::new(&slash)), format!("`{slash}` is a file: name a folder"));
+    let link = scratch.0.join("link");
+    symlink(&parent, &link).unwrap();
+    assert_eq!(error(&link), format!("`{}` is a link that leads nowhere: remove it first", link.display()));
+    assert_eq!(scratch.names(""), ["file", "link"], "nothing is left beside it");
+}
+
+#[test]
+fn a_name_alone_is_a_folder_where_one_stands() {
+    let here = fs::canonicalize(".").unwrap();
+    assert_eq!(new_below(Path::new("no-such-folder")).unwrap(), here.join("no-such-folder"));
+}
+
+/// The slower one of two runs finds a folder where none was.
+#[test]
+fn a_folder_that_somebody_else_has_just_made_is_none_of_ours() {
+    let scratch = Scratch::new();
+    let out = scratch.0.join("out");
+    fs::create_dir(&out).unwrap();
+    fs::write(out.join("mine.txt"), "precious").unwrap();
+    assert!(!make(&out, &[object("A", "a")]).unwrap());
+    assert_eq!(scratch.names("out"), ["mine.txt"]);
+    assert_eq!(scratch.names(""), ["out"], "nothing is left beside it");
+}
+
+/// In a container, every process may have the same number.
+#[test]
+fn what_a_killed_run_of_the_same_number_left_is_not_in_the_way() {
+    let scratch = Scratch::new();
+    let left = format!(".out.dayfly-new-{}-0", std::process::id());
+    fs::create_dir(scratch.0.join(&left)).unwrap();
+    fs::write(scratch.0.join(&left).join("01.yaml"), "half").unwrap();
+    write(&scratch.0.join("out"), &[object("A", "a")]).unwrap();
+    assert_eq!(scratch.names("out"), [".dayfly", "01-a-a.yaml"]);
+    assert_eq!(scratch.names(&left), ["01.yaml"]);
 }
 
 /// Somebody may stand in it, share it with a group, or have it mounted.
@@ -180,6 +236,47 @@ fn a_failure_leaves_the_former_files() {
 }
 
 #[test]
+fn a_failure_leaves_an_empty_folder_empty() {
+    let scratch = Scratch::new();
+    let swap = Swap::new(&scratch.0, BTreeSet::new()).unwrap();
+    swap.put(&["01-none.yaml".to_owned()]).unwrap_err();
+    assert!(scratch.names("").is_empty());
+}
+
+#[test]
+fn what_cannot_be_put_back_is_kept_and_named() {
+    let scratch = Scratch::new();
+    let out = scratch.0.join("out");
+    write(&out, &[object("A", "a")]).unwrap();
+    let swap = Swap::new(&out, replaceable(&out).unwrap()).unwrap();
+    fs::write(swap.new_files().join("01-a-a.yaml"), "new").unwrap();
+    // Meanwhile, somebody makes a folder of that name.
+    fs::remove_file(out.join("01-a-a.yaml")).unwrap();
+    fs::create_dir(out.join("01-a-a.yaml")).unwrap();
+    let error = swap.put(&["01-a-a.yaml".to_owned()]).unwrap_err().to_string();
+    let old = out.join(".dayfly-swap/old");
+    assert!(error.ends_with(&format!("; what it held is in `{}`, until the next run", old.display())), "{error}");
+    assert!(fs::read_to_string(old.join("01-a-a.yaml")).unwrap().starts_with("kind: A"));
+}
+
+/// A run that is killed there leaves files of both, and the next one may replace them.
+#[test]
+fn while_files_change_places_the_marker_lists_the_old_and_the_new() {
+    let scratch = Scratch::new();
+    let out = scratch.0.join("out");
+    write(&out, &[object("A", "a"), object("B", "b")]).unwrap();
+    let swap = Swap::new(&out, replaceable(&out).unwrap()).unwrap();
+    fs::write(swap.new_files().join("01-new.yaml"), "new").unwrap();
+    // So nothing can be put back.
+    fs::remove_dir_all(out.join(".dayfly-swap/old")).unwrap();
+    swap.put(&["01-new.yaml", "02-none.yaml"].map(str::to_owned)).unwrap_err();
+    let both = "01-a-a.yaml\n01-new.yaml\n02-b-b.yaml\n02-none.yaml\n";
+    assert_eq!(fs::read_to_string(out.join(".dayfly")).unwrap(), both);
+    write(&out, &[object("C", "c")]).unwrap();
+    assert_eq!(scratch.names("out"), [".dayfly", "01-c-c.yaml"]);
+}
+
+#[test]
 fn what_a_killed_run_left_is_cleaned_up() {
     let scratch = Scratch::new();
     let out = scratch.0.join("out");
@@ -201,4 +298,26 @@ fn what_a_killed_run_left_is_cleaned_up() {
         assert!(mine.exists());
         fs::remove_dir_all(out.join(".dayfly-swap")).unwrap();
     }
+}
+
+#[test]
+fn beside_what_a_killed_run_left_somebody_s_own_stays() {
+    let scratch = Scratch::new();
+    let out = scratch.0.join("out");
+    write(&out, &[object("A", "a")]).unwrap();
+    let left = out.join(".dayfly-swap");
+    for mine in [OsStr::new("mine.txt"), OsStr::new("new/mine.txt"), OsStr::from_bytes(b"new/01-\xff.yaml")] {
+        fs::create_dir_all(left.join("new")).unwrap();
+        fs::create_dir(left.join("old")).unwrap();
+        fs::write(left.join("new/01-a-b.yaml"), "half").unwrap();
+        fs::write(left.join(mine), "precious").unwrap();
+        assert!(error(&out).contains("(`.dayfly-swap`)"), "{mine:?}");
+        assert!(left.join(mine).exists());
+        fs::remove_dir_all(&left).unwrap();
+    }
+    // A link is none, wherever it leads.
+    fs::create_dir(scratch.0.join("mine")).unwrap();
+    symlink(scratch.0.join("mine"), &left).unwrap();
+    assert!(error(&out).contains("(`.dayfly-swap`)"));
+    assert!(left.is_symlink());
 }

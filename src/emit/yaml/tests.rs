@@ -280,6 +280,13 @@ fn only_ordinary_lines_make_a_block() {
 fn eyes_are_not_deceived() {
     let text = documents([&Value::from("a\u{202e}\u{85}\u{e0001}\"\\é")].into_iter());
     assert_eq!(text, "\"a\\u202e\\x85\\U000e0001\\\"\\\\é\"\n");
+    assert_eq!(documents([&Value::from("a \n\t\r")].into_iter()), "\"a \\n\\t\\r\"\n");
+}
+
+/// Where nothing stands before a line, it may end the document.
+#[test]
+fn a_document_that_is_text_has_one_line() {
+    assert_eq!(documents([&Value::from("a\n---\nb")].into_iter()), "\"a\\n---\\nb\"\n");
 }
 
 fn any_text() -> impl Strategy<Value = String> {
