@@ -78,7 +78,7 @@ fn pods_start_anew_for_patches_of_their_environment_alone() {
         (json!({"kind": "Secret"}), &data, false),
     ] {
         let patches = patches(&json!([{"target": target, "merge": merge}]));
-        assert_eq!(!patches.of_config().is_empty(), expected, "{target} {merge}");
+        assert_eq!(!patches.of_config(crate::objects::CONFIG_MAP).is_empty(), expected, "{target} {merge}");
     }
 }
 
