@@ -180,7 +180,7 @@ spec:
 - **No secrets.** The files are in a ConfigMap, `proxy-files`, as they stand in the policy. A password comes by `uses` as a variable, which the
   program puts in its place.
 - **No free text.** A title, a branch or an author's name would be part of the program's configuration, where a quote or a `;` in it may be a
-  directive: only what cannot be anything else is there, such as `pr.number`, `pr.headSha`, `pr.branchSlug` and URLs. `env` holds any text.
+  directive: only what cannot be anything else is there, such as `pr.number`, `pr.headSha`, `pr.branchSlug` and URLs of the preview. `env` holds any text.
 - **A change** starts the service's Pods anew.
 
 In the ConfigMap, `/` of a path is `__`, and what is no letter, digit, `.` or `-` is its bytes: `etc__nginx__conf.d__default.conf`.
