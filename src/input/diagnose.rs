@@ -31,6 +31,7 @@ use super::{
     scalar::{Scalar as _, refusal},
 };
 
+use misplaced::Spec;
 use words::{as_list, assigned, first_name, found, kind_of, noun};
 
 /// All findings about `node`, which should be a `T`.
@@ -44,6 +45,7 @@ pub(super) fn diagnose<T: JsonSchema>(source: &Source, owner: Owner, node: &Node
         field: None,
         around: Vec::new(),
         misplaced: Vec::new(),
+        spec: Spec::default(),
         findings: Vec::new(),
     };
     walk.node(&schema, node, "");
@@ -87,6 +89,7 @@ struct Walk<'s> {
     around: Vec<(String, Map<String, Json>)>,
     /// Fields that stand elsewhere than in the map of a pointer, where they belong: they are not missing there, too.
     misplaced: Vec<(String, String)>,
+    spec: Spec,
     findings: Vec<Finding>,
 }
 
@@ -201,14 +204,13 @@ impl Walk<'_> {
 
     fn object(&mut self, schema: &Json, mark: Mark, entries: &[&Entry<'_>], pointer: &str) {
         let properties = schema.get("properties").and_then(Json::as_object).cloned().unwrap_or_default();
-        let is_file = self.around.is_empty();
         self.around.push((pointer.to_owned(), properties.clone()));
         // What unknown fields were probably meant to be: they are not missing, too.
         let mut meant = Vec::new();
         let mut is_listed = false;
         let present: HashSet<&str> =
             entries.iter().map(|entry| &*entry.key).filter(|key| properties.contains_key(*key)).collect();
-        let taken = if is_file { self.unindented(&properties, mark, entries) } else { HashSet::new() };
+        let taken = self.astray(pointer, mark, entries);
         for entry in entries.iter().filter(|entry| !taken.contains(&*entry.key)) {
             let below = child(pointer, &entry.key);
             if let Some(property) = properties.get(entry.key.as_ref()) {
@@ -223,7 +225,12 @@ impl Walk<'_> {
                     let message = format!("unknown field `{field}`");
                     if let Some(advice) = foreign::advice(&entry.key, &properties) {
                         self.report(&UNKNOWN_FIELD, entry.mark, &below, message).help = Some(advice.to_owned());
-                    } else if let Some((place, name)) = self.elsewhere(&entry.key, &properties) {
+                    } else if let Some((place, name)) =
+                        // One of many may be meant, rather than a field of theirs.
+                        Some(format!("{}s", entry.key))
+                            .filter(|many| !properties.contains_key(many))
+                            .and_then(|_| self.elsewhere(&entry.key, &properties))
+                    {
                         self.report(&UNKNOWN_FIELD, entry.mark, &below, message + &place);
                         meant.extend(name);
                     } else {

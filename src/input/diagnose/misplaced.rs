@@ -16,6 +16,27 @@ use super::{Walk, kinds, resolved};
 /// Most fields of a file that are named where one finding is about all of them.
 const MOST_NAMED: usize = 3;
 
+/// What a file has below `spec`.
+#[derive(Default)]
+pub(super) enum Spec {
+    #[default]
+    Missing,
+    Empty,
+    /// Below a name that may be misspelt.
+    There(String),
+}
+
+impl Spec {
+    fn of(file: &Map<String, Json>, entries: &[&Entry<'_>]) -> Self {
+        if let Some(spec) = entries.iter().find(|entry| entry.key == SPEC) {
+            return if spec.value.is_null() { Self::Empty } else { Self::There(SPEC.to_owned()) };
+        }
+        let mut unknown = entries.iter().filter(|entry| !file.contains_key(&*entry.key));
+        let misspelt = unknown.find(|entry| likely(&entry.key, file.keys().map(String::as_str)) == Some(SPEC));
+        misspelt.map_or(Self::Missing, |entry| Self::There(entry.key.to_string()))
+    }
+}
+
 impl Walk<'_> {
     /// Where a field belongs that this map has not: one that a map around it has, one below it or one beside it, which is named.
     pub(super) fn elsewhere(&mut self, name: &str, fields: &Map<String, Json>) -> Option<(String, Option<String>)> {
@@ -51,76 +72,92 @@ impl Walk<'_> {
         }
     }
 
-    /// Fields of `spec` that stand beside it, or without it, are one mistake: a line that was forgotten, or spaces before them. What is
-    /// wrong with each is told as if it stood there. Says which fields these are, and `spec` too if nothing is left to say of it.
-    pub(super) fn unindented<'n>(
-        &mut self,
-        properties: &Map<String, Json>,
-        file: Mark,
-        entries: &[&'n Entry<'_>],
-    ) -> HashSet<&'n str> {
+    /// Fields of `spec` that stand beside it, in `metadata` above it, or without it, are one mistake: a line that was forgotten, or spaces
+    /// before them. What is wrong with each is told as if it stood there. Says which fields of the map at `pointer` these are, and `spec` too
+    /// if nothing is left to say of it.
+    pub(super) fn astray<'n>(&mut self, pointer: &str, map: Mark, entries: &[&'n Entry<'_>]) -> HashSet<&'n str> {
         let nothing = HashSet::new();
-        let Some(schema) = properties.get(SPEC).map(|spec| resolved(&self.definitions, spec).clone()) else {
+        let (file, own) = match self.around.as_slice() {
+            [(_, file)] => (file.clone(), file.clone()),
+            [(_, file), (_, own)] if pointer == "/metadata" => (file.clone(), own.clone()),
+            _ => return nothing,
+        };
+        let is_file = self.around.len() == 1;
+        let Some(schema) = file.get(SPEC).map(|spec| resolved(&self.definitions, spec).clone()) else {
             return nothing;
         };
+        if is_file {
+            self.spec = Spec::of(&file, entries);
+        }
+        let has_content = matches!(self.spec, Spec::There(_));
         let fields = schema.get("properties").and_then(Json::as_object).cloned().unwrap_or_default();
-        let names = || properties.keys().map(String::as_str);
-        let spec = entries.iter().find(|entry| entry.key == SPEC);
-        let unknown = || entries.iter().copied().filter(|entry| !properties.contains_key(&*entry.key));
-        let misspelt = || unknown().find(|entry| likely(&entry.key, names()) == Some(SPEC));
-        let spec = spec.copied().or_else(misspelt);
-        let has_content = spec.is_some_and(|spec| spec.key != SPEC || !spec.value.is_null());
-        let misplaced: Vec<&Entry<'_>> = unknown()
+        let names = || own.keys().map(String::as_str);
+        let misplaced: Vec<&Entry<'_>> = entries
+            .iter()
+            .copied()
+            .filter(|entry| !own.contains_key(&*entry.key))
             .filter(|entry| {
                 let may_be = !has_content && likely(&entry.key, names()).is_none();
-                fields.contains_key(&*entry.key) || may_be && self.below(&entry.key, properties).is_none()
+                fields.contains_key(&*entry.key) || may_be && self.below(&entry.key, &own).is_none()
             })
             .collect();
         let known: Vec<&str> =
             misplaced.iter().map(|entry| &*entry.key).filter(|name| fields.contains_key(*name)).collect();
         let [first, ..] = *misplaced else { return nothing };
-        if known.is_empty() || has_content && known.len() == 1 {
+        let is_clear = known.iter().any(|name| is_file || !OF_METADATA.contains(name));
+        if !is_clear || has_content && known.len() == 1 {
             return nothing;
         }
+        self.tell_astray(&known, &child(pointer, &first.key), first.mark, (map, is_file));
+        if has_content {
+            for entry in misplaced.iter().filter(|entry| fields.contains_key(&*entry.key)) {
+                self.node(&fields[&*entry.key], &entry.value, &child(pointer, &entry.key));
+            }
+        } else {
+            self.object(&schema, first.mark, &misplaced, pointer);
+        }
+        let below = match &self.spec {
+            Spec::There(key) => child("", key),
+            Spec::Missing | Spec::Empty => child("", SPEC),
+        };
+        self.misplaced.push((String::new(), SPEC.to_owned()));
+        self.misplaced.extend(known.iter().map(|name| (below.clone(), (*name).to_owned())));
+        let spec = entries.iter().map(|entry| &*entry.key).find(|key| is_file && !has_content && *key == SPEC);
+        misplaced.into_iter().map(|entry| &*entry.key).chain(spec).collect()
+    }
+
+    /// One finding about all of them.
+    fn tell_astray(&mut self, known: &[&str], pointer: &str, first: Mark, (map, is_file): (Mark, bool)) {
         let (named, more) = known.split_at(known.len().min(MOST_NAMED));
         let named = match (named, more.len()) {
             ([name], 0) => format!("`{name}`"),
             ([names @ .., last], 0) => format!("`{}` and `{last}`", names.join("`, `")),
             (names, more) => format!("`{}` and {more} more", names.join("`, `")),
         };
-        let belong = if known.len() == 1 { "belongs" } else { "belong" };
-        let pointer = child("", &first.key);
-        if spec.is_none() {
+        let [fields, they, them, belong] = match known {
+            [_] => ["field", "it", "it", "belongs"],
+            _ => ["fields", "they", "them", "belong"],
+        };
+        let is_flow = self.is_flow(map);
+        if matches!(self.spec, Spec::Missing) {
             let message = format!("the field `{SPEC}` is missing: {named} {belong} below it");
-            let help = if self.is_flow(file) {
-                "write `\"spec\": {` before this, and a `}` behind the last of them"
-            } else {
-                "write a line `spec:` before this one, and indent what belongs below it by two spaces"
+            let help = match (is_file, is_flow) {
+                (true, true) => format!("write `\"{SPEC}\": {{` before this, and a `}}` behind the last of them"),
+                (true, false) => {
+                    format!("write a line `{SPEC}:` before this one, and indent what belongs below it by two spaces")
+                }
+                (false, true) => format!("move {them} from `metadata` into a `\"{SPEC}\": {{…}}` beside it"),
+                (false, false) => format!("write a line `{SPEC}:` before this one, in column 1"),
             };
-            self.report(&MISSING_FIELD, first.mark, &pointer, message).help = Some(help.to_owned());
+            self.report(&MISSING_FIELD, first, pointer, message).help = Some(help);
         } else {
-            let [fields, they, them] =
-                if known.len() == 1 { ["field", "it", "it"] } else { ["fields", "they", "them"] };
             let message = format!("unknown {fields} {named} here: {they} {belong} below `{SPEC}`");
-            let help = if self.is_flow(file) {
-                format!("move {them} between the braces of `{SPEC}`")
-            } else {
-                format!("indent {them} by two spaces")
+            let help = match (is_file, is_flow) {
+                (true, false) => format!("indent {them} by two spaces"),
+                _ => format!("move {them} there"),
             };
-            self.report(&UNKNOWN_FIELD, first.mark, &pointer, message).help = Some(help);
+            self.report(&UNKNOWN_FIELD, first, pointer, message).help = Some(help);
         }
-        if has_content {
-            for entry in &misplaced {
-                self.node(&fields[&*entry.key], &entry.value, &child("", &entry.key));
-            }
-        } else {
-            self.object(&schema, first.mark, &misplaced, "");
-        }
-        let below = child("", spec.map_or(SPEC, |spec| &*spec.key));
-        self.misplaced.push((String::new(), SPEC.to_owned()));
-        self.misplaced.extend(known.iter().map(|name| (below.clone(), (*name).to_owned())));
-        let spec = spec.filter(|_| !has_content).map(|spec| &*spec.key);
-        misplaced.into_iter().map(|entry| &*entry.key).chain(spec).collect()
     }
 
     /// Whether a map is written in braces, as JSON's are.

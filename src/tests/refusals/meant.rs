@@ -69,6 +69,7 @@ fn a_field_that_is_called_otherwise_or_stands_elsewhere_is_told_once() {
             (POLICY, "  profile: small", "  healthPort: 80"),
             "unknown field `healthPort` here: it belongs to an item of `services` = ",
         ),
+        ((POLICY, "  services:\n", "  service:\n"), "unknown field `service`: did you mean `services`? = "),
         ((POLICY, "metadata:\n", "ttl: 1h\nmetadata:\n"), "unknown field `ttl` here: it belongs below `spec` = "),
         (
             (

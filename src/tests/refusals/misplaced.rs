@@ -40,6 +40,34 @@ fn a_file_without_the_line_spec_is_one_mistake() {
     );
 }
 
+/// Who forgets the line alone leaves the fields in `metadata`, where they are indented as they should be.
+#[test]
+fn fields_in_metadata_are_one_mistake() {
+    for (file, fields) in [
+        (POLICY, "`team`, `costCenter`, `ttl` and 8 more"),
+        (GUARDRAILS, "`layout`, `namespace`, `domain` and 17 more"),
+    ] {
+        let [one] = told(file, &storefront(file).replace("spec:\n", "")).try_into().expect("one finding");
+        let expected = format!(
+            "{file}:6:3 the field `spec` is missing: {fields} belong below it = write a line `spec:` before this one, in column 1"
+        );
+        assert!(one.ends_with(&expected), "{one}");
+    }
+    let policy = storefront(POLICY);
+    let moved = policy
+        .replace("  team: payments\n  costCenter: cc-1234\n", "")
+        .replace("  name: storefront\n", "  name: storefront\n  team: 5\n  costCenter: cc-1234\n");
+    let [both, value] = told(POLICY, &moved).try_into().expect("two findings");
+    assert!(
+        both.ends_with("6:3 unknown fields `team` and `costCenter` here: they belong below `spec` = move them there"),
+        "{both}"
+    );
+    assert!(value.contains(":6:9 found the number `5`, expected a string"), "{value}");
+    let json = r#"{"apiVersion": "dayfly.dev/v1alpha1", "kind": "PreviewPolicy", "metadata": {"name": "a", "team": "a", "costCenter": "b"}}"#;
+    let [one] = told(POLICY, json).try_into().expect("one finding");
+    assert!(one.ends_with(r#"belong below it = move them from `metadata` into a `"spec": {…}` beside it"#), "{one}");
+}
+
 /// JSON has no indentation, and what Kubernetes' metadata has is not meant for `spec`.
 #[test]
 fn what_to_do_is_said_of_the_file_that_is_there() {
@@ -51,7 +79,7 @@ fn what_to_do_is_said_of_the_file_that_is_there() {
     };
     for (rest, expected) in [
         (fields.to_owned(), "= write `\"spec\": {` before this, and a `}` behind the last of them"),
-        (format!("\"spec\": null, {fields}"), "= move them between the braces of `spec`"),
+        (format!("\"spec\": null, {fields}"), "= move them there"),
     ] {
         let [one] = told(POLICY, &json(&rest)).try_into().expect("one finding");
         assert!(one.ends_with(expected), "{one}");
