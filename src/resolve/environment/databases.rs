@@ -64,7 +64,7 @@ pub struct DatabaseFacts {
     pub server: String,
     /// The Secret with the password of `server`; that of a `Cluster`, CloudNativePG names and writes.
     pub server_secret: String,
-    /// Tells the branch from one with another login, which another baseline makes, or other Pods of an embedded server.
+    /// Tells the branch from another one, which another baseline makes, or other Pods of an embedded server.
     pub branch: String,
     /// Where the branch is reached.
     pub endpoint: Option<Peers>,
