@@ -74,6 +74,24 @@ fn a_job_s_pods_never_change_under_its_name() {
     }
 }
 
+/// Of the same user, another group is other Pods as well.
+#[test]
+fn another_group_is_another_job() {
+    let with = |fields: &str| {
+        let scratch = Scratch::new("storefront");
+        scratch.replace(POLICY, "\"seed:preview\"]\n", &format!("\"seed:preview\"]\n        {fields}\n"));
+        jobs(&scratch)
+    };
+    let (user, same, other) = (
+        with("runAsUser: 1000"),
+        with("runAsUser: 1000\n        runAsGroup: 1000"),
+        with("runAsUser: 1000\n        runAsGroup: 0"),
+    );
+    assert_eq!(user, same, "the group of the same number is its user's");
+    let kept: Vec<&String> = other.keys().filter(|name| user.contains_key(*name)).collect();
+    assert!(kept.len() == 1 && kept.iter().all(|name| user[*name] == other[*name]), "{kept:?}");
+}
+
 #[test]
 fn where_the_lines_of_a_template_stand_names_no_job() {
     let before = jobs(&Scratch::new("storefront"));

@@ -51,6 +51,22 @@ fn never_written() {
     ]);
 }
 
+/// Whatever its kind says, Argo CD deploys what is below; a kind that says so is refused for that, and a text for having none.
+#[test]
+fn a_manifest_with_items_is_refused_once() {
+    let with = |kind: &str| json!({"apiVersion": "v1", "kind": kind, "metadata": {"name": "a"}, "items": []});
+    for (json, expected) in [
+        (with("ConfigMap"), vec!["forbidden-output /items"]),
+        (with("List"), vec![]),
+        (with("ConfigMapList"), vec![]),
+        (json!("hello"), vec![]),
+    ] {
+        assert_eq!(places(&found(super::check, &manifest(&json))), expected, "{json}");
+        let of_kind = places(&found(crate::rules::manifest_kind::check, &manifest(&json)));
+        assert!(!expected.is_empty() || !of_kind.is_empty(), "{json}: nothing refuses it");
+    }
+}
+
 /// No kind and no name would tell whose it is.
 #[test]
 fn what_has_no_name_is_found_by_its_template() {

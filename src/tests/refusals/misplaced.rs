@@ -89,6 +89,11 @@ fn what_to_do_is_said_of_the_file_that_is_there() {
         let [one] = told(POLICY, &policy).try_into().expect("one finding");
         assert!(one.contains("; there is `name`"), "{one}");
     }
+    // Nor do they say that a `spec` was meant.
+    let bare = "apiVersion: dayfly.dev/v1alpha1\nkind: PreviewPolicy\nmetadata: {name: a, labels: {a: b}}\n";
+    let [missing, labels] = told(POLICY, bare).try_into().expect("two findings");
+    assert!(missing.contains(" the field `spec` is missing = "), "{missing}");
+    assert!(labels.contains("unknown field `labels`; there is `name`"), "{labels}");
     let guardrails = storefront(GUARDRAILS).replace("  name: acme\n", "  name: acme\n  namespace: x\n");
     let [one] = told(GUARDRAILS, &guardrails).try_into().expect("one finding");
     assert!(one.contains("unknown field `namespace`; there is `name`"), "{one}");

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::{APPLICATION, Edit, GUARDRAILS, PARAMETERS, POLICY, check, scratch, text};
+use super::{APPLICATION, DEPLOYMENT, Edit, GUARDRAILS, MANIFEST, PARAMETERS, POLICY, check, scratch, text};
 
 /// Where a request is refused, what decides it is named, and a profile that would allow it.
 #[test]
@@ -312,6 +312,11 @@ fn a_patch_beyond_the_quota_is_the_platforms() {
         assert_eq!(text(one, "/location/pointer"), format!("/spec/patches/{patch}"), "{patches:?}");
         assert_eq!([text(one, "/owner"), text(one, "/severity")], ["platform", "warning"]);
     }
+    // What manifests ask for is not known to be all at the same time.
+    let patch = format!("  patches:\n    - {}\n", replicas("Deployment", 4));
+    let manifest = format!("{DEPLOYMENT}          resources: {{limits: {{cpu: 500m}}}}\n");
+    let found = check(&scratch(&[MANIFEST, (GUARDRAILS, "  patches:\n", &patch), ("extra.yaml", "", &manifest)]));
+    assert!(found.is_empty(), "{found:#?}");
 }
 
 /// Each label has its own place, in a list, in one that is text, and beside what is no text.
