@@ -153,6 +153,7 @@ fn the_last_line_of_a_block() {
         ("a: |-\n  x\n  ", "x"),
         ("a: |\n  x\n # c", "x\n"),
         ("a: |\n  x\n", "x\n"),
+        ("a: \"x\\n\"", "x\n"),
         ("a: |\n  x\nb: c", "x\n"),
         ("\u{feff}a: |\n  ä", "ä"),
     ] {
