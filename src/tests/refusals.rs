@@ -4,6 +4,7 @@ mod agreement;
 mod expressions;
 mod manifests;
 mod meant;
+mod quarantine;
 mod table;
 mod told;
 
