@@ -72,3 +72,30 @@ fn add(metadata: &mut Map, labels: &Value, takes: impl Fn(&str) -> bool) {
     }
     metadata.push("labels", Value::Map(merged));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::writes;
+    use crate::{
+        objects::{Object, Origin},
+        value::Value,
+    };
+
+    #[test]
+    fn what_is_written_whatever_a_manifest_says_is_known() {
+        for (version, kind, pointer, expected) in [
+            ("apps/v1", "Deployment", "/spec/template/spec/automountServiceAccountToken", true),
+            ("batch/v1", "CronJob", "/spec/jobTemplate/spec/template/spec/automountServiceAccountToken", true),
+            ("apps/v1", "Deployment", "/spec/template/spec/serviceAccountName", false),
+            ("apps/v1", "Deployment", "/spec/automountServiceAccountToken", false),
+            ("v1", "ServiceAccount", "/automountServiceAccountToken", false),
+            ("policy/v1", "PodDisruptionBudget", "/spec/unhealthyPodEvictionPolicy", true),
+            ("policy/v1", "PodDisruptionBudget", "/spec/minAvailable", false),
+            ("v1", "ConfigMap", "/spec/unhealthyPodEvictionPolicy", false),
+        ] {
+            let value = Value::map([("apiVersion", version.into()), ("kind", kind.into())]);
+            let object = Object { value, origin: Origin::Manifest { file: "x.yaml".to_owned(), line: 1 } };
+            assert_eq!(writes(&object, pointer), expected, "{kind} {pointer}");
+        }
+    }
+}

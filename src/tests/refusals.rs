@@ -5,6 +5,7 @@ mod expressions;
 mod manifests;
 mod meant;
 mod misplaced;
+mod quarantine;
 mod table;
 mod told;
 

@@ -177,6 +177,7 @@ mod tests {
             ("number: 128", Some("YAML")),
             ("head_sha:", Some("YAML")),
             ("---", Some("YAML")),
+            ("--- # of one", Some("YAML")),
             ("- number: 1", Some("YAML")),
             ("number", None),
             ("number:1", None),

@@ -141,3 +141,44 @@ fn a_helm_template_in_quotes_is_no_manifest_either() {
     let image = found.iter().find(|finding| text(finding, "/code") == "image-outside-registries").expect("an image");
     assert_eq!(text(image, "/help"), "Helm templates are no manifests: use `application`", "{found:#?}");
 }
+
+/// A Job is another with each push, by its name; nothing else of a manifest has an expression but images.
+#[test]
+fn names_and_images_of_manifests_are_told_once() {
+    let pod = |image: &str| {
+        format!(
+            "      restartPolicy: RESTART\n      securityContext: {{runAsNonRoot: true, seccompProfile: {{type: RuntimeDefault}}}}\n      containers:\n        - {{name: x, image: \"{image}\", securityContext: {{allowPrivilegeEscalation: false, capabilities: {{drop: [ALL]}}}}}}\n"
+        )
+    };
+    let job = |name: &str, image: &str| {
+        let head =
+            format!("apiVersion: batch/v1\nkind: Job\nmetadata: {{name: \"{name}\"}}\nspec:\n  template:\n    spec:\n");
+        head + &pod(image).replace("RESTART", "Never")
+    };
+    let deployment = |name: &str, image: &str| {
+        let head = format!(
+            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: \"{name}\"}}\nspec:\n  selector: {{matchLabels: {{app: x}}}}\n  template:\n    metadata: {{labels: {{app: x}}}}\n    spec:\n"
+        );
+        head + &pod(image).replace("RESTART", "Always")
+    };
+    let told = |manifest: &str| -> Vec<String> {
+        let found = check(&scratch(&[MANIFEST, ("extra.yaml", "", manifest)]));
+        found.iter().map(|finding| text(finding, "/message").to_owned()).collect()
+    };
+    let [image, head] = ["ghcr.io/acme/x:${{ pr.headSha }}", "x-${{ pr.headShortSha7 }}"];
+    assert_eq!(told(&job(head, image)), [""; 0]);
+    assert_eq!(told(&deployment("x", image)), [""; 0]);
+    // What is wrong with the name is no other mistake of the image.
+    let wrong = told(&job("x-${{ pr.headShortSha8 }}", image));
+    assert!(wrong.iter().any(|told| told.starts_with("`${{ pr.headShortSha8 }}`: `pr` has no ")), "{wrong:#?}");
+    assert!(!wrong.iter().any(|told| told.contains("needs another name")), "{wrong:#?}");
+    let wrong = told(&job(head, "ghcr.io/acme/x:${{ pr.headSah }}"));
+    assert_eq!(wrong.iter().filter(|told| told.contains("`pr` has no `headSah`")).count(), 1, "{wrong:#?}");
+    assert!(!wrong.iter().any(|told| told.ends_with("has no `headSah`")), "{wrong:#?}");
+    // Each is right, all of them are not.
+    let many = told(&deployment("x", &format!("ghcr.io/acme/x:{}", "${{ pr.headSha | lower }}".repeat(101))));
+    let message = "more than 100 expressions that are more than a path";
+    assert!(many.iter().any(|told| told.ends_with(message)), "{many:#?}");
+    let named = told(&deployment(head, image));
+    assert!(named.len() == 1 && named[0].contains("`x-${{ pr.headShortSha7 }}` is no name"), "{named:#?}");
+}

@@ -153,10 +153,30 @@ fn the_last_line_of_a_block() {
         ("a: |-\n  x\n  ", "x"),
         ("a: |\n  x\n # c", "x\n"),
         ("a: |\n  x\n", "x\n"),
+        ("a: \"x\\n\"", "x\n"),
         ("a: |\n  x\nb: c", "x\n"),
         ("\u{feff}a: |\n  ä", "ä"),
     ] {
         let documents = read(text, Limits::DOCUMENT).expect(text);
         assert_eq!(documents[0].get("a").and_then(|node| node.text()), Some(expected), "{text:?}");
     }
+}
+
+#[test]
+fn a_name_and_what_it_holds_have_places() {
+    let documents = read("a:\n  b/c: [1,\n    {d: 2}]\n", Limits::DOCUMENT).expect("YAML");
+    let place = |mark: Mark| (mark.line, mark.column);
+    for (pointer, name, value) in [
+        ("/a", (1, 1), (2, 3)),
+        ("/a/b~1c", (2, 3), (2, 8)),
+        ("/a/b~1c/1/d", (3, 6), (3, 9)),
+        ("/a/b~1c/1", (3, 5), (3, 5)),
+        // As near as it gets.
+        ("/a/b~1c/1/e", (3, 5), (3, 5)),
+        ("/a/x/y", (2, 3), (2, 3)),
+    ] {
+        let found = (place(documents[0].locate_name(pointer)), place(documents[0].locate(pointer)));
+        assert_eq!(found, (name, value), "{pointer}");
+    }
+    assert!(documents[0].at("/a/b~1c/0").is_some() && documents[0].at("/a/b~1c/7").is_none());
 }
