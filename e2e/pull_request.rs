@@ -24,7 +24,9 @@ fn github_hears_of_a_preview_until_it_is_gone() {
     environment.wait("Synced", "Healthy");
     let told = hears(&head, "success");
     assert_eq!(text(&told, "/environment_url"), url);
-    assert_eq!(text(&told, "/environment"), "preview-storefront");
+    // By these two, GitHub makes the deployments of earlier heads inactive.
+    assert_eq!(text(&told, "/environment"), environment.application);
+    assert_eq!(told["transient_environment"], false);
 
     environment.push(&next);
     hears(&next, "in_progress");

@@ -9,12 +9,13 @@ import (
 )
 
 type deployment struct {
-	ID  int    `json:"id"`
-	Ref string `json:"ref"`
+	ID        int    `json:"id"`
+	Ref       string `json:"ref"`
+	Transient *bool  `json:"transient_environment"`
 }
 
 // The part of GitHub's REST API by which deployments are told, as an Enterprise server has it. What is told of each is a line of
-// JSON on standard output: the commit, and the status as it came.
+// JSON on standard output: the status as it came, and what the deployment was made with.
 func github() {
 	var (
 		lock        sync.Mutex
@@ -63,6 +64,7 @@ func github() {
 			return
 		}
 		status["ref"] = deployments[id-1].Ref
+		status["transient_environment"] = deployments[id-1].Transient
 		line, err := json.Marshal(status)
 		check(err)
 		fmt.Println(string(line))
