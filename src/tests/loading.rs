@@ -5,6 +5,7 @@ use std::fs;
 use crate::{cli::ExitCode, input::parameters};
 
 use super::{
+    calls::with_variables,
     scratch::{GUARDRAILS, PARAMETERS, POLICY, Scratch, of_case},
     support::dayfly,
 };
@@ -87,7 +88,7 @@ fn what_is_no_template_is_told_once() {
                 assert_eq!(said.matches(told).count(), 1, "{said}");
             }
             assert_eq!(said.matches("[template-file]").count(), 2, "{said}");
-            assert_eq!(said.contains("templates/z.yaml:1:1"), broken, "{said}");
+            assert_eq!(said.contains("templates/z.yaml:1:1\n  |\n1 | $if: x\n"), broken, "{said}");
         }
     }
 }
@@ -106,4 +107,20 @@ fn beside_the_guardrails_folders_are_no_templates() {
     assert_eq!(run.code, ExitCode::Fine, "{}", run.err);
     assert!(run.err.contains("`extra.json` is not read as a template"), "{}", run.err);
     assert_eq!(run.err.matches("[template-file]").count(), 1, "{}", run.err);
+}
+
+/// An empty one names nothing, a relative one is a person's, and `--parameters` is what a person asks about.
+#[test]
+fn variables_of_a_person_s_own_shell() {
+    let scratch = Scratch::new("storefront");
+    let [guardrails, parameters] = [GUARDRAILS, PARAMETERS].map(|file| scratch.named(file));
+    let render = ["render", "-o", "ndjson", "--parameters", &parameters];
+    let (_, _, err) = with_variables(&scratch, &render, &[("DAYFLY_GUARDRAILS", "")]);
+    assert!(err.contains("note: no guardrails were given"), "{err}");
+    let (code, _, err) = with_variables(&scratch, &render, &[("DAYFLY_GUARDRAILS", "../guardrails.yaml")]);
+    assert_eq!((&*code, &*err), ("Fine", ""));
+    scratch.replace(PARAMETERS, "fork: false", "fork: true");
+    let variables = [("DAYFLY_GUARDRAILS", &*guardrails), ("ARGOCD_APP_PARAMETERS", "[]")];
+    let (code, out, err) = with_variables(&scratch, &render, &variables);
+    assert!(code == "Findings" && out.contains("dayfly-findings"), "{code}: {err}");
 }
