@@ -174,7 +174,7 @@ fn in_quotes(text: &str, start: usize) -> Option<Range<usize>> {
     let mut at = begin;
     loop {
         let rest = &text[at..];
-        let Some(found) = rest.find(|c| c == close || c == '\n') else { return Some(begin..text.len()) };
+        let Some(found) = rest.find([close, '\n']) else { return Some(begin..text.len()) };
         let place = at + found;
         let run = text[place..].bytes().take_while(|b| char::from(*b) == close).count();
         if run == 0 {
@@ -182,7 +182,7 @@ fn in_quotes(text: &str, start: usize) -> Option<Range<usize>> {
         }
         let before = text[begin..place].bytes().rev().take_while(|b| *b == b'\\').count();
         let is_escaped = close != '}' && before > backslashes;
-        let is_again = backslashes > 0 && text[place + run..].starts_with(&text[start..start + backslashes + 1]);
+        let is_again = backslashes > 0 && text[place + run..].starts_with(&text[start..=start + backslashes]);
         if !is_escaped && !is_again && run % (2 * width) != 0 {
             return Some(begin..place);
         }

@@ -1,5 +1,5 @@
-//! How what runs is laid out, each as a text that is another one when a template or a patch is: Jobs, servers, the ConfigMaps that Pods
-//! read, and the quarantine.
+//! How what runs is laid out, each as a text that is another one when a template or a patch is: Jobs, servers, what Pods read of a
+//! ConfigMap, and the quarantine.
 
 use std::collections::BTreeMap;
 

@@ -55,8 +55,8 @@ impl Resolver<'_> {
             return;
         }
         // What is told is what the line has that is shown.
-        let lines = evaluated.split('\n').enumerate();
-        let told = lines.filter_map(|(line, said)| Some((line, shared(said, hosts)?))).next();
+        let mut lines = evaluated.split('\n').enumerate();
+        let told = lines.find_map(|(line, said)| Some((line, shared(said, hosts)?)));
         let (line, begins) = told.unwrap_or((0, first));
         let excerpt = (line > 0).then(|| line_of(text, evaluated, line)).flatten();
         let message = would_share(what, &begins);

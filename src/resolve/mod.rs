@@ -69,7 +69,7 @@ pub struct Layouts {
     pub servers: String,
     /// What patches change of the Pods' ConfigMap.
     pub config: String,
-    /// The same of the ConfigMaps with services' files, by their names; those that patches change.
+    /// The same of each ConfigMap with a service's files, by its name; nothing where patches change none.
     pub files: BTreeMap<String, String>,
 }
 

@@ -145,8 +145,7 @@ fn an_address_in_a_file_is_shown_where_it_stands() {
         ("${{ 'x\\ny\\nz' }}\n\nb\npostgres://staging/x", 1, "postgres://"),
         ("${{ 'x'\n  ~ 'y' }}\nb\npostgres://staging/x", 1, "postgres://"),
     ] {
-        let indented: String = text.lines().map(|line| format!("          {line}\n")).collect();
-        let scratch = with(&format!("        /f: |\n{indented}"));
+        let scratch = with(&format!("        /f: |\n          {}\n", text.replace('\n', "\n          ")));
         let run = scratch.run("check", &["--format", "json"]);
         let found: Vec<Json> = serde_json::from_str(&run.out).expect("JSON");
         let found: Vec<&Json> = found.iter().filter(|one| one["code"] == "shared-database").collect();
