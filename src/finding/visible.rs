@@ -7,12 +7,20 @@ use super::masked;
 /// Longest stretch of foreign text in a message, in characters.
 const LONGEST: usize = 80;
 
-/// Bytes that are looked at to show so many characters: a password among them ends within these.
+/// Bytes that are looked at to show so many characters.
 const BEGINNING: usize = 1024;
+
+/// What ends a password in addresses that have it before the host: without it, one that is longer would be none.
+const END_OF_PASSWORD: &str = "@x(";
 
 /// Foreign text for a message: one line, nothing that a terminal or a reader's eye obeys, no password, not too long.
 pub fn visible(text: &str) -> Cow<'_, str> {
-    let whole = masked(&text[..text.floor_char_boundary(BEGINNING)]);
+    let whole = if text.len() > BEGINNING {
+        let beginning = format!("{}{END_OF_PASSWORD}", &text[..text.floor_char_boundary(BEGINNING)]);
+        Cow::Owned(masked(&beginning).into_owned())
+    } else {
+        masked(text)
+    };
     match whole.char_indices().nth(LONGEST) {
         None => match whole {
             Cow::Borrowed(text) => one_line(text),
@@ -94,6 +102,12 @@ mod tests {
         // Also of an address that is cut within it.
         let long = format!("postgres://u:{}@db", "p".repeat(100));
         assert_eq!(visible(&long), format!("postgres://u:{}…", "*".repeat(67)));
+        // However long it is.
+        for text in ["postgres://u:", "u:", "Host=db;Password='", "Host=db;Password="] {
+            let shown = visible(&format!("{text}{}@tcp(db)", "p".repeat(3_000))).into_owned();
+            assert_eq!(shown, format!("{text}{}…", "*".repeat(80 - text.len())));
+        }
+        assert!(!visible(&format!("jdbc:oracle:thin:u/{}@db", "p".repeat(3_000))).contains("pp"));
         assert_eq!(one_line(&format!("{}\nä", "x".repeat(200))), format!("{}\\u{{a}}ä", "x".repeat(200)));
         assert_eq!(printable("a\0b\u{2028}c", 10), "abc");
         assert_eq!(printable("abcdef", 3), "abc");

@@ -1,7 +1,10 @@
-//! How Jobs, servers and the quarantine are laid out, each as a text that is another one when a template or a patch is.
+//! How what runs is laid out, each as a text that is another one when a template or a patch is: Jobs, servers, what Pods read of a
+//! ConfigMap, and the quarantine.
+
+use std::collections::BTreeMap;
 
 use crate::{
-    input::{Guardrails, Policy, guardrails::Provider, policy::Service},
+    input::{Guardrails, Policy, guardrails::Provider},
     objects::{
         self,
         patch::{Patches, fits_kind},
@@ -21,7 +24,7 @@ const SERVERS: [&str; 1] = ["database-embedded.yaml"];
 /// Of the quarantine, and its Job that fails.
 const QUARANTINE: [&str; 1] = ["quarantine.yaml"];
 
-/// Those of what a policy asks for. `own`: the platform's templates.
+/// Those of all but the quarantine; nothing for what a policy does not ask for. `own`: the platform's templates.
 pub(super) fn layouts(guardrails: &Guardrails, policy: &Policy, own: &[Template], patches: &Patches) -> Layouts {
     let layout_if = |is_there: bool, names: &[&str], kind| {
         if is_there { layout(guardrails, own, names, kind) } else { String::new() }
@@ -36,12 +39,14 @@ pub(super) fn layouts(guardrails: &Guardrails, policy: &Policy, own: &[Template]
     }
 }
 
-/// Of the ConfigMap with each service's files, what patches change.
-fn of_files(policy: &Policy, patches: &Patches) -> Vec<String> {
-    let of_service = |service: &Service| {
-        if service.files.is_empty() { String::new() } else { patches.of_config(&names::files(&service.name)) }
-    };
-    policy.spec.services.iter().map(of_service).collect()
+/// By the name of each ConfigMap with a service's files, what patches change of it.
+fn of_files(policy: &Policy, patches: &Patches) -> BTreeMap<String, String> {
+    let with_files = policy.spec.services.iter().filter(|service| !service.files.is_empty());
+    let changed = with_files.map(|service| names::files(&service.name)).map(|name| {
+        let layout = patches.of_config(&name);
+        (name, layout)
+    });
+    changed.filter(|(_, layout)| !layout.is_empty()).collect()
 }
 
 /// That of the quarantine's Job.

@@ -8,7 +8,7 @@ use crate::{
     input::scalar::Reference,
     rules::{
         reference::{UNKNOWN_REFERENCE, unset},
-        shared_database::{Hosts, SHARED_DATABASE, not_a_database},
+        shared_database::{Hosts, SHARED_DATABASE, shared, would_share},
     },
     value::Value,
 };
@@ -34,8 +34,7 @@ impl Resolver<'_> {
         what: impl FnOnce() -> String,
         pointer: impl FnOnce() -> String,
     ) {
-        let is_plain = |text: &str, hosts| not_a_database(String::new, text, hosts).is_ok();
-        if is_plain(evaluated, Hosts::default()) {
+        if shared(evaluated, Hosts::default()).is_none() {
             return;
         }
         let policy = self.policy;
@@ -49,14 +48,18 @@ impl Resolver<'_> {
         let variables: Vec<&str> =
             used.flat_map(|database| database.keys.names()).chain(reaches.variables.iter().copied()).collect();
         let hosts = Hosts { services, namespace, variables: &variables };
-        let Err(message) = not_a_database(what, evaluated, hosts) else { return };
+        let Some(first) = shared(evaluated, hosts) else { return };
         // A title that talks of an address is only data.
         let (pr, facts) = (without_addresses(&self.pr), Scope::Facts(&self.facts));
-        if text.text(&Scope::Bound("pr", &pr, &facts)).is_ok_and(|text| is_plain(&text, hosts)) {
+        if text.text(&Scope::Bound("pr", &pr, &facts)).is_ok_and(|text| shared(&text, hosts).is_none()) {
             return;
         }
-        let line = evaluated.lines().position(|line| !is_plain(line, hosts));
-        let excerpt = line.filter(|line| *line > 0).and_then(|line| line_of(&text.source, line));
+        // What is told is what the line has that is shown.
+        let mut lines = evaluated.split('\n').enumerate();
+        let told = lines.find_map(|(line, said)| Some((line, shared(said, hosts)?)));
+        let (line, begins) = told.unwrap_or((0, first));
+        let excerpt = (line > 0).then(|| line_of(text, evaluated, line)).flatten();
+        let message = would_share(what, &begins);
         self.policy_finding(&SHARED_DATABASE, pointer(), message).excerpt = excerpt.map(Box::new);
     }
 
@@ -93,11 +96,17 @@ fn without_addresses(pr: &Value) -> Value {
     Value::map(entries)
 }
 
-/// A line of a text, by its index: what stands in it. Expressions bring no lines of their own.
-fn line_of(text: &str, index: usize) -> Option<Excerpt> {
-    let mut lines = text.split_inclusive('\n');
+/// A line of what a text came to, by its index: what stands in it. None, if an expression is written over lines or brings some of its own.
+fn line_of(text: &Interpolated, evaluated: &str, index: usize) -> Option<Excerpt> {
+    let source = text.source.as_str();
+    let breaks = |text: &str| text.matches('\n').count();
+    let plain: usize = text.plain().map(breaks).sum();
+    if plain != breaks(source) || plain != breaks(evaluated) {
+        return None;
+    }
+    let mut lines = source.split_inclusive('\n');
     let before: usize = lines.by_ref().take(index).map(str::len).sum();
     let line = lines.next()?;
     let start = before + line.len() - line.trim_start().len();
-    Some(Excerpt::new(text, start..before + line.trim_end().len()))
+    Some(Excerpt::new(source, start..before + line.trim_end().len()))
 }

@@ -25,8 +25,8 @@ use super::{
 pub(crate) const MOST_BYTES: usize = 1 << 20;
 
 impl<'a> Resolver<'a> {
-    /// Adds its files to a service. `layout` stands for what patches change of their ConfigMap.
-    pub(super) fn add_files(&mut self, facts: &mut ServiceFacts, service: &'a Service, pointer: &str, layout: &str) {
+    /// Adds its files to a service.
+    pub(super) fn add_files(&mut self, facts: &mut ServiceFacts, service: &'a Service, pointer: &str) {
         let files = &service.files;
         if files.is_empty() {
             return;
@@ -65,8 +65,10 @@ impl<'a> Resolver<'a> {
         }
         self.judge_size(service, &data, pointer);
         (facts.files, facts.file_mounts) = (Value::Map(data), mounts);
+        let config_map = names::files(&service.name);
+        let layout = self.layouts.files.get(&config_map).map_or("", String::as_str);
         facts.files_hash = Some(config::hash(&facts.files, layout));
-        facts.files_config_map = Some(names::files(&service.name));
+        facts.files_config_map = Some(config_map);
     }
 
     /// Reports files where no container can have one.

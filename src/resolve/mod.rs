@@ -26,7 +26,10 @@ pub use environment::Environment;
 pub use pull_request::PullRequest;
 pub(crate) use pull_request::SAME_KIND;
 
-use std::{cell::OnceCell, collections::BTreeSet};
+use std::{
+    cell::OnceCell,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use crate::{
     expression::{Budget, Facts},
@@ -66,8 +69,8 @@ pub struct Layouts {
     pub servers: String,
     /// What patches change of the Pods' ConfigMap.
     pub config: String,
-    /// The same of the ConfigMap with each service's files, in the policy's order; nothing where patches change none.
-    pub files: Vec<String>,
+    /// The same of each ConfigMap with a service's files, by its name; nothing where patches change none.
+    pub files: BTreeMap<String, String>,
 }
 
 /// What was decided.

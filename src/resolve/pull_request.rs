@@ -19,6 +19,9 @@ const UNNUMBERED: &str = "unnumbered";
 /// Most unknown parameters that are reported one by one.
 const MOST_UNKNOWN: usize = 20;
 
+/// Most digits of a number: so many fit into 64 bits.
+const MOST_DIGITS: usize = 18;
+
 /// Most labels: as many as GitHub allows.
 const MOST_LABELS: usize = 100;
 
@@ -164,12 +167,20 @@ impl Reader<'_> {
             return UNNUMBERED.to_owned();
         };
         let digits = text.bytes().all(|b| b.is_ascii_digit());
-        let has_zero = digits && text.starts_with('0');
-        if digits && !has_zero && text.len() <= 18 {
+        let meant = text.trim_start_matches('0');
+        if digits && meant.len() == text.len() && text.len() <= MOST_DIGITS {
             return text;
         }
-        let found = if has_zero { "has a zero in front" } else { "is no pull request's" };
-        let message = format!("the number `{}` {found}: expected digits, such as `128`", visible(&text));
+        let wrong = if !digits {
+            "is no pull request's: expected digits, such as `128`".to_owned()
+        } else if meant.len() > MOST_DIGITS {
+            format!("is no pull request's: expected at most {MOST_DIGITS} digits")
+        } else if meant.is_empty() {
+            "is no pull request's: they begin at `1`".to_owned()
+        } else {
+            format!("has a zero in front: expected `{meant}`")
+        };
+        let message = format!("the number `{}` {wrong}", visible(&text));
         self.report("number", message);
         // A letter first, so that it can never be another pull request's.
         format!("x{}", names::hash(&["number", &text]))

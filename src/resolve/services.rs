@@ -73,8 +73,7 @@ impl<'a> Resolver<'a> {
         for (index, service) in policy.services.iter().enumerate() {
             let pointer = format!("/spec/services/{index}");
             let mut facts = self.service(service, &pointer, preview, databases);
-            let layout = self.layouts.files.get(index).map_or("", String::as_str);
-            self.add_files(&mut facts, service, &pointer, layout);
+            self.add_files(&mut facts, service, &pointer);
             services.push(facts);
         }
         let store = preview.secret_store.map(|store| compact(&store.provider)).unwrap_or_default();

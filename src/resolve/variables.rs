@@ -184,14 +184,15 @@ impl<'a> Resolver<'a> {
                     let is_own = container.env.iter().any(|(own, _)| own == name);
                     let message = format!("the variable `{name}` of `{used}` is set already");
                     let finding = self.policy_finding(&rules::reference::DUPLICATE_NAME, pointer.clone(), message);
-                    finding.help = if url == Some(name) {
-                        Some(format!(
+                    finding.help = match (is_own, url == Some(name)) {
+                        (true, true) => Some(format!(
                             "leave `{name}` out of the service's `env`, or give the database's URL another variable: `env` at the database"
-                        ))
-                    } else if is_own {
-                        Some(format!("leave `{name}` out of `env`: what is used sets it"))
-                    } else {
-                        None
+                        )),
+                        (true, false) => Some(format!("leave `{name}` out of `env`: what is used sets it")),
+                        (false, true) => {
+                            Some("give the database's URL another variable: `env` at the database".to_owned())
+                        }
+                        (false, false) => None,
                     };
                 }
                 if granted {

@@ -16,11 +16,12 @@ pub static SHARED_DATABASE: Rule = Rule {
     code: "shared-database",
     severity: Severity::Error,
     summary: "no database is named by a constant",
-    explanation: "A database's address in `env`, a flag, a command or an argument, or in a manifest's ConfigMap, as a URL or in words \
-                  (`Host=…;Database=…`), is the same for every pull request: one preview's migration breaks all others, and its \
-                  password stands in a file. `databases` gives each preview a branch of its own, and `uses` its address. The \
+    explanation: "A database's address in `env`, a flag, a command or an argument, in `files`, or in a manifest's ConfigMap, as a URL or \
+                  in words (`Host=…;Database=…`), is the same for every pull request: one preview's migration breaks all others, \
+                  and its password stands in a file. `databases` gives each preview a branch of its own, and `uses` its address. The \
                   address of a Service of the preview itself is its own, unless it has more than 2048 bytes. A database in the \
-                  process, such as `jdbc:h2:mem:test`, is nobody else's.",
+                  process, such as `jdbc:h2:mem:test`, is nobody else's. Not seen are a host and a database's name in variables or lines of \
+                  their own, names that another file explains (`DSN=`, `service=`, an alias of Oracle's), and a host in braces.",
 };
 
 /// Most bytes of an address that is looked at, up to a blank or a quote: one with thousands of others in its query would be
@@ -128,19 +129,13 @@ impl Hosts<'_> {
     }
 }
 
-/// Says so if a text holds the address of a database that is not the preview's.
-pub(crate) fn not_a_database(what: impl FnOnce() -> String, text: &str, hosts: Hosts<'_>) -> Result<(), String> {
-    match shared(text, hosts) {
-        // The text may hold a password, so it is not shown.
-        Some(scheme) => {
-            Err(format!("{} is the address of a database (`{scheme}…`) that all previews would share", what()))
-        }
-        None => Ok(()),
-    }
+/// What is wrong with a text that holds such an address: it may hold a password, so that only how that begins is shown.
+pub(crate) fn would_share(what: impl FnOnce() -> String, begins: &str) -> String {
+    format!("{} is the address of a database (`{begins}…`) that all previews would share", what())
 }
 
 /// How the first address of a database that is not the preview's begins.
-fn shared(written: &str, hosts: Hosts<'_>) -> Option<String> {
+pub(crate) fn shared(written: &str, hosts: Hosts<'_>) -> Option<String> {
     shared_url(written, hosts).or_else(|| words::shared(written, hosts))
 }
 
@@ -228,8 +223,8 @@ pub(crate) fn check(object: &Object, bounds: &Bounds<'_>, findings: &mut Vec<Fin
             Place::Variable(_, _, item) => variable(item),
         };
         let hosts = Hosts { services: bounds.services, namespace: bounds.namespace, variables };
-        if let Some(Err(message)) = told.value.as_str().map(|text| not_a_database(what, text, hosts)) {
-            findings.push(finding(&SHARED_DATABASE, object, told.pointer(), message));
+        if let Some(begins) = told.value.as_str().and_then(|text| shared(text, hosts)) {
+            findings.push(finding(&SHARED_DATABASE, object, told.pointer(), would_share(what, &begins)));
         }
     };
     told_by_config_map(object).for_each(|told| judge(&[], &told));
@@ -245,7 +240,7 @@ pub(crate) fn check(object: &Object, bounds: &Bounds<'_>, findings: &mut Vec<Fin
 mod tests {
     use serde_json::{Value as Json, json};
 
-    use super::{Hosts, not_a_database, shared};
+    use super::{Hosts, shared, would_share};
     use crate::rules::common::test::{below, found, manifest, places};
 
     fn hosts(services: &[String]) -> Hosts<'_> {
@@ -255,7 +250,7 @@ mod tests {
     #[test]
     fn addresses_of_databases_are_refused_without_being_shown() {
         let text = "postgres://admin:hunter2@staging/app";
-        let message = not_a_database(|| "the variable `X`".into(), text, hosts(&[])).expect_err("an address");
+        let message = would_share(|| "the variable `X`".into(), &shared(text, hosts(&[])).expect("an address"));
         assert!(!message.contains("hunter2") && message.contains("`postgres://…`"), "{message}");
         for (text, scheme) in [
             ("postgresql+psycopg2://u:p@staging/app", "postgresql+psycopg2://"),

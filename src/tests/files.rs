@@ -132,6 +132,68 @@ fn variables_that_nothing_is_put_for_are_told() {
     assert_eq!(told(&scratch).len(), 4);
 }
 
+/// What is told is what stands in the line that is shown, and no line is shown that may be another.
+#[test]
+fn an_address_in_a_file_is_shown_where_it_stands() {
+    // `files:` and the name come behind that line.
+    let known = storefront(POLICY).lines().position(|line| HEALTH.trim_end() == line).expect("a line") + 3;
+    for (text, line, begins) in [
+        ("a: b\nmain = Host=staging;Database=app\n\npostgres://staging/x", 2, "Host="),
+        ("a: b\npostgres://staging/x\nmain = Host=staging;Database=app", 2, "postgres://"),
+        ("a: ${{ pr.number }}\nmain = Host=staging;Database=app", 2, "Host="),
+        // Where expressions bring lines, or are written over some, the text begins.
+        ("${{ 'x\\ny\\nz' }}\n\nb\npostgres://staging/x", 1, "postgres://"),
+        ("${{ 'x'\n  ~ 'y' }}\nb\npostgres://staging/x", 1, "postgres://"),
+    ] {
+        let scratch = with(&format!("        /f: |\n          {}\n", text.replace('\n', "\n          ")));
+        let run = scratch.run("check", &["--format", "json"]);
+        let found: Vec<Json> = serde_json::from_str(&run.out).expect("JSON");
+        let found: Vec<&Json> = found.iter().filter(|one| one["code"] == "shared-database").collect();
+        let [found] = found[..] else { panic!("{text}: {}", run.out) };
+        let begins = begins.to_lowercase();
+        assert!(
+            found["message"].as_str().is_some_and(|said| said.contains(&format!("(`{begins}…`)"))),
+            "{text}: {found}"
+        );
+        assert_eq!(found["location"]["line"], known + line, "{text}: {found}");
+    }
+}
+
+/// Whatever shows a line shows no password of it.
+#[test]
+fn no_password_is_shown() {
+    let secret = "s3cr3t";
+    for address in [
+        format!("u:{secret}@tcp(staging:3306)/app"),
+        format!("Host=staging;Database=app;Password='{secret} {secret}'"),
+        format!("Host=staging;Database=app;Password={secret} {secret}"),
+        format!("Server=staging;Database=app;UID=u;PWD={{{secret};{secret}}}"),
+        format!("host = staging dbname = app password = '{secret} {secret}'"),
+        format!("postgres://u:{secret}@staging/app"),
+    ] {
+        let scratch = with(&format!("        /f: |\n          a\n          {address}\n"));
+        scratch.replace(POLICY, HEALTH, &format!("{HEALTH}      args: [{}]\n", json!(address)));
+        for format in ["text", "json", "sarif", "github"] {
+            let run = scratch.run("check", &["--format", format]);
+            assert!(
+                run.out.contains("shared-database") || run.err.contains("shared-database"),
+                "{format}: {}{}",
+                run.out,
+                run.err
+            );
+            assert!(!run.out.contains(secret) && !run.err.contains(secret), "{format}: {}{}", run.out, run.err);
+        }
+        for field in
+            ["services.web.files", "services.web.args", "Deployment/web", "ConfigMap/web-files", "shared-database"]
+        {
+            let run = scratch.run("explain", &[field]);
+            assert!(!run.out.contains(secret) && !run.err.contains(secret), "{field}: {}{}", run.out, run.err);
+        }
+        let run = scratch.run("render", &[]);
+        assert!(!run.err.contains(secret), "{}", run.err);
+    }
+}
+
 #[test]
 fn a_services_files_have_a_bound() {
     let many = |count: usize| with(&(0..count).map(|n| format!("        /a/{n}: x\n")).collect::<Vec<_>>().concat());

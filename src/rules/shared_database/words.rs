@@ -1,68 +1,208 @@
-//! Addresses of databases in words: names and values, as ADO.NET, ODBC, PDO and libpq take them, and what Go has for a URL of `MySQL`.
+//! Addresses of databases in words: names and values, as ADO.NET, ODBC, PDO, libpq and Oracle take them, and what Go has for a URL of
+//! `MySQL`.
 //!
 //! Only what cannot be anything else is taken for one: a host that is written out, beside the name of a database.
+
+use std::net::Ipv6Addr;
 
 use super::Hosts;
 
 /// What names the host of a list with semicolons, and of libpq's, with blanks.
-const HOSTS: [&str; 7] = ["host", "server", "data source", "datasource", "address", "addr", "network address"];
+const HOSTS: [&str; 12] = [
+    "host",
+    "server",
+    "data source",
+    "datasource",
+    "address",
+    "addr",
+    "network address",
+    "servername",
+    "hostname",
+    "failover partner",
+    "failoverpartner",
+    "failover_partner",
+];
 const LIBPQ: [&str; 2] = ["host", "hostaddr"];
 
 /// What names the database. `Data Source` has it in Oracle's own address, which has a user beside it.
-const DATABASES: [&str; 3] = ["database", "initial catalog", "dbname"];
+const DATABASES: [&str; 4] = ["database", "initial catalog", "dbname", "db"];
 const SOURCES: [&str; 2] = ["data source", "datasource"];
 const USERS: [&str; 4] = ["user id", "uid", "user", "username"];
 
+/// What PDO has before a host and the name of a database, both in one value.
+const PDO: [&str; 2] = ["oci:dbname=", "firebird:dbname="];
+
 /// What an address of Go's has before its host.
-const GO: &str = "@tcp(";
+const GO: [&str; 3] = ["@tcp(", "@tcp4(", "@tcp6("];
+
+/// The largest port: as a host, no such number is any.
+const LARGEST_PORT: u64 = 65_535;
 
 /// How the first such address begins that is not the preview's.
 pub(super) fn shared(text: &str, hosts: Hosts<'_>) -> Option<String> {
-    if text.contains('=') {
-        // A line, or a string of JSON.
-        let lists = text.split(['\n', '"']);
-        let name = lists
-            .filter(|list| list.contains('='))
-            .find_map(|list| by_semicolons(list, hosts).or_else(|| by_blanks(list, hosts)));
-        if let Some(name) = name {
-            return Some(format!("{name}="));
-        }
+    if text.contains('=')
+        && let Some(name) = text.split('\n').filter(|line| line.contains('=')).find_map(|line| in_line(line, hosts))
+    {
+        return Some(format!("{name}="));
     }
-    let mut go = text.match_indices(GO).map(|(at, _)| &text[at + GO.len()..]);
-    // One without an end has none before the next begins.
-    go.any(|rest| is_elsewhere(rest.split([')', '@']).next().unwrap_or_default(), hosts)).then(|| GO.to_owned())
+    let mut go = text.match_indices("@tcp").filter_map(|(at, _)| {
+        let begins = GO.into_iter().find(|begins| text[at..].starts_with(begins))?;
+        // One without an end has none before the next begins.
+        let host = text[at + begins.len()..].split([')', '@']).next().unwrap_or_default();
+        is_elsewhere(host, hosts).then_some(begins)
+    });
+    go.next().map(str::to_owned)
 }
 
-/// `Host=staging;Database=app;Username=app`.
+/// A line may be a list, or hold one in quotes: YAML's or a shell's, or a string of JSON.
+fn in_line(line: &str, hosts: Hosts<'_>) -> Option<&'static str> {
+    let of_list = |list: &str| by_semicolons(list, hosts).or_else(|| by_blanks(list, hosts));
+    let within = |quote: char| {
+        let parts = if line.contains(quote) { line.split(quote) } else { "".split(quote) };
+        parts.filter(|part| part.contains('=')).find_map(of_list)
+    };
+    of_list(line)
+        .or_else(|| within('"'))
+        .or_else(|| within('\''))
+        .or_else(|| by_pdo(line, hosts))
+        .or_else(|| by_oracle(line, hosts))
+}
+
+/// `Host=staging;Database=app;Username=app`, up to what is no name and value: then comes a comment, or code.
 fn by_semicolons(list: &str, hosts: Hosts<'_>) -> Option<&'static str> {
-    let (first, rest) = list.split_once(';')?;
-    // What stands before the list, such as the variable of a file, belongs to no name of it.
-    let first = first.rsplit_once('=').map(|(name, value)| (name, value, true));
-    let rest = rest.split(';').filter(|part| !part.trim().is_empty());
-    let rest = rest.map(|part| part.split_once('=').map(|(name, value)| (name.trim(), value, false)));
+    if !list.contains(';') {
+        return None;
+    }
     let (mut elsewhere, mut has_database, mut has_user) = (None, false, false);
-    for pair in std::iter::once(first).chain(rest) {
-        // Then it is no such list, but code or prose.
-        let (name, value, is_first) = pair.filter(|(name, _, is_first)| *is_first || is_name(name))?;
+    for (index, part) in Parts::of(list).filter(|part| !part.text.trim().is_empty()).enumerate() {
+        // What stands before the list, such as the variable of a file, belongs to no name of it.
+        let is_first = index == 0;
+        let Some(sign) = (if is_first { part.last_sign } else { part.text.find('=') }) else { break };
+        let (name, value) = (part.text[..sign].trim(), part.text[sign + 1..].trim());
+        if !is_first && !is_name(name) {
+            break;
+        }
         if let Some(known) = one_of(&HOSTS, name, is_first) {
             elsewhere = elsewhere.or_else(|| is_elsewhere(value, hosts).then_some(known));
         }
         // Of Redis, it is a number.
-        has_database |=
-            one_of(&DATABASES, name, is_first).is_some() && !value.trim().bytes().all(|b| b.is_ascii_digit());
+        has_database |= one_of(&DATABASES, name, is_first).is_some() && !value.bytes().all(|b| b.is_ascii_digit());
         has_user |= one_of(&USERS, name, is_first).is_some();
     }
     elsewhere.filter(|name| has_database || has_user && SOURCES.contains(name))
 }
 
-/// `host=staging dbname=app user=app`.
+/// The parts of a list, with semicolons between, of which none is in quotes.
+struct Parts<'l> {
+    rest: Option<&'l str>,
+    /// What closes no value from here on: each is looked for in vain once.
+    missing: Vec<char>,
+}
+
+/// A part, and where its last `=` outside of quotes is.
+struct Part<'l> {
+    text: &'l str,
+    last_sign: Option<usize>,
+}
+
+impl<'l> Parts<'l> {
+    fn of(list: &'l str) -> Self {
+        Self { rest: Some(list), missing: Vec::new() }
+    }
+
+    /// Behind the quote that closes a value which begins with one; `{` is ODBC's, and one that is doubled stands for itself.
+    fn behind_quotes(&mut self, value: &str) -> Option<usize> {
+        let begin = value.len() - value.trim_start_matches([' ', '\t', '\\']).len();
+        let close = match value.as_bytes().get(begin)? {
+            b'{' => '}',
+            b'"' => '"',
+            b'\'' => '\'',
+            _ => return None,
+        };
+        if self.missing.contains(&close) {
+            return None;
+        }
+        let mut at = begin + 1;
+        while let Some(found) = value[at..].find(close) {
+            at += found + 1;
+            if !value[at..].starts_with(close) {
+                return Some(at);
+            }
+            at += 1;
+        }
+        self.missing.push(close);
+        None
+    }
+}
+
+impl<'l> Iterator for Parts<'l> {
+    type Item = Part<'l>;
+
+    fn next(&mut self) -> Option<Part<'l>> {
+        let rest = self.rest?;
+        let (mut at, mut last_sign) = (0, None);
+        while let Some(found) = rest[at..].find(['=', ';']) {
+            let sign = at + found;
+            if rest[sign..].starts_with(';') {
+                self.rest = Some(&rest[sign + 1..]);
+                return Some(Part { text: &rest[..sign], last_sign });
+            }
+            last_sign = Some(sign);
+            at = sign + 1;
+            at += self.behind_quotes(&rest[at..]).unwrap_or(0);
+        }
+        self.rest = None;
+        Some(Part { text: rest, last_sign })
+    }
+}
+
+/// `host=staging dbname=app user=app`, with blanks around `=` or without.
 fn by_blanks(list: &str, hosts: Hosts<'_>) -> Option<&'static str> {
     if !list.contains("dbname") {
         return None;
     }
-    let pairs = || list.split_whitespace().filter_map(|word| word.rsplit_once('='));
+    let pairs = || {
+        list.match_indices('=').filter_map(|(sign, _)| {
+            let value = list[sign + 1..].trim_start();
+            let value = &value[..value.find(|c: char| c.is_whitespace() || c == '=').unwrap_or(value.len())];
+            // Of several in a word, the last.
+            let is_last = !list[sign + 1..].trim_start()[value.len()..].starts_with('=');
+            let name = list[..sign].trim_end();
+            is_last.then(|| (name.rsplit(char::is_whitespace).next().unwrap_or_default(), value))
+        })
+    };
     let elsewhere = pairs().find_map(|(name, value)| one_of(&LIBPQ, name, true).filter(|_| is_elsewhere(value, hosts)));
     elsewhere.filter(|_| pairs().any(|(name, _)| one_of(&["dbname"], name, true).is_some()))
+}
+
+/// `oci:dbname=//staging:1521/app`, `firebird:dbname=staging:/app.fdb`. Without a host, it is an alias or a path.
+fn by_pdo(line: &str, hosts: Hosts<'_>) -> Option<&'static str> {
+    let values = PDO.iter().flat_map(|begins| line.match_indices(begins).map(|(at, _)| &line[at + begins.len()..]));
+    let mut values = values.map(|value| value.strip_prefix("//").unwrap_or(value));
+    values
+        .any(|value| {
+            let host = &value[..value.find([':', '/', ';', '"', '\'', ' ']).unwrap_or(value.len())];
+            // Of Windows, a single letter is a drive.
+            host.len() > 1 && value[host.len()..].starts_with([':', '/']) && is_elsewhere(host, hosts)
+        })
+        .then_some("dbname")
+}
+
+/// `(DESCRIPTION=(ADDRESS=(HOST=staging)…`.
+fn by_oracle(line: &str, hosts: Hosts<'_>) -> Option<&'static str> {
+    let mut is_address = false;
+    let mut entries = line.match_indices('(').filter_map(|(at, _)| {
+        let entry = &line[at + 1..];
+        let sign = entry.find(['=', '(']).filter(|sign| entry[*sign..].starts_with('='))?;
+        Some((entry[..sign].trim(), &entry[sign + 1..]))
+    });
+    entries
+        .any(|(name, value)| {
+            is_address |= name.eq_ignore_ascii_case("address");
+            let host = || value.split([')', '(']).next().unwrap_or_default();
+            is_address && name.eq_ignore_ascii_case("host") && is_elsewhere(host(), hosts)
+        })
+        .then_some("(host")
 }
 
 fn is_name(name: &str) -> bool {
@@ -85,126 +225,29 @@ fn one_of<'n>(names: &[&'n str], name: &str, is_last: bool) -> Option<&'n str> {
 /// Whether a value names a host, and one that is not the preview's. Others are local (`.`, `(localdb)`, a socket's path), or filled in
 /// by somebody else.
 fn is_elsewhere(value: &str, hosts: Hosts<'_>) -> bool {
-    let value = value.trim().trim_start_matches('\'').split([' ', '\t', '\'']).next().unwrap_or_default();
+    let quotes = ['\'', '"', '\\'];
+    let value = value.trim().trim_start_matches(quotes).split([' ', '\t', '\'', '"']).next().unwrap_or_default();
     let value = ["tcp:", "admin:"].iter().find_map(|protocol| value.strip_prefix(protocol)).unwrap_or(value);
     // Several, or SQL Server's port.
     value.split(',').any(|host| {
+        if let Some(address) = ipv6(host) {
+            return !address.is_loopback() && !address.is_unspecified();
+        }
         let name = host.split([':', '\\', '/']).next().unwrap_or_default();
+        if !name.is_empty() && name.bytes().all(|b| b.is_ascii_digit()) {
+            // An IPv4 address may be written as one number.
+            return name.parse().map_or(true, |number: u64| number > LARGEST_PORT);
+        }
         let is_plain = |b: u8| b.is_ascii_alphanumeric() || b".-_".contains(&b);
-        name.starts_with(|c: char| c.is_ascii_alphanumeric())
-            && name.bytes().all(is_plain)
-            && !(name.bytes().all(|b| b.is_ascii_digit()))
-            && !hosts.has(name)
+        name.starts_with(|c: char| c.is_ascii_alphanumeric()) && name.bytes().all(is_plain) && !hosts.has(name)
     })
 }
 
-#[cfg(test)]
-mod tests {
-    use super::super::{Hosts, shared};
-
-    fn hosts(services: &[String]) -> Hosts<'_> {
-        Hosts { services, namespace: "shop-pr-7", variables: &["DB_HOST", "DB_PORT"] }
-    }
-
-    #[test]
-    fn an_address_in_words_is_one() {
-        for (text, how) in [
-            // Npgsql, MySQL Connector, SQL Server, Oracle
-            ("Host=staging;Port=5432;Database=app;Username=u;Password=p", "host="),
-            ("Server=staging;Database=app;Uid=u;Pwd=p;", "server="),
-            ("server = staging ; database = app", "server="),
-            ("Database=app; Host=staging", "host="),
-            ("Host=db,staging:5433;Database=app", "host="),
-            ("HOST='staging';DATABASE='app'", "host="),
-            ("Server=tcp:acme.database.windows.net,1433;Initial Catalog=app;Encrypt=True", "server="),
-            ("Data Source=staging\\SQLEXPRESS;Initial Catalog=app;Integrated Security=true", "data source="),
-            ("Data Source=staging:1521/app;User Id=u;Password=p", "data source="),
-            ("Address=10.1.2.3;Database=app", "address="),
-            ("Driver={ODBC Driver 18 for SQL Server};Server=staging;Database=app;UID=u", "server="),
-            // PDO
-            ("mysql:host=staging;dbname=app;charset=utf8mb4", "host="),
-            ("sqlsrv:Server=staging,1433;Database=app", "server="),
-            // within other text
-            ("ConnectionStrings__Main=Host=staging;Database=app", "host="),
-            ("--connection=Host=staging;Database=app", "host="),
-            ("a: 1\nmain: 'Host=staging;Database=app'", "host="),
-            (r#"{"a": "x;y", "Main": "Username=u;Database=app;Host=staging"}"#, "host="),
-            ("Database=app;Host=staging --verbose", "host="),
-            // libpq
-            ("host=staging port=5432 dbname=app user=u password=p", "host="),
-            ("psql 'dbname=app host=staging'", "host="),
-            ("host='staging' dbname='app'", "host="),
-            ("hostaddr=10.1.2.3 dbname=app", "hostaddr="),
-            ("DSN=host=staging user=u dbname=app", "host="),
-            // Go
-            ("u:p@tcp(staging:3306)/app?parseTime=true", "@tcp("),
-            ("u@tcp(db) u@tcp(staging)/app", "@tcp("),
-            // Java
-            ("jdbc:sqlserver://staging;databaseName=app;user=u", "sqlserver://"),
-            ("jdbc:sqlserver:;serverName=staging;databaseName=app", "jdbc:"),
-        ] {
-            assert_eq!(shared(text, hosts(&["db".into()])).as_deref(), Some(how), "{text}");
-        }
-    }
-
-    #[test]
-    fn what_names_no_other_host_or_no_database_is_none() {
-        for text in [
-            // The preview's own, and what is in the same Pod.
-            "Host=db;Database=app;Username=u;Password=p",
-            "Host=db.shop-pr-7.svc:5432,db-0.db;Database=app",
-            "Host=$(DB_HOST);Port=$(DB_PORT);Database=$(DB_NAME);Username=$(DB_USER);Password=$(DB_PASSWORD)",
-            "Server=$(DB_HOST),$(DB_PORT);Database=app",
-            "Server=tcp:db,1433;Initial Catalog=app",
-            "host=db port=5432 dbname=app",
-            "host=$(DB_HOST) dbname=app",
-            "u:p@tcp(db:3306)/app",
-            "u:p@tcp($(DB_HOST):$(DB_PORT))/app",
-            "u:p@unix(/run/mysqld.sock)/app",
-            "Server=localhost;Database=app",
-            "Server=127.0.0.1,1433;Database=app",
-            "Server=.;Database=app",
-            "Server=.\\SQLEXPRESS;Database=app",
-            "Server=(localdb)\\MSSQLLocalDB;Database=app",
-            "Host=/run/postgresql;Database=app",
-            "host=/run/postgresql dbname=app",
-            "Host=;Database=app",
-            // Somebody else fills it in.
-            "Host={0};Database={1}",
-            "Host=${HOST};Database=app",
-            "Host=<host>;Database=app",
-            // No database of a server's.
-            "Host=smtp.acme.dev;Port=25;Username=u;Password=p",
-            "host=rabbit;virtualHost=app;username=u;password=p",
-            "Host=redis;Database=0",
-            "cache:6380,password=p,ssl=True,defaultDatabase=1",
-            "Data Source=/data/app.db;Mode=ReadWrite",
-            "Data Source=app.db;Cache=Shared;Password=p",
-            "Data Source=:memory:",
-            "DefaultEndpointsProtocol=https;AccountName=acme;EndpointSuffix=core.windows.net",
-            "Endpoint=sb://acme.servicebus.windows.net/;SharedAccessKeyName=k;SharedAccessKey=x=",
-            "InstrumentationKey=0;IngestionEndpoint=https://acme.dev/",
-            "server=ntp1.acme.dev database=off",
-            "host=acme.dev port=80",
-            "form-data; name=host; filename=database",
-            "sid=1; Path=/; Domain=acme.dev",
-            "jdbc:h2:mem:test;MODE=PostgreSQL;DATABASE_TO_UPPER=false",
-            // Neither a list nor its names.
-            "mydumper --host=staging --dbname=app",
-            "migrate --server=staging; echo database=app",
-            "my.host=staging;Database=app",
-            "ProxyHost=staging;Database=app",
-            "https://acme.dev/?host=staging&dbname=app",
-            "the host=staging; the database is another",
-            "let host = 1; connect(); database=x",
-            "Host=staging\nDatabase=app",
-            r#"{"Host": "staging", "Database": "app"}"#,
-            "=;=",
-            ";",
-            "dbname",
-            "@tcp(",
-        ] {
-            assert_eq!(shared(text, hosts(&["db".into()])), None, "{text}");
-        }
-    }
+/// `[2001:db8::5]:5432`, and without brackets.
+fn ipv6(host: &str) -> Option<Ipv6Addr> {
+    let bare = host.strip_prefix('[').map_or(Some(host), |host| host.split(']').next())?;
+    bare.split('%').next()?.parse().ok()
 }
+
+#[cfg(test)]
+mod tests;

@@ -388,14 +388,45 @@ fn what_to_write_is_said() {
     }
 }
 
+/// Of two databases with one variable, a service's `env` has no part in it.
+#[test]
+fn a_variable_that_two_databases_set_is_anothers() {
+    let message = "the variable `DATABASE_URL` of `other` is set already";
+    let of_database = "give the database's URL another variable: `env` at the database";
+    let other = (POLICY, "  databases:\n", "  databases:\n    - {name: other, baseline: storefront}\n");
+    let both = (POLICY, "uses: [stripe, main]", "uses: [main, other]");
+    let own = (POLICY, "        BANNER:", "        DATABASE_URL: x\n        BANNER:");
+    let main = "the variable `DATABASE_URL` of `main` is set already";
+    let of_env = format!("leave `DATABASE_URL` out of the service's `env`, or {of_database}");
+    for (edits, message, help) in [(&[other, both][..], message, of_database), (&[own], main, &of_env)] {
+        let found = check(&scratch(edits));
+        let found: Vec<_> = found.iter().filter(|one| one["code"] == "duplicate-name").collect();
+        let [one] = found[..] else { panic!("{found:#?}") };
+        assert_eq!((text(one, "/message"), text(one, "/help")), (message, help));
+    }
+}
+
+#[test]
+fn a_number_says_what_is_wrong_with_it() {
+    for (written, wrong) in [
+        ("0", "they begin at `1`"),
+        ("\"000\"", "they begin at `1`"),
+        ("\"007\"", "expected `7`"),
+        ("x7", "expected digits, such as `128`"),
+        ("\"1000000000000000000\"", "expected at most 18 digits"),
+        ("\"00000000000000000001\"", "expected `1`"),
+    ] {
+        let found = check(&scratch(&[(PARAMETERS, "number: 128", &format!("number: {written}"))]));
+        let [one] = found.as_slice() else { panic!("{found:#?}") };
+        assert!(text(one, "/message").ends_with(&format!(": {wrong}")), "{written}: {one}");
+    }
+    assert!(check(&scratch(&[(PARAMETERS, "number: 128", "number: \"999999999999999999\"")])).is_empty());
+}
+
 #[test]
 fn one_mistake_has_its_own_place_and_reason() {
     for (edit, column, message) in [
-        (
-            (PARAMETERS, "number: 128", "number: 0128"),
-            9,
-            "the number `0128` has a zero in front: expected digits, such as `128`",
-        ),
+        ((PARAMETERS, "number: 128", "number: 0128"), 9, "the number `0128` has a zero in front: expected `128`"),
         ((POLICY, "    kustomize:\n", "    helm: {}\n    kustomize:\n"), 11, "at most one of `kustomize`, `helm` and"),
     ] {
         let found = check(&scratch(&[edit]));

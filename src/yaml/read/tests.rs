@@ -52,13 +52,20 @@ fn a_file_has_a_length() {
 
 #[test]
 fn every_scalar_list_and_map_counts() {
-    let limits = Limits { nodes: 4, ..Limits::DOCUMENT };
-    for (fits, too_much) in
-        [("[a, b, c]", "[a, b, c, d]"), ("{a: [b]}", "{a: [[b]]}"), ("{a: b, c: }", "{a: b, c: , d: }")]
-    {
-        assert!(read(fits, Limits { nodes: 5, ..limits }).is_ok(), "{fits}");
-        let refused = read(too_much, limits).expect_err(too_much);
-        assert_eq!(refused.problems[0].message, "more than 4 nodes, with what anchors keep and aliases repeat");
+    for (text, count) in [
+        ("a", 1),
+        ("[]", 1),
+        ("[a, b, c]", 4),
+        ("{a: [b]}", 4),
+        ("{a: [[b]]}", 5),
+        ("{a: b, c: }", 5),
+        ("{a: b, c: , d: }", 7),
+    ] {
+        let limits = |nodes| Limits { nodes, ..Limits::DOCUMENT };
+        assert!(read(text, limits(count)).is_ok(), "{text}");
+        let refused = read(text, limits(count - 1)).expect_err(text);
+        let expected = format!("more than {} nodes, with what anchors keep and aliases repeat", count - 1);
+        assert_eq!(refused.problems[0].message, expected, "{text}");
     }
 }
 
