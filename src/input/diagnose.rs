@@ -12,10 +12,7 @@ use schemars::JsonSchema;
 use serde_json::{Map, Value as Json};
 
 use crate::{
-    expression::{
-        Interpolated,
-        mistake::{self, Mistake},
-    },
+    expression::mistake::{self, Mistake},
     finding::{Finding, Location, Owner, Rule, Subject, likely, meant, nearest, once, visible},
     rules::{
         self,
@@ -28,11 +25,14 @@ use crate::{
 use super::{
     Places, Source, foreign,
     purpose::{help, kinds, resolved},
-    scalar::{Scalar as _, refusal},
+    scalar::refusal,
 };
 
 use misplaced::Spec;
-use words::{as_list, assigned, first_name, found, kind_of, noun};
+use words::{
+    FILES, FILES_OF_MIGRATE, as_list, assigned, first_name, found, is_any_text, is_files, is_files_of_migrate,
+    is_of_a_file, kind_of, noun,
+};
 
 /// All findings about `node`, which should be a `T`.
 pub(super) fn diagnose<T: JsonSchema>(source: &Source, owner: Owner, node: &Node<'_>) -> Vec<Finding> {
@@ -168,8 +168,11 @@ impl Walk<'_> {
             _ if node.is_null() && self.is_comment(node.mark) => {
                 Some("what follows ` #` is a comment: in quotes it is text".to_owned())
             }
+            _ if node.is_null() && assigned(pointer).is_some() => assigned(pointer),
             _ if node.is_null() && is_any_text(schema, pointer) => Some("an empty text is written `\"\"`".to_owned()),
-            _ if node.is_null() => assigned(pointer).or_else(|| self.field.clone()),
+            _ if node.is_null() => self.field.clone(),
+            _ if is_files(pointer) => Some(FILES.to_owned()),
+            Data::Map(_) if is_files_of_migrate(pointer) => Some(FILES_OF_MIGRATE.to_owned()),
             _ if kinds.contains(&"array") => {
                 let item = schema.get("items").map(|item| resolved(&self.definitions, item));
                 let named = item.is_some_and(|item| item.pointer("/properties/name").is_some());
@@ -251,11 +254,16 @@ impl Walk<'_> {
                 Some(values) => {
                     let names =
                         schema.get("propertyNames").and_then(|names| names.get("format")).and_then(Json::as_str);
-                    if let Some((message, expected)) = names.and_then(|format| refusal(format, &entry.key)) {
+                    let told = self.findings.len();
+                    self.node(values, &entry.value, &below);
+                    // `name=value` is one mistake, told of the value that is not there.
+                    let is_assigned = self.findings.len() > told && entry.value.is_null() && assigned(&below).is_some();
+                    if !is_assigned
+                        && let Some((message, expected)) = names.and_then(|format| refusal(format, &entry.key))
+                    {
                         let message = format!("the name {message}: expected {expected}");
                         self.report(&INVALID_VALUE, entry.mark, &below, message);
                     }
-                    self.node(values, &entry.value, &below);
                 }
                 None => {}
             }
@@ -371,17 +379,6 @@ impl Walk<'_> {
 }
 
 const NO_EXPRESSION: &str = "this field holds no `${{ … }}`: write the value itself";
-
-/// Whether a place takes any text, an empty one too: a variable or a flag.
-fn is_any_text(schema: &Json, pointer: &str) -> bool {
-    let format = schema.get("format").and_then(Json::as_str);
-    format == Some(Interpolated::FORMAT) && matches!(pointer.rsplit('/').nth(1), Some("env" | "flags"))
-}
-
-/// Whether a place is the text of one of a service's files.
-fn is_of_a_file(pointer: &str) -> bool {
-    pointer.rsplit_once('/').is_some_and(|(map, _)| map.starts_with("/spec/services/") && map.ends_with("/files"))
-}
 
 /// The largest value of schemars' integer formats.
 fn format_maximum(schema: &Json) -> Option<f64> {
