@@ -43,7 +43,7 @@ impl<'a> Resolver<'a> {
         for (path, asked) in files.iter() {
             let here = || child(&format!("{pointer}/files"), path);
             let mistakes = self.findings.len();
-            let text = self.text(asked, InputFile::Policy, here);
+            let text = self.text_of_file(asked, InputFile::Policy, here);
             if self.findings.len() == mistakes {
                 self.judge_file(service, asked, &text, path, here);
                 if asked.plain().any(|plain| plain.contains("$(")) {
@@ -94,7 +94,7 @@ impl<'a> Resolver<'a> {
         let what = || format!("what the file `{}` says", visible(path));
         let reaches = Reaches { uses: &service.uses, variables: &[] };
         self.judge_address(asked, &text, reaches, what, here);
-        self.judge_plain(asked, InputFile::Policy, here);
+        self.judge_plain_of_file(asked, InputFile::Policy, here);
     }
 
     /// Reports files that no ConfigMap has room for.

@@ -133,6 +133,41 @@ fn what_other_programs_call_it_is_told() {
     }
 }
 
+/// A file may be another program's, with expressions of its own, and free text may not stand in it.
+#[test]
+fn what_stands_in_a_file_is_told_by_what_may() {
+    let told = |written: &str| -> Vec<[String; 2]> {
+        let file = format!("      port: 8080\n      files: {{/a: \"{written}\"}}");
+        let found = check(&scratch(&[(POLICY, "      port: 8080", &file)]));
+        found.iter().map(|one| [text(one, "/message").to_owned(), text(one, "/help").to_owned()]).collect()
+    };
+    let itself = "`$${{` is the characters themselves, where the program that reads the file should find them; in place of `${NAME}` \
+                  only that program can put a variable";
+    for (path, help) in
+        [("env.X", itself), ("secrets.TOKEN", itself), ("github.sha | upper", itself), ("routes.nope.url", "")]
+    {
+        let [[_, found]] = told(&format!("${{{{ {path} }}}}")).try_into().expect("one finding");
+        assert_eq!(found, help, "{path}");
+    }
+    let stays = "is no expression and stays as it is: one is written `${{ … }}`";
+    let around = "`${{ '…' }}` around these characters says that they themselves are meant";
+    for (written, more) in [
+        ("{{ pr.title }}", ", and free text of a pull request may not stand in a file"),
+        ("${pr.branch}", ", and free text of a pull request may not stand in a file"),
+        ("{{ pr.branchSlug }}", ""),
+        ("{{ routes.web.url }}", ""),
+    ] {
+        assert_eq!(told(written), [[format!("`{written}` {stays}{more}"), around.to_owned()]]);
+    }
+    assert_eq!(told("${{ '{{ pr.title }}' }}"), [["", ""]; 0]);
+    // Elsewhere it may.
+    let found = check(&scratch(&[(POLICY, "${{ pr.title }}", "{{ pr.title }}")]));
+    assert_eq!(
+        [text(&found[0], "/message"), text(&found[0], "/help")],
+        [&format!("`{{{{ pr.title }}}}` {stays}"), around]
+    );
+}
+
 /// The reader of manifests says so where they are no YAML; in quotes, they are.
 #[test]
 fn a_helm_template_in_quotes_is_no_manifest_either() {
