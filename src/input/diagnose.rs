@@ -13,7 +13,7 @@ use serde_json::{Map, Value as Json};
 
 use crate::{
     expression::mistake::{self, Mistake},
-    finding::{Finding, Location, Owner, Rule, Subject, likely, meant, nearest, once, visible},
+    finding::{Finding, Location, Owner, Rule, Subject, likely, masked, meant, nearest, once, visible},
     rules::{
         self,
         input::{INVALID_VALUE, MISSING_FIELD, UNKNOWN_FIELD, WRONG_TYPE},
@@ -23,7 +23,9 @@ use crate::{
 };
 
 use super::{
-    Places, Source, foreign,
+    Places, Source,
+    cause::look_alike_of,
+    foreign,
     purpose::{help, kinds, resolved},
     scalar::refusal,
 };
@@ -146,7 +148,14 @@ impl Walk<'_> {
 
     fn wrong_type(&mut self, schema: &Json, kinds: &[&str], node: &Node<'_>, pointer: &str) {
         let expected: Vec<&str> = kinds.iter().map(|kind| noun(kind)).collect();
-        let message = format!("found {}, expected {}", found(node), expected.join(" or "));
+        let mut message = format!("found {}, expected {}", found(node), expected.join(" or "));
+        let is_tree = kinds.contains(&"object") || kinds.contains(&"array");
+        if let Some(sign) = node.text().filter(|_| is_tree).and_then(look_alike_of) {
+            message = format!("{message}: {}", sign.message);
+            let help = format!("write `{}`", visible(&masked(&sign.meant)));
+            self.report(&WRONG_TYPE, node.mark, pointer, message).help = Some(help);
+            return;
+        }
         let text_wanted =
             kinds.contains(&"string") && matches!(&node.data, Data::Scalar { plain: true, .. }) && !node.is_null();
         let text = visible(node.text().unwrap_or_default());

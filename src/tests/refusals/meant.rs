@@ -216,6 +216,31 @@ fn a_name_that_cannot_be_is_told_which_there_are() {
     }
 }
 
+/// Where a line with such a sign stands alone, the file is YAML.
+#[test]
+fn signs_that_look_like_yamls_are_told_of_a_value_too() {
+    for (from, to, message, help) in [
+        (
+            "metadata:\n  name: storefront\n",
+            "metadata:\n  name：storefront\n",
+            "found `name：storefront`, expected a map: `：` (`\\u{ff1a}`) is no colon `:`",
+            "write `name: storefront`",
+        ),
+        (
+            "    - {name: web, service: web, access: staff}\n",
+            "    – name：web\n",
+            "found `– name：web`, expected a list: `–` (`\\u{2013}`) is no dash `-`",
+            "write `- name: web`",
+        ),
+    ] {
+        let found = check(&scratch(&[(POLICY, from, to)]));
+        let [one] = found.as_slice() else { panic!("{found:#?}") };
+        assert_eq!([text(one, "/message"), text(one, "/help")], [message, help]);
+    }
+    let found = check(&scratch(&[(POLICY, "team: payments", "team: a：b")]));
+    assert!(!text(&found[0], "/message").contains("ff1a"), "{found:#?}");
+}
+
 /// What was written in another shape is written out in the one that is wanted.
 #[test]
 fn a_value_of_another_shape_is_told_in_its_own() {
