@@ -168,6 +168,25 @@ fn what_stands_in_a_file_is_told_by_what_may() {
     );
 }
 
+/// The host of the preview's own Service is in a variable; a comment of a sample names one that all would share.
+#[test]
+fn addresses_in_files_are_told_apart() {
+    let told = |env: &str, file: &str| -> Vec<[String; 2]> {
+        let fields = format!("      port: 8080\n      files: {{/a: \"{file}\"}}");
+        let env = format!("      env:\n        DB_HOST: \"{env}\"\n");
+        let found = check(&scratch(&[(POLICY, "      port: 8080", &fields), (POLICY, "      env:\n", &env)]));
+        found.iter().map(|one| [text(one, "/code").to_owned(), text(one, "/help").to_owned()]).collect()
+    };
+    let address = "postgres://u@${DB_HOST}/app";
+    assert_eq!(told("${{ services.web.host }}", address), [["", ""]; 0]);
+    assert_eq!(told("${{ services.web.host }}", "postgres://u@${env:DB_HOST}/app"), [["", ""]; 0]);
+    for env in ["db.acme.dev", "${{ services.web.host }}.acme.dev", "${{ services.web.port }}"] {
+        assert_eq!(told(env, address), [["shared-database", ""]], "{env}");
+    }
+    let help = "a comment counts, too: leave out the address there";
+    assert_eq!(told("x", "a: b\\n  # such as postgres://u:p@prod/app"), [["shared-database", help]]);
+}
+
 /// The reader of manifests says so where they are no YAML; in quotes, they are.
 #[test]
 fn a_helm_template_in_quotes_is_no_manifest_either() {
