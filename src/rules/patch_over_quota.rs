@@ -68,7 +68,8 @@ pub(super) fn check(
         }
         for (patches, told) in beyond {
             let [patch, others @ ..] = patches.as_slice() else { continue };
-            let others: String = others.iter().map(|other| format!(" and `/spec/patches/{other}`")).collect();
+            let others: Vec<String> = others.iter().map(|other| format!(" and `/spec/patches/{other}`")).collect();
+            let others = others.concat();
             let more = told.len().saturating_sub(MOST_TOLD);
             let told = told[..told.len() - more].join("; ");
             let more = if more > 0 { format!("; {more} more") } else { String::new() };

@@ -350,7 +350,7 @@ fn patches_beyond_the_quota_are_told_of_what_they_set() {
             vec![format!("/spec/patches/1 with this patch, {start} 10 of `limits.cpu`, where the quota is 4")],
         ),
     ] {
-        let lines: String = patches.iter().map(|patch| format!("    - {patch}\n")).collect();
+        let lines = patches.iter().map(|patch| format!("    - {patch}\n")).collect::<Vec<_>>().concat();
         let found = check(&scratch(&[(GUARDRAILS, "  patches:\n", &format!("  patches:\n{lines}"))]));
         let found = found.iter().filter(|one| text(one, "/code") == "patch-over-quota");
         let found: Vec<String> =
