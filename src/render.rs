@@ -254,6 +254,7 @@ impl Renderer {
         let first = findings.len();
         rules::check_objects(&objects, &bounds, owner, findings);
         self.patches.blame(&objects, &mut findings[first..]);
+        rules::template_incomplete::check(&self.templates, &environment.services, &objects, findings);
         objects::order::sort(&mut objects);
         objects
     }

@@ -11,6 +11,7 @@ use crate::{
     yaml::{self, Mark, Problem, ProblemKind},
 };
 
+pub(super) use line::look_alike_of;
 use trial::{Cause, Trial};
 
 /// What such bytes are, whatever else is wrong with them.

@@ -12,11 +12,8 @@ use schemars::JsonSchema;
 use serde_json::{Map, Value as Json};
 
 use crate::{
-    expression::{
-        Interpolated,
-        mistake::{self, Mistake},
-    },
-    finding::{Finding, Location, Owner, Rule, Subject, likely, meant, nearest, once, visible},
+    expression::mistake::{self, Mistake},
+    finding::{Finding, Location, Owner, Rule, Subject, likely, masked, meant, nearest, once, visible},
     rules::{
         self,
         input::{INVALID_VALUE, MISSING_FIELD, UNKNOWN_FIELD, WRONG_TYPE},
@@ -26,13 +23,18 @@ use crate::{
 };
 
 use super::{
-    Places, Source, foreign,
+    Places, Source,
+    cause::look_alike_of,
+    foreign,
     purpose::{help, kinds, resolved},
-    scalar::{Scalar as _, refusal},
+    scalar::refusal,
 };
 
 use misplaced::Spec;
-use words::{as_list, assigned, first_name, found, kind_of, noun};
+use words::{
+    FILES, FILES_OF_MIGRATE, as_list, assigned, first_name, found, is_any_text, is_files, is_files_of_migrate,
+    is_of_a_file, kind_of, noun,
+};
 
 /// All findings about `node`, which should be a `T`.
 pub(super) fn diagnose<T: JsonSchema>(source: &Source, owner: Owner, node: &Node<'_>) -> Vec<Finding> {
@@ -146,7 +148,14 @@ impl Walk<'_> {
 
     fn wrong_type(&mut self, schema: &Json, kinds: &[&str], node: &Node<'_>, pointer: &str) {
         let expected: Vec<&str> = kinds.iter().map(|kind| noun(kind)).collect();
-        let message = format!("found {}, expected {}", found(node), expected.join(" or "));
+        let mut message = format!("found {}, expected {}", found(node), expected.join(" or "));
+        let is_tree = kinds.contains(&"object") || kinds.contains(&"array");
+        if let Some(sign) = node.text().filter(|_| is_tree).and_then(look_alike_of) {
+            message = format!("{message}: {}", sign.message);
+            let help = format!("write `{}`", visible(&masked(&sign.meant)));
+            self.report(&WRONG_TYPE, node.mark, pointer, message).help = Some(help);
+            return;
+        }
         let text_wanted =
             kinds.contains(&"string") && matches!(&node.data, Data::Scalar { plain: true, .. }) && !node.is_null();
         let text = visible(node.text().unwrap_or_default());
@@ -168,8 +177,11 @@ impl Walk<'_> {
             _ if node.is_null() && self.is_comment(node.mark) => {
                 Some("what follows ` #` is a comment: in quotes it is text".to_owned())
             }
+            _ if node.is_null() && assigned(pointer).is_some() => assigned(pointer),
             _ if node.is_null() && is_any_text(schema, pointer) => Some("an empty text is written `\"\"`".to_owned()),
-            _ if node.is_null() => assigned(pointer).or_else(|| self.field.clone()),
+            _ if node.is_null() => self.field.clone(),
+            _ if is_files(pointer) => Some(FILES.to_owned()),
+            Data::Map(_) if is_files_of_migrate(pointer) => Some(FILES_OF_MIGRATE.to_owned()),
             _ if kinds.contains(&"array") => {
                 let item = schema.get("items").map(|item| resolved(&self.definitions, item));
                 let named = item.is_some_and(|item| item.pointer("/properties/name").is_some());
@@ -251,11 +263,16 @@ impl Walk<'_> {
                 Some(values) => {
                     let names =
                         schema.get("propertyNames").and_then(|names| names.get("format")).and_then(Json::as_str);
-                    if let Some((message, expected)) = names.and_then(|format| refusal(format, &entry.key)) {
+                    let told = self.findings.len();
+                    self.node(values, &entry.value, &below);
+                    // `name=value` is one mistake, told of the value that is not there.
+                    let is_assigned = self.findings.len() > told && entry.value.is_null() && assigned(&below).is_some();
+                    if !is_assigned
+                        && let Some((message, expected)) = names.and_then(|format| refusal(format, &entry.key))
+                    {
                         let message = format!("the name {message}: expected {expected}");
                         self.report(&INVALID_VALUE, entry.mark, &below, message);
                     }
-                    self.node(values, &entry.value, &below);
                 }
                 None => {}
             }
@@ -371,17 +388,6 @@ impl Walk<'_> {
 }
 
 const NO_EXPRESSION: &str = "this field holds no `${{ … }}`: write the value itself";
-
-/// Whether a place takes any text, an empty one too: a variable or a flag.
-fn is_any_text(schema: &Json, pointer: &str) -> bool {
-    let format = schema.get("format").and_then(Json::as_str);
-    format == Some(Interpolated::FORMAT) && matches!(pointer.rsplit('/').nth(1), Some("env" | "flags"))
-}
-
-/// Whether a place is the text of one of a service's files.
-fn is_of_a_file(pointer: &str) -> bool {
-    pointer.rsplit_once('/').is_some_and(|(map, _)| map.starts_with("/spec/services/") && map.ends_with("/files"))
-}
 
 /// The largest value of schemars' integer formats.
 fn format_maximum(schema: &Json) -> Option<f64> {

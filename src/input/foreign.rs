@@ -73,6 +73,12 @@ const OF_A_SERVICE: [(&[&str], &str); 13] = [
     ),
 ];
 
+/// Of migrate and seed alone.
+const OF_A_JOB: [(&[&str], &str); 1] = [(
+    &["files", "config", "configs", "configMap", "configMaps", "configFiles", "volumes", "volumeMounts"],
+    "only services have `files` of configuration: build this program's into its image",
+)];
+
 /// Of a policy's `spec`.
 const OF_A_POLICY: [(&[&str], &str); 5] = [
     (&["ingress", "ingresses", "host", "hosts", "domain", "url", "urls"], "`routes` give services their hosts"),
@@ -92,7 +98,7 @@ const OF_HELM: [(&[&str], &str); 1] = [(
 pub(super) fn advice(name: &str, fields: &Map<String, Json>) -> Option<&'static str> {
     let tables: [&[(&[&str], &str)]; 2] = match fields {
         _ if fields.contains_key("healthPort") => [&OF_A_PROGRAM, &OF_A_SERVICE],
-        _ if fields.contains_key("runAsUser") => [&OF_A_PROGRAM, &[]],
+        _ if fields.contains_key("runAsUser") => [&OF_A_PROGRAM, &OF_A_JOB],
         _ if fields.contains_key("manifests") => [&OF_A_POLICY, &[]],
         _ if fields.contains_key("valueFiles") => [&OF_HELM, &[]],
         _ => return None,

@@ -149,9 +149,17 @@ impl Patches {
         self.patches.iter().any(|patch| patch.resizes)
     }
 
-    /// The last patch that does so to an object, by its index in the guardrails.
-    pub fn resizing(&self, object: &Object) -> Option<usize> {
-        self.patches.iter().rposition(|patch| patch.resizes && fits(&patch.target, object))
+    /// Those that set how many Pods an object has, and what their containers ask for of a resource, if that counts: by their index in the
+    /// guardrails, the last first.
+    pub fn resizing(&self, object: &Object, resource: Option<&str>) -> Vec<usize> {
+        let last = |is_of: &dyn Fn(&Ready) -> bool| {
+            self.patches.iter().rposition(|patch| patch.resizes && is_of(patch) && fits(&patch.target, object))
+        };
+        let of_containers = resource.and_then(|resource| last(&|patch| changes_containers(patch, Some(resource))));
+        let mut found: Vec<usize> = last(&changes_replicas).into_iter().chain(of_containers).collect();
+        found.sort_unstable_by(|a, b| b.cmp(a));
+        found.dedup();
+        found
     }
 
     /// The patches that change an object at a JSON pointer, above it or below it, by their index in the guardrails.
@@ -167,20 +175,25 @@ fn changes(patch: &Ready, pointer: &str) -> bool {
         || patch.json.iter().any(|operation| operates(operation, pointer))
 }
 
-/// Of a container, only what it asks for.
 fn resizes(patch: &Ready) -> bool {
-    const CONTAINERS: &str = "/spec/template/spec/containers";
-    let is_other_field = |path: &str| {
-        let field = path.strip_prefix(CONTAINERS).and_then(|rest| rest.split('/').nth(2));
-        field.is_some_and(|field| field != "resources")
-    };
-    let of_containers =
-        |operation: &PatchOperation| operates(operation, CONTAINERS) && !is_other_field(operation.path().as_str());
-    let merges = |pointer| patch.merge.as_ref().is_some_and(|merge| put(merge, pointer).is_some());
     (fits_kind(&patch.target, "Deployment") || fits_kind(&patch.target, "StatefulSet"))
-        && (merges("/spec/replicas")
-            || merges(CONTAINERS)
-            || patch.json.iter().any(|operation| operates(operation, "/spec/replicas") || of_containers(operation)))
+        && (changes_replicas(patch) || changes_containers(patch, None))
+}
+
+fn changes_replicas(patch: &Ready) -> bool {
+    changes(patch, "/spec/replicas")
+}
+
+/// Of a container, only what it asks for, of one resource or of any.
+fn changes_containers(patch: &Ready, resource: Option<&str>) -> bool {
+    const CONTAINERS: &str = "/spec/template/spec/containers";
+    let is_other = |path: &str| {
+        let mut below = pointer_segments(path.strip_prefix(CONTAINERS).unwrap_or_default()).skip(1);
+        let is_other_field = below.next().is_some_and(|field| field != "resources");
+        is_other_field || below.nth(1).is_some_and(|name| resource.is_some_and(|resource| name != resource))
+    };
+    patch.merge.as_ref().is_some_and(|merge| put(merge, CONTAINERS).is_some())
+        || patch.json.iter().any(|operation| operates(operation, CONTAINERS) && !is_other(operation.path().as_str()))
 }
 
 /// Where a patch says what is at a place of an object, or that nothing is: a pointer into the patch.

@@ -3,7 +3,7 @@
 use std::{borrow::Cow, collections::BTreeSet};
 
 use crate::{
-    expression::Interpolated,
+    expression::{Interpolated, Part},
     finding::{InputFile, Owner, visible},
     input::{
         PolicySpec,
@@ -43,7 +43,7 @@ impl<'a> Resolver<'a> {
         for (path, asked) in files.iter() {
             let here = || child(&format!("{pointer}/files"), path);
             let mistakes = self.findings.len();
-            let text = self.text(asked, InputFile::Policy, here);
+            let text = self.text_of_file(asked, InputFile::Policy, here);
             if self.findings.len() == mistakes {
                 self.judge_file(service, asked, &text, path, here);
                 if asked.plain().any(|plain| plain.contains("$(")) {
@@ -94,9 +94,20 @@ impl<'a> Resolver<'a> {
     ) {
         let text = if text.contains(OF_COLLECTOR) { Cow::from(text.replace(OF_COLLECTOR, "${")) } else { text.into() };
         let what = || format!("what the file `{}` says", visible(path));
-        let reaches = Reaches { uses: &service.uses, variables: &[] };
+        let mut variables = Vec::new();
+        if text.contains("${") {
+            variables.extend(service.env.iter().filter(|(_, value)| is_host(value)).map(|(name, _)| name));
+        }
+        let reaches = Reaches { uses: &service.uses, variables: &variables };
+        let mistakes = self.findings.len();
         self.judge_address(asked, &text, reaches, what, here);
-        self.judge_plain(asked, InputFile::Policy, here);
+        // What a comment is differs by program.
+        if let Some(finding) = self.findings[mistakes..].iter_mut().find(|finding| finding.help.is_none())
+            && text.lines().any(|line| ["#", "//", ";", "--"].iter().any(|sign| line.trim_start().starts_with(sign)))
+        {
+            finding.help = Some("a comment counts, too: leave out the address there".into());
+        }
+        self.judge_plain_of_file(asked, InputFile::Policy, here);
     }
 
     /// Reports files that no ConfigMap has room for.
@@ -118,6 +129,12 @@ impl<'a> Resolver<'a> {
             finding.owner = Owner::PullRequest;
         }
     }
+}
+
+/// Whether a variable is the host of one of the preview's own Services, and nothing else.
+fn is_host(value: &Interpolated) -> bool {
+    let [Part::Path(names)] = value.parts() else { return false };
+    matches!(names.as_slice(), [root, _, field] if *root == "services" && *field == "host")
 }
 
 /// Before a variable's name, where an OpenTelemetry collector reads it.

@@ -26,6 +26,8 @@ use super::{
 enum TextKind {
     /// Free text of the pull request could do harm in it.
     Strict,
+    /// The same, in a file of a service's, where expressions may be another program's.
+    File,
     /// Any text is only data in it.
     Free,
     /// The same, as a container's variable.
@@ -45,6 +47,16 @@ impl Resolver<'_> {
     /// What a string of an input file comes to, where free text of the pull request could do harm.
     pub(super) fn text(&mut self, text: &Interpolated, file: InputFile, pointer: impl FnOnce() -> String) -> String {
         self.evaluated(text, TextKind::Strict, file, pointer)
+    }
+
+    /// The same in a file of a service's.
+    pub(super) fn text_of_file(
+        &mut self,
+        text: &Interpolated,
+        file: InputFile,
+        pointer: impl FnOnce() -> String,
+    ) -> String {
+        self.evaluated(text, TextKind::File, file, pointer)
     }
 
     /// The same where any text is only data.
@@ -108,7 +120,7 @@ impl Resolver<'_> {
         let facts = Scope::Facts(&self.facts);
         let free = Scope::Bound("pr", &self.pr, &facts);
         match kind {
-            TextKind::Strict => text.text(&facts),
+            TextKind::Strict | TextKind::File => text.text(&facts),
             TextKind::Free => text.text(&free),
             TextKind::Variable => text.variable(&free),
         }
@@ -135,7 +147,7 @@ impl Resolver<'_> {
     /// About an expression that is `one`, of a text.
     fn wrong_expression(&self, written: Written<'_>, one: &Interpolated, message: String) -> Finding {
         let Written { text, kind, file, pointer } = written;
-        let is_strict = kind == TextKind::Strict;
+        let is_strict = matches!(kind, TextKind::Strict | TextKind::File);
         let free = FREE_TEXT.iter().find(|field| is_strict && one.mentions(&format!("pr.{field}")));
         let message = free.map_or(message, |field| {
             format!("`pr.{field}` is free text of whoever opened the pull request: it may stand in a service's `env` and in `flags`, not here")
@@ -151,6 +163,13 @@ impl Resolver<'_> {
             && portless.any(|service| one.mentions(&format!("services.{}", service.name)))
         {
             finding.help = Some("a service without a `port` has no address".into());
+        }
+        if kind == TextKind::File && OF_OTHERS.iter().any(|root| one.mentions(root)) {
+            finding.help = Some(
+                "`$${{` is the characters themselves, where the program that reads the file should find them; in place of `${NAME}` \
+                 only that program can put a variable"
+                    .into(),
+            );
         }
         finding
     }
@@ -168,6 +187,22 @@ impl Resolver<'_> {
     pub(super) fn judge_plain(&mut self, text: &Interpolated, file: InputFile, pointer: impl FnOnce() -> String) {
         if text.plain().any(|plain| plain.contains('{')) {
             self.stays(not_an_expression::find(&text.source), file, pointer);
+        }
+    }
+
+    /// The same of a file, where not all may stand that was meant.
+    pub(super) fn judge_plain_of_file(
+        &mut self,
+        text: &Interpolated,
+        file: InputFile,
+        pointer: impl FnOnce() -> String,
+    ) {
+        if text.plain().any(|plain| plain.contains('{')) {
+            let mut found = not_an_expression::find(&text.source);
+            for (_, message) in found.iter_mut().filter(|(_, message)| names_free_text(message)) {
+                message.push_str(", and free text of a pull request may not stand in a file");
+            }
+            self.stays(found, file, pointer);
         }
     }
 
@@ -203,6 +238,20 @@ impl Resolver<'_> {
         for (excerpt, message) in found {
             let finding = self.report(&not_an_expression::NOT_AN_EXPRESSION, file, pointer.as_str(), message);
             finding.excerpt = Some(Box::new(excerpt));
+            finding.help = Some("`${{ '…' }}` around these characters says that they themselves are meant".into());
         }
     }
+}
+
+/// What workflows of GitHub's call their values.
+const OF_OTHERS: [&str; 10] =
+    ["env", "github", "inputs", "job", "matrix", "needs", "runner", "secrets", "steps", "vars"];
+
+/// Whether a message quotes a field of the pull request's that is free text.
+fn names_free_text(message: &str) -> bool {
+    message.match_indices("pr.").any(|(at, start)| {
+        let rest = &message[at + start.len()..];
+        let end = rest.find(|letter: char| !letter.is_ascii_alphanumeric()).unwrap_or(rest.len());
+        FREE_TEXT.contains(&&rest[..end])
+    })
 }

@@ -120,14 +120,20 @@ fn group(version: &str) -> &str {
 
 /// What to say of what is not in the list: what was meant, if that can be made out.
 fn unlisted(version: &str, kind: &str) -> String {
-    let reason = reason(group(version), kind);
-    if reason != UNLISTED {
-        return format!(": {reason}");
+    let why = reason(group(version), kind);
+    if why != UNLISTED {
+        return format!(": {why}");
     }
     // Groups of others have a dot in their name.
-    let elsewhere = ALLOWED.iter().find(|(_, name)| *name == kind && !group(version).contains('.'));
+    let is_own = !group(version).contains('.');
+    let elsewhere = ALLOWED.iter().find(|(_, name)| *name == kind && is_own);
     if let Some((known, _)) = elsewhere {
         return format!(": use `{known}`");
+    }
+    // As somebody wrote it who had it from memory, or from years ago.
+    let refused = REFUSED.iter().find(|(_, name)| is_own && name.eq_ignore_ascii_case(kind));
+    if let Some((group, name)) = refused {
+        return format!(": {}", reason(group, name));
     }
     let in_group = ALLOWED.iter().filter(|(known, _)| group(known) == group(version)).map(|(_, kind)| *kind);
     meant(kind, in_group).unwrap_or_else(|| format!(": {UNLISTED}"))
@@ -137,10 +143,13 @@ fn unlisted(version: &str, kind: &str) -> String {
 fn file_of_others(object: &Object) -> Option<&'static str> {
     let Origin::Manifest { file, .. } = &object.origin else { return None };
     let name = file.rsplit('/').next().unwrap_or_default();
-    Some(match name.rsplit_once('.').map_or(name, |(stem, _)| stem) {
+    // With the name of an environment, too: `values-prod.yaml`, `compose.override.yaml`.
+    let stem = name.split('.').next().unwrap_or_default();
+    let is = |known: &str| stem.strip_prefix(known).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'));
+    Some(match stem {
         "kustomization" | "Kustomization" => KUSTOMIZE,
-        "Chart" | "values" => "it is a Helm chart's: `application` renders charts",
-        "docker-compose" | "compose" => "what Compose runs is written as `services` of the policy",
+        _ if stem == "Chart" || is("values") => "it is a Helm chart's: `application` renders charts",
+        _ if is("docker-compose") || is("compose") => "what Compose runs is written as `services` of the policy",
         _ => return None,
     })
 }
@@ -149,6 +158,27 @@ const KUSTOMIZE: &str = "it is Kustomize's: name the manifests themselves, or ha
 
 /// Of a kind about which there is nothing more to say.
 const UNLISTED: &str = "it is not on the list of kinds";
+
+/// Kubernetes' own kinds of which there is more to say, each in the group where that is found.
+const REFUSED: [(&str, &str); 17] = [
+    ("", "Secret"),
+    ("", "Pod"),
+    ("", "ReplicationController"),
+    ("apps", "ReplicaSet"),
+    ("apps", "DaemonSet"),
+    ("", "Namespace"),
+    ("", "ServiceAccount"),
+    ("", "ResourceQuota"),
+    ("", "LimitRange"),
+    ("", "Endpoints"),
+    ("rbac.authorization.k8s.io", "Role"),
+    ("rbac.authorization.k8s.io", "RoleBinding"),
+    ("networking.k8s.io", "NetworkPolicy"),
+    ("networking.k8s.io", "Ingress"),
+    ("", "Node"),
+    ("", "PersistentVolume"),
+    ("storage.k8s.io", "StorageClass"),
+];
 
 /// Why a kind isn't in the list.
 fn reason(group: &str, kind: &str) -> &'static str {
@@ -237,6 +267,23 @@ mod tests {
             ("v1", "Deployment", "`Deployment` of `v1` is not allowed: use `apps/v1`"),
             ("apps/v1", "Service", "`Service` of `apps/v1` is not allowed: use `v1`"),
             (
+                "v1",
+                "secret",
+                "`secret` of `v1` is not allowed: secrets come from the secret store: name them under `secrets`",
+            ),
+            ("v1", "pod", "`pod` of `v1` is not allowed: use a Deployment, a StatefulSet or a Job"),
+            (
+                "extensions/v1beta1",
+                "DaemonSet",
+                "`DaemonSet` of `extensions/v1beta1` is not allowed: it would run on every node",
+            ),
+            (
+                "v1",
+                "Ingress",
+                "`Ingress` of `v1` is not allowed: it would be a way in that `access` does not hold: name it under `routes`",
+            ),
+            ("acme.dev/v1", "Ingress", "`Ingress` of `acme.dev/v1` is not allowed: it is not on the list of kinds"),
+            (
                 "serving.knative.dev/v1",
                 "Service",
                 "`Service` of `serving.knative.dev/v1` is not allowed: it is not on the list of kinds",
@@ -255,13 +302,26 @@ mod tests {
     }
 
     #[test]
+    fn a_reason_is_known_for_each_that_is_refused() {
+        for (group, kind) in super::REFUSED {
+            assert_ne!(super::reason(group, kind), super::UNLISTED, "{kind} of {group}");
+        }
+    }
+
+    #[test]
     fn files_of_other_programs_are_called_so() {
         for (file, expected) in [
             ("deploy/kustomization.yaml", Some("it is Kustomize's: ")),
             ("Chart.yaml", Some("it is a Helm chart's: ")),
             ("values.yml", Some("it is a Helm chart's: ")),
             ("a/docker-compose.yaml", Some("what Compose runs ")),
-            ("values-of-ours.yaml", None),
+            ("values-prod.yaml", Some("it is a Helm chart's: ")),
+            ("values.prod.yaml", Some("it is a Helm chart's: ")),
+            ("docker-compose.prod.yml", Some("what Compose runs ")),
+            ("compose-prod.yml", Some("what Compose runs ")),
+            ("our-values.yaml", None),
+            ("valuesofours.yaml", None),
+            ("Chart-of-ours.yaml", None),
         ] {
             let origin = Origin::Manifest { file: file.into(), line: 1 };
             let object = Object { origin, ..manifest(&json!({"resources": ["a.yaml"]})) };

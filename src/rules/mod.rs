@@ -51,6 +51,7 @@ pub mod service_file;
 pub mod shared_database;
 pub mod template;
 pub mod template_file;
+pub mod template_incomplete;
 pub mod trust;
 pub mod ttl;
 pub mod writable;
@@ -166,6 +167,7 @@ pub static ALL: &[&Rule] = &[
     &shared_database::SHARED_DATABASE,
     &template::TEMPLATE,
     &template_file::TEMPLATE_FILE,
+    &template_incomplete::TEMPLATE_INCOMPLETE,
     &ttl::TTL_BOUNDS,
     &ttl::TTL_CLAMPED,
     &profile::UNBOUNDED_PROFILE,

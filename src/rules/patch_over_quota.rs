@@ -46,33 +46,34 @@ pub(super) fn check(
         let namespace = quota.namespace();
         let ranges: Vec<&Item<'_>> =
             ranges.iter().filter(|item| item.object.namespace() == namespace && item.kind == "Container").collect();
-        let sized: Vec<(&Object, Option<usize>)> = objects
-            .iter()
-            .filter(|object| object.namespace() == namespace)
-            .filter(is_sized)
-            .map(|object| (object, patches.resizing(object)))
-            .collect();
-        if sized.iter().all(|(_, patch)| patch.is_none()) {
-            continue;
-        }
-        // A patch is one mistake, whatever it is too much of.
-        let mut beyond: BTreeMap<usize, Vec<String>> = BTreeMap::new();
+        let sized: Vec<&Object> =
+            objects.iter().filter(|object| object.namespace() == namespace).filter(is_sized).collect();
+        // Patches are one mistake, whatever they are too much of.
+        let mut beyond: BTreeMap<Vec<usize>, Vec<String>> = BTreeMap::new();
         for (counted, most) in hard {
-            let shares: Vec<i128> = sized.iter().map(|(object, _)| all_pods(object, counted, &ranges)).collect();
+            let shares: Vec<i128> = sized.iter().map(|object| all_pods(object, counted, &ranges)).collect();
             let asked = shares.iter().copied().fold(0, i128::saturating_add);
-            let resized = sized.iter().zip(&shares).filter_map(|((_, patch), share)| Some((*share, (*patch)?)));
-            if asked > most.nano
-                && let Some((1.., patch)) = resized.max_by_key(|(share, _)| *share)
-            {
+            if asked <= most.nano {
+                continue;
+            }
+            let resource = match count(counted) {
+                Some(Count::Resource { name, .. }) => Some(name),
+                Some(Count::Pods) | None => None,
+            };
+            let by = sized.iter().zip(&shares).map(|(object, share)| (*share, patches.resizing(object, resource)));
+            if let Some((1.., patches)) = by.filter(|(_, by)| !by.is_empty()).max_by_key(|(share, _)| *share) {
                 let told = format!("{} of `{counted}`, where the quota is {most}", most.in_its_unit(asked));
-                beyond.entry(patch).or_default().push(told);
+                beyond.entry(patches).or_default().push(told);
             }
         }
-        for (patch, told) in beyond {
+        for (patches, told) in beyond {
+            let [patch, others @ ..] = patches.as_slice() else { continue };
+            let others: Vec<String> = others.iter().map(|other| format!(" and `/spec/patches/{other}`")).collect();
+            let others = others.concat();
             let more = told.len().saturating_sub(MOST_TOLD);
             let told = told[..told.len() - more].join("; ");
             let more = if more > 0 { format!("; {more} more") } else { String::new() };
-            let message = format!("with this patch, Deployments and StatefulSets ask for {told}{more}");
+            let message = format!("with this patch{others}, Deployments and StatefulSets ask for {told}{more}");
             findings.push(
                 Finding::of_guardrails(&PATCH_OVER_QUOTA, format!("/spec/patches/{patch}"), message)
                     .help("the last Pods would wait for ever: ask for less here, or give the profile a larger quota"),
@@ -81,18 +82,32 @@ pub(super) fn check(
     }
 }
 
+/// What an entry of a quota counts.
+enum Count<'a> {
+    Pods,
+    Resource { limits: bool, name: &'a str },
+}
+
+fn count(counted: &str) -> Option<Count<'_>> {
+    Some(match (counted, counted.split_once('.')) {
+        ("pods" | "count/pods", _) => Count::Pods,
+        (_, Some(("requests", name))) => Count::Resource { limits: false, name },
+        (_, Some(("limits", name))) => Count::Resource { limits: true, name },
+        (name, _) if RESOURCES.contains(&name) => Count::Resource { limits: false, name },
+        _ => return None,
+    })
+}
+
 /// What all Pods of an object add to what a quota counts, at least.
 fn all_pods(object: &Object, counted: &str, ranges: &[&Item<'_>]) -> i128 {
     let replicas = match object.value.at(&["spec", "replicas"]) {
         Some(Value::Int(replicas)) => i128::from(*replicas).max(0),
         _ => 1,
     };
-    let (limits, resource) = match (counted, counted.split_once('.')) {
-        ("pods" | "count/pods", _) => return replicas.saturating_mul(1_000_000_000),
-        (_, Some(("requests", resource))) => (false, resource),
-        (_, Some(("limits", resource))) => (true, resource),
-        _ if RESOURCES.contains(&counted) => (false, counted),
-        _ => return 0,
+    let (limits, resource) = match count(counted) {
+        Some(Count::Pods) => return replicas.saturating_mul(1_000_000_000),
+        Some(Count::Resource { limits, name }) => (limits, name),
+        None => return 0,
     };
     let containers = pod_spec(object).map(|(_, pod)| pod.items_at(&["containers"])).unwrap_or_default();
     let one = containers.iter().map(|container| one_container(container, object, resource, limits, ranges));

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::writable::{KERNEL, PROGRAMS};
+use super::writable::{KERNEL, MOUNTED, PROGRAMS};
 use crate::{
     finding::{Rule, Severity, visible},
     value::is_below,
@@ -14,14 +14,34 @@ pub static SERVICE_FILE: Rule = Rule {
     severity: Severity::Error,
     summary: "a file of a service is where a container can have one",
     explanation: "Each is mounted by itself, over what the image has there, beside whatever else is in the folder. Folders on the way to it are \
-                  made where there are none, and are root's. No container starts with a file below `/proc` or `/sys`, in the place of a folder \
-                  that the image has, such as `/etc`, or of one that the service has below it: where another file is, or a folder of `writable`; \
+                  made where there are none, and are root's. No container starts with a file below `/proc` or `/sys`, below a file, in the place of a folder \
+                  that the image has, such as `/etc` or `/var/lib`, or of one that the service has below it: where another file is, or a folder of `writable`; \
                   `/dev` is for devices. A file inside of a folder of `writable` is there, and cannot be written to. At `/etc/hosts`, \
                   `/etc/hostname` and `/etc/resolv.conf` a file takes the place of the one that Kubernetes mounts.",
 };
 
-/// What every image has as a folder, beside [`PROGRAMS`].
-const FOLDERS: [&str; 6] = ["/home", "/opt", "/root", "/run", "/srv", "/var"];
+/// What images have as folders, or as links to some, beside [`PROGRAMS`]. Source: "Filesystem Hierarchy Standard" 3.0; Debian's and Alpine's
+/// images.
+const FOLDERS: [&str; 18] = [
+    "/home",
+    "/media",
+    "/mnt",
+    "/opt",
+    "/root",
+    "/run",
+    "/srv",
+    "/usr/local/etc",
+    "/usr/local/sbin",
+    "/usr/local/share",
+    "/usr/share",
+    "/var",
+    "/var/cache",
+    "/var/lib",
+    "/var/log",
+    "/var/run",
+    "/var/spool",
+    "/var/tmp",
+];
 
 /// Why no file can be at a path, where `files` are all of the service, and `folders` those that it writes to.
 pub(crate) fn refusal(path: &str, files: &BTreeSet<&str>, folders: &BTreeSet<&str>) -> Option<String> {
@@ -35,6 +55,8 @@ pub(crate) fn refusal(path: &str, files: &BTreeSet<&str>, folders: &BTreeSet<&st
     };
     let why = if KERNEL.iter().any(|kernel| is_below(path, kernel)) {
         format!("`{shown}` is the kernel's, which has no files of others")
+    } else if let Some(file) = MOUNTED.iter().find(|file| path != **file && is_below(path, file)) {
+        format!("`{file}` is a file that Kubernetes mounts itself: no container starts with `{shown}` below it")
     } else if folders.contains(path) {
         format!("`{shown}` is a folder that the service writes to, and cannot be a file")
     } else if PROGRAMS.contains(&path) || FOLDERS.contains(&path) {
@@ -69,13 +91,29 @@ mod tests {
             ("/etc", "`/etc` is a folder"),
             ("/usr/local/bin", "is a folder"),
             ("/var", "is a folder"),
+            ("/var/lib", "`/var/lib` is a folder"),
+            ("/usr/share", "is a folder"),
+            ("/mnt", "is a folder"),
+            ("/etc/hosts/x", "`/etc/hosts` is a file that Kubernetes mounts itself"),
+            ("/etc/resolv.conf/y", "`/etc/resolv.conf` is a file"),
         ] {
             let found = refusal(path, &files, &folders);
             assert!(found.as_ref().is_some_and(|found| found.contains(said)), "{path}: {found:?}");
         }
-        for path in
-            ["/b", "/a/c", "/a-b", "/data/x", "/data/y/z", "/tmp/x", "/process", "/etc/hosts", "/usr/bin/x", "/d/e/f"]
-        {
+        for path in [
+            "/b",
+            "/var/lib/x",
+            "/etc/hosts.allow",
+            "/a/c",
+            "/a-b",
+            "/data/x",
+            "/data/y/z",
+            "/tmp/x",
+            "/process",
+            "/etc/hosts",
+            "/usr/bin/x",
+            "/d/e/f",
+        ] {
             assert_eq!(refusal(path, &files, &folders), None, "{path}");
         }
     }

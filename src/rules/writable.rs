@@ -21,7 +21,7 @@ pub static WRITABLE: Rule = Rule {
 pub(super) const KERNEL: [&str; 3] = ["/proc", "/sys", "/dev"];
 
 /// Files that the kubelet mounts. Source: `makeMounts` of Kubernetes 1.36, `pkg/kubelet/kubelet_pods.go`, and the runtimes' sandboxes.
-const MOUNTED: [&str; 3] = ["/etc/hosts", "/etc/hostname", "/etc/resolv.conf"];
+pub(super) const MOUNTED: [&str; 3] = ["/etc/hosts", "/etc/hostname", "/etc/resolv.conf"];
 
 /// What a program starts from. `/bin` and its like are links into `/usr` nowadays.
 pub(super) const PROGRAMS: [&str; 13] = [

@@ -128,25 +128,41 @@ pub(super) fn look_alike(trial: &Trial<'_>) -> Option<Cause> {
         let text = trial.lines[*line];
         let start = indent(text);
         let (before, said) = text.split_at(start);
-        let said = said.trim_end();
-        let (sign, what, at, column, meant) = if let Some(rest) = said.strip_prefix(DASHES) {
-            (said.chars().next()?, "dash `-`", start, start + 2, format!("- {}", rest.trim_start()))
-        } else {
-            let (key, value) = said.split_once(COLONS)?;
-            let meant = format!("{key}: {}", value.trim_start());
-            let start = content(text);
-            is_key(&text[start..before.len() + key.len()]).then_some(())?;
-            let sign = said[key.len()..].chars().next()?;
-            (sign, "colon `:`", text[..before.len() + key.len()].chars().count(), start, meant.trim_end().to_owned())
-        };
+        let LookAlike { at, message, meant } = look_alike_of(said.trim_end())?;
+        let column = if at == 0 { start + 2 } else { content(text) };
         let reach = trial.mends_line(*line, &format!("{before}{meant}"), column)?;
         Some(Cause {
             reach,
-            mark: mark(*line, at),
-            message: format!("`{}` (`{}`) is no {what}", visible(&sign.to_string()), sign.escape_unicode()),
+            mark: mark(*line, text[..start + at].chars().count()),
+            message,
             help: format!("write `{}`", visible(&masked(&meant))),
         })
     })
+}
+
+/// A sign that looks like one of YAML's.
+pub(in crate::input) struct LookAlike {
+    /// The byte where it stands.
+    at: usize,
+    pub(in crate::input) message: String,
+    /// The text with the right sign.
+    pub(in crate::input) meant: String,
+}
+
+/// The one with which a text begins, or that follows its first word.
+pub(in crate::input) fn look_alike_of(said: &str) -> Option<LookAlike> {
+    let (at, what, meant) = if let Some(rest) = said.strip_prefix(DASHES) {
+        let rest = rest.trim_start();
+        let item = look_alike_of(rest).map_or_else(|| rest.to_owned(), |item| item.meant);
+        (0, "dash `-`", format!("- {item}"))
+    } else {
+        let (key, value) = said.split_once(COLONS)?;
+        is_key(&key[content(key)..]).then_some(())?;
+        (key.len(), "colon `:`", format!("{key}: {}", value.trim_start()).trim_end().to_owned())
+    };
+    let sign = said[at..].chars().next()?;
+    let message = format!("`{}` (`{}`) is no {what}", visible(&sign.to_string()), sign.escape_unicode());
+    Some(LookAlike { at, message, meant })
 }
 
 /// An item without its `-`, beside others that have it.

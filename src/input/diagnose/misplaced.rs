@@ -22,18 +22,60 @@ pub(super) enum Spec {
     #[default]
     Missing,
     Empty,
-    /// Below a name that may be misspelt.
-    There(String),
+    /// Below a name that may be misspelt, with the names of its fields.
+    There {
+        key: String,
+        fields: HashSet<String>,
+    },
+}
+
+/// Fields of a map that belong below `spec`, and what is there beside them.
+struct Strays<'e, 'n> {
+    /// All of the map.
+    entries: &'e [&'e Entry<'n>],
+    misplaced: &'e [&'e Entry<'n>],
+    /// Those of `misplaced` that `spec` has by this name.
+    known: &'e [&'e str],
+    map: Mark,
+    /// Whether they stand beside `spec`, not in `metadata`.
+    is_file: bool,
+}
+
+impl Strays<'_, '_> {
+    /// Whether they follow each other from an entry of the map on.
+    fn are_from(&self, start: usize) -> bool {
+        let rest = self.entries.get(start..).unwrap_or_default();
+        let keys = self.misplaced.iter().map(|entry| &entry.key);
+        rest.len() >= self.misplaced.len() && keys.eq(rest.iter().take(self.misplaced.len()).map(|entry| &entry.key))
+    }
+
+    /// The place of the first of them among all.
+    fn start(&self) -> usize {
+        let first = self.misplaced.first().map(|entry| &entry.key);
+        self.entries.iter().position(|entry| Some(&entry.key) == first).unwrap_or_default()
+    }
 }
 
 impl Spec {
     fn of(file: &Map<String, Json>, entries: &[&Entry<'_>]) -> Self {
         if let Some(spec) = entries.iter().find(|entry| entry.key == SPEC) {
-            return if spec.value.is_null() { Self::Empty } else { Self::There(SPEC.to_owned()) };
+            return if spec.value.is_null() { Self::Empty } else { Self::there(spec) };
         }
         let mut unknown = entries.iter().filter(|entry| !file.contains_key(&*entry.key));
         let misspelt = unknown.find(|entry| likely(&entry.key, file.keys().map(String::as_str)) == Some(SPEC));
-        misspelt.map_or(Self::Missing, |entry| Self::There(entry.key.to_string()))
+        misspelt.map_or(Self::Missing, |entry| Self::there(entry))
+    }
+
+    fn there(entry: &Entry<'_>) -> Self {
+        let fields = match &entry.value.data {
+            Data::Map(fields) => fields.iter().map(|field| field.key.to_string()).collect(),
+            _ => HashSet::new(),
+        };
+        Self::There { key: entry.key.to_string(), fields }
+    }
+
+    fn has(&self, name: &str) -> bool {
+        matches!(self, Self::There { fields, .. } if fields.contains(name))
     }
 }
 
@@ -41,14 +83,14 @@ impl Walk<'_> {
     /// Where a field belongs that this map has not: one that a map around it has, one below it or one beside it, which is named.
     pub(super) fn elsewhere(&mut self, name: &str, fields: &Map<String, Json>) -> Option<(String, Option<String>)> {
         if let Some((field, place)) = self.below(name, fields) {
-            return Some((format!(" here: it belongs {place}`{field}`"), Some(field)));
+            return Some((format!(" here: it belongs {place}`{field}`{}", self.twice(name, &field)), Some(field)));
         }
         let (_, above) = self.around.split_last()?;
         let Some((pointer, _)) = above.iter().rev().find(|(_, fields)| fields.contains_key(name)) else {
             let (_, file) = above.first().filter(|_| !OF_METADATA.contains(&name))?;
             let (field, place) = self.below(name, file).filter(|(_, place)| *place == BELOW)?;
             self.misplaced.push((child("", &field), name.to_owned()));
-            return Some((format!(" here: it belongs {place}`{field}`"), None));
+            return Some((format!(" here: it belongs {place}`{field}`{}", self.twice(name, &field)), None));
         };
         let place = match pointer.trim_start_matches('/').replace('/', ".") {
             field if field.is_empty() => "it belongs to the file itself, in column 1".to_owned(),
@@ -56,6 +98,11 @@ impl Walk<'_> {
         };
         self.misplaced.push((pointer.clone(), name.to_owned()));
         Some((format!(" here: {place}"), None))
+    }
+
+    /// What is said of a field that `spec` has, too.
+    fn twice(&self, name: &str, place: &str) -> &'static str {
+        if place == SPEC && self.spec.has(name) { ", and is there already" } else { "" }
     }
 
     /// The only field whose map, or whose items, have a field of this name.
@@ -89,12 +136,25 @@ impl Walk<'_> {
         if is_file {
             self.spec = Spec::of(&file, entries);
         }
-        let has_content = matches!(self.spec, Spec::There(_));
+        let has_content = matches!(self.spec, Spec::There { .. });
         let fields = schema.get("properties").and_then(Json::as_object).cloned().unwrap_or_default();
         let names = || own.keys().map(String::as_str);
+        let is_clear = |name: &str| fields.contains_key(name) && (is_file || !OF_METADATA.contains(&name));
+        let mut clear = entries.iter().map(|entry| is_clear(&entry.key));
+        // Kubernetes' metadata has a few of these names; behind the line that was forgotten, they are what they are called below `spec`.
+        let behind = clear.position(|is_clear| is_clear).filter(|_| matches!(self.spec, Spec::Missing));
+        let stays = |at: usize, entry: &Entry<'_>| {
+            !is_file
+                && OF_METADATA.contains(&&*entry.key)
+                && (behind.is_none_or(|first| at < first)
+                    || !fields.get(&*entry.key).is_some_and(|schema| self.has_names(schema, &entry.value)))
+        };
         let misplaced: Vec<&Entry<'_>> = entries
             .iter()
             .copied()
+            .enumerate()
+            .filter(|(at, entry)| !stays(*at, entry))
+            .map(|(_, entry)| entry)
             .filter(|entry| !own.contains_key(&*entry.key))
             .filter(|entry| {
                 let may_be = !has_content && likely(&entry.key, names()).is_none();
@@ -104,11 +164,11 @@ impl Walk<'_> {
         let known: Vec<&str> =
             misplaced.iter().map(|entry| &*entry.key).filter(|name| fields.contains_key(*name)).collect();
         let [first, ..] = *misplaced else { return nothing };
-        let is_clear = known.iter().any(|name| is_file || !OF_METADATA.contains(name));
-        if !is_clear || has_content && known.len() == 1 {
+        if known.is_empty() || has_content && known.len() == 1 {
             return nothing;
         }
-        self.tell_astray(&known, &child(pointer, &first.key), first.mark, (map, is_file));
+        let strays = Strays { entries, misplaced: &misplaced, known: &known, map, is_file };
+        self.tell_astray(&strays, &child(pointer, &first.key), first.mark);
         if has_content {
             for entry in misplaced.iter().filter(|entry| fields.contains_key(&*entry.key)) {
                 self.node(&fields[&*entry.key], &entry.value, &child(pointer, &entry.key));
@@ -117,7 +177,7 @@ impl Walk<'_> {
             self.object(&schema, first.mark, &misplaced, pointer);
         }
         let below = match &self.spec {
-            Spec::There(key) => child("", key),
+            Spec::There { key, .. } => child("", key),
             Spec::Missing | Spec::Empty => child("", SPEC),
         };
         self.misplaced.push((String::new(), SPEC.to_owned()));
@@ -126,37 +186,89 @@ impl Walk<'_> {
         misplaced.into_iter().map(|entry| &*entry.key).chain(spec).collect()
     }
 
+    /// Whether a map has no names but those of a schema.
+    fn has_names(&self, schema: &Json, node: &Node<'_>) -> bool {
+        let (Some(fields), Data::Map(entries)) = (resolved(&self.definitions, schema).get("properties"), &node.data)
+        else {
+            return true;
+        };
+        entries.iter().all(|entry| fields.get(&*entry.key).is_some())
+    }
+
     /// One finding about all of them.
-    fn tell_astray(&mut self, known: &[&str], pointer: &str, first: Mark, (map, is_file): (Mark, bool)) {
-        let (named, more) = known.split_at(known.len().min(MOST_NAMED));
-        let named = match (named, more.len()) {
-            ([name], 0) => format!("`{name}`"),
-            ([names @ .., last], 0) => format!("`{}` and `{last}`", names.join("`, `")),
-            (names, more) => format!("`{}` and {more} more", names.join("`, `")),
+    fn tell_astray(&mut self, strays: &Strays<'_, '_>, pointer: &str, first: Mark) {
+        let named = listed(strays.known);
+        let [fields, they, belong] = match strays.known {
+            [_] => ["field", "it", "belongs"],
+            _ => ["fields", "they", "belong"],
         };
-        let [fields, they, them, belong] = match known {
-            [_] => ["field", "it", "it", "belongs"],
-            _ => ["fields", "they", "them", "belong"],
-        };
-        let is_flow = self.is_flow(map);
         if matches!(self.spec, Spec::Missing) {
             let message = format!("the field `{SPEC}` is missing: {named} {belong} below it");
-            let help = match (is_file, is_flow) {
-                (true, true) => format!("write `\"{SPEC}\": {{` before this, and a `}}` behind the last of them"),
-                (true, false) => {
-                    format!("write a line `{SPEC}:` before this one, and indent what belongs below it by two spaces")
-                }
-                (false, true) => format!("move {them} from `metadata` into a `\"{SPEC}\": {{…}}` beside it"),
-                (false, false) => format!("write a line `{SPEC}:` before this one, in column 1"),
-            };
-            self.report(&MISSING_FIELD, first, pointer, message).help = Some(help);
+            self.report(&MISSING_FIELD, first, pointer, message).help = Some(self.help_without_spec(strays));
         } else {
             let message = format!("unknown {fields} {named} here: {they} {belong} below `{SPEC}`");
-            let help = match (is_file, is_flow) {
-                (true, false) => format!("indent {them} by two spaces"),
-                _ => format!("move {them} there"),
-            };
-            self.report(&UNKNOWN_FIELD, first, pointer, message).help = Some(help);
+            self.report(&UNKNOWN_FIELD, first, pointer, message).help = Some(self.help_beside_spec(strays, first));
+        }
+    }
+
+    /// What to write where nothing is called `spec`. A line before the first of them takes along all that follows it.
+    fn help_without_spec(&self, strays: &Strays<'_, '_>) -> String {
+        let (start, is_file) = (strays.start(), strays.is_file);
+        let are_together = strays.are_from(start);
+        let are_last = are_together && start > 0 && start + strays.misplaced.len() == strays.entries.len();
+        let them = if strays.known.len() == 1 { "it" } else { "them" };
+        match (is_file, self.is_flow(strays.map)) {
+            (true, true) if are_together => {
+                format!("write `\"{SPEC}\": {{` before this, and a `}}` behind the last of them")
+            }
+            (true, true) => format!("move {them} into a `\"{SPEC}\": {{…}}`"),
+            (false, true) => format!("move {them} from `metadata` into a `\"{SPEC}\": {{…}}` beside it"),
+            (true, false) if are_together => {
+                format!("write a line `{SPEC}:` before this one, and indent what belongs below it by two spaces")
+            }
+            (false, false) if are_last => format!("write a line `{SPEC}:` before this one, in column 1"),
+            (_, false) => {
+                format!(
+                    "write a line `{SPEC}:` at the end, in column 1, and move {them} below it, indented by two spaces"
+                )
+            }
+        }
+    }
+
+    /// What to do with them where there is a `spec`.
+    fn help_beside_spec(&self, strays: &Strays<'_, '_>, first: Mark) -> String {
+        let known = strays.known;
+        let [they, are, them] = if known.len() == 1 { ["it", "is", "it"] } else { ["they", "are", "them"] };
+        let there: Vec<&str> = known.iter().copied().filter(|name| self.spec.has(name)).collect();
+        if there.len() == known.len() {
+            return format!("{they} {are} there already: leave {them} out here");
+        }
+        if !there.is_empty() {
+            let are = if there.len() == 1 { "is" } else { "are" };
+            return format!("move {them} there; {} {are} there already", listed(&there));
+        }
+        match self.indentation(strays, first) {
+            Some(2) => format!("indent {them} by two spaces"),
+            Some(spaces) => format!("indent {them} by {spaces} spaces"),
+            None => format!("move {them} there"),
+        }
+    }
+
+    /// By how much they are to be indented if that alone brings them below `spec`: they follow it at once, and it has no braces.
+    fn indentation(&self, strays: &Strays<'_, '_>, first: Mark) -> Option<u32> {
+        let key = match &self.spec {
+            Spec::There { key, .. } => key,
+            Spec::Missing | Spec::Empty => SPEC,
+        };
+        let at = strays.entries.iter().position(|entry| entry.key == key).filter(|_| strays.is_file)?;
+        if !strays.are_from(at + 1) || self.is_flow(strays.map) {
+            return None;
+        }
+        let spec = &strays.entries[at].value;
+        match &spec.data {
+            Data::Scalar { text, .. } => text.is_empty().then_some(2),
+            Data::Map(_) => spec.mark.column.checked_sub(first.column).filter(|_| !self.is_flow(spec.mark)),
+            Data::List(_) => None,
         }
     }
 
@@ -198,6 +310,16 @@ impl Walk<'_> {
     /// What is said of a field that is not there.
     pub(super) fn missing(name: &str) -> String {
         format!("the field `{name}` is missing")
+    }
+}
+
+/// The first few of some names.
+fn listed(names: &[&str]) -> String {
+    let (named, more) = names.split_at(names.len().min(MOST_NAMED));
+    match (named, more.len()) {
+        ([name], 0) => format!("`{name}`"),
+        ([names @ .., last], 0) => format!("`{}` and `{last}`", names.join("`, `")),
+        (names, more) => format!("`{}` and {more} more", names.join("`, `")),
     }
 }
 

@@ -1,6 +1,9 @@
 //! What somebody wrote, and what was probably meant, in words.
 
+use serde_json::Value as Json;
+
 use crate::{
+    expression::Interpolated,
     finding::visible,
     input::scalar::{EnvName, Scalar as _},
     yaml::{Data, Node, scalar},
@@ -89,4 +92,32 @@ pub(super) fn assigned(pointer: &str) -> Option<String> {
     let (name, value) = pointer.rsplit('/').next()?.split_once('=')?;
     let is_name = !name.is_empty() && name.len() <= LONGEST_EXAMPLE && !name.contains('~');
     (is_name && !value.is_empty()).then(|| format!("write `{}: …`", visible(name)))
+}
+
+/// Whether a place takes any text, an empty one too: a variable or a flag.
+pub(super) fn is_any_text(schema: &Json, pointer: &str) -> bool {
+    let format = schema.get("format").and_then(Json::as_str);
+    format == Some(Interpolated::FORMAT) && matches!(pointer.rsplit('/').nth(1), Some("env" | "flags" | "files"))
+}
+
+/// How a service's files are written.
+pub(super) const FILES: &str =
+    "a service's files are `files: {/etc/nginx/nginx.conf: …}`, each path with the file's text";
+
+/// Of `files` of migrate, which are others than a service's.
+pub(super) const FILES_OF_MIGRATE: &str = "`files` of `migrate` are the paths of migrations that are only ever added to, such as \
+    `[db/migrations]`; only services have files of configuration: build this program's into its image";
+
+/// Whether a place is a service's files.
+pub(super) fn is_files(pointer: &str) -> bool {
+    pointer.strip_suffix("/files").is_some_and(|service| service.starts_with("/spec/services/"))
+}
+
+pub(super) fn is_files_of_migrate(pointer: &str) -> bool {
+    pointer.starts_with("/spec/databases/") && pointer.ends_with("/migrate/files")
+}
+
+/// Whether a place is the text of one of a service's files.
+pub(super) fn is_of_a_file(pointer: &str) -> bool {
+    pointer.rsplit_once('/').is_some_and(|(map, _)| is_files(map))
 }

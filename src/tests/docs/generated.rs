@@ -175,7 +175,7 @@ spec:
   where the program that should write to it wants it in `writable`, too. Every user may read a file, and none may execute it: a script is
   started by its interpreter, `command: [sh, /scripts/start.sh]`.
 - **What stays.** `$host`, `${NAME}`, `$(NAME)` and `{{ … }}` are the program's own: neither dayfly nor Kubernetes puts anything in their place. What
-  is `${{ … }}` to the program itself is written `$${{ … }}`. A collector's `${env:NAME}`, and `${NAME}` where a program knows it, stand for variables
+  is `${{ … }}` to the program itself is written `$${{ … }}`; of `{{ pr.title }}` and the like, which may be meant as expressions, a warning tells. A collector's `${env:NAME}`, and `${NAME}` where a program knows it, stand for variables
   of `env` and of what it `uses`.
 - **No secrets.** The files are in a ConfigMap, `proxy-files`, as they stand in the policy. A password comes by `uses` as a variable, which the
   program puts in its place.
@@ -233,7 +233,7 @@ spec:
         uses: [laravel] # APP_KEY
 ```
 
-They run as user 65532, with `/tmp` as the only folder to write to, unless `runAsUser` and `writable` say otherwise: an image whose files
+They run as user 65532, with `/tmp` as the only folder to write to, unless `runAsUser`, `runAsGroup` and `writable` say otherwise: an image whose files
 are its own user's alone, or a framework that writes beside its code, needs the same here as its service does. Both programs
 have one `/tmp`, and so want the same user. With `resources`, a migration that needs more memory than
 the profile's default has it. Programs that unpack themselves or

@@ -133,6 +133,60 @@ fn what_other_programs_call_it_is_told() {
     }
 }
 
+/// A file may be another program's, with expressions of its own, and free text may not stand in it.
+#[test]
+fn what_stands_in_a_file_is_told_by_what_may() {
+    let told = |written: &str| -> Vec<[String; 2]> {
+        let file = format!("      port: 8080\n      files: {{/a: \"{written}\"}}");
+        let found = check(&scratch(&[(POLICY, "      port: 8080", &file)]));
+        found.iter().map(|one| [text(one, "/message").to_owned(), text(one, "/help").to_owned()]).collect()
+    };
+    let itself = "`$${{` is the characters themselves, where the program that reads the file should find them; in place of `${NAME}` \
+                  only that program can put a variable";
+    for (path, help) in
+        [("env.X", itself), ("secrets.TOKEN", itself), ("github.sha | upper", itself), ("routes.nope.url", "")]
+    {
+        let [[_, found]] = told(&format!("${{{{ {path} }}}}")).try_into().expect("one finding");
+        assert_eq!(found, help, "{path}");
+    }
+    let stays = "is no expression and stays as it is: one is written `${{ … }}`";
+    let around = "`${{ '…' }}` around these characters says that they themselves are meant";
+    for (written, more) in [
+        ("{{ pr.title }}", ", and free text of a pull request may not stand in a file"),
+        ("${pr.branch}", ", and free text of a pull request may not stand in a file"),
+        ("{{ pr.branchSlug }}", ""),
+        ("{{ routes.web.url }}", ""),
+    ] {
+        assert_eq!(told(written), [[format!("`{written}` {stays}{more}"), around.to_owned()]]);
+    }
+    assert_eq!(told("${{ '{{ pr.title }}' }}"), [["", ""]; 0]);
+    // Elsewhere it may.
+    let found = check(&scratch(&[(POLICY, "${{ pr.title }}", "{{ pr.title }}")]));
+    assert_eq!(
+        [text(&found[0], "/message"), text(&found[0], "/help")],
+        [&format!("`{{{{ pr.title }}}}` {stays}"), around]
+    );
+}
+
+/// The host of the preview's own Service is in a variable; a comment of a sample names one that all would share.
+#[test]
+fn addresses_in_files_are_told_apart() {
+    let told = |env: &str, file: &str| -> Vec<[String; 2]> {
+        let fields = format!("      port: 8080\n      files: {{/a: \"{file}\"}}");
+        let env = format!("      env:\n        DB_HOST: \"{env}\"\n");
+        let found = check(&scratch(&[(POLICY, "      port: 8080", &fields), (POLICY, "      env:\n", &env)]));
+        found.iter().map(|one| [text(one, "/code").to_owned(), text(one, "/help").to_owned()]).collect()
+    };
+    let address = "postgres://u@${DB_HOST}/app";
+    assert_eq!(told("${{ services.web.host }}", address), [["", ""]; 0]);
+    assert_eq!(told("${{ services.web.host }}", "postgres://u@${env:DB_HOST}/app"), [["", ""]; 0]);
+    for env in ["db.acme.dev", "${{ services.web.host }}.acme.dev", "${{ services.web.port }}"] {
+        assert_eq!(told(env, address), [["shared-database", ""]], "{env}");
+    }
+    let help = "a comment counts, too: leave out the address there";
+    assert_eq!(told("x", "a: b\\n  # such as postgres://u:p@prod/app"), [["shared-database", help]]);
+}
+
 /// The reader of manifests says so where they are no YAML; in quotes, they are.
 #[test]
 fn a_helm_template_in_quotes_is_no_manifest_either() {

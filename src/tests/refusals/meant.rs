@@ -70,7 +70,10 @@ fn a_field_that_is_called_otherwise_or_stands_elsewhere_is_told_once() {
             "unknown field `healthPort` here: it belongs to an item of `services` = ",
         ),
         ((POLICY, "  services:\n", "  service:\n"), "unknown field `service`: did you mean `services`? = "),
-        ((POLICY, "metadata:\n", "ttl: 1h\nmetadata:\n"), "unknown field `ttl` here: it belongs below `spec` = "),
+        (
+            (POLICY, "metadata:\n", "ttl: 1h\nmetadata:\n"),
+            "unknown field `ttl` here: it belongs below `spec`, and is there already = ",
+        ),
         (
             (
                 POLICY,
@@ -213,11 +216,37 @@ fn a_name_that_cannot_be_is_told_which_there_are() {
     }
 }
 
+/// Where a line with such a sign stands alone, the file is YAML.
+#[test]
+fn signs_that_look_like_yamls_are_told_of_a_value_too() {
+    for (from, to, message, help) in [
+        (
+            "metadata:\n  name: storefront\n",
+            "metadata:\n  name：storefront\n",
+            "found `name：storefront`, expected a map: `：` (`\\u{ff1a}`) is no colon `:`",
+            "write `name: storefront`",
+        ),
+        (
+            "    - {name: web, service: web, access: staff}\n",
+            "    – name：web\n",
+            "found `– name：web`, expected a list: `–` (`\\u{2013}`) is no dash `-`",
+            "write `- name: web`",
+        ),
+    ] {
+        let found = check(&scratch(&[(POLICY, from, to)]));
+        let [one] = found.as_slice() else { panic!("{found:#?}") };
+        assert_eq!([text(one, "/message"), text(one, "/help")], [message, help]);
+    }
+    let found = check(&scratch(&[(POLICY, "team: payments", "team: a：b")]));
+    assert!(!text(&found[0], "/message").contains("ff1a"), "{found:#?}");
+}
+
 /// What was written in another shape is written out in the one that is wanted.
 #[test]
 fn a_value_of_another_shape_is_told_in_its_own() {
     let list = "a list is written `[one, two]`, or an item a line with `- ` before it";
     let map = "a map is written `{name: value}`, or an entry a line, `name: value`";
+    let files = "a service's files are `files: {/etc/nginx/nginx.conf: …}`, each path with the file's text";
     let port = "      port: 8080\n";
     for (from, to, help) in [
         ("uses: [stripe, main]", "uses: stripe, main", format!("{list}: here `[stripe, main]`")),
@@ -239,6 +268,24 @@ fn a_value_of_another_shape_is_told_in_its_own() {
         (port, "      env: [\"A=hunter2\"]\n", format!("{map}: here `A: …`")),
         (port, "      env: [[a]]\n", map.to_owned()),
         ("new-cart: \"on\"", "new-cart:", "an empty text is written `\"\"`".to_owned()),
+        (port, "      env: {NODE_ENV=production}\n", "write `NODE_ENV: …`".to_owned()),
+        ("new-cart: \"on\"", "new-cart=on:", "write `new-cart: …`".to_owned()),
+        ("port: 8080", "port: 8080\n      files: {/app/.keep: }", "an empty text is written `\"\"`".to_owned()),
+        ("port: 8080", "port: 8080\n      files: [/a, /b]", files.to_owned()),
+        ("port: 8080", "port: 8080\n      files: /etc/x", files.to_owned()),
+        ("port: 8080", "port: 8080\n      files: [{path: /etc/x, content: a}]", files.to_owned()),
+        (
+            "migrate, deploy]\n",
+            "migrate, deploy]\n        files: {/etc/app.yml: x}\n",
+            "`files` of `migrate` are the paths of migrations that are only ever added to, such as `[db/migrations]`; only services \
+             have files of configuration: build this program's into its image"
+                .to_owned(),
+        ),
+        (
+            "\"seed:preview\"]\n",
+            "\"seed:preview\"]\n        files: {/etc/app.yml: x}\n",
+            "only services have `files` of configuration: build this program's into its image".to_owned(),
+        ),
     ] {
         let from = if to.starts_with("      env") { port } else { from };
         let mut edits = vec![(POLICY, from, to)];

@@ -99,6 +99,73 @@ fn what_to_do_is_said_of_the_file_that_is_there() {
     assert!(one.contains("unknown field `namespace`; there is `name`"), "{one}");
 }
 
+/// What brings them below `spec` depends on what stands before them, between them and behind them.
+#[test]
+fn the_help_with_misplaced_fields_can_be_followed() {
+    let file = |rest: &str| format!("apiVersion: dayfly.dev/v1alpha1\nkind: PreviewPolicy\n{rest}");
+    let meta = "metadata:\n  name: a\n";
+    let (two, spec) = ("team: a\nttl: 2h\n", "spec:\n  costCenter: c\n");
+    let line = "write a line `spec:` before this one, in column 1";
+    let end = "write a line `spec:` at the end, in column 1, and move them below it, indented by two spaces";
+    for (rest, help) in [
+        (format!("{meta}{spec}{two}"), "indent them by two spaces"),
+        (format!("{meta}spec:\n    costCenter: c\n{two}"), "indent them by 4 spaces"),
+        (format!("spec:\n  costCenter: c\n{two}{meta}"), "indent them by two spaces"),
+        // Indented, they would be in `metadata`, or below what has braces.
+        (format!("{meta}{two}{spec}"), "move them there"),
+        (format!("{spec}{meta}{two}"), "move them there"),
+        (format!("{spec}team: a\n{meta}ttl: 2h\n"), "move them there"),
+        (format!("{meta}spec: {{costCenter: c}}\n{two}"), "move them there"),
+        (format!("{meta}spec: null\n{two}costCenter: c\n"), "move them there"),
+        (format!("{meta}spec:\n  costCenter: c\n  team: b\n{two}"), "move them there; `team` is there already"),
+        (
+            format!("{meta}spec:\n  costCenter: c\n  ttl: 1h\n  team: b\n{two}"),
+            "they are there already: leave them out here",
+        ),
+        (format!("{meta}  team: a\n  costCenter: c\n"), line),
+        (format!("{two}costCenter: c\n{meta}"), FORGOTTEN),
+        // What follows the line would be taken along.
+        ("metadata:\n  team: a\n  name: a\n  costCenter: c\n".to_owned(), end),
+        ("metadata:\n  team: a\n  costCenter: c\n  name: a\n".to_owned(), end),
+        (format!("team: a\n{meta}costCenter: c\n"), end),
+    ] {
+        let told = told(POLICY, &file(&rest));
+        let [one] = told.as_slice() else { panic!("{rest}: {told:#?}") };
+        assert!(one.ends_with(&format!(" = {help}")), "{rest}: {one}");
+    }
+    let json = r#"{"team": "a", "apiVersion": "dayfly.dev/v1alpha1", "kind": "PreviewPolicy", "metadata": {"name": "a"}, "costCenter": "b"}"#;
+    let [one] = told(POLICY, json).try_into().expect("one finding");
+    assert!(one.ends_with(r#"= move them into a `"spec": {…}`"#), "{one}");
+    let twice = file(&format!("metadata:\n  name: a\n  team: a\n{spec}  team: b\n"));
+    let [one] = told(POLICY, &twice).try_into().expect("one finding");
+    assert!(one.contains(" here: it belongs below `spec`, and is there already"), "{one}");
+}
+
+/// Labels and the like are metadata's in Kubernetes, whatever else stands there.
+#[test]
+fn labels_in_metadata_are_not_sent_to_spec() {
+    let start = "apiVersion: dayfly.dev/v1alpha1\nkind: PreviewPolicy\nmetadata:\n  name: a\n";
+    let labels = "  labels: {app: x}\n";
+    for (rest, place, help) in [
+        (format!("{labels}  team: a\nspec:\n  costCenter: c\n"), " here: it belongs below `spec`", ""),
+        (
+            format!("{labels}  team: a\n  costCenter: c\n"),
+            ":6:3 the field `spec` is missing: `team` and `costCenter` belong",
+            "in column 1",
+        ),
+        (
+            format!("  team: a\n{labels}  costCenter: c\n"),
+            ":5:3 the field `spec` is missing: `team` and `costCenter` belong",
+            "by two spaces",
+        ),
+    ] {
+        let told = told(POLICY, &format!("{start}{rest}"));
+        assert_eq!(told.len(), 2, "{rest}: {told:#?}");
+        assert!(told.iter().any(|one| one.contains("unknown field `labels`; there is `name`")), "{rest}: {told:#?}");
+        assert!(told.iter().any(|one| one.contains(place) && one.ends_with(help)), "{rest}: {told:#?}");
+    }
+}
+
 #[test]
 fn what_is_wrong_with_misplaced_fields_is_told_beside_that() {
     let policy = flat(POLICY, "")

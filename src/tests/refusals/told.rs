@@ -319,6 +319,46 @@ fn a_patch_beyond_the_quota_is_the_platforms() {
     assert!(found.is_empty(), "{found:#?}");
 }
 
+/// Each amount is told of the patches that set it: the number of Pods, and what each asks for of this resource.
+#[test]
+fn patches_beyond_the_quota_are_told_of_what_they_set() {
+    let replicas = "{target: {kind: Deployment}, merge: {spec: {replicas: 50}}}";
+    let asks = |place: &str, value: &str| {
+        let path = format!("/spec/template/spec/containers/0/resources{place}");
+        format!("{{target: {{kind: Deployment}}, json: [{{op: add, path: {path}, value: {value}}}]}}")
+    };
+    let small = "{cpu: 1m, memory: 1Mi, ephemeral-storage: 1Mi}";
+    let whole = asks("", &format!("{{requests: {small}, limits: {small}}}"));
+    let start = "Deployments and StatefulSets ask for";
+    for (patches, expected) in [
+        // It makes them as small as it can.
+        (
+            vec![replicas.to_owned(), whole.clone()],
+            vec![format!("/spec/patches/0 with this patch, {start} 100 of `pods`, where the quota is 15")],
+        ),
+        (
+            vec![replicas.to_owned(), whole.clone(), asks("/limits/cpu", "100m")],
+            vec![
+                format!("/spec/patches/0 with this patch, {start} 100 of `pods`, where the quota is 15"),
+                format!(
+                    "/spec/patches/2 with this patch and `/spec/patches/0`, {start} 10 of `limits.cpu`, where the quota is 4"
+                ),
+            ],
+        ),
+        (
+            vec![whole, asks("/limits/cpu", "5"), asks("/limits/memory", "2Mi")],
+            vec![format!("/spec/patches/1 with this patch, {start} 10 of `limits.cpu`, where the quota is 4")],
+        ),
+    ] {
+        let lines = patches.iter().map(|patch| format!("    - {patch}\n")).collect::<Vec<_>>().concat();
+        let found = check(&scratch(&[(GUARDRAILS, "  patches:\n", &format!("  patches:\n{lines}"))]));
+        let found = found.iter().filter(|one| text(one, "/code") == "patch-over-quota");
+        let found: Vec<String> =
+            found.map(|one| format!("{} {}", text(one, "/location/pointer"), text(one, "/message"))).collect();
+        assert_eq!(found, expected, "{patches:?}");
+    }
+}
+
 /// Each label has its own place, in a list, in one that is text, and beside what is no text.
 #[test]
 fn labels_are_told_where_they_stand() {
