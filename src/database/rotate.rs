@@ -29,10 +29,10 @@ impl Job<'_> {
     /// have the old password until they start again. Then the branch is provisioned.
     pub async fn rotate(&self) -> Result<()> {
         let Some(published) = self.change_password().await? else { return self.provision().await.map(drop) };
-        let again = async {
+        let again = Box::pin(async {
             let ready = self.provision().await?;
             if published.branch == ready.branch.id { self.publish(ready.written).await } else { Ok(()) }
-        };
+        });
         if published.to_steps {
             again.await
         } else {
@@ -85,7 +85,7 @@ impl Job<'_> {
             } else {
                 "the old password is of no use any more, but its sessions are still open"
             };
-            if log.undivided(left, self.end_old(&branch, &url)).await.context(left)? {
+            if log.undivided(left, Box::pin(self.end_old(&branch, &url))).await.context(left)? {
                 return Ok(workload);
             }
             attempts += 1;

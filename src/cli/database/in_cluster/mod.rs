@@ -283,9 +283,9 @@ mod tests {
             };
             ended_by(signals, seconds, grace, &log, async {
                 if undivided {
-                    waker.undivided("half is left", work).await
+                    waker.undivided("half is left", work).await;
                 } else {
-                    work.await
+                    work.await;
                 }
                 pending().await
             })
