@@ -16,7 +16,7 @@ use crate::{
     lab::{Lab, Run, output, service},
     mysql,
     postgres::Server,
-    psql::{login, password, psql},
+    psql::{Held, login, password, psql, until},
 };
 
 /// What stands in for the Kubernetes API, for the first pull request of a lab.
@@ -97,11 +97,7 @@ impl<'a> Cluster<'a> {
         fs::write(&hold, "").unwrap();
         let mut call = self.call("provision", &["--rotate"]);
         let rotating = call.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let end = Instant::now() + Duration::from_secs(20);
-        while !held.exists() {
-            assert!(Instant::now() < end, "nothing is published");
-            thread::sleep(Duration::from_millis(20));
-        }
+        until(|| held.exists(), "nothing is published");
         Command::new("kill").arg(format!("-{signal}")).arg(rotating.id().to_string()).status().unwrap();
         if signal == "TERM" {
             // It takes its time to die, if it does not wait.
@@ -111,9 +107,7 @@ impl<'a> Cluster<'a> {
             fs::write(&lost, "").unwrap();
         }
         fs::remove_file(hold).unwrap();
-        while lost.exists() {
-            thread::sleep(Duration::from_millis(20));
-        }
+        until(|| !lost.exists(), "nothing more is published");
         self.said(rotating.wait_with_output().unwrap())
     }
 
@@ -200,23 +194,105 @@ fn mysqls_rotated_login_works_wherever_it_was_published() {
     }
 }
 
-/// As its Pod is evicted.
+/// As its Pod is evicted: the old password is ended too, which MySQL would keep.
 #[test]
 fn a_rotation_that_is_ended_publishes_the_password_first() {
     let server = Server::new("DAYFLY_TEST_POSTGRES18", "evictedkey", USERS);
-    let lab = server.lab("evictedkey", "synthetic: {by: seeds}");
-    let cluster = Cluster::of(&lab);
+    an_ended_rotation_is_whole(&server.lab("evictedkey", "synthetic: {by: seeds}"), psql);
+    assert_eq!(server.left("evictedkey"), "");
+    let [server, _] = mysql::Server::both();
+    an_ended_rotation_is_whole(&server.lab("evictedkey", &server.baseline("evictedkey", USERS)), mysql::sql_on);
+    assert_eq!(server.left("evictedkey"), "");
+}
+
+fn an_ended_rotation_is_whole(lab: &Lab, ask: fn(&str, &str) -> Result<String, String>) {
+    let cluster = Cluster::of(lab);
     cluster.db("provision", &[]).fine();
     cluster.db("verify", &[]).fine();
     let before = cluster.url("main");
     cluster.rotate_ended("TERM", false).failed("ended by SIGTERM: ");
     assert_ne!(cluster.url("main"), before);
     for name in ["main", "main-direct"] {
+        ask(&cluster.url(name), "SELECT 1").unwrap();
+    }
+    assert!(ask(&before, "SELECT 1").is_err());
+    cluster.db("destroy", &[]).fine();
+}
+
+/// It makes one more password then, since the other Secret tells that the branch was checked.
+#[test]
+fn a_rotation_without_migrates_secret_is_ended_with_what_it_published() {
+    let server = Server::new("DAYFLY_TEST_POSTGRES18", "lonekey", USERS);
+    let lab = server.lab("lonekey", "synthetic: {by: seeds}");
+    let cluster = Cluster::of(&lab);
+    cluster.db("provision", &[]).fine();
+    cluster.db("verify", &[]).fine();
+    let before = cluster.url("main");
+    cluster.remove("main-direct");
+    let mut call = cluster.call("provision", &["--rotate"]);
+    let rotating = call.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    until(|| cluster.url("main") != before, "nothing is published");
+    let [hold, held] = ["hold", "held"].map(|name| cluster.folder.join(name));
+    fs::write(&hold, "").unwrap();
+    until(|| held.exists(), "nothing more is published");
+    assert!(psql(&cluster.url("main"), "SELECT 1").is_err(), "it made no other password");
+    Command::new("kill").arg("-TERM").arg(rotating.id().to_string()).status().unwrap();
+    thread::sleep(Duration::from_millis(300));
+    fs::remove_file(hold).unwrap();
+    cluster.said(rotating.wait_with_output().unwrap());
+    for name in ["main", "main-direct"] {
         psql(&cluster.url(name), "SELECT 1").unwrap();
     }
-    assert!(psql(&before, "SELECT 1").is_err());
     cluster.db("destroy", &[]).fine();
-    assert_eq!(server.left("evictedkey"), "");
+    assert_eq!(server.left("lonekey"), "");
+}
+
+/// Nothing is changed by then.
+#[test]
+fn a_rotation_that_waits_for_another_job_ends_at_once() {
+    let server = Server::new("DAYFLY_TEST_POSTGRES18", "waitkey", USERS);
+    let lab = server.lab("waitkey", "synthetic: {by: seeds}");
+    lab.spec(1, "shop", "");
+    lab.db("provision", 1, &[]).fine();
+    let url = lab.url(1);
+    let another = Held::of(&server.admin, &lab.branch_name(1));
+    let rotating = lab.start("provision", 1, &["--rotate"]);
+    let waits = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'waitkey_admin' AND query LIKE '%try_advisory%' AND application_name = 'dayfly'";
+    until(|| psql(&server.superuser, waits).unwrap() != "0", "it waits for nobody");
+    let started = Instant::now();
+    Command::new("kill").arg("-TERM").arg(rotating.id().to_string()).status().unwrap();
+    output(rotating.wait_with_output().unwrap()).failed("ended by SIGTERM: waiting for another Job");
+    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+    psql(&url, "SELECT 1").unwrap();
+    another.release();
+    lab.db("destroy", 1, &[]).fine();
+    assert_eq!(server.left("waitkey"), "");
+}
+
+/// Such a server takes no password twice, so that what a killed Job replaced cannot be put back.
+#[test]
+fn mysql_with_a_history_of_passwords_is_given_another() {
+    let [server, _] = mysql::Server::both();
+    let lab = server.lab("pastkey", &server.baseline("pastkey", USERS));
+    let cluster = Cluster::of(&lab);
+    cluster.db("provision", &[]).fine();
+    cluster.db("verify", &[]).fine();
+    let mut published = cluster.url("main");
+    let user = login(&published).split(':').next().unwrap().to_owned();
+    server.sql(&format!("ALTER USER '{user}'@'%' PASSWORD HISTORY 5"));
+    for command in [&["verify"][..], &["provision", "--rotate"]] {
+        cluster.rotate_ended("KILL", true);
+        mysql::sql_on(&published, "SELECT 1").unwrap();
+        cluster.db(command[0], &command[1..]).fine();
+        assert!(mysql::sql_on(&published, "SELECT 1").is_err(), "{command:?}");
+        published = cluster.url("main");
+        mysql::sql_on(&published, "SELECT 1").unwrap();
+    }
+    // It is the first already.
+    cluster.db("provision", &["--rotate"]).fine();
+    mysql::sql_on(&cluster.url("main"), "SELECT 1").unwrap();
+    cluster.db("destroy", &[]).fine();
+    assert_eq!(server.left("pastkey"), "");
 }
 
 /// As its machine dies. Where a login has one password, verify publishes what works then: the next push calls it.
@@ -240,17 +316,19 @@ fn a_killed_rotation_is_mended(lab: &Lab, ask: fn(&str, &str) -> Result<String, 
     cluster.db("provision", &[]).fine();
     cluster.db("verify", &[]).fine();
     let mut passed = Vec::new();
-    for is_lost in [true, true, false] {
+    for (is_lost, is_mended) in [(true, !keeps), (true, true), (false, true)] {
         let published = cluster.url("main");
         cluster.rotate_ended("KILL", is_lost);
         if keeps {
             ask(&published, "SELECT 1").unwrap();
         }
-        if !is_lost || !keeps {
+        if is_mended {
             cluster.db("verify", &[]).fine();
             for name in ["main", "main-direct"] {
                 ask(&cluster.url(name), "SELECT 1").unwrap();
             }
+            assert_eq!(cluster.url("main") == published, is_lost && keeps);
+            assert_eq!(ask(&published, "SELECT 1").is_ok(), is_lost && keeps, "the password before works on");
         }
         passed.push(published);
     }

@@ -96,5 +96,11 @@ fn services_keep_their_login_when_the_server_was_lost() {
     cluster.db("provision", &["--rotate"]).fine();
     psql(&url(), "SELECT 1").unwrap();
     assert!(psql(&published, "SELECT 1").is_err());
+    // What somebody replaced is not given back, also where the Job was killed before it published the other.
+    let published = url();
+    ask(&format!("ALTER ROLE {role} PASSWORD 'of-the-killed-job'"));
+    cluster.db("verify", &[]).fine();
+    psql(&url(), "SELECT 1").unwrap();
+    assert!(psql(&published, "SELECT 1").is_err());
     lost();
 }

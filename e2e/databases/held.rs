@@ -11,7 +11,7 @@ use crate::{
     lab::{Lab, output},
     mysql,
     postgres::Server,
-    psql::{Idle, psql, with_database},
+    psql::{Idle, psql, until, with_database},
 };
 
 const USERS: &str = "CREATE TABLE users (id bigint)";
@@ -59,7 +59,7 @@ fn preparing(server: &Server, lab: &Lab, what: &str) -> Child {
     preparation
 }
 
-/// By a deadline, as its Pod is evicted, or as its machine dies.
+/// As its Pod is evicted, or as its machine dies.
 #[test]
 fn a_baseline_whose_preparation_is_ended_is_as_frozen_as_it_was() {
     for (variable, name) in [("DAYFLY_TEST_POSTGRES18", "evicted"), ("DAYFLY_TEST_POSTGRES15", "evicted15")] {
@@ -118,6 +118,68 @@ fn a_baseline_is_shut_before_it_is_marked() {
     }
     lab.db("provision", 1, &[]).refused("was never prepared");
     assert_eq!(server.left("unmarked"), "");
+}
+
+/// The marker vouches for the data: whoever is in may write to them, and whoever opens it again lets everybody.
+#[test]
+fn a_baseline_is_marked_alone_and_never_opened_again() {
+    let server = Server::new("DAYFLY_TEST_POSTGRES18", "marked", USERS);
+    let lab = server.lab("marked", "sanitized: {by: masking-job, maxAge: 7d}");
+    let inside = with_database(&server.superuser, &server.baseline);
+    let ask = |sql: &str| psql(&server.superuser, sql).unwrap();
+    let is_open = format!("SELECT datallowconn FROM pg_database WHERE datname = '{}'", server.baseline);
+    let prepare = ["db", "prepare-baseline", "--guardrails", &lab.guardrails_path(), "shop"];
+    // It waits for what it is told next.
+    let mut masking = Command::new("psql");
+    let mut masking =
+        masking.args(["--no-psqlrc", &inside]).stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    let there = format!("SELECT count(*) FROM pg_stat_activity WHERE datname = '{}'", server.baseline);
+    until(|| ask(&there) == "1", "the masking job does not come");
+    let said = lab.dayfly(&prepare).refused("and could write to it once it is marked: end them").err;
+    assert!(said.contains("sessions of `"), "{said}");
+    assert_eq!(ask(&is_open), "t", "nothing was marked");
+    assert_eq!(psql(&inside, "SELECT to_regclass('dayfly.baseline') IS NULL").unwrap(), "t");
+    masking.kill().unwrap();
+    masking.wait().unwrap();
+    // What follows the marker takes its time, or fails.
+    let slow = |what: &str| {
+        format!(
+            "CREATE OR REPLACE FUNCTION public.slow(text) RETURNS text IMMUTABLE LANGUAGE plpgsql AS
+               'BEGIN IF current_query() LIKE ''VACUUM%'' THEN {what}; END IF; RETURN $1; END'"
+        )
+    };
+    let trigger = "CREATE FUNCTION public.index() RETURNS event_trigger LANGUAGE plpgsql AS
+           'BEGIN CREATE INDEX ON dayfly.baseline (public.slow(statement)); END';
+         CREATE EVENT TRIGGER index ON ddl_command_end WHEN TAG IN ('CREATE TABLE') EXECUTE FUNCTION public.index()";
+    psql(&inside, &format!("{}; {trigger}", slow("RAISE ''no''"))).unwrap();
+    lab.dayfly(&prepare).failed("the marker cannot be written into the baseline");
+    assert_eq!(ask(&is_open), "f");
+    ask(&format!("ALTER DATABASE {} ALLOW_CONNECTIONS true", server.baseline));
+    assert_eq!(psql(&inside, "SELECT count(*) FROM dayfly.baseline").unwrap(), "1");
+    psql(&inside, &format!("DROP TABLE dayfly.baseline; {}", slow("PERFORM pg_sleep(600)"))).unwrap();
+    let preparation = preparing(&server, &lab, "wait_event = 'PgSleep'");
+    Command::new("kill").arg("-TERM").arg(preparation.id().to_string()).status().unwrap();
+    let said = output(preparation.wait_with_output().unwrap()).failed("ended by SIGTERM").err;
+    assert_eq!(ask(&is_open), "f", "{said}");
+}
+
+/// Servers may end the statements of clients that are gone.
+#[test]
+fn a_baseline_that_nobody_entered_is_shut_all_the_same() {
+    let server = Server::new("DAYFLY_TEST_POSTGRES18", "unentered", USERS);
+    let lab = server.lab("unentered", SYNTHETIC);
+    let ask = |sql: &str| psql(&server.superuser, sql).unwrap();
+    let baseline = &server.baseline;
+    ask("ALTER ROLE unentered_admin SET client_connection_check_interval = '50ms'");
+    ask(&format!("ALTER DATABASE {baseline} ALLOW_CONNECTIONS false CONNECTION LIMIT 0"));
+    let mut call = lab.command();
+    call.args(["db", "prepare-baseline", "--guardrails", &lab.guardrails_path(), "shop"]);
+    let mut preparation = call.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let is_open = format!("SELECT datallowconn FROM pg_database WHERE datname = '{baseline}'");
+    until(|| ask(&is_open) == "t", "nobody is let in");
+    preparation.kill().unwrap();
+    preparation.wait().unwrap();
+    until(|| ask(&is_open) == "f", "it stays open");
 }
 
 /// A subscription, a prepared transaction and a slot hold a database, and are nobody's session.
@@ -231,6 +293,7 @@ fn a_login_with_all_its_sessions_open_is_told_and_rotated_all_the_same() {
     let mut sessions: Vec<Child> = (0..30).map(hold).collect();
     // One that is asked with may have taken the place of one that holds.
     while psql(&url, "SELECT 1").is_ok() {
+        assert!(sessions.len() < 60, "there is no limit");
         sessions.push(hold(0));
         thread::sleep(Duration::from_millis(200));
     }

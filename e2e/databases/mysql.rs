@@ -686,6 +686,24 @@ fn a_baseline_that_cannot_be_prepared_is_as_frozen_as_it_was() {
     assert!(write().unwrap_err().contains("read only"));
 }
 
+/// Reading all of it may take hours.
+#[test]
+fn an_administrator_who_cannot_freeze_a_baseline_is_told_before_it_is_read() {
+    let server = Server::new("mysql", "DAYFLY_TEST_MYSQL");
+    let baselines = server.baseline("my_unaltered", USERS);
+    let admin = documented_administrator(&server, "unaltering", "my_unaltered");
+    let lab = server.lab_as("unaltered", &baselines, &admin);
+    let prepare = || lab.dayfly(&["db", "prepare-baseline", "--guardrails", &lab.guardrails_path(), "shop"]);
+    server.sql("GRANT CREATE, INSERT, DELETE ON my_unaltered.* TO unaltering");
+    let said = prepare().failed("the administrator needs ALTER on the baseline").err;
+    assert!(!said.contains("columns"), "{said}");
+    server.sql("GRANT ALTER ON my_unaltered.* TO unaltering");
+    for _ in 0..2 {
+        prepare().fine();
+    }
+    server.sql("DROP USER unaltering");
+}
+
 /// As its machine dies.
 #[test]
 fn a_baseline_that_is_prepared_again_stays_read_only() {

@@ -40,8 +40,8 @@ pub struct Log {
     part: String,
     started: Instant,
     wait: Rc<RefCell<Wait>>,
-    /// How much work goes on that is not to be broken off.
-    undivided: Rc<Cell<u32>>,
+    /// What is left of the work that goes on now, if it is not to be broken off.
+    undivided: Rc<Cell<Option<&'static str>>>,
 }
 
 /// After a silence of this length somebody is told what is waited for.
@@ -144,22 +144,31 @@ impl Log {
         self.wait.borrow().current().to_owned()
     }
 
-    /// Work that a deadline or a signal breaks off before or after, and not in between, if that can be helped.
-    pub async fn undivided<T>(&self, work: impl Future<Output = T>) -> T {
-        struct Guard<'a>(&'a Cell<u32>);
+    /// Work that a deadline or a signal breaks off before or after, and not in between, if that can be helped. `left`: what that
+    /// would leave, in words.
+    pub async fn undivided<T>(&self, left: &'static str, work: impl Future<Output = T>) -> T {
+        self.leaving(Some(left), work).await
+    }
+
+    /// What comes before anything is changed, and may be broken off, also in [`Self::undivided`] work.
+    pub async fn divisible<T>(&self, work: impl Future<Output = T>) -> T {
+        self.leaving(None, work).await
+    }
+
+    async fn leaving<T>(&self, left: Option<&'static str>, work: impl Future<Output = T>) -> T {
+        struct Guard<'a>(&'a Cell<Option<&'static str>>, Option<&'static str>);
         impl Drop for Guard<'_> {
             fn drop(&mut self) {
-                self.0.set(self.0.get() - 1);
+                self.0.set(self.1);
             }
         }
-        self.undivided.set(self.undivided.get() + 1);
-        let _guard = Guard(&self.undivided);
+        let _guard = Guard(&self.undivided, self.undivided.replace(left));
         work.await
     }
 
-    /// Whether [`Self::undivided`] work goes on.
-    pub fn is_undivided(&self) -> bool {
-        self.undivided.get() > 0
+    /// What is left if the work that goes on now is broken off; `None`: it may be.
+    pub fn left(&self) -> Option<&'static str> {
+        self.undivided.get()
     }
 
     /// Says what is waited for while some work takes long.

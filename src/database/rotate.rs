@@ -3,8 +3,9 @@
 use anyhow::{Context as _, Result, bail};
 
 use super::{
+    connection::ConnectionUrl,
     credentials::{Audience, Written},
-    engine::cnpg,
+    engine::{Branch, cnpg},
     failure::refuse,
     job::Job,
     retry::Pauses,
@@ -13,22 +14,35 @@ use super::{
 /// How often the password may be another's.
 const MOST_ATTEMPTS: usize = 5;
 
+/// What a rotation leaves that is broken off before it published the new password.
+const UNPUBLISHED: &str = "what is published may be refused until this is called again";
+
+/// What the workload of a branch was given.
+struct Published {
+    branch: String,
+    /// Whether migrate and seed were given it too.
+    to_steps: bool,
+}
+
 impl Job<'_> {
     /// Makes the login's password anew, replaces it wherever it was published, and ends the sessions of the old one. Pods that run
     /// have the old password until they start again. Then the branch is provisioned.
     pub async fn rotate(&self) -> Result<()> {
-        let published = self.change_password().await?;
-        let ready = self.provision().await?;
-        // Without migrate's Secret that made one more.
-        if published.is_some_and(|branch| branch == ready.branch.id) {
-            self.publish(ready.written).await
+        let Some(published) = self.change_password().await? else { return self.provision().await.map(drop) };
+        let again = Box::pin(async {
+            let ready = self.provision().await?;
+            if published.branch == ready.branch.id { self.publish(ready.written).await } else { Ok(()) }
+        });
+        if published.to_steps {
+            again.await
         } else {
-            Ok(())
+            // That makes one more.
+            self.log.undivided(UNPUBLISHED, again).await
         }
     }
 
-    /// The branch that the workload's credentials lead to, if they are published.
-    async fn change_password(&self) -> Result<Option<String>> {
+    /// What the workload has now, if it had anything.
+    async fn change_password(&self) -> Result<Option<Published>> {
         let Self { spec, engine, credentials, log } = self;
         if let Some(by_hand) = cnpg::by_hand(spec) {
             refuse!(
@@ -36,7 +50,7 @@ impl Job<'_> {
             );
         }
         let Some(branch) = engine.find(spec).await?.filter(|branch| branch.is_complete) else { return Ok(None) };
-        let workload = credentials.read(spec, Audience::Workload).await?.map(|_| branch.id.clone());
+        let has_workload = credentials.read(spec, Audience::Workload).await?.is_some();
         let before = credentials.read(spec, Audience::Steps).await?.filter(|before| before.branch == branch.id);
         // A login that nobody gets in with keeps its password, unless somebody else can end its sessions, or another does.
         if let Some(before) = &before
@@ -46,6 +60,7 @@ impl Job<'_> {
         {
             return Err(error).context("the password was not changed");
         }
+        let workload = has_workload.then(|| Published { branch: branch.id.clone(), to_steps: before.is_some() });
         let (mut published, id, is_checked) = match before {
             Some(Written { url, branch, is_checked }) => (Some(url), branch, is_checked),
             // Of a branch whose credentials are not here, `provision` finds out whether it was checked.
@@ -54,32 +69,24 @@ impl Job<'_> {
         let (mut pauses, mut attempts) = (Pauses::short(), 0);
         loop {
             // Whoever ends this process waits for that: in between, what is published may open nothing.
-            let url = log.undivided(async {
+            let url = log.undivided(UNPUBLISHED, async {
                 let url = self.while_there(&branch.id, engine.rotate(spec, &branch, published.as_ref())).await?;
                 let written = Written { url: url.clone(), branch: id.clone(), is_checked };
                 credentials.write(spec, Audience::Steps, &written).await?;
-                if workload.is_some() {
+                if has_workload {
                     self.publish(written).await?;
                 }
                 anyhow::Ok(url)
             });
             let url = url.await?;
             log.info("the login has a new password");
-            let what = "the old password is of no use any more, but its sessions are still open";
-            let is_ended = if engine.makes_others() {
-                self.while_there(&branch.id, engine.revoke_others(&branch, spec, &url)).await.context(what)?;
-                true
+            let left = if engine.keeps_old() {
+                "the old password may still work, and its sessions are still open"
             } else {
-                self.while_there(&branch.id, engine.rotated(spec, &branch)).await.context(what)?
+                "the old password is of no use any more, but its sessions are still open"
             };
-            // What is published in the end must work: another Job may have changed the password too, and published that before.
-            match self.opened(&branch.id, &url).await.context(what)? {
-                Some(_) if is_ended => return Ok(workload),
-                Some(mut session) => match session.end_others().await {
-                    Err(_) if !session.ping().await => {}
-                    ended => return ended.context(what).map(|()| workload),
-                },
-                None => {}
+            if log.undivided(left, Box::pin(self.end_old(&branch, &url))).await.context(left)? {
+                return Ok(workload);
             }
             attempts += 1;
             if attempts == MOST_ATTEMPTS {
@@ -90,6 +97,26 @@ impl Job<'_> {
             log.info("another Job changed the password too: once more");
             pauses.wait().await;
             published = Some(url);
+        }
+    }
+
+    /// Ends what is left of the password before. `false`: the new one works no longer. What is published in the end must: another Job
+    /// may have changed the password too, and published that before.
+    async fn end_old(&self, branch: &Branch, url: &ConnectionUrl) -> Result<bool> {
+        let Self { spec, engine, .. } = self;
+        let is_ended = if engine.makes_others() {
+            self.while_there(&branch.id, engine.revoke_others(branch, spec, url)).await?;
+            true
+        } else {
+            self.while_there(&branch.id, engine.rotated(spec, branch)).await?
+        };
+        match self.opened(&branch.id, url).await? {
+            Some(_) if is_ended => Ok(true),
+            Some(mut session) => match session.end_others().await {
+                Err(_) if !session.ping().await => Ok(false),
+                ended => ended.map(|()| true),
+            },
+            None => Ok(false),
         }
     }
 }

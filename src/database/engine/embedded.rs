@@ -81,7 +81,8 @@ impl Engine for Embedded {
         self.server(&spec).await?.login(&spec, branch).await
     }
 
-    /// A server that was lost and filled again is the same preview's: its services have the password, and nobody else.
+    /// A server that was lost and filled again is the same preview's: its services have the password, and nobody else. It has no such
+    /// login yet; where there is one, a Job gave it another password, which is not taken back.
     async fn login_again(
         &self,
         spec: &Spec<'_>,
@@ -89,8 +90,11 @@ impl Engine for Embedded {
         published: &ConnectionUrl,
     ) -> Result<Option<ConnectionUrl>> {
         let spec = Spec { lease_seconds: FOR_EVER, ..spec.clone() };
-        let password = published.password();
-        self.server(&spec).await?.login_with(&spec, branch, &password).await.map(Some)
+        let server = self.server(&spec).await?;
+        if server.was_let_in(&spec).await? {
+            return Ok(None);
+        }
+        server.login_with(&spec, branch, &published.password()).await.map(Some)
     }
 
     async fn reset(&self, spec: &Spec<'_>, branch: &Branch) -> Result<Branch> {

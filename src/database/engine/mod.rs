@@ -115,6 +115,16 @@ pub trait Engine {
         false
     }
 
+    /// Whether the password before works on after [`Self::rotate`], until [`Self::rotated`] or [`Self::revoke_others`] ends it.
+    fn keeps_old(&self) -> bool {
+        self.makes_others()
+    }
+
+    /// Ends what works beside the login that was published: a Job that made the password anew may have been ended before it did so.
+    async fn keep_only(&self, _spec: &Spec<'_>, _branch: &Branch, _published: &ConnectionUrl) -> Result<()> {
+        Ok(())
+    }
+
     /// The same login with another password. `published` is what was given away before, if that is known: most providers do
     /// not need it, since each call of [`Self::login`] makes another password.
     async fn rotate(
@@ -165,7 +175,7 @@ pub trait Engine {
 
     /// Writes the marker into the baseline, through the session that [`Self::open_baseline`] gave.
     async fn mark_baseline(&self, session: &mut dyn Session, marker: &Marker) -> Result<()> {
-        session.set_marker(marker).await
+        session.set_marker(marker, &|| {}).await
     }
 
     /// Closes again what [`Self::open_baseline`] opened, where the baseline cannot be prepared.

@@ -111,7 +111,7 @@ pub(super) mod tests {
             bail!("no")
         }
 
-        async fn set_marker(&mut self, _: &Marker) -> Result<()> {
+        async fn set_marker(&mut self, _: &Marker, _: &dyn Fn()) -> Result<()> {
             bail!("no")
         }
 

@@ -73,12 +73,13 @@ impl Job<'_> {
         loop {
             attempt += 1;
             let begun = Instant::now();
-            // Of a server that was lost, that was another branch.
+            // Whatever branch it opened: a server that was lost comes back with another.
             let again = before.as_ref().filter(|_| attempt == 1).map(|before| before.url.clone());
             let published = before.filter(|before| before.branch == branch.id);
             if let Some(published) = &published
                 && let Some(session) = self.welcome(branch, &published.url).await?
             {
+                self.while_there(&branch.id, engine.keep_only(spec, branch, &published.url)).await?;
                 let until = time::after(spec.lease_seconds);
                 self.while_there(&branch.id, engine.renew(branch, until)).await?;
                 branch.expires = Some(until);

@@ -169,8 +169,13 @@ pub trait Session {
     /// The marker, if there is one.
     async fn marker(&mut self) -> Result<Option<Marker>>;
 
-    /// Writes the marker, in place of an older one.
-    async fn set_marker(&mut self, marker: &Marker) -> Result<()>;
+    /// Writes the marker, in place of an older one. `about_to`: called last before it is there.
+    async fn set_marker(&mut self, marker: &Marker, about_to: &dyn Fn()) -> Result<()>;
+
+    /// Whose sessions are in this database, beside this one.
+    async fn others(&mut self) -> Result<Vec<String>> {
+        Ok(Vec::new())
+    }
 
     /// Every column of every table that is not the server's or dayfly's, in no order.
     async fn columns(&mut self) -> Result<Vec<Column>>;

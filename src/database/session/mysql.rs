@@ -288,7 +288,7 @@ impl Session for MysqlSession {
         Ok(row.map(|(statement, by, at, schema)| Marker { statement, by, at, schema }))
     }
 
-    async fn set_marker(&mut self, marker: &Marker) -> Result<()> {
+    async fn set_marker(&mut self, marker: &Marker, about_to: &dyn Fn()) -> Result<()> {
         self.has_marker().await?;
         self.conn
             .query_drop(format!(
@@ -299,6 +299,7 @@ impl Session for MysqlSession {
             .await
             .map_err(plain)?;
         let Marker { statement, by, at, schema } = marker;
+        about_to();
         self.conn
             .exec_drop(
                 format!(

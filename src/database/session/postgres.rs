@@ -217,7 +217,7 @@ impl Session for PostgresSession {
         Ok(Some(Marker { statement: text(0)?, by: text(1)?, at: text(2)?, schema: text(3)? }))
     }
 
-    async fn set_marker(&mut self, marker: &Marker) -> Result<()> {
+    async fn set_marker(&mut self, marker: &Marker, about_to: &dyn Fn()) -> Result<()> {
         let transaction = self.client.transaction().await.map_err(plain)?;
         transaction
             .batch_execute(
@@ -238,9 +238,18 @@ impl Session for PostgresSession {
             )
             .await
             .map_err(plain)?;
+        about_to();
         transaction.commit().await.map_err(plain)?;
         // A branch of rows that are not final rewrites every page that it reads.
         self.client.batch_execute("VACUUM (FREEZE, ANALYZE) dayfly.baseline").await.map_err(plain)
+    }
+
+    async fn others(&mut self) -> Result<Vec<String>> {
+        // The server's own workers are nobody's.
+        let sql = "SELECT DISTINCT usename::text FROM pg_stat_activity
+             WHERE datname = current_database() AND pid <> pg_backend_pid() AND usename IS NOT NULL ORDER BY 1";
+        let rows = self.client.query(sql, &[]).await.map_err(plain)?;
+        Ok(rows.iter().map(|row| row.get(0)).collect())
     }
 
     async fn columns(&mut self) -> Result<Vec<Column>> {

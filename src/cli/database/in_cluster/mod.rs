@@ -8,7 +8,7 @@ use std::{
     future::{Future, poll_fn},
     path::{Path, PathBuf},
     pin::pin,
-    task::Poll,
+    task::{Context, Poll},
     time::Duration,
 };
 
@@ -175,53 +175,71 @@ fn block_on(work: impl Future<Output = Result<()>>) -> Result<()> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
 }
 
-/// How long work that is not to be broken off may go on after its deadline or a signal: less than a Pod has then.
+/// How long work that is not to be broken off may go on after its deadline or a signal. A Pod that runs such work is given more
+/// (docs/databases/README.md); dayfly's own Jobs have none.
 const GRACE: Duration = Duration::from_secs(20);
+
+/// What comes within this time after a signal is the same one: who passes it on may send it twice.
+const ONE_SIGNAL: Duration = Duration::from_secs(1);
 
 /// Work until its deadline, or a signal that ends this process.
 async fn limited(seconds: u64, log: &Log, work: impl Future<Output = Result<()>>) -> Result<()> {
-    let (mut work, mut ended) = (pin!(log.narrate(work)), pin!(ended()?));
+    ended_by(signals()?, seconds, GRACE, log, work).await
+}
+
+/// The same. Work that is not to be broken off ends by itself, or by `grace` or a second signal.
+async fn ended_by(
+    mut signals: impl FnMut(&mut Context<'_>) -> Poll<&'static str>,
+    seconds: u64,
+    grace: Duration,
+    log: &Log,
+    work: impl Future<Output = Result<()>>,
+) -> Result<()> {
+    let mut work = pin!(log.narrate(work));
     let mut deadline = pin!(sleep(Duration::from_secs(seconds)));
-    let mut grace = pin!(sleep(GRACE));
-    let mut why = None;
+    let mut end = pin!(sleep(Duration::ZERO));
+    let (mut why, mut first, mut is_enough) = (None, None, false);
     poll_fn(|context| {
         if let done @ Poll::Ready(_) = work.as_mut().poll(context) {
             return done;
         }
-        if why.is_none() {
-            why = match ended.as_mut().poll(context) {
-                Poll::Ready(signal) => Some(format!("ended by {signal}")),
-                Poll::Pending if deadline.as_mut().poll(context).is_ready() => {
-                    Some(format!("the deadline of {seconds} s passed"))
-                }
-                Poll::Pending => return Poll::Pending,
-            };
-            grace.as_mut().reset(Instant::now() + GRACE);
+        let is_asked = why.is_some();
+        while let Poll::Ready(signal) = signals(context) {
+            is_enough |= first.get_or_insert_with(Instant::now).elapsed() > ONE_SIGNAL;
+            why.get_or_insert_with(|| format!("ended by {signal}"));
         }
-        if log.is_undivided() && grace.as_mut().poll(context).is_pending() {
+        if why.is_none() && deadline.as_mut().poll(context).is_ready() {
+            why = Some(format!("the deadline of {seconds} s passed"));
+        }
+        let Some(why) = &why else { return Poll::Pending };
+        if !is_asked {
+            end.as_mut().reset(Instant::now() + grace);
+        }
+        let left = log.left();
+        if left.is_some() && !is_enough && end.as_mut().poll(context).is_pending() {
             return Poll::Pending;
         }
-        let why = why.take().unwrap_or_default();
-        Poll::Ready(Err(anyhow!("{why}: {}", log.current())))
+        let left = left.map(|left| format!("; {left}")).unwrap_or_default();
+        Poll::Ready(Err(anyhow!("{why}: {}{left}", log.current())))
     })
     .await
 }
 
-/// The signal that ends this process. What it started has a group of its own, which no terminal's signal reaches: that ends as
+/// The signals that end this process. What it started has a group of its own, which no terminal's signal reaches: that ends as
 /// the work is dropped.
-fn ended() -> Result<impl Future<Output = &'static str>> {
+fn signals() -> Result<impl FnMut(&mut Context<'_>) -> Poll<&'static str>> {
     let kinds =
         [("SIGINT", SignalKind::interrupt()), ("SIGTERM", SignalKind::terminate()), ("SIGHUP", SignalKind::hangup())];
     let signals: std::io::Result<Vec<_>> = kinds.into_iter().map(|(name, kind)| Ok((name, signal(kind)?))).collect();
     let mut signals = signals.context("signals cannot be awaited")?;
-    Ok(poll_fn(move |context| {
+    Ok(move |context: &mut Context<'_>| {
         for (name, signal) in &mut signals {
             if signal.poll_recv(context).is_ready() {
                 return Poll::Ready(*name);
             }
         }
         Poll::Pending
-    }))
+    })
 }
 
 /// An error about a baseline, which it names: a preview may have several.
@@ -234,4 +252,65 @@ fn finish(result: Result<()>, log: &Log) -> ExitCode {
     let Err(error) = result else { return ExitCode::Fine };
     log.error(format!("{error:#}"));
     if error.chain().any(<dyn std::error::Error>::is::<Refused>) { ExitCode::Findings } else { ExitCode::CannotRun }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use super::*;
+
+    /// What becomes of work that takes so many milliseconds, and of which more is waited for.
+    fn ended(takes: u64, undivided: bool, seconds: u64, grace: Duration, signals: &[u64]) -> String {
+        let log = Log::new(LogFormat::Text, "test", "");
+        let (begun, mut left) = (std::time::Instant::now(), signals.iter());
+        let mut next = left.next();
+        block_on(async {
+            let (waker, mut timer) = (log.clone(), Box::pin(sleep(Duration::ZERO)));
+            let signals = |context: &mut Context<'_>| {
+                let Some(at) = next else { return Poll::Pending };
+                timer.as_mut().reset(Instant::from_std(begun + Duration::from_millis(*at)));
+                if timer.as_mut().poll(context).is_pending() {
+                    return Poll::Pending;
+                }
+                next = left.next();
+                Poll::Ready("SIGTERM")
+            };
+            let work = async {
+                waker.doing("working");
+                sleep(Duration::from_millis(takes)).await;
+                waker.doing("worked");
+            };
+            ended_by(signals, seconds, grace, &log, async {
+                if undivided {
+                    waker.undivided("half is left", work).await;
+                } else {
+                    work.await;
+                }
+                pending().await
+            })
+            .await
+        })
+        .unwrap_err()
+        .to_string()
+    }
+
+    #[test]
+    fn work_is_broken_off_at_once_or_after_its_grace_or_by_a_second_signal() {
+        let (none, hour) = (Duration::ZERO, Duration::from_hours(1));
+        for (undivided, seconds, grace, signals, expected) in [
+            (false, 60, hour, &[0][..], "ended by SIGTERM: working"),
+            (false, 0, hour, &[], "the deadline of 0 s passed: working"),
+            (true, 60, hour, &[0], "ended by SIGTERM: worked"),
+            (true, 0, hour, &[], "the deadline of 0 s passed: worked"),
+            (true, 60, none, &[0], "ended by SIGTERM: working; half is left"),
+            (true, 0, none, &[], "the deadline of 0 s passed: working; half is left"),
+            // One that is passed on twice is one.
+            (true, 60, hour, &[0, 5], "ended by SIGTERM: worked"),
+        ] {
+            assert_eq!(ended(50, undivided, seconds, grace, signals), expected, "{undivided} {seconds} {signals:?}");
+        }
+        let broken = ended(60_000, true, 60, hour, &[0, 1100]);
+        assert_eq!(broken, "ended by SIGTERM: working; half is left");
+    }
 }

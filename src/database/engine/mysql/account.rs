@@ -25,8 +25,10 @@ const NO_SUCH_THREAD: u16 = 1094;
 /// There is no such user.
 const CANNOT_USER: u16 = 1396;
 
-/// The user had this password before.
-const IN_HISTORY: u16 = 3638;
+/// Whether a password is as dayfly makes them, with nothing to escape.
+pub(super) fn is_plain(password: &str) -> bool {
+    password.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+}
 
 pub(super) struct Account<'a> {
     user: &'a str,
@@ -83,18 +85,20 @@ impl<'a> Account<'a> {
     /// before it published its own would be kept instead.
     pub(super) async fn keeps(&self, conn: &mut Conn, published: &ConnectionUrl) -> Result<bool> {
         let password = published.password();
-        // As dayfly makes them, with nothing to escape.
-        let is_plain = password.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
-        if self.is_mariadb || !is_plain || matches!(connect(published).await, Err(NoSession::Rejected(_))) {
+        if self.is_mariadb || !is_plain(&password) || matches!(connect(published).await, Err(NoSession::Rejected(_))) {
             return Ok(false);
         }
-        // A server that takes no password twice has it first already, if nobody was killed.
         match conn.query_drop(format!("ALTER USER {} {}", self.name(), self.identified(&password))).await {
-            Err(error) if code(&error) != IN_HISTORY => {
-                Err(plain(error)).context("the password that was published cannot be kept")
-            }
-            _ => Ok(true),
+            Ok(()) => Ok(true),
+            // The server takes no password twice, or none like that any more: it is kept if it is the first already.
+            Err(_) => self.is_only(conn, published).await,
         }
+    }
+
+    /// Ends the password that was kept, and tells whether the one that was published works: then it is the user's only one.
+    pub(super) async fn is_only(&self, conn: &mut Conn, published: &ConnectionUrl) -> Result<bool> {
+        self.forget_old_password(conn).await?;
+        Ok(!matches!(connect(published).await, Err(NoSession::Rejected(_))))
     }
 
     /// Lets the user in with a password, for so many days; `keeps`: also with the one that it has.

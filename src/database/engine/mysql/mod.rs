@@ -165,7 +165,8 @@ impl Mysql {
         branch: &Branch,
         published: Option<&ConnectionUrl>,
     ) -> Result<ConnectionUrl> {
-        let (mut conn, entry) = self.locked(registry::Which::Id(&branch.id)).await?.context(GONE)?;
+        let locked = self.log.divisible(self.locked(registry::Which::Id(&branch.id)));
+        let (mut conn, entry) = locked.await?.context(GONE)?;
         // Made anew meanwhile, by a Job that was killed: a password would let the user into what nobody has checked.
         self.complete(&mut conn, spec, &entry).await?;
         let account = Account::of(&mut conn, &entry).await?;
@@ -279,6 +280,32 @@ impl Engine for Mysql {
         self.new_password(spec, branch, published).await
     }
 
+    /// MariaDB does not, and nothing is said of it that it would have to.
+    fn keeps_old(&self) -> bool {
+        true
+    }
+
+    async fn keep_only(&self, spec: &Spec<'_>, branch: &Branch, published: &ConnectionUrl) -> Result<()> {
+        let (mut conn, entry) = self.locked(registry::Which::Id(&branch.id)).await?.context(GONE)?;
+        // Nobody gets into one that is half made.
+        if !entry.is_complete || published.user() != entry.user {
+            return Ok(());
+        }
+        let account = Account::of(&mut conn, &entry).await?;
+        if account.is_only(&mut conn, published).await? || !account::is_plain(&published.password()) {
+            return Ok(());
+        }
+        // It was the one before, which the other Job did not replace anywhere.
+        let days = days(spec.lease_seconds);
+        match account.set_password(&mut conn, &published.password(), days, false).await {
+            Ok(()) => registry::set_login(&mut conn, &entry, SystemTime::now(), days).await,
+            Err(error) => {
+                self.log.warn(format!("the password that was published works no longer: {error:#}"));
+                Ok(())
+            }
+        }
+    }
+
     async fn rotated(&self, _: &Spec<'_>, branch: &Branch) -> Result<bool> {
         let (mut conn, entry) = self.locked(registry::Which::Id(&branch.id)).await?.context(GONE)?;
         let account = Account::of(&mut conn, &entry).await?;
@@ -318,14 +345,17 @@ impl Engine for Mysql {
         if !has_database(&mut conn, &self.baseline).await? {
             refuse!("the server of {} has no database `{}`", self.admin, self.baseline);
         }
-        self.was_frozen.set(self.is_read_only(&mut conn).await?);
+        let was_frozen = self.is_read_only(&mut conn).await?;
+        self.was_frozen.set(was_frozen);
+        // Changes nothing, and asks whether it can be frozen, before anything is read.
+        self.set_read_only(&mut conn, was_frozen).await?;
         session::open(&self.admin.with_database(&self.baseline), &self.log).await
     }
 
     /// Nobody needs to write before that, and this writes as little as there is.
     async fn mark_baseline(&self, session: &mut dyn Session, marker: &Marker) -> Result<()> {
         self.set_read_only(&mut self.connect().await?, false).await?;
-        session.set_marker(marker).await
+        session.set_marker(marker, &|| {}).await
     }
 
     async fn leave_baseline(&self) -> Result<()> {

@@ -35,9 +35,20 @@ use crate::database::{
 pub struct Postgres {
     admin: ConnectionUrl,
     baseline: String,
-    /// Whether anybody could connect to the baseline, if that is otherwise while it is prepared.
-    was_open: Cell<Option<bool>>,
+    on_leaving: Cell<Leaving>,
     log: Log,
+}
+
+/// What becomes of a baseline whose preparation fails or is ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Leaving {
+    /// It stays as it is.
+    #[default]
+    Alone,
+    /// It was shut, and somebody let dayfly in.
+    Shut,
+    /// It was open, is shut, and has no marker yet.
+    Open,
 }
 
 /// How often a database's end waits for whoever holds it.
@@ -52,7 +63,7 @@ impl Postgres {
 
     /// A server, and the database there that is branched.
     pub(super) fn at(admin: ConnectionUrl, baseline: String, log: &Log) -> Self {
-        Self { admin, baseline, was_open: Cell::default(), log: log.clone() }
+        Self { admin, baseline, on_leaving: Cell::default(), log: log.clone() }
     }
 
     /// A connection as administrator, to the maintenance database.
@@ -180,9 +191,14 @@ impl Postgres {
         }
     }
 
+    /// Whether the branch's role ever had a password.
+    pub(super) async fn was_let_in(&self, spec: &Spec<'_>) -> Result<bool> {
+        Ok(role(&self.connect().await?, &spec.names.role).await?.is_some_and(|role| role.was_let_in))
+    }
+
     /// The branch's login, with this password.
     pub(super) async fn login_with(&self, spec: &Spec<'_>, branch: &Branch, password: &str) -> Result<ConnectionUrl> {
-        let client = self.connect_for(&spec.names.branch).await?;
+        let client = self.log.divisible(self.connect_for(&spec.names.branch)).await?;
         role::set_password(&client, spec, &branch.name, password).await?;
         let elsewhere = client
             .query(
@@ -339,29 +355,29 @@ impl Engine for Postgres {
         }
         let open = "SELECT datallowconn FROM pg_database WHERE datname = $1";
         if !client.query_one(open, &[&self.baseline]).await.map_err(plain)?.get::<_, bool>(0) {
-            self.was_open.set(Some(false));
+            self.on_leaving.set(Leaving::Shut);
             return baseline::enter(&client, &self.admin, &self.baseline, &self.log).await;
         }
+        // Changes nothing, and asks whether it can be shut, before anything is read.
         self.let_in(&client, true).await?;
         session::open(&self.admin.with_database(&self.baseline), &self.log).await
     }
 
-    /// Nobody comes from here on, and what is not finished has no marker: its session stays.
+    /// Nobody comes from here on, nobody else is there, and what is not finished has no marker: its session stays.
     async fn mark_baseline(&self, session: &mut dyn Session, marker: &Marker) -> Result<()> {
-        if self.was_open.get().is_none() {
+        if self.on_leaving.get() == Leaving::Alone {
             self.let_in(&self.connect().await?, false).await?;
-            self.was_open.set(Some(true));
+            self.on_leaving.set(Leaving::Open);
         }
-        session.set_marker(marker).await?;
-        // What is marked stays shut.
-        self.was_open.set(None);
-        Ok(())
+        baseline::alone(session, &self.baseline, &self.log).await?;
+        // What is marked stays shut, whatever comes after it.
+        session.set_marker(marker, &|| self.on_leaving.set(Leaving::Alone)).await
     }
 
     async fn leave_baseline(&self) -> Result<()> {
-        match self.was_open.get() {
-            Some(anybody) => self.let_in(&self.connect().await?, anybody).await,
-            None => Ok(()),
+        match self.on_leaving.get() {
+            Leaving::Alone => Ok(()),
+            leaving => self.let_in(&self.connect().await?, leaving == Leaving::Open).await,
         }
     }
 

@@ -38,7 +38,7 @@ pub(in crate::database::engine) async fn make(
     log: &Log,
 ) -> Result<ConnectionUrl> {
     let (role, database) = (&*spec.names.role, admin.database());
-    let client = enter_alone(&admin.with_database(elsewhere(&database)), role, log).await?;
+    let client = log.divisible(enter_alone(&admin.with_database(elsewhere(&database)), role, log)).await?;
     let found = if let Some(found) = catalogue::role(&client, role).await? {
         found
     } else {
