@@ -184,7 +184,12 @@ impl<'a> Builder<'a> {
         match event {
             Event::Scalar(mut text, style, anchor, tag) => {
                 let block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
-                if block && self.bare_end.is_some_and(|end| span.end.index() >= end) && text.ends_with('\n') {
+                if block
+                    && self.bare_end.is_some_and(|end| span.end.index() >= end)
+                    && text.ends_with('\n')
+                    // Blanks that are no part of its lines are no line to the parser.
+                    && (span.end.col() >= span.start.col() || text == "\n")
+                {
                     text.to_mut().pop();
                 }
                 let plain = style == ScalarStyle::Plain && !is_string_tag(tag.as_deref(), mark)?;

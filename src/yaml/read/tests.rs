@@ -187,3 +187,22 @@ fn a_name_and_what_it_holds_have_places() {
     }
     assert!(documents[0].at("/a/b~1c/0").is_some() && documents[0].at("/a/b~1c/7").is_none());
 }
+
+/// However a file ends in a block, with or without a line break, and with blanks behind it.
+#[test]
+fn a_block_at_the_end_of_a_file_is_what_others_read() {
+    let mut judged = 0;
+    for header in ["|", "|-", "|+", ">", ">-", ">+", "|2"] {
+        for content in ["", "  x\n", "  x", "  x\n\n", "  x\n    y\n", "  x\n    y", "\n  x\n", "  x\n  y\n"] {
+            for blanks in 0..6 {
+                let text = format!("a: {header}\n{content}{}", " ".repeat(blanks));
+                let Ok(other) = serde_yaml::from_str::<serde_yaml::Value>(&text) else { continue };
+                let documents = read(&text, Limits::DOCUMENT).unwrap_or_else(|found| panic!("{text:?}: {found:?}"));
+                let found = documents[0].get("a").and_then(|a| a.text());
+                assert_eq!(found, other["a"].as_str(), "{text:?}");
+                judged += 1;
+            }
+        }
+    }
+    assert!(judged > 250, "{judged}");
+}
