@@ -97,6 +97,7 @@ fn who_is_not_on_the_access_list_is_refused() {
 #[test]
 fn behind_traefik_s_ingress_each_path_is_answered_by_its_own_service() {
     const NAMESPACE: &str = "paths-pr-230";
+    const SERVICES: [(&str, &str); 4] = [("/", "all"), ("/a", "a"), ("/a/b", "below-a"), ("/pub", "pub")];
     world::prepare();
     delete("namespace", NAMESPACE, "", 120);
     let folder = format!("{}/paths", env!("CARGO_TARGET_TMPDIR"));
@@ -113,7 +114,10 @@ fn behind_traefik_s_ingress_each_path_is_answered_by_its_own_service() {
         render(&folder, &guardrails, &parameters).into_iter().partition(|object| kind(object) == "Namespace");
     apply(&namespace);
     apply(&objects);
-    kubectl(&["wait", "deployment", "--all", "-n", NAMESPACE, "--for=condition=Available", "--timeout=90s"]);
+    // Available they are without a Pod, since each may be without one while it is replaced.
+    for (_, name) in SERVICES {
+        kubectl(&["rollout", "status", &format!("deployment/{name}"), "-n", NAMESPACE, "--timeout=90s"]);
+    }
     files(&Inside::of(NAMESPACE, "all"));
     // A Deployment's Pods have its name and two words of the cluster's.
     let service = |path: &str| {
@@ -121,7 +125,7 @@ fn behind_traefik_s_ingress_each_path_is_answered_by_its_own_service() {
         answer.lines().last().and_then(|pod| pod.rsplitn(3, '-').last()).unwrap_or_default().to_owned()
     };
     // Traefik hears of one after the other.
-    for (path, own) in [("/", "all"), ("/a", "a"), ("/a/b", "below-a"), ("/pub", "pub")] {
+    for (path, own) in SERVICES {
         until(20, || if service(path) == own { Ok(()) } else { Err(format!("{path} is not answered by {own}")) });
     }
     let expected = [
