@@ -1,6 +1,6 @@
 //! The few expressions that compute something: minijinja, strict, with fuel, a short list of filters and no loader.
 
-use std::{cell::RefCell, collections::BTreeMap};
+use std::{cell::RefCell, collections::BTreeMap, sync::LazyLock};
 
 use minijinja::{Environment, UndefinedBehavior, value::ValueKind};
 
@@ -27,13 +27,13 @@ macro_rules! vocabulary {
 }
 vocabulary!(filters: default join length lower replace trim upper; tests: defined = is_defined);
 
-fn environment() -> Environment<'static> {
+static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
     let mut environment = Environment::empty();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_fuel(Some(FUEL));
     add_vocabulary(&mut environment);
     environment
-}
+});
 
 /// Says which filter, test or function there is not: the engine would only say so when it comes to it.
 fn vocabulary(source: &str) -> Result<(), String> {
@@ -105,8 +105,7 @@ fn words(source: &str) -> Vec<&str> {
 pub fn names(source: &str) -> Result<Vec<String>, String> {
     // Before the engine sees it: what is constant it computes while it compiles.
     vocabulary(source).map_err(|error| slip(source).unwrap_or(error))?;
-    let environment = environment();
-    let expression = environment.compile_expression(source).map_err(|error| unread(source, &error))?;
+    let expression = ENVIRONMENT.compile_expression(source).map_err(|error| unread(source, &error))?;
     let mut names: Vec<String> = expression.undeclared_variables(true).into_iter().collect();
     names.sort_unstable();
     Ok(names)
@@ -156,8 +155,7 @@ pub fn compute(source: &str, scope: &Scope<'_>) -> Result<Value, String> {
     if source.contains('*') {
         vocabulary(source)?;
     }
-    let environment = environment();
-    let expression = environment.compile_expression(source).map_err(|error| unread(source, &error))?;
+    let expression = ENVIRONMENT.compile_expression(source).map_err(|error| unread(source, &error))?;
     let names = expression.undeclared_variables(false).into_iter();
     let context = minijinja::Value::from_pairs(
         names.filter_map(|name| Some((copied(scope, &name)?, name))).map(|(value, name)| (name, value)),
