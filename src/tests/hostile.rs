@@ -9,7 +9,7 @@ use serde_json::{Value as Json, json};
 
 use super::{
     scratch::{GUARDRAILS, PARAMETERS, POLICY, Scratch, of_case},
-    support::{Run, pointers},
+    support::{Run, pointers, processor_time},
 };
 use crate::{
     cli::ExitCode,
@@ -18,12 +18,6 @@ use crate::{
 
 /// Longest that a file of usual size may take of a processor, in a build that is not optimized.
 const PATIENCE: Duration = Duration::from_secs(2);
-
-/// What this thread has had of a processor: the clock would also count what else the machine does.
-fn processor_time() -> Duration {
-    let text = std::fs::read_to_string("/proc/thread-self/schedstat").expect("Linux");
-    Duration::from_nanos(text.split(' ').next().and_then(|nanos| nanos.parse().ok()).expect("nanoseconds"))
-}
 
 /// Text that means something to somebody: YAML, templates, shells, terminals, eyes, C, browsers, Argo CD.
 const CORPUS: &[&str] = &[
@@ -112,9 +106,7 @@ fn run(scratch: &Scratch, what: &str) -> Run {
 }
 
 fn timed(scratch: &Scratch, what: &str) -> (Run, Duration) {
-    let start = processor_time();
-    let run = scratch.run("render", &["-o", "ndjson"]);
-    let took = processor_time().saturating_sub(start);
+    let (run, took) = processor_time(|| scratch.run("render", &["-o", "ndjson"]));
     let what: String = what.chars().take(80).flat_map(char::escape_default).collect();
     // What a policy or a manifest says is passed on as it is, in JSON's escapes, which have four digits; messages are for people's eyes.
     let raw = run.out.chars().find(|c| *c != '\n' && *c <= '\u{ffff}' && crate::finding::is_deceptive(*c));
@@ -224,10 +216,11 @@ fn many_parameters_and_labels() {
     }
     // Argo CD's variable is JSON, and read by another reader: the same.
     let many: serde_json::Map<String, Json> = (0..50_000).map(|n| (format!("unknown-{n}"), json!(1))).collect();
-    let start = processor_time();
-    let renderer = super::scratch::renderer(&of_case("storefront", GUARDRAILS), &of_case("storefront", POLICY));
-    let rendered = renderer.render(&Parameters::from_json(&Json::Object(many).to_string()).expect("JSON"), false);
-    assert!(rendered.quarantined && rendered.findings.len() < 100 && processor_time().saturating_sub(start) < PATIENCE);
+    let (rendered, took) = processor_time(|| {
+        let renderer = super::scratch::renderer(&of_case("storefront", GUARDRAILS), &of_case("storefront", POLICY));
+        renderer.render(&Parameters::from_json(&Json::Object(many).to_string()).expect("JSON"), false)
+    });
+    assert!(rendered.quarantined && rendered.findings.len() < 100 && took < PATIENCE);
 }
 
 /// Fields of a policy, each of which holds hostile text in turn, where whoever opens a pull request writes the policy.

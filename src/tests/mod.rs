@@ -18,6 +18,6 @@ mod refusals;
 mod routes;
 mod scratch;
 mod services;
-mod support;
+pub(crate) mod support;
 mod withheld;
 mod words;
