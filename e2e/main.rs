@@ -11,10 +11,12 @@ mod kube; // objects in the cluster
 mod leaks; // two hundred previews killed and closed, and nothing stays
 mod lifecycle; // synced in order, no difference for ever, pushed to, deleted without a trace
 mod operations; // the platform's part in databases
+mod page; // what the documentation tells people to do
 mod pods; // connections and Pods tried inside the environment
 mod process; // running programs and waiting
 mod pull_request; // GitHub hears of a preview
 mod quarantine; // findings shown in Argo CD
+mod recipes; // commands of the documentation, as they stand there
 mod reserved; // what belongs to a preview's own database is nobody else's
 mod route; // the URL answers, and nothing else does
 mod walls; // quota, Pod Security and NetworkPolicies on real Pods

@@ -22,7 +22,7 @@ pub(crate) fn prepare() {
 }
 
 fn make() {
-    for program in ["kubectl", "argocd", "curl", "openssl"] {
+    for program in ["kubectl", "argocd", "curl", "jq", "openssl"] {
         must("sh", &["-c", &format!("command -v {program}")], "");
     }
     ours_only();

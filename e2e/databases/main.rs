@@ -24,7 +24,6 @@ mod leaks;
 mod masking;
 mod mysql;
 mod neon;
-mod page;
 mod planetscale;
 mod postgres;
 mod psql;
@@ -34,3 +33,6 @@ mod standin;
 mod steps;
 mod supabase;
 mod turn;
+
+#[path = "../page.rs"]
+mod page;

@@ -4,9 +4,9 @@ use std::{fmt::Write as _, fs, process::Command};
 
 use crate::{
     lab::{Lab, service},
-    page::{recipe, run_sql},
+    page::recipe,
     postgres::Server,
-    psql::{psql, with_database},
+    psql::{psql, run_sql, with_database},
 };
 
 const PAGE: &str = "baselines.md";

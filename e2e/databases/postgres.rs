@@ -8,8 +8,8 @@ use std::{
 
 use crate::{
     lab::{Lab, claim, service},
-    page::{recipe, run_sql},
-    psql::{Held, Idle, password, psql, with_database, with_login},
+    page::recipe,
+    psql::{Held, Idle, password, psql, run_sql, with_database, with_login},
 };
 
 const USERS: &str = "CREATE TABLE users (id bigint PRIMARY KEY, name text); INSERT INTO users VALUES (1, 'ada');

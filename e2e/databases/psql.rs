@@ -1,6 +1,7 @@
 //! PostgreSQL's own client.
 
 use std::{
+    io::Write as _,
     process::{Child, Command, Stdio},
     sync::atomic::{AtomicBool, Ordering},
     thread,
@@ -26,6 +27,16 @@ pub(crate) fn psql(url: &str, sql: &str) -> Result<String, String> {
         .expect("psql");
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap().trim().to_owned();
     if output.status.success() { Ok(text(output.stdout)) } else { Err(text(output.stderr)) }
+}
+
+/// Runs SQL as a file is run: in one session, a statement after another.
+pub(crate) fn run_sql(url: &str, sql: &str) -> Result<(), String> {
+    let mut call = Command::new("psql");
+    call.args([url, "--no-psqlrc", "--quiet", "--set", "ON_ERROR_STOP=1", "--file", "-"]);
+    let mut child = call.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("psql");
+    child.stdin.take().unwrap().write_all(sql.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    if output.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&output.stderr).into_owned()) }
 }
 
 /// Waits until a login has that many sessions, beside the one that asks.

@@ -13,7 +13,7 @@
 //! | `yaml file=PATH` | the same, and the very content of that file |
 //! | `yaml over=CASE` | fields of guardrails, in the place of those of a case in `testdata`, whose policy then has nothing to report |
 //! | `yaml template=NAME` | a template added to the storefront's guardrails, likewise |
-//! | `sql recipe=NAME`, and so `sh` and `yaml` | not run here: a test of `e2e/databases` takes it from the page and runs it |
+//! | `sql recipe=NAME`, and so `sh` and `yaml` | not run here: an end-to-end test takes it from the page and runs it |
 //! | `json`, `text`, `dockerfile`, `sql` | not looked at |
 //!
 //! `dayfly …` and `cargo run --release -- …` run in this process. `cargo test` is what runs this; that it works on a fresh
@@ -198,19 +198,22 @@ fn hold(block: &mut Block, my_app: &MyApp) -> Result<(), String> {
     }
 }
 
-/// A test of databases names it.
+/// An end-to-end test names it.
 fn recipe_is_run(name: &str) -> Result<(), String> {
-    let tests = fs::read_dir(root().join("e2e/databases")).map_err(|error| error.to_string())?;
+    let folders = ["e2e", "e2e/databases"].map(|folder| fs::read_dir(root().join(folder)));
     let quoted = format!("\"{name}\"");
     let names_it = |path: PathBuf| fs::read_to_string(path).is_ok_and(|text| text.contains(&quoted));
-    if tests
+    if folders
+        .into_iter()
+        .flatten()
+        .flatten()
         .flatten()
         .map(|file| file.path())
         .any(|path| path.extension().is_some_and(|end| end == "rs") && names_it(path))
     {
         return Ok(());
     }
-    Err(format!("no test of e2e/databases runs the recipe `{name}`"))
+    Err(format!("no end-to-end test runs the recipe `{name}`"))
 }
 
 /// Commands, one a line, longer ones with `\` at the line's end.
