@@ -1,6 +1,6 @@
 //! The documentation is held to the program.
 //!
-//! Pages about the two files, the rules and the schemas are made here; every other page is read, and its blocks are run.
+//! Schemas, and what the pages about the two files and the rules list, are made here; pages are read, and their blocks are run.
 //! What is stale is a failure; `UPDATE_DOCS=1 cargo test docs` writes it anew. The first word after the fence says what a
 //! block is:
 //!
@@ -27,6 +27,7 @@ use std::{
     fmt::Write as _,
     fs,
     path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
 };
 
 use serde_json::{Value as Json, json};
@@ -40,6 +41,9 @@ use crate::{
 };
 
 const HOW: &str = "`UPDATE_DOCS=1 cargo test docs` writes it anew";
+
+/// Pages that are made and have blocks are written by two tests.
+static WRITING: Mutex<()> = Mutex::new(());
 
 fn updating() -> bool {
     std::env::var_os("UPDATE_DOCS").is_some_and(|value| value == "1")
@@ -122,6 +126,7 @@ fn parts(text: &str, path: &str) -> Vec<Part> {
 
 #[test]
 fn every_block_of_every_page_holds() {
+    let _alone = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
     let my_app = MyApp::new();
     let mut problems = Vec::new();
     for path in pages() {

@@ -1,10 +1,10 @@
-//! What is made from the program: schemas, and the pages about files and rules.
+//! What is made from the program: schemas, and what the pages about files and rules list.
 
-use std::{collections::BTreeMap, fmt::Write as _, fs};
+use std::{collections::BTreeMap, fmt::Write as _, fs, sync::PoisonError};
 
 use serde_json::Value as Json;
 
-use super::{HOW, links::anchor, printed, read, updating};
+use super::{HOW, WRITING, links::anchor, printed, read, updating};
 use crate::{
     database::attestation::AttestationKey,
     expression::Interpolated,
@@ -20,6 +20,7 @@ use crate::{
 
 #[test]
 fn generated_files_are_fresh() {
+    let _alone = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
     let mut stale = Vec::new();
     for (path, content) in generated() {
         let file = root().join(path);
@@ -43,240 +44,24 @@ fn generated() -> Vec<(&'static str, String)> {
         ("docs/schema/policy.schema.json", schema("policy")),
         ("docs/schema/guardrails.schema.json", schema("guardrails")),
         ("docs/schema/environment.schema.json", schema("environment")),
-        ("docs/policy.md", page(&POLICY_PAGE, &schema("policy"))),
-        ("docs/guardrails.md", page(&GUARDRAILS_PAGE, &schema("guardrails"))),
-        ("docs/rules.md", rules_page()),
+        ("docs/policy.md", page("docs/policy.md", "src/input/policy.rs", &fields(&schema("policy")))),
+        ("docs/guardrails.md", page("docs/guardrails.md", "src/input/guardrails", &fields(&schema("guardrails")))),
+        ("docs/rules.md", page("docs/rules.md", "src/rules", &rules())),
         ("deploy/argocd/guardrails.yaml", printed(&["guardrails"])),
         ("deploy/argocd/health-checks.yaml", printed(&["plugin", "--argocd-cm"])),
     ]
 }
 
-/// A page about one of the two files.
-struct Page {
-    title: &'static str,
-    introduction: &'static str,
-    example: &'static str,
-    source: &'static str,
-    /// What comes before the fields.
-    more: &'static str,
+/// A page that people write as far as this line, and that is made from `source` below it.
+fn page(path: &str, source: &str, made: &str) -> String {
+    let mark = format!("<!-- What follows is made from {source}: {HOW}. -->\n\n");
+    let text = read(path);
+    let (written, _) = text.split_once(&mark).unwrap_or_else(|| panic!("{path} has no line {mark}"));
+    format!("{written}{mark}{made}")
 }
 
-static POLICY_PAGE: Page = Page {
-    title: "The policy",
-    introduction: "\
-A team writes one file, `preview.yaml`: what each of its pull requests gets. It asks; the platform's
-[guardrails](guardrails.md) say what may be asked for. `dayfly init` writes a commented one to start from, `dayfly check` says
-what is wrong with it, `dayfly explain` what became of each field.
-
-In layout `split` (the default) the file lives where pull requests cannot write it, for example in a repository of its own; in
-layout `single` it lives beside the code. [The security model](security.md) says what follows from that.
-
-Text marked *with expressions* may hold `${{ … }}`: `${{ pr.headSha }}`, `${{ routes.web.url }}`, `${{ preview.namespace }}`.
-[Templates](templates.md#expressions) lists what there is.",
-    example: "testdata/storefront/preview.yaml",
-    source: "src/input/policy.rs",
-    more: "\
-## What a service becomes
-
-A Deployment, and with a `port` a Service that others reach at `http://NAME:PORT`. Its Pods keep the Pod Security Standards, level
-restricted, and what they do not find there they ask for here:
-
-- **Files.** The image's are read-only. `/tmp` and the folders of `writable` can be written to, are empty when a Pod starts, and are its own. Caches
-  beside the code, PID files, Celery beat's schedule, Redis' `/data` and nginx' `/var/cache/nginx` are such folders. What the
-  image has in one is hidden, so name those that are empty there: of Laravel `storage/framework/views` and its like, not `storage`. What must
-  outlive a Pod, or is another service's too, is for a PersistentVolumeClaim among `manifests`, where the profile's quota allows one, or for object
-  storage.
-- **Configuration.** `files` are files that the image does not have, or has otherwise: what nginx, Kong, HAProxy, Prometheus or an
-  OpenTelemetry collector is told. [Below](#files-of-configuration) is more about them.
-- **User.** 65532, unless `runAsUser` says otherwise, in a group of the same number, unless `runAsGroup` does: 0 for images whose files are root's
-  group's, as OpenShift wants them (Bitnami's, Red Hat's). And without any rights: no port below 1024 on nodes that ask for a right there.
-  A program to which its image gave a right by `setcap`, such as Caddy's, does not start at all (`operation not permitted`): in the team's own
-  image, `setcap -r` takes it away.
-- **Start.** Within two minutes, or `startWithin`, its port is open, or `health` answers there; what takes longer is started anew. `healthPort`
-  is for frameworks with a port of their own for health, such as Spring Boot's actuator. `health` is asked for as the service's first route
-  has it, with its host and `X-Forwarded-Proto: https`: Django's `ALLOWED_HOSTS` and Rails' `config.hosts` need no other host, and nothing leads the
-  kubelet to https. Without a route, it is asked for at the Pod's address.
-- **Room.** It requests what `resources` says, and has the profile's limits, or as much as it requests where that is more. A push stops the old Pod before the new one starts.
-- **Variables.** Those of `env`, of what it `uses`, and for every service `PREVIEW_URL` (the first route's), `PREVIEW_URL_NAME` for each route,
-  `PREVIEW_NAMESPACE`, `PREVIEW_PULL_REQUEST`, `PREVIEW_HEAD_SHA`, `FLAG_NAME` for each flag, and OpenTelemetry's:
-  `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES`, and `OTEL_EXPORTER_OTLP_ENDPOINT` if the guardrails have `telemetry`. Which protocol it speaks, the
-  service says itself where its SDK's default does not fit the port: `env: {OTEL_EXPORTER_OTLP_PROTOCOL: grpc}` for 4317, `http/protobuf` for 4318.
-- **Keys that open nothing.** What a framework only wants to have, such as `SECRET_KEY_BASE` or `DJANGO_SECRET_KEY`, may be any text in `env`, which
-  pull requests of trust `restricted` have as well; from `secrets` they get [none](rules.md#withheld).
-- **Images of others**, such as Redis, are named by digest: `docker buildx imagetools inspect redis:8` prints it. How services that a pull
-  request did not build get the commit's tag, [the rule](rules.md#image-mutable-tag) says.
-- **Its own URLs** are for browsers. From inside of the preview they lead out of it, which only an `egress` entry can open: to the ingress controller's
-  Pods, where the cluster takes the shortest way to them, or to its public address. Services reach each other at `http://NAME:PORT`: an API whose tokens have `${{ routes.id.url }}` as their issuer reads
-  the keys at `${{ services.id.url }}`, for which OpenID Connect's libraries have a setting (ASP.NET's `MetadataAddress`).
-
-Another port of a service's Pods, or one that says it speaks HTTP/2, is a Service among `manifests`, which selects the Pods by their name. Pods of
-the preview reach any port of each other; a route names this Service with its port. Here for Mailpit, which takes mail at a second one, for gRPC,
-and for nodes of Erlang that look for each other (whose own address is `$(hostname -i)`, in a shell):
-
-```yaml
-apiVersion: v1
-kind: Service
-metadata: {name: smtp}
-spec:
-  selector: {app.kubernetes.io/name: mail}
-  ports: [{port: 1025}]
----
-apiVersion: v1
-kind: Service
-metadata: {name: orders-grpc}
-spec:
-  selector: {app.kubernetes.io/name: orders}
-  # For routes of kind HTTPRoute. Ingress controllers ask for annotations instead, which are the platform's to patch.
-  ports: [{port: 50051, appProtocol: kubernetes.io/h2c}]
----
-apiVersion: v1
-kind: Service
-metadata: {name: chat-nodes}
-spec:
-  clusterIP: None
-  publishNotReadyAddresses: true
-  selector: {app.kubernetes.io/name: chat}
-  ports: [{port: 4369}]
-```
-
-Whatever else a workload needs (a StatefulSet, volumes, files that are no text, a root that is not read-only, work before the start, a Job, a CronJob,
-probes of its own) is written as plain `manifests`, whose images may hold expressions, or comes from the team's own chart or overlay as an
-`application`. What else differs between pull requests, its Pods have from the ConfigMap `preview`, and a flag holds any expression: with
-`flags: {host: \"${{ routes.web.host }}\"}`, this container knows where it is reached:
-
-```yaml
-envFrom: [{configMapRef: {name: preview}}]
-env: [{name: TRUSTED_DOMAINS, value: $(FLAG_HOST)}]
-```
-
-## Files of configuration
-
-`files` of a service are texts with expressions, each at its path in the container:
-
-```yaml
-spec:
-  services:
-    - name: web
-      image: ghcr.io/acme/shop:${{ pr.headSha }}
-      port: 3000
-    - name: proxy
-      image: ghcr.io/acme/nginx@sha256:6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b
-      port: 8080
-      files:
-        /etc/nginx/conf.d/default.conf: |
-          server {
-            listen 8080;
-            location / { proxy_pass ${{ services.web.url }}; proxy_set_header Host $host; }
-          }
-```
-
-- **Where.** Each is there by itself, and read-only: what else the image has in the folder stays, and a folder of `writable` around it can be
-  written to. What the image has at the same path is hidden. A folder on the way that is not there is made, and is root's: also inside of `writable`,
-  where the program that should write to it wants it in `writable`, too. Every user may read a file, and none may execute it: a script is
-  started by its interpreter, `command: [sh, /scripts/start.sh]`.
-- **What stays.** `$host`, `${NAME}`, `$(NAME)` and `{{ … }}` are the program's own: neither dayfly nor Kubernetes puts anything in their place. What
-  is `${{ … }}` to the program itself is written `$${{ … }}`; of `{{ pr.title }}` and the like, which may be meant as expressions, a warning tells. A collector's `${env:NAME}`, and `${NAME}` where a program knows it, stand for variables
-  of `env` and of what it `uses`.
-- **No secrets.** The files are in a ConfigMap, `proxy-files`, as they stand in the policy. A password comes by `uses` as a variable, which the
-  program puts in its place.
-- **No free text.** A title, a branch or an author's name would be part of the program's configuration, where a quote or a `;` in it may be a
-  directive: only what cannot be anything else is there, such as `pr.number`, `pr.headSha`, `pr.branchSlug` and URLs of the preview. `env` holds any text.
-- **A change** starts the service's Pods anew.
-
-In the ConfigMap, `/` of a path is `__`, and what is no letter, digit, `.` or `-` is its bytes: `etc__nginx__conf.d__default.conf`.
-`dayfly explain DIR services.proxy.files` shows them.
-
-## A database in parts
-
-`uses` gives a service the database's URL, `postgres://USER:PASSWORD@HOST:PORT/DATABASE`. For programs that want it otherwise, `keys` of the
-database puts `host`, `port`, `username`, `password` and `database` into variables of their own. Services that use it have them, and so have
-its migrate and seed, which also see [libpq's or MySQL's](databases/README.md#migrate-and-seed). A service's `env` and arguments may hold
-`$(NAME)` for any variable of what it `uses`, and `env` for what stands above: Kubernetes puts the value there. JDBC, here for Spring:
-
-```yaml
-spec:
-  services:
-    - name: web
-      image: ghcr.io/acme/shop:${{ pr.headSha }}
-      env: {SPRING_DATASOURCE_URL: \"jdbc:postgresql://$(DB_HOST):$(DB_PORT)/$(DB_NAME)\"}
-      uses: [main]
-  databases:
-    - name: main
-      baseline: shop
-      keys:
-        DB_HOST: host
-        DB_PORT: port
-        DB_NAME: database
-        SPRING_DATASOURCE_USERNAME: username
-        SPRING_DATASOURCE_PASSWORD: password
-```
-
-.NET's Npgsql takes `ConnectionStrings__Main: Host=$(DB_HOST);Port=$(DB_PORT);Database=$(DB_NAME);Username=$(DB_USER);Password=$(DB_PASSWORD)`
-in the same way. Django's settings read each from `os.environ`, and whatever is made with libpq reads `PGHOST`, `PGPORT`, `PGUSER`, `PGPASSWORD`
-and `PGDATABASE` by itself. A password as a variable of its own needs no escaping, whatever a vendor puts into it. What else the URL says, such
-as `sslmode`, is in none of the parts: say it beside them, as the driver has it. Pods of `manifests` and of an `application` read the same keys
-from the Secret that is called as the database.
-
-Migrate and seed have a database's variables, and those of the ConfigMap `preview`. Of a service's they have none: what a framework reads before it
-does anything, they say themselves, in `env` and, for keys, `uses`:
-
-```yaml
-spec:
-  databases:
-    - name: main
-      baseline: shop
-      keys: {DB_HOST: host, DB_PORT: port, DB_DATABASE: database, DB_USERNAME: username, DB_PASSWORD: password}
-      migrate:
-        image: ghcr.io/acme/shop:${{ pr.headSha }}
-        command: [php, artisan, migrate, --force]
-        env: {DB_CONNECTION: mysql, LOG_CHANNEL: stderr}
-        uses: [laravel] # APP_KEY
-```
-
-They run as user 65532, with `/tmp` as the only folder to write to, unless `runAsUser`, `runAsGroup` and `writable` say otherwise: an image whose files
-are its own user's alone, or a framework that writes beside its code, needs the same here as its service does. Both programs
-have one `/tmp`, and so want the same user. With `resources`, a migration that needs more memory than
-the profile's default has it. Programs that unpack themselves or
-keep a configuration want to be told (`DOTNET_BUNDLE_EXTRACT_BASE_DIR: /tmp` for a bundle of EF Core, `RELEASE_TMP: /tmp` for a release of Elixir, `HOME: /tmp` for npm).
-
-## Signing in with an identity provider
-
-Each preview has a host of its own, and identity providers send people back only to addresses that they were told before. A fixed host for all
-previews is [refused](rules.md#host-of-another-preview), since only one of them could answer there. What to do instead, the least work first:
-
-- **Leave it to the access.** Where it only matters who sees the preview, a route's `access` with an `oauth2Proxy` signs people in. The provider
-  knows one address, the proxy's `--redirect-url`; the proxy takes people back to the preview (with Traefik, to the route's own address) if `--whitelist-domain` and `--cookie-domain`
-  cover the previews' domain. Its cookie then reaches the code in each preview, so use a proxy that guards nothing else. With Traefik the
-  preview sees who it is in `X-Auth-Request-User` and `X-Auth-Request-Email`, if the proxy has `--set-xauthrequest`.
-- **A provider that takes patterns.** Some take `https://*.preview.acme.dev/auth/callback`, for a client of the previews' alone: whoever can open a
-  pull request can receive its codes. `env: {OAUTH_REDIRECT_URI: \"${{ routes.web.url }}/auth/callback\"}` tells the service its own address.
-- **A relay.** A small service of the platform's at one address, `https://callback.acme.dev`, which the provider knows. The preview sends it as
-  `redirect_uri`, and its own host with a secret of the session in `state`; the relay redirects the browser with `code` and `state` to that host,
-  and to nothing that is not one label below the previews' domain. The preview compares `state`, and redeems the code with the same
-  `redirect_uri` and PKCE, without which other previews could use a code that they got hold of.
-
-In the last two the preview itself talks to the provider: its `egress` names it, and the client's secret is a sandbox's, from `secrets`.
-
-",
-};
-
-static GUARDRAILS_PAGE: Page = Page {
-    title: "The guardrails",
-    introduction: "\
-The platform team writes one file: what previews may ask for, and what the platform provides for them. It is mounted into the
-plugin's sidecar, and `$DAYFLY_GUARDRAILS` names it; outside Argo CD it is `--guardrails FILE`. It is never read from a source
-tree. Without it, the built-in guardrails hold, which allow nothing from any registry: `dayfly guardrails` prints them as the
-file to start from.
-
-A policy asks by name: sizes, destinations, baselines and access rules are catalogues here, and what is not listed does not
-exist. `dayfly check` tells what is wrong with any entry, whether or not the policy at hand asks for it; with `--guardrails-only`, without a policy. Text marked *with expressions* may hold `${{ policy.name }}`, `${{ pr.number }}` and what else
-[the table of expressions](templates.md#expressions) lists.",
-    example: "testdata/storefront/guardrails.yaml",
-    source: "src/input/guardrails",
-    more: "",
-};
-
-fn page(page: &Page, schema: &str) -> String {
+/// The fields of a file, and what kinds of values they have.
+fn fields(schema: &str) -> String {
     let schema: Json = serde_json::from_str(schema).expect("a schema");
     let mut reference = Reference { schema: &schema, sections: Vec::new(), formats: BTreeMap::new() };
     reference.visit("", &schema);
@@ -303,13 +88,7 @@ fn page(page: &Page, schema: &str) -> String {
     for (name, expected) in &reference.formats {
         let _ = writeln!(kinds, "- **{name}**: {expected}.");
     }
-    let Page { title, introduction, example, source, more } = page;
-    let text = read(example);
-    format!(
-        "<!-- Made from {source}: {HOW}. -->\n# {title}\n\n{introduction}\n\n## A complete example\n\n\
-         This is `{example}`, which the README's main command renders.\n\n```yaml file={example}\n{text}```\n\n\
-         {more}## Fields\n{fields}\n## Kinds of values\n\n{kinds}"
-    )
+    format!("## Fields\n{fields}\n## Kinds of values\n\n{kinds}")
 }
 
 /// Around the name of a definition, until its section's anchor is known.
@@ -538,15 +317,8 @@ fn code(text: &str) -> String {
     format!("`{text}`")
 }
 
-fn rules_page() -> String {
-    let mut text = format!(
-        "<!-- Made from src/rules: {HOW}. -->\n# The rules\n\n\
-         Everything that dayfly refuses, or does differently from what was asked. The code is stable: it stands in\n\
-         `dayfly check --format json`, in SARIF, and in Argo CD. `dayfly explain CODE` prints what is said here of a rule.\n\n\
-         An **error** means that nothing is rendered if the platform or the team caused it, and the quarantine if the pull\n\
-         request did ([security model](security.md#the-quarantine)). A **warning** means that something is rendered, though\n\
-         not as it was asked for.\n\n| code | severity | what must hold |\n|---|---|---|\n"
-    );
+fn rules() -> String {
+    let mut text = "| code | severity | what must hold |\n|---|---|---|\n".to_owned();
     for rule in rules::ALL {
         let Rule { code, severity, summary, .. } = rule;
         let _ = writeln!(text, "| [`{code}`](#{code}) | {} | {} |", severity.name(), summary.replace('|', "\\|"));
