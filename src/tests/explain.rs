@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use super::{
     golden::cases,
     scratch::{GUARDRAILS, PARAMETERS, POLICY, Scratch, of_case, parameters, renderer},
-    support::{dayfly, dayfly_on, pointers, root},
+    support::{dayfly, dayfly_on, pointers},
 };
 use crate::{
     cli::ExitCode,
@@ -21,16 +21,12 @@ use crate::{
 fn every_field_has_somebody_who_set_it() {
     let (mut known, mut unknown) = (BTreeSet::new(), BTreeSet::new());
     for case in cases() {
-        let file = |name: &str| {
-            let own = root().join("testdata").join(&case).join(name).exists();
-            of_case(if own { &case } else { "storefront" }, name)
-        };
         let policy = Source { name: POLICY.into(), text: of_case(&case, POLICY) };
         if read_typed::<Policy>(&policy, Owner::Team).is_err() {
             continue;
         }
-        let set: serde_json::Value = serde_yaml::from_str(&file(PARAMETERS)).expect("YAML");
-        let rendered = renderer(&file(GUARDRAILS), &policy.text).render(&parameters(&set), true);
+        let set: serde_json::Value = serde_yaml::from_str(&of_case(&case, PARAMETERS)).expect("YAML");
+        let rendered = renderer(&of_case(&case, GUARDRAILS), &policy.text).render(&parameters(&set), true);
         for trace in &rendered.traces {
             for (path, field) in trace.places.iter().flat_map(|place| &place.paths) {
                 let is_known = !rendered.decisions.about(field).is_empty();
@@ -305,10 +301,7 @@ fn what_is_withheld_is_not_granted() {
         )],
     );
     // A route before them that is refused.
-    let scratch = Scratch::new("storefront");
-    for file in [POLICY, GUARDRAILS] {
-        scratch.write(file, of_case("http-route-issuer", file));
-    }
+    let scratch = Scratch::new("http-route-issuer");
     scratch.replace(POLICY, "{name: web, service: web,", "{name: web, service: nope,");
     let run = scratch.run("explain", &["routes.drafts.parents"]);
     assert!(run.out.contains("/spec/routes/3/host"), "{}{}", run.out, run.err);
@@ -377,9 +370,8 @@ fn a_quarantine_says_what_it_has() {
 #[test]
 fn what_set_a_value_is_there() {
     check("secret-store-vault", &[("secrets.stripe.storeKind", &["/spec/secrets/provider"], "/spec/secrets/store")]);
-    let (guardrails, policy) = (root().join("testdata/storefront/guardrails.yaml"), root().join("testdata/storefront"));
-    let (guardrails, policy) = (guardrails.display().to_string(), policy.display().to_string());
-    let run = dayfly(&["explain", &policy, "pr.number", "--guardrails", &guardrails]);
+    let scratch = Scratch::new("storefront");
+    let run = dayfly(&["explain", &scratch.named(""), "pr.number", "--guardrails", &scratch.named(GUARDRAILS)]);
     assert!(run.out.contains("granted    1\n") && !run.out.contains("--set"), "{}{}", run.out, run.err);
 }
 

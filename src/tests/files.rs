@@ -5,7 +5,7 @@ use serde_json::{Value as Json, json};
 
 use super::{
     scratch::{GUARDRAILS, PARAMETERS, POLICY, Scratch, of_case, parameters, renderer, storefront},
-    support::dayfly_on,
+    support::{dayfly_on, named, text},
 };
 use crate::{
     cli::ExitCode,
@@ -23,39 +23,27 @@ fn with(files: &str) -> Scratch {
     scratch
 }
 
-fn objects(scratch: &Scratch) -> Vec<Json> {
-    let run = scratch.run("render", &["-o", "json"]);
-    serde_json::from_str(&run.out).unwrap_or_else(|error| panic!("{error}: {}", run.err))
-}
-
-fn find<'o>(objects: &'o [Json], kind: &str, name: &str) -> &'o Json {
-    let found = objects.iter().find(|object| object["kind"] == kind && object["metadata"]["name"] == name);
-    found.unwrap_or_else(|| panic!("no {kind} {name}"))
-}
-
 /// The annotations by which Pods of `web` and `worker` start anew.
 fn hashes(scratch: &Scratch) -> [Option<String>; 2] {
-    let objects = objects(scratch);
+    let objects = scratch.objects();
     ["web", "worker"].map(|name| {
-        let hash = &find(&objects, "Deployment", name)["spec"]["template"]["metadata"]["annotations"];
+        let hash = &named(&objects, "Deployment", name)["spec"]["template"]["metadata"]["annotations"];
         hash["dayfly.dev/files-hash"].as_str().map(str::to_owned)
     })
 }
 
 /// The code, the owner and the message of each finding.
 fn told(scratch: &Scratch) -> Vec<String> {
-    let run = scratch.run("check", &["--format", "json"]);
-    let found: Vec<Json> = serde_json::from_str(&run.out).unwrap_or_else(|error| panic!("{error}: {}", run.err));
-    let said = |one: &Json, field: &str| one[field].as_str().unwrap_or_default().to_owned();
-    found.iter().map(|one| ["code", "owner", "message"].map(|field| said(one, field)).join(" ")).collect()
+    let found = scratch.findings();
+    found.iter().map(|one| ["/code", "/owner", "/message"].map(|field| text(one, field)).join(" ")).collect()
 }
 
 #[test]
 fn each_file_is_mounted_by_itself_from_the_services_config_map() {
     let scratch =
         with("        /etc/app/a.yml: \"n: ${{ pr.number }}\"\n        /b_c: |\n          $host ${X} $${{ y }}\n");
-    let objects = objects(&scratch);
-    let config_map = find(&objects, "ConfigMap", "web-files");
+    let objects = scratch.objects();
+    let config_map = named(&objects, "ConfigMap", "web-files");
     assert_eq!(
         config_map["data"],
         json!({"etc__app__a.yml": "n: 128", "b_5fc": "$host ${X} ${{ y }}\n"}),
@@ -67,14 +55,14 @@ fn each_file_is_mounted_by_itself_from_the_services_config_map() {
         let wave = &object["metadata"]["annotations"]["argocd.argoproj.io/sync-wave"];
         wave.as_str().and_then(|wave| wave.parse().ok()).expect("a wave")
     };
-    let web = find(&objects, "Deployment", "web");
+    let web = named(&objects, "Deployment", "web");
     assert!(wave(config_map) < wave(web), "a Pod waits for none");
     let pod = &web["spec"]["template"]["spec"];
     let mount = |path: &str, key: &str| json!({"name": "files", "mountPath": path, "subPath": key, "readOnly": true});
     let mounts = pod["containers"][0]["volumeMounts"].as_array().expect("mounts");
     assert_eq!(mounts[1..], [mount("/etc/app/a.yml", "etc__app__a.yml"), mount("/b_c", "b_5fc")]);
     assert_eq!(pod["volumes"][1], json!({"name": "files", "configMap": {"name": "web-files", "defaultMode": 420}}));
-    let worker = &find(&objects, "Deployment", "worker")["spec"]["template"];
+    let worker = &named(&objects, "Deployment", "worker")["spec"]["template"];
     assert!(!worker.to_string().contains("files"), "it has none");
 }
 
@@ -146,10 +134,9 @@ fn an_address_in_a_file_is_shown_where_it_stands() {
         ("${{ 'x'\n  ~ 'y' }}\nb\npostgres://staging/x", 1, "postgres://"),
     ] {
         let scratch = with(&format!("        /f: |\n          {}\n", text.replace('\n', "\n          ")));
-        let run = scratch.run("check", &["--format", "json"]);
-        let found: Vec<Json> = serde_json::from_str(&run.out).expect("JSON");
-        let found: Vec<&Json> = found.iter().filter(|one| one["code"] == "shared-database").collect();
-        let [found] = found[..] else { panic!("{text}: {}", run.out) };
+        let all = scratch.findings();
+        let found: Vec<&Json> = all.iter().filter(|one| one["code"] == "shared-database").collect();
+        let [found] = found[..] else { panic!("{text}: {all:#?}") };
         let begins = begins.to_lowercase();
         assert!(
             found["message"].as_str().is_some_and(|said| said.contains(&format!("(`{begins}…`)"))),
@@ -294,7 +281,7 @@ proptest! {
                     .map(|document| serde::Deserialize::deserialize(document).expect("YAML"))
                     .collect(),
             };
-            let data = &find(&objects, "ConfigMap", "web-files")["data"];
+            let data = &named(&objects, "ConfigMap", "web-files")["data"];
             prop_assert_eq!(data["a"].as_str(), Some(&*text));
             let slug = data["b"].as_str().and_then(|b| b.strip_prefix("server { # ")?.strip_suffix("\n}"));
             prop_assert!(slug.is_some_and(|slug| slug.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')), "{:?}", slug);

@@ -8,7 +8,7 @@ use std::{path::Path, time::Duration};
 use serde_json::{Value as Json, json};
 
 use super::{
-    scratch::{GUARDRAILS, PARAMETERS, POLICY, Scratch, of_case},
+    scratch::{GUARDRAILS, PARAMETERS, POLICY, Scratch, of_case, usual},
     support::{Run, pointers, processor_time},
 };
 use crate::{
@@ -101,13 +101,18 @@ const CORPUS: &[&str] = &[
 /// Runs the program within [`PATIENCE`], and looks at what must hold of all that it prints.
 fn run(scratch: &Scratch, what: &str) -> Run {
     let (run, took) = timed(scratch, what);
-    assert!(took < PATIENCE, "{}: {took:?}", what.chars().take(80).flat_map(char::escape_default).collect::<String>());
+    assert!(took < PATIENCE, "{}: {took:?}", short(what));
     run
+}
+
+/// The beginning of what may be long and have any characters.
+fn short(what: &str) -> String {
+    what.chars().take(80).flat_map(char::escape_default).collect()
 }
 
 fn timed(scratch: &Scratch, what: &str) -> (Run, Duration) {
     let (run, took) = processor_time(|| scratch.run("render", &["-o", "ndjson"]));
-    let what: String = what.chars().take(80).flat_map(char::escape_default).collect();
+    let what = short(what);
     // What a policy or a manifest says is passed on as it is, in JSON's escapes, which have four digits; messages are for people's eyes.
     let raw = run.out.chars().find(|c| *c != '\n' && *c <= '\u{ffff}' && crate::finding::is_deceptive(*c));
     let raw = raw.or(run.err.chars().find(|c| *c != '\n' && crate::finding::is_deceptive(*c)));
@@ -126,9 +131,9 @@ fn timed(scratch: &Scratch, what: &str) -> (Run, Duration) {
 
 /// The storefront's parameters as JSON, changed.
 fn changed(change: impl FnOnce(&mut serde_json::Map<String, Json>)) -> String {
-    let mut all: Json = serde_yaml::from_str(&of_case("storefront", PARAMETERS)).expect("YAML");
-    change(all.as_object_mut().expect("a map"));
-    all.to_string()
+    let mut all = usual();
+    change(&mut all);
+    Json::Object(all).to_string()
 }
 
 #[test]

@@ -5,24 +5,16 @@ use std::{collections::BTreeMap, fs};
 use serde_json::Value as Json;
 
 use super::{
-    scratch::{GUARDRAILS, PARAMETERS, POLICY, Scratch, of_case},
-    support::root,
+    scratch::{GUARDRAILS, PARAMETERS, POLICY, Scratch, storefront},
+    support::{root, text},
 };
 
 /// The Pods of all Jobs but hooks, which Argo CD removes before it makes them, by namespace and name.
 fn jobs(scratch: &Scratch) -> BTreeMap<String, Json> {
-    let run = scratch.run("render", &["-o", "json"]);
-    let objects: Vec<Json> = serde_json::from_str(&run.out).unwrap_or_else(|error| panic!("{error}: {}", run.err));
-    let text =
-        |object: &Json, pointer: &str| object.pointer(pointer).and_then(Json::as_str).unwrap_or_default().to_owned();
     let is_hook = |job: &Json| job.pointer("/metadata/annotations/argocd.argoproj.io~1hook").is_some();
-    objects
-        .into_iter()
-        .filter(|object| object["kind"] == "Job" && !is_hook(object))
-        .map(|job| {
-            (text(&job, "/metadata/namespace") + "/" + &text(&job, "/metadata/name"), job["spec"]["template"].clone())
-        })
-        .collect()
+    let name = |job: &Json| format!("{}/{}", text(job, "/metadata/namespace"), text(job, "/metadata/name"));
+    let jobs = scratch.objects().into_iter().filter(|object| object["kind"] == "Job" && !is_hook(object));
+    jobs.map(|job| (name(&job), job["spec"]["template"].clone())).collect()
 }
 
 #[test]
@@ -102,20 +94,11 @@ fn where_the_lines_of_a_template_stand_names_no_job() {
     assert_eq!(jobs(&scratch), before);
 }
 
-/// The storefront's pull request, and a case's policy and guardrails.
-fn of(case: &str) -> Scratch {
-    let scratch = Scratch::new("storefront");
-    for file in [POLICY, GUARDRAILS] {
-        scratch.write(file, of_case(case, file));
-    }
-    scratch
-}
-
 #[test]
 fn a_quarantine_s_job_is_another_with_other_pods() {
     let quarantined = || {
-        let scratch = of("quarantine-job");
-        scratch.replace(PARAMETERS, "head_sha: 3f9c1e7a", "head_sha: main");
+        let scratch = Scratch::new("quarantine-job");
+        scratch.write(PARAMETERS, storefront(PARAMETERS).replace("head_sha: 3f9c1e7a", "head_sha: main"));
         scratch
     };
     let before = jobs(&quarantined());
@@ -162,7 +145,7 @@ fn a_manifest_s_job_takes_no_label_that_its_policy_may_change() {
 #[test]
 fn a_server_that_starts_anew_without_its_data_has_its_jobs_run_again() {
     let rendered = |patch: &str| {
-        let scratch = of("database-dump");
+        let scratch = Scratch::new("database-dump");
         scratch.replace(GUARDRAILS, "  domain:", &format!("{patch}  domain:"));
         jobs(&scratch)
     };
@@ -183,13 +166,11 @@ fn a_server_that_starts_anew_without_its_data_has_its_jobs_run_again() {
 fn another_snapshot_is_another_object() {
     // Kubernetes changes neither the handle of a VolumeSnapshotContent nor which one a VolumeSnapshot is.
     let rendered = |from: &str, to: &str| {
-        let scratch = of("database-cnpg");
+        let scratch = Scratch::new("database-cnpg");
         scratch.replace(GUARDRAILS, from, to);
-        let run = scratch.run("render", &["-o", "json"]);
-        let objects: Vec<Json> = serde_json::from_str(&run.out).unwrap_or_else(|error| panic!("{error}: {}", run.err));
+        let objects = scratch.objects();
         let of = |kind: &str, pointer: &str| {
-            let object = objects.iter().find(|object| object["kind"] == kind).expect(kind);
-            object.pointer(pointer).and_then(Json::as_str).unwrap_or_default().to_owned()
+            text(objects.iter().find(|object| object["kind"] == kind).expect(kind), pointer).to_owned()
         };
         let snapshot = of("VolumeSnapshot", "/metadata/name");
         let content = of("VolumeSnapshotContent", "/metadata/name");
@@ -243,15 +224,13 @@ fn a_patch_of_the_config_map_starts_pods_anew() {
 #[test]
 fn pods_start_anew_with_another_branch_or_another_source_of_secrets() {
     let hashes = |case: &str, file: &str, from: &str, to: &str| -> Vec<Option<String>> {
-        let scratch = of(case);
+        let scratch = Scratch::new(case);
         scratch.replace(file, from, to);
-        let run = scratch.run("render", &["-o", "json"]);
-        let objects: Vec<Json> = serde_json::from_str(&run.out).unwrap_or_else(|error| panic!("{error}: {}", run.err));
         let hash = |object: &Json| {
             let annotations = object.pointer("/spec/template/metadata/annotations").expect("annotations");
             annotations["dayfly.dev/uses-hash"].as_str().map(str::to_owned)
         };
-        objects.iter().filter(|object| object["kind"] == "Deployment").map(hash).collect()
+        scratch.objects().iter().filter(|object| object["kind"] == "Deployment").map(hash).collect()
     };
     let patch = "  patches: [{target: {kind: StatefulSet}, merge: {spec: {template: {metadata: {annotations: {x: y}}}}}}]\n  domain:";
     for (case, file, from, to, is_same) in [

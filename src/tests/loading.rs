@@ -2,36 +2,32 @@
 
 use std::fs;
 
-use crate::{cli::ExitCode, input::parameters};
+use crate::{cli::ExitCode, input::parameters::LIMIT};
 
 use super::{
     calls::with_variables,
     scratch::{GUARDRAILS, PARAMETERS, POLICY, Scratch, of_case},
-    support::dayfly,
+    support::{dayfly, text},
 };
 
 /// What is wrong is told with all else, and not that there are none.
 #[test]
 fn parameters_that_are_no_text_are_told_as_what_they_are() {
-    let text = of_case("storefront", PARAMETERS);
-    let mut latin = text.clone().into_bytes();
+    let parameters = of_case("storefront", PARAMETERS);
+    let mut latin = parameters.clone().into_bytes();
     latin.extend(b"# caf\xe9\n");
-    let long = format!("{text}#{}\n", " ".repeat(parameters::LIMIT));
+    let long = format!("{parameters}#{}\n", " ".repeat(LIMIT));
     for (content, code) in [(latin, "not-yaml"), (long.into_bytes(), "input-limit")] {
         let scratch = Scratch::new("storefront");
         scratch.write(PARAMETERS, content);
         scratch.replace(POLICY, "  ttl: 48h", "  ttl: 48h\n  colour: blue");
         let run = scratch.run("check", &["--format", "json"]);
         assert_eq!((run.code, &*run.err), (ExitCode::Findings, ""));
-        let found: serde_json::Value = serde_json::from_str(&run.out).expect("JSON");
-        let found: Vec<_> = found
-            .as_array()
-            .into_iter()
-            .flatten()
-            .map(|finding| (finding["code"].as_str(), finding["owner"].as_str(), finding["location"]["file"].as_str()))
-            .collect();
-        assert!(found.contains(&(Some(code), Some("pull-request"), Some(PARAMETERS))), "{found:?}");
-        assert!(found.iter().any(|(code, ..)| *code == Some("unknown-field")), "{found:?}");
+        let found = run.list();
+        let told = |one| ["/code", "/owner", "/location/file"].map(|field| text(one, field));
+        let found: Vec<_> = found.iter().map(told).collect();
+        assert!(found.contains(&[code, "pull-request", PARAMETERS]), "{found:?}");
+        assert!(found.iter().any(|[code, ..]| *code == "unknown-field"), "{found:?}");
         assert_eq!(found.len(), 2, "{found:?}");
     }
 }

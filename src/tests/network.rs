@@ -4,10 +4,9 @@ use serde_json::{Value as Json, json};
 
 use super::{
     golden::cases,
-    scratch::{GUARDRAILS, PARAMETERS, POLICY, parameters, renderer, storefront},
+    scratch::{GUARDRAILS, POLICY, parameters, renderer, storefront, usual, written},
     support::dayfly_on,
 };
-use crate::emit;
 
 fn items<'j>(value: &'j Json, key: &str) -> &'j [Json] {
     value[key].as_array().map_or(&[], Vec::as_slice)
@@ -97,13 +96,9 @@ fn with_endpoint(fqdn: &str, provider: &str, endpoint: &str) -> (Vec<Json>, Vec<
             &format!("  baselines:\n    other: {{{provider}, synthetic: {{by: seeds}}, {endpoint}}}\n"),
         );
     let policy = storefront(POLICY).replace("baseline: storefront\n", "baseline: other\n");
-    let set: Json = serde_yaml::from_str(&storefront(PARAMETERS)).expect("YAML");
-    let rendered = renderer(&guardrails, &policy).render(&parameters(&set), false);
-    let mut bytes = Vec::new();
-    emit::ndjson(&rendered.objects, &mut bytes);
-    let objects = std::str::from_utf8(&bytes).expect("UTF-8").lines();
-    let found = rendered.findings.iter().map(|finding| finding.rule.code).collect();
-    (objects.map(|line| serde_json::from_str(line).expect("JSON")).collect(), found)
+    let rendered = renderer(&guardrails, &policy).render(&parameters(&Json::Object(usual())), false);
+    let objects = written(&rendered).lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    (objects, rendered.findings.iter().map(|finding| finding.rule.code).collect())
 }
 
 /// Wherever a database is, it is said, or nothing is rendered.

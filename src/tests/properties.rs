@@ -9,12 +9,11 @@ use serde_json::{Map, Value as Json, json};
 
 use super::{
     network::assert_narrow,
-    scratch::{GUARDRAILS, PARAMETERS, POLICY, Scratch, of_case, parameters, renderer, storefront},
-    support::{dayfly_on, root},
+    scratch::{GUARDRAILS, PARAMETERS, POLICY, Scratch, of_case, parameters, renderer, storefront, usual, written},
+    support::{dayfly_on, root, text},
 };
 use crate::{
     cli::ExitCode,
-    emit,
     input::{
         parameters::KNOWN,
         scalar::{Quantity, Scalar as _},
@@ -24,9 +23,7 @@ use crate::{
 
 /// The objects, as they are written.
 fn objects(rendered: &Rendered) -> Vec<Json> {
-    let mut bytes = Vec::new();
-    emit::ndjson(&rendered.objects, &mut bytes);
-    complete_objects(&String::from_utf8(bytes).expect("UTF-8"))
+    complete_objects(&written(rendered))
 }
 
 /// The objects of an NDJSON stream, which must be whole: each line an object, the last one ended, nothing that a terminal obeys.
@@ -42,20 +39,8 @@ fn complete_objects(text: &str) -> Vec<Json> {
     objects
 }
 
-fn at<'j>(object: &'j Json, pointer: &str) -> &'j str {
-    object.pointer(pointer).and_then(Json::as_str).unwrap_or_default()
-}
-
 fn is(object: &Json, kind: &str) -> bool {
     object["kind"] == kind
-}
-
-/// The storefront's parameters as JSON.
-fn usual() -> Map<String, Json> {
-    match serde_yaml::from_str(&storefront(PARAMETERS)).expect("YAML") {
-        Json::Object(map) => map,
-        other => panic!("{other}"),
-    }
 }
 
 /// The policies and guardrails that parameters meet.
@@ -70,11 +55,7 @@ static RENDERERS: LazyLock<Vec<(&str, Renderer)>> = LazyLock::new(|| {
         "service-files",
     ]
     .into_iter()
-    .map(|case| {
-        let own = root().join("testdata").join(case).join(GUARDRAILS).exists();
-        let guardrails = of_case(if own { case } else { "storefront" }, GUARDRAILS);
-        (case, renderer(&guardrails, &of_case(case, POLICY)))
-    })
+    .map(|case| (case, renderer(&of_case(case, GUARDRAILS), &of_case(case, POLICY))))
     .chain([("of the pull request", renderer(&storefront(GUARDRAILS), &of_the_pull_request()))])
     .collect()
 });
@@ -97,7 +78,7 @@ fn of_the_pull_request() -> String {
 }
 
 /// Text from strangers.
-fn text() -> impl Strategy<Value = String> {
+fn any_text() -> impl Strategy<Value = String> {
     prop_oneof![
         any::<String>(),
         ".{0,300}",
@@ -148,13 +129,14 @@ fn value() -> impl Strategy<Value = Json> {
         any::<i64>().prop_map(Json::from),
         any::<u64>().prop_map(Json::from),
         any::<f64>().prop_map(Json::from),
-        text().prop_map(Json::from),
-        text().prop_map(Json::from),
+        any_text().prop_map(Json::from),
+        any_text().prop_map(Json::from),
     ];
     leaf.prop_recursive(3, 16, 4, |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..4).prop_map(Json::from),
-            prop::collection::btree_map(text(), inner, 0..4).prop_map(|map| Json::Object(map.into_iter().collect())),
+            prop::collection::btree_map(any_text(), inner, 0..4)
+                .prop_map(|map| Json::Object(map.into_iter().collect())),
         ]
     })
 }
@@ -162,7 +144,7 @@ fn value() -> impl Strategy<Value = Json> {
 /// Any value for any parameter, known or not; most stay as they usually are.
 fn any_parameters() -> impl Strategy<Value = Map<String, Json>> {
     let known: Vec<&'static str> = KNOWN.iter().map(|known| known.name).collect();
-    let name = prop_oneof![12 => prop::sample::select(known).prop_map(str::to_owned), 1 => text()];
+    let name = prop_oneof![12 => prop::sample::select(known).prop_map(str::to_owned), 1 => any_text()];
     let change = prop_oneof![1 => Just(None), 4 => value().prop_map(Some)];
     prop::collection::vec((name, change), 0..8).prop_map(|changes| {
         let mut parameters = usual();
@@ -192,21 +174,21 @@ fn check(case: &str, rendered: &Rendered) {
             }
         }
     }
-    let walls = |kind: &str, name: &str| objects.iter().any(|o| is(o, kind) && at(o, "/metadata/name") == name);
+    let walls = |kind: &str, name: &str| objects.iter().any(|o| is(o, kind) && text(o, "/metadata/name") == name);
     assert!(walls("Namespace", &environment.namespace) && walls("NetworkPolicy", "deny-all"), "{case}");
     if rendered.quarantined {
         assert!(walls("ConfigMap", "dayfly-findings"), "{case}");
         let runs = |o: &Json| !is(o, "Job") && o.pointer("/spec/template/spec/containers").is_some();
         assert!(!objects.iter().any(runs), "{case}: something runs in the quarantine");
         let quota = objects.iter().find(|o| is(o, "ResourceQuota")).expect("a quota");
-        assert_eq!(at(quota, "/spec/hard/pods"), "0", "{case}");
+        assert_eq!(text(quota, "/spec/hard/pods"), "0", "{case}");
     }
 }
 
 /// What goes after the preview: hooks that run when it is deleted.
 fn teardown(rendered: &Rendered) -> Vec<Json> {
     let hook = "/metadata/annotations/argocd.argoproj.io~1hook";
-    objects(rendered).into_iter().filter(|object| at(object, hook) == "PostDelete").collect()
+    objects(rendered).into_iter().filter(|object| text(object, hook) == "PostDelete").collect()
 }
 
 /// `48h` or `90s` as seconds.
@@ -271,7 +253,7 @@ proptest! {
         let profiles = &renderer.guardrails.spec.profiles;
         for object in objects(&rendered) {
             if is(&object, "Namespace") {
-                let ttl = at(&object, "/metadata/annotations/dayfly.dev~1ttl");
+                let ttl = text(&object, "/metadata/annotations/dayfly.dev~1ttl");
                 prop_assert!(seconds(ttl) <= seconds("168h"), "{}", ttl);
             }
             if is(&object, "ResourceQuota") && !rendered.quarantined {
@@ -289,13 +271,13 @@ proptest! {
             for pods in ["containers", "initContainers"] {
                 let containers = object.pointer(&format!("/spec/template/spec/{pods}")).and_then(Json::as_array);
                 for container in containers.into_iter().flatten() {
-                    let image = at(container, "/image");
+                    let image = text(container, "/image");
                     prop_assert!(image.starts_with("ghcr.io/acme/") && !image.contains(".."), "{}", image);
                     prop_assert!(image.contains("3f9c1e7") || image.contains("@sha256:"), "{}", image);
                     let most = profiles.get(&rendered.environment.profile).expect("a profile");
                     for (resource, default) in most.container.default.iter() {
                         let stated = |field| {
-                            let text = at(container, &format!("/resources/{field}/{resource}"));
+                            let text = text(container, &format!("/resources/{field}/{resource}"));
                             (!text.is_empty()).then(|| Quantity::parse(text).expect("a quantity"))
                         };
                         let limit = stated("limits").unwrap_or_else(|| default.clone());
@@ -336,7 +318,7 @@ fn formats_agree() {
     for case in ["storefront", "manifests", "quarantine-job", "platform-templates", "service-options", "service-files"]
     {
         let ndjson = complete_objects(&dayfly_on("render", case, &["-o", "ndjson"]).out);
-        let json: Vec<Json> = serde_json::from_str(&dayfly_on("render", case, &["-o", "json"]).out).expect("an array");
+        let json = dayfly_on("render", case, &["-o", "json"]).list();
         let yaml = dayfly_on("render", case, &["-o", "yaml"]).out;
         let yaml: Vec<Json> = serde_yaml::Deserializer::from_str(&yaml)
             .map(|document| serde::Deserialize::deserialize(document).expect("YAML"))

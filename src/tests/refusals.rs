@@ -16,7 +16,7 @@ use serde_json::Value as Json;
 use self::table::{APPLICATION, Edit, MANIFEST, TABLE};
 use super::{
     scratch::{GUARDRAILS, PARAMETERS, POLICY, Scratch, storefront},
-    support::{dayfly, root},
+    support::{dayfly, root, text},
 };
 use crate::{cli::ExitCode, rules};
 
@@ -29,6 +29,7 @@ const DEPLOYMENT: &str = concat!(
     "          securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}\n",
 );
 
+/// The storefront with these edits.
 fn scratch(edits: &[(&str, &str, &str)]) -> Scratch {
     let scratch = Scratch::new("storefront");
     for (file, from, to) in edits {
@@ -41,14 +42,9 @@ fn scratch(edits: &[(&str, &str, &str)]) -> Scratch {
     scratch
 }
 
-/// What `check` finds, and where.
-fn check(scratch: &Scratch) -> Vec<Json> {
-    let run = scratch.run("check", &["--format", "json"]);
-    serde_json::from_str(&run.out).unwrap_or_else(|error| panic!("{error}: {}{}", run.out, run.err))
-}
-
-fn text<'f>(finding: &'f Json, pointer: &str) -> &'f str {
-    finding.pointer(pointer).and_then(Json::as_str).unwrap_or_default()
+/// What `check` finds in the storefront with these edits, and where.
+fn check(edits: &[(&str, &str, &str)]) -> Vec<Json> {
+    scratch(edits).findings()
 }
 
 fn codes(findings: &[Json]) -> BTreeSet<String> {
@@ -69,7 +65,7 @@ fn every_rule_refuses_what_it_says_and_nothing_beside_it() {
     let mut misplaced = Vec::new();
     for (index, row) in TABLE.iter().enumerate() {
         let what = format!("row {index}, {}", row.code);
-        let found = check(&scratch(row.bad));
+        let found = check(row.bad);
         assert_eq!(codes(&found), BTreeSet::from([row.code.to_owned()]), "{what}: {found:#?}");
         assert!(found.iter().all(|finding| text(finding, "/owner") == row.owner), "{what}: {found:#?}");
         if !row.place.is_empty() && !found.iter().any(|finding| place(finding) == row.place) {
@@ -79,7 +75,7 @@ fn every_rule_refuses_what_it_says_and_nothing_beside_it() {
                 found.iter().map(place).collect::<Vec<_>>()
             ));
         }
-        let good = check(&scratch(row.good));
+        let good = check(row.good);
         assert_eq!(codes(&good), BTreeSet::new(), "{what}, the good one: {good:#?}");
     }
     assert!(misplaced.is_empty(), "{misplaced:#?}");
@@ -121,7 +117,7 @@ fn an_attestation_ages() {
 fn a_policy_has_no_thousands_of_databases() {
     let many = |count: usize| {
         let databases: Vec<_> = (1..count).map(|n| format!("    - {{name: d{n}, baseline: storefront}}\n")).collect();
-        let found = check(&scratch(&[(POLICY, "  databases:\n", &format!("  databases:\n{}", databases.concat()))]));
+        let found = check(&[(POLICY, "  databases:\n", &format!("  databases:\n{}", databases.concat()))]);
         found.iter().map(|finding| format!("{} {}", text(finding, "/code"), place(finding))).collect::<Vec<_>>()
     };
     assert_eq!(many(100), [""; 0]);
@@ -139,12 +135,12 @@ fn a_profile_that_nobody_has_is_checked() {
         ("max: {cpu: \"4\"", "max: {\"\": 1Gi, cpu: \"4\"", "limit-range", 43),
         ("pods: 30", "\"\": 0", "resource-quota", 39),
     ] {
-        let found = check(&scratch(&[(GUARDRAILS, from, to)]));
+        let found = check(&[(GUARDRAILS, from, to)]);
         let all: Vec<_> = found.iter().map(|finding| (text(finding, "/code"), &finding["location"]["line"])).collect();
         assert_eq!(all, [(code, &Json::from(line))], "{to}: {found:#?}");
     }
     let fine = scratch(&[(GUARDRAILS, "max: {cpu: \"4\"", "max: {nvidia.com/gpu: 1, hugepages-2Mi: 1Gi, cpu: \"4\"")]);
-    assert_eq!(check(&fine), Vec::<Json>::new());
+    assert_eq!(fine.findings(), Vec::<Json>::new());
 }
 
 /// What a finding comes to on the command line: nothing, all, or the quarantine, and the exit code of each.
@@ -189,7 +185,7 @@ fn a_label_may_ask_for_too_little() {
         (vec![large, request, small, (POLICY, "[stripe, main]", "[stripe, man]")], "unbounded-request", "team"),
     ] {
         let scratch = scratch(&edits);
-        let found = check(&scratch);
+        let found = scratch.findings();
         let what = format!("{edits:?}: {found:#?}");
         assert_eq!(found.iter().any(|finding| text(finding, "/code") == code), !code.is_empty(), "{what}");
         assert!(found.iter().all(|finding| text(finding, "/owner") == owner), "{what}");
@@ -213,7 +209,7 @@ fn all_mistakes_are_reported_at_once() {
         (GUARDRAILS, "fqdn: PublicInternet", "fqdn: publicInternet"),
         (GUARDRAILS, "203.0.113.0/24, ", "203.0.113.0/33], cidrs: ["),
     ]);
-    let found = check(&scratch);
+    let found = scratch.findings();
     let places: BTreeSet<String> =
         found.iter().map(|finding| format!("{} {}", text(finding, "/code"), place(finding))).collect();
     let expected = [
@@ -248,7 +244,7 @@ fn mistakes_in_manifests_are_told_beside_the_policy_s() {
     let manifests = [MANIFEST, ("extra.yaml", "", &manifest)];
     let own = ["container-resources", "manifest-service"];
     let sound = scratch(&manifests);
-    assert_eq!(codes(&check(&sound)), own.map(str::to_owned).into());
+    assert_eq!(codes(&sound.findings()), own.map(str::to_owned).into());
     for (edit, expected) in [
         ((POLICY, "[stripe, main]", "[stripe, man]"), [&own[..], &["unknown-reference"]].concat()),
         ((POLICY, "access: staff", "access: stuff"), [&own[..], &["unknown-reference"]].concat()),
@@ -259,7 +255,7 @@ fn mistakes_in_manifests_are_told_beside_the_policy_s() {
         ((PARAMETERS, "fork: false", "fork: true"), vec!["untrusted-pull-request"]),
     ] {
         let scratch = scratch(&[&manifests[..], &[edit]].concat());
-        let found = check(&scratch);
+        let found = scratch.findings();
         let expected = expected.into_iter().map(str::to_owned).collect();
         assert_eq!(codes(&found), expected, "{edit:?}: {found:#?}");
     }
@@ -286,7 +282,7 @@ fn a_value_of_the_wrong_shape_says_what_was_meant() {
         ("  ttl: 48h", "  application: deploy", "it has the fields `"),
     ] {
         let edits = [(POLICY, APPLICATION, ""), (POLICY, from, to)];
-        let found = check(&scratch(&edits));
+        let found = check(&edits);
         let helps: Vec<&str> = found.iter().map(|finding| text(finding, "/help")).collect();
         assert!(helps.iter().any(|said| said.contains(help)), "{to}: {helps:#?}");
     }
@@ -299,7 +295,7 @@ fn what_an_alias_repeats_is_told_once() {
         (POLICY, "      env:\n        PUBLIC_URL", "      env: &shared\n        DEBUG: true\n        PUBLIC_URL"),
         (POLICY, "      resources: {", "      env: *shared\n      resources: {"),
     ]);
-    let found = check(&wrong);
+    let found = wrong.findings();
     assert_eq!(found.iter().map(place).collect::<Vec<_>>(), ["source/preview.yaml:20:16"], "{found:#?}");
     let image = scratch(&[
         (
@@ -313,7 +309,7 @@ fn what_an_alias_repeats_is_told_once() {
             "    - <<: *web\n      name: worker",
         ),
     ]);
-    let found = check(&image);
+    let found = image.findings();
     assert_eq!(found.iter().map(place).collect::<Vec<_>>(), ["source/preview.yaml:17:14"], "{found:#?}");
 }
 
@@ -360,7 +356,7 @@ fn what_follows_from_a_mistake_is_not_told() {
             "is the address of a database (`mysql://…`) that all previews would share",
         ),
     ] {
-        let found = check(&scratch(&edits));
+        let found = check(&edits);
         assert!(found.len() == 1 && text(&found[0], "/message").ends_with(message), "{message}: {found:#?}");
     }
 }
@@ -369,10 +365,10 @@ fn what_follows_from_a_mistake_is_not_told() {
 fn an_expression_that_a_flow_map_cuts_needs_quotes() {
     let unquoted =
         ("{name: web, service: web, access: staff}", "{name: web, service: web, access: staff, host: a${{ x }}}");
-    let found = check(&scratch(&[(POLICY, unquoted.0, unquoted.1)]));
+    let found = check(&[(POLICY, unquoted.0, unquoted.1)]);
     assert_eq!(codes(&found), BTreeSet::from(["not-yaml".to_owned()]));
     assert!(text(&found[0], "/help").contains("stands in quotes"), "{found:#?}");
-    let other = check(&scratch(&[(POLICY, unquoted.0, "{name: web]")]));
+    let other = check(&[(POLICY, unquoted.0, "{name: web]")]);
     assert_eq!(text(&other[0], "/help"), "", "{other:#?}");
 }
 
@@ -386,7 +382,7 @@ fn what_the_guardrails_offer_is_checked_before_anybody_asks() {
         (GUARDRAILS, "defaultProfile: small", "defaultProfile: tiny"),
         (GUARDRAILS, "  baselines:\n", "  baselines:\n    other: {provider: neon, schemaOnly: true}\n"),
     ]);
-    let found = check(&wrong);
+    let found = wrong.findings();
     let expected =
         ["access-not-enforceable", "baseline-incomplete", "egress-incomplete", "unbounded-profile", "unknown-profile"];
     assert_eq!(codes(&found), expected.map(str::to_owned).into(), "{found:#?}");
@@ -395,14 +391,14 @@ fn what_the_guardrails_offer_is_checked_before_anybody_asks() {
     // Pull requests of trust `restricted` would go without a database, and be told to be trusted.
     let restricted = "restricted: storefront-synthetic";
     for other in ["restricted: storefront-synthetics", "restricted: storefront"] {
-        let found = check(&scratch(&[(GUARDRAILS, restricted, other)]));
+        let found = check(&[(GUARDRAILS, restricted, other)]);
         assert_eq!(codes(&found), ["unknown-baseline".to_owned()].into(), "{found:#?}");
         assert_eq!(place(&found[0]), "guardrails.yaml:81:19", "{found:#?}");
         assert_eq!(text(&found[0], "/owner"), "platform");
     }
     // What is asked for is told once.
     let asked = scratch(&[(GUARDRAILS, "{fqdn: api.stripe.com, port: 443}", "{port: 443}")]);
-    assert_eq!(check(&asked).len(), 1);
+    assert_eq!(asked.findings().len(), 1);
 }
 
 fn patched(patches: &str) -> Scratch {
@@ -427,7 +423,7 @@ fn a_patch_that_can_fit_nothing_is_told() {
         "{target: {kind: Job}, json: [{op: add, path: /spec/template/spec/nodeSelector, value: {a: b}}]}".to_owned(),
         "{target: {kind: ServiceAccount}, merge: {imagePullSecrets: [{name: a}]}}".to_owned(),
     ] {
-        assert_eq!(check(&with(&fine)), [Json::Null; 0], "{fine}");
+        assert_eq!(with(&fine).findings(), [Json::Null; 0], "{fine}");
     }
     for (bad, pointer, says) in [
         (
@@ -460,7 +456,7 @@ fn a_patch_that_can_fit_nothing_is_told() {
         ),
     ] {
         let wrong = with(&bad);
-        let found = check(&wrong);
+        let found = wrong.findings();
         assert!(found.len() == 1 && text(&found[0], "/message").contains(says), "{bad}: {found:#?}");
         assert_eq!(text(&found[0], "/location/pointer"), format!("/spec/patches/0/{pointer}"), "{bad}");
         assert_eq!(found[0]["location"]["line"], 98, "{bad}");
@@ -473,7 +469,7 @@ fn a_patch_that_can_fit_nothing_is_told() {
         let own = with(&format!("{{target: {{kind: Widget}}, {annotate}}}"));
         own.replace(GUARDRAILS, "  patches:", "  templates: templates\n  patches:");
         own.write("templates/x.yaml", format!("$for: route in routes\n$when: ${{{{ application }}}}\napiVersion: v1\nspec: [1, {{a: \"b${{{{ namespace }}}}\"}}]\nkind: {kind}\nmetadata: {{name: x, namespace: \"${{{{ namespace }}}}\"}}\n"));
-        let found = check(&own);
+        let found = own.findings();
         assert_eq!(found.is_empty(), fine, "{kind}: {found:#?}");
     }
 }
@@ -490,7 +486,7 @@ fn an_operation_that_does_not_fit_says_what_is_missing() {
     ] {
         let first = "{op: test, path: /kind, value: Deployment}";
         let patch = format!("    - target: {{kind: Deployment, name: web}}\n      json: [{first}, {operation}]\n");
-        let found = check(&patched(&patch));
+        let found = patched(&patch).findings();
         assert!(found.len() == 1 && text(&found[0], "/message").ends_with(says), "{operation}: {found:#?}");
         assert_eq!(text(&found[0], "/location/pointer"), "/spec/patches/0/json/1", "{operation}");
     }
@@ -500,7 +496,7 @@ fn an_operation_that_does_not_fit_says_what_is_missing() {
 #[test]
 fn what_a_patch_broke_is_the_platform_s() {
     let env = "    - target: {kind: Deployment}\n      merge: {spec: {template: {spec: {containers: [{env: [{name: A, value: b}]}]}}}}\n";
-    let found = check(&patched(env));
+    let found = patched(env).findings();
     assert_eq!(codes(&found), ["pod-security".to_owned()].into(), "{found:#?}");
     let help = "`/spec/patches/0` of the guardrails put that there: `merge` replaces a whole list, `json` changes one item of it";
     assert!(found.iter().all(|finding| text(finding, "/help") == help), "{found:#?}");
@@ -510,7 +506,7 @@ fn what_a_patch_broke_is_the_platform_s() {
         let patched = patched(patch);
         patched.replace(POLICY, "  routes:\n", "  manifests: [extra.yaml]\n  routes:\n");
         patched.write("extra.yaml", manifest);
-        let found = check(&patched);
+        let found = patched.findings();
         assert_eq!(found.iter().map(|finding| text(finding, "/owner")).collect::<Vec<_>>(), owners, "{found:#?}");
     }
 }
@@ -545,7 +541,7 @@ fn what_a_patch_broke_is_told_in_the_patch() {
         let patched = patched(&format!("    - target: {{kind: {kind}}}\n      {patch}\n"));
         patched.replace(POLICY, "  routes:\n", "  manifests: [extra.yaml]\n  routes:\n");
         patched.write("extra.yaml", manifest);
-        let found = check(&patched);
+        let found = patched.findings();
         let told: Vec<_> = found.iter().map(|one| (text(one, "/code"), text(one, "/owner"))).collect();
         assert_eq!(told, [(code, "platform")], "{patch}: {found:#?}");
         let place = &found[0]["location"];
@@ -557,7 +553,7 @@ fn what_a_patch_broke_is_told_in_the_patch() {
 #[test]
 fn an_operation_comes_after_what_is_merged() {
     let patch = "merge: {spec: {hostnames: [a.example.com]}}\n      json: [{op: replace, path: /spec/hostnames/0, value: b.example.com}]";
-    let found = check(&patched(&format!("    - target: {{kind: HTTPRoute}}\n      {patch}\n")));
+    let found = patched(&format!("    - target: {{kind: HTTPRoute}}\n      {patch}\n")).findings();
     assert_eq!(text(&found[0], "/help"), "`/spec/patches/0` of the guardrails put that there", "{found:#?}");
     assert_eq!(found[0]["location"]["line"], 100, "{found:#?}");
 }
@@ -595,7 +591,7 @@ fn files_of_templates() {
     broken.write("templates/c.yaml", "$if: x\n");
     broken.replace(POLICY, "service: web", "service: wbe");
     let found: Vec<String> =
-        check(&broken).iter().map(|finding| format!("{} {}", text(finding, "/code"), place(finding))).collect();
+        broken.findings().iter().map(|finding| format!("{} {}", text(finding, "/code"), place(finding))).collect();
     for expected in [
         "not-yaml templates/a.yaml:1:4",
         "input-limit templates/b.yaml:null:null",
@@ -673,7 +669,7 @@ fn places_in_files_of_all_kinds() {
     let policy = fs::read_to_string(scratch.path(POLICY)).expect("a file");
     for written in [policy.clone(), format!("\u{feff}{policy}"), policy.replace('\n', "\r\n")] {
         scratch.write(POLICY, written);
-        let found = check(&scratch);
+        let found = scratch.findings();
         assert_eq!(found.len(), 1, "{found:#?}");
         assert_eq!(place(&found[0]), "source/preview.yaml:10:3");
         assert_eq!(text(&found[0], "/location/source"), "  flags2: {\"ä\u{1F600}\": 1}");

@@ -5,15 +5,6 @@ use super::{
     support::Run,
 };
 
-/// The storefront's pull request, with a case's guardrails and policy.
-fn case(name: &str) -> Scratch {
-    let scratch = Scratch::new("storefront");
-    for file in [GUARDRAILS, POLICY] {
-        scratch.write(file, of_case(name, file));
-    }
-    scratch
-}
-
 fn rendered(scratch: &Scratch) -> String {
     let Run { out, err, .. } = scratch.run("render", &["-o", "ndjson"]);
     assert!(!out.is_empty(), "{err}");
@@ -24,7 +15,7 @@ fn rendered(scratch: &Scratch) -> String {
 #[test]
 fn an_oauth2_proxy_may_end_with_a_slash() {
     for name in ["ingress-nginx", "ingress-traefik", "http-route-issuer"] {
-        let scratch = case(name);
+        let scratch = Scratch::new(name);
         let expected = rendered(&scratch);
         assert!(expected.contains("https://sso.acme.dev/oauth2/auth\""), "{name}: {expected}");
         assert!(expected.contains("https://sso.acme.dev/oauth2/start?rd=https"), "{name}: {expected}");
@@ -41,7 +32,7 @@ fn an_oauth2_proxy_may_end_with_a_slash() {
 /// Whatever they are called.
 #[test]
 fn each_route_has_its_link() {
-    let scratch = case("storefront");
+    let scratch = Scratch::new("storefront");
     let web = "    - {name: web, service: web, access: staff}\n";
     let more = |name: &str| format!("    - {{name: {name}, service: web, access: staff}}\n");
     scratch.replace(POLICY, web, &format!("{web}{}{}", more("pull-request"), more("route-pull-request")));

@@ -6,11 +6,14 @@ use std::{
     sync::atomic::{AtomicU32, Ordering},
 };
 
-use super::support::{Run, dayfly_each, dayfly_with, root};
+use serde_json::{Map, Value as Json};
+
+use super::support::{Run, case_file, dayfly_each, dayfly_with};
 use crate::{
+    emit,
     finding::Owner,
     input::{Guardrails, Parameters, Policy, Source, read_typed},
-    render::Renderer,
+    render::{Rendered, Renderer},
 };
 
 pub(super) const POLICY: &str = "preview.yaml";
@@ -24,7 +27,12 @@ pub(super) fn storefront(file: &str) -> String {
 
 /// A file of a case.
 pub(super) fn of_case(case: &str, file: &str) -> String {
-    fs::read_to_string(root().join("testdata").join(case).join(file)).expect("a file of the case")
+    fs::read_to_string(case_file(case, file)).expect("a file of the case")
+}
+
+/// The storefront's parameters.
+pub(super) fn usual() -> Map<String, Json> {
+    serde_yaml::from_str(&storefront(PARAMETERS)).expect("a map")
 }
 
 /// A folder with a case's files, which is removed in the end. The guardrails are beside the policy's folder, as they are
@@ -76,6 +84,18 @@ impl Scratch {
         dayfly_with(command, [&source, &self.path(GUARDRAILS), &self.path(PARAMETERS)], args, &self.folder)
     }
 
+    /// What is rendered.
+    #[track_caller]
+    pub(super) fn objects(&self) -> Vec<Json> {
+        self.run("render", &["-o", "json"]).list()
+    }
+
+    /// What `check` finds, and where.
+    #[track_caller]
+    pub(super) fn findings(&self) -> Vec<Json> {
+        self.run("check", &["--format", "json"]).list()
+    }
+
     /// Renders a stream of pull requests, with the policy's folder taken out of what is said.
     pub(super) fn each(&self, sets: impl AsRef<[u8]>) -> Run {
         self.write("sets", sets);
@@ -104,6 +124,13 @@ pub(super) fn renderer(guardrails: &str, policy: &str) -> Renderer {
 }
 
 /// Parameters from JSON.
-pub(super) fn parameters(json: &serde_json::Value) -> Parameters {
+pub(super) fn parameters(json: &Json) -> Parameters {
     Parameters::from_json(&json.to_string()).expect("parameters")
+}
+
+/// The objects as they are written: a line each, the last one ended.
+pub(super) fn written(rendered: &Rendered) -> String {
+    let mut bytes = Vec::new();
+    emit::ndjson(&rendered.objects, &mut bytes);
+    String::from_utf8(bytes).expect("UTF-8")
 }

@@ -2,17 +2,10 @@
 
 use serde_json::Value as Json;
 
-use super::scratch::{POLICY, Scratch};
-
-fn objects(scratch: &Scratch) -> Vec<Json> {
-    let run = scratch.run("render", &["-o", "json"]);
-    serde_json::from_str(&run.out).unwrap_or_else(|error| panic!("{error}: {}", run.err))
-}
-
-fn named<'o>(objects: &'o [Json], kind: &str, name: &str) -> &'o Json {
-    let is_it = |object: &&Json| object["kind"] == kind && object["metadata"]["name"] == name;
-    objects.iter().find(is_it).unwrap_or_else(|| panic!("no {kind} {name}"))
-}
+use super::{
+    scratch::{POLICY, Scratch},
+    support::named,
+};
 
 /// Istio takes the name of a port for its protocol.
 #[test]
@@ -28,7 +21,7 @@ fn only_a_port_that_speaks_http_is_called_so() {
         let scratch = Scratch::new("storefront");
         scratch.replace(POLICY, worker, &format!("{worker}      port: 6379\n{more}"));
         scratch.replace(POLICY, "  routes:\n", &format!("  routes:\n{routes}"));
-        let objects = objects(&scratch);
+        let objects = scratch.objects();
         let [service, deployment] = ["Service", "Deployment"].map(|kind| named(&objects, kind, "worker"));
         assert_eq!(service["spec"]["ports"][0]["name"], name, "{more}{routes}");
         let container = &deployment["spec"]["template"]["spec"]["containers"][0];
@@ -56,7 +49,7 @@ fn a_group_is_its_user_s_number_if_nobody_says_another() {
         scratch.replace(POLICY, "      port: 8080\n", &format!("      port: 8080\n{}", lines("      ")));
         scratch.replace(POLICY, "migrate, deploy]\n", &format!("migrate, deploy]\n{}", lines("        ")));
         scratch.replace(POLICY, "\"seed:preview\"]\n", &format!("\"seed:preview\"]\n{}", lines("        ")));
-        let objects = objects(&scratch);
+        let objects = scratch.objects();
         let of_pod = &named(&objects, "Deployment", "web")["spec"]["template"]["spec"]["securityContext"];
         assert_eq!(
             [&of_pod["runAsUser"], &of_pod["runAsGroup"], &of_pod["fsGroup"]],

@@ -24,6 +24,18 @@ pub(crate) fn processor_time<T>(work: impl FnOnce() -> T) -> (T, Duration) {
     (result, so_far().saturating_sub(start))
 }
 
+/// The text at a pointer; empty if there is none.
+pub(super) fn text<'j>(json: &'j Json, pointer: &str) -> &'j str {
+    json.pointer(pointer).and_then(Json::as_str).unwrap_or_default()
+}
+
+/// The object of a kind with a name.
+#[track_caller]
+pub(super) fn named<'o>(objects: &'o [Json], kind: &str, name: &str) -> &'o Json {
+    let is_it = |object: &&Json| object["kind"] == kind && object["metadata"]["name"] == name;
+    objects.iter().find(is_it).unwrap_or_else(|| panic!("no {kind} {name}"))
+}
+
 /// The JSON pointer of every node of a tree, of what is in one before its own.
 pub(super) fn pointers(tree: &Json) -> Vec<String> {
     fn collect(value: &Json, pointer: String, pointers: &mut Vec<String>) {
@@ -60,6 +72,12 @@ impl Run {
         self
     }
 
+    /// What was written as a list of JSON: objects, or findings.
+    #[track_caller]
+    pub(super) fn list(&self) -> Vec<Json> {
+        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {}{}", self.out, self.err))
+    }
+
     /// Whether the quarantine was written, as JSON.
     pub(super) fn is_quarantine(&self) -> bool {
         self.out.contains("\"name\":\"dayfly-findings\"")
@@ -93,15 +111,19 @@ pub(super) fn dayfly(args: &[&str]) -> Run {
     Run { code, out: text(out), err: text(err) }
 }
 
-/// Runs `dayfly COMMAND CASE --guardrails … --parameters … ARGS` on a folder of `testdata/`. A case without guardrails or
-/// parameters of its own has the storefront's.
+/// A file of a case. One without guardrails or parameters of its own has the storefront's.
+pub(super) fn case_file(case: &str, name: &str) -> PathBuf {
+    let folder = |case: &str| root().join("testdata").join(case);
+    assert!(folder(case).is_dir(), "there is no case {case}");
+    let own = folder(case).join(name);
+    if own.exists() { own } else { folder("storefront").join(name) }
+}
+
+/// Runs `dayfly COMMAND CASE --guardrails … --parameters … ARGS` on a folder of `testdata/`.
 pub(super) fn dayfly_on(command: &str, case: &str, args: &[&str]) -> Run {
     let folder = root().join("testdata").join(case);
-    let file = |name: &str| {
-        let own = folder.join(name);
-        if own.exists() { own } else { root().join("testdata/storefront").join(name) }
-    };
-    dayfly_with(command, [&folder, &file("guardrails.yaml"), &file("parameters.yaml")], args, &root())
+    let [guardrails, parameters] = ["guardrails.yaml", "parameters.yaml"].map(|name| case_file(case, name));
+    dayfly_with(command, [&folder, &guardrails, &parameters], args, &root())
 }
 
 /// The same for these three; `here` is taken out of what is said.

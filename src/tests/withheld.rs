@@ -2,7 +2,10 @@
 
 use serde_json::Value as Json;
 
-use super::scratch::{GUARDRAILS, PARAMETERS, POLICY, Scratch};
+use super::{
+    scratch::{GUARDRAILS, PARAMETERS, POLICY, Scratch},
+    support::text,
+};
 
 const SERVICE: &str = "        HIDDEN: \"Host=$(DB_HOST);Port=1\"\n        TWICE: \"$(HIDDEN)\"\n        KEPT: \"$$(DB_HOST) $(PUBLIC_URL)\"\n";
 
@@ -18,14 +21,12 @@ fn naming() -> Scratch {
 
 /// The names of the variables of an object's containers.
 fn env(scratch: &Scratch, kind: &str, name: &str) -> Option<Vec<String>> {
-    let run = scratch.run("render", &["-o", "json"]);
-    let objects: Vec<Json> = serde_json::from_str(&run.out).unwrap_or_else(|error| panic!("{error}: {}", run.err));
-    let text = |value: &Json| value.as_str().unwrap_or_default().to_owned();
-    let is_meant = |object: &&Json| object["kind"] == kind && text(&object["metadata"]["name"]).starts_with(name);
+    let objects = scratch.objects();
+    let is_meant = |object: &&Json| object["kind"] == kind && text(object, "/metadata/name").starts_with(name);
     let pods = &objects.iter().find(is_meant)?["spec"]["template"]["spec"];
     let lists = ["initContainers", "containers"].map(|list| pods[list].as_array().cloned().unwrap_or_default());
     let variables = lists.iter().flatten().filter_map(|container| container["env"].as_array()).flatten();
-    Some(variables.map(|variable| text(&variable["name"])).collect())
+    Some(variables.map(|variable| text(variable, "/name").to_owned()).collect())
 }
 
 #[test]

@@ -69,9 +69,7 @@ fn projects_allow_what_is_rendered() {
                 None => namespace == to,
             })
         };
-        let objects: Vec<Json> =
-            serde_json::from_str(&support::dayfly_on("render", case, &["-o", "json"]).out).expect("objects");
-        for object in &objects {
+        for object in support::dayfly_on("render", case, &["-o", "json"]).list() {
             let (group, _) = object["apiVersion"].as_str().unwrap_or_default().split_once('/').unwrap_or_default();
             let kind = object["kind"].as_str().unwrap_or_default();
             let allowed = match object["metadata"]["namespace"].as_str() {

@@ -5,11 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 
-use super::{at, objects};
+use super::objects;
 use crate::{
     input::scalar::{DnsLabel, Scalar as _},
     rules,
-    tests::scratch::{self, renderer},
+    tests::{
+        scratch::{self, renderer},
+        support::text,
+    },
 };
 
 /// Names that are likely to run into each other: few words, and hyphens between them.
@@ -59,18 +62,18 @@ fn claims(template: &str, (policy, number, routes, databases): &Preview) -> BTre
         for host in object.pointer("/spec/hostnames").and_then(Json::as_array).into_iter().flatten() {
             claims.insert(format!("host {host}"));
         }
-        if at(&object, "/metadata/namespace") != environment.namespace {
+        if text(&object, "/metadata/namespace") != environment.namespace {
             claims.insert(format!(
                 "{} {} {}",
                 object["kind"],
-                at(&object, "/metadata/namespace"),
-                at(&object, "/metadata/name")
+                text(&object, "/metadata/namespace"),
+                text(&object, "/metadata/name")
             ));
         }
-        let spec = at(&object, "/spec/template/metadata/annotations/dayfly.dev~1database-spec");
+        let spec = text(&object, "/spec/template/metadata/annotations/dayfly.dev~1database-spec");
         if let Ok(spec) = serde_json::from_str::<Json>(spec) {
-            claims.insert(format!("branch {}", at(&spec, "/names/branch")));
-            claims.insert(format!("branch {}", at(&spec, "/names/role")));
+            claims.insert(format!("branch {}", text(&spec, "/names/branch")));
+            claims.insert(format!("branch {}", text(&spec, "/names/role")));
         }
     }
     claims

@@ -1,6 +1,6 @@
 //! What is said about `${{ … }}`, and where.
 
-use super::{GUARDRAILS, POLICY, check, place, scratch, table::MANIFEST, text};
+use super::{GUARDRAILS, POLICY, check, place, table::MANIFEST, text};
 
 const IMAGE: &str = "ghcr.io/acme/storefront:${{ pr.headSha }}";
 const URL: &str = "${{ routes.web.url }}";
@@ -9,7 +9,7 @@ const COMMAND: &str = "[node, dist/worker.js]";
 
 /// The place and the message of each finding.
 fn told(edits: &[(&str, &str, &str)]) -> Vec<String> {
-    let found = check(&scratch(edits));
+    let found = check(edits);
     found.iter().map(|finding| format!("{} {}", place(finding), text(finding, "/message"))).collect()
 }
 
@@ -82,7 +82,7 @@ fn each_expression_has_its_owner() {
         ("${{ policy.nam | upper }} ${{ pr.title }}", &["pull-request"]),
         ("${{ policy.nam | upper }}", &["team"]),
     ] {
-        let found = check(&scratch(&[(POLICY, "${{ pr.title }}", written)]));
+        let found = check(&[(POLICY, "${{ pr.title }}", written)]);
         let owners: Vec<&str> = found.iter().map(|finding| text(finding, "/owner")).collect();
         assert_eq!(owners, expected, "{written}: {found:#?}");
     }
@@ -91,7 +91,7 @@ fn each_expression_has_its_owner() {
 #[test]
 fn manifests_and_guardrails_have_their_places() {
     let image = "apiVersion: v1\nkind: Pod\nmetadata: {name: x}\nspec:\n  containers:\n    - {name: x, image: \"ghcr.io/acme/x:${{ pr.headSah }}\"}\n";
-    let found = check(&scratch(&[MANIFEST, ("extra.yaml", "", image)]));
+    let found = check(&[MANIFEST, ("extra.yaml", "", image)]);
     let message = "`${{ pr.headSah }}`: `pr` has no `headSah`: did you mean `headSha`?";
     let of_image = found.iter().find(|finding| text(finding, "/message") == message);
     let location = &of_image.unwrap_or_else(|| panic!("{found:#?}"))["location"];
@@ -138,7 +138,7 @@ fn what_other_programs_call_it_is_told() {
 fn what_stands_in_a_file_is_told_by_what_may() {
     let told = |written: &str| -> Vec<[String; 2]> {
         let file = format!("      port: 8080\n      files: {{/a: \"{written}\"}}");
-        let found = check(&scratch(&[(POLICY, "      port: 8080", &file)]));
+        let found = check(&[(POLICY, "      port: 8080", &file)]);
         found.iter().map(|one| [text(one, "/message").to_owned(), text(one, "/help").to_owned()]).collect()
     };
     let itself = "`$${{` is the characters themselves, where the program that reads the file should find them; in place of `${NAME}` \
@@ -161,7 +161,7 @@ fn what_stands_in_a_file_is_told_by_what_may() {
     }
     assert_eq!(told("${{ '{{ pr.title }}' }}"), [["", ""]; 0]);
     // Elsewhere it may.
-    let found = check(&scratch(&[(POLICY, "${{ pr.title }}", "{{ pr.title }}")]));
+    let found = check(&[(POLICY, "${{ pr.title }}", "{{ pr.title }}")]);
     assert_eq!(
         [text(&found[0], "/message"), text(&found[0], "/help")],
         [&format!("`{{{{ pr.title }}}}` {stays}"), around]
@@ -174,7 +174,7 @@ fn addresses_in_files_are_told_apart() {
     let told = |env: &str, file: &str| -> Vec<[String; 2]> {
         let fields = format!("      port: 8080\n      files: {{/a: \"{file}\"}}");
         let env = format!("      env:\n        DB_HOST: \"{env}\"\n");
-        let found = check(&scratch(&[(POLICY, "      port: 8080", &fields), (POLICY, "      env:\n", &env)]));
+        let found = check(&[(POLICY, "      port: 8080", &fields), (POLICY, "      env:\n", &env)]);
         found.iter().map(|one| [text(one, "/code").to_owned(), text(one, "/help").to_owned()]).collect()
     };
     let address = "postgres://u@${DB_HOST}/app";
@@ -191,7 +191,7 @@ fn addresses_in_files_are_told_apart() {
 #[test]
 fn a_helm_template_in_quotes_is_no_manifest_either() {
     let image = "apiVersion: v1\nkind: Pod\nmetadata: {name: x}\nspec:\n  containers:\n    - {name: x, image: \"x:{{ .Values.tag }}\"}\n";
-    let found = check(&scratch(&[MANIFEST, ("extra.yaml", "", image)]));
+    let found = check(&[MANIFEST, ("extra.yaml", "", image)]);
     let image = found.iter().find(|finding| text(finding, "/code") == "image-outside-registries").expect("an image");
     assert_eq!(text(image, "/help"), "Helm templates are no manifests: use `application`", "{found:#?}");
 }
@@ -216,7 +216,7 @@ fn names_and_images_of_manifests_are_told_once() {
         head + &pod(image).replace("RESTART", "Always")
     };
     let told = |manifest: &str| -> Vec<String> {
-        let found = check(&scratch(&[MANIFEST, ("extra.yaml", "", manifest)]));
+        let found = check(&[MANIFEST, ("extra.yaml", "", manifest)]);
         found.iter().map(|finding| text(finding, "/message").to_owned()).collect()
     };
     let [image, head] = ["ghcr.io/acme/x:${{ pr.headSha }}", "x-${{ pr.headShortSha7 }}"];

@@ -5,13 +5,13 @@ use std::fmt::Write as _;
 use serde_json::Value as Json;
 
 use super::{
-    DEPLOYMENT, Scratch, check, place, scratch,
+    DEPLOYMENT, Scratch, place, scratch,
     table::{APPLICATION, Edit, MANIFEST},
     text,
 };
 use crate::{
     cli::ExitCode,
-    tests::scratch::{GUARDRAILS, PARAMETERS, POLICY, of_case},
+    tests::scratch::{GUARDRAILS, PARAMETERS, POLICY},
 };
 
 const CLAIM: &str = "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: x}\nspec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}\n";
@@ -20,15 +20,13 @@ const CLAIM: &str = "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {nam
 #[test]
 fn a_claim_needs_room_in_the_quota() {
     let with = |case: &str, edits: &[Edit]| {
-        let scratch = Scratch::new("storefront");
-        for file in [POLICY, GUARDRAILS] {
-            scratch.write(file, of_case(case, file));
-        }
+        let scratch = Scratch::new(case);
         for (file, from, to) in edits {
             scratch.replace(file, from, to);
         }
         scratch.write("extra.yaml", CLAIM);
-        check(&scratch)
+        scratch
+            .findings()
             .iter()
             .map(|finding| text(finding, "/code").to_owned())
             .filter(|code| code == "over-quota")
@@ -98,7 +96,7 @@ fn a_mistake_of_the_platform_hides_none_of_a_manifest() {
     let codes = |edit: Edit| {
         let scratch = scratch(&[(POLICY, APPLICATION, "  manifests: [deploy/*.yaml]\n"), edit]);
         scratch.write("deploy/x.yaml", pod);
-        let found = check(&scratch);
+        let found = scratch.findings();
         found.iter().map(|finding| text(finding, "/code").to_owned()).collect::<Vec<_>>()
     };
     let alone = codes((GUARDRAILS, "default: 24h", "default: 24h"));
@@ -224,7 +222,7 @@ fn what_a_patch_needs_of_a_manifest_is_its_author_s_to_add() {
             scratch.replace(POLICY, APPLICATION, "  manifests: [deploy/*.yaml]\n");
         }
         scratch.write("deploy/x.yaml", DEPLOYMENT);
-        let found = check(&scratch);
+        let found = scratch.findings();
         let what = format!("{case} {target} {patch}: {found:#?}");
         let is = |finding: &Json| (text(finding, "/code"), text(finding, "/owner")) == (code, owner);
         assert!(!found.is_empty() && found.iter().all(is), "{what}");

@@ -4,7 +4,7 @@ use super::{Edit, GUARDRAILS, PARAMETERS, POLICY, check, scratch, text};
 
 /// What `check` says of a case with edits: each finding's message and help, errors first.
 fn told(edits: &[Edit]) -> Vec<String> {
-    let found = check(&scratch(edits));
+    let found = check(edits);
     found.iter().map(|one| format!("{} = {}", text(one, "/message"), text(one, "/help"))).collect()
 }
 
@@ -233,11 +233,11 @@ fn signs_that_look_like_yamls_are_told_of_a_value_too() {
             "write `- name: web`",
         ),
     ] {
-        let found = check(&scratch(&[(POLICY, from, to)]));
+        let found = check(&[(POLICY, from, to)]);
         let [one] = found.as_slice() else { panic!("{found:#?}") };
         assert_eq!([text(one, "/message"), text(one, "/help")], [message, help]);
     }
-    let found = check(&scratch(&[(POLICY, "team: payments", "team: a：b")]));
+    let found = check(&[(POLICY, "team: payments", "team: a：b")]);
     assert!(!text(&found[0], "/message").contains("ff1a"), "{found:#?}");
 }
 
@@ -292,7 +292,7 @@ fn a_value_of_another_shape_is_told_in_its_own() {
         if from == port {
             edits.push((POLICY, "      env:\n        PUBLIC_URL: ${{ routes.web.url }}\n        BANNER: \"Preview of ${{ pr.title }}\"\n", ""));
         }
-        let found = check(&scratch(&edits));
+        let found = check(&edits);
         assert_eq!(found.iter().map(|one| text(one, "/help")).collect::<Vec<_>>(), [help], "{to}");
     }
     for (file, whole, help) in [
@@ -301,7 +301,7 @@ fn a_value_of_another_shape_is_told_in_its_own() {
     ] {
         let scratch = scratch(&[]);
         scratch.write(file, whole);
-        let found = check(&scratch);
+        let found = scratch.findings();
         assert_eq!((found.len(), text(&found[0], "/help")), (1, help), "{found:#?}");
     }
 }

@@ -1,6 +1,6 @@
 //! Fields that stand in the wrong map, and a line that was forgotten.
 
-use super::{GUARDRAILS, POLICY, check, place, scratch, storefront, text};
+use super::{GUARDRAILS, POLICY, check, place, storefront, text};
 
 /// A file whose fields of `spec` stand at the left, below `line`.
 fn flat(file: &'static str, line: &str) -> String {
@@ -12,7 +12,7 @@ fn flat(file: &'static str, line: &str) -> String {
 
 /// Place, message and help of all that is found.
 fn told(file: &str, content: &str) -> Vec<String> {
-    let found = check(&scratch(&[(file, "", content)]));
+    let found = check(&[(file, "", content)]);
     found.iter().map(|one| format!("{} {} = {}", place(one), text(one, "/message"), text(one, "/help"))).collect()
 }
 

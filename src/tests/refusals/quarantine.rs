@@ -1,7 +1,7 @@
 //! Whose mistake it is decides what is rendered: all, the quarantine, or nothing.
 
 use super::{
-    check, scratch,
+    scratch,
     table::{Edit, MANIFEST},
     text,
 };
@@ -59,7 +59,7 @@ fn a_label_that_asks_for_too_little_is_one_mistake_among_others() {
         NO_TEMPLATE,
     ];
     let scratch = scratch(&edits);
-    let found = check(&scratch);
+    let found = scratch.findings();
     let mut owners: Vec<_> = found.iter().map(|finding| (text(finding, "/code"), text(finding, "/owner"))).collect();
     owners.sort_unstable();
     let expected = [

@@ -28,20 +28,20 @@ fn a_request_beyond_its_profile_says_what_would_do() {
         ),
         ("memory: 9Gi", "above its limit: 2Gi", "ask for at most 2Gi: no profile allows as much"),
     ] {
-        let found = check(&scratch(&[(POLICY, "memory: 256Mi", asked)]));
+        let found = check(&[(POLICY, "memory: 256Mi", asked)]);
         assert!(text(&found[0], "/message").contains(message), "{asked}: {found:#?}");
         assert_eq!(text(&found[0], "/help"), help, "{asked}: {found:#?}");
     }
     let asked = "migrate, deploy]\n        resources: {memory: 3Gi}\n";
-    let found = check(&scratch(&[(POLICY, "migrate, deploy]\n", asked)]));
+    let found = check(&[(POLICY, "migrate, deploy]\n", asked)]);
     let message = "`migrate` asks for 3Gi of `memory`, above its limit: 2Gi, `container.max` of the profile `small`";
     assert_eq!(
         (text(&found[0], "/message"), text(&found[0], "/help")),
         (message, "in the profile `large` it may be up to 8Gi")
     );
     // Kubernetes rounds it up.
-    assert!(check(&scratch(&[(POLICY, "memory: 256Mi", "memory: 1.3Gi")])).is_empty());
-    assert!(check(&scratch(&[(POLICY, "memory: 256Mi", "memory: 268435456")])).is_empty());
+    assert!(check(&[(POLICY, "memory: 256Mi", "memory: 1.3Gi")]).is_empty());
+    assert!(check(&[(POLICY, "memory: 256Mi", "memory: 268435456")]).is_empty());
 }
 
 /// What does not fit one profile may fit another.
@@ -50,7 +50,7 @@ fn a_quota_that_is_too_small_says_which_is_not() {
     for (replicas, help) in [(7, "the profile `large` has room for all of it"), (90, "")] {
         let asked = format!("replicas: {replicas}");
         let more = (GUARDRAILS, "limits.cpu: \"8\"", "limits.cpu: \"16\"");
-        let found = check(&scratch(&[more, (POLICY, "command: [node, dist/worker.js]", &asked)]));
+        let found = check(&[more, (POLICY, "command: [node, dist/worker.js]", &asked)]);
         assert!(!found.is_empty());
         assert!(found.iter().all(|one| text(one, "/code") == "over-quota" && text(one, "/help") == help), "{found:#?}");
     }
@@ -70,7 +70,7 @@ fn a_route_to_what_a_service_has_not_says_what_has() {
             "routes share a host that each writes out: `WORD-${{ preview.namespace }}.${{ guardrails.domain }}`, which is that of a route `WORD`",
         ),
     ] {
-        let found = check(&scratch(&[(POLICY, route, &format!("{route}{more}"))]));
+        let found = check(&[(POLICY, route, &format!("{route}{more}"))]);
         assert_eq!(found.iter().map(|one| text(one, "/help")).collect::<Vec<_>>(), [help], "{found:#?}");
     }
 }
@@ -92,7 +92,7 @@ fn who_gets_less_is_told_what_would_get_more() {
     ] {
         let trust = format!("trust: {{{tier}: {grant}}}");
         let own = (GUARDRAILS, "trust: {unknown: restricted, fork: quarantine}", &*trust);
-        let found = check(&scratch(&[&[own], &*edits].concat()));
+        let found = check(&[&[own], &*edits].concat());
         let code = if grant == "quarantine" { "untrusted-pull-request" } else { "withheld" };
         let told: Vec<_> = found.iter().filter(|one| text(one, "/code") == code).collect();
         assert!(!told.is_empty() && told.iter().all(|one| text(one, "/help") == help), "{tier} {grant}: {found:#?}");
@@ -108,14 +108,14 @@ fn errors_come_first() {
         (POLICY, "service: web", "service: wbe"),
         ("templates/x.yaml.tpl", "", "x"),
     ]);
-    let severities = || check(&scratch).iter().map(|one| text(one, "/severity").to_owned()).collect::<Vec<_>>();
+    let severities = || scratch.findings().iter().map(|one| text(one, "/severity").to_owned()).collect::<Vec<_>>();
     let told = severities();
     assert!(told.len() > 2 && told.first().is_some_and(|first| first == "error"), "{told:?}");
     assert!(told.is_sorted() && told.last().is_some_and(|last| last == "warning"), "{told:?}");
     let err = scratch.run("render", &[]).err;
     assert!(err.starts_with("error[unknown-reference]: ") && err.contains("\nwarning["), "{err}");
     // From the first line on, whichever was found first.
-    let found = check(&scratch);
+    let found = scratch.findings();
     let lines: Vec<_> = found
         .iter()
         .filter(|one| text(one, "/severity") == "error" && text(one, "/location/file").ends_with(POLICY))
@@ -135,7 +135,7 @@ fn what_is_missing_of_a_pull_request_is_told_once() {
             (PARAMETERS, "number: 128", number),
             (PARAMETERS, "head_sha: 3f9c1e7ab2d4c6588e0fd17a9b3c5d7e9f102938", sha),
         ];
-        let found = check(&scratch(&edits));
+        let found = check(&edits);
         found.iter().map(|one| text(one, "/message").to_owned()).collect::<Vec<_>>().join("\n")
     };
     let missing = "the parameter `number` is missing: it is the pull request's identity";
@@ -153,7 +153,7 @@ fn what_is_missing_of_a_pull_request_is_told_once() {
         let scratch = scratch(&[]);
         let list = format!("[{number}, {{name: head_sha, string: {sha}}}, {{name: fork, string: 'false'}}]");
         scratch.write(PARAMETERS, list);
-        let found = check(&scratch);
+        let found = scratch.findings();
         assert_eq!(found.iter().map(|one| text(one, "/message")).collect::<Vec<_>>(), [expected], "{number}");
     }
 }
@@ -163,19 +163,19 @@ fn what_is_missing_of_a_pull_request_is_told_once() {
 fn the_label_that_contradicts_the_first_is_told() {
     let labels = "[preview, \"preview/ttl=72h\"]";
     let other = "[\"preview/ttl=72h\", \"preview/ttl=3d\", \"preview/ttl=24h\"]";
-    let found = check(&scratch(&[(PARAMETERS, labels, other)]));
+    let found = check(&[(PARAMETERS, labels, other)]);
     assert_eq!(found.len(), 1, "{found:#?}");
     let message = "the labels `preview/ttl=72h` and `preview/ttl=24h` ask for different things";
     assert_eq!(text(&found[0], "/message"), message);
     // What a preview is asked for by asks for nothing else.
     let prefix: Edit = (GUARDRAILS, "    profile: [small, large]", "    prefix: preview\n    profile: [small, large]");
-    assert!(check(&scratch(&[prefix, (PARAMETERS, labels, "[preview]")])).is_empty());
+    assert!(check(&[prefix, (PARAMETERS, labels, "[preview]")]).is_empty());
 }
 
 /// Who made the offer is told, not only each pull request that takes it.
 #[test]
 fn a_label_that_offers_more_than_the_maximum_is_the_platforms() {
-    let found = check(&scratch(&[(GUARDRAILS, "max: 168h", "max: 71h"), (PARAMETERS, ", \"preview/ttl=72h\"", "")]));
+    let found = check(&[(GUARDRAILS, "max: 168h", "max: 71h"), (PARAMETERS, ", \"preview/ttl=72h\"", "")]);
     assert_eq!(found.len(), 1, "{found:#?}");
     assert_eq!((text(&found[0], "/code"), text(&found[0], "/owner")), ("ttl-clamped", "platform"));
     assert_eq!(text(&found[0], "/message"), "a label may ask for `72h`, and gets the maximum, `71h`");
@@ -187,7 +187,7 @@ fn a_label_that_offers_more_than_the_maximum_is_the_platforms() {
 fn a_claim_beyond_the_quota_is_told_whose_quota_it_is() {
     let claim = "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: x}\n\
         spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}\n";
-    let found = check(&scratch(&[(POLICY, APPLICATION, "  manifests: [extra.yaml]\n"), ("extra.yaml", "", claim)]));
+    let found = check(&[(POLICY, APPLICATION, "  manifests: [extra.yaml]\n"), ("extra.yaml", "", claim)]);
     let message = "a volume is claimed, but the quota of profile `small` has 0 `persistentvolumeclaims`";
     assert_eq!(text(&found[0], "/message"), message, "{found:#?}");
 }
@@ -250,7 +250,7 @@ fn what_is_right_but_too_much_is_called_so() {
         ),
     ];
     for (edits, expected, field) in cases {
-        let found = check(&scratch(edits));
+        let found = check(edits);
         assert!(found.iter().any(|finding| text(finding, field).contains(expected)), "{expected}: {found:#?}");
     }
 }
@@ -300,7 +300,7 @@ fn a_patch_beyond_the_quota_is_the_platforms() {
         (vec![env.to_owned(), quota("{hard: {pods: 1}}")], None),
     ] {
         let lines = patches.iter().map(|patch| format!("    - {patch}\n")).collect::<Vec<_>>().concat();
-        let found = check(&scratch(&[(GUARDRAILS, "  patches:\n", &format!("  patches:\n{lines}"))]));
+        let found = check(&[(GUARDRAILS, "  patches:\n", &format!("  patches:\n{lines}"))]);
         let found: Vec<_> = found.iter().filter(|one| text(one, "/code") == "patch-over-quota").collect();
         let Some((patch, expected)) = expected else {
             assert!(found.is_empty(), "{patches:?}: {found:#?}");
@@ -315,7 +315,7 @@ fn a_patch_beyond_the_quota_is_the_platforms() {
     // What manifests ask for is not known to be all at the same time.
     let patch = format!("  patches:\n    - {}\n", replicas("Deployment", 4));
     let manifest = format!("{DEPLOYMENT}          resources: {{limits: {{cpu: 500m}}}}\n");
-    let found = check(&scratch(&[MANIFEST, (GUARDRAILS, "  patches:\n", &patch), ("extra.yaml", "", &manifest)]));
+    let found = check(&[MANIFEST, (GUARDRAILS, "  patches:\n", &patch), ("extra.yaml", "", &manifest)]);
     assert!(found.is_empty(), "{found:#?}");
 }
 
@@ -351,7 +351,7 @@ fn patches_beyond_the_quota_are_told_of_what_they_set() {
         ),
     ] {
         let lines = patches.iter().map(|patch| format!("    - {patch}\n")).collect::<Vec<_>>().concat();
-        let found = check(&scratch(&[(GUARDRAILS, "  patches:\n", &format!("  patches:\n{lines}"))]));
+        let found = check(&[(GUARDRAILS, "  patches:\n", &format!("  patches:\n{lines}"))]);
         let found = found.iter().filter(|one| text(one, "/code") == "patch-over-quota");
         let found: Vec<String> =
             found.map(|one| format!("{} {}", text(one, "/location/pointer"), text(one, "/message"))).collect();
@@ -385,7 +385,7 @@ fn labels_are_told_where_they_stand() {
             vec!["9 the label `preview/ttl=1h` asks for what is not offered; there is `24h`, `72h`"],
         ),
     ] {
-        let found = check(&scratch(&[(PARAMETERS, labels, written)]));
+        let found = check(&[(PARAMETERS, labels, written)]);
         let told: Vec<String> =
             found.iter().map(|one| format!("{} {}", one["location"]["column"], text(one, "/message"))).collect();
         assert_eq!(told, expected, "{written}");
@@ -421,7 +421,7 @@ fn what_to_write_is_said() {
             "leave `STRIPE_KEY` out of `env`: what is used sets it",
         ),
     ] {
-        let found = check(&scratch(&[edit]));
+        let found = check(&[edit]);
         let [one] = found.as_slice() else { panic!("{found:#?}") };
         assert!(text(one, "/message").starts_with(message), "{one}");
         assert_eq!(text(one, "/help"), help);
@@ -439,7 +439,7 @@ fn a_variable_that_two_databases_set_is_anothers() {
     let main = "the variable `DATABASE_URL` of `main` is set already";
     let of_env = format!("leave `DATABASE_URL` out of the service's `env`, or {of_database}");
     for (edits, message, help) in [(&[other, both][..], message, of_database), (&[own], main, &of_env)] {
-        let found = check(&scratch(edits));
+        let found = check(edits);
         let found: Vec<_> = found.iter().filter(|one| one["code"] == "duplicate-name").collect();
         let [one] = found[..] else { panic!("{found:#?}") };
         assert_eq!((text(one, "/message"), text(one, "/help")), (message, help));
@@ -456,11 +456,11 @@ fn a_number_says_what_is_wrong_with_it() {
         ("\"1000000000000000000\"", "expected at most 18 digits"),
         ("\"00000000000000000001\"", "expected `1`"),
     ] {
-        let found = check(&scratch(&[(PARAMETERS, "number: 128", &format!("number: {written}"))]));
+        let found = check(&[(PARAMETERS, "number: 128", &format!("number: {written}"))]);
         let [one] = found.as_slice() else { panic!("{found:#?}") };
         assert!(text(one, "/message").ends_with(&format!(": {wrong}")), "{written}: {one}");
     }
-    assert!(check(&scratch(&[(PARAMETERS, "number: 128", "number: \"999999999999999999\"")])).is_empty());
+    assert!(check(&[(PARAMETERS, "number: 128", "number: \"999999999999999999\"")]).is_empty());
 }
 
 #[test]
@@ -469,7 +469,7 @@ fn one_mistake_has_its_own_place_and_reason() {
         ((PARAMETERS, "number: 128", "number: 0128"), 9, "the number `0128` has a zero in front: expected `128`"),
         ((POLICY, "    kustomize:\n", "    helm: {}\n    kustomize:\n"), 11, "at most one of `kustomize`, `helm` and"),
     ] {
-        let found = check(&scratch(&[edit]));
+        let found = check(&[edit]);
         let [one] = found.as_slice() else { panic!("{found:#?}") };
         assert!(text(one, "/message").contains(message), "{one}");
         assert_eq!(one["location"]["column"], column, "{one}");
