@@ -1,11 +1,6 @@
 //! Calls whose outcome no golden shows: a stream of pull requests, files that are there already.
 
-use std::{
-    fs,
-    io::ErrorKind,
-    path::Path,
-    process::{Command, Stdio},
-};
+use std::{fs, io::ErrorKind};
 
 use crate::{
     cli::{self, ExitCode},
@@ -13,6 +8,7 @@ use crate::{
 };
 
 use super::{
+    process::with_variables,
     scratch::{GUARDRAILS, PARAMETERS, POLICY, Scratch, of_case},
     support::{Closed, dayfly},
 };
@@ -198,52 +194,6 @@ fn the_announcement_and_the_completions() {
     }
 }
 
-/// What [`answer`] is told, and where it writes what came of it.
-const CALL: &str = "DAYFLY_TESTS_CALL";
-
-/// Runs `dayfly ARGS` in a process of its own, because variables and the current folder are a process's. It has these variables and no
-/// others of dayfly's, and is in the policy's folder.
-pub(super) fn with_variables(scratch: &Scratch, args: &[&str], variables: &[(&str, &str)]) -> (String, String, String) {
-    with_input(scratch, args, variables, Stdio::null())
-}
-
-/// The same with something on standard input.
-pub(super) fn with_input(
-    scratch: &Scratch,
-    args: &[&str],
-    variables: &[(&str, &str)],
-    input: Stdio,
-) -> (String, String, String) {
-    let file = scratch.path("call.json");
-    fs::write(&file, serde_json::json!(args).to_string()).expect("a file");
-    let program = std::env::current_exe().expect("a program");
-    let mut command = Command::new(program);
-    command
-        .args(["--exact", "tests::calls::answer", "--ignored", "--test-threads=1"])
-        .env(CALL, &file)
-        .stdin(input)
-        .current_dir(scratch.path(""));
-    for name in ["DAYFLY_GUARDRAILS", "ARGOCD_APP_PARAMETERS", "NO_COLOR"] {
-        command.env_remove(name);
-    }
-    let done = command.envs(variables.iter().copied()).output().expect("a call");
-    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stdout));
-    let answer = fs::read_to_string(&file).expect("an answer");
-    let _ = fs::remove_file(&file);
-    serde_json::from_str(&answer).expect("three strings")
-}
-
-#[test]
-#[ignore = "the other end of `with_variables`"]
-fn answer() {
-    let Some(file) = std::env::var_os(CALL) else { return };
-    let args: Vec<String> =
-        serde_json::from_str(&fs::read_to_string(Path::new(&file)).expect("a file")).expect("strings");
-    let run = dayfly(&args.iter().map(String::as_str).collect::<Vec<_>>());
-    let answer = serde_json::json!([format!("{:?}", run.code), run.out, run.err]);
-    fs::write(file, answer.to_string()).expect("a file");
-}
-
 /// In the plugin the parameters are in a variable, a quarantine is an answer, and guardrails never come from the source tree.
 #[test]
 fn the_plugins_variables() {
@@ -260,24 +210,20 @@ fn the_plugins_variables() {
     };
     for (fork, quarantined) in [("false", false), ("true", true)] {
         let parameters = pull_request(fork);
-        let (code, out, err) = with_variables(
-            &scratch,
-            &args,
-            &[("DAYFLY_GUARDRAILS", &guardrails), ("ARGOCD_APP_PARAMETERS", &parameters)],
-        );
-        assert_eq!(code, "Fine", "{err}");
-        assert_eq!(out.contains("\"name\":\"dayfly-findings\""), quarantined, "{out}");
-        assert_eq!(err.contains("error[untrusted-pull-request]"), quarantined, "{err}");
+        let variables = [("DAYFLY_GUARDRAILS", &*guardrails), ("ARGOCD_APP_PARAMETERS", &*parameters)];
+        let run = with_variables(&scratch, &args, &variables);
+        assert_eq!(run.code, ExitCode::Fine, "{}", run.err);
+        assert_eq!(run.is_quarantine(), quarantined, "{}", run.out);
+        assert_eq!(run.err.contains("error[untrusted-pull-request]"), quarantined, "{}", run.err);
     }
     // For people a quarantine is a finding.
     let run = scratch.run("render", &["-o", "ndjson", "--set", "fork=true"]);
     assert_eq!(run.code, ExitCode::Findings, "{}", run.err);
     let parameters = pull_request("false");
-    let relative = "../guardrails.yaml";
-    let (code, out, err) =
-        with_variables(&scratch, &args, &[("DAYFLY_GUARDRAILS", relative), ("ARGOCD_APP_PARAMETERS", &parameters)]);
-    assert_eq!((code.as_str(), out.as_str()), ("CannotRun", ""), "{err}");
-    assert!(err.contains("`../guardrails.yaml`") && err.contains("must be an absolute path"), "{err}");
+    let variables = [("DAYFLY_GUARDRAILS", "../guardrails.yaml"), ("ARGOCD_APP_PARAMETERS", &*parameters)];
+    let run = with_variables(&scratch, &args, &variables);
+    assert_eq!((run.code, &*run.out), (ExitCode::CannotRun, ""), "{}", run.err);
+    assert!(run.err.contains("`../guardrails.yaml`") && run.err.contains("must be an absolute path"), "{}", run.err);
 }
 
 #[test]
@@ -287,10 +233,10 @@ fn colour_when_it_is_asked_for() {
     let (guardrails, folder) = (scratch.named(GUARDRAILS), scratch.named(""));
     let check = |when: &str, variables: &[(&str, &str)]| {
         let args = ["check", &folder, "--guardrails", &guardrails, "--set", "number=1", "--color", when];
-        let (code, out, _) = with_variables(&scratch, &args, variables);
-        assert_eq!(code, "Findings");
-        assert!(out.contains("invalid-value"), "{out}");
-        out.contains('\u{1b}')
+        let run = with_variables(&scratch, &args, variables);
+        assert_eq!(run.code, ExitCode::Findings);
+        assert!(run.out.contains("invalid-value"), "{}", run.out);
+        run.out.contains('\u{1b}')
     };
     assert!(check("always", &[]) && check("always", &[("NO_COLOR", "1")]));
     assert!(!check("never", &[]) && !check("auto", &[]));

@@ -5,7 +5,7 @@ use std::fs::File;
 use crate::cli::ExitCode;
 
 use super::{
-    calls::with_input,
+    process::dayfly_in,
     scratch::{GUARDRAILS, Scratch},
     support::dayfly,
 };
@@ -38,10 +38,10 @@ fn a_stream_comes_from_standard_input() {
     let input = File::open(scratch.path("sets")).expect("a file");
     let guardrails = scratch.named(GUARDRAILS);
     let args = ["render", "--guardrails", &guardrails, "--each", "-", "-o", "ndjson"];
-    let (code, out, err) = with_input(&scratch, &args, &[], input.into());
-    assert_eq!(code, "Findings", "{err}");
-    assert!(err.starts_with("error: standard input line 2: "), "{err}");
-    assert_eq!(out.matches("\"kind\":\"Namespace\"").count(), 2, "{out}");
+    let run = dayfly_in(&scratch.path(""), &args, &[], input.into());
+    assert_eq!(run.code, ExitCode::Findings, "{}", run.err);
+    assert!(run.err.starts_with("error: standard input line 2: "), "{}", run.err);
+    assert_eq!(run.out.matches("\"kind\":\"Namespace\"").count(), 2, "{}", run.out);
 }
 
 /// A document a pull request would be no stream, and files of a folder would hide each other.

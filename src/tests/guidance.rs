@@ -5,9 +5,9 @@ use std::fs;
 use crate::cli::ExitCode;
 
 use super::{
-    calls::with_variables,
+    process::with_variables,
     scratch::{GUARDRAILS, PARAMETERS, POLICY, Scratch},
-    support::dayfly,
+    support::{Run, dayfly},
 };
 
 const BUILT_IN: &str = "note: no guardrails were given: these are the built-in ones, which allow no registry; \
@@ -21,18 +21,18 @@ fn the_built_in_guardrails_are_told_of() {
     for call in [&["check"][..], &["check", "--format", "json"], &["explain", "ttl"], &["render", "-o", "ndjson"]] {
         let args = [&call[..1], &[&folder], &call[1..], &["--parameters", &parameters]].concat();
         let told = |args: &[&str], variables: &[(&str, &str)]| {
-            let (_, out, err) = with_variables(&scratch, args, variables);
-            assert!(!out.contains("note:"), "{call:?}: {out}");
-            err.matches(BUILT_IN).count()
+            let run = with_variables(&scratch, args, variables);
+            assert!(!run.out.contains("note:"), "{call:?}: {}", run.out);
+            run.err.matches(BUILT_IN).count()
         };
         assert_eq!(told(&args, &[]), 1, "{call:?}");
         assert_eq!(told(&args, &[("DAYFLY_GUARDRAILS", &guardrails)]), 0, "{call:?}");
         assert_eq!(told(&[&args[..], &["--guardrails", &guardrails]].concat(), &[]), 0, "{call:?}");
     }
     let pull_request = r#"[{"name": "number", "string": "1"}, {"name": "head_sha", "string": "0123456789"}]"#;
-    let (code, _, err) =
+    let Run { code, err, .. } =
         with_variables(&scratch, &["render", "-o", "ndjson"], &[("ARGOCD_APP_PARAMETERS", pull_request)]);
-    assert!(code == "Findings" && err.starts_with("error[") && !err.contains("note:"), "{err}");
+    assert!(code == ExitCode::Findings && err.starts_with("error[") && !err.contains("note:"), "{err}");
 }
 
 /// The built-in ones need nobody's look.
@@ -43,10 +43,10 @@ fn guardrails_that_are_looked_at_alone_are_named() {
     let beside = named.strip_suffix("/guardrails.yaml").expect("a folder").to_owned();
     let none = "error: `--guardrails-only` looks at the platform's guardrails, and none were given: pass `--guardrails FILE` or set \
                 `DAYFLY_GUARDRAILS`\n";
-    let (code, out, err) = with_variables(&scratch, &["check", "--guardrails-only"], &[]);
-    assert_eq!((&*code, &*out, &*err), ("CannotRun", "", none));
-    let (code, _, err) = with_variables(&scratch, &["check", "--guardrails-only"], &[("DAYFLY_GUARDRAILS", &named)]);
-    assert_eq!((&*code, &*err), ("Fine", ""));
+    let run = with_variables(&scratch, &["check", "--guardrails-only"], &[]);
+    assert_eq!((run.code, &*run.out, &*run.err), (ExitCode::CannotRun, "", none));
+    let run = with_variables(&scratch, &["check", "--guardrails-only"], &[("DAYFLY_GUARDRAILS", &named)]);
+    assert_eq!((run.code, &*run.err), (ExitCode::Fine, ""));
     for folder in [&named, &beside] {
         let run = dayfly(&["check", "--guardrails-only", folder]);
         let expected = format!("name the file with `--guardrails {named}`\n");
@@ -59,9 +59,9 @@ fn guardrails_that_are_looked_at_alone_are_named() {
 #[test]
 fn guardrails_that_a_variable_names_are_not_there() {
     let scratch = Scratch::new("storefront");
-    let (code, _, err) = with_variables(&scratch, &["check"], &[("DAYFLY_GUARDRAILS", "/nope.yaml")]);
+    let Run { code, err, .. } = with_variables(&scratch, &["check"], &[("DAYFLY_GUARDRAILS", "/nope.yaml")]);
     let expected = "error: failed to read the guardrails that `DAYFLY_GUARDRAILS` names: failed to open `/nope.yaml`: ";
-    assert!(code == "CannotRun" && err.starts_with(expected), "{err}");
+    assert!(code == ExitCode::CannotRun && err.starts_with(expected), "{err}");
 }
 
 /// One argument is what to explain.
@@ -71,8 +71,8 @@ fn explain_looks_at_the_current_folder() {
     let (folder, guardrails) = (scratch.named(""), scratch.named(GUARDRAILS));
     for args in [&["explain", "ttl", "--guardrails", &guardrails][..], &["explain", "--guardrails", &guardrails, "ttl"]]
     {
-        let (code, out, err) = with_variables(&scratch, args, &[]);
-        assert_eq!(code, "Fine", "{err}");
+        let Run { code, out, err } = with_variables(&scratch, args, &[]);
+        assert_eq!(code, ExitCode::Fine, "{err}");
         assert!(out.starts_with("ttl\n  granted    48h\n  set by     team, preview.yaml:9:8 "), "{out}");
         let run = dayfly(&[&args[..1], &[&folder], &args[1..]].concat());
         assert!(run.code == ExitCode::Fine && run.out.starts_with("ttl\n  granted    48h\n"), "{}", run.err);
@@ -128,9 +128,10 @@ fn a_quarantine_is_called_one() {
     let guardrails = scratch.named(GUARDRAILS);
     let pull_request = r#"[{"name": "number", "string": "1"}]"#;
     let variables = [("DAYFLY_GUARDRAILS", &*guardrails), ("ARGOCD_APP_PARAMETERS", pull_request)];
-    let (code, out, err) = with_variables(&scratch, &["render", "-o", "ndjson"], &variables);
-    assert_eq!(code, "Fine", "{err}");
-    assert!(out.contains("dayfly-findings") && !err.contains("note:") && !err.contains("--set"), "{err}");
+    let run = with_variables(&scratch, &["render", "-o", "ndjson"], &variables);
+    let err = &run.err;
+    assert_eq!(run.code, ExitCode::Fine, "{err}");
+    assert!(run.is_quarantine() && !err.contains("note:") && !err.contains("--set"), "{err}");
 }
 
 /// One mistake is told once, and nothing that follows from it.
@@ -210,7 +211,7 @@ fn paths_have_no_dot_in_them() {
     scratch.replace(POLICY, "  routes:", "  manifests: [./deploy/x.yaml]\n  routes:");
     scratch.replace(POLICY, "ttl: 48h", "ttl: soon");
     let files = |args: &[&str]| {
-        let (_, out, _) = with_variables(&scratch, &[&["check", "--format", "github"], args].concat(), &[]);
+        let out = with_variables(&scratch, &[&["check", "--format", "github"], args].concat(), &[]).out;
         let mut files: Vec<String> =
             out.lines().filter_map(|line| Some(line.split_once(" file=")?.1.split_once(',')?.0.to_owned())).collect();
         files.sort();

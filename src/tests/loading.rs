@@ -5,7 +5,7 @@ use std::fs;
 use crate::{cli::ExitCode, input::parameters::LIMIT};
 
 use super::{
-    calls::with_variables,
+    process::with_variables,
     scratch::{GUARDRAILS, PARAMETERS, POLICY, Scratch, of_case},
     support::{dayfly, text},
 };
@@ -111,12 +111,12 @@ fn variables_of_a_person_s_own_shell() {
     let scratch = Scratch::new("storefront");
     let [guardrails, parameters] = [GUARDRAILS, PARAMETERS].map(|file| scratch.named(file));
     let render = ["render", "-o", "ndjson", "--parameters", &parameters];
-    let (_, _, err) = with_variables(&scratch, &render, &[("DAYFLY_GUARDRAILS", "")]);
-    assert!(err.contains("note: no guardrails were given"), "{err}");
-    let (code, _, err) = with_variables(&scratch, &render, &[("DAYFLY_GUARDRAILS", "../guardrails.yaml")]);
-    assert_eq!((&*code, &*err), ("Fine", ""));
+    let run = with_variables(&scratch, &render, &[("DAYFLY_GUARDRAILS", "")]);
+    assert!(run.err.contains("note: no guardrails were given"), "{}", run.err);
+    let run = with_variables(&scratch, &render, &[("DAYFLY_GUARDRAILS", "../guardrails.yaml")]);
+    assert_eq!((run.code, &*run.err), (ExitCode::Fine, ""));
     scratch.replace(PARAMETERS, "fork: false", "fork: true");
     let variables = [("DAYFLY_GUARDRAILS", &*guardrails), ("ARGOCD_APP_PARAMETERS", "[]")];
-    let (code, out, err) = with_variables(&scratch, &render, &variables);
-    assert!(code == "Findings" && out.contains("dayfly-findings"), "{code}: {err}");
+    let run = with_variables(&scratch, &render, &variables);
+    assert!(run.code == ExitCode::Findings && run.is_quarantine(), "{:?}: {}", run.code, run.err);
 }

@@ -13,6 +13,7 @@ mod jobs;
 mod loading;
 mod network;
 mod outcomes;
+mod process;
 mod properties;
 mod refusals;
 mod routes;

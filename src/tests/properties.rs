@@ -2,15 +2,16 @@
 
 mod names;
 
-use std::{env, fs, process::Command, sync::LazyLock};
+use std::{path::Path, process::Stdio, sync::LazyLock};
 
 use proptest::prelude::*;
 use serde_json::{Map, Value as Json, json};
 
 use super::{
     network::assert_narrow,
+    process::dayfly_in,
     scratch::{GUARDRAILS, PARAMETERS, POLICY, Scratch, of_case, parameters, renderer, storefront, usual, written},
-    support::{dayfly_on, root, text},
+    support::{case_file, dayfly_on, root, text},
 };
 use crate::{
     cli::ExitCode,
@@ -328,62 +329,54 @@ fn formats_agree() {
     }
 }
 
-/// Where the child of the next test writes to.
-const OUTPUT: &str = "DAYFLY_TEST_OUTPUT";
-
-/// Renders every case into a file, in a process whose surroundings another test has chosen.
-#[test]
-#[ignore = "the child process of same_input_same_bytes"]
-fn render_into_a_file() {
-    let Some(path) = env::var_os(OUTPUT) else { return };
-    let mut all = String::new();
-    for case in
-        ["storefront", "storefront-single", "quarantine-job", "platform-templates", "long-names", "refused-decisions"]
-    {
-        for args in [["render", "-o", "yaml"], ["render", "-o", "ndjson"], ["check", "--format", "sarif"]] {
-            let run = dayfly_on(args[0], case, &args[1..]);
-            all.push_str(&run.out);
-            all.push_str(&run.err);
-        }
-    }
-    fs::write(path, all).expect("a file");
-}
-
 /// Whatever the time, the locale, the directory and the environment: by processes of their own, because hash maps have
 /// another order in each.
 #[test]
 fn same_input_same_bytes() {
-    let folder = env::temp_dir().join(format!("dayfly-same-{}", std::process::id()));
-    fs::create_dir_all(&folder).expect("a folder");
-    let surroundings: [&[(&str, &str)]; 3] = [
-        &[("TZ", "UTC"), ("LANG", "C"), ("HOME", "/root")],
-        &[("TZ", "Pacific/Kiritimati"), ("LANG", "tr_TR.UTF-8"), ("LC_ALL", "tr_TR.UTF-8"), ("HOME", "/nonexistent")],
-        &[
-            ("TZ", "America/Los_Angeles"),
-            ("LANG", "de_DE"),
-            ("COLUMNS", "20"),
-            ("TERM", "dumb"),
-            ("CI", "true"),
-            ("SOURCE_DATE_EPOCH", "0"),
-        ],
+    let (root, scratch) = (root(), Scratch::new("storefront"));
+    let elsewhere = scratch.path("");
+    let surroundings: [(&Path, &[(&str, &str)]); 3] = [
+        (&root, &[("TZ", "UTC"), ("LANG", "C"), ("HOME", "/root")]),
+        (
+            &elsewhere,
+            &[
+                ("TZ", "Pacific/Kiritimati"),
+                ("LANG", "tr_TR.UTF-8"),
+                ("LC_ALL", "tr_TR.UTF-8"),
+                ("HOME", "/nonexistent"),
+            ],
+        ),
+        (
+            &elsewhere,
+            &[
+                ("TZ", "America/Los_Angeles"),
+                ("LANG", "de_DE"),
+                ("COLUMNS", "20"),
+                ("TERM", "dumb"),
+                ("CI", "true"),
+                ("SOURCE_DATE_EPOCH", "0"),
+            ],
+        ),
     ];
-    let mut outputs = Vec::new();
-    for (index, variables) in surroundings.iter().enumerate() {
-        let file = folder.join(index.to_string());
-        let output = Command::new(env::current_exe().expect("this program"))
-            .args(["--exact", "tests::properties::render_into_a_file", "--ignored"])
-            .env_clear()
-            .envs(variables.iter().copied())
-            .env(OUTPUT, &file)
-            .current_dir(if index == 0 { root() } else { folder.clone() })
-            .output()
-            .expect("a process");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
-        outputs.push(fs::read_to_string(file).expect("what the child wrote"));
+    for case in
+        ["storefront", "storefront-single", "quarantine-job", "platform-templates", "long-names", "refused-decisions"]
+    {
+        let files = [POLICY, GUARDRAILS, PARAMETERS].map(|name| case_file(case, name).display().to_string());
+        let [folder, guardrails, parameters] = files.each_ref().map(|file| file.trim_end_matches("/preview.yaml"));
+        for format in [["render", "-o", "yaml"], ["render", "-o", "ndjson"], ["check", "--format", "sarif"]] {
+            let inputs = [folder, "--guardrails", guardrails, "--parameters", parameters];
+            let args = [&format[..1], &inputs, &format[1..]].concat();
+            let said = surroundings.map(|(folder, variables)| {
+                let run = dayfly_in(folder, &args, variables, Stdio::null());
+                run.out + &run.err
+            });
+            assert!(said[0].len() > 500, "{case} {format:?}: {}", said[0]);
+            assert!(
+                said.windows(2).all(|pair| pair[0] == pair[1]),
+                "{case} {format:?}: surroundings make a difference"
+            );
+        }
     }
-    let _ = fs::remove_dir_all(&folder);
-    assert!(outputs[0].len() > 10_000);
-    assert!(outputs.windows(2).all(|pair| pair[0] == pair[1]), "surroundings make a difference");
 }
 
 #[test]
