@@ -1,6 +1,6 @@
-//! Calls whose outcome no golden shows: a stream of pull requests, files that are there already.
+//! Calls whose outcome no golden shows: findings of all three inputs, where they stand, and whose they are.
 
-use std::{fs, io::ErrorKind};
+use std::io::ErrorKind;
 
 use crate::{
     cli::{self, ExitCode},
@@ -12,48 +12,6 @@ use super::{
     scratch::{GUARDRAILS, PARAMETERS, POLICY, Scratch, of_case},
     support::{Closed, dayfly},
 };
-
-/// A line is a pull request: what is wrong with one is nothing to the others.
-#[test]
-fn a_broken_line_of_each_is_its_own() {
-    let scratch = Scratch::new("storefront");
-    let line = |number: u32| format!(r#"{{"number": {number}, "head_sha": "{number:040x}", "fork": false}}"#);
-    let twice = line(3).replace("\"fork\"", "\"number\": 4, \"fork\"");
-    let run = scratch.each(format!("{}\nnot JSON\n\n[7\n{twice}\n{}\n", line(1), line(2)));
-    assert_eq!(run.code, ExitCode::Findings, "{}", run.err);
-    let wrong = "parameters are a JSON map of names and values, and column";
-    for place in ["sets line 2: ", "sets line 4: "] {
-        assert!(run.err.contains(&format!("{place}{wrong}")), "{}", run.err);
-    }
-    assert!(run.err.contains("line 5:\nerror[invalid-parameter]: `number` is given more than once"), "{}", run.err);
-    let objects = |number: u32| run.out.matches(&format!("\"namespace\":\"storefront-pr-{number}\"")).count();
-    assert!(objects(1) > 20 && objects(1) == objects(2), "{}", run.out);
-    assert_eq!(
-        run.out.matches("\"name\":\"dayfly-findings\"").count(),
-        1,
-        "the fifth line's pull request is quarantined: {}",
-        run.out
-    );
-}
-
-/// What is too long is one line, and what is wrong is said by its column, whatever ends it.
-#[test]
-fn a_long_line_of_each_is_one_line() {
-    let scratch = Scratch::new("storefront");
-    let good = format!(r#"{{"number": 1, "head_sha": "{:040x}", "fork": false}}"#, 1);
-    // If its rest were a line, it would be a pull request.
-    let long = format!("{}{good}", " ".repeat(parameters::LIMIT + 1));
-    let exact = format!("{good}{}", " ".repeat(parameters::LIMIT - good.len()));
-    for mark in ["", "\u{feff}"] {
-        let run = scratch.each(format!("{mark}{long}\n{exact}\n{{\"number\":\r\n"));
-        assert_eq!(run.code, ExitCode::Findings, "{}", run.err);
-        let lines: Vec<&str> = run.err.lines().collect();
-        assert_eq!(lines.len(), 2, "{}", run.err);
-        assert!(lines[0].contains("sets line 1: a parameter set of more than "), "{}", run.err);
-        assert!(lines[1].contains("sets line 3: ") && lines[1].contains("column 10 is wrong"), "{}", run.err);
-        assert_eq!(run.out.matches("\"kind\":\"Namespace\"").count(), 1, "{}", run.out);
-    }
-}
 
 /// Kubernetes replaces `$(NAME)` in a container's `env`: what somebody typed stays what it is, and the team's own is replaced.
 #[test]
@@ -224,58 +182,6 @@ fn the_plugins_variables() {
     let run = with_variables(&scratch, &args, &variables);
     assert_eq!((run.code, &*run.out), (ExitCode::CannotRun, ""), "{}", run.err);
     assert!(run.err.contains("`../guardrails.yaml`") && run.err.contains("must be an absolute path"), "{}", run.err);
-}
-
-#[test]
-fn colour_when_it_is_asked_for() {
-    let scratch = Scratch::new("storefront");
-    scratch.replace(POLICY, "ttl: 48h", "ttl: soon");
-    let (guardrails, folder) = (scratch.named(GUARDRAILS), scratch.named(""));
-    let check = |when: &str, variables: &[(&str, &str)]| {
-        let args = ["check", &folder, "--guardrails", &guardrails, "--set", "number=1", "--color", when];
-        let run = with_variables(&scratch, &args, variables);
-        assert_eq!(run.code, ExitCode::Findings);
-        assert!(run.out.contains("invalid-value"), "{}", run.out);
-        run.out.contains('\u{1b}')
-    };
-    assert!(check("always", &[]) && check("always", &[("NO_COLOR", "1")]));
-    assert!(!check("never", &[]) && !check("auto", &[]));
-    // An argument that is wrong is coloured as well.
-    let missing = ["check", "/nowhere", "--guardrails", &guardrails, "--color"];
-    for (when, coloured) in [("always", true), ("never", false)] {
-        let run = dayfly(&[&missing[..], &[when]].concat());
-        assert_eq!(run.err.starts_with("\u{1b}[1;31merror\u{1b}[0m: "), coloured, "{}", run.err);
-    }
-}
-
-#[test]
-fn init_overwrites_nothing() {
-    for file in ["preview.yaml", "preview.schema.json"] {
-        let scratch = Scratch::new("storefront");
-        let folder = scratch.path("new");
-        fs::create_dir(&folder).expect("a folder");
-        fs::write(folder.join(file), "mine").expect("a file");
-        let run = dayfly(&["init", &folder.display().to_string()]);
-        assert_eq!(run.code, ExitCode::CannotRun, "{}", run.out);
-        assert!(run.err.contains("is there already: nothing was written"), "{}", run.err);
-        let files: Vec<_> = fs::read_dir(&folder).expect("a folder").flatten().map(|entry| entry.file_name()).collect();
-        assert_eq!(files, [file]);
-        assert_eq!(fs::read_to_string(folder.join(file)).expect("a file"), "mine");
-    }
-}
-
-/// So that namespaces are called as the platform expects them.
-#[test]
-fn init_names_the_policy_after_its_folder() {
-    for (folder, name) in [("web-shop", "web-shop"), ("Web Shop", "my-app"), ("local", "my-app"), ("preview", "my-app")]
-    {
-        let scratch = Scratch::new("storefront");
-        let folder = scratch.path(folder);
-        let run = dayfly(&["init", &folder.display().to_string()]);
-        assert_eq!(run.code, ExitCode::Fine, "{}", run.err);
-        let policy = fs::read_to_string(folder.join(POLICY.rsplit('/').next().unwrap_or_default())).expect("a policy");
-        assert!(policy.contains(&format!("  name: {name} # part of every name: {name}-pr-128\n")), "{policy}");
-    }
 }
 
 #[test]

@@ -94,25 +94,6 @@ fn explain_looks_at_the_current_folder() {
     }
 }
 
-#[test]
-fn a_folder_that_is_not_there_is_no_policy_that_is_missing() {
-    let scratch = Scratch::new("storefront");
-    let folder = scratch.named("new");
-    let check = || dayfly(&["check", &folder, "--set", "number=1"]);
-    assert!(check().err.ends_with(&format!("error: there is no folder `{folder}`\n")), "{}", check().err);
-    fs::create_dir(&folder).expect("a folder");
-    let expected = format!("error: there is no policy `{folder}/preview.yaml`: `dayfly init {folder}` writes one\n");
-    assert!(check().err.ends_with(&expected), "{}", check().err);
-    assert_eq!(dayfly(&["init", &folder]).code, ExitCode::Fine);
-    // The file instead of its folder, whether or not it is there.
-    for file in [format!("{folder}/preview.yaml"), format!("{folder}/sub/preview.yaml")] {
-        let run = dayfly(&["init", &file]);
-        let named = file.strip_suffix("/preview.yaml").expect("a folder");
-        assert_eq!(run.err, format!("error: `{file}` is a file: name the folder to write to, `{named}`\n"));
-        assert_eq!((run.code, scratch.path("new/sub").exists()), (ExitCode::CannotRun, false));
-    }
-}
-
 /// Ten objects without a workload are no preview; Argo CD has no use for a note.
 #[test]
 fn a_quarantine_is_called_one() {
@@ -132,32 +113,6 @@ fn a_quarantine_is_called_one() {
     let err = &run.err;
     assert_eq!(run.code, ExitCode::Fine, "{err}");
     assert!(run.is_quarantine() && !err.contains("note:") && !err.contains("--set"), "{err}");
-}
-
-/// One mistake is told once, and nothing that follows from it.
-#[test]
-fn a_file_that_is_no_stream_is_told_once() {
-    let scratch = Scratch::new("storefront");
-    for (text, said) in [
-        ("number: 1\nhead_sha: x\nfork: false\n", "is YAML: `--each` takes a JSON map a line"),
-        ("\n---\nnumber: 1\n", "is YAML: "),
-        ("- name: number\n  string: 1\n", "is YAML: "),
-        (
-            "{\n  \"number\": 1,\n  \"fork\": false\n}\n",
-            "is JSON over several lines: `--each` takes a map a line, as `jq -c .`",
-        ),
-    ] {
-        let run = scratch.each(text);
-        assert_eq!((run.code, &*run.out, run.err.lines().count()), (ExitCode::Findings, "", 1), "{}", run.err);
-        assert!(run.err.starts_with(&format!("error: `sets` {said}")), "{}", run.err);
-        // A pull request among them is one all the same.
-        let run = scratch.each(format!("{text}{{\"number\": 1, \"head_sha\": \"0123456789\", \"fork\": false}}\n"));
-        assert_eq!((run.code, run.err.lines().count()), (ExitCode::Findings, 1), "{}", run.err);
-        assert!(run.out.contains("\"storefront-pr-1\""), "{}", run.out);
-    }
-    // Behind one, the file is a stream after all.
-    let run = scratch.each("---\n{\"number\": 1, \"head_sha\": \"0123456789\", \"fork\": false}\n{broken\n");
-    assert!(run.err.lines().count() == 2 && run.err.contains("sets line 3: "), "{}", run.err);
 }
 
 /// Whoever left a parameter out is told how it is given.
@@ -228,20 +183,6 @@ fn paths_have_no_dot_in_them() {
     assert_eq!(files(&[".", "--guardrails", &guardrails]), [".argocd-source.yaml"]);
     fs::remove_file(scratch.path(".argocd-source.yaml")).expect("a file");
     assert_eq!(files(&[".", "--guardrails", &guardrails]), ["deploy/x.yaml"]);
-}
-
-#[test]
-fn colour_reaches_help_and_arguments() {
-    for (when, coloured) in
-        [(&["--color=always"][..], true), (&["--color", "always"], true), (&["--color=never"], false), (&[], false)]
-    {
-        for args in [&["--help"][..], &["check", "-h"], &["check", "--nope"], &["render", "--output"]] {
-            let run = dayfly(&[args, when].concat());
-            let said = run.out + &run.err;
-            assert!(said.contains("Usage: ") || said.contains("error: ") || coloured, "{said}");
-            assert_eq!(said.contains('\u{1b}'), coloured, "{args:?} {when:?}: {said}");
-        }
-    }
 }
 
 /// Both commands have a format: whoever takes the other's flag is understood.

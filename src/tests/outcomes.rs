@@ -30,44 +30,6 @@ fn a_render_does_not_tell_thousands_of_findings() {
 }
 
 #[test]
-fn each_takes_a_byte_order_mark_as_a_file_of_parameters_does() {
-    let scratch = Scratch::new("storefront");
-    let line = r#"{"number": 1, "head_sha": "0123456789", "fork": false}"#;
-    let run = scratch.each(format!("\u{feff}{line}\n"));
-    assert_eq!((run.code, run.err.as_str()), (ExitCode::Fine, ""));
-    assert!(run.out.contains("\"storefront-pr-1\""), "{}", run.out);
-}
-
-/// Who forgot `jq -c '.[]'` is told so, in which line.
-#[test]
-fn a_line_of_each_is_one_parameter_set() {
-    let scratch = Scratch::new("storefront");
-    let set = r#"{"number": 1, "head_sha": "0123456789", "fork": false}"#;
-    let run = scratch.each(format!("{set}\n [{set}, {set}]\n"));
-    assert_eq!(run.code, ExitCode::Findings, "{}", run.err);
-    let list = "error: sets line 2: found a list that is not Argo CD's, of `{name, string}`: expected one parameter set a line";
-    assert!(run.err.starts_with(list), "{}", run.err);
-    assert_eq!(run.out.matches("\"kind\":\"Namespace\"").count(), 1);
-    // No parameters are what is wrong with these.
-    for none in ["[ ]", "null", "{}"] {
-        let run = scratch.each(none);
-        assert!(run.err.contains("the parameter `number` is missing"), "{}", run.err);
-    }
-}
-
-#[test]
-fn findings_of_each_name_the_file_and_the_line() {
-    let scratch = Scratch::new("storefront");
-    let run = scratch.each("\n{\"number\": \"x\", \"head_sha\": \"0123456789\", \"fork\": false}\n");
-    let found = "error[invalid-parameter]: the number `x` is no pull request's: expected digits, such as `128` (sets line 2 number)";
-    assert!(run.err.contains(&format!("line 2:\n{found}\n --> sets line 2 number\n")), "{}", run.err);
-    // It is no place of the policy's findings.
-    scratch.replace(POLICY, "egress: [stripe-sandbox, mail]", "egress: [mial]");
-    let run = scratch.each("{\"number\": 7, \"head_sha\": \"0123456789\", \"fork\": false}\n");
-    assert!(run.err.contains("preview.yaml:34:"), "{}", run.err);
-}
-
-#[test]
 fn what_cannot_be_read_or_written_is_named() {
     let scratch = Scratch::new("storefront");
     std::fs::create_dir(scratch.path("folder")).expect("a folder");
@@ -99,30 +61,11 @@ fn what_cannot_be_read_or_written_is_named() {
 }
 
 #[test]
-fn explain_has_colour_when_it_is_asked_for() {
-    let scratch = Scratch::new("storefront");
-    let explain = |when: &str| scratch.run("explain", &["ttl", "--color", when]).out;
-    let (plain, coloured) = (explain("never"), explain("always"));
-    assert!(coloured.starts_with("\u{1b}[1mttl\u{1b}[0m\n  \u{1b}[1;34mgranted\u{1b}[0m    "), "{coloured}");
-    assert_eq!(coloured.replace("\u{1b}[1;34m", "").replace("\u{1b}[1m", "").replace("\u{1b}[0m", ""), plain);
-    assert_eq!(explain("auto"), plain);
-}
-
-#[test]
 fn help_and_version_go_to_standard_output() {
     for (words, said) in [(&["--version"][..], "dayfly "), (&["help"], "Exit codes: "), (&["render", "-h"], "--each")] {
         let run = dayfly(words);
         assert_eq!((run.code, run.err.as_str()), (ExitCode::Fine, ""));
         assert!(run.out.contains(said) && !run.out.contains('\u{1b}'), "{}", run.out);
-    }
-}
-
-#[test]
-fn a_terminal_obeys_no_argument() {
-    for words in [["check", "no\u{1b}[31mwhere"], ["init", "/proc/no\u{1b}[31mwhere"]] {
-        let run = dayfly(&words);
-        assert_eq!(run.code, ExitCode::CannotRun);
-        assert!(run.err.contains("no\\u{1b}[31mwhere") && !run.err.contains('\u{1b}'), "{}", run.err);
     }
 }
 
