@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use crate::{
     hosted::Hosted,
     hostile::operators,
-    lab::{Lab, output, service},
-    psql::{MASKED_IN_PLACE, login, psql, with_login},
+    lab::{Lab, ended, service},
+    psql::{MASKED_IN_PLACE, psql, user, with_login},
     standin::StandIn,
 };
 
@@ -149,7 +149,7 @@ fn a_lease_is_renewed_in_the_server_and_a_revoked_login_has_no_session() {
     let destroy = rds.lab.start("destroy", 1, &[]);
     assert!(session.join().unwrap().unwrap_err().contains("terminating connection due to administrator command"));
     assert_eq!(rds.branches().len(), 1, "the cluster outlives the login");
-    output(destroy.wait_with_output().unwrap()).fine();
+    ended(destroy).fine();
     assert!(rds.branches().is_empty());
     rds.standin.held_to_the_document();
 }
@@ -234,7 +234,7 @@ fn a_branch_without_its_role_or_with_half_of_it_is_renewed_all_the_same() {
     let hosted = rds("rds-roleless", &[]);
     let lab = &hosted.lab;
     lab.db("provision", 1, &[]).fine();
-    let role = login(&lab.url(1)).split_once(':').unwrap().0.to_owned();
+    let role = user(&lab.url(1)).to_owned();
     let master = service("DAYFLY_TEST_AURORA_MASTER");
     let (user, password) = master.split_once(':').unwrap();
     let ask = |sql: &str| psql(&with_login(&lab.url(1), user, password), sql).unwrap();
@@ -271,8 +271,7 @@ fn a_prepared_baseline_is_marked_and_only_that_is_cloned() {
     let (id, key) = (service("DAYFLY_TEST_AURORA_KEY_ID"), service("DAYFLY_TEST_AURORA_KEY"));
     let keys = [("DAYFLY_DATABASE_ADMIN_URL", &*admin), ("AWS_ACCESS_KEY_ID", &id), ("AWS_SECRET_ACCESS_KEY", &key)];
     let platform = Lab::new("rds-baseline-platform", &sane, &keys);
-    let path = platform.guardrails_path();
-    let said = platform.dayfly(&["db", "prepare-baseline", "--guardrails", &path, "shop"]).fine().err;
+    let said = platform.prepare_baseline(&[]).fine().err;
     assert!(said.contains("let nobody write to it") && !said.contains("baseline-master-password"), "{said}");
     standin.control(&json!({"up": false}));
     lab.db("provision", 1, &[]).fine();

@@ -13,10 +13,10 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde_json::{Value, json};
 
 use crate::{
-    lab::{Lab, Run, output, service},
+    lab::{Lab, Run, ended, output, service},
     mysql,
     postgres::Server,
-    psql::{Held, login, password, psql, until},
+    psql::{Held, login, password, psql, until, user},
 };
 
 /// What stands in for the Kubernetes API, for the first pull request of a lab.
@@ -76,7 +76,7 @@ impl<'a> Cluster<'a> {
     }
 
     pub(crate) fn call(&self, command: &str, more: &[&str]) -> Command {
-        let (inner, spec) = (self.lab.command(), self.lab.path("pr-1").join("spec.json"));
+        let (inner, spec) = (self.lab.command(), self.lab.spec_file(1));
         let mut call = Command::new("unshare");
         for (name, value) in inner.get_envs() {
             match value {
@@ -261,7 +261,7 @@ fn a_rotation_that_waits_for_another_job_ends_at_once() {
     until(|| psql(&server.superuser, waits).unwrap() != "0", "it waits for nobody");
     let started = Instant::now();
     Command::new("kill").arg("-TERM").arg(rotating.id().to_string()).status().unwrap();
-    output(rotating.wait_with_output().unwrap()).failed("ended by SIGTERM: waiting for another Job");
+    ended(rotating).failed("ended by SIGTERM: waiting for another Job");
     assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
     psql(&url, "SELECT 1").unwrap();
     another.release();
@@ -278,7 +278,7 @@ fn mysql_with_a_history_of_passwords_is_given_another() {
     cluster.db("provision", &[]).fine();
     cluster.db("verify", &[]).fine();
     let mut published = cluster.url("main");
-    let user = login(&published).split(':').next().unwrap().to_owned();
+    let user = user(&published).to_owned();
     server.sql(&format!("ALTER USER '{user}'@'%' PASSWORD HISTORY 5"));
     for command in [&["verify"][..], &["provision", "--rotate"]] {
         cluster.rotate_ended("KILL", true);

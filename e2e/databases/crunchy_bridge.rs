@@ -170,8 +170,7 @@ fn a_prepared_baseline_is_marked_and_only_that_is_forked() {
     lab.db("provision", 1, &[]).refused("was never prepared");
     assert!(team.branches().is_empty(), "what may hold live data does not stay");
     standin.control(&json!({"up": true}));
-    let path = lab.guardrails_path();
-    let said = lab.dayfly(&["db", "prepare-baseline", "--guardrails", &path, "shop"]).fine().err;
+    let said = lab.prepare_baseline(&[]).fine().err;
     assert!(said.contains("wait until a backup is newer"), "{said}");
     standin.control(&json!({"up": false}));
     lab.db("provision", 1, &[]).fine();

@@ -227,7 +227,7 @@ fn a_prepared_baseline_is_a_snapshot_and_only_that_is_cloned() {
     lab.spec(1, "shop", "");
     lab.db("provision", 1, &[]).refused("was never prepared");
     assert!(engine.branches().is_empty(), "what may hold live data does not stay");
-    lab.dayfly(&["db", "prepare-baseline", "--guardrails", &lab.guardrails_path(), "shop"]).fine();
+    lab.prepare_baseline(&[]).fine();
     assert!(engine.branches().is_empty());
     lab.db("provision", 1, &[]).fine();
     assert_eq!(psql(&lab.url(1), "SELECT made_by FROM dayfly.baseline").unwrap(), "masking-job");
@@ -239,11 +239,7 @@ fn a_baseline_that_cannot_be_prepared_leaves_no_clone() {
     let engine = engine("dblab-unprepared");
     let records = "CREATE SCHEMA dayfly_branch; CREATE TABLE dayfly_branch.runs (x int)";
     engine.standin.control(&json!({"source": records}));
-    let guardrails = engine.lab.guardrails_path();
-    engine
-        .lab
-        .dayfly(&["db", "prepare-baseline", "--guardrails", &guardrails, "shop"])
-        .refused("has the records of a branch");
+    engine.lab.prepare_baseline(&[]).refused("has the records of a branch");
     assert!(engine.branches().is_empty());
     engine.standin.held_to_the_document();
 }

@@ -5,13 +5,12 @@ use std::{
     net::{TcpListener, TcpStream},
     process::Stdio,
     thread,
-    time::{Duration, Instant},
 };
 
 use crate::{
     cluster::Cluster,
     lab::{Lab, service},
-    psql::{psql, with_database},
+    psql::{psql, until, with_database},
 };
 
 /// Where the Service is: the port is PostgreSQL's own.
@@ -47,8 +46,7 @@ fn services_keep_their_login_when_the_server_was_lost() {
     let lab = Lab::new("embedded", BASELINE, &[]);
     lab.guardrails(BASELINE, "    apiServer: {cidrs: [192.0.2.10/32], ports: [6443]}\n");
     let cluster = Cluster::of(&lab);
-    let spec: serde_json::Value =
-        serde_json::from_str(&fs::read_to_string(lab.path("pr-1").join("spec.json")).unwrap()).unwrap();
+    let spec: serde_json::Value = serde_json::from_str(&fs::read_to_string(lab.spec_file(1)).unwrap()).unwrap();
     let [server, secret, role, branch] =
         ["server", "serverSecret", "role", "branch"].map(|name| spec["names"][name].as_str().unwrap().to_owned());
     let host = format!("{server}.{}.svc", lab.environment(1));
@@ -73,11 +71,7 @@ fn services_keep_their_login_when_the_server_was_lost() {
     };
     lost();
     let provision = cluster.call("provision", &[]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let end = Instant::now() + Duration::from_secs(20);
-    while cluster.secret(&secret).is_none() {
-        assert!(Instant::now() < end, "the server gets no password");
-        thread::sleep(Duration::from_millis(20));
-    }
+    until(|| cluster.secret(&secret).is_some(), "the server gets no password");
     filled();
     // It listens only then.
     forward(at);

@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    lab::{Lab, Run, output, service},
+    lab::{Lab, Run, ended, service},
     mysql, postgres,
     psql::{psql, with_database},
 };
@@ -207,13 +207,13 @@ fn removed(database: &Database) {
 fn keyless(database: &Database) {
     let lab = &database.lab;
     let keyless = database.keyless();
-    let spec = lab.path("pr-1").join("spec.json").display().to_string();
+    let spec = lab.spec_file(1).display().to_string();
     let program = database.program("[ -z \"$DAYFLY_DATABASE_ADMIN_URL\" ]");
     let pushed = |image: &str| {
         database.spec(image, &format!("files: ['{}']", lab.path("migrations").display()));
         let verify = lab.start("verify", 1, &["--wait"]);
         let migrate = keyless.dayfly(&["db", "migrate", "--spec", &spec, "--", "sh", "-c", &program]);
-        let verify = output(verify.wait_with_output().unwrap());
+        let verify = ended(verify);
         assert_eq!(migrate.code, Some(0), "{}\nverify:\n{}", migrate.err, verify.err);
         (migrate, verify.fine())
     };
@@ -248,13 +248,13 @@ fn keyless(database: &Database) {
 /// Nobody waits for what will not run.
 fn refused(database: &Database) {
     let (lab, keyless) = (&database.lab, database.keyless());
-    let spec = lab.path("pr-1").join("spec.json").display().to_string();
+    let spec = lab.spec_file(1).display().to_string();
     let folder = lab.path("migrations").display().to_string();
     let pushed = |image: &str, path: &str| {
         database.spec(image, &format!("files: ['{path}']"));
         let verify = lab.start("verify", 1, &["--wait"]);
         let migrate = keyless.dayfly(&["db", "migrate", "--spec", &spec, "--", "sh", "-c", &database.program("")]);
-        (migrate, output(verify.wait_with_output().unwrap()))
+        (migrate, ended(verify))
     };
     database.write("1.sql", "CREATE TABLE carts (id INT)");
     pushed("1", &folder).1.fine();
@@ -453,7 +453,7 @@ fn where_nobody_can_the_message_says_how() {
     let folder = database.lab.path("migrations").display().to_string();
     let migrate = |image: &str| {
         database.spec(image, &format!("files: ['{folder}']"));
-        let spec = database.lab.path("pr-1").join("spec.json");
+        let spec = database.lab.spec_file(1);
         let mut json: serde_json::Value = serde_json::from_str(&fs::read_to_string(&spec).unwrap()).unwrap();
         json["baseline"]["provider"] = "cnpg".into();
         json["names"]["server"] = "database-main".into();

@@ -8,10 +8,10 @@ use std::{
 };
 
 use crate::{
-    lab::{Lab, output},
+    lab::{Lab, ended},
     mysql,
     postgres::Server,
-    psql::{Idle, psql, until, with_database},
+    psql::{Idle, psql, until, user, with_database},
 };
 
 const USERS: &str = "CREATE TABLE users (id bigint)";
@@ -47,15 +47,10 @@ fn a_session_that_holds_its_own_role_keeps_no_branch_from_going() {
 
 /// `dayfly db prepare-baseline`, running, once `what` is among the server's sessions in the baseline.
 fn preparing(server: &Server, lab: &Lab, what: &str) -> Child {
-    let mut call = lab.command();
-    call.args(["db", "prepare-baseline", "--guardrails", &lab.guardrails_path(), "shop"]);
+    let mut call = lab.prepare_command(&[]);
     let preparation = call.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let there = format!("SELECT count(*) FROM pg_stat_activity WHERE datname = '{}' AND ({what})", server.baseline);
-    let end = Instant::now() + Duration::from_secs(20);
-    while psql(&server.superuser, &there).unwrap() == "0" {
-        assert!(Instant::now() < end, "nobody prepares it as far as that");
-        thread::sleep(Duration::from_millis(20));
-    }
+    until(|| psql(&server.superuser, &there).unwrap() != "0", "nobody prepares it as far as that");
     preparation
 }
 
@@ -76,7 +71,7 @@ fn a_baseline_whose_preparation_is_ended_is_as_frozen_as_it_was() {
             let preparation = preparing(&server, &lab, "wait_event_type = 'Lock'");
             assert_eq!(ask(&is_open), "f", "somebody may come while it is prepared");
             Command::new("kill").arg(format!("-{signal}")).arg(preparation.id().to_string()).status().unwrap();
-            let said = output(preparation.wait_with_output().unwrap());
+            let said = ended(preparation);
             let said = if signal == "TERM" { said.failed("ended by SIGTERM").err } else { said.err };
             assert!(!said.contains("not left as it was found"), "{said}");
             assert_eq!(ask(&is_open), "f", "{said}");
@@ -87,7 +82,7 @@ fn a_baseline_whose_preparation_is_ended_is_as_frozen_as_it_was() {
             ));
             holder.ended();
         }
-        lab.dayfly(&["db", "prepare-baseline", "--guardrails", &lab.guardrails_path(), "shop"]).fine();
+        lab.prepare_baseline(&[]).fine();
     }
 }
 
@@ -108,7 +103,7 @@ fn a_baseline_is_shut_before_it_is_marked() {
         let preparation = preparing(&server, &lab, "wait_event = 'PgSleep'");
         assert_eq!(ask(&format!("SELECT datallowconn FROM {database}")), "f");
         Command::new("kill").arg(format!("-{signal}")).arg(preparation.id().to_string()).status().unwrap();
-        let said = output(preparation.wait_with_output().unwrap()).err;
+        let said = ended(preparation).err;
         // Whoever was ended in order leaves it as it was.
         let left = if signal == "TERM" { "t" } else { "f" };
         assert_eq!(ask(&format!("SELECT datallowconn FROM {database}")), left, "{said}");
@@ -128,14 +123,13 @@ fn a_baseline_is_marked_alone_and_never_opened_again() {
     let inside = with_database(&server.superuser, &server.baseline);
     let ask = |sql: &str| psql(&server.superuser, sql).unwrap();
     let is_open = format!("SELECT datallowconn FROM pg_database WHERE datname = '{}'", server.baseline);
-    let prepare = ["db", "prepare-baseline", "--guardrails", &lab.guardrails_path(), "shop"];
     // It waits for what it is told next.
     let mut masking = Command::new("psql");
     let mut masking =
         masking.args(["--no-psqlrc", &inside]).stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
     let there = format!("SELECT count(*) FROM pg_stat_activity WHERE datname = '{}'", server.baseline);
     until(|| ask(&there) == "1", "the masking job does not come");
-    let said = lab.dayfly(&prepare).refused("and could write to it once it is marked: end them").err;
+    let said = lab.prepare_baseline(&[]).refused("and could write to it once it is marked: end them").err;
     assert!(said.contains("sessions of `"), "{said}");
     assert_eq!(ask(&is_open), "t", "nothing was marked");
     assert_eq!(psql(&inside, "SELECT to_regclass('dayfly.baseline') IS NULL").unwrap(), "t");
@@ -152,14 +146,14 @@ fn a_baseline_is_marked_alone_and_never_opened_again() {
            'BEGIN CREATE INDEX ON dayfly.baseline (public.slow(statement)); END';
          CREATE EVENT TRIGGER index ON ddl_command_end WHEN TAG IN ('CREATE TABLE') EXECUTE FUNCTION public.index()";
     psql(&inside, &format!("{}; {trigger}", slow("RAISE ''no''"))).unwrap();
-    lab.dayfly(&prepare).failed("the marker cannot be written into the baseline");
+    lab.prepare_baseline(&[]).failed("the marker cannot be written into the baseline");
     assert_eq!(ask(&is_open), "f");
     ask(&format!("ALTER DATABASE {} ALLOW_CONNECTIONS true", server.baseline));
     assert_eq!(psql(&inside, "SELECT count(*) FROM dayfly.baseline").unwrap(), "1");
     psql(&inside, &format!("DROP TABLE dayfly.baseline; {}", slow("PERFORM pg_sleep(600)"))).unwrap();
     let preparation = preparing(&server, &lab, "wait_event = 'PgSleep'");
     Command::new("kill").arg("-TERM").arg(preparation.id().to_string()).status().unwrap();
-    let said = output(preparation.wait_with_output().unwrap()).failed("ended by SIGTERM").err;
+    let said = ended(preparation).failed("ended by SIGTERM").err;
     assert_eq!(ask(&is_open), "f", "{said}");
 }
 
@@ -172,8 +166,7 @@ fn a_baseline_that_nobody_entered_is_shut_all_the_same() {
     let baseline = &server.baseline;
     ask("ALTER ROLE unentered_admin SET client_connection_check_interval = '50ms'");
     ask(&format!("ALTER DATABASE {baseline} ALLOW_CONNECTIONS false CONNECTION LIMIT 0"));
-    let mut call = lab.command();
-    call.args(["db", "prepare-baseline", "--guardrails", &lab.guardrails_path(), "shop"]);
+    let mut call = lab.prepare_command(&[]);
     let mut preparation = call.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let is_open = format!("SELECT datallowconn FROM pg_database WHERE datname = '{baseline}'");
     until(|| ask(&is_open) == "t", "nobody is let in");
@@ -246,12 +239,12 @@ fn mysql_waits_minutes_for_a_machine_that_died() {
     while !lab.path("begun").exists() {
         thread::sleep(Duration::from_millis(20));
     }
-    let user = lab.url(1).split(['/', ':']).nth(3).unwrap().to_owned();
+    let user = user(&lab.url(1)).to_owned();
     let limits = server.sql(&format!(
         "SELECT GROUP_CONCAT(variable_value) FROM performance_schema.variables_by_thread JOIN performance_schema.threads USING (thread_id) WHERE variable_name = 'wait_timeout' AND processlist_user = '{user}'"
     ));
     fs::write(lab.path("seen"), "").unwrap();
-    output(job.wait_with_output().unwrap()).fine();
+    ended(job).fine();
     assert_eq!(limits, "300");
     lab.db("destroy", 1, &[]).fine();
     assert_eq!(server.left("silent"), "");

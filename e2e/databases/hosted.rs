@@ -4,13 +4,12 @@ use std::{
     fs,
     process::{Child, Command, Stdio},
     thread,
-    time::{Duration, Instant},
 };
 
 use serde_json::{Value, json};
 
 use crate::{
-    lab::{Lab, MIGRATE, Run, output},
+    lab::{Lab, MIGRATE, Run, ended},
     psql::{Idle, login, psql, until, until_others},
     standin::StandIn,
 };
@@ -29,14 +28,10 @@ pub(crate) fn revoked_before_it_goes(lab: &Lab, standin: &StandIn) -> Run {
     let (url, asked) = (lab.url(1), standin.requests("DELETE", ""));
     let session = Idle::of(&url);
     let destroy = lab.start("destroy", 1, &[]);
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while standin.requests("DELETE", "") == asked {
-        assert!(Instant::now() < deadline, "the branch is not removed");
-        thread::sleep(Duration::from_millis(20));
-    }
+    until(|| standin.requests("DELETE", "") != asked, "the branch is not removed");
     assert!(psql(&url, "SELECT 1").unwrap_err().contains("authentication failed"));
     session.ended();
-    output(destroy.wait_with_output().unwrap())
+    ended(destroy)
 }
 
 impl Hosted {

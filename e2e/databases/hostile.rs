@@ -7,7 +7,7 @@ use crate::{
     lab::{Lab, service},
     mysql::{self, sql_on},
     postgres::Server,
-    psql::{psql, until, with_database},
+    psql::{database, psql, until, user, with_database},
 };
 
 const USERS: &str = "CREATE TABLE users (id bigint); INSERT INTO users VALUES (1)";
@@ -30,14 +30,6 @@ pub(crate) fn operators(role: &str) -> String {
     [vec![function], operators.into()].concat().join("; ")
 }
 
-fn database(url: &str) -> &str {
-    url.rsplit_once('/').unwrap().1.split('?').next().unwrap()
-}
-
-fn role(url: &str) -> &str {
-    url.split("//").nth(1).unwrap().split(':').next().unwrap()
-}
-
 #[test]
 fn a_baselines_operators_do_not_work_as_administrator() {
     for (variable, version) in SERVERS {
@@ -47,7 +39,7 @@ fn a_baselines_operators_do_not_work_as_administrator() {
         psql(&server.superuser, &format!("DROP ROLE IF EXISTS {name}_trapped")).unwrap();
         let lab = server.lab(&name, SYNTHETIC);
         lab.spec(1, "shop", "");
-        lab.dayfly(&["db", "prepare-baseline", "--guardrails", &lab.guardrails_path(), "shop"]).fine();
+        lab.prepare_baseline(&[]).fine();
         lab.db("provision", 1, &[]).fine();
         assert_eq!(psql(&server.superuser, &trapped).unwrap(), "0", "{variable}");
         lab.db("destroy", 1, &[]).fine();
@@ -84,7 +76,7 @@ fn a_baselines_expressions_do_not_work_as_administrator() {
         psql(&inside, &format!("SET ROLE {name}_owner; ANALYZE; DELETE FROM checked")).unwrap();
         let lab = server.lab(&name, SYNTHETIC);
         lab.spec(1, "shop", "");
-        let prepare = || lab.dayfly(&["db", "prepare-baseline", "--guardrails", &lab.guardrails_path(), "shop"]);
+        let prepare = || lab.prepare_baseline(&[]);
         if version == "15" {
             prepare().refused(&format!("functions of the baseline would run with the rights of {name}_admin"));
             assert_eq!(psql(&server.superuser, &trapped).unwrap(), "", "{variable}");
@@ -216,7 +208,7 @@ fn mysqls_marker_is_no_view() {
         lab.db("provision", 1, &[]).refused("the baseline's marker `_dayfly_baseline` is no table");
         assert_eq!(run(&format!("SELECT * FROM {name}_seen.seen")), "");
         // Prepared, it has a marker of dayfly's own.
-        let prepare = || lab.dayfly(&["db", "prepare-baseline", "--guardrails", &lab.guardrails_path(), "shop"]);
+        let prepare = || lab.prepare_baseline(&[]);
         prepare().refused("the baseline's marker `_dayfly_baseline` is no table");
         if provider == "mysql" {
             run(&format!("ALTER DATABASE {name} READ ONLY = 0"));
@@ -282,7 +274,7 @@ fn one_preview_keeps_no_other_from_going() {
             lab.spec(number, "shop", "");
             lab.db("provision", number, &[]).fine();
         }
-        let two = role(&lab.url(2)).to_owned();
+        let two = user(&lab.url(2)).to_owned();
         let gifts = format!(
             "GRANT SELECT ON users TO {two}; ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO {two}; CREATE POLICY p ON users TO {two};
              SET ROLE NONE; CREATE TABLE mine (); GRANT ALL ON mine TO {two}; ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO {two}"
@@ -332,7 +324,7 @@ fn a_role_that_stayed_is_marked_with_what_its_next_branch_is_made_of() {
         lab.spec(1, "shop", "");
         lab.db("provision", 1, &[]).fine();
         psql(&server.superuser, &format!("CREATE DATABASE {foreign}")).unwrap();
-        psql(&server.superuser, &format!("GRANT CREATE ON DATABASE {foreign} TO {}", role(&lab.url(1)))).unwrap();
+        psql(&server.superuser, &format!("GRANT CREATE ON DATABASE {foreign} TO {}", user(&lab.url(1)))).unwrap();
         let said = lab.db("destroy", 1, &[]).fine().err;
         assert!(said.contains(&format!("as long as it has rights on database {foreign}: ")), "{said}");
 
@@ -377,7 +369,7 @@ fn a_baseline_that_leads_to_other_servers_is_refused() {
     let server = Server::new("DAYFLY_TEST_POSTGRES18", "outward", USERS);
     let lab = server.lab("outward", SYNTHETIC);
     lab.spec(1, "shop", "");
-    let prepare = || lab.dayfly(&["db", "prepare-baseline", "--guardrails", &lab.guardrails_path(), "shop"]);
+    let prepare = || lab.prepare_baseline(&[]);
     prepare().fine();
     let inside = with_database(&server.superuser, &server.baseline);
     let open = |is_open: bool| {
@@ -418,7 +410,7 @@ fn a_spec_lets_no_other_role_in_and_has_no_number_too_large() {
     fs::write(&file, seconds(&seconds(&spec, "leaseSeconds"), "deadlineSeconds")).unwrap();
     lab.db("provision", 1, &[]).fine();
     lab.db("renew", 1, &[]).fine();
-    let own = role(&lab.url(1)).to_owned();
+    let own = user(&lab.url(1)).to_owned();
     fs::write(&file, spec.replace(&format!("\"role\":\"{own}\""), "\"role\":\"roles_owner\"")).unwrap();
     fs::remove_file(lab.env_file(1)).unwrap();
     lab.db("provision", 1, &[]).refused("the role `roles_owner` is there and is not of");

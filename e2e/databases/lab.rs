@@ -168,9 +168,14 @@ spec:
                 &parameters,
             ])
             .fine();
-        let file = folder.join("spec.json");
+        let file = self.spec_file(number);
         fs::write(&file, run.out).unwrap();
         file
+    }
+
+    /// Where it is.
+    pub(crate) fn spec_file(&self, number: u32) -> PathBuf {
+        self.path(&format!("pr-{number}")).join("spec.json")
     }
 
     pub(crate) fn guardrails_path(&self) -> String {
@@ -211,9 +216,25 @@ spec:
     }
 
     pub(crate) fn db_command(&self, command: &str, number: u32, more: &[&str]) -> Command {
-        let spec = self.path(&format!("pr-{number}")).join("spec.json");
         let mut call = self.command();
-        call.args(["db", command, "--spec"]).arg(spec).arg("--env-file").arg(self.env_file(number)).args(more);
+        call.args(["db", command, "--spec"])
+            .arg(self.spec_file(number))
+            .arg("--env-file")
+            .arg(self.env_file(number))
+            .args(more);
+        call
+    }
+
+    /// `dayfly db prepare-baseline … shop MORE`.
+    pub(crate) fn prepare_baseline(&self, more: &[&str]) -> Run {
+        let run = output(self.prepare_command(more).output().unwrap());
+        self.silent(&run);
+        run
+    }
+
+    pub(crate) fn prepare_command(&self, more: &[&str]) -> Command {
+        let mut call = self.command();
+        call.args(["db", "prepare-baseline", "--guardrails", &self.guardrails_path(), "shop"]).args(more);
         call
     }
 
@@ -230,7 +251,7 @@ spec:
         call.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = call.spawn().unwrap();
         child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
-        let run = output(child.wait_with_output().unwrap());
+        let run = ended(child);
         self.silent(&run);
         run
     }
@@ -330,7 +351,7 @@ spec:
     pub(crate) fn without_a_key(&self, baselines: &str, migration: &str) {
         self.spec(1, "shop", MIGRATE);
         self.db("provision", 1, &[]).fine();
-        let spec = self.path("pr-1").join("spec.json").display().to_string();
+        let spec = self.spec_file(1).display().to_string();
         let verify = self.start("verify", 1, &["--wait"]);
         let policy = format!("{}-keyless", self.policy);
         let migrate = |script: &str| {
@@ -341,12 +362,12 @@ spec:
         migrate("exit 1").failed("the next attempt has its login");
         assert_ne!(self.url(1), before);
         migrate(migration).fine();
-        output(verify.wait_with_output().unwrap()).fine();
+        ended(verify).fine();
     }
 
     /// What the spec calls a branch.
     pub(crate) fn branch_name(&self, number: u32) -> String {
-        let text = fs::read_to_string(self.path(&format!("pr-{number}")).join("spec.json")).unwrap();
+        let text = fs::read_to_string(self.spec_file(number)).unwrap();
         let spec: Value = serde_json::from_str(&text).unwrap();
         spec["names"]["branch"].as_str().unwrap().to_owned()
     }
@@ -374,7 +395,7 @@ spec:
         thread::sleep(Duration::from_millis(milliseconds));
         racing.extend((1..count).map(|_| self.start(command, number, &[])));
         for child in racing {
-            let run = output(child.wait_with_output().unwrap()).fine();
+            let run = ended(child).fine();
             self.silent(&run);
         }
     }
@@ -397,6 +418,11 @@ spec:
             .stdin(Stdio::null());
         command
     }
+}
+
+/// What a running call says until it ends.
+pub(crate) fn ended(call: Child) -> Run {
+    output(call.wait_with_output().unwrap())
 }
 
 /// What a finished call said.

@@ -2,7 +2,7 @@
 
 use std::{fmt::Write as _, fs, thread, time::Duration};
 
-use crate::{lab::output, postgres::Server, psql::psql};
+use crate::{lab::ended, postgres::Server, psql::psql};
 
 /// Random enough, and the same in every run.
 struct Dice(u64);
@@ -109,14 +109,14 @@ fn fifty_at_once_all_get_their_branch() {
     let server =
         Server::new("DAYFLY_TEST_POSTGRES18", "fifty", "CREATE TABLE users AS SELECT generate_series(1, 20000) AS id");
     let lab = server.lab("fifty", "synthetic: {by: seeds}");
-    lab.dayfly(&["db", "prepare-baseline", "--guardrails", &lab.guardrails_path(), "shop"]).fine();
+    lab.prepare_baseline(&[]).fine();
     for number in 1..=50 {
         lab.spec(number, "shop", "");
     }
     for command in ["provision", "destroy"] {
         let jobs: Vec<_> = (1..=50).map(|number| lab.start(command, number, &[])).collect();
         for job in jobs {
-            output(job.wait_with_output().unwrap()).fine();
+            ended(job).fine();
         }
         if command == "provision" {
             assert_eq!(psql(&lab.url(50), "SELECT count(*) FROM users").unwrap(), "20000");

@@ -10,9 +10,9 @@ use std::{
 };
 
 use crate::{
-    lab::{Lab, claim, output, service},
+    lab::{Lab, claim, ended, service},
     page::recipe,
-    psql::until,
+    psql::{database, until, user},
 };
 
 /// Each of these is a test on either server.
@@ -254,12 +254,12 @@ fn the_whole_way(server: &Server) {
     assert!(sql_on(&two, "SELECT mail FROM users").is_err());
 
     // One preview sees neither the other's branch, nor the baseline, nor the registry.
-    let database_of_two = two.rsplit_once('/').unwrap().1;
+    let database_of_two = database(&two);
     for elsewhere in [database_of_two, "my_whole", "dayfly", "mysql"] {
         let error = sql_on(&one, &format!("USE {elsewhere}")).unwrap_err();
         assert!(error.contains("denied"), "{error}");
     }
-    let own = one.rsplit_once('/').unwrap().1;
+    let own = database(&one);
     let grants = sql_on(&one, "SHOW GRANTS").unwrap();
     assert!(grants.contains(&own.replace('_', "\\\\_")), "an underscore stands for any character: {grants}");
 
@@ -271,7 +271,7 @@ fn the_whole_way(server: &Server) {
     lab.db("renew", 1, &[]).fine();
 
     // Somebody removed the user: it gets a new one of the same name.
-    let user = one.split(['/', ':']).nth(3).unwrap();
+    let user = user(&one);
     server.sql(&format!("DROP USER '{user}'@'%'"));
     lab.db("provision", 1, &[]).fine();
     let one = lab.url(1);
@@ -333,7 +333,7 @@ fn a_copy_has_everything_that_the_baseline_has(server: &Server) {
     lab.spec(1, "shop", "");
     lab.db("provision", 1, &[]).fine();
     let branch = lab.url(1);
-    let (user, database) = (branch.split(['/', ':']).nth(3).unwrap(), branch.rsplit_once('/').unwrap().1);
+    let (user, database) = (user(&branch), database(&branch));
     let source = format!("{}my_all", server.url);
 
     let tables = sql_on(&source, "SELECT table_name FROM information_schema.tables WHERE table_schema = 'my_all' AND table_type <> 'SEQUENCE' ORDER BY 1").unwrap();
@@ -412,7 +412,7 @@ fn a_killed_job_is_resumed_and_raced(server: &Server) {
     }
     let others: Vec<_> = (0..3).map(|_| lab.start("provision", 1, &[])).collect();
     for other in others {
-        output(other.wait_with_output().unwrap()).fine();
+        ended(other).fine();
     }
     lab.db("provision", 1, &[]).fine();
     assert_eq!(sql_on(&lab.url(1), "SELECT COUNT(*) FROM big").unwrap(), "16384");
@@ -433,11 +433,11 @@ fn a_killed_job_is_resumed_and_raced(server: &Server) {
     }
     let all: Vec<_> = (2..8).map(|number| lab.start("provision", number, &[])).collect();
     for child in all {
-        output(child.wait_with_output().unwrap()).fine();
+        ended(child).fine();
     }
     let all: Vec<_> = (2..8).map(|number| lab.start("destroy", number, &[])).collect();
     for child in all {
-        output(child.wait_with_output().unwrap()).fine();
+        ended(child).fine();
     }
     assert_eq!(server.left("killed"), "");
 }
@@ -630,7 +630,7 @@ fn a_baseline_is_prepared_and_a_new_column_is_noticed(server: &Server) {
     lab.spec(1, "shop", "");
     lab.db("provision", 1, &[]).refused("was never prepared");
     assert_eq!(server.left("masked"), "");
-    lab.dayfly(&["db", "prepare-baseline", "--guardrails", &lab.guardrails_path(), "shop"]).fine();
+    lab.prepare_baseline(&[]).fine();
     let write = sql_on(&server.url, "INSERT INTO my_masked.users (name) VALUES ('live')");
     assert_eq!(write.is_err(), !server.is_mariadb(), "{write:?}");
     lab.db("provision", 1, &[]).fine();
@@ -639,7 +639,7 @@ fn a_baseline_is_prepared_and_a_new_column_is_noticed(server: &Server) {
     let thaw = if server.is_mariadb() { "" } else { "ALTER DATABASE my_masked READ ONLY = 0; " };
     server.sql(&format!("{thaw}ALTER TABLE my_masked.users ADD ssn TEXT"));
     lab.db("provision", 1, &[]).refused("has other columns than when it was sanitized");
-    lab.dayfly(&["db", "prepare-baseline", "--guardrails", &lab.guardrails_path(), "shop"]).fine();
+    lab.prepare_baseline(&[]).fine();
     lab.db("provision", 1, &[]).fine();
     lab.db("destroy", 1, &[]).fine();
     assert_eq!(server.left("masked"), "");
@@ -673,7 +673,7 @@ fn a_baseline_that_cannot_be_prepared_is_as_frozen_as_it_was() {
     let server = Server::new("mysql", "DAYFLY_TEST_MYSQL");
     let baselines = server.baseline("my_frozen", USERS);
     let lab = server.lab("frozen", &baselines);
-    let prepare = || lab.dayfly(&["db", "prepare-baseline", "--guardrails", &lab.guardrails_path(), "shop"]);
+    let prepare = || lab.prepare_baseline(&[]);
     let write = || sql_on(&server.url, "INSERT INTO my_frozen.users (name) VALUES ('live')");
     let records = "CREATE TABLE my_frozen._dayfly_runs (x INT)";
     server.sql(records);
@@ -693,7 +693,7 @@ fn an_administrator_who_cannot_freeze_a_baseline_is_told_before_it_is_read() {
     let baselines = server.baseline("my_unaltered", USERS);
     let admin = documented_administrator(&server, "unaltering", "my_unaltered");
     let lab = server.lab_as("unaltered", &baselines, &admin);
-    let prepare = || lab.dayfly(&["db", "prepare-baseline", "--guardrails", &lab.guardrails_path(), "shop"]);
+    let prepare = || lab.prepare_baseline(&[]);
     server.sql("GRANT CREATE, INSERT, DELETE ON my_unaltered.* TO unaltering");
     let said = prepare().failed("the administrator needs ALTER on the baseline").err;
     assert!(!said.contains("columns"), "{said}");
@@ -715,10 +715,9 @@ fn a_baseline_that_is_prepared_again_stays_read_only() {
         .baseline("my_again", &tables)
         .replace("synthetic: {by: seeds}", "sanitized: {by: masking-job, maxAge: 7d}");
     let lab = server.lab("again", &baselines);
-    lab.dayfly(&["db", "prepare-baseline", "--guardrails", &lab.guardrails_path(), "shop"]).fine();
+    lab.prepare_baseline(&[]).fine();
     let write = || sql_on(&server.url, "INSERT INTO my_again.t1 VALUES ('live')").unwrap_err();
-    let mut call = lab.command();
-    call.args(["db", "prepare-baseline", "--guardrails", &lab.guardrails_path(), "shop"]);
+    let mut call = lab.prepare_command(&[]);
     let mut preparation = call.stderr(Stdio::piped()).spawn().unwrap();
     let mut said = BufReader::new(preparation.stderr.take().unwrap()).lines().map_while(Result::ok);
     assert!(said.any(|line| line.contains("150 columns, schema digest")));
@@ -726,7 +725,7 @@ fn a_baseline_that_is_prepared_again_stays_read_only() {
     preparation.kill().unwrap();
     preparation.wait().unwrap();
     assert!(write().contains("read only"));
-    lab.dayfly(&["db", "prepare-baseline", "--guardrails", &lab.guardrails_path(), "shop"]).fine();
+    lab.prepare_baseline(&[]).fine();
     assert!(write().contains("read only"));
 }
 
@@ -788,7 +787,7 @@ fn a_branch_made_anew_is_checked_before_its_old_login_enters(server: &Server) {
         .baseline("my_anew", &tables)
         .replace("synthetic: {by: seeds}", "sanitized: {by: masking-job, maxAge: 7d}");
     let lab = server.lab("anew", &baselines);
-    lab.dayfly(&["db", "prepare-baseline", "--guardrails", &lab.guardrails_path(), "shop"]).fine();
+    lab.prepare_baseline(&[]).fine();
     lab.spec(1, "shop", "");
     lab.db("provision", 1, &[]).fine();
     let url = lab.url(1);
@@ -799,7 +798,7 @@ fn a_branch_made_anew_is_checked_before_its_old_login_enters(server: &Server) {
         thread::sleep(Duration::from_millis(10));
     }
     assert!(said().contains("looked at 150 values"), "{}", said());
-    output(migrate.wait_with_output().unwrap());
+    ended(migrate);
     assert!(said().contains("on a fresh branch too"), "{}", said());
 
     // What is refused goes, with all that led to it.

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 
 use crate::{
     hosted::revoked_before_it_goes,
-    lab::{Lab, output, service},
-    psql::{Idle, login, password, psql, psql_meanwhile, until, with_database},
+    lab::{Lab, ended, service},
+    psql::{Idle, database, password, psql, psql_meanwhile, until, user, with_database},
     standin::StandIn,
 };
 
@@ -115,7 +115,7 @@ fn the_whole_way() {
     assert_eq!(shop.lab.url(1), one, "credentials that work are kept");
     assert_eq!(psql(&one, "SELECT count(*) FROM users").unwrap(), "3");
     assert_eq!(psql(&two, "SELECT count(*) FROM users").unwrap(), "2");
-    let database_of_two = two.rsplit_once('/').unwrap().1;
+    let database_of_two = database(&two);
     assert!(psql(&with_database(&one, database_of_two), "SELECT 1").is_err(), "one preview reached another's branch");
     let parents = shop.uri(&shop.parent, "neondb_owner");
     assert!(psql(&with_password(&parents, &one), "SELECT 1").is_err(), "a preview's password opened the baseline");
@@ -317,7 +317,7 @@ fn many_previews_at_once_wait_for_the_projects_lock() {
         })
         .collect();
     for child in started {
-        let run = output(child.wait_with_output().unwrap());
+        let run = ended(child);
         shop.lab.silent(&run);
         run.fine();
     }
@@ -459,7 +459,7 @@ fn a_schema_only_branch_has_no_rows_and_its_own_limit() {
 fn a_branch_that_was_made_anew_is_checked_whatever_its_records_say() {
     let shop = project("neonforged", false, "sanitized: {by: masking-job, maxAge: 7d}");
     shop.spec(1);
-    shop.lab.dayfly(&["db", "prepare-baseline", "--guardrails", &shop.lab.guardrails_path(), "shop"]).fine();
+    shop.lab.prepare_baseline(&[]).fine();
     shop.lab.db("provision", 1, &[]).fine();
     let column =
         |name: &str| psql(&shop.lab.url(1), &format!("SELECT {name} FROM dayfly_branch.runs WHERE step = 'checked'"));
@@ -494,15 +494,14 @@ fn a_prepared_baseline_is_protected_and_proves_itself() {
     shop.spec(1);
     shop.lab.db("provision", 1, &[]).refused("was never prepared");
     assert!(shop.branch(1).is_null());
-    let guardrails = shop.lab.guardrails_path();
-    let run = shop.lab.dayfly(&["db", "prepare-baseline", "--guardrails", &guardrails, "shop"]).fine();
+    let run = shop.lab.prepare_baseline(&[]).fine();
     shop.lab.silent(&run);
     assert_eq!(branch(&shop.neon, "baseline")["protected"], true);
     shop.lab.db("provision", 1, &[]).fine();
     assert_eq!(psql(&shop.lab.url(1), "SELECT count(*) FROM users").unwrap(), "2");
     shop.lab.db("destroy", 1, &[]).fine();
     shop.neon.set(&json!({"store_passwords": false}));
-    let run = shop.lab.dayfly(&["db", "prepare-baseline", "--guardrails", &guardrails, "shop"]);
+    let run = shop.lab.prepare_baseline(&[]);
     run.refused("stores no passwords");
     shop.nothing_is_left();
 }
@@ -573,7 +572,7 @@ fn a_login_with_all_its_sessions_open_is_told_and_stays_as_it_is() {
     shop.spec(1);
     shop.lab.db("provision", 1, &[]).fine();
     let url = shop.lab.url(1);
-    let user = login(&url).split(':').next().unwrap();
+    let user = user(&url);
     let superuser = |sql: &str| psql(&service("DAYFLY_TEST_POSTGRES18"), sql).unwrap();
     let hold = || [Idle::of(&shop.lab.url(1)), Idle::of(&shop.lab.url(1))];
     let sessions = hold();

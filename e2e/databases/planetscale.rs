@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::{
     lab::{Lab, output, service},
     mysql::{sql_on, until_asleep},
-    psql::{psql, until_others},
+    psql::{psql, until_others, user},
     standin::StandIn,
 };
 
@@ -406,7 +406,7 @@ fn a_login_with_all_its_sessions_open_is_told_and_rotated(database: &'static str
     let admin = |text: &str| {
         shop.planetscale.control(&json!({"sql": {"database": database, "branch": shop.name(1), "text": text}}));
     };
-    let user = crate::psql::login(&url).split(':').next().unwrap().to_owned();
+    let user = user(&url).to_owned();
     if database == "shop" {
         admin(&format!("ALTER USER '{user}'@'%' WITH MAX_USER_CONNECTIONS 2"));
     } else {
@@ -483,8 +483,7 @@ fn a_baseline_proves_itself_once_it_was_prepared(database: &'static str) {
     shop.lab.spec(1, "shop", "");
     shop.lab.db("provision", 1, &[]).refused("was never prepared");
     assert!(shop.branch(1).is_null());
-    let guardrails = shop.lab.guardrails_path();
-    shop.lab.dayfly(&["db", "prepare-baseline", "--guardrails", &guardrails, "shop"]).fine();
+    shop.lab.prepare_baseline(&[]).fine();
     shop.lab.db("provision", 1, &[]).fine();
     assert_eq!(sql(&shop.lab.url(1), "SELECT count(*) FROM users").unwrap(), "2");
     shop.lab.db("destroy", 1, &[]).fine();
@@ -499,10 +498,7 @@ fn a_baseline_that_cannot_be_prepared_keeps_no_login(database: &'static str) {
         "CREATE SCHEMA dayfly_branch; CREATE TABLE dayfly_branch.runs (x int)"
     };
     shop.planetscale.control(&json!({"sql": {"database": database, "branch": "main", "text": records}}));
-    let guardrails = shop.lab.guardrails_path();
-    shop.lab
-        .dayfly(&["db", "prepare-baseline", "--guardrails", &guardrails, "shop"])
-        .refused("has the records of a branch");
+    shop.lab.prepare_baseline(&[]).refused("has the records of a branch");
     shop.nothing_is_left();
 }
 

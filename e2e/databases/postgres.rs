@@ -9,7 +9,7 @@ use std::{
 use crate::{
     lab::{Lab, claim, service},
     page::recipe,
-    psql::{Held, Idle, password, psql, run_sql, with_database, with_login},
+    psql::{Held, Idle, database, password, psql, run_sql, user, with_database, with_login},
 };
 
 const USERS: &str = "CREATE TABLE users (id bigint PRIMARY KEY, name text); INSERT INTO users VALUES (1, 'ada');
@@ -79,7 +79,7 @@ impl Server {
             "SELECT datname FROM pg_database WHERE datname LIKE '{policy}\\_pr%'
              UNION ALL SELECT rolname FROM pg_roles WHERE rolname LIKE '{policy}\\_pr%'
              UNION ALL SELECT datname FROM pg_database WHERE datname ~ '^dayfly_[a-z2-7]{{8}}$' AND datdba = '{}'::regrole",
-            self.admin.split("//").nth(1).unwrap().split(':').next().unwrap()
+            user(&self.admin)
         );
         psql(&self.superuser, &sql).unwrap()
     }
@@ -95,7 +95,7 @@ fn a_branch_has_the_baselines_data_and_its_own_role_alone_may_use_it() {
     {
         let server = Server::new(variable, policy, USERS);
         let lab = server.lab(policy, SYNTHETIC);
-        lab.dayfly(&["db", "prepare-baseline", "--guardrails", &lab.guardrails_path(), "shop"]).fine();
+        lab.prepare_baseline(&[]).fine();
         for number in [1, 2] {
             lab.spec(number, "shop", "");
             let said = lab.db("provision", number, &["--log", "json"]).fine().err;
@@ -107,7 +107,7 @@ fn a_branch_has_the_baselines_data_and_its_own_role_alone_may_use_it() {
         psql(&one, "INSERT INTO users VALUES (2, 'grace'); ALTER TABLE users ADD mail text; CREATE TABLE more (id int); SELECT one()").unwrap();
         assert_eq!(psql(&one, "SELECT count(*) FROM names").unwrap(), "2");
         assert_eq!(psql(&two, "SELECT count(*) FROM names").unwrap(), "1");
-        let database_of_two = two.rsplit_once('/').unwrap().1.split('?').next().unwrap();
+        let database_of_two = database(&two);
         for other in [database_of_two, &server.baseline] {
             let error = psql(&with_database(&one, other), "SELECT 1").unwrap_err();
             assert!(error.contains("permission denied") || error.contains("not currently accepting"), "{error}");
@@ -239,10 +239,6 @@ fn a_role_that_is_half_made_is_not_renewed() {
     assert_eq!(server.left("halfrole"), "");
 }
 
-fn user(url: &str) -> String {
-    url.split("//").nth(1).unwrap().split(':').next().unwrap().to_owned()
-}
-
 #[test]
 fn somebody_elses_database_is_never_touched() {
     let server = Server::new("DAYFLY_TEST_POSTGRES18", "foreign", USERS);
@@ -277,7 +273,7 @@ fn somebody_elses_database_is_never_touched() {
     // Of another policy with the same environment: not ours either.
     psql(&server.superuser, &format!("DROP ROLE {role}")).unwrap();
     lab.db("provision", 1, &[]).fine();
-    let file = lab.path("pr-1").join("spec.json");
+    let file = lab.spec_file(1);
     std::fs::write(&file, spec.replace("dayfly:foreign:", "dayfly:other:")).unwrap();
     lab.db("destroy", 1, &[]).refused("nothing was changed");
     std::fs::write(&file, spec).unwrap();
@@ -304,7 +300,7 @@ fn a_role_that_somebody_changes_at_the_same_moment_is_changed_after_that() {
     let lab = server.lab("changed", SYNTHETIC);
     lab.spec(1, "shop", "");
     lab.db("provision", 1, &[]).fine();
-    let role = user(&lab.url(1));
+    let role = user(&lab.url(1)).to_owned();
     // Until somebody waits for it: PostgreSQL refuses who waited.
     let change = format!(
         "SET statement_timeout = '20s';
@@ -428,7 +424,7 @@ fn a_branch_that_goes_meanwhile_may_be_asked_for_again() {
     let lab = server.lab("went", SYNTHETIC);
     lab.spec(1, "shop", "");
     lab.db("provision", 1, &[]).fine();
-    let (branch, role) = (lab.branch_name(1), user(&lab.url(1)));
+    let (branch, role) = (lab.branch_name(1), user(&lab.url(1)).to_owned());
     std::fs::remove_file(lab.env_file(1)).unwrap();
     let held = Held::of(&server.superuser, &branch);
     let (said, mut job) = lab.told("provision", 1, &[]);

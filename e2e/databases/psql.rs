@@ -91,9 +91,18 @@ pub(crate) fn with_login(url: &str, user: &str, password: &str) -> String {
     format!("{scheme}//{user}:{password}@{host}")
 }
 
+/// The database's name in a URL.
+pub(crate) fn database(url: &str) -> &str {
+    url.rsplit_once('/').unwrap().1.split('?').next().unwrap()
+}
+
 /// User and password, as a URL has them.
 pub(crate) fn login(url: &str) -> &str {
     url.split_once("://").unwrap().1.rsplit_once('@').unwrap().0
+}
+
+pub(crate) fn user(url: &str) -> &str {
+    login(url).split(':').next().unwrap()
 }
 
 pub(crate) fn password(url: &str) -> &str {
@@ -116,11 +125,7 @@ impl Idle {
         let child = call.stderr(Stdio::null()).spawn().expect("psql");
         // A branch's role works as another, which is not told what its sessions do.
         let there = "SET ROLE NONE; SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(600)%' AND wait_event = 'PgSleep' AND usename = session_user";
-        let end = Instant::now() + Duration::from_secs(20);
-        while psql(url, there).unwrap() == "0" {
-            assert!(Instant::now() < end, "the session does not begin");
-            thread::sleep(Duration::from_millis(20));
-        }
+        until(|| psql(url, there).unwrap() != "0", "the session does not begin");
         Self(child)
     }
 

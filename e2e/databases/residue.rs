@@ -1,11 +1,15 @@
 //! What masking leaves behind in a baseline: no original value is in a branch, neither in its statistics nor in its files.
 
-use std::{process::Command, thread, time::Duration};
+use std::{
+    process::{Command, Stdio},
+    thread,
+    time::Duration,
+};
 
 use crate::{
-    lab::output,
+    lab::{Lab, ended},
     postgres::Server,
-    psql::{psql, with_database},
+    psql::{database, psql, with_database},
 };
 
 /// Live rows, looked at by the planner.
@@ -30,7 +34,7 @@ const IN_FILES: &str = "CHECKPOINT; SELECT DISTINCT c.relname FROM pg_class c, L
 /// What the planner tells of them, to whoever may read the tables.
 const IN_STATISTICS: &str = "SELECT DISTINCT tablename FROM pg_stats WHERE most_common_vals::text LIKE '%corp.test%' OR histogram_bounds::text LIKE '%corp.test%' ORDER BY 1";
 
-fn prepare(server: &Server, policy: &str) -> crate::lab::Lab {
+fn prepare(server: &Server, policy: &str) -> Lab {
     let lab = server.lab(policy, "sanitized: {by: masking-job, maxAge: 1h}");
     psql(&with_database(&server.superuser, &server.baseline), "ANALYZE").unwrap();
     psql(&with_database(&server.superuser, &server.baseline), MASK).unwrap();
@@ -51,12 +55,12 @@ fn what_was_masked_is_in_no_file_and_no_statistics_of_a_branch() {
             assert!(files.lines().any(|line| line == table), "{table}: {files}");
         }
 
-        lab.dayfly(&["db", "prepare-baseline", "--guardrails", &lab.guardrails_path(), "shop"]).fine();
+        lab.prepare_baseline(&[]).fine();
         lab.spec(1, "shop", "");
         lab.db("provision", 1, &[]).fine();
         let url = lab.url(1);
         assert_eq!(psql(&url, IN_STATISTICS).unwrap(), "");
-        let branch = url.rsplit_once('/').unwrap().1.split('?').next().unwrap().to_owned();
+        let branch = database(&url).to_owned();
         assert_eq!(psql(&with_database(&server.superuser, &branch), IN_FILES).unwrap(), "");
         assert_eq!(psql(&url, "SELECT count(DISTINCT mail) FROM people").unwrap(), "3000");
         // Pages that need no more care of a branch: reading them writes nothing.
@@ -72,31 +76,23 @@ fn who_still_sees_old_rows_is_waited_for() {
     let lab = prepare(&server, "seen");
     let inside = with_database(&server.superuser, &server.baseline);
     let script = "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT txid_current(); SELECT pg_sleep(600)";
-    let mut holder =
-        Command::new("psql").args([&inside, "-qAtc", script]).stdout(std::process::Stdio::null()).spawn().unwrap();
+    let mut holder = Command::new("psql").args([&inside, "-qAtc", script]).stdout(Stdio::null()).spawn().unwrap();
     let sleeps = "FROM pg_stat_activity WHERE query LIKE '%pg_sleep(600)%' AND datname = 'seen_baseline' AND pid <> pg_backend_pid()";
     while psql(&server.superuser, &format!("SELECT count(*) {sleeps} AND wait_event = 'PgSleep'")).unwrap() != "1" {
         thread::sleep(Duration::from_millis(20));
     }
     // The rows that die now could still be seen.
     psql(&inside, "UPDATE people SET mail = 'p' || id || '@example.com'").unwrap();
-    let path = lab.guardrails_path();
-    let prepare = Command::new(env!("CARGO_BIN_EXE_dayfly"))
-        .args(["db", "prepare-baseline", "--guardrails", &path, "shop"])
-        .env("DAYFLY_DATABASE_ADMIN_URL", &server.admin)
-        .stdout(std::process::Stdio::piped())
-        .stderr(std::process::Stdio::piped())
-        .spawn()
-        .unwrap();
+    let prepare = lab.prepare_command(&[]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     thread::sleep(Duration::from_secs(3));
     let marked = psql(&inside, "SELECT to_regclass('dayfly.baseline') IS NOT NULL").unwrap();
     assert_eq!(marked, "f", "nobody may trust what still has dead rows");
     psql(&server.superuser, &format!("SELECT pg_terminate_backend(pid) {sleeps}")).unwrap();
     holder.wait().unwrap();
-    output(prepare.wait_with_output().unwrap()).fine();
+    ended(prepare).fine();
     lab.spec(1, "shop", "");
     lab.db("provision", 1, &[]).fine();
-    let branch = lab.url(1).rsplit_once('/').unwrap().1.split('?').next().unwrap().to_owned();
+    let branch = database(&lab.url(1)).to_owned();
     assert_eq!(psql(&with_database(&server.superuser, &branch), IN_FILES).unwrap(), "");
     lab.db("destroy", 1, &[]).fine();
 }
@@ -119,7 +115,7 @@ fn statistics_that_cannot_be_removed_are_named() {
         }
         let lab = prepare(&server, policy);
         let inside = with_database(&server.superuser, &server.baseline);
-        let call = || lab.dayfly(&["db", "prepare-baseline", "--guardrails", &lab.guardrails_path(), "shop"]);
+        let call = || lab.prepare_baseline(&[]);
         if let Some(remedy) = remedy {
             call().refused(&format!("`{remedy}`"));
             assert_eq!(psql(&inside, "SELECT to_regclass('dayfly.baseline') IS NOT NULL").unwrap(), "f");

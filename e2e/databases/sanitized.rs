@@ -3,7 +3,7 @@
 use std::{fs, process::Command};
 
 use crate::{
-    lab::{Lab, Run, output},
+    lab::{Lab, ended, output},
     postgres::Server,
     psql::{psql, with_database},
 };
@@ -27,11 +27,6 @@ fn key(lab: &Lab, name: &str) -> (String, String) {
     (file, public.lines().nth(1).unwrap().to_owned())
 }
 
-fn prepare(lab: &Lab, more: &[&str]) -> Run {
-    let path = lab.guardrails_path();
-    lab.dayfly(&[&["db", "prepare-baseline", "--guardrails", &path, "shop"], more].concat())
-}
-
 fn unfreeze(server: &Server, sql: &str) {
     psql(&server.superuser, &format!("ALTER DATABASE {} WITH ALLOW_CONNECTIONS true", server.baseline)).unwrap();
     psql(&with_database(&server.superuser, &server.baseline), sql).unwrap();
@@ -48,7 +43,7 @@ fn an_attested_baseline_is_branched_and_a_changed_one_is_not() {
     lab.db("provision", 1, &[]).refused("was never prepared");
     assert_eq!(server.left("attested"), "", "what may hold live data does not stay");
 
-    let envelope = prepare(&lab, &["--sign", &file]).fine().out;
+    let envelope = lab.prepare_baseline(&["--sign", &file]).fine().out;
     let attested = format!("sanitized: {{by: masking-job, maxAge: 1h, attestation: {}}}", envelope.trim());
     let keys = format!("  attestationKeys: [{public}]\n");
     lab.guardrails(&server.entry(&attested), &keys);
@@ -70,7 +65,7 @@ fn an_attested_baseline_is_branched_and_a_changed_one_is_not() {
     }
 
     // Prepared again, by whoever has no key: the old statement is not about this baseline's marker, and there is no new one.
-    let run = prepare(&lab, &[]).fine();
+    let run = lab.prepare_baseline(&[]).fine();
     assert_eq!(run.out, "");
     assert!(run.err.contains("`--sign KEY` makes one. Until then nobody gets a branch"), "{}", run.err);
     lab.db("provision", 1, &[]).refused("is not the one that was attested");
@@ -93,9 +88,9 @@ fn a_record_of_another_branch_spares_no_check() {
     lab.spec(1, "shop", "");
     lab.db("provision", 1, &[]).refused("was never prepared");
     assert_eq!(server.left("copied"), "");
-    prepare(&lab, &[]).refused("`DROP SCHEMA dayfly_branch CASCADE`");
+    lab.prepare_baseline(&[]).refused("`DROP SCHEMA dayfly_branch CASCADE`");
     unfreeze(&server, "DROP SCHEMA dayfly_branch CASCADE");
-    prepare(&lab, &[]).fine();
+    lab.prepare_baseline(&[]).fine();
     lab.db("provision", 1, &[]).fine();
     lab.db("destroy", 1, &[]).fine();
     assert_eq!(server.left("copied"), "");
@@ -106,7 +101,7 @@ fn the_renderer_refuses_what_no_trusted_key_signed() {
     let server = Server::new("DAYFLY_TEST_POSTGRES18", "signed", CUSTOMERS);
     let lab = server.lab("signed", SANITIZED);
     let ((file, public), (_, other)) = (key(&lab, "key.pem"), key(&lab, "other.pem"));
-    let envelope = prepare(&lab, &["--sign", &file]).fine().out;
+    let envelope = lab.prepare_baseline(&["--sign", &file]).fine().out;
     let attested = format!("sanitized: {{by: masking-job, maxAge: 1h, attestation: {}}}", envelope.trim());
     lab.spec(1, "shop", "");
     let refusals = [
@@ -138,7 +133,7 @@ fn a_branch_of_ones_own_is_held_to_the_same_rules() {
         let own = ["--baseline", "shop", "--guardrails", &guardrails, "--environment", "ruled-pr-ada"];
         lab.dayfly(&[&["db", command], &own[..], &["--env-file", "ruled.env"]].concat())
     };
-    let envelope = prepare(&lab, &["--sign", &file]).fine().out;
+    let envelope = lab.prepare_baseline(&["--sign", &file]).fine().out;
     let attested = format!("sanitized: {{by: masking-job, maxAge: 1h, attestation: {}}}", envelope.trim());
     let unsigned = format!("{}\"signatures\":[]}}}}", attested.split_once("\"signatures\"").unwrap().0);
     let bare = server.entry(SANITIZED).replace(&format!("{SANITIZED}, "), "");
@@ -190,7 +185,7 @@ fn a_spec_whose_baseline_claims_nothing_is_refused() {
 fn a_baseline_of_the_future_is_refused() {
     let server = Server::new("DAYFLY_TEST_POSTGRES18", "future", CUSTOMERS);
     let lab = server.lab("future", SANITIZED);
-    prepare(&lab, &[]).fine();
+    lab.prepare_baseline(&[]).fine();
     unfreeze(&server, "UPDATE dayfly.baseline SET made_at = '2999-01-01T00:00:00Z'");
     lab.spec(1, "shop", "");
     lab.db("provision", 1, &[]).refused("which is in the future");
@@ -201,7 +196,7 @@ fn a_baseline_of_the_future_is_refused() {
 fn an_old_baseline_is_refused() {
     let server = Server::new("DAYFLY_TEST_POSTGRES18", "aged", CUSTOMERS);
     let lab = server.lab("aged", "sanitized: {by: masking-job, maxAge: 1s}");
-    prepare(&lab, &[]).fine();
+    lab.prepare_baseline(&[]).fine();
     std::thread::sleep(std::time::Duration::from_secs(3));
     lab.spec(1, "shop", "");
     lab.db("provision", 1, &[]).refused("the guardrails allow 1s");
@@ -214,8 +209,7 @@ fn what_is_marked_stays_shut() {
     let server = Server::new("DAYFLY_TEST_POSTGRES18", "untold", CUSTOMERS);
     let lab = server.lab("untold", SANITIZED);
     let (file, _) = key(&lab, "key.pem");
-    let mut call = lab.command();
-    call.args(["db", "prepare-baseline", "--guardrails", &lab.guardrails_path(), "shop", "--sign", &file]);
+    let mut call = lab.prepare_command(&["--sign", &file]);
     let run = output(call.stdout(fs::File::create("/dev/full").unwrap()).output().unwrap()).failed("No space left");
     let is_open = format!("SELECT datallowconn FROM pg_database WHERE datname = '{}'", server.baseline);
     assert_eq!(psql(&server.superuser, &is_open).unwrap(), "f", "{}", run.err);
@@ -225,7 +219,7 @@ fn what_is_marked_stays_shut() {
 fn a_schema_without_data_has_none() {
     let server = Server::new("DAYFLY_TEST_POSTGRES18", "bare", CUSTOMERS);
     let lab = server.lab("bare", "schemaOnly: true");
-    prepare(&lab, &[]).fine();
+    lab.prepare_baseline(&[]).fine();
     lab.spec(1, "shop", "");
     lab.db("provision", 1, &[]).refused("public.customers has rows");
     unfreeze(&server, "TRUNCATE customers");
@@ -240,7 +234,7 @@ fn the_scan_counts_and_never_quotes() {
     );
     let server = Server::new("DAYFLY_TEST_POSTGRES18", "scanned", &sql);
     let lab = server.lab("scanned", SANITIZED);
-    prepare(&lab, &[]).fine();
+    lab.prepare_baseline(&[]).fine();
     lab.spec(1, "shop", "");
     let run = lab.db("provision", 1, &["--log", "json"]).fine();
     assert!(run.err.contains("public.customers.mail: 50 e-mail, public.customers.note: 50 card"), "{}", run.err);
@@ -254,7 +248,7 @@ fn a_branch_made_anew_is_checked_before_its_old_login_enters() {
     let customers = format!("{CUSTOMERS}; ALTER TABLE customers ADD attributes json");
     let server = Server::new("DAYFLY_TEST_POSTGRES18", "barred", &customers);
     let lab = server.lab("barred", SANITIZED);
-    prepare(&lab, &[]).fine();
+    lab.prepare_baseline(&[]).fine();
     lab.spec(1, "shop", "");
     lab.db("provision", 1, &[]).fine();
     let url = lab.url(1);
@@ -275,7 +269,7 @@ fn a_branch_made_anew_is_checked_before_its_old_login_enters() {
     }
     assert!(said().contains("looked at 404 values"), "{}", said());
     assert!(knocked > 0, "nobody stood before the door");
-    output(migrate.wait_with_output().unwrap());
+    ended(migrate);
     assert!(said().contains("on a fresh branch too"), "{}", said());
 
     // What is refused goes, with all that led to it.

@@ -8,7 +8,7 @@ use std::{
 };
 
 use crate::{
-    lab::Lab,
+    lab::{Lab, ended, output},
     postgres::Server,
     psql::{Held, psql, with_login},
 };
@@ -117,7 +117,7 @@ fn two_jobs_that_find_it_failed_make_the_branch_anew_once() {
         thread::sleep(Duration::from_millis(20));
     }
     held.release();
-    crate::lab::output(first.wait_with_output().unwrap()).fine();
+    ended(first).fine();
     assert_eq!(second.wait().unwrap().code(), Some(2), "{}", said());
     assert!(said().contains("made the branch anew or removed it, or have given"), "{}", said());
     assert_eq!(count(&runs), 2, "{}", said());
@@ -129,7 +129,7 @@ fn two_jobs_that_find_it_failed_make_the_branch_anew_once() {
 #[test]
 fn two_that_verify_what_failed_make_the_branch_anew_once() {
     let (server, lab) = prepared("verifiers");
-    let spec = fs::read_to_string(lab.path("pr-1").join("spec.json")).unwrap();
+    let spec = fs::read_to_string(lab.spec_file(1)).unwrap();
     let spec: serde_json::Value = serde_json::from_str(&spec).unwrap();
     let record = |step: &str, state: &str| {
         let input = spec["steps"][step].as_str().unwrap();
@@ -168,7 +168,7 @@ fn what_a_program_started_ends_with_it() {
     let orphan = "(sleep 15; touch orphan) & ";
     lab.db("migrate", 1, &["--", "sh", "-c", &format!("{orphan} exit 3")]).refused("on a fresh branch too");
     // At the deadline, and where somebody ends dayfly.
-    let spec = lab.path("pr-1").join("spec.json");
+    let spec = lab.spec_file(1);
     let text = fs::read_to_string(&spec).unwrap();
     let mut short: serde_json::Value = serde_json::from_str(&text).unwrap();
     short["deadlineSeconds"] = 8.into();
@@ -183,7 +183,7 @@ fn what_a_program_started_ends_with_it() {
         thread::sleep(Duration::from_millis(20));
     }
     std::process::Command::new("kill").arg(job.id().to_string()).status().unwrap();
-    crate::lab::output(job.wait_with_output().unwrap()).failed("ended by SIGTERM");
+    ended(job).failed("ended by SIGTERM");
     thread::sleep(Duration::from_secs(16));
     assert!(!lab.path("orphan").exists(), "what a program started went on");
     lab.db("destroy", 1, &[]).fine();
@@ -277,21 +277,21 @@ fn a_failed_seed_runs_no_recorded_command() {
 fn without_a_key_verify_makes_the_branch_anew() {
     let (server, lab) = prepared("waited");
     let keyless = Lab::new("waited-keyless", &server.entry("synthetic: {by: seeds}"), &[("DATABASE_URL", &lab.url(1))]);
-    let spec = lab.path("pr-1").join("spec.json").display().to_string();
+    let spec = lab.spec_file(1).display().to_string();
     let migrate = |script: &str| keyless.dayfly(&["db", "migrate", "--spec", &spec, "--", "sh", "-c", script]);
 
     let verify = lab.start("verify", 1, &["--wait"]);
     let script = "[ -z \"$DAYFLY_DATABASE_ADMIN_URL\" ] && psql -v ON_ERROR_STOP=1 -qc 'CREATE TABLE half (id int)' && [ -e tried ] || { touch tried; exit 1; }";
     migrate(script).fine();
     keyless.dayfly(&["db", "seed", "--spec", &spec, "--", "true"]).fine();
-    crate::lab::output(verify.wait_with_output().unwrap()).fine();
+    ended(verify).fine();
 
     // And only once.
     lab.spec(1, "shop", &STEPS.replace("all", "more"));
     let verify = lab.start("verify", 1, &["--wait"]);
     let run = migrate("exit 5");
     assert_eq!(run.code, Some(1), "{}", run.err);
-    crate::lab::output(verify.wait_with_output().unwrap()).refused("on a fresh branch too");
+    ended(verify).refused("on a fresh branch too");
     lab.db("destroy", 1, &[]).fine();
     assert_eq!(server.left("waited"), "");
 }
@@ -322,14 +322,14 @@ fn what_failed_on_a_fresh_branch_waits_for_no_other() {
 fn a_command_that_comes_back_gets_a_fresh_branch_as_any_other() {
     let (server, lab) = prepared("back");
     let keyless = Lab::new("back-keyless", &server.entry("synthetic: {by: seeds}"), &[("DATABASE_URL", &lab.url(1))]);
-    let spec = lab.path("pr-1").join("spec.json").display().to_string();
+    let spec = lab.spec_file(1).display().to_string();
     let run = |step: &str, script: &str| keyless.dayfly(&["db", step, "--spec", &spec, "--", "sh", "-c", script]);
     let pushed = |word: &str, script: &str| {
         lab.spec(1, "shop", &STEPS.replace("all", word));
         let verify = lab.start("verify", 1, &["--wait"]);
         let migrate = run("migrate", script);
         run("seed", "true");
-        (migrate, crate::lab::output(verify.wait_with_output().unwrap()))
+        (migrate, ended(verify))
     };
     let table = |name: &str| format!("psql -v ON_ERROR_STOP=1 -qc 'CREATE TABLE {name} (id int)'");
     // The first one fails once, as the network may have it.
@@ -363,7 +363,7 @@ fn a_command_that_comes_back_gets_a_fresh_branch_as_any_other() {
 fn a_seed_that_failed_for_good_runs_again_after_other_migrations() {
     let (server, lab) = prepared("reseed");
     let keyless = Lab::new("reseed-keyless", &server.entry("synthetic: {by: seeds}"), &[("DATABASE_URL", &lab.url(1))]);
-    let spec = lab.path("pr-1").join("spec.json").display().to_string();
+    let spec = lab.spec_file(1).display().to_string();
     let run = |step: &str, sql: &str| {
         keyless.dayfly(&["db", step, "--spec", &spec, "--", "psql", "-v", "ON_ERROR_STOP=1", "-qc", sql])
     };
@@ -379,7 +379,7 @@ fn a_seed_that_failed_for_good_runs_again_after_other_migrations() {
             }
             until_anew(&lab);
         }
-        crate::lab::output(verify.wait_with_output().unwrap())
+        ended(verify)
     };
     pushed("a", "CREATE TABLE bills (id int)").refused("`seed` failed (exit status: 1), on a fresh branch too");
     let said = pushed("b", "CREATE TABLE bills (id int); CREATE TABLE carts (id int)").fine().err;
@@ -425,7 +425,7 @@ fn a_program_gets_no_key() {
         ("SUPABASE_ACCESS_TOKEN", "a-secret-of-supabase"),
     ];
     let mut migrate = lab.db_command("migrate", 1, &["--", "sh", "-c", "env > seen"]);
-    crate::lab::output(migrate.envs(other).output().unwrap()).fine();
+    output(migrate.envs(other).output().unwrap()).fine();
     let seen = fs::read_to_string(lab.path("seen")).unwrap();
     assert!(!seen.contains("a-secret"), "{seen}");
     assert!(seen.contains(&format!("DATABASE_URL={}", lab.url(1))), "{seen}");

@@ -189,7 +189,7 @@ fn a_prepared_project_is_marked_and_only_its_data_is_copied() {
         ALTER TABLE people OWNER TO project_owner; ALTER TABLE logins OWNER TO project_owner";
     standin.control(&json!({"project": format!("{MASKED_IN_PLACE}; {owner}")}));
     let sane = baselines(standin, "sanitized: {by: masking-job, maxAge: 2d}");
-    let prepare = |lab: &Lab| lab.dayfly(&["db", "prepare-baseline", "--guardrails", &lab.guardrails_path(), "shop"]);
+    let prepare = |lab: &Lab| lab.prepare_baseline(&[]);
     prepare(lab).refused("nothing to prepare");
     lab.guardrails(&sane, "");
     let run = prepare(lab);
