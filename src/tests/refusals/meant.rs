@@ -287,7 +287,6 @@ fn a_value_of_another_shape_is_told_in_its_own() {
             "only services have `files` of configuration: build this program's into its image".to_owned(),
         ),
     ] {
-        let from = if to.starts_with("      env") { port } else { from };
         let mut edits = vec![(POLICY, from, to)];
         if from == port {
             edits.push((POLICY, "      env:\n        PUBLIC_URL: ${{ routes.web.url }}\n        BANNER: \"Preview of ${{ pr.title }}\"\n", ""));
