@@ -19,6 +19,7 @@ use super::{
     config, databases,
     environment::{FileMount, ServiceFacts, Writable},
     names,
+    texts::TextKind,
 };
 
 /// Most bytes of a service's files together. Source: Kubernetes, `ValidateConfigMap` in `pkg/apis/core/validation/validation.go`.
@@ -43,7 +44,7 @@ impl<'a> Resolver<'a> {
         for (path, asked) in files.iter() {
             let here = || child(&format!("{pointer}/files"), path);
             let mistakes = self.findings.len();
-            let text = self.text_of_file(asked, InputFile::Policy, here);
+            let text = self.text(asked, TextKind::File, here);
             if self.findings.len() == mistakes {
                 self.judge_file(service, asked, &text, path, here);
                 if asked.plain().any(|plain| plain.contains("$(")) {
@@ -107,7 +108,7 @@ impl<'a> Resolver<'a> {
         {
             finding.help = Some("a comment counts, too: leave out the address there".into());
         }
-        self.judge_plain_of_file(asked, InputFile::Policy, here);
+        self.judge_plain(asked, TextKind::File, here);
     }
 
     /// Reports files that no ConfigMap has room for.

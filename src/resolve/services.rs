@@ -23,6 +23,7 @@ use super::{
     environment::{DatabaseFacts, RouteFacts, ServiceFacts, Writable},
     names,
     size::own_limits,
+    texts::TextKind,
     variables::Container,
 };
 
@@ -163,7 +164,7 @@ impl<'a> Resolver<'a> {
             who: format_args!("the service"),
             env: &service.env,
             uses: &service.uses,
-            is_free: true,
+            env_kind: TextKind::Variable,
             service_name: Some(&service.name),
             taken: &[],
             databases: Some(databases),
@@ -295,7 +296,7 @@ impl<'a> Resolver<'a> {
     /// Where a probe asks: a path, whatever its expressions come to.
     fn health(&mut self, path: &InterpolatedPath, pointer: &str) -> String {
         let known = self.findings.len();
-        let text = self.text(path, InputFile::Policy, || pointer.to_owned());
+        let text = self.text(path, TextKind::Strict, || pointer.to_owned());
         if self.findings.len() == known
             && let Err(message) = InterpolatedPath::check(&text)
         {
@@ -314,7 +315,7 @@ impl<'a> Resolver<'a> {
         pr: &PullRequest,
     ) -> String {
         let known = self.findings.len();
-        let text = self.text(image, InputFile::Policy, || pointer.clone());
+        let text = self.text(image, TextKind::Strict, || pointer.clone());
         // Without a SHA the pull request is quarantined anyway, and a message about its tag would mislead.
         if self.findings.len() > known || pr.head_sha.is_empty() {
             return text;

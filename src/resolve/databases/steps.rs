@@ -6,7 +6,9 @@ use crate::{
         policy::{Database, Program},
         scalar::{GroupId, Reference, UserId},
     },
-    resolve::{Preview, Resolver, addresses::Reaches, environment::StepFacts, names, variables::Container},
+    resolve::{
+        Preview, Resolver, addresses::Reaches, environment::StepFacts, names, texts::TextKind, variables::Container,
+    },
 };
 
 use super::{VARIABLE, url_variable};
@@ -32,7 +34,7 @@ impl<'a> Resolver<'a> {
                 env: program.env,
                 uses: program.uses,
                 // What changes here makes it run again.
-                is_free: false,
+                env_kind: TextKind::Strict,
                 service_name: None,
                 taken: &taken,
                 databases: None,
