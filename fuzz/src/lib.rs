@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 use dayfly::{
     emit::{self, Format},
-    expression::{Interpolated, Scope, compute, parse},
+    expression::{Facts, Interpolated, Scope, compute, parse},
     finding::{self, Finding, Owner},
     input::{
         Guardrails, Parameters, Policy, Source,
@@ -178,17 +178,17 @@ pub fn parameters(data: &[u8]) {
 /// Expressions: cut out of text, and computed.
 pub fn expression(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
-    let context = Value::from(serde_json::json!({
+    let facts = Facts::from(Value::from(serde_json::json!({
         "pr": {"number": "7", "labels": ["a", "b"], "fork": null, "draft": false}, "routes": {"a-b": {"url": "https://x"}}, "n": 3,
-    }));
+    })));
     let _ = parse::pieces(text);
     let Ok(interpolated) = Interpolated::parse(text) else { return };
     let _ = (interpolated.is_constant(), interpolated.mentions("pr.title"));
-    if let Ok(text) = interpolated.text(&Scope::Context(&context)) {
+    if let Ok(text) = interpolated.text(&Scope::Facts(&facts)) {
         assert!(text.len() < 1 << 22, "{} bytes", text.len());
     }
     if text.len() <= 1000 {
-        let _ = compute(text, &Scope::Context(&context));
+        let _ = compute(text, &Scope::Facts(&facts));
     }
 }
 
@@ -205,8 +205,9 @@ pub fn template(data: &[u8]) {
         assert!(checked.is_err());
         return;
     };
-    let plain = template::evaluate(&template, &CONTEXT, None);
-    let traced = template::evaluate(&template, &CONTEXT, Some(&mut template::Trace::default()));
+    let facts = Facts::from(CONTEXT.clone());
+    let plain = template::evaluate(&template, &facts, None);
+    let traced = template::evaluate(&template, &facts, Some(&mut template::Trace::default()));
     assert_eq!(plain, traced);
 }
 
