@@ -8,10 +8,7 @@ mod foreign;
 pub mod mistake;
 pub mod parse;
 
-use crate::{
-    input::scalar::Scalar,
-    value::{Map, Text, Value, is_same},
-};
+use crate::value::{Map, Text, Value, is_same};
 pub use engine::{compute, names};
 
 use parse::Piece;
@@ -192,6 +189,17 @@ pub fn push_text(joined: &mut String, value: &Value) -> Result<(), String> {
 }
 
 impl Interpolated {
+    /// Reads a text, or says what is wrong with the first expression that is.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        // No program takes it, neither as an argument nor in its environment.
+        if text.contains('\0') {
+            return Err("no text may hold a NUL character".to_owned());
+        }
+        let pieces = if parse::opening(text).is_some() { parse::pieces(text)? } else { Vec::new() };
+        let parts = pieces.into_iter().map(Part::try_from).collect::<Result<_, _>>()?;
+        Ok(Self { source: text.into(), parts })
+    }
+
     /// The text that it comes to, or what is wrong with the first expression that is: [`mistake::mistakes`] tells of all.
     pub fn text(&self, scope: &Scope<'_>) -> Result<String, String> {
         self.joined(scope, push_text)
@@ -291,28 +299,6 @@ impl Interpolated {
 /// Whether a path is another, or goes on from there.
 fn is_below(path: &str, other: &str) -> bool {
     path.strip_prefix(other).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-}
-
-impl serde::Serialize for Interpolated {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.source)
-    }
-}
-
-impl Scalar for Interpolated {
-    const FORMAT: &'static str = "interpolated";
-    const EXPECTED: &'static str = "text, in which `${{ … }}` stands for a value; `$${{` for the characters themselves";
-    const PATTERN: &'static str = "";
-
-    fn parse(text: &str) -> Result<Self, String> {
-        // No program takes it, neither as an argument nor in its environment.
-        if text.contains('\0') {
-            return Err("no text may hold a NUL character".to_owned());
-        }
-        let pieces = if parse::opening(text).is_some() { parse::pieces(text)? } else { Vec::new() };
-        let parts = pieces.into_iter().map(Part::try_from).collect::<Result<_, _>>()?;
-        Ok(Self { source: text.into(), parts })
-    }
 }
 
 #[cfg(test)]

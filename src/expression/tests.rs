@@ -1,8 +1,5 @@
 use super::{Budget, Facts, Interpolated, LONGEST, Scope, push_text};
-use crate::{
-    input::scalar::Scalar as _,
-    value::{Map, Value},
-};
+use crate::value::{Map, Value};
 
 fn text(written: &str) -> Interpolated {
     Interpolated::parse(written).expect(written)

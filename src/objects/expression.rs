@@ -8,7 +8,6 @@ use crate::{
         mistake::{self, Mistake},
     },
     finding::{Finding, visible},
-    input::scalar::Scalar as _,
     resolve::{Environment, SAME_KIND},
     rules::{
         MOST,
