@@ -3,7 +3,7 @@
 use std::{borrow::Cow, collections::BTreeSet};
 
 use crate::{
-    expression::{Interpolated, Part},
+    expression::Interpolated,
     finding::{InputFile, Owner, visible},
     input::{
         PolicySpec,
@@ -95,10 +95,8 @@ impl<'a> Resolver<'a> {
     ) {
         let text = if text.contains(OF_COLLECTOR) { Cow::from(text.replace(OF_COLLECTOR, "${")) } else { text.into() };
         let what = || format!("what the file `{}` says", visible(path));
-        let mut variables = Vec::new();
-        if text.contains("${") {
-            variables.extend(service.env.iter().filter(|(_, value)| is_host(value)).map(|(name, _)| name));
-        }
+        let variables: Vec<&str> =
+            if text.contains("${") { self.own_hosts(&service.env).collect() } else { Vec::new() };
         let reaches = Reaches { uses: &service.uses, variables: &variables };
         let mistakes = self.findings.len();
         self.judge_address(asked, &text, reaches, what, here);
@@ -130,12 +128,6 @@ impl<'a> Resolver<'a> {
             finding.owner = Owner::PullRequest;
         }
     }
-}
-
-/// Whether a variable is the host of one of the preview's own Services, and nothing else.
-fn is_host(value: &Interpolated) -> bool {
-    let [Part::Path(names)] = value.parts() else { return false };
-    matches!(names.as_slice(), [root, _, field] if *root == "services" && *field == "host")
 }
 
 /// Before a variable's name, where an OpenTelemetry collector reads it.

@@ -157,6 +157,7 @@ impl<'a> Resolver<'a> {
             let reason = "from an allowed registry, and pinned";
             Decision::new(format!("services.{}.image", service.name), origin, &*image, reason)
         });
+        let hosts: Vec<&str> = self.own_hosts(&service.env).collect();
         let container = Container {
             preview,
             field: format_args!("services.{}", service.name),
@@ -168,7 +169,7 @@ impl<'a> Resolver<'a> {
             service_name: Some(&service.name),
             taken: &[],
             databases: Some(databases),
-            reaches: Reaches { uses: &service.uses, variables: &[] },
+            reaches: Reaches { uses: &service.uses, variables: &hosts },
         };
         let start = self.start(service, pointer);
         let run_as_user = service.run_as_user.map_or(NOBODY, UserId::get);

@@ -26,6 +26,7 @@ impl<'a> Resolver<'a> {
         let step = |program: Program<'a>| {
             let name = program.name;
             let pointer = format!("{pointer}/{name}");
+            let hosts: Vec<&str> = PROGRAM_HOST.into_iter().chain(self.own_hosts(program.env)).collect();
             let container = Container {
                 preview,
                 field: format_args!("databases.{}.{name}", database.name),
@@ -38,7 +39,7 @@ impl<'a> Resolver<'a> {
                 service_name: None,
                 taken: &taken,
                 databases: None,
-                reaches: Reaches { uses: &own, variables: &PROGRAM_HOST },
+                reaches: Reaches { uses: &own, variables: &hosts },
             };
             StepFacts {
                 name,
