@@ -43,7 +43,7 @@ pub(super) fn trace(text: &str, kind: Kind, problem: &mut Problem) -> Option<Str
         ProblemKind::Limit => return limit(kind, &problem.message),
         ProblemKind::DuplicateKey | ProblemKind::Endless => return None,
     }
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let text = yaml::body(text);
     if is_utf16(text.as_bytes()) {
         problem.mark = Mark { line: 1, column: 1 };
         problem.message = format!("the file {UTF16}");

@@ -26,6 +26,7 @@ pub use helm_value::HelmValue;
 pub use ordered::Ordered;
 pub use parameters::Parameters;
 pub use policy::{Policy, PolicySpec};
+pub(crate) use purpose::resolved;
 pub use purpose::{fields, purpose};
 #[cfg(test)]
 pub(crate) use source::both_readings;

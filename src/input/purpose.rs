@@ -8,7 +8,7 @@ use serde_json::{Map, Value as Json};
 use crate::value::Value;
 
 /// The schema behind references into `whole`; for what may be left out, the schema of what may be there.
-pub(super) fn resolved<'j>(whole: &'j Json, schema: &'j Json) -> &'j Json {
+pub(crate) fn resolved<'j>(whole: &'j Json, schema: &'j Json) -> &'j Json {
     if let Some(reference) = schema.get("$ref").and_then(Json::as_str) {
         let definition = whole.pointer(reference.trim_start_matches('#'));
         return definition.map_or(&Json::Bool(true), |definition| resolved(whole, definition));
