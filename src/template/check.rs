@@ -127,12 +127,12 @@ impl<'s> Checker<'s> {
         /// Lines of a text that goes over many.
         const MOST: usize = 50;
 
-        for (line, source) in (1..).zip(lines(body(self.text))).skip(mark.line.saturating_sub(1) as usize).take(MOST) {
-            let skipped = if line == mark.line { mark.column.saturating_sub(1) as usize } else { 0 };
+        let (first, before) = mark.indices();
+        for (line, source) in lines(body(self.text)).enumerate().skip(first).take(MOST) {
+            let skipped = if line == first { before } else { 0 };
             let start = source.char_indices().nth(skipped).map_or(source.len(), |(at, _)| at);
             if let Some(at) = source[start..].find(what) {
-                let column = source[..start + at].chars().count() + 1;
-                return Mark { line, column: u32::try_from(column).unwrap_or(mark.column) };
+                return Mark::at(line, source[..start + at].chars().count());
             }
         }
         mark
