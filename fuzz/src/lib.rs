@@ -17,12 +17,11 @@ use dayfly::{
             Cidr, DnsLabel, DnsName, Duration, EnvName, ImagePath, ImagePrefix, LabelValue, Quantity, RelativePath,
             Scalar, SecretKey, Url,
         },
-        to_value,
     },
     objects::{Object, Origin},
     render::Renderer,
     template::{self, Template},
-    value::Value,
+    value::{Value, from_yaml},
     yaml::{self, Data, Limits, Node, scalar},
 };
 use serde_json::Value as Json;
@@ -74,7 +73,7 @@ pub fn yaml(data: &[u8]) {
         Ok(documents) => {
             for document in &documents {
                 places(document, lines);
-                let _ = (to_value(document, scalar::core), to_value(document, scalar::kubernetes));
+                let _ = (from_yaml(document, scalar::core), from_yaml(document, scalar::kubernetes));
                 let _ = document.locate("/a/0/b~1c");
             }
             // What means something of its own is read differently on purpose; `?` begins a key and the last three end a line in YAML 1.1.
@@ -265,7 +264,7 @@ pub fn emit(data: &[u8]) {
     let limits = Limits { depth: 200, ..Limits::MANIFESTS };
     for read in [scalar::core as fn(&str) -> scalar::Plain, scalar::kubernetes] {
         let documents = yaml::read(&text, limits).unwrap_or_else(|error| panic!("{error:?}\n{text}"));
-        let again: Vec<Value> = documents.iter().map(|node| to_value(node, read)).collect();
+        let again: Vec<Value> = documents.iter().map(|node| from_yaml(node, read)).collect();
         assert_eq!(again, [object.value.clone()], "{text}");
     }
 }

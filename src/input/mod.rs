@@ -30,7 +30,7 @@ pub(crate) use purpose::resolved;
 pub use purpose::{fields, purpose};
 #[cfg(test)]
 pub(crate) use source::both_readings;
-pub use source::{Places, Source, read_policy, read_typed, to_value};
+pub use source::{Places, Source, read_policy, read_typed};
 
 use schemars::JsonSchema;
 use serde::Deserialize;

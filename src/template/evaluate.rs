@@ -219,10 +219,14 @@ mod tests {
         super::{Place, code},
         Template, Trace, evaluate,
     };
-    use crate::{emit::json::compact, input::to_value, value::Value, yaml};
+    use crate::{
+        emit::json::compact,
+        value::{Value, from_yaml},
+        yaml,
+    };
 
     fn value(text: &str) -> Value {
-        to_value(&yaml::read(text, yaml::Limits::DOCUMENT).expect("YAML")[0], yaml::scalar::core)
+        from_yaml(&yaml::read(text, yaml::Limits::DOCUMENT).expect("YAML")[0], yaml::scalar::core)
     }
 
     /// Whatever the Environment has.
