@@ -17,7 +17,7 @@ use super::{
     Decision, Origin, Resolver,
     addresses::Reaches,
     config, databases,
-    environment::{FileMount, ServiceFacts, Writable},
+    environment::{FileMount, Writable},
     names,
     texts::TextKind,
 };
@@ -25,20 +25,29 @@ use super::{
 /// Most bytes of a service's files together. Source: Kubernetes, `ValidateConfigMap` in `pkg/apis/core/validation/validation.go`.
 pub(crate) const MOST_BYTES: usize = 1 << 20;
 
+/// A service's files, as its facts have them.
+#[derive(Default)]
+pub(super) struct Files {
+    pub(super) texts: Value,
+    pub(super) mounts: Vec<FileMount>,
+    pub(super) config_map: Option<String>,
+    pub(super) hash: Option<String>,
+}
+
 impl<'a> Resolver<'a> {
-    /// Adds its files to a service.
-    pub(super) fn add_files(&mut self, facts: &mut ServiceFacts, service: &'a Service, pointer: &str) {
+    /// A service's files. `writable`: its folders, in which none can be.
+    pub(super) fn files(&mut self, service: &'a Service, writable: &[Writable], pointer: &str) -> Files {
         let files = &service.files;
         if files.is_empty() {
-            return;
+            return Files::default();
         }
         if files.len() > MOST_FILES {
             let message = format!("{} files, allowed are {MOST_FILES} of a service", files.len());
             self.policy_finding(&rules::input::INPUT_LIMIT, format!("{pointer}/files"), message).help =
                 Some("what is the same in every preview belongs into the image".into());
-            return;
+            return Files::default();
         }
-        self.file_places(service, &facts.writable, pointer);
+        self.file_places(service, writable, pointer);
         let mut known = None;
         let (mut data, mut mounts) = (Map::with_capacity(files.len()), Vec::with_capacity(files.len()));
         for (path, asked) in files.iter() {
@@ -65,11 +74,9 @@ impl<'a> Resolver<'a> {
             data.push(key, Value::string(text));
         }
         self.judge_size(service, &data, pointer);
-        (facts.files, facts.file_mounts) = (Value::Map(data), mounts);
-        let config_map = names::files(&service.name);
+        let (texts, config_map) = (Value::Map(data), names::files(&service.name));
         let layout = self.layouts.files.get(&config_map).map_or("", String::as_str);
-        facts.files_hash = Some(config::hash(&facts.files, layout));
-        facts.files_config_map = Some(config_map);
+        Files { hash: Some(config::hash(&texts, layout)), config_map: Some(config_map), texts, mounts }
     }
 
     /// Reports files where no container can have one.
