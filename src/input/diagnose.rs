@@ -26,8 +26,8 @@ use super::{
     Places, Source,
     cause::look_alike_of,
     foreign,
-    purpose::{fields_of, help, kinds, resolved},
     scalar::refusal,
+    schema::{fields_of, format_maximum, help, kinds, resolved},
 };
 
 use misplaced::Spec;
@@ -396,13 +396,3 @@ impl<'s> Walk<'s> {
 }
 
 const NO_EXPRESSION: &str = "this field holds no `${{ … }}`: write the value itself";
-
-/// The largest value of schemars' integer formats.
-fn format_maximum(schema: &Json) -> Option<f64> {
-    match schema.get("format")?.as_str()? {
-        "uint8" => Some(255.0),
-        "uint16" => Some(65_535.0),
-        "uint32" => Some(4_294_967_295.0),
-        _ => None,
-    }
-}

@@ -1,4 +1,4 @@
-//! What the JSON Schemas say that fields are for.
+//! What the JSON Schemas of the files say: the shapes of fields, and what they are for.
 
 use std::sync::LazyLock;
 
@@ -62,6 +62,16 @@ pub fn fields<T: JsonSchema>() -> Vec<String> {
 pub(super) fn kinds(schema: &Json) -> impl Iterator<Item = &str> {
     let several = schema.get("type").and_then(Json::as_array).into_iter().flatten();
     schema.get("type").filter(|kind| kind.is_string()).into_iter().chain(several).filter_map(Json::as_str)
+}
+
+/// The largest value of schemars' integer formats.
+pub(super) fn format_maximum(schema: &Json) -> Option<f64> {
+    match schema.get("format")?.as_str()? {
+        "uint8" => Some(255.0),
+        "uint16" => Some(65_535.0),
+        "uint32" => Some(4_294_967_295.0),
+        _ => None,
+    }
 }
 
 /// What a field is for: as much of its description as is read at a glance.
