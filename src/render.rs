@@ -290,11 +290,11 @@ impl Renderer {
         findings: &mut Vec<Finding>,
         mut traces: Option<&mut Vec<ObjectTrace>>,
     ) -> Vec<Object> {
-        let context = to_value(environment);
+        let facts = to_value(environment).into();
         let mut objects: Vec<Object> = Vec::with_capacity(64);
         for template in all_templates(&self.templates) {
             let mut trace = traces.is_some().then(Trace::default);
-            match template::evaluate(template, &context, trace.as_mut()) {
+            match template::evaluate(template, &facts, trace.as_mut()) {
                 Ok(values) => {
                     let origin = Origin::Template(Text::from_static_str(template.file));
                     objects.extend(values.into_iter().map(|value| Object { value, origin: origin.clone() }));

@@ -99,14 +99,11 @@ impl Resolver<'_> {
             "ports" => Some((dns("port"), "the port of DNS")),
             _ => None,
         });
-        self.say(
-            "network.dnsPort",
-            dns("port"),
-            facts.str_at(&["network", "dnsPort"]).unwrap_or_default(),
-            "the port of DNS",
-        );
-        let labels = facts.at(&["network", "dnsLabels"]).map_or_else(String::new, shown);
-        self.say("network.dnsLabels", dns("podLabels"), labels, "the Pods that answer DNS, as Cilium has them");
+        self.below("network", facts, |key| match key {
+            "dnsPort" => Some((dns("port"), "the port of DNS")),
+            "dnsLabels" => Some((dns("podLabels"), "the Pods that answer DNS, as Cilium has them")),
+            _ => None,
+        });
         self.below("network.telemetry", facts, |key| match key {
             "pods" => Some((guardrails(&["telemetry", "namespace"]), "where the collector is")),
             "ports" => Some((guardrails(&["telemetry", "port"]), "the collector's port")),

@@ -180,11 +180,29 @@ fn addresses_in_files_are_told_apart() {
     let address = "postgres://u@${DB_HOST}/app";
     assert_eq!(told("${{ services.web.host }}", address), [["", ""]; 0]);
     assert_eq!(told("${{ services.web.host }}", "postgres://u@${env:DB_HOST}/app"), [["", ""]; 0]);
+    assert_eq!(told("web", address), [["", ""]; 0]);
     for env in ["db.acme.dev", "${{ services.web.host }}.acme.dev", "${{ services.web.port }}"] {
         assert_eq!(told(env, address), [["shared-database", ""]], "{env}");
     }
     let help = "a comment counts, too: leave out the address there";
     assert_eq!(told("x", "a: b\\n  # such as postgres://u:p@prod/app"), [["shared-database", help]]);
+}
+
+/// Kubernetes puts the host of the preview's own Service in place of `$(DB_HOST)`.
+#[test]
+fn a_variable_may_be_the_host_of_an_own_service() {
+    for (host, expected) in
+        [("web", 0), ("${{ services.web.host }}", 0), ("staging", 3), ("${{ services.web.port }}", 3)]
+    {
+        let args = "      port: 8080\n      args: [\"--dsn=postgres://u@$(DB_HOST)/app\"]";
+        let env = format!("      env:\n        DB_HOST: \"{host}\"\n        DSN: postgres://u@$(DB_HOST)/app\n");
+        let migrate =
+            format!("migrate, deploy]\n        env: {{DB_HOST: \"{host}\", DSN: \"postgres://u@$(DB_HOST)/app\"}}\n");
+        let edits = [("      port: 8080", args), ("      env:\n", &env), ("migrate, deploy]\n", &migrate)];
+        let found = check(&scratch(&edits.map(|(from, to)| (POLICY, from, to))));
+        let codes: Vec<&str> = found.iter().map(|finding| text(finding, "/code")).collect();
+        assert_eq!(codes, vec!["shared-database"; expected], "{host}");
+    }
 }
 
 /// The reader of manifests says so where they are no YAML; in quotes, they are.
