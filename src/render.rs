@@ -188,7 +188,7 @@ impl Renderer {
         self.objects(environment, &self.manifests, &mut found, None);
         let has_profile = !environment.profile.is_empty();
         findings.extend(found.into_iter().filter(|finding| {
-            matches!(&finding.subject, Subject::Place(place) if place.object.is_some())
+            matches!(&finding.subject, Subject::Place(place) if place.file.is_some() && place.object.is_some())
                 && (has_profile || finding.rule != &rules::container_resources::CONTAINER_RESOURCES)
         }));
     }
@@ -197,11 +197,7 @@ impl Renderer {
     /// pull request wrote is the pull request's: if the templates or patches themselves are broken, so is the quarantine.
     fn blames_others(&self, finding: &Finding) -> bool {
         let single = self.guardrails.spec.layout == Layout::Single;
-        let is_of_object = match &finding.subject {
-            Subject::Object(..) => true,
-            Subject::Place(place) => place.object.is_some(),
-            Subject::Input(..) => false,
-        };
+        let is_of_object = matches!(&finding.subject, Subject::Place(place) if place.object.is_some());
         let is_its_own = finding.owner == Owner::PullRequest || single && is_of_object;
         finding.is_error() && !is_its_own
     }
@@ -293,6 +289,7 @@ impl Renderer {
         let context = to_value(environment);
         let mut objects: Vec<Object> = Vec::with_capacity(64);
         for template in all_templates(&self.templates) {
+            let first = objects.len();
             let mut trace = traces.is_some().then(Trace::default);
             match template::evaluate(template, &context, trace.as_mut()) {
                 Ok(values) => {
@@ -302,7 +299,6 @@ impl Renderer {
                 Err(mistake) => findings.push(rules::template::found(template.file, mistake)),
             }
             if let (Some(traces), Some(trace)) = (traces.as_deref_mut(), trace) {
-                let first = objects.len() - trace.objects.len().min(objects.len());
                 for (object, places) in objects[first..].iter().zip(trace.objects) {
                     traces.push(ObjectTrace { id: object.id(), places });
                 }

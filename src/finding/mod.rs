@@ -109,9 +109,7 @@ pub enum InputFile {
 pub enum Subject {
     /// A JSON pointer into an input file.
     Input(InputFile, String),
-    /// A JSON pointer into a rendered object, `Kind/name`.
-    Object(String, String),
-    /// A place that is known already.
+    /// A place as far as it is known already: a file's line, or a rendered object's field.
     Place(Location),
 }
 
@@ -210,9 +208,6 @@ impl Finding {
         match &self.subject {
             Subject::Place(location) => location.clone(),
             Subject::Input(_, pointer) => Location { pointer: Some(pointer.clone()), ..Location::default() },
-            Subject::Object(object, pointer) => {
-                Location { object: Some(object.clone()), pointer: Some(pointer.clone()), ..Location::default() }
-            }
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What a profile of the guardrails comes to: as a `LimitRange` and a `ResourceQuota`, and for the databases' Jobs.
 
 use crate::{
-    finding::{Finding, InputFile, Subject},
+    finding::{Finding, InputFile, Location, Subject},
     input::{
         Ordered,
         guardrails::{ContainerLimits, Profile},
@@ -72,7 +72,9 @@ pub(super) fn blame((name, profile): (&str, &Profile), objects: &[Object], findi
 
 /// Where a profile says what a finding is about: below it. Templates lay out what it says, unless a patch says otherwise.
 fn in_profile(finding: &Finding, objects: &[Object], profile: &Profile) -> Option<String> {
-    let Subject::Object(id, pointer) = &finding.subject else { return None };
+    let Subject::Place(Location { file: None, object: Some(id), pointer: Some(pointer), .. }) = &finding.subject else {
+        return None;
+    };
     let (laid_out, field, resource) = match id.as_str() {
         "LimitRange/preview" => {
             let (field, _) = pointer.strip_prefix("/spec/limits/0/")?.split_once('/')?;
