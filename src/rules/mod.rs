@@ -284,10 +284,19 @@ pub(crate) fn check_objects(objects: &[Object], bounds: &Bounds<'_>, owner: Owne
     let first = findings.len();
     // Those of templates come first.
     check_each(objects.iter(), &OBJECT_CHECKS, bounds, findings);
-    limit_range::check(objects, bounds, findings);
+    check_constraints(objects, bounds, findings);
     capacity::check_claims(objects, bounds, findings);
     duplicate_object::check(objects, bounds, findings);
     blame(findings, first, owner);
+}
+
+/// Limit ranges and quotas, and against them the containers, and what patches made of these.
+fn check_constraints(objects: &[Object], bounds: &Bounds<'_>, findings: &mut Vec<Finding>) {
+    let constraints = limit_range::check(objects, bounds, findings);
+    container_resources::check(objects, &constraints, findings);
+    if let Some(patches) = bounds.resizing {
+        patch_over_quota::check(objects, &constraints, patches, findings);
+    }
 }
 
 /// Leaves [`MOST`] of the findings from `first` on, and says where the next one is. Whether there were more.

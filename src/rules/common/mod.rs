@@ -1,6 +1,7 @@
 //! What rules about objects share: what of an object they look at, and how they tell what they find there.
 
 mod amounts;
+mod constraints;
 mod pods;
 #[cfg(test)]
 pub(crate) mod test;
@@ -13,6 +14,7 @@ use crate::{
 };
 
 pub(crate) use amounts::{Amounts, amount, amounts};
+pub(crate) use constraints::{Constraints, Count, Item, Quota, RESOURCES, count, given};
 pub(crate) use pods::{Container, claim_templates, claims, containers, containers_of, pod_spec};
 pub(crate) use told::{Place, Told, told, told_by_config_map, variable};
 

@@ -8,7 +8,7 @@ use crate::{
         scalar::Quantity,
     },
     objects::{Object, Origin},
-    rules::Bounds,
+    rules::{Bounds, common::given},
     value::{Map, Value, child, pointer_segments},
 };
 
@@ -28,10 +28,10 @@ pub(crate) fn check_profile(name: &str, profile: &Profile, findings: &mut Vec<Fi
 /// What a container of a profile gets that states nothing.
 pub(crate) fn default_of<'p>(profile: &'p Profile, resource: &str, limits: bool) -> Option<&'p Quantity> {
     let of = |field: &str| field_of(profile, field)?.1.get(resource);
-    super::given(limits, of).map(|(_, amount)| amount)
+    given(limits, of).map(|(_, amount)| amount)
 }
 
-/// The `LimitRange`'s item, as a profile has it. What that leaves out the API server derives from the rest (see [`super::given`]), and
+/// The `LimitRange`'s item, as a profile has it. What that leaves out the API server derives from the rest (see [`given`]), and
 /// Argo CD does so too before it compares.
 pub(crate) fn item(profile: &Profile) -> Value {
     let mut item = Map::with_capacity(5);
