@@ -235,7 +235,7 @@ impl Renderer {
         let mut manifests = manifests.to_vec();
         let mistakes = objects::expression::fill_in(&mut manifests, environment);
         objects.extend(manifests);
-        let hosts: Vec<String> = environment.routes.iter().map(|route| route.host.clone()).collect();
+        let hosts: Vec<&str> = environment.routes.iter().map(|route| &*route.host).collect();
         let secrets: Vec<&str> = self.policy.spec.secret_names().collect();
         let bounds = self.bounds(environment, &hosts, &secrets);
         // Before anything is added to the team's manifests.
@@ -257,7 +257,7 @@ impl Renderer {
 
     /// What objects are held to. `hosts`: of its routes; `secrets`: of the policy, not of what was granted: what is withheld is another
     /// finding, and the Pod waits for it.
-    fn bounds<'a>(&'a self, environment: &'a Environment, hosts: &'a [String], secrets: &'a [&'a str]) -> Bounds<'a> {
+    fn bounds<'a>(&'a self, environment: &'a Environment, hosts: &'a [&'a str], secrets: &'a [&'a str]) -> Bounds<'a> {
         let guardrails = &self.guardrails.spec;
         let policy = &self.policy.spec;
         Bounds {
@@ -269,7 +269,6 @@ impl Renderer {
             registries: &guardrails.registries,
             storage_classes: &guardrails.storage_classes,
             head_sha: &environment.pr.head_sha,
-            service_accounts: &[objects::SERVICE_ACCOUNT, "default"],
             secrets,
             databases: &environment.databases,
             profile: guardrails.profiles.get_key_value(&environment.profile),

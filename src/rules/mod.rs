@@ -78,7 +78,7 @@ pub struct Bounds<'a> {
     /// The preview's namespace.
     pub namespace: &'a str,
     /// Hosts of this preview: what its routes answer to.
-    pub hosts: &'a [String],
+    pub hosts: &'a [&'a str],
     /// The policy's, if the preview has any.
     pub routes: &'a [Route],
     /// Whether a child Application brings objects that nobody knows.
@@ -91,8 +91,6 @@ pub struct Bounds<'a> {
     pub storage_classes: &'a [DnsName],
     /// The head's SHA in full.
     pub head_sha: &'a str,
-    /// `ServiceAccounts` that Pods may use.
-    pub service_accounts: &'a [&'a str],
     /// Secrets that Pods may read.
     pub secrets: &'a [&'a str],
     /// What was granted of the policy's `databases`.

@@ -3,7 +3,10 @@
 use super::{POD_PLACEMENT, scalers::Scalers};
 use crate::{
     finding::{Finding, visible},
-    objects::Object,
+    objects::{
+        Object,
+        stamp::{ALWAYS, UNHEALTHY},
+    },
     rules::{
         Bounds,
         common::{finding, shown, stated},
@@ -11,11 +14,6 @@ use crate::{
     },
     value::Value,
 };
-
-/// Which Pods may leave though they are not ready, and the value by which all may.
-/// Source: `EvictionREST.Create` in Kubernetes 1.36, `pkg/registry/core/pod/storage/eviction.go`.
-pub(crate) const UNHEALTHY: &str = "unhealthyPodEvictionPolicy";
-pub(crate) const ALWAYS: &str = "AlwaysAllow";
 
 /// Most budgets that are looked into, each of which is compared with every workload, and most conditions of one, the values of each counted.
 const MOST: usize = 100;
