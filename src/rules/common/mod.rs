@@ -2,7 +2,9 @@
 
 mod amounts;
 mod constraints;
+mod images;
 mod pods;
+mod selectors;
 #[cfg(test)]
 pub(crate) mod test;
 mod told;
@@ -15,7 +17,11 @@ use crate::{
 
 pub(crate) use amounts::{Amounts, amount, amounts};
 pub(crate) use constraints::{Constraints, Count, Item, Quota, RESOURCES, count, given};
+pub(crate) use images::{for_each_image, is_image, repository, split_registry, split_tag};
 pub(crate) use pods::{Container, claim_templates, claims, containers, containers_of, pod_spec};
+pub(crate) use selectors::{
+    PodLabels, conditions, expression_fits, own_labels, pod_labels, selector_takes, stated_labels,
+};
 pub(crate) use told::{Place, Told, told, told_by_config_map, variable};
 
 /// Longest pointer in a finding: its keys may be a stranger's.
