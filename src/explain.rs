@@ -98,7 +98,7 @@ fn field(rendered: &Rendered, decisions: &Decisions, sources: &Sources<'_>, what
         found = field.became(decisions);
         let _ = write!(text, "{field}");
         if let Some(index) = field.patch() {
-            let patched = sources.renderer.patched(index, &rendered.objects);
+            let patched = sources.renderer.patches.targets(index, &rendered.objects);
             let objects: Vec<String> = patched.into_iter().map(Object::id).collect();
             let objects = if objects.is_empty() { "no object".to_owned() } else { objects.join(", ") };
             let _ = writeln!(text, "  changes    {objects}");
@@ -168,7 +168,7 @@ fn object(rendered: &Rendered, decisions: &Decisions, sources: &Sources<'_>, wha
         let _ = writeln!(text, "  value      {}", masked(&line));
     }
     write_origin(&mut text, object);
-    let patches = sources.renderer.patches_of(object, &pointer);
+    let patches = sources.renderer.patches.of(object, &pointer);
     for index in &patches {
         let place = sources.guardrails.locate(&format!("/spec/patches/{index}"));
         let _ = writeln!(text, "  patched    {}", shown_place(&place));

@@ -24,7 +24,8 @@ pub struct Renderer {
     templates: Vec<Template>,
     /// The documents of the policy's `manifests`.
     manifests: Vec<Object>,
-    patches: Patches,
+    /// What the platform changes of rendered objects.
+    pub patches: Patches,
     layouts: Layouts,
     /// What is wrong with what was read, though not so much that nothing can be rendered.
     findings: Vec<Finding>,
@@ -102,16 +103,6 @@ impl Renderer {
         kinds.sort_unstable();
         kinds.dedup();
         Some(kinds)
-    }
-
-    /// The objects that a patch changes, by its index in the guardrails.
-    pub fn patched<'o>(&self, index: usize, objects: &'o [Object]) -> Vec<&'o Object> {
-        self.patches.targets(index, objects)
-    }
-
-    /// The platform's patches that change an object at a JSON pointer, by their index in the guardrails.
-    pub fn patches_of(&self, object: &Object, pointer: &str) -> Vec<usize> {
-        self.patches.of(object, pointer)
     }
 
     /// Renders one pull request. `explain` also records where every value comes from.
