@@ -97,8 +97,8 @@ fn read_range<'a>(object: &'a Object, ranges: &mut Vec<Item<'a>>, findings: &mut
 
 /// What the API server demands of one item.
 fn agrees(item: &Item<'_>, ratio: &Amounts<'_>, findings: &mut Vec<Finding>) {
-    let defaults = [("default", &item.default), ("defaultRequest", &item.request)];
-    for (field, _) in defaults.iter().filter(|(_, of)| item.kind == "Pod" && !of.is_empty()) {
+    let fields @ [default, request, max, min] = item.fields();
+    for (field, _) in [default, request].iter().filter(|(_, amounts)| item.kind == "Pod" && !amounts.is_empty()) {
         let message = format!("a limit of type `Pod` has no `{field}`: use type `Container`");
         findings.push(finding(&LIMIT_RANGE, item.object, limit_pointer(item.index, field), message));
     }
@@ -106,22 +106,18 @@ fn agrees(item: &Item<'_>, ratio: &Amounts<'_>, findings: &mut Vec<Finding>) {
         findings.push(finding(&LIMIT_RANGE, item.object, pointer(item, field, resource), message));
     };
     if matches!(item.kind, "Container" | "Pod") {
-        let all =
-            [("default", &item.default), ("defaultRequest", &item.request), ("max", &item.max), ("min", &item.min)];
-        for (field, resource) in
-            all.iter().flat_map(|(field, of)| of.iter().map(move |(resource, _)| (field, resource)))
-        {
-            if !is_resource(resource) {
+        for (field, amounts) in fields {
+            for (resource, _) in amounts.iter().filter(|(resource, _)| !is_resource(resource)) {
                 let hint = meant(resource, RESOURCES.into_iter()).unwrap_or_default();
                 refuse(field, resource, format!("`{}` is no resource of a container{hint}", visible(resource)));
             }
         }
     }
-    ordered("min", &item.min, "max", &item.max, &mut refuse);
+    ordered(min, max, &mut refuse);
     if item.kind != "Pod" {
-        ordered("defaultRequest", &item.request, "default", &item.default, &mut refuse);
-        for (field, amounts) in [("defaultRequest", &item.request), ("default", &item.default)] {
-            ordered(field, amounts, "max", &item.max, &mut refuse);
+        ordered(request, default, &mut refuse);
+        for (field, amounts) in [request, default] {
+            ordered((field, amounts), max, &mut refuse);
             for (resource, least) in &item.min {
                 if let Some(given) = amount(amounts, resource).filter(|given| *given < least) {
                     let message = format!("`{field}` of {} is {given}, less than `min`, {least}", visible(resource));
@@ -167,10 +163,8 @@ fn is_resource(name: &str) -> bool {
 
 /// Says of each resource that the first field's amount is not above the second's.
 fn ordered(
-    low: &str,
-    lower: &Amounts<'_>,
-    high: &str,
-    higher: &Amounts<'_>,
+    (low, lower): (&str, &Amounts<'_>),
+    (high, higher): (&str, &Amounts<'_>),
     refuse: &mut dyn FnMut(&str, &str, String),
 ) {
     for (resource, least) in lower {
@@ -201,14 +195,15 @@ fn defaults_for(quota: &Quota<'_>, items: &[&Item<'_>], findings: &mut Vec<Findi
 
 /// What one container, Pod or claim may have, or gets, is not more than there is for all.
 fn fits(item: &Item<'_>, quota: &Quota<'_>, findings: &mut Vec<Finding>) {
+    let [default, request, max, min] = item.fields();
     let is_claim = item.kind == "PersistentVolumeClaim";
     for (key, all) in &quota.hard {
         let Some(Count::Amount { resource, limits }) = count(key) else { continue };
-        let fields: &[(&str, &Amounts<'_>)] = match resource {
-            "storage" if is_claim && !limits => &[("min", &item.min), ("max", &item.max)],
+        let fields = match resource {
+            "storage" if is_claim && !limits => [min, max],
             _ if is_claim || !RESOURCES.contains(&resource) => continue,
-            _ if limits => &[("default", &item.default), ("max", &item.max)],
-            _ => &[("defaultRequest", &item.request), ("min", &item.min)],
+            _ if limits => [default, max],
+            _ => [request, min],
         };
         let stated = fields.iter().filter_map(|(field, amounts)| Some((*field, amount(amounts, resource)?)));
         let mut above: Vec<_> = stated.filter(|(_, one)| *one > all).collect();

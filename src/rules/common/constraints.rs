@@ -62,14 +62,17 @@ pub(crate) struct Item<'a> {
     pub(crate) min: Amounts<'a>,
 }
 
-impl Item<'_> {
+impl<'a> Item<'a> {
+    /// `default`, `defaultRequest`, `max` and `min`, in this order.
+    pub(crate) fn fields(&self) -> [(&'static str, &Amounts<'a>); 4] {
+        [("default", &self.default), ("defaultRequest", &self.request), ("max", &self.max), ("min", &self.min)]
+    }
+
     /// See [`given`].
     pub(crate) fn given(&self, resource: &str, limits: bool) -> Option<(&'static str, &Quantity)> {
-        let of = |field: &str| match field {
-            "default" => amount(&self.default, resource),
-            "defaultRequest" => amount(&self.request, resource),
-            "max" => amount(&self.max, resource),
-            _ => amount(&self.min, resource),
+        let of = |field: &str| {
+            let (_, amounts) = self.fields().into_iter().find(|(name, _)| *name == field)?;
+            amount(amounts, resource)
         };
         given(limits, of).filter(|_| self.kind == "Container")
     }
