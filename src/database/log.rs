@@ -119,7 +119,7 @@ impl Log {
         let level = if finding.is_error() { Level::Error } else { Level::Warning };
         let facts = [
             ("code", json!(finding.rule.code)),
-            ("owner", json!(finding.owner)),
+            ("owner", json!(finding.owner.name())),
             ("help", json!(finding.help)),
             ("location", json!(finding.location())),
         ];

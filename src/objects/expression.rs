@@ -11,8 +11,7 @@ use crate::{
     resolve::{Environment, SAME_KIND},
     rules::{
         MOST,
-        common::finding,
-        image_registry::for_each_image,
+        common::{finding, for_each_image},
         input::{BAD_EXPRESSION, INPUT_LIMIT},
         manifest_kind::MANIFEST_KIND,
     },

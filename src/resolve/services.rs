@@ -335,7 +335,7 @@ impl<'a> Resolver<'a> {
             self.policy_finding(&rules::image_registry::IMAGE_OUTSIDE_REGISTRIES, pointer.clone(), message).owner =
                 owner;
         }
-        if rules::image_registry::is_name(image) && !rules::image_tag::is_pinned(image, &pr.head_sha) {
+        if rules::common::is_image(image) && !rules::image_tag::is_pinned(image, &pr.head_sha) {
             let message = rules::image_tag::refusal(image);
             let finding = self.policy_finding(&rules::image_tag::IMAGE_MUTABLE_TAG, pointer, message);
             (finding.owner, finding.help) = (owner, Some(rules::image_tag::help(image)));

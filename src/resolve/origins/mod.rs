@@ -150,7 +150,7 @@ impl Resolver<'_> {
         });
         self.below("application.source", facts, |key| match key {
             "repoURL" => Some((repository.clone(), "the repository of the child Application")),
-            "targetRevision" => Some((Origin::Parameter("head_sha"), "the pull request's head")),
+            "targetRevision" => Some((Origin::parameter("head_sha"), "the pull request's head")),
             "path" | "kustomize" | "helm" | "directory" => {
                 Some((policy(&["application", key]), "how the team's source is rendered"))
             }

@@ -241,12 +241,14 @@ fn names_and_images_of_manifests_are_told_once() {
     assert_eq!(told(&job(head, image)), [""; 0]);
     assert_eq!(told(&deployment("x", image)), [""; 0]);
     // What is wrong with the name is no other mistake of the image.
-    let wrong = told(&job("x-${{ pr.headShortSha8 }}", image));
-    assert!(wrong.iter().any(|told| told.starts_with("`${{ pr.headShortSha8 }}`: `pr` has no ")), "{wrong:#?}");
-    assert!(!wrong.iter().any(|told| told.contains("needs another name")), "{wrong:#?}");
-    let wrong = told(&job(head, "ghcr.io/acme/x:${{ pr.headSah }}"));
-    assert_eq!(wrong.iter().filter(|told| told.contains("`pr` has no `headSah`")).count(), 1, "{wrong:#?}");
-    assert!(!wrong.iter().any(|told| told.ends_with("has no `headSah`")), "{wrong:#?}");
+    let [wrong] = told(&job("x-${{ pr.headShortSha8 }}", image)).try_into().expect("one mistake");
+    assert!(wrong.starts_with("`${{ pr.headShortSha8 }}`: `pr` has no "), "{wrong}");
+    let wrong_image = "ghcr.io/acme/x:${{ pr.headSah }}";
+    let expected = "`${{ pr.headSah }}`: `pr` has no `headSah`: did you mean `headSha`?";
+    assert_eq!(told(&job(head, wrong_image)), [expected]);
+    assert_eq!(told(&job("x", wrong_image)), [expected]);
+    assert_eq!(told(&deployment("x", wrong_image)), [expected]);
+    assert_eq!(told(&job("x-${{ pr.headSah }}", wrong_image)), [expected; 2]);
     // Each is right, all of them are not.
     let many = told(&deployment("x", &format!("ghcr.io/acme/x:{}", "${{ pr.headSha | lower }}".repeat(101))));
     let message = "more than 100 expressions that are more than a path";
