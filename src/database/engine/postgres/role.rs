@@ -19,7 +19,7 @@ use crate::database::{
     retry::Pauses,
     session::{
         NoSession,
-        postgres::{connect, identifier, literal, plain},
+        postgres::{connect, identifier, literal, plain, try_lock},
     },
     time,
 };
@@ -109,9 +109,7 @@ pub(in crate::database::engine) async fn enter(admin: &ConnectionUrl, log: &Log)
 pub(super) async fn enter_alone(admin: &ConnectionUrl, branch: &str, log: &Log) -> Result<Client> {
     let client = enter(admin, log).await?;
     let mut pauses = Pauses::short();
-    // It ends with the session. Asked for, not waited for: that would end with the session's `lock_timeout`.
-    let lock = "SELECT pg_try_advisory_lock(hashtextextended($1, 0))";
-    while !client.query_one(lock, &[&format!("dayfly:{branch}")]).await.map_err(plain)?.get::<_, bool>(0) {
+    while !try_lock(&client, &format!("dayfly:{branch}")).await? {
         log.doing(format!("waiting for another Job that works on `{branch}`"));
         pauses.wait().await;
     }
