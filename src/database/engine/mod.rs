@@ -219,6 +219,16 @@ fn engine(baseline: &BaselineSpec<'_>, log: &Log) -> Result<Box<dyn Engine>> {
     })
 }
 
+/// Why what has the name of an environment's branch is let alone, where it is another's. `what`: it, in words.
+fn foreign(what: &str, spec: &Spec<'_>) -> anyhow::Error {
+    Refused(format!("{what} is there and is not of {}: nothing was changed", spec.owner)).into()
+}
+
+/// The same, unless its mark says that it is this environment's.
+fn own(found: Option<Branch>, what: &str, spec: &Spec<'_>) -> Result<Branch> {
+    found.filter(|branch| branch.mark.is_of(spec)).ok_or_else(|| foreign(what, spec))
+}
+
 /// Why nobody gets a branch whose administrator checks it. What is refused says so itself; else it could not be looked at.
 fn not_given(spec: &Spec<'_>, error: anyhow::Error) -> anyhow::Error {
     const WHAT: &str = "the new branch is not given to anybody";

@@ -22,8 +22,8 @@ use async_trait::async_trait;
 use mysql_async::{Conn, prelude::Queryable as _};
 
 use super::{
-    AdminRefused, Baseline, Branch, ConnectionUrl, Engine, GONE, Listed, Log, Marker, Pauses, Session, Spec, not_given,
-    refuse,
+    AdminRefused, Baseline, Branch, ConnectionUrl, Engine, GONE, Listed, Log, Marker, Pauses, Session, Spec, foreign,
+    not_given, refuse,
 };
 use crate::database::{
     check,
@@ -107,7 +107,7 @@ impl Mysql {
     /// Makes what is missing of a branch, whose lock `conn` has. What was half made is thrown away.
     async fn complete(&self, conn: &mut Conn, spec: &Spec<'_>, entry: &Entry) -> Result<Branch> {
         if !entry.mark.is_of(spec) {
-            refuse!("the branch `{}` is registered and is not of {}: nothing was changed", entry.branch, spec.owner);
+            return Err(foreign(&format!("the branch `{}`", entry.branch), spec));
         }
         if !entry.is_complete || !has_database(conn, &entry.database).await? {
             self.make(conn, spec, entry).await?;
@@ -251,7 +251,7 @@ impl Engine for Mysql {
             return Ok(None);
         };
         if !entry.mark.is_of(spec) {
-            refuse!("the branch `{}` is registered and is not of {}: nothing was changed", entry.branch, spec.owner);
+            return Err(foreign(&format!("the branch `{}`", entry.branch), spec));
         }
         let is_there = has_database(&mut conn, &entry.database).await?;
         let branch = entry.into_branch();

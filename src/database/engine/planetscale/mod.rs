@@ -22,7 +22,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 use self::credentials::{Credential, names, owner};
-use super::{Baseline, Branch, ConnectionUrl, Engine, GONE, Listed, Log, Mark, Pauses, Session, Spec, refuse};
+use super::{Baseline, Branch, ConnectionUrl, Engine, GONE, Listed, Log, Mark, Pauses, Session, Spec, foreign, refuse};
 use crate::database::{
     http::{Api, api_error, is_ambiguous, part},
     mark::{is_maker, secrets},
@@ -139,7 +139,7 @@ impl PlanetScale {
         let (owner, _) = names(spec, "");
         let ours = credentials.iter().find(|credential| credential.name.starts_with(&owner));
         if ours.is_none() && !credentials.is_empty() {
-            refuse!("the branch `{name}` ({}) is there and is not of {}: nothing was changed", row.id, spec.owner);
+            return Err(foreign(&format!("the branch `{name}` ({})", row.id), spec));
         }
         if ours.is_none() && row.parent_branch.as_deref() != Some(&self.parent) {
             refuse!(

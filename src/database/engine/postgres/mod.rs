@@ -19,7 +19,8 @@ use tokio_postgres::{Client, error::SqlState};
 
 use self::catalogue::{Comment, Role, branches, database, parts, role};
 use super::{
-    Baseline, Branch, ConnectionUrl, Engine, GONE, Listed, Log, Mark, Marker, Pauses, Session, Spec, not_given, refuse,
+    Baseline, Branch, ConnectionUrl, Engine, GONE, Listed, Log, Mark, Marker, Pauses, Session, Spec, foreign,
+    not_given, refuse,
 };
 use crate::database::{
     check,
@@ -94,7 +95,7 @@ impl Postgres {
         let mut comment = role::check_mark(&role, spec)?.clone();
         if let Some(database) = database(client, name).await? {
             if database.comment.is_none_or(|comment| !comment.mark.is_of(spec)) {
-                refuse!("the database `{name}` is there and is not of {}: nothing was changed", spec.owner);
+                return Err(foreign(&format!("the database `{name}`"), spec));
             }
             return self.branch(client, spec).await;
         }
@@ -138,7 +139,7 @@ impl Postgres {
     async fn create_role(&self, client: &Client, spec: &Spec<'_>) -> Result<Role> {
         let (name, role_name) = (&*spec.names.branch, &*spec.names.role);
         if database(client, name).await?.is_some() {
-            refuse!("the database `{name}` is there and is not of {}: nothing was changed", spec.owner);
+            return Err(foreign(&format!("the database `{name}`"), spec));
         }
         let comment = Comment {
             dayfly: 1,
@@ -308,7 +309,7 @@ impl Engine for Postgres {
         let client = self.connect_to_look().await?;
         let found = branches(&client).await?.branches.into_iter().find(|branch| branch.mark.is_of(spec));
         if found.is_none() && database(&client, &spec.names.branch).await?.is_some() {
-            refuse!("the database `{}` is there and is not of {}: nothing was changed", spec.names.branch, spec.owner);
+            return Err(foreign(&format!("the database `{}`", spec.names.branch), spec));
         }
         Ok(found)
     }

@@ -9,7 +9,7 @@ use tokio_postgres::{Client, error::SqlState};
 use super::{
     Branch, Mark, Spec,
     catalogue::{self, Comment, Role},
-    ownership, refuse,
+    foreign, ownership,
 };
 use crate::database::{
     connection::ConnectionUrl,
@@ -75,10 +75,8 @@ pub(super) async fn create(client: &Client, role: &str, comment: &Comment) -> Re
 
 /// Whatever the spec calls the branch's role: one that is not the branch's gets neither a password nor anything else.
 pub(super) fn check_mark<'a>(role: &'a Role, spec: &Spec<'_>) -> Result<&'a Comment> {
-    let Some(comment) = role.comment.as_ref().filter(|comment| comment.mark.is_of(spec)) else {
-        refuse!("the role `{}` is there and is not of {}: nothing was changed", role.name, spec.owner);
-    };
-    Ok(comment)
+    let comment = role.comment.as_ref().filter(|comment| comment.mark.is_of(spec));
+    comment.ok_or_else(|| foreign(&format!("the role `{}`", role.name), spec))
 }
 
 /// An administrator's session waits for nothing that a preview may hold.
