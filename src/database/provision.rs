@@ -103,7 +103,7 @@ impl Job<'_> {
             before = credentials.read(spec, Audience::Steps).await?;
         };
         // Those of Jobs whose turn has not come, which take this one over.
-        self.while_there(&branch.id, engine.revoke_others(&branch, spec, &written.url)).await?;
+        self.while_there(&branch.id, engine.revoke_others(spec, &branch, &written.url)).await?;
         log.facts(
             format!("the branch `{}` is ready, its credentials are published", branch.name),
             &[

@@ -223,7 +223,7 @@ impl Engine for CrunchyBridge {
     }
 
     /// Later forks go: of a Job that was killed before it could remove its own. The first one is everybody's.
-    async fn revoke_others(&self, branch: &Branch, spec: &Spec<'_>, _url: &ConnectionUrl) -> Result<()> {
+    async fn revoke_others(&self, spec: &Spec<'_>, branch: &Branch, _: &ConnectionUrl) -> Result<()> {
         for (later, _) in self.forks(spec).await?.into_iter().skip_while(|(fork, _)| fork.id != branch.id).skip(1) {
             self.log.info(format!("another fork of this environment came later: `{}` goes", later.id));
             self.api.delete(&format!("/clusters/{}", later.id)).await?;

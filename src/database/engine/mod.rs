@@ -104,19 +104,13 @@ pub trait Engine {
 
     /// Ends all that [`Self::login`] made but `kept`, where each call makes a login of its own. Only one Job at a time does so,
     /// and `kept` owns then what they made.
-    async fn revoke_others(&self, _branch: &Branch, _spec: &Spec<'_>, _kept: &ConnectionUrl) -> Result<()> {
+    async fn revoke_others(&self, _spec: &Spec<'_>, _branch: &Branch, _kept: &ConnectionUrl) -> Result<()> {
         Ok(())
     }
 
-    /// Whether each call of [`Self::login`] makes a login of its own: then [`Self::revoke_others`] ends those before, with their
-    /// sessions.
-    fn makes_others(&self) -> bool {
-        false
-    }
-
-    /// Whether the password before works on after [`Self::rotate`], until [`Self::rotated`] or [`Self::revoke_others`] ends it.
+    /// Whether the password before works on after [`Self::rotate`], until [`Self::rotated`] ends it.
     fn keeps_old(&self) -> bool {
-        self.makes_others()
+        false
     }
 
     /// Ends what works beside the login that was published: a Job that made the password anew may have been ended before it did so.
@@ -136,14 +130,14 @@ pub trait Engine {
     }
 
     /// Ends the sessions of the branch's login as administrator, who gets in when they are as many as may be. `false`: dayfly is
-    /// none here.
+    /// none here, and a new password would leave them open.
     async fn end_sessions(&self, _spec: &Spec<'_>, _branch: &Branch) -> Result<bool> {
         Ok(false)
     }
 
-    /// Ends what is left of the password before [`Self::rotate`], once the new one is published. `false`: dayfly is no administrator
-    /// here, and the login itself ends its other sessions.
-    async fn rotated(&self, spec: &Spec<'_>, branch: &Branch) -> Result<bool> {
+    /// Ends what is left of the password before [`Self::rotate`], once what that made is published. `false`: dayfly is no
+    /// administrator here, and the login itself ends its other sessions.
+    async fn rotated(&self, spec: &Spec<'_>, branch: &Branch, _published: &ConnectionUrl) -> Result<bool> {
         self.end_sessions(spec, branch).await
     }
 

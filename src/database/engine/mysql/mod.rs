@@ -306,7 +306,7 @@ impl Engine for Mysql {
         }
     }
 
-    async fn rotated(&self, _: &Spec<'_>, branch: &Branch) -> Result<bool> {
+    async fn rotated(&self, _: &Spec<'_>, branch: &Branch, _: &ConnectionUrl) -> Result<bool> {
         let (mut conn, entry) = self.locked(registry::Which::Id(&branch.id)).await?.context(GONE)?;
         let account = Account::of(&mut conn, &entry).await?;
         account.forget_old_password(&mut conn).await?;

@@ -299,14 +299,22 @@ impl Engine for PlanetScale {
         self.new_login(&row, &name, spec.lease_seconds).await
     }
 
-    fn makes_others(&self) -> bool {
+    async fn revoke_others(&self, spec: &Spec<'_>, branch: &Branch, kept: &ConnectionUrl) -> Result<()> {
+        let Some(row) = self.row_of(branch).await? else { return Ok(()) };
+        self.revoke_but(&row, &names(spec, "").0, &kept.user()).await
+    }
+
+    fn keeps_old(&self) -> bool {
         true
     }
 
-    async fn revoke_others(&self, branch: &Branch, spec: &Spec<'_>, kept: &ConnectionUrl) -> Result<()> {
-        let Some(row) = self.row_of(branch).await? else { return Ok(()) };
-        let (owner, _) = names(spec, "");
-        self.revoke_but(&row, &owner, &kept.user()).await
+    /// None have to: a new login has none yet, and the one before takes its own with it.
+    async fn end_sessions(&self, _: &Spec<'_>, _: &Branch) -> Result<bool> {
+        Ok(true)
+    }
+
+    async fn rotated(&self, spec: &Spec<'_>, branch: &Branch, published: &ConnectionUrl) -> Result<bool> {
+        self.revoke_others(spec, branch, published).await.map(|()| true)
     }
 
     async fn renew(&self, branch: &Branch, _: SystemTime) -> Result<()> {
