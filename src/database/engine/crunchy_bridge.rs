@@ -232,7 +232,7 @@ impl Engine for CrunchyBridge {
     }
 
     async fn end_sessions(&self, _: &Spec<'_>, branch: &Branch) -> Result<bool> {
-        let client = role::enter(&role::maintenance(&self.admin(&branch.id).await?), &self.log).await?;
+        let client = role::enter(&self.admin(&branch.id).await?, &self.log).await?;
         role::end_sessions(&client, &branch.mark.role()).await.map(|()| true)
     }
 
@@ -244,7 +244,7 @@ impl Engine for CrunchyBridge {
         if self.state(&branch.id).await? != "ready" {
             return Ok(());
         }
-        let client = role::enter(&role::maintenance(&self.admin(&branch.id).await?), &self.log).await?;
+        let client = role::enter(&self.admin(&branch.id).await?, &self.log).await?;
         role::renew(&client, &branch.mark.role(), until).await
     }
 

@@ -244,7 +244,7 @@ impl Engine for Aurora {
 
     async fn end_sessions(&self, _: &Spec<'_>, branch: &Branch) -> Result<bool> {
         let Some(cluster) = self.cluster_of(branch).await? else { return Ok(false) };
-        let client = role::enter(&role::maintenance(&self.admin(&cluster)?), &self.log).await?;
+        let client = role::enter(&self.admin(&cluster)?, &self.log).await?;
         role::end_sessions(&client, &branch.mark.role()).await.map(|()| true)
     }
 
@@ -254,7 +254,7 @@ impl Engine for Aurora {
         parameters.extend(tags(&[pair(EXPIRES, &time::text(until))]));
         self.rds.call("AddTagsToResource", &parameters).await?;
         if branch.is_complete {
-            let client = role::enter(&role::maintenance(&self.admin(&cluster)?), &self.log).await?;
+            let client = role::enter(&self.admin(&cluster)?, &self.log).await?;
             role::renew(&client, &branch.mark.role(), until).await?;
         }
         Ok(())

@@ -82,16 +82,20 @@ pub(super) fn check_mark<'a>(role: &'a Role, spec: &Spec<'_>) -> Result<&'a Comm
 /// An administrator's session waits for nothing that a preview may hold.
 const SETTINGS: &str = "SET lock_timeout = '5s'";
 
+/// One attempt at a session as administrator.
+async fn sign_in(admin: &ConnectionUrl) -> Result<Client, NoSession> {
+    let client = connect(&maintenance(admin)).await?;
+    client.batch_execute(SETTINGS).await.map_err(|error| NoSession::Unreachable(plain(error)))?;
+    Ok(client)
+}
+
 /// A session as administrator, once the server answers.
 pub(in crate::database::engine) async fn enter(admin: &ConnectionUrl, log: &Log) -> Result<Client> {
     let mut pauses = Pauses::short();
     log.doing(format!("waiting for the server of {admin}"));
     loop {
-        match connect(admin).await {
-            Ok(client) => {
-                client.batch_execute(SETTINGS).await.map_err(plain)?;
-                return Ok(client);
-            }
+        match sign_in(admin).await {
+            Ok(client) => return Ok(client),
             Err(NoSession::Rejected(error) | NoSession::Unusable(error)) => {
                 return Err(error.context(AdminRefused::new(admin)));
             }
@@ -228,13 +232,12 @@ pub(in crate::database::engine) async fn revoke_at(
     admin: impl Future<Output = Result<ConnectionUrl>>,
     branch: &Branch,
 ) -> Result<()> {
-    let client = connect(&maintenance(&admin.await?)).await.map_err(NoSession::reason)?;
-    client.batch_execute(SETTINGS).await.map_err(plain)?;
+    let client = sign_in(&admin.await?).await.map_err(NoSession::reason)?;
     revoke(&client, &branch.mark.role()).await
 }
 
 /// The same login, where it signs in whatever a baseline's database is called: a role is one of the whole server.
-pub(in crate::database::engine) fn maintenance(admin: &ConnectionUrl) -> ConnectionUrl {
+fn maintenance(admin: &ConnectionUrl) -> ConnectionUrl {
     if admin.database().is_empty() { admin.with_database("postgres") } else { admin.clone() }
 }
 
