@@ -20,7 +20,6 @@ use super::{
     spec::{LOCAL, LOCAL_LEASE},
     time,
 };
-pub(super) use known::CHECKED;
 use known::Known;
 use turn::{MOST_LOST, Turn};
 

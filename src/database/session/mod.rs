@@ -12,7 +12,7 @@ use std::{
 use anyhow::{Context as _, Result};
 use async_trait::async_trait;
 
-pub use self::run::{Run, State};
+pub use self::run::{CHECKED, REBRANCHED, REFUSED, Run, State};
 use super::{connection::ConnectionUrl, log::Log, retry::Pauses};
 
 /// What `prepare-baseline` leaves inside a baseline, so that every branch of it has it.

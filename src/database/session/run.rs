@@ -10,8 +10,7 @@ use crate::finding::printable;
 /// A program of the team's, and how far it came.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub struct Run {
-    /// `migrate`, `seed`, or what is said of them: `rebranched`, the branch was made anew because of this input; `refused`, it was
-    /// not even begun.
+    /// `migrate`, `seed`, or what is said of them and of the branch: [`CHECKED`], [`REBRANCHED`], [`REFUSED`].
     pub step: String,
     /// What told this run from others: the hash of image and command.
     pub input: String,
@@ -50,6 +49,15 @@ impl State {
     }
 }
 
+/// The record that a branch was checked before anybody got its credentials: its input is the branch.
+pub const CHECKED: &str = "checked";
+
+/// The record that the branch was made anew for an input.
+pub const REBRANCHED: &str = "rebranched";
+
+/// The record that an input was not even begun, and why: nothing is to be waited for.
+pub const REFUSED: &str = "refused";
+
 /// More records than these are none of dayfly's.
 pub(super) const MOST_RUNS: usize = 100;
 
@@ -57,6 +65,16 @@ pub(super) const MOST_RUNS: usize = 100;
 const LONGEST_REASON: usize = 2000;
 
 impl Run {
+    /// What is said of an input, and is no program's run.
+    pub fn note(step: &str, input: &str) -> Self {
+        Self { step: step.into(), input: input.into(), state: State::Done, command: Vec::new() }
+    }
+
+    /// Whether it is this step's, with this input.
+    pub fn is(&self, step: &str, input: &str) -> bool {
+        self.step == step && self.input == input
+    }
+
     /// The same, failed. `why`: for whoever reads the log of another Job.
     pub fn failed(&self, why: &str) -> Self {
         let digest = self.command.first().cloned().unwrap_or_default();
@@ -100,9 +118,7 @@ pub(super) fn readable(runs: impl Iterator<Item = Option<Run>>) -> Vec<Run> {
 
 /// What records say that cannot be read: whatever ran here failed, so the branch is made anew.
 pub(super) fn unreadable() -> Vec<Run> {
-    let failed =
-        |step: &str| Run { step: step.into(), input: String::new(), state: State::Failed, command: Vec::new() };
-    ["migrate", "seed"].map(failed).into()
+    ["migrate", "seed"].map(|step| Run { state: State::Failed, ..Run::note(step, "") }).into()
 }
 
 /// A table of records. The pull request's programs may do with it what they like.
