@@ -277,7 +277,7 @@ mod tests {
     }
 
     fn place(name: &str, engine: Moody) -> Place {
-        let log = Log::new(LogFormat::Text, "test", "").part(name);
+        let log = Log::new(LogFormat::Text, "test").part(name);
         let engines: Vec<(String, Box<dyn Engine>)> = vec![("postgres/shop".to_owned(), Box::new(engine))];
         Place { provider: Provider::Neon, baseline: spec::example().baseline, engines, name: name.to_owned(), log }
     }
@@ -301,7 +301,7 @@ mod tests {
             place("down", Moody { hangs_at_destroy: true, environments: vec!["a", "b"], ..Moody::default() }),
             place("fine", Moody { environments: vec!["c", "d", "e"], ..Moody::default() }),
         ];
-        let log = Log::new(LogFormat::Text, "test", "");
+        let log = Log::new(LogFormat::Text, "test");
         let mut sweep = Sweep {
             alive: &BTreeSet::from(["e".to_owned()]),
             listed: SystemTime::now(),
@@ -339,7 +339,7 @@ mod tests {
             limit: Duration::from_secs(9),
             branch_limit: if cluster.is_some() { Duration::from_secs(9) } else { Duration::from_millis(100) },
         };
-        let log = Log::new(LogFormat::Text, "test", "");
+        let log = Log::new(LogFormat::Text, "test");
         let swept = runs(async { sweep.run(branches(&places, sweep.limit).await.0, &log).await });
         (swept.alive, swept.reclaimed, swept.left, swept.failed)
     }

@@ -227,7 +227,7 @@ mod tests {
     }
 
     fn log() -> Log {
-        Log::new(crate::database::log::LogFormat::Text, "test", "")
+        Log::new(crate::database::log::LogFormat::Text, "test")
     }
 
     fn runs<T>(work: impl Future<Output = T>) -> T {

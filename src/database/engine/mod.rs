@@ -279,7 +279,7 @@ mod tests {
     fn what_a_baseline_lacks_names_it() {
         let json = r#"{"name":"shop","provider":"cnpg","synthetic":{"by":"seeds"}}"#;
         let baseline: BaselineSpec<'_> = serde_json::from_str(json).unwrap();
-        let error = open(&baseline, &Log::new(LogFormat::Text, "test", "")).err().unwrap();
+        let error = open(&baseline, &Log::new(LogFormat::Text, "test")).err().unwrap();
         assert_eq!(format!("{error:#}"), "the baseline `shop` cannot be used: it has no `database`");
     }
 }

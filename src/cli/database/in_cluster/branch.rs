@@ -76,27 +76,25 @@ pub(in crate::cli::database) struct VerifyArgs {
 }
 
 pub(super) fn provision(args: &ProvisionArgs, report: &mut Report<'_, '_>) -> Result<ExitCode> {
-    on_branch(&args.branch, "provision", Purpose::Use, report, async |spec, log| {
+    on_branch(&args.branch, Purpose::Use, report, async |spec, log| {
         let job = Job::open(spec, Credentials::open_to_write(args.branch.env_file.as_deref(), log)?, log)?;
         if args.rotate { job.rotate().await } else { job.provision().await.map(drop) }
     })
 }
 
 pub(super) fn verify(args: &VerifyArgs, report: &mut Report<'_, '_>) -> Result<ExitCode> {
-    on_branch(&args.branch, "verify", Purpose::Use, report, async |spec, log| {
+    on_branch(&args.branch, Purpose::Use, report, async |spec, log| {
         let job = Job::open(spec, Credentials::open_to_write(args.branch.env_file.as_deref(), log)?, log)?;
         job.verify(args.wait).await
     })
 }
 
 pub(super) fn renew(args: &BranchArgs, report: &mut Report<'_, '_>) -> Result<ExitCode> {
-    on_branch(args, "renew", Purpose::Keep, report, async |spec, log| {
-        Job::open(spec, Credentials::Nowhere, log)?.renew().await
-    })
+    on_branch(args, Purpose::Keep, report, async |spec, log| Job::open(spec, Credentials::Nowhere, log)?.renew().await)
 }
 
 pub(super) fn destroy(args: &BranchArgs, report: &mut Report<'_, '_>) -> Result<ExitCode> {
-    on_branch(args, "destroy", Purpose::Keep, report, async |spec, log| {
+    on_branch(args, Purpose::Keep, report, async |spec, log| {
         let credentials = Credentials::open(args.env_file.as_deref(), log).unwrap_or(Credentials::Nowhere);
         Job::open(spec, credentials, log)?.destroy().await
     })
@@ -105,19 +103,18 @@ pub(super) fn destroy(args: &BranchArgs, report: &mut Report<'_, '_>) -> Result<
 /// Runs one command about one branch, within its deadline.
 fn on_branch(
     args: &BranchArgs,
-    command: &'static str,
     purpose: Purpose,
     report: &mut Report<'_, '_>,
     work: impl AsyncFnOnce(&Spec<'_>, &Log) -> Result<()>,
 ) -> Result<ExitCode> {
     let Some(spec) = read_spec(args, purpose, report)? else { return Ok(ExitCode::Findings) };
-    let log = Log::new(args.log, command, &spec.environment);
+    let log = report.log.about(&spec.environment);
     let result = within(spec.deadline_seconds, &log, work(&spec, &log));
     Ok(finish(result.map_err(|error| explained(&spec.baseline, error)), &log))
 }
 
 pub(super) fn step(step: Step, args: &StepArgs, report: &mut Report<'_, '_>) -> Result<ExitCode> {
-    on_branch(&args.branch, step.name(), Purpose::Use, report, async |spec, log| {
+    on_branch(&args.branch, Purpose::Use, report, async |spec, log| {
         let file = args.branch.env_file.as_deref();
         let credentials = file.map(|file| Credentials::open_to_write(Some(file), log)).transpose()?;
         let (url, branch) = if let Some(credentials) = &credentials {

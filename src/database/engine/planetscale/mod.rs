@@ -381,7 +381,7 @@ mod tests {
         let entry =
             serde_json::json!({"provider": "planetscale", "project": "acme/shop", "parent": "main", "api": base});
         let entry = serde_json::from_value(entry).unwrap();
-        let engine = PlanetScale::new(["id", "token"], &entry, &Log::new(LogFormat::Text, "test", "")).unwrap();
+        let engine = PlanetScale::new(["id", "token"], &entry, &Log::new(LogFormat::Text, "test")).unwrap();
         let mark = Mark::of_name("dayfly.shop.shop-pr-7.main", String::new(), String::new()).unwrap();
         let name = "dayfly_shop-pr-7_main".into();
         let branch = Branch { id: "before".into(), name, mark, expires: None, cost: None, is_complete: true };
@@ -399,7 +399,7 @@ mod tests {
         let entry =
             serde_json::json!({"provider": "planetscale", "project": "acme/shop", "parent": "main", "api": base});
         let entry = serde_json::from_value(entry).unwrap();
-        let engine = PlanetScale::new(["id", "token"], &entry, &Log::new(LogFormat::Text, "test", "")).unwrap();
+        let engine = PlanetScale::new(["id", "token"], &entry, &Log::new(LogFormat::Text, "test")).unwrap();
         let branches = runs(engine.list()).unwrap().branches;
         let database = &branches[0].mark.database;
         assert_eq!(branches[0].mark.secrets, format!("{database},{}", direct_secret(database)));
