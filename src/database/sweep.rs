@@ -36,6 +36,8 @@ pub struct Swept {
     pub left: usize,
     /// Places and branches with which something went wrong: the log says what.
     pub failed: usize,
+    /// Orphans that were reclaimed, or are being reclaimed right now.
+    taken: usize,
 }
 
 /// What a sweep goes by.
@@ -70,12 +72,12 @@ impl Sweep<'_> {
                 None => places.push((place, vec![branch])),
             }
         }
-        let (swept, taken) = (RefCell::new(Swept::default()), Cell::new(0));
+        let swept = RefCell::new(Swept::default());
         join_all(places.iter().map(async |(place, branches)| {
             let (swept, left) = (&swept, Cell::new(branches.len()));
             let work = async {
                 for branch in branches {
-                    self.branch(place, branch, (most, &taken), swept, log).await;
+                    self.branch(place, branch, most, swept, log).await;
                     left.set(left.get() - 1);
                 }
                 Ok(())
@@ -89,14 +91,7 @@ impl Sweep<'_> {
         swept.into_inner()
     }
 
-    async fn branch(
-        &self,
-        place: &Place,
-        branch: &Branch,
-        (most, taken): (usize, &Cell<usize>),
-        swept: &RefCell<Swept>,
-        log: &Log,
-    ) {
+    async fn branch(&self, place: &Place, branch: &Branch, most: usize, swept: &RefCell<Swept>, log: &Log) {
         let what = format!(
             "`{}` of {} ({}, made {})",
             branch.name,
@@ -120,24 +115,26 @@ impl Sweep<'_> {
             swept.borrow_mut().alive += 1;
             return;
         }
-        if taken.get() >= most {
+        if swept.borrow().taken >= most {
             swept.borrow_mut().left += 1;
             return;
         }
-        taken.set(taken.get() + 1);
+        swept.borrow_mut().taken += 1;
         if !self.apply {
             swept.borrow_mut().reclaimed += 1;
             log.info(format!("would reclaim {what}: its preview is gone"));
             return;
         }
-        match self.in_time(place, self.reclaim(place, branch)).await {
+        let reclaimed = self.in_time(place, self.reclaim(place, branch)).await;
+        let mut swept = swept.borrow_mut();
+        match reclaimed {
             Ok(false) => {
-                taken.set(taken.get() - 1);
-                swept.borrow_mut().alive += 1;
+                swept.taken -= 1;
+                swept.alive += 1;
                 log.info(format!("{what} stays: its preview is back"));
             }
             Ok(true) => {
-                swept.borrow_mut().reclaimed += 1;
+                swept.reclaimed += 1;
                 log.facts(
                     format!("reclaimed {what}: its preview was gone, and its teardown had not run"),
                     &[("branch", json!(branch.name)), ("reclaimed", json!(true))],
@@ -145,8 +142,8 @@ impl Sweep<'_> {
             }
             Err(error) => {
                 // Another may go instead: what fails each time must not keep the rest.
-                taken.set(taken.get() - 1);
-                swept.borrow_mut().failed += 1;
+                swept.taken -= 1;
+                swept.failed += 1;
                 log.warn(format!("{what} cannot be reclaimed: {error:#}"));
             }
         }
