@@ -17,13 +17,7 @@ pub use self::{
     place::{Place, branches, places},
     text::{json, table},
 };
-use super::{
-    engine::Branch,
-    kubernetes::Kubernetes,
-    log::Log,
-    spec::{LOCAL, LOCAL_LEASE},
-    time,
-};
+use super::{engine::Branch, kubernetes::Kubernetes, local, log::Log, time};
 
 /// What a sweep did.
 #[derive(Debug, Default)]
@@ -175,8 +169,9 @@ impl Sweep<'_> {
 
 /// Whether it is somebody's own, outside any preview: as long as its lease runs, no preview's end is its end.
 fn is_leased(branch: &Branch, now: SystemTime) -> bool {
-    let unless_renewed = || Some(time::parse(&branch.mark.created).ok()? + Duration::from_secs(LOCAL_LEASE));
-    branch.mark.owner.starts_with(LOCAL) && branch.expires.or_else(unless_renewed).is_some_and(|until| until > now)
+    let unless_renewed = || Some(time::parse(&branch.mark.created).ok()? + Duration::from_secs(local::LEASE));
+    branch.mark.owner.starts_with(local::OWNER)
+        && branch.expires.or_else(unless_renewed).is_some_and(|until| until > now)
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ use crate::{
         credentials::{Audience, Credentials},
         engine,
         job::Job,
+        local,
         log::{Log, LogFormat},
         spec::{self, Spec},
         steps::{Maker, Program, Step},
@@ -149,7 +150,7 @@ fn environment(asked: Option<&str>) -> Result<String> {
         (name.to_owned(), "`--environment` is")
     } else {
         let user = std::env::var("USER").unwrap_or_else(|_| "somebody".into());
-        (format!("{}{user}", spec::LOCAL_ENVIRONMENT), "without `--environment NAME` the branch is for")
+        (format!("{}{user}", local::ENVIRONMENT), "without `--environment NAME` the branch is for")
     };
     if DnsLabel::parse(&name).is_err() {
         bail!("{from} `{}`, which is no DNS label: write {}", visible(&name), DnsLabel::EXPECTED);
@@ -171,7 +172,7 @@ fn read_spec(args: &BranchArgs, purpose: Purpose, report: &mut Report<'_, '_>) -
                 return Ok(None);
             }
         }
-        return Ok(Some(spec::local(
+        return Ok(Some(local::spec(
             &baseline,
             &environment(args.environment.as_deref())?,
             guardrails.spec.deadline_seconds(),

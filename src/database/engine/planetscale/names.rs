@@ -1,10 +1,7 @@
 //! What names say: PlanetScale keeps nothing else that could be a mark.
 
 use crate::{
-    database::{
-        mark::is_maker,
-        spec::{LOCAL, LOCAL_ENVIRONMENT, Spec},
-    },
+    database::{local, mark::is_maker, spec::Spec},
     resolve::names::hash,
 };
 
@@ -46,18 +43,17 @@ fn beginning(owner: &str, environment: &str, database: &str) -> String {
 /// Whose a branch is, by its credential's name. A hash tells no policy, but whether it is one that is known: that of a branch of somebody's own. Before
 /// there is a login, the environment's name is all there is.
 pub(super) fn owner(maker: &str, environment: &str, database: &str, credential: Option<&str>) -> String {
-    let local = format!("{LOCAL}{environment}");
-    let is_local = match credential {
-        Some(name) => name.starts_with(&beginning(&local, environment, database)),
-        None => environment.starts_with(LOCAL_ENVIRONMENT),
+    let own = format!("{}{environment}", local::OWNER);
+    let is_own = match credential {
+        Some(name) => name.starts_with(&beginning(&own, environment, database)),
+        None => environment.starts_with(local::ENVIRONMENT),
     };
-    if is_local { local } else { format!("{maker}:?:{environment}") }
+    if is_own { own } else { format!("{maker}:?:{environment}") }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::database::spec;
 
     #[test]
     fn a_name_says_whose_a_branch_is() {
@@ -72,14 +68,14 @@ mod tests {
     fn a_branch_of_somebodys_own_is_known_by_its_login_or_its_environment() {
         let credential = |spec: &Spec<'_>| credential_name(spec, "planetscale/acme/shop/main");
         for environment in ["local-ada", "ada"] {
-            let spec = spec::local_example("planetscale", environment);
+            let spec = local::example("planetscale", environment);
             assert_eq!(owner("dayfly", environment, "shop", Some(&credential(&spec))), spec.owner);
         }
         assert_eq!(owner("dayfly", "local-ada", "shop", None), "dayfly:local:local-ada");
         // A policy's, whatever it is called.
         for environment in ["shop-pr-7", "local-shop-pr-7"] {
             let owned = format!("dayfly:shop:{environment}");
-            let spec = Spec { owner: owned.into(), ..spec::local_example("planetscale", environment) };
+            let spec = Spec { owner: owned.into(), ..local::example("planetscale", environment) };
             assert_eq!(
                 owner("dayfly", environment, "shop", Some(&credential(&spec))),
                 format!("dayfly:?:{environment}")
