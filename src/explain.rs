@@ -45,6 +45,14 @@ impl<'a> Sources<'a> {
         }
     }
 
+    fn locate(&self, file: InputFile, pointer: &str) -> Location {
+        match file {
+            InputFile::Guardrails => self.guardrails.locate(pointer),
+            InputFile::Policy => self.policy.locate(pointer),
+            InputFile::Parameters => self.parameters.locate(pointer),
+        }
+    }
+
     fn author(&self, file: InputFile) -> String {
         self.renderer.guardrails.spec.layout.owner(file).name().replace('-', " ")
     }
@@ -65,37 +73,10 @@ pub fn explain(rendered: &Rendered, sources: &Sources<'_>, what: &str) -> Result
     if kind.is_some_and(|kind| !kind.is_empty() && kind.bytes().all(|b| b.is_ascii_alphanumeric())) {
         return object(rendered, &decisions, sources, what);
     }
-    let mut text = String::new();
-    let mut found = decisions.within(what);
-    if found.is_empty() {
-        // `team` of the policy is `policy.team` of the Environment.
-        found = decisions.within(&format!("policy.{what}"));
-    }
-    if found.is_empty() {
-        found = in_expressions(what).map(|field| decisions.within(&field)).unwrap_or_default();
-    }
-    if found.is_empty() {
-        if let Some(field) = stated::find(what, sources) {
-            found = field.became(&decisions);
-            let _ = write!(text, "{field}");
-            if let Some(index) = field.patch() {
-                let patched = sources.renderer.patched(index, &rendered.objects);
-                let objects: Vec<String> = patched.into_iter().map(Object::id).collect();
-                let objects = if objects.is_empty() { "no object".to_owned() } else { objects.join(", ") };
-                let _ = writeln!(text, "  changes    {objects}");
-            } else if found.is_empty() {
-                text.push_str("  because    it is taken as it stands\n");
-            }
-        } else if let Some(purpose) = stated::unstated(what, sources) {
-            text = purpose;
-        } else {
-            text = of_kind(rendered, what);
-            return if text.is_empty() { Err(unknown::unknown(what, rendered, &decisions, sources)) } else { Ok(text) };
-        }
-    }
-    for decision in found {
-        write_decision(&mut text, decision, rendered, sources);
-    }
+    let Some(mut text) = field(rendered, &decisions, sources, what) else {
+        let text = of_kind(rendered, what);
+        return if text.is_empty() { Err(unknown::unknown(what, rendered, &decisions, sources)) } else { Ok(text) };
+    };
     if rendered.objects.is_empty() && rendered.has_errors() {
         let _ = writeln!(text, "{}", refusal(rendered));
     }
@@ -106,6 +87,36 @@ pub fn explain(rendered: &Rendered, sources: &Sources<'_>, what: &str) -> Result
 pub fn list(rendered: &Rendered, sources: &Sources<'_>) -> String {
     let decisions = rendered.decisions.with(refused(rendered, sources));
     unknown::all(rendered, &decisions, sources)
+}
+
+/// A field of the Environment, or else of one of the files, whether or not it says one there.
+fn field(rendered: &Rendered, decisions: &Decisions, sources: &Sources<'_>, what: &str) -> Option<String> {
+    let mut text = String::new();
+    let mut found = decided(decisions, what);
+    if found.is_empty() {
+        let Some(field) = stated::find(what, sources) else { return stated::unstated(what, sources) };
+        found = field.became(decisions);
+        let _ = write!(text, "{field}");
+        if let Some(index) = field.patch() {
+            let patched = sources.renderer.patches.targets(index, &rendered.objects);
+            let objects: Vec<String> = patched.into_iter().map(Object::id).collect();
+            let objects = if objects.is_empty() { "no object".to_owned() } else { objects.join(", ") };
+            let _ = writeln!(text, "  changes    {objects}");
+        } else if found.is_empty() {
+            text.push_str("  because    it is taken as it stands\n");
+        }
+    }
+    for decision in found {
+        write_decision(&mut text, decision, rendered, sources);
+    }
+    Some(text)
+}
+
+/// What was decided about a field, as the Environment calls it, the policy, or its expressions.
+fn decided<'d>(decisions: &'d Decisions, what: &str) -> Vec<&'d Decision> {
+    let names = [Some(what.to_owned()), Some(format!("policy.{what}")), in_expressions(what)];
+    let mut found = names.iter().flatten().map(|name| decisions.within(name));
+    found.find(|found| !found.is_empty()).unwrap_or_default()
 }
 
 /// What decides about a name that a policy's expressions have, and the Environment has not.
@@ -157,7 +168,7 @@ fn object(rendered: &Rendered, decisions: &Decisions, sources: &Sources<'_>, wha
         let _ = writeln!(text, "  value      {}", masked(&line));
     }
     write_origin(&mut text, object);
-    let patches = sources.renderer.patches_of(object, &pointer);
+    let patches = sources.renderer.patches.of(object, &pointer);
     for index in &patches {
         let place = sources.guardrails.locate(&format!("/spec/patches/{index}"));
         let _ = writeln!(text, "  patched    {}", shown_place(&place));
@@ -303,20 +314,10 @@ fn write_decision(text: &mut String, decision: &Decision, rendered: &Rendered, s
         Origin::Input(InputFile::Guardrails, pointer) if !sources.guardrails.has(pointer) => {
             format!("dayfly: the guardrails have no {pointer}")
         }
-        Origin::Input(InputFile::Guardrails, pointer) => {
-            format!("{}, {}", sources.author(InputFile::Guardrails), shown_place(&sources.guardrails.locate(pointer)))
-        }
-        Origin::Input(InputFile::Policy, pointer) => {
-            format!("{}, {}", sources.author(InputFile::Policy), shown_place(&sources.policy.locate(pointer)))
-        }
-        Origin::Input(InputFile::Parameters, pointer) => {
-            format!("pull request, parameter {}", pointer.trim_start_matches('/'))
+        Origin::Input(file, pointer) => {
+            format!("{}, {}", sources.author(*file), shown_place(&sources.locate(*file, pointer)))
         }
         Origin::Label(label) => format!("pull request, label `{}`", visible(label)),
-        Origin::Parameter(name) => {
-            let place = sources.parameters.locate(&format!("/{name}"));
-            format!("pull request, {}", shown_place(&place))
-        }
     };
     let _ = writeln!(text, "  set by     {origin}");
     for finding in &refusals {

@@ -24,7 +24,8 @@ pub struct Renderer {
     templates: Vec<Template>,
     /// The documents of the policy's `manifests`.
     manifests: Vec<Object>,
-    patches: Patches,
+    /// What the platform changes of rendered objects.
+    pub patches: Patches,
     layouts: Layouts,
     /// What is wrong with what was read, though not so much that nothing can be rendered.
     findings: Vec<Finding>,
@@ -104,16 +105,6 @@ impl Renderer {
         Some(kinds)
     }
 
-    /// The objects that a patch changes, by its index in the guardrails.
-    pub fn patched<'o>(&self, index: usize, objects: &'o [Object]) -> Vec<&'o Object> {
-        self.patches.targets(index, objects)
-    }
-
-    /// The platform's patches that change an object at a JSON pointer, by their index in the guardrails.
-    pub fn patches_of(&self, object: &Object, pointer: &str) -> Vec<usize> {
-        self.patches.of(object, pointer)
-    }
-
     /// Renders one pull request. `explain` also records where every value comes from.
     pub fn render(&self, parameters: &Parameters, explain: bool) -> Rendered {
         let (mut rendered, label) = self.attempt(parameters, true, explain);
@@ -188,7 +179,7 @@ impl Renderer {
         self.objects(environment, &self.manifests, &mut found, None);
         let has_profile = !environment.profile.is_empty();
         findings.extend(found.into_iter().filter(|finding| {
-            matches!(&finding.subject, Subject::Place(place) if place.object.is_some())
+            matches!(&finding.subject, Subject::Place(place) if place.file.is_some() && place.object.is_some())
                 && (has_profile || finding.rule != &rules::container_resources::CONTAINER_RESOURCES)
         }));
     }
@@ -197,11 +188,7 @@ impl Renderer {
     /// pull request wrote is the pull request's: if the templates or patches themselves are broken, so is the quarantine.
     fn blames_others(&self, finding: &Finding) -> bool {
         let single = self.guardrails.spec.layout == Layout::Single;
-        let is_of_object = match &finding.subject {
-            Subject::Object(..) => true,
-            Subject::Place(place) => place.object.is_some(),
-            Subject::Input(..) => false,
-        };
+        let is_of_object = matches!(&finding.subject, Subject::Place(place) if place.object.is_some());
         let is_its_own = finding.owner == Owner::PullRequest || single && is_of_object;
         finding.is_error() && !is_its_own
     }
@@ -239,7 +226,7 @@ impl Renderer {
         let mut manifests = manifests.to_vec();
         let mistakes = objects::expression::fill_in(&mut manifests, environment);
         objects.extend(manifests);
-        let hosts: Vec<String> = environment.routes.iter().map(|route| route.host.clone()).collect();
+        let hosts: Vec<&str> = environment.routes.iter().map(|route| &*route.host).collect();
         let secrets: Vec<&str> = self.policy.spec.secret_names().collect();
         let bounds = self.bounds(environment, &hosts, &secrets);
         // Before anything is added to the team's manifests.
@@ -261,7 +248,7 @@ impl Renderer {
 
     /// What objects are held to. `hosts`: of its routes; `secrets`: of the policy, not of what was granted: what is withheld is another
     /// finding, and the Pod waits for it.
-    fn bounds<'a>(&'a self, environment: &'a Environment, hosts: &'a [String], secrets: &'a [&'a str]) -> Bounds<'a> {
+    fn bounds<'a>(&'a self, environment: &'a Environment, hosts: &'a [&'a str], secrets: &'a [&'a str]) -> Bounds<'a> {
         let guardrails = &self.guardrails.spec;
         let policy = &self.policy.spec;
         Bounds {
@@ -273,7 +260,6 @@ impl Renderer {
             registries: &guardrails.registries,
             storage_classes: &guardrails.storage_classes,
             head_sha: &environment.pr.head_sha,
-            service_accounts: &[objects::SERVICE_ACCOUNT, "default"],
             secrets,
             databases: &environment.databases,
             profile: guardrails.profiles.get_key_value(&environment.profile),
@@ -290,11 +276,12 @@ impl Renderer {
         findings: &mut Vec<Finding>,
         mut traces: Option<&mut Vec<ObjectTrace>>,
     ) -> Vec<Object> {
-        let context = to_value(environment);
+        let facts = to_value(environment).into();
         let mut objects: Vec<Object> = Vec::with_capacity(64);
         for template in all_templates(&self.templates) {
+            let first = objects.len();
             let mut trace = traces.is_some().then(Trace::default);
-            match template::evaluate(template, &context, trace.as_mut()) {
+            match template::evaluate(template, &facts, trace.as_mut()) {
                 Ok(values) => {
                     let origin = Origin::Template(Text::from_static_str(template.file));
                     objects.extend(values.into_iter().map(|value| Object { value, origin: origin.clone() }));
@@ -302,7 +289,6 @@ impl Renderer {
                 Err(mistake) => findings.push(rules::template::found(template.file, mistake)),
             }
             if let (Some(traces), Some(trace)) = (traces.as_deref_mut(), trace) {
-                let first = objects.len() - trace.objects.len().min(objects.len());
                 for (object, places) in objects[first..].iter().zip(trace.objects) {
                     traces.push(ObjectTrace { id: object.id(), places });
                 }

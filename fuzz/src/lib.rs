@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 use dayfly::{
     emit::{self, Format},
-    expression::{Interpolated, Scope, compute, parse},
+    expression::{Facts, Interpolated, Scope, compute, parse},
     finding::{self, Finding, Owner},
     input::{
         Guardrails, Parameters, Policy, Source,
@@ -17,12 +17,11 @@ use dayfly::{
             Cidr, DnsLabel, DnsName, Duration, EnvName, ImagePath, ImagePrefix, LabelValue, Quantity, RelativePath,
             Scalar, SecretKey, Url,
         },
-        to_value,
     },
     objects::{Object, Origin},
     render::Renderer,
     template::{self, Template},
-    value::Value,
+    value::{Value, from_yaml},
     yaml::{self, Data, Limits, Node, scalar},
 };
 use serde_json::Value as Json;
@@ -74,7 +73,7 @@ pub fn yaml(data: &[u8]) {
         Ok(documents) => {
             for document in &documents {
                 places(document, lines);
-                let _ = (to_value(document, scalar::core), to_value(document, scalar::kubernetes));
+                let _ = (from_yaml(document, scalar::core), from_yaml(document, scalar::kubernetes));
                 let _ = document.locate("/a/0/b~1c");
             }
             // What means something of its own is read differently on purpose; `?` begins a key and the last three end a line in YAML 1.1.
@@ -178,17 +177,17 @@ pub fn parameters(data: &[u8]) {
 /// Expressions: cut out of text, and computed.
 pub fn expression(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
-    let context = Value::from(serde_json::json!({
+    let facts = Facts::from(Value::from(serde_json::json!({
         "pr": {"number": "7", "labels": ["a", "b"], "fork": null, "draft": false}, "routes": {"a-b": {"url": "https://x"}}, "n": 3,
-    }));
+    })));
     let _ = parse::pieces(text);
     let Ok(interpolated) = Interpolated::parse(text) else { return };
     let _ = (interpolated.is_constant(), interpolated.mentions("pr.title"));
-    if let Ok(text) = interpolated.text(&Scope::Context(&context)) {
+    if let Ok(text) = interpolated.text(&Scope::Facts(&facts)) {
         assert!(text.len() < 1 << 22, "{} bytes", text.len());
     }
     if text.len() <= 1000 {
-        let _ = compute(text, &Scope::Context(&context));
+        let _ = compute(text, &Scope::Facts(&facts));
     }
 }
 
@@ -205,8 +204,9 @@ pub fn template(data: &[u8]) {
         assert!(checked.is_err());
         return;
     };
-    let plain = template::evaluate(&template, &CONTEXT, None);
-    let traced = template::evaluate(&template, &CONTEXT, Some(&mut template::Trace::default()));
+    let facts = Facts::from(CONTEXT.clone());
+    let plain = template::evaluate(&template, &facts, None);
+    let traced = template::evaluate(&template, &facts, Some(&mut template::Trace::default()));
     assert_eq!(plain, traced);
 }
 
@@ -264,7 +264,7 @@ pub fn emit(data: &[u8]) {
     let limits = Limits { depth: 200, ..Limits::MANIFESTS };
     for read in [scalar::core as fn(&str) -> scalar::Plain, scalar::kubernetes] {
         let documents = yaml::read(&text, limits).unwrap_or_else(|error| panic!("{error:?}\n{text}"));
-        let again: Vec<Value> = documents.iter().map(|node| to_value(node, read)).collect();
+        let again: Vec<Value> = documents.iter().map(|node| from_yaml(node, read)).collect();
         assert_eq!(again, [object.value.clone()], "{text}");
     }
 }

@@ -1,6 +1,6 @@
 //! `dayfly check`: everything that is wrong, for people, pipelines and code hosts.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use anyhow::{bail, ensure};
 use clap::{Args, ValueEnum};
@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 use crate::{
     finding::{self, Finding, Owner},
     input::parameters::Unusable,
-    rules,
+    resolve, rules,
 };
 
 use super::{
@@ -34,7 +34,8 @@ pub(super) struct CheckArgs {
 }
 
 fn time(text: &str) -> Result<SystemTime, &'static str> {
-    humantime::parse_rfc3339(text).map_err(|_| "expected RFC 3339, such as `2026-11-22T18:00:00Z`")
+    let seconds = resolve::time::parse(text).ok_or("expected RFC 3339, such as `2026-11-22T18:00:00Z`")?;
+    Ok(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds))
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -130,11 +131,14 @@ mod tests {
 
     #[test]
     fn a_time_is_a_whole_one() {
-        for (text, is_time) in [("2026-12-22", false), ("now", false), ("2026-12-22T18:00:00Z", true)] {
-            let read = Check::try_parse_from(["check", "--at", text]).map_err(|error| error.to_string());
-            assert_eq!(read.as_ref().is_ok_and(|check| check.args.at.is_some()), is_time, "{text}");
+        let read =
+            |text| Check::try_parse_from(["check", "--at", text]).map(|check| check.args.at).map_err(|e| e.to_string());
+        let utc = read("2026-12-22T18:00:00Z");
+        assert!(matches!(utc, Ok(Some(_))), "{utc:?}");
+        assert_eq!(read("2026-12-22T19:30:00+01:30"), utc);
+        for text in ["2026-12-22", "now"] {
             let expected = "expected RFC 3339, such as `2026-11-22T18:00:00Z`";
-            assert!(is_time || read.is_err_and(|error| error.contains(expected)), "{text}");
+            assert!(read(text).is_err_and(|error| error.contains(expected)), "{text}");
         }
     }
 }

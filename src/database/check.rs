@@ -3,7 +3,7 @@
 //! The renderer has checked who attested what. Here the branch itself must carry the marker of that attestation, young
 //! enough, and have the schema that was attested: a column that came later was masked by nobody.
 
-use std::time::SystemTime;
+use std::{collections::BTreeSet, time::SystemTime};
 
 use anyhow::Result;
 use serde_json::json;
@@ -41,24 +41,29 @@ pub async fn fresh_branch(session: &mut dyn Session, baseline: &BaselineSpec<'_>
         masked(&columns, &baseline.name, anonymized)?;
     }
     if entry.schema_only {
-        let mut tables: Vec<(&str, &str)> =
-            columns.iter().map(|column| (column.schema.as_str(), column.table.as_str())).collect();
-        tables.sort_unstable();
-        tables.dedup();
-        for (schema, table) in tables {
-            if session.has_rows(schema, table).await? {
-                refuse!(
-                    "the baseline `{}` says `schemaOnly`, and its table {} has rows: empty it, or say what the data is",
-                    baseline.name,
-                    table_name(schema, table)
-                );
-            }
+        without_rows(session, &baseline.name, &columns).await?;
+    }
+    personal_data(session, &baseline.name, &columns, log).await
+}
+
+/// Refuses tables that are not empty.
+async fn without_rows(session: &mut dyn Session, baseline: &str, columns: &[Column]) -> Result<()> {
+    let tables: BTreeSet<(&str, &str)> = columns.iter().map(|column| (&*column.schema, &*column.table)).collect();
+    for (schema, table) in tables {
+        if session.has_rows(schema, table).await? {
+            refuse!(
+                "the baseline `{baseline}` says `schemaOnly`, and its table {} has rows: empty it, or say what the data is",
+                table_name(schema, table)
+            );
         }
     }
-    let report = scan::scan(session, &columns).await?;
+    Ok(())
+}
+
+/// Says how much there is that looks like a person's, and refuses nothing: masked data may look so.
+async fn personal_data(session: &mut dyn Session, baseline: &str, columns: &[Column], log: &Log) -> Result<()> {
+    let report = scan::scan(session, columns).await?;
     let seen: usize = report.seen.values().sum();
-    let counts: Vec<String> =
-        report.seen.iter().map(|((column, shape), count)| format!("{column}: {count} {}", shape.name())).collect();
     let by_column: Vec<serde_json::Value> = report
         .seen
         .iter()
@@ -72,9 +77,10 @@ pub async fn fresh_branch(session: &mut dyn Session, baseline: &BaselineSpec<'_>
         &[("sampledValues", json!(report.values)), ("personalData", json!(by_column))],
     );
     if seen > 0 {
+        let counts: Vec<String> =
+            report.seen.iter().map(|((column, shape), count)| format!("{column}: {count} {}", shape.name())).collect();
         log.warn(format!(
-            "values that look like a person's, in the baseline `{}`: {}. Masked data may look so; live data must not be there",
-            baseline.name,
+            "values that look like a person's, in the baseline `{baseline}`: {}. Masked data may look so; live data must not be there",
             counts.join(", ")
         ));
     }
@@ -142,7 +148,7 @@ async fn marked(session: &mut dyn Session, baseline: &str, sanitized: &Sanitized
             sanitized.by
         );
     }
-    let attested = match &sanitized.attestation {
+    let (at, attested_digest) = match &sanitized.attestation {
         Some(envelope) => {
             let unreadable = |problem: String| {
                 Refused(format!("the attestation of the baseline `{baseline}` cannot be read: {problem}"))
@@ -158,7 +164,6 @@ async fn marked(session: &mut dyn Session, baseline: &str, sanitized: &Sanitized
         }
         None => (marker.at.clone(), marker.schema.clone()),
     };
-    let (at, attested_digest) = attested;
     let made = time::parse(&at)?;
     let Some(age) = age(made, SystemTime::now()) else {
         refuse!(

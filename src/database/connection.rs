@@ -179,11 +179,6 @@ impl ConnectionUrl {
     pub fn parameter(&self, name: &str) -> Option<String> {
         self.url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
     }
-
-    /// All parameters.
-    pub fn parameters(&self) -> Vec<(String, String)> {
-        self.url.query_pairs().map(|(key, value)| (key.into_owned(), value.into_owned())).collect()
-    }
 }
 
 fn decoded(text: &str) -> String {

@@ -46,9 +46,10 @@ pub struct Written {
     pub is_checked: bool,
 }
 
+#[cfg(test)]
 impl Written {
     /// What leads to a branch that is checked.
-    pub fn checked(url: ConnectionUrl, branch: String) -> Self {
+    pub(super) fn checked(url: ConnectionUrl, branch: String) -> Self {
         Self { url, branch, is_checked: true }
     }
 }

@@ -241,7 +241,7 @@ pub(super) mod tests {
     }
 
     fn api(base: &str) -> Api {
-        Api::new(base, ("Authorization", "a".into()), &Log::new(LogFormat::Text, "test", "")).unwrap()
+        Api::new(base, ("Authorization", "a".into()), &Log::new(LogFormat::Text, "test")).unwrap()
     }
 
     #[test]

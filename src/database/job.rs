@@ -162,7 +162,7 @@ pub(crate) mod tests {
     }
 
     pub(crate) fn log() -> Log {
-        Log::new(LogFormat::Text, "test", "")
+        Log::new(LogFormat::Text, "test")
     }
 
     /// One with a file of its own for credentials, by `name`.

@@ -231,7 +231,7 @@ pub(super) mod tests {
     };
 
     pub(in crate::database) fn cluster(base: String) -> Kubernetes {
-        let log = Log::new(LogFormat::Text, "test", "");
+        let log = Log::new(LogFormat::Text, "test");
         let client = client(tls::verified(None).unwrap()).unwrap();
         Kubernetes { client, base, token: "t".into(), log }
     }

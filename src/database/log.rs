@@ -76,17 +76,27 @@ impl Wait {
 }
 
 impl Log {
-    /// A log of `command` about `environment`, which may be empty.
-    pub fn new(format: LogFormat, command: &'static str, environment: &str) -> Self {
+    /// A log of `command`.
+    pub fn new(format: LogFormat, command: &'static str) -> Self {
         Self {
             format,
             command,
-            environment: environment.to_owned(),
+            environment: String::new(),
             part: String::new(),
             started: Instant::now(),
             wait: Wait::new(),
             undivided: Rc::default(),
         }
+    }
+
+    /// The same, about one environment.
+    pub fn about(&self, environment: &str) -> Self {
+        Self { environment: environment.to_owned(), ..self.clone() }
+    }
+
+    /// Whether it is for programs, and so all of what is printed beside what was asked for.
+    pub fn is_json(&self) -> bool {
+        self.format == LogFormat::Json
     }
 
     /// A log of one of several things that are waited for at once.
@@ -119,7 +129,7 @@ impl Log {
         let level = if finding.is_error() { Level::Error } else { Level::Warning };
         let facts = [
             ("code", json!(finding.rule.code)),
-            ("owner", json!(finding.owner)),
+            ("owner", json!(finding.owner.name())),
             ("help", json!(finding.help)),
             ("location", json!(finding.location())),
         ];
@@ -235,7 +245,7 @@ mod tests {
 
     #[test]
     fn a_wait_is_told_once_it_takes_long_and_when_it_changes() {
-        let log = Log::new(LogFormat::Text, "test", "");
+        let log = Log::new(LogFormat::Text, "test");
         let begun = log.wait.borrow().spoken;
         let news = |seconds| log.wait.borrow_mut().news(begun + Duration::from_secs(seconds));
         log.doing("waiting for GET /branches");

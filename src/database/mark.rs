@@ -98,11 +98,11 @@ pub fn is_maker(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::Mark;
-    use crate::database::spec;
+    use crate::database::{local, spec};
 
     #[test]
     fn a_role_is_called_as_the_spec_calls_it() {
-        let spec = spec::local_example("neon", "local-ada");
+        let spec = local::example("neon", "local-ada");
         assert_eq!(Mark::new(&spec).role(), spec.names.role);
     }
 

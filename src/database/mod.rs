@@ -27,6 +27,8 @@ pub mod job;
 #[cfg(feature = "in-cluster")]
 pub mod kubernetes;
 #[cfg(feature = "in-cluster")]
+pub mod local;
+#[cfg(feature = "in-cluster")]
 pub mod log;
 #[cfg(feature = "in-cluster")]
 pub mod mark;

@@ -16,11 +16,10 @@ use super::{
     failure::{Refused, refuse},
     http,
     job::Job,
+    local,
     session::Session,
-    spec::{LOCAL, LOCAL_LEASE},
     time,
 };
-pub(super) use known::CHECKED;
 use known::Known;
 use turn::{MOST_LOST, Turn};
 
@@ -103,7 +102,7 @@ impl Job<'_> {
             before = credentials.read(spec, Audience::Steps).await?;
         };
         // Those of Jobs whose turn has not come, which take this one over.
-        self.while_there(&branch.id, engine.revoke_others(&branch, spec, &written.url)).await?;
+        self.while_there(&branch.id, engine.revoke_others(spec, &branch, &written.url)).await?;
         log.facts(
             format!("the branch `{}` is ready, its credentials are published", branch.name),
             &[
@@ -162,12 +161,12 @@ impl Job<'_> {
         // It may be less, or nothing that this provider keeps.
         let lives = match self.there(&branch.id).await?.expires {
             Some(until) => format!("and its login live until {}", time::text(until)),
-            None if !branch.mark.owner.starts_with(LOCAL) => "lives as long as its preview".to_owned(),
+            None if !branch.mark.owner.starts_with(local::OWNER) => "lives as long as its preview".to_owned(),
             None if !engine.keeps_leases() => refuse!(
                 "{} keeps no lease: the branch `{}` goes {} days after it was made ({}), whatever is renewed. `dayfly db destroy` and `provision` make another",
                 spec.baseline.entry.provider.name(),
                 branch.name,
-                LOCAL_LEASE / 86_400,
+                local::LEASE / 86_400,
                 branch.mark.created
             ),
             None => refuse!("the branch `{}` has no login yet: `dayfly db provision` completes it", branch.name),
@@ -253,7 +252,7 @@ mod tests {
             runs(job("renew", spec, engine, &log).renew()).map_err(|error| error.to_string())
         };
         renew(&spec, false).unwrap();
-        spec.owner = format!("{LOCAL}me").into();
+        spec.owner = format!("{}me", local::OWNER).into();
         let error = renew(&spec, false).unwrap_err();
         assert!(
             error.starts_with("postgres keeps no lease: the branch `main` goes 7 days after it was made"),

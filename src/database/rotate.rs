@@ -52,9 +52,8 @@ impl Job<'_> {
         let Some(branch) = engine.find(spec).await?.filter(|branch| branch.is_complete) else { return Ok(None) };
         let has_workload = credentials.read(spec, Audience::Workload).await?.is_some();
         let before = credentials.read(spec, Audience::Steps).await?.filter(|before| before.branch == branch.id);
-        // A login that nobody gets in with keeps its password, unless somebody else can end its sessions, or another does.
+        // A login that nobody gets in with keeps its password, unless somebody else can end its sessions.
         if let Some(before) = &before
-            && !engine.makes_others()
             && let Err(error) = self.opened(&branch.id, &before.url).await
             && !self.while_there(&branch.id, engine.end_sessions(spec, &branch)).await?
         {
@@ -104,12 +103,7 @@ impl Job<'_> {
     /// may have changed the password too, and published that before.
     async fn end_old(&self, branch: &Branch, url: &ConnectionUrl) -> Result<bool> {
         let Self { spec, engine, .. } = self;
-        let is_ended = if engine.makes_others() {
-            self.while_there(&branch.id, engine.revoke_others(branch, spec, url)).await?;
-            true
-        } else {
-            self.while_there(&branch.id, engine.rotated(spec, branch)).await?
-        };
+        let is_ended = self.while_there(&branch.id, engine.rotated(spec, branch, url)).await?;
         match self.opened(&branch.id, url).await? {
             Some(_) if is_ended => Ok(true),
             Some(mut session) => match session.end_others().await {

@@ -129,45 +129,6 @@ pub fn maker(installation: Option<&str>) -> String {
     installation.map_or_else(|| "dayfly".to_owned(), |name| format!("{INSTALLATION}{name}"))
 }
 
-/// What the owner of a branch outside any preview begins with.
-#[cfg(feature = "in-cluster")]
-pub const LOCAL: &str = "dayfly:local:"; // no policy is called so: rules::policy_name
-
-/// What its environment begins with, unless somebody says another.
-#[cfg(feature = "in-cluster")]
-pub const LOCAL_ENVIRONMENT: &str = "local-";
-
-/// Seconds that such a branch lives unless somebody renews it.
-#[cfg(feature = "in-cluster")]
-pub const LOCAL_LEASE: u64 = 7 * 86_400;
-
-/// A spec for a branch of somebody's own, outside any preview.
-#[cfg(feature = "in-cluster")]
-pub fn local(baseline: &BaselineSpec<'static>, environment: &str, deadline_seconds: u64) -> Spec<'static> {
-    let database = baseline.name.to_string();
-    let parts = [environment, &*database];
-    Spec {
-        version: VERSION,
-        environment: environment.to_owned().into(),
-        owner: format!("{LOCAL}{environment}").into(),
-        names: Names {
-            namespace: environment.to_owned().into(),
-            secret: database.clone().into(),
-            variable: "DATABASE_URL".into(),
-            direct_secret: names::direct_secret(&database).into(),
-            branch: names::provider(&parts).into(),
-            role: names::provider(&[environment, &database, "user"]).into(),
-            server: None,
-            server_secret: None,
-        },
-        database: database.into(),
-        baseline: baseline.clone(),
-        steps: Steps::default(),
-        lease_seconds: LOCAL_LEASE,
-        deadline_seconds,
-    }
-}
-
 /// A spec to test with.
 #[cfg(all(test, feature = "in-cluster"))]
 pub(crate) fn example() -> Spec<'static> {
@@ -177,14 +138,6 @@ pub(crate) fn example() -> Spec<'static> {
                  "branch":"shop_pr_7_main_aaaaaaaa","role":"shop_pr_7_main_user_bbbbbbbb"},
         "steps":{},"leaseSeconds":172800,"deadlineSeconds":900}"#;
     serde_json::from_str(json).expect("a spec")
-}
-
-/// A spec of somebody's own branch to test with, of the baseline `shop`.
-#[cfg(all(test, feature = "in-cluster"))]
-pub(crate) fn local_example(provider: &str, environment: &str) -> Spec<'static> {
-    let entry = serde_json::json!({"provider": provider, "synthetic": {"by": "seeds"}});
-    let entry = Cow::Owned(serde_json::from_value(entry).expect("a baseline"));
-    local(&BaselineSpec { name: "shop".into(), entry }, environment, 9)
 }
 
 #[cfg(test)]

@@ -15,18 +15,11 @@ use super::{
     failure::{Refused, refuse},
     files::{self, Files, Record},
     job::Job,
-    provision::CHECKED,
-    session::{self, Full, Run, Session, State},
+    session::{self, CHECKED, Full, REBRANCHED, REFUSED, Run, Session, State},
     spec::Spec,
 };
 use crate::{input::scalar::ImagePath, resolve::names};
 pub use program::Program;
-
-/// The record that the branch was made anew for an input.
-pub const REBRANCHED: &str = "rebranched";
-
-/// The record that an input was not even begun, and why: nothing is to be waited for.
-pub const REFUSED: &str = "refused";
 
 /// A program of the team's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,7 +67,7 @@ struct Spoiled {
 
 /// Whether the branch was made anew for this input already.
 pub fn is_final(runs: &[Run], input: &str) -> bool {
-    runs.iter().any(|run| run.step == REBRANCHED && run.input == input)
+    runs.iter().any(|run| run.is(REBRANCHED, input))
 }
 
 /// What may be behind a session's end, or behind a login's being refused that was published.
@@ -173,18 +166,9 @@ impl Program<'_> {
             return Ok(None);
         }
         let watched = if *step == Step::Migrate { &*spec.steps.files } else { &[] };
-        let files = match files::read(watched) {
-            Ok(files) => files,
-            Err(error) => {
-                // That a path is wrong says nothing about the branch, and so nothing of what ran there. But somebody waits for it.
-                if let Some(Refused(why)) = error.downcast_ref() {
-                    session.record(&Run { step: REFUSED.into(), ..run.failed(why) }).await?;
-                }
-                return Err(error);
-            }
-        };
-        if runs.iter().any(|run| run.step == REFUSED && !run.input.is_empty()) {
-            session.record(&none(REFUSED)).await?;
+        let files = self.files(session, watched).await?;
+        if runs.iter().any(|run| run.step == REFUSED && run.input != NOTHING) {
+            session.record(&Run::note(REFUSED, NOTHING)).await?;
         }
         if before.is_some_and(|before| before.input != run.input) && is_final(&runs, &run.input) {
             // Of an earlier push with this input: another one was at work in this branch since, and so it is no fresh one.
@@ -204,7 +188,7 @@ impl Program<'_> {
         };
         if let Some(why) = spoiled {
             // The first reason says more than that there was one.
-            let first = runs.iter().find(|before| before.step == run.step && before.input == run.input);
+            let first = runs.iter().find(|before| before.is(&run.step, &run.input));
             let first = first.and_then(Run::why).map_or_else(|| why.clone(), Cow::into_owned);
             session.record(&run.failed(&first)).await?;
             return Ok(Some((why, runs)));
@@ -229,6 +213,16 @@ impl Program<'_> {
                 Ok(Some((why, runs)))
             }
         }
+    }
+
+    /// The files that only ever become more. That a path is wrong says nothing about the branch, and so nothing of what ran there. But
+    /// somebody waits for it.
+    async fn files(&self, session: &mut dyn Session, watched: &[ImagePath]) -> Result<Files> {
+        let files = files::read(watched);
+        if let Some(Refused(why)) = files.as_ref().err().and_then(anyhow::Error::downcast_ref) {
+            session.record(&Run { step: REFUSED.into(), ..self.run.failed(why) }).await?;
+        }
+        files
     }
 
     /// Waits until somebody with the provider's key has made the branch anew, which becomes fresh then. `before`: what ran in it so
@@ -270,14 +264,12 @@ async fn awake<T>(session: &mut dyn Session, program: impl Future<Output = T>) -
     }
 }
 
-/// In place of a record that says nothing any more.
-fn none(step: &str) -> Run {
-    Run { step: step.into(), input: String::new(), state: State::Done, command: Vec::new() }
-}
+/// The input of a note that says nothing any more.
+const NOTHING: &str = "";
 
 /// If the branch was once made anew for this input, it may be so again.
 async fn forget_rebranched(session: &mut dyn Session, runs: &mut Vec<Run>) -> Result<()> {
-    session.record(&none(REBRANCHED)).await?;
+    session.record(&Run::note(REBRANCHED, NOTHING)).await?;
     runs.retain(|run| run.step != REBRANCHED);
     Ok(())
 }
@@ -330,9 +322,8 @@ mod tests {
 
     #[test]
     fn a_record_that_came_with_the_baseline_makes_no_branch_fresh() {
-        let run =
-            |step: &str, input: &str, state| Run { step: step.into(), input: input.into(), state, command: vec![] };
-        let checked = |id| run(CHECKED, id, State::Done);
+        let run = |step: &str, input: &str, state| Run { state, ..Run::note(step, input) };
+        let checked = |id| Run::note(CHECKED, id);
         let before = [checked("7"), run("migrate", "a", State::Failed)];
         assert!(!is_fresh(&before, &before));
         assert!(!is_fresh(&[], &before));

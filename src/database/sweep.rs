@@ -17,13 +17,7 @@ pub use self::{
     place::{Place, branches, places},
     text::{json, table},
 };
-use super::{
-    engine::Branch,
-    kubernetes::Kubernetes,
-    log::Log,
-    spec::{LOCAL, LOCAL_LEASE},
-    time,
-};
+use super::{engine::Branch, kubernetes::Kubernetes, local, log::Log, time};
 
 /// What a sweep did.
 #[derive(Debug, Default)]
@@ -36,6 +30,8 @@ pub struct Swept {
     pub left: usize,
     /// Places and branches with which something went wrong: the log says what.
     pub failed: usize,
+    /// Orphans that were reclaimed, or are being reclaimed right now.
+    taken: usize,
 }
 
 /// What a sweep goes by.
@@ -70,12 +66,12 @@ impl Sweep<'_> {
                 None => places.push((place, vec![branch])),
             }
         }
-        let (swept, taken) = (RefCell::new(Swept::default()), Cell::new(0));
+        let swept = RefCell::new(Swept::default());
         join_all(places.iter().map(async |(place, branches)| {
             let (swept, left) = (&swept, Cell::new(branches.len()));
             let work = async {
                 for branch in branches {
-                    self.branch(place, branch, (most, &taken), swept, log).await;
+                    self.branch(place, branch, most, swept, log).await;
                     left.set(left.get() - 1);
                 }
                 Ok(())
@@ -89,14 +85,7 @@ impl Sweep<'_> {
         swept.into_inner()
     }
 
-    async fn branch(
-        &self,
-        place: &Place,
-        branch: &Branch,
-        (most, taken): (usize, &Cell<usize>),
-        swept: &RefCell<Swept>,
-        log: &Log,
-    ) {
+    async fn branch(&self, place: &Place, branch: &Branch, most: usize, swept: &RefCell<Swept>, log: &Log) {
         let what = format!(
             "`{}` of {} ({}, made {})",
             branch.name,
@@ -120,24 +109,26 @@ impl Sweep<'_> {
             swept.borrow_mut().alive += 1;
             return;
         }
-        if taken.get() >= most {
+        if swept.borrow().taken >= most {
             swept.borrow_mut().left += 1;
             return;
         }
-        taken.set(taken.get() + 1);
+        swept.borrow_mut().taken += 1;
         if !self.apply {
             swept.borrow_mut().reclaimed += 1;
             log.info(format!("would reclaim {what}: its preview is gone"));
             return;
         }
-        match self.in_time(place, self.reclaim(place, branch)).await {
+        let reclaimed = self.in_time(place, self.reclaim(place, branch)).await;
+        let mut swept = swept.borrow_mut();
+        match reclaimed {
             Ok(false) => {
-                taken.set(taken.get() - 1);
-                swept.borrow_mut().alive += 1;
+                swept.taken -= 1;
+                swept.alive += 1;
                 log.info(format!("{what} stays: its preview is back"));
             }
             Ok(true) => {
-                swept.borrow_mut().reclaimed += 1;
+                swept.reclaimed += 1;
                 log.facts(
                     format!("reclaimed {what}: its preview was gone, and its teardown had not run"),
                     &[("branch", json!(branch.name)), ("reclaimed", json!(true))],
@@ -145,8 +136,8 @@ impl Sweep<'_> {
             }
             Err(error) => {
                 // Another may go instead: what fails each time must not keep the rest.
-                taken.set(taken.get() - 1);
-                swept.borrow_mut().failed += 1;
+                swept.taken -= 1;
+                swept.failed += 1;
                 log.warn(format!("{what} cannot be reclaimed: {error:#}"));
             }
         }
@@ -178,8 +169,9 @@ impl Sweep<'_> {
 
 /// Whether it is somebody's own, outside any preview: as long as its lease runs, no preview's end is its end.
 fn is_leased(branch: &Branch, now: SystemTime) -> bool {
-    let unless_renewed = || Some(time::parse(&branch.mark.created).ok()? + Duration::from_secs(LOCAL_LEASE));
-    branch.mark.owner.starts_with(LOCAL) && branch.expires.or_else(unless_renewed).is_some_and(|until| until > now)
+    let unless_renewed = || Some(time::parse(&branch.mark.created).ok()? + Duration::from_secs(local::LEASE));
+    branch.mark.owner.starts_with(local::OWNER)
+        && branch.expires.or_else(unless_renewed).is_some_and(|until| until > now)
 }
 
 #[cfg(test)]
@@ -277,7 +269,7 @@ mod tests {
     }
 
     fn place(name: &str, engine: Moody) -> Place {
-        let log = Log::new(LogFormat::Text, "test", "").part(name);
+        let log = Log::new(LogFormat::Text, "test").part(name);
         let engines: Vec<(String, Box<dyn Engine>)> = vec![("postgres/shop".to_owned(), Box::new(engine))];
         Place { provider: Provider::Neon, baseline: spec::example().baseline, engines, name: name.to_owned(), log }
     }
@@ -301,7 +293,7 @@ mod tests {
             place("down", Moody { hangs_at_destroy: true, environments: vec!["a", "b"], ..Moody::default() }),
             place("fine", Moody { environments: vec!["c", "d", "e"], ..Moody::default() }),
         ];
-        let log = Log::new(LogFormat::Text, "test", "");
+        let log = Log::new(LogFormat::Text, "test");
         let mut sweep = Sweep {
             alive: &BTreeSet::from(["e".to_owned()]),
             listed: SystemTime::now(),
@@ -339,7 +331,7 @@ mod tests {
             limit: Duration::from_secs(9),
             branch_limit: if cluster.is_some() { Duration::from_secs(9) } else { Duration::from_millis(100) },
         };
-        let log = Log::new(LogFormat::Text, "test", "");
+        let log = Log::new(LogFormat::Text, "test");
         let swept = runs(async { sweep.run(branches(&places, sweep.limit).await.0, &log).await });
         (swept.alive, swept.reclaimed, swept.left, swept.failed)
     }

@@ -9,9 +9,9 @@ use super::{
     credentials::{Audience, Credentials, Written},
     failure::refuse,
     job::Job,
-    session::{Run, State},
+    session::{REBRANCHED, REFUSED, Run, State},
     spec::Spec,
-    steps::{REBRANCHED, REFUSED, Step, is_final},
+    steps::{Step, is_final},
 };
 
 impl Job<'_> {
@@ -47,8 +47,7 @@ impl Job<'_> {
                     }
                     log.warn(format!("{what}: making the branch anew, once"));
                     ready = self.again(&ready.branch, ready.session).await?;
-                    let run = Run { step: REBRANCHED.into(), input, state: State::Done, command: Vec::new() };
-                    ready.session.record(&run).await?;
+                    ready.session.record(&Run::note(REBRANCHED, &input)).await?;
                 }
                 Progress::Missing { step } if !wait => {
                     refuse!(
@@ -88,7 +87,7 @@ fn progress(spec: &Spec<'_>, runs: &[Run]) -> Progress {
     for (step, input) in [(Step::Migrate, &spec.steps.migrate), (Step::Seed, &spec.steps.seed)] {
         let Some(input) = input else { continue };
         let step = step.name();
-        let run = runs.iter().find(|run| run.step == step && run.input == *input);
+        let run = runs.iter().find(|run| run.is(step, input));
         match run.map(|run| run.state) {
             Some(State::Done) => {}
             Some(State::Failed) => {
@@ -98,7 +97,7 @@ fn progress(spec: &Spec<'_>, runs: &[Run]) -> Progress {
             }
             Some(State::Running) => return Progress::Missing { step },
             None => {
-                let refused = runs.iter().find(|run| run.step == REFUSED && run.input == *input).and_then(Run::why);
+                let refused = runs.iter().find(|run| run.is(REFUSED, input)).and_then(Run::why);
                 let Some(why) = refused.filter(|_| step == Step::Migrate.name()) else {
                     return Progress::Missing { step };
                 };

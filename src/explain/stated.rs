@@ -5,7 +5,7 @@ use std::fmt;
 use super::{Sources, shown_place};
 use crate::{
     finding::{InputFile, visible},
-    input::{Guardrails, Places, Policy, fields, purpose},
+    input::{Guardrails, Policy, fields, purpose},
     resolve::{Decision, Decisions, Origin, decision::shown},
     value::{Value, is_below, push_segment},
 };
@@ -25,9 +25,13 @@ pub(super) struct Stated {
 /// guardrails'.
 pub(super) fn find(what: &str, sources: &Sources<'_>) -> Option<Stated> {
     let (what, only) = of_one(what);
-    let files = [(InputFile::Policy, &sources.policy), (InputFile::Guardrails, &sources.guardrails)];
-    let mut files = files.into_iter().filter(|(file, _)| only.is_none_or(|only| only == *file));
-    files.find_map(|(file, source)| in_file(what, file, source, sources.author(file)))
+    files(only).find_map(|file| in_file(what, file, sources))
+}
+
+/// The two files, or one of them.
+pub(super) fn files(only: Option<InputFile>) -> impl Iterator<Item = InputFile> {
+    let files = [InputFile::Policy, InputFile::Guardrails];
+    files.into_iter().filter(move |file| only.is_none_or(|only| only == *file))
 }
 
 /// A field's name without the file's, if that stands before it.
@@ -40,8 +44,8 @@ pub(super) fn of_one(what: &str) -> (&str, Option<InputFile>) {
     (what, None)
 }
 
-fn in_file(what: &str, file: InputFile, source: &Places<'_>, author: String) -> Option<Stated> {
-    let document = source.value();
+fn in_file(what: &str, file: InputFile, sources: &Sources<'_>) -> Option<Stated> {
+    let document = sources.value(file);
     let (pointer, value) = if what.starts_with('/') {
         (what.to_owned(), document.pointer(what)?)
     } else {
@@ -51,8 +55,8 @@ fn in_file(what: &str, file: InputFile, source: &Places<'_>, author: String) -> 
         };
         document.get("spec").and_then(|spec| below("/spec", spec)).or_else(|| below("", &document))?
     };
-    let place = shown_place(&source.locate(&pointer));
-    Some(Stated { file, author, pointer, value: shown(value), place })
+    let place = shown_place(&sources.locate(file, &pointer));
+    Some(Stated { file, author: sources.author(file), pointer, value: shown(value), place })
 }
 
 /// Follows names with dots between them; a name may hold dots, too.
@@ -78,26 +82,23 @@ pub(super) fn unstated(what: &str, sources: &Sources<'_>) -> Option<String> {
     let path = path.as_deref().unwrap_or(field);
     let names: Vec<&str> =
         std::iter::once("spec").chain(path.strip_prefix("spec.").unwrap_or(path).split('.')).collect();
-    let of_policy = || {
-        let purpose =
-            purpose::<Policy>(&sources.policy.value(), &names).filter(|_| only != Some(InputFile::Guardrails));
-        Some((sources.policy.name(), purpose?))
-    };
-    let of_guardrails = || {
-        let purpose = purpose::<Guardrails>(&sources.guardrails.value(), &names);
-        Some((sources.guardrails.name(), purpose.filter(|_| only != Some(InputFile::Policy))?))
-    };
-    let (file, purpose) = of_policy().or_else(of_guardrails)?;
+    let (file, purpose) = files(only).find_map(|file| {
+        let purpose = match file {
+            InputFile::Guardrails => purpose::<Guardrails>,
+            InputFile::Policy | InputFile::Parameters => purpose::<Policy>,
+        };
+        Some((sources.places(file)?.name(), purpose(&sources.value(file), &names)?))
+    })?;
     Some(format!("{}\n  stated     nothing, in {file}\n  because    {purpose}\n", visible(what)))
 }
 
 /// The fields of both files, or of one.
 pub(super) fn fields_of(only: Option<InputFile>) -> Vec<String> {
-    match only {
-        Some(InputFile::Policy) => fields::<Policy>(),
-        Some(_) => fields::<Guardrails>(),
-        None => [fields::<Policy>(), fields::<Guardrails>()].concat(),
-    }
+    let of_file = |file| match file {
+        InputFile::Guardrails => fields::<Guardrails>(),
+        InputFile::Policy | InputFile::Parameters => fields::<Policy>(),
+    };
+    files(only).flat_map(of_file).collect()
 }
 
 /// One name down; an item of a list is called as it calls itself, or by its index.

@@ -29,10 +29,8 @@ impl Names {
     /// Those of one file, or of both and of what was decided.
     fn of(only: Option<InputFile>, decisions: &Decisions, sources: &Sources<'_>) -> Self {
         let mut names = Self::default();
-        for file in [InputFile::Policy, InputFile::Guardrails] {
-            if only.is_none_or(|only| only == file) {
-                names.add_value(sources.value(file).get("spec").unwrap_or(&Value::Null), 0);
-            }
+        for file in stated::files(only) {
+            names.add_value(sources.value(file).get("spec").unwrap_or(&Value::Null), 0);
         }
         for field in stated::fields_of(only) {
             names.add(std::iter::once(field.as_str()));

@@ -191,12 +191,12 @@ pub(super) type Copies = RefCell<BTreeMap<String, minijinja::Value>>;
 /// A variable as the engine has it.
 fn copied(scope: &Scope<'_>, name: &str) -> Option<minijinja::Value> {
     match scope {
-        Scope::Bound(bound, _, outer) if !is_same(bound, name) => copied(outer, name),
+        Scope::Bound(bound, value, _) if is_same(bound, name) => Some(to_engine(value)),
+        Scope::Bound(_, _, outer) => copied(outer, name),
         Scope::Facts(Facts { values, copies }) => {
             let value = values.get(name)?;
             Some(copies.borrow_mut().entry(name.to_owned()).or_insert_with(|| to_engine(value)).clone())
         }
-        _ => scope.variable(name).map(to_engine),
     }
 }
 
@@ -245,13 +245,18 @@ mod tests {
     use serde_json::json;
 
     use super::{compute, names, words};
-    use crate::{expression::Scope, tests::support::processor_time, value::Value};
+    use crate::{
+        expression::{Facts, Scope},
+        tests::support::processor_time,
+        value::Value,
+    };
 
     #[test]
     fn expressions_see_what_paths_see() {
-        let context =
-            Value::from(json!({"pr": {"number": "7", "labels": ["a", "b"]}, "routes": {"a-b": {"url": "u"}}}));
-        let at = |source: &str| compute(source, &Scope::Context(&context));
+        let facts = Facts::from(Value::from(
+            json!({"pr": {"number": "7", "labels": ["a", "b"]}, "routes": {"a-b": {"url": "u"}}}),
+        ));
+        let at = |source: &str| compute(source, &Scope::Facts(&facts));
         assert_eq!(at("'pr-' ~ pr.number"), Ok(Value::string("pr-7")));
         assert_eq!(at("routes['a-b'].url | upper"), Ok(Value::string("U")));
         assert_eq!(at("pr.labels | length"), Ok(Value::Int(2)));
@@ -259,7 +264,7 @@ mod tests {
         assert_eq!(at("not pr.labels"), Ok(Value::Bool(false)));
         assert_eq!(at("none"), Ok(Value::Null));
         assert_eq!(at("1 / 2"), Ok(Value::Float(0.5)));
-        assert_eq!(at("pr"), Ok(context.get("pr").cloned().unwrap_or_default()));
+        assert_eq!(at("pr"), Ok(facts.get("pr").cloned().unwrap_or_default()));
         assert!(at("pr.title").is_err() && at("nothing").is_err());
     }
 
@@ -285,7 +290,7 @@ mod tests {
     #[test]
     fn what_is_constant_is_not_computed_before_it_is_refused() {
         for source in ["1 in [0]*100000000", "[0]*100000000 == [0]*100000000"] {
-            let refused = || names(source).is_err() && compute(source, &Scope::Context(&Value::Null)).is_err();
+            let refused = || names(source).is_err() && compute(source, &Scope::Facts(&Facts::default())).is_err();
             let (refused, took) = processor_time(refused);
             assert!(refused && took.as_secs() < 1, "{source}: {took:?}");
         }
@@ -293,7 +298,7 @@ mod tests {
 
     #[test]
     fn what_is_missing_is_named() {
-        let context = Value::from(json!({"pr": {"number": "7"}}));
+        let facts = Facts::from(Value::from(json!({"pr": {"number": "7"}})));
         for (source, message) in [
             ("pr.numbr ~ 'x'", "`pr` has no `numbr`: did you mean `number`?"),
             ("pr.number.x | upper", "`pr.number` is a string, it has no `x`"),
@@ -302,7 +307,7 @@ mod tests {
             ("pr['numbr'] ~ 'x'", "something that it names is not there"),
             ("pr.numbr | default('x') ~ pr['x']", "something that it names is not there"),
         ] {
-            assert_eq!(compute(source, &Scope::Context(&context)), Err(message.to_owned()), "{source}");
+            assert_eq!(compute(source, &Scope::Facts(&facts)), Err(message.to_owned()), "{source}");
         }
     }
 

@@ -3,10 +3,7 @@
 use std::ops::Range;
 
 use super::{Interpolated, Part, parse};
-use crate::{
-    finding::{Excerpt, visible},
-    input::scalar::Scalar as _,
-};
+use crate::finding::{Excerpt, visible};
 
 /// Most mistakes of one text that are told: a megabyte has room for a hundred thousand.
 pub const MOST: usize = 5;

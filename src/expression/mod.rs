@@ -8,10 +8,7 @@ mod foreign;
 pub mod mistake;
 pub mod parse;
 
-use crate::{
-    input::scalar::Scalar,
-    value::{Map, Text, Value, is_same},
-};
+use crate::value::{Map, Text, Value, is_same};
 pub use engine::{compute, names};
 
 use parse::Piece;
@@ -93,8 +90,8 @@ impl Budget {
 /// Most bytes of a text: no ConfigMap holds more.
 const LONGEST: usize = 1 << 20;
 
-/// What many texts see, one after another: what the engine has to copy of it is copied once, since a policy may have thousands of services
-/// and as many expressions that name them.
+/// What texts of an input file see, or a template: what the engine has to copy of it is copied once, since a policy may have thousands of
+/// services and as many expressions that name them.
 #[derive(Debug, Default)]
 pub struct Facts {
     values: Value,
@@ -106,7 +103,13 @@ impl Facts {
     pub fn insert(&mut self, name: &'static str, value: Value) {
         let mut values = std::mem::take(&mut self.values).into_map().unwrap_or_else(|| Map::with_capacity(8));
         values.insert(name, value);
-        *self = Self { values: Value::Map(values), ..Self::default() };
+        *self = Value::Map(values).into();
+    }
+}
+
+impl From<Value> for Facts {
+    fn from(values: Value) -> Self {
+        Self { values, copies: engine::Copies::default() }
     }
 }
 
@@ -118,11 +121,9 @@ impl std::ops::Deref for Facts {
     }
 }
 
-/// What expressions can see: a context, and the names that `$for` binds around a place, the innermost first.
+/// What expressions can see: facts, and the names that `$for` binds around a place, the innermost first.
 pub enum Scope<'a> {
-    /// What templates, or the fields of an input file, see.
-    Context(&'a Value),
-    /// The same, where it is used many times.
+    /// The same from everywhere.
     Facts(&'a Facts),
     /// A name and its value, in front of what else there is.
     Bound(&'a str, &'a Value, &'a Scope<'a>),
@@ -131,7 +132,6 @@ pub enum Scope<'a> {
 impl<'a> Scope<'a> {
     fn variable(&self, name: &str) -> Option<&'a Value> {
         match self {
-            Self::Context(context) => context.get(name),
             Self::Facts(facts) => facts.get(name),
             Self::Bound(bound, value, _) if is_same(bound, name) => Some(value),
             Self::Bound(_, _, outer) => outer.variable(name),
@@ -163,13 +163,13 @@ impl<'a> Scope<'a> {
     }
 
     fn unknown(&self, name: &str) -> String {
-        let context = match self {
-            Self::Context(context) => context,
-            Self::Facts(facts) => &facts.values,
-            Self::Bound(_, _, outer) => return outer.unknown(name),
-        };
-        let names = context.entries().map(|(key, _)| key);
-        format!("nothing is called `{name}`{}", crate::finding::nearest(name, names))
+        match self {
+            Self::Facts(facts) => {
+                let names = facts.entries().map(|(key, _)| key);
+                format!("nothing is called `{name}`{}", crate::finding::nearest(name, names))
+            }
+            Self::Bound(_, _, outer) => outer.unknown(name),
+        }
     }
 }
 
@@ -189,6 +189,17 @@ pub fn push_text(joined: &mut String, value: &Value) -> Result<(), String> {
 }
 
 impl Interpolated {
+    /// Reads a text, or says what is wrong with the first expression that is.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        // No program takes it, neither as an argument nor in its environment.
+        if text.contains('\0') {
+            return Err("no text may hold a NUL character".to_owned());
+        }
+        let pieces = if parse::opening(text).is_some() { parse::pieces(text)? } else { Vec::new() };
+        let parts = pieces.into_iter().map(Part::try_from).collect::<Result<_, _>>()?;
+        Ok(Self { source: text.into(), parts })
+    }
+
     /// The text that it comes to, or what is wrong with the first expression that is: [`mistake::mistakes`] tells of all.
     pub fn text(&self, scope: &Scope<'_>) -> Result<String, String> {
         self.joined(scope, push_text)
@@ -288,28 +299,6 @@ impl Interpolated {
 /// Whether a path is another, or goes on from there.
 fn is_below(path: &str, other: &str) -> bool {
     path.strip_prefix(other).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-}
-
-impl serde::Serialize for Interpolated {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.source)
-    }
-}
-
-impl Scalar for Interpolated {
-    const FORMAT: &'static str = "interpolated";
-    const EXPECTED: &'static str = "text, in which `${{ … }}` stands for a value; `$${{` for the characters themselves";
-    const PATTERN: &'static str = "";
-
-    fn parse(text: &str) -> Result<Self, String> {
-        // No program takes it, neither as an argument nor in its environment.
-        if text.contains('\0') {
-            return Err("no text may hold a NUL character".to_owned());
-        }
-        let pieces = if parse::opening(text).is_some() { parse::pieces(text)? } else { Vec::new() };
-        let parts = pieces.into_iter().map(Part::try_from).collect::<Result<_, _>>()?;
-        Ok(Self { source: text.into(), parts })
-    }
 }
 
 #[cfg(test)]

@@ -1,8 +1,5 @@
-use super::{Budget, Interpolated, LONGEST, Scope, push_text};
-use crate::{
-    input::scalar::Scalar as _,
-    value::{Map, Value},
-};
+use super::{Budget, Facts, Interpolated, LONGEST, Scope, push_text};
+use crate::value::{Map, Value};
 
 fn text(written: &str) -> Interpolated {
     Interpolated::parse(written).expect(written)
@@ -39,10 +36,10 @@ fn texts_of_a_pull_request_come_to_so_many_bytes_at_most() {
 
 #[test]
 fn a_text_has_a_length() {
-    let of = |length: usize| Value::map([("a", Value::string("x".repeat(length))), ("b", "".into())]);
-    let (one, context) = (text("-${{ a }}${{ b }}"), of(LONGEST - 1));
-    assert_eq!(one.text(&Scope::Context(&context)).map(|text| text.len()), Ok(LONGEST));
-    assert_eq!(one.text(&Scope::Context(&of(LONGEST))), Err("it comes to more than 1048576 bytes".to_owned()));
+    let of = |length: usize| Facts::from(Value::map([("a", Value::string("x".repeat(length))), ("b", "".into())]));
+    let (one, facts) = (text("-${{ a }}${{ b }}"), of(LONGEST - 1));
+    assert_eq!(one.text(&Scope::Facts(&facts)).map(|text| text.len()), Ok(LONGEST));
+    assert_eq!(one.text(&Scope::Facts(&of(LONGEST))), Err("it comes to more than 1048576 bytes".to_owned()));
 }
 
 #[test]
@@ -100,7 +97,8 @@ fn a_text_knows_the_paths_that_it_is_made_of() {
 /// A path is looked up without the engine, which knows more.
 #[test]
 fn what_is_no_path_is_computed() {
-    let context = Value::map([("_a", Value::map([("b-c", "x".into()), ("1", "y".into())])), ("true_", "z".into())]);
+    let facts = Value::map([("_a", Value::map([("b-c", "x".into()), ("1", "y".into())])), ("true_", "z".into())]);
+    let facts = Facts::from(facts);
     for (written, expected) in [
         ("${{ true }}", "true"),
         ("${{ 7 }}", "7"),
@@ -111,7 +109,7 @@ fn what_is_no_path_is_computed() {
         (r"${{ 'it\'s }}' }}", "it's }}"),
         (r#"${{ "a\\" }} }}"#, r"a\ }}"),
     ] {
-        assert_eq!(text(written).text(&Scope::Context(&context)).as_deref(), Ok(expected), "{written}");
+        assert_eq!(text(written).text(&Scope::Facts(&facts)).as_deref(), Ok(expected), "{written}");
     }
 }
 

@@ -4,13 +4,13 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use super::{Finding, Location, Owner, Severity, is_deceptive};
+use super::{Finding, Location, is_deceptive};
 
 #[derive(Serialize)]
 struct Entry<'a> {
     code: &'a str,
-    severity: Severity,
-    owner: Owner,
+    severity: &'a str,
+    owner: &'a str,
     message: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     help: Option<&'a str>,
@@ -24,8 +24,8 @@ pub fn json(findings: &[Finding]) -> String {
         .iter()
         .map(|finding| Entry {
             code: finding.rule.code,
-            severity: finding.rule.severity,
-            owner: finding.owner,
+            severity: finding.rule.severity.name(),
+            owner: finding.owner.name(),
             message: &finding.message,
             help: finding.help.as_deref(),
             location: finding.location(),

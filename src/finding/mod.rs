@@ -51,8 +51,7 @@ impl PartialEq for Rule {
 }
 
 /// How bad it is: errors sort before warnings.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
     /// Nothing is rendered, or the quarantine.
     Error,
@@ -71,8 +70,7 @@ impl Severity {
 }
 
 /// Who can mend it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Owner {
     /// Whoever writes the guardrails, the templates and the patches.
     Platform,
@@ -109,9 +107,7 @@ pub enum InputFile {
 pub enum Subject {
     /// A JSON pointer into an input file.
     Input(InputFile, String),
-    /// A JSON pointer into a rendered object, `Kind/name`.
-    Object(String, String),
-    /// A place that is known already.
+    /// A place as far as it is known already: a file's line, or a rendered object's field.
     Place(Location),
 }
 
@@ -210,9 +206,6 @@ impl Finding {
         match &self.subject {
             Subject::Place(location) => location.clone(),
             Subject::Input(_, pointer) => Location { pointer: Some(pointer.clone()), ..Location::default() },
-            Subject::Object(object, pointer) => {
-                Location { object: Some(object.clone()), pointer: Some(pointer.clone()), ..Location::default() }
-            }
         }
     }
 }

@@ -186,11 +186,15 @@ pub(super) mod tests {
             pointer: Some("/spec".into()),
             ..Location::default()
         };
-        let object = Subject::Object("Deployment/web".into(), "/spec/replicas".into());
+        let object = Location {
+            object: Some("Deployment/web".into()),
+            pointer: Some("/spec/replicas".into()),
+            ..Location::default()
+        };
         vec![
             Finding::new(&UNKNOWN, Owner::Team, Subject::Place(place), "there is no field `servcies`, 100%: no")
                 .help("did you mean `services`? The fields of a policy are listed in the documentation, and by `dayfly schema`"),
-            Finding::new(&CLAMPED, Owner::PullRequest, object, "asked for 9d, allowed are 3d"),
+            Finding::new(&CLAMPED, Owner::PullRequest, Subject::Place(object), "asked for 9d, allowed are 3d"),
             Finding::new(&CLAMPED, Owner::Platform, Subject::Input(InputFile::Policy, String::new()), "nowhere"),
         ]
     }

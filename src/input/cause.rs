@@ -43,21 +43,20 @@ pub(super) fn trace(text: &str, kind: Kind, problem: &mut Problem) -> Option<Str
         ProblemKind::Limit => return limit(kind, &problem.message),
         ProblemKind::DuplicateKey | ProblemKind::Endless => return None,
     }
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let text = yaml::body(text);
     if is_utf16(text.as_bytes()) {
         problem.mark = Mark { line: 1, column: 1 };
         problem.message = format!("the file {UTF16}");
         return None;
     }
-    let (said, number) = (problem.message.clone(), (problem.mark.line as usize).max(1));
-    let lines: Vec<&str> = yaml::lines(text).take(number + 1).collect();
-    let line = lines.get(number.saturating_sub(1)).copied().unwrap_or_default();
-    let column = problem.mark.column.saturating_sub(1) as usize;
+    let (said, (failed, column)) = (problem.message.clone(), problem.mark.indices());
+    let lines: Vec<&str> = yaml::lines(text).take(failed + 2).collect();
+    let line = lines.get(failed).copied().unwrap_or_default();
     let mut found = |line, column, message: &str| {
-        problem.mark = trial::mark(line, column);
+        problem.mark = Mark::at(line, column);
         problem.message = format!("not YAML: {message}");
     };
-    if let Some(line) = line::conflict(&lines, number) {
+    if let Some(line) = line::conflict(&lines) {
         found(line, 0, "a conflict that Git left to be resolved");
         return Some(
             "keep what is right of both sides, and delete the lines with `<<<<<<<`, `=======` and `>>>>>>>`".to_owned(),
@@ -72,29 +71,29 @@ pub(super) fn trace(text: &str, kind: Kind, problem: &mut Problem) -> Option<Str
     if line.contains('\t') && says("whitespace") {
         return Some("use a space: a tab is shown as `→`".to_owned());
     }
-    let tabs = (number..=number + 1).filter_map(|number| Some((number, indentation_tab(lines.get(number - 1)?)?)));
+    let tab = || (failed..=failed + 1).find_map(|line| Some((line, indentation_tab(lines.get(line)?)?)));
     if (says("tab") || says("tabs"))
-        && let Some((number, column)) = { tabs }.next()
+        && let Some((line, column)) = tab()
     {
-        found(number - 1, column, "a tab in the indentation");
+        found(line, column, "a tab in the indentation");
         return Some("use spaces: a tab is shown as `→`".to_owned());
     }
     if said.contains("quoted scalar")
         && ["end of stream", "indicator", "indentation"].iter().any(|at| said.contains(at))
     {
-        found(number - 1, column, "the quote that begins here is not closed");
+        found(failed, column, "the quote that begins here is not closed");
         let quote = line.chars().nth(column).filter(|c| *c == '\'').unwrap_or('"');
         return Some(format!("end the text with `{quote}`; lines that belong to it are indented more than its key"));
     }
     if said.contains("trailing content after") {
         if let Some((column, message, help)) = quotes::trailing(line, column) {
-            found(number - 1, column, &message);
+            found(failed, column, &message);
             return Some(help);
         }
         return Some("the quoted text ends before this: perhaps a quote of a line before is not closed".to_owned());
     }
     if (said.contains("unknown escape character") || said.contains("hexadecimal number"))
-        && let Some((line, column, escape)) = quotes::escape(&lines, number - 1, column)
+        && let Some((line, column, escape)) = quotes::escape(&lines, failed, column)
     {
         found(line, column, &format!("`{}` is no escape, and in `\"…\"` every `\\` begins one", visible(&escape)));
         return Some("write `\\\\` for a `\\`, or put the text into `'…'`, where it stands for itself".to_owned());
@@ -102,7 +101,7 @@ pub(super) fn trace(text: &str, kind: Kind, problem: &mut Problem) -> Option<Str
     // In quotes they are text, as in an alert's.
     let unquoted =
         |line: &&str| line.find("{{").is_some_and(|at| line[..at].matches(['"', '\'']).count().is_multiple_of(2));
-    let near = lines.iter().skip(number.saturating_sub(2)).take(2).copied();
+    let near = lines.iter().skip(failed.saturating_sub(1)).take(2).copied();
     if kind == Kind::Manifests && near.filter(unquoted).flat_map(bare_braces).any(is_helm) {
         return Some("Helm templates are no manifests: use `application`".to_owned());
     }
@@ -114,11 +113,11 @@ pub(super) fn trace(text: &str, kind: Kind, problem: &mut Problem) -> Option<Str
     }
     if let Some((message, help)) = quotes::indicator(&said, line, column) {
         if !message.is_empty() {
-            found(number - 1, column, &message);
+            found(failed, column, &message);
         }
         return Some(help);
     }
-    let trial = Trial::new(text, number - 1);
+    let trial = Trial::new(text, failed);
     if let Some(cause) = by_trial(&trial, column) {
         problem.mark = cause.mark;
         problem.message = format!("not YAML: {}", cause.message);

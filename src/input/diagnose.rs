@@ -26,8 +26,8 @@ use super::{
     Places, Source,
     cause::look_alike_of,
     foreign,
-    purpose::{help, kinds, resolved},
     scalar::refusal,
+    schema::{fields_of, format_maximum, help, kinds, resolved},
 };
 
 use misplaced::Spec;
@@ -39,11 +39,10 @@ use words::{
 /// All findings about `node`, which should be a `T`.
 pub(super) fn diagnose<T: JsonSchema>(source: &Source, owner: Owner, node: &Node<'_>) -> Vec<Finding> {
     let schema = schemars::schema_for!(T).to_value();
-    let definitions = schema.get("$defs").and_then(Json::as_object).cloned().unwrap_or_default();
     let mut walk = Walk {
         places: source.places(),
         owner,
-        definitions,
+        schema: &schema,
         field: None,
         around: Vec::new(),
         misplaced: Vec::new(),
@@ -84,38 +83,50 @@ fn is_word(text: &str) -> bool {
 struct Walk<'s> {
     places: Places<'s>,
     owner: Owner,
-    definitions: Map<String, Json>,
+    /// Of the whole file.
+    schema: &'s Json,
     /// What the field is for whose value is looked at.
     field: Option<String>,
     /// The fields of the maps around, from the outermost on.
-    around: Vec<(String, Map<String, Json>)>,
+    around: Vec<(String, &'s Map<String, Json>)>,
     /// Fields that stand elsewhere than in the map of a pointer, where they belong: they are not missing there, too.
     misplaced: Vec<(String, String)>,
     spec: Spec,
     findings: Vec<Finding>,
 }
 
-impl Walk<'_> {
+/// What is known of a map's fields while it is gone through.
+struct Fields<'s, 'e> {
+    /// Those that it may have.
+    known: &'s Map<String, Json>,
+    /// Those that it has.
+    present: HashSet<&'e str>,
+    /// What unknown ones were probably meant to be: they are not missing, too.
+    meant: Vec<String>,
+    /// Whether a finding has said what there is.
+    are_listed: bool,
+}
+
+impl<'s> Walk<'s> {
     fn report(&mut self, rule: &'static Rule, mark: Mark, pointer: &str, message: String) -> &mut Finding {
         let location = Location { pointer: Some(pointer.to_owned()), ..self.places.location(mark) };
         let finding = Finding::new(rule, self.owner, Subject::Place(location), message);
         self.findings.push_mut(finding)
     }
 
-    fn node(&mut self, schema: &Json, node: &Node<'_>, pointer: &str) {
+    fn node(&mut self, schema: &'s Json, node: &Node<'_>, pointer: &str) {
         let optional = schema.get("anyOf").is_some() || kinds(schema).any(|kind| kind == "null");
         if optional && node.is_null() {
             return;
         }
-        let schema = resolved(&self.definitions, schema).clone();
+        let schema = resolved(self.schema, schema);
         if let Some(choices) = schema.get("oneOf").or_else(|| schema.get("anyOf")).and_then(Json::as_array) {
-            let choices = choices.clone();
-            return self.choice(&choices, node, pointer);
+            return self.choice(choices, node, pointer);
         }
         if schema.get("enum").is_some() || schema.get("const").is_some() {
-            return self.choice(std::slice::from_ref(&schema), node, pointer);
+            return self.choice(std::slice::from_ref(schema), node, pointer);
         }
-        let kinds: Vec<&str> = kinds(&schema).filter(|kind| *kind != "null").collect();
+        let kinds: Vec<&str> = kinds(schema).filter(|kind| *kind != "null").collect();
         if kinds.is_empty() {
             for problem in node.endless() {
                 self.report(&INVALID_VALUE, problem.mark, pointer, problem.message);
@@ -133,16 +144,16 @@ impl Walk<'_> {
                 self.report(&INVALID_VALUE, node.mark, pointer, message);
             }
             Data::Map(entries) if kinds.contains(&"object") => {
-                self.object(&schema, node.mark, &entries.iter().collect::<Vec<_>>(), pointer);
+                self.object(schema, node.mark, &entries.iter().collect::<Vec<_>>(), pointer);
             }
             Data::List(items) if kinds.contains(&"array") => {
-                let item_schema = schema.get("items").cloned().unwrap_or(Json::Bool(true));
+                let item_schema = schema.get("items").unwrap_or(&Json::Bool(true));
                 for (index, item) in items.iter().enumerate() {
-                    self.node(&item_schema, item, &format!("{pointer}/{index}"));
+                    self.node(item_schema, item, &format!("{pointer}/{index}"));
                 }
             }
-            Data::Scalar { text, plain } => self.scalar(&schema, &kinds, node, text, *plain, pointer),
-            _ => self.wrong_type(&schema, &kinds, node, pointer),
+            Data::Scalar { text, plain } => self.scalar(schema, &kinds, node, text, *plain, pointer),
+            _ => self.wrong_type(schema, &kinds, node, pointer),
         }
     }
 
@@ -183,7 +194,7 @@ impl Walk<'_> {
             _ if is_files(pointer) => Some(FILES.to_owned()),
             Data::Map(_) if is_files_of_migrate(pointer) => Some(FILES_OF_MIGRATE.to_owned()),
             _ if kinds.contains(&"array") => {
-                let item = schema.get("items").map(|item| resolved(&self.definitions, item));
+                let item = schema.get("items").map(|item| resolved(self.schema, item));
                 let named = item.is_some_and(|item| item.pointer("/properties/name").is_some());
                 Some(format!(
                     "a list is written `[one, two]`, or an item a line with `- ` before it{}",
@@ -214,77 +225,74 @@ impl Walk<'_> {
         rest.find(|letter| !":- ".contains(*letter)) == Some('#')
     }
 
-    fn object(&mut self, schema: &Json, mark: Mark, entries: &[&Entry<'_>], pointer: &str) {
-        let properties = schema.get("properties").and_then(Json::as_object).cloned().unwrap_or_default();
-        self.around.push((pointer.to_owned(), properties.clone()));
-        // What unknown fields were probably meant to be: they are not missing, too.
-        let mut meant = Vec::new();
-        let mut is_listed = false;
-        let present: HashSet<&str> =
-            entries.iter().map(|entry| &*entry.key).filter(|key| properties.contains_key(*key)).collect();
+    fn object(&mut self, schema: &'s Json, mark: Mark, entries: &[&Entry<'_>], pointer: &str) {
+        let known = fields_of(schema);
+        self.around.push((pointer.to_owned(), known));
+        let present = entries.iter().map(|entry| &*entry.key).filter(|key| known.contains_key(*key)).collect();
+        let mut fields = Fields { known, present, meant: Vec::new(), are_listed: false };
         let taken = self.astray(pointer, mark, entries);
         for entry in entries.iter().filter(|entry| !taken.contains(&*entry.key)) {
             let below = child(pointer, &entry.key);
-            if let Some(property) = properties.get(entry.key.as_ref()) {
-                let field = std::mem::replace(&mut self.field, help(&entry.key, property));
-                self.node(property, &entry.value, &below);
-                self.field = field;
-                continue;
-            }
-            match schema.get("additionalProperties") {
-                Some(Json::Bool(false)) => {
-                    let field = visible(&entry.key);
-                    let message = format!("unknown field `{field}`");
-                    if let Some(advice) = foreign::advice(&entry.key, &properties) {
-                        self.report(&UNKNOWN_FIELD, entry.mark, &below, message).help = Some(advice.to_owned());
-                    } else if let Some((place, name)) =
-                        // One of many may be meant, rather than a field of theirs.
-                        Some(format!("{}s", entry.key))
-                            .filter(|many| !properties.contains_key(many))
-                            .and_then(|_| self.elsewhere(&entry.key, &properties))
-                    {
-                        self.report(&UNKNOWN_FIELD, entry.mark, &below, message + &place);
-                        meant.extend(name);
-                    } else {
-                        let names = || properties.keys().map(String::as_str);
-                        let near = likely(&entry.key, names());
-                        meant.extend(near.map(str::to_owned));
-                        // What there is needs to be said once.
-                        let hint =
-                            if near.is_none() && is_listed { String::new() } else { nearest(&entry.key, names()) };
-                        is_listed |= near.is_none();
-                        self.report(&UNKNOWN_FIELD, entry.mark, &below, message + &hint);
-                        // What is wrong below it is told at once, if it can be what is meant.
-                        if let Some(near) = near.filter(|near| !present.contains(near)) {
-                            self.misspelt(&properties[near], &entry.value, &below);
-                        }
-                    }
+            match (known.get(&*entry.key), schema.get("additionalProperties")) {
+                (Some(property), _) => {
+                    let field = std::mem::replace(&mut self.field, help(&entry.key, property));
+                    self.node(property, &entry.value, &below);
+                    self.field = field;
                 }
-                Some(values) => {
-                    let names =
-                        schema.get("propertyNames").and_then(|names| names.get("format")).and_then(Json::as_str);
-                    let told = self.findings.len();
-                    self.node(values, &entry.value, &below);
-                    // `name=value` is one mistake, told of the value that is not there.
-                    let is_assigned = self.findings.len() > told && entry.value.is_null() && assigned(&below).is_some();
-                    if !is_assigned
-                        && let Some((message, expected)) = names.and_then(|format| refusal(format, &entry.key))
-                    {
-                        let message = format!("the name {message}: expected {expected}");
-                        self.report(&INVALID_VALUE, entry.mark, &below, message);
-                    }
-                }
-                None => {}
+                (None, Some(Json::Bool(false))) => self.unknown(entry, &mut fields, &below),
+                (None, Some(values)) => self.named(schema, values, entry, &below),
+                (None, None) => {}
             }
         }
         for name in schema.get("required").and_then(Json::as_array).into_iter().flatten().filter_map(Json::as_str) {
-            if !present.contains(name) && !meant.iter().any(|meant| meant == name) {
+            if !fields.present.contains(name) && !fields.meant.iter().any(|meant| meant == name) {
                 let message = Self::missing(name);
-                let help = properties.get(name).and_then(|property| help(name, property));
+                let help = known.get(name).and_then(|property| help(name, property));
                 self.report(&MISSING_FIELD, mark, pointer, message).help = help;
             }
         }
         self.around.pop();
+    }
+
+    /// A field that its map has not: what another tool's is here, where it belongs, or what it may be meant to be.
+    fn unknown(&mut self, entry: &Entry<'_>, fields: &mut Fields<'s, '_>, pointer: &str) {
+        let (name, known) = (&*entry.key, fields.known);
+        let message = format!("unknown field `{}`", visible(name));
+        if let Some(advice) = foreign::advice(name, known) {
+            self.report(&UNKNOWN_FIELD, entry.mark, pointer, message).help = Some(advice.to_owned());
+            return;
+        }
+        // One of many may be meant, rather than a field of theirs.
+        let is_one_of_many = known.contains_key(&format!("{name}s"));
+        if let Some((place, meant)) = (!is_one_of_many).then(|| self.elsewhere(name, known)).flatten() {
+            self.report(&UNKNOWN_FIELD, entry.mark, pointer, message + &place);
+            fields.meant.extend(meant);
+            return;
+        }
+        let names = || known.keys().map(String::as_str);
+        let near = likely(name, names());
+        fields.meant.extend(near.map(str::to_owned));
+        // What there is needs to be said once.
+        let hint = if near.is_none() && fields.are_listed { String::new() } else { nearest(name, names()) };
+        fields.are_listed |= near.is_none();
+        self.report(&UNKNOWN_FIELD, entry.mark, pointer, message + &hint);
+        // What is wrong below it is told at once, if it can be what is meant.
+        if let Some(near) = near.filter(|near| !fields.present.contains(near)) {
+            self.misspelt(&known[near], &entry.value, pointer);
+        }
+    }
+
+    /// An entry of a map whose names the file chooses.
+    fn named(&mut self, schema: &Json, values: &'s Json, entry: &Entry<'_>, pointer: &str) {
+        let told = self.findings.len();
+        self.node(values, &entry.value, pointer);
+        // `name=value` is one mistake, told of the value that is not there.
+        let is_assigned = self.findings.len() > told && entry.value.is_null() && assigned(pointer).is_some();
+        let format = schema.pointer("/propertyNames/format").and_then(Json::as_str).filter(|_| !is_assigned);
+        if let Some((message, expected)) = format.and_then(|format| refusal(format, &entry.key)) {
+            let message = format!("the name {message}: expected {expected}");
+            self.report(&INVALID_VALUE, entry.mark, pointer, message);
+        }
     }
 
     /// What helps with a value; an expression is read in few fields.
@@ -341,13 +349,13 @@ impl Walk<'_> {
     }
 
     /// One of several words, or a map with one of several keys: how schemars writes an enum.
-    fn choice(&mut self, choices: &[Json], node: &Node<'_>, pointer: &str) {
+    fn choice(&mut self, choices: &'s [Json], node: &Node<'_>, pointer: &str) {
         let mut words = Vec::new();
         for choice in choices {
             words.extend(choice.get("const").and_then(Json::as_str));
             words.extend(choice.get("enum").and_then(Json::as_array).into_iter().flatten().filter_map(Json::as_str));
         }
-        let variants: Vec<(&str, &Json)> = choices
+        let variants: Vec<(&str, &'s Json)> = choices
             .iter()
             .filter_map(|choice| choice.get("properties")?.as_object()?.iter().next())
             .map(|(name, schema)| (name.as_str(), schema))
@@ -388,13 +396,3 @@ impl Walk<'_> {
 }
 
 const NO_EXPRESSION: &str = "this field holds no `${{ … }}`: write the value itself";
-
-/// The largest value of schemars' integer formats.
-fn format_maximum(schema: &Json) -> Option<f64> {
-    match schema.get("format")?.as_str()? {
-        "uint8" => Some(255.0),
-        "uint16" => Some(65_535.0),
-        "uint32" => Some(4_294_967_295.0),
-        _ => None,
-    }
-}

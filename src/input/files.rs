@@ -71,9 +71,8 @@ pub fn read_file(path: &Path, limit: usize) -> anyhow::Result<Source> {
             // With a letter for that byte, so that the last line is its own.
             let text = String::from_utf8_lossy(good) + "?";
             let lines = yaml::lines(yaml::body(&text));
-            let clamp = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-            let column = clamp(lines.clone().last().unwrap_or_default().chars().count());
-            let mark = Mark { line: clamp(lines.count()), column };
+            let column = lines.clone().last().unwrap_or_default().chars().count().saturating_sub(1);
+            let mark = Mark::at(lines.count().saturating_sub(1), column);
             let broken = (is_utf16(bytes), mark, bad.first().copied().unwrap_or_default());
             (String::from_utf8_lossy(bytes).into_owned(), Some(broken))
         }

@@ -15,8 +15,8 @@ mod ordered;
 pub mod parameters;
 pub(crate) mod pattern;
 pub mod policy;
-mod purpose;
 pub mod scalar;
+mod schema;
 mod source;
 
 pub use files::{STANDARD_INPUT, Unfit, open_below, read_file, shown};
@@ -26,10 +26,11 @@ pub use helm_value::HelmValue;
 pub use ordered::Ordered;
 pub use parameters::Parameters;
 pub use policy::{Policy, PolicySpec};
-pub use purpose::{fields, purpose};
+pub(crate) use schema::resolved;
+pub use schema::{fields, purpose};
 #[cfg(test)]
 pub(crate) use source::both_readings;
-pub use source::{Places, Source, read_policy, read_typed, to_value};
+pub use source::{Places, Source, read_policy, read_typed};
 
 use schemars::JsonSchema;
 use serde::Deserialize;

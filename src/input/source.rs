@@ -14,8 +14,8 @@ use crate::{
         input::{DUPLICATE_KEY, INPUT_LIMIT, NOT_YAML, WRONG_TYPE},
         template::TEMPLATE,
     },
-    value::{Map, Value},
-    yaml::{self, Cost, Data, Limits, Mark, Node, ProblemKind, scalar},
+    value::{Value, from_yaml},
+    yaml::{self, Cost, Limits, Mark, Node, ProblemKind, scalar},
 };
 
 use super::{
@@ -92,7 +92,7 @@ impl Source {
         if !endless.is_empty() {
             return Err(self.problems(owner, kind, endless));
         }
-        Ok(documents.iter().map(|node| (node.mark.line, to_value(node, scalar::kubernetes))).collect())
+        Ok(documents.iter().map(|node| (node.mark.line, from_yaml(node, scalar::kubernetes))).collect())
     }
 
     /// Why a platform's template is no YAML, if it is none.
@@ -163,7 +163,7 @@ impl<'s> Places<'s> {
 
     /// What it says, whether or not that is right; nothing if it cannot be read.
     pub fn value(&self) -> Value {
-        self.document().map(|node| to_value(node, scalar::core)).unwrap_or_default()
+        self.document().map(|node| from_yaml(node, scalar::core)).unwrap_or_default()
     }
 
     /// Whether anything is written at a JSON pointer.
@@ -181,7 +181,7 @@ impl<'s> Places<'s> {
     pub fn location(&self, mark: Mark) -> Location {
         let text = yaml::body(&self.source.text);
         let lines = self.lines.get_or_init(|| yaml::lines(text).map(masked).collect());
-        let line = lines.get(mark.line.saturating_sub(1) as usize).map(|line| &**line).unwrap_or_default();
+        let line = lines.get(mark.indices().0).map(|line| &**line).unwrap_or_default();
         let (left, right) = around(line, mark, &self.last);
         let (left, right) = window(left, right.trim_end(), LONGEST_LINE);
         Location {
@@ -250,8 +250,8 @@ impl<'s> Places<'s> {
 /// A line, parted at a mark. A file may be one line with thousands of findings: each is looked for from the last one on.
 fn around<'t>(line: &'t str, mark: Mark, before: &Cell<(Mark, usize)>) -> (&'t str, &'t str) {
     let (last, mut at) = before.get();
-    let column = mark.column.saturating_sub(1) as usize;
-    let mut from = if last.line == mark.line { last.column.saturating_sub(1) as usize } else { 0 };
+    let (_, column) = mark.indices();
+    let mut from = if last.line == mark.line { last.indices().1 } else { 0 };
     if from == 0 || column < from / 2 {
         (from, at) = (0, 0);
     }
@@ -346,38 +346,4 @@ fn salvage(document: &Node<'_>) -> Option<Policy> {
     let documents = yaml::read(&least, Limits::DOCUMENT).ok()?;
     let policy = Policy::deserialize(Decoder(documents.first()?)).ok()?;
     Some(Policy { salvaged: true, ..policy })
-}
-
-/// A node as a value, each plain scalar understood by `read`.
-pub fn to_value(node: &Node<'_>, read: fn(&str) -> scalar::Plain) -> Value {
-    match &node.data {
-        Data::Scalar { text, plain: false } => Value::string(text.as_ref()),
-        Data::Scalar { text, plain: true } => match read(text) {
-            scalar::Plain::Null => Value::Null,
-            scalar::Plain::Bool(value) => Value::Bool(value),
-            scalar::Plain::Int(value) => Value::Int(value),
-            scalar::Plain::Float(value) => number(value),
-            scalar::Plain::Text => Value::string(text.as_ref()),
-        },
-        Data::List(items) => Value::List(items.iter().map(|item| to_value(item, read)).collect()),
-        Data::Map(entries) => {
-            let mut map = Map::with_capacity(entries.len());
-            for entry in entries {
-                map.push(entry.key.clone().into_owned(), to_value(&entry.value, read));
-            }
-            Value::Map(map)
-        }
-    }
-}
-
-/// A float that is a whole number is written as one, as Go's JSON does (`1e3` becomes `1000`).
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_precision_loss,
-    clippy::float_cmp,
-    reason = "checked to be exact"
-)]
-fn number(value: f64) -> Value {
-    let whole = value as i64;
-    if value.abs() < 9e15 && whole as f64 == value { Value::Int(whole) } else { Value::Float(value) }
 }

@@ -4,16 +4,14 @@ use std::ops::ControlFlow;
 
 use crate::{
     expression::{
-        Budget, Interpolated, Scope,
+        Budget, Facts, Interpolated, Scope,
         mistake::{self, Mistake},
     },
     finding::{Finding, visible},
-    input::scalar::Scalar as _,
     resolve::{Environment, SAME_KIND},
     rules::{
         MOST,
-        common::finding,
-        image_registry::for_each_image,
+        common::{finding, for_each_image},
         input::{BAD_EXPRESSION, INPUT_LIMIT},
         manifest_kind::MANIFEST_KIND,
     },
@@ -68,7 +66,7 @@ impl Filler<'_> {
         }
         let later = is_job.then(|| facts(self.environment, ["0"; 3]));
         let changes = |written: &str, text: &String| {
-            let comes_to = |later| Interpolated::parse(written)?.text(&Scope::Context(later));
+            let comes_to = |later| Interpolated::parse(written)?.text(&Scope::Facts(later));
             later.as_ref().is_some_and(|later| comes_to(later).as_ref() != Ok(text))
         };
         let (mut is_lasting, mut new_name, mut is_named_anew) = (true, None, false);
@@ -102,14 +100,14 @@ impl Filler<'_> {
     }
 
     /// Reports each expression of a text that is wrong; `error` is what is wrong with it as a whole.
-    fn wrong(&mut self, object: &Object, pointer: &str, written: &str, seen: &Value, error: &str) -> ControlFlow<()> {
+    fn wrong(&mut self, object: &Object, pointer: &str, written: &str, seen: &Facts, error: &str) -> ControlFlow<()> {
         let whole = || format!("`{}`: {error}", visible(written));
         if self.budget.is_exceeded() {
             self.mistakes.push(finding(&INPUT_LIMIT, object, pointer, whole()));
             return ControlFlow::Break(());
         }
         let most = if self.mistakes.len() > MOST { 1 } else { mistake::MOST };
-        let wrong = mistake::mistakes(written, most, |one| one.text(&Scope::Context(seen)));
+        let wrong = mistake::mistakes(written, most, |one| one.text(&Scope::Facts(seen)));
         if wrong.is_empty() {
             self.mistakes.push(finding(&BAD_EXPRESSION, object, pointer, whole()));
         }
@@ -120,15 +118,16 @@ impl Filler<'_> {
     }
 }
 
-fn evaluated(written: &str, facts: &Value, budget: &mut Budget) -> Result<String, String> {
+fn evaluated(written: &str, facts: &Facts, budget: &mut Budget) -> Result<String, String> {
     let text = Interpolated::parse(written)?;
     budget.allow(&text)?;
-    text.text(&Scope::Context(facts)).inspect(|text| budget.spend(text))
+    text.text(&Scope::Facts(facts)).inspect(|text| budget.spend(text))
 }
 
 /// What expressions see at a head: its SHA, and the two short ones.
-fn facts(environment: &Environment, [head, short, short_7]: [&str; 3]) -> Value {
+fn facts(environment: &Environment, [head, short, short_7]: [&str; 3]) -> Facts {
     let pr = SAME_KIND.into_iter().zip([&*environment.pr.number, head, short, short_7]);
     let policy = Value::map([("name", Value::string(&environment.policy.name))]);
-    Value::map([("policy", policy), ("pr", Value::map(pr.map(|(name, value)| (name, Value::string(value)))))])
+    let pr = Value::map(pr.map(|(name, value)| (name, Value::string(value))));
+    Value::map([("policy", policy), ("pr", pr)]).into()
 }

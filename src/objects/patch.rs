@@ -22,6 +22,7 @@ use super::Object;
 #[derive(Debug, Default)]
 pub struct Patches {
     patches: Vec<Ready>,
+    resize: bool,
 }
 
 #[derive(Debug)]
@@ -29,8 +30,6 @@ struct Ready {
     target: Target,
     merge: Option<Value>,
     json: Vec<PatchOperation>,
-    /// Whether it may change how many Pods a Deployment or a `StatefulSet` has, or what these ask for.
-    resizes: bool,
 }
 
 impl Patches {
@@ -61,8 +60,8 @@ impl Patches {
                     )),
                 }
             }
-            let mut patch = Ready { target: patch.target.clone(), merge, json, resizes: false };
-            patch.resizes = resizes(&patch);
+            let patch = Ready { target: patch.target.clone(), merge, json };
+            ready.resize |= resizes(&patch);
             ready.patches.push(patch);
         }
         ready
@@ -146,14 +145,14 @@ impl Patches {
 
     /// Whether any may change how many Pods there are, or what these ask for.
     pub fn resize(&self) -> bool {
-        self.patches.iter().any(|patch| patch.resizes)
+        self.resize
     }
 
-    /// Those that set how many Pods an object has, and what their containers ask for of a resource, if that counts: by their index in the
-    /// guardrails, the last first.
+    /// Those that set how many Pods a Deployment or a `StatefulSet` has, and what their containers ask for of a resource, if that counts: by
+    /// their index in the guardrails, the last first.
     pub fn resizing(&self, object: &Object, resource: Option<&str>) -> Vec<usize> {
         let last = |is_of: &dyn Fn(&Ready) -> bool| {
-            self.patches.iter().rposition(|patch| patch.resizes && is_of(patch) && fits(&patch.target, object))
+            self.patches.iter().rposition(|patch| fits(&patch.target, object) && is_of(patch))
         };
         let of_containers = resource.and_then(|resource| last(&|patch| changes_containers(patch, Some(resource))));
         let mut found: Vec<usize> = last(&changes_replicas).into_iter().chain(of_containers).collect();
@@ -175,6 +174,7 @@ fn changes(patch: &Ready, pointer: &str) -> bool {
         || patch.json.iter().any(|operation| operates(operation, pointer))
 }
 
+/// Whether it may change how many Pods a Deployment or a `StatefulSet` has, or what these ask for.
 fn resizes(patch: &Ready) -> bool {
     (fits_kind(&patch.target, "Deployment") || fits_kind(&patch.target, "StatefulSet"))
         && (changes_replicas(patch) || changes_containers(patch, None))

@@ -2,11 +2,15 @@
 
 use crate::{
     resolve::Environment,
-    rules::pod_placement::{ALWAYS, UNHEALTHY},
     value::{Map, Value},
 };
 
 use super::{Object, keys};
+
+/// Which Pods of a `PodDisruptionBudget` may leave though they are not ready, and the value by which all may.
+/// Source: `EvictionREST.Create` in Kubernetes 1.36, `pkg/registry/core/pod/storage/eviction.go`.
+pub(crate) const UNHEALTHY: &str = "unhealthyPodEvictionPolicy";
+pub(crate) const ALWAYS: &str = "AlwaysAllow";
 
 /// Adds the environment's labels to an object and to the Pods that it makes; the team's manifests also get the
 /// namespace, and what else the firewall has made sure is no other.
@@ -25,13 +29,7 @@ pub fn stamp(object: &mut Object, environment: &Environment) {
         spec.insert(UNHEALTHY, Value::from(ALWAYS));
     }
     let Some(pods) = pods.filter(|pointer| !pointer.is_empty()) else { return };
-    let mut template = root;
-    for key in pods.split('/').skip(1) {
-        match template.get_mut(key) {
-            Some(Value::Map(next)) => template = next,
-            _ => return,
-        }
-    }
+    let Some(Value::Map(template)) = object.value.pointer_mut(pods) else { return };
     add(template.map_at("metadata"), &environment.labels, marks);
     if is_manifest {
         // Left out, the namespace's default ServiceAccount would give its Pods a token.

@@ -3,9 +3,12 @@
 use std::collections::BTreeSet;
 
 use crate::{
-    expression::{Interpolated, Scope},
+    expression::{Interpolated, Part, Scope},
     finding::Excerpt,
-    input::scalar::Reference,
+    input::{
+        Ordered,
+        scalar::{EnvName, Reference},
+    },
     rules::{
         reference::{UNKNOWN_REFERENCE, unset},
         shared_database::{Hosts, SHARED_DATABASE, shared, would_share},
@@ -25,6 +28,16 @@ pub(super) struct Reaches<'c> {
 }
 
 impl Resolver<'_> {
+    /// Those of a container's variables that are the host of one of the preview's own services, and nothing else.
+    pub(super) fn own_hosts<'e>(&self, env: &'e Ordered<Interpolated, EnvName>) -> impl Iterator<Item = &'e str> {
+        let is_host = |value: &Interpolated| match value.parts() {
+            [] => self.policy.services.iter().any(|service| *service.name == *value.source),
+            [Part::Path(names)] => matches!(&names[..], [root, _, field] if *root == "services" && *field == "host"),
+            _ => false,
+        };
+        env.iter().filter(move |(_, value)| is_host(value)).map(|(name, _)| name)
+    }
+
     /// Reports a text, of which `evaluated` came, that is such an address.
     pub(super) fn judge_address(
         &mut self,

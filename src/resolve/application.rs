@@ -11,7 +11,7 @@ use crate::{
     value::{Map, Value, child},
 };
 
-use super::{Decision, Origin, Preview, PullRequest, Resolver, environment::ApplicationFacts};
+use super::{Decision, Origin, Preview, PullRequest, Resolver, environment::ApplicationFacts, texts::TextKind};
 
 impl Resolver<'_> {
     pub(super) fn application(&mut self, preview: Preview<'_>) -> Option<ApplicationFacts> {
@@ -35,16 +35,14 @@ impl Resolver<'_> {
                 }
                 own.to_string()
             }
-            (None, Some(template)) => {
-                self.text(template, InputFile::Guardrails, || "/spec/applications/repository".into())
-            }
+            (None, Some(template)) => self.guardrails_text(template, "/spec/applications/repository"),
             (None, None) => {
                 let message = "neither the policy nor the guardrails say which `repository`".to_owned();
                 self.policy_finding(&APPLICATION_SOURCE, "/spec/application", message);
                 return None;
             }
         };
-        let project = self.text(&applications.project, InputFile::Guardrails, || "/spec/applications/project".into());
+        let project = self.guardrails_text(&applications.project, "/spec/applications/project");
         let source = self.source(application, &repository, preview.pr)?;
         self.decisions.record(|| {
             let origin = match application.repository {
@@ -101,7 +99,7 @@ impl Resolver<'_> {
         for (index, image) in kustomize.images.iter().enumerate() {
             let pointer = format!("/spec/application/kustomize/images/{index}");
             let known = self.findings.len();
-            let text = self.text(image, InputFile::Policy, || pointer.clone());
+            let text = self.text(image, TextKind::Strict, || pointer.clone());
             let new = text.rsplit_once('=').map_or(text.as_str(), |(_, new)| new);
             if self.findings.len() == known && !pr.head_sha.is_empty() {
                 self.judge_image(new, pointer, pr, self.owner_of(image, InputFile::Policy));
@@ -139,7 +137,7 @@ impl Resolver<'_> {
             match value {
                 HelmValue::Text(text) => {
                     let pointer = || child("/spec/application/helm/parameters", name);
-                    item.push("value", Value::string(self.text(text, InputFile::Policy, pointer)));
+                    item.push("value", Value::string(self.text(text, TextKind::Strict, pointer)));
                     item.push("forceString", Value::Bool(true));
                 }
                 HelmValue::Plain(plain) => item.push("value", Value::string(&**plain)),

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::{
-    finding::{InputFile, visible},
+    finding::visible,
     objects::keys,
     rules,
     value::{Map, Text, Value, child},
@@ -15,6 +15,7 @@ use super::{
     databases::OPERATORS_SECRETS,
     environment::{PolicyFacts, RouteFacts, WAVES},
     names,
+    texts::TextKind,
 };
 
 /// On every object: who owns it, who pays for it, which pull request it is of.
@@ -78,7 +79,7 @@ impl Resolver<'_> {
         let mut variables = BTreeSet::new();
         for (name, value) in policy.flags.iter() {
             let pointer = child("/spec/flags", name);
-            let text = self.free_text(value, InputFile::Policy, || pointer.clone());
+            let text = self.text(value, TextKind::Free, || pointer.clone());
             self.judge_address(
                 value,
                 &text,
@@ -86,7 +87,7 @@ impl Resolver<'_> {
                 || format!("the flag `{}`", visible(name)),
                 || pointer.clone(),
             );
-            self.judge_plain(value, InputFile::Policy, || pointer.clone());
+            self.judge_plain(value, TextKind::Free, || pointer.clone());
             let variable = Text::from(flag_variable(name));
             if !variables.insert(variable.clone()) {
                 let message = format!("the variable `{variable}` of the flag `{}` is set already", visible(name));

@@ -16,8 +16,13 @@ pub enum Origin {
     Input(InputFile, String),
     /// A label of the pull request.
     Label(String),
+}
+
+impl Origin {
     /// A parameter of the pull request.
-    Parameter(&'static str),
+    pub fn parameter(name: &str) -> Self {
+        Self::Input(InputFile::Parameters, format!("/{name}"))
+    }
 }
 
 /// One decided value.
@@ -55,7 +60,6 @@ impl Decision {
         refuses(finding)
             && match &self.origin {
                 Origin::Input(own, asked) => own == file && is_below(pointer, asked),
-                Origin::Parameter(name) => *file == InputFile::Parameters && is_below(pointer, &format!("/{name}")),
                 Origin::BuiltIn | Origin::Label(_) => false,
             }
     }

@@ -3,7 +3,7 @@
 use std::{borrow::Cow, collections::BTreeSet};
 
 use crate::{
-    expression::{Interpolated, Part},
+    expression::Interpolated,
     finding::{InputFile, Owner, visible},
     input::{
         PolicySpec,
@@ -17,33 +17,43 @@ use super::{
     Decision, Origin, Resolver,
     addresses::Reaches,
     config, databases,
-    environment::{FileMount, ServiceFacts, Writable},
+    environment::{FileMount, Writable},
     names,
+    texts::TextKind,
 };
 
 /// Most bytes of a service's files together. Source: Kubernetes, `ValidateConfigMap` in `pkg/apis/core/validation/validation.go`.
 pub(crate) const MOST_BYTES: usize = 1 << 20;
 
+/// A service's files, as its facts have them.
+#[derive(Default)]
+pub(super) struct Files {
+    pub(super) texts: Value,
+    pub(super) mounts: Vec<FileMount>,
+    pub(super) config_map: Option<String>,
+    pub(super) hash: Option<String>,
+}
+
 impl<'a> Resolver<'a> {
-    /// Adds its files to a service.
-    pub(super) fn add_files(&mut self, facts: &mut ServiceFacts, service: &'a Service, pointer: &str) {
+    /// A service's files. `writable`: its folders, in which none can be.
+    pub(super) fn files(&mut self, service: &'a Service, writable: &[Writable], pointer: &str) -> Files {
         let files = &service.files;
         if files.is_empty() {
-            return;
+            return Files::default();
         }
         if files.len() > MOST_FILES {
             let message = format!("{} files, allowed are {MOST_FILES} of a service", files.len());
             self.policy_finding(&rules::input::INPUT_LIMIT, format!("{pointer}/files"), message).help =
                 Some("what is the same in every preview belongs into the image".into());
-            return;
+            return Files::default();
         }
-        self.file_places(service, &facts.writable, pointer);
+        self.file_places(service, writable, pointer);
         let mut known = None;
         let (mut data, mut mounts) = (Map::with_capacity(files.len()), Vec::with_capacity(files.len()));
         for (path, asked) in files.iter() {
             let here = || child(&format!("{pointer}/files"), path);
             let mistakes = self.findings.len();
-            let text = self.text_of_file(asked, InputFile::Policy, here);
+            let text = self.text(asked, TextKind::File, here);
             if self.findings.len() == mistakes {
                 self.judge_file(service, asked, &text, path, here);
                 if asked.plain().any(|plain| plain.contains("$(")) {
@@ -64,11 +74,9 @@ impl<'a> Resolver<'a> {
             data.push(key, Value::string(text));
         }
         self.judge_size(service, &data, pointer);
-        (facts.files, facts.file_mounts) = (Value::Map(data), mounts);
-        let config_map = names::files(&service.name);
+        let (texts, config_map) = (Value::Map(data), names::files(&service.name));
         let layout = self.layouts.files.get(&config_map).map_or("", String::as_str);
-        facts.files_hash = Some(config::hash(&facts.files, layout));
-        facts.files_config_map = Some(config_map);
+        Files { hash: Some(config::hash(&texts, layout)), config_map: Some(config_map), texts, mounts }
     }
 
     /// Reports files where no container can have one.
@@ -94,10 +102,8 @@ impl<'a> Resolver<'a> {
     ) {
         let text = if text.contains(OF_COLLECTOR) { Cow::from(text.replace(OF_COLLECTOR, "${")) } else { text.into() };
         let what = || format!("what the file `{}` says", visible(path));
-        let mut variables = Vec::new();
-        if text.contains("${") {
-            variables.extend(service.env.iter().filter(|(_, value)| is_host(value)).map(|(name, _)| name));
-        }
+        let variables: Vec<&str> =
+            if text.contains("${") { self.own_hosts(&service.env).collect() } else { Vec::new() };
         let reaches = Reaches { uses: &service.uses, variables: &variables };
         let mistakes = self.findings.len();
         self.judge_address(asked, &text, reaches, what, here);
@@ -107,7 +113,7 @@ impl<'a> Resolver<'a> {
         {
             finding.help = Some("a comment counts, too: leave out the address there".into());
         }
-        self.judge_plain_of_file(asked, InputFile::Policy, here);
+        self.judge_plain(asked, TextKind::File, here);
     }
 
     /// Reports files that no ConfigMap has room for.
@@ -129,12 +135,6 @@ impl<'a> Resolver<'a> {
             finding.owner = Owner::PullRequest;
         }
     }
-}
-
-/// Whether a variable is the host of one of the preview's own Services, and nothing else.
-fn is_host(value: &Interpolated) -> bool {
-    let [Part::Path(names)] = value.parts() else { return false };
-    matches!(names.as_slice(), [root, _, field] if *root == "services" && *field == "host")
 }
 
 /// Before a variable's name, where an OpenTelemetry collector reads it.

@@ -279,7 +279,7 @@ impl Resolver<'_> {
     fn namespace(&mut self) -> String {
         let template = &self.guardrails.namespace;
         let known = self.findings.len();
-        let full = self.text(template, InputFile::Guardrails, || "/spec/namespace".into());
+        let full = self.guardrails_text(template, "/spec/namespace");
         if self.findings.len() == known
             && let Err(message) = rules::namespace::tells_apart(template)
         {

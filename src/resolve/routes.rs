@@ -18,6 +18,7 @@ use super::{
     Decision, Origin, Resolver,
     environment::{IngressFacts, Parent, PathFacts, RouteFacts, WAVES},
     names,
+    texts::TextKind,
 };
 
 /// How requests come to a preview.
@@ -225,7 +226,7 @@ impl<'a> Resolver<'a> {
         let (host, origin) = if let Some(host) = &route.host {
             let owner = self.owner_of(host, InputFile::Policy);
             let asked = host;
-            let host = self.text(asked, InputFile::Policy, || pointer.clone());
+            let host = self.text(asked, TextKind::Strict, || pointer.clone());
             if host.is_empty()
                 && asked.mentions("routes")
                 && let Some(finding) = self.findings.last_mut()

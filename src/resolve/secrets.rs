@@ -32,7 +32,7 @@ impl Resolver<'_> {
             self.policy_finding(&rules::provided::NOT_PROVIDED, "/spec/secrets", message);
             return (None, Vec::new());
         };
-        let prefix = self.text(&secrets.prefix, InputFile::Guardrails, || "/spec/secrets/prefix".into());
+        let prefix = self.guardrails_text(&secrets.prefix, "/spec/secrets/prefix");
         let folder = match Folder::new(&prefix, Names::of(secrets)) {
             Ok(folder) => folder,
             Err(message) => {

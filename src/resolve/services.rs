@@ -23,6 +23,7 @@ use super::{
     environment::{DatabaseFacts, RouteFacts, ServiceFacts, Writable},
     names,
     size::own_limits,
+    texts::TextKind,
     variables::Container,
 };
 
@@ -69,27 +70,20 @@ impl<'a> Resolver<'a> {
         let policy = self.policy;
         self.names_once();
         self.servers_apart(databases);
-        let mut services = Vec::with_capacity(policy.services.len());
-        for (index, service) in policy.services.iter().enumerate() {
-            let pointer = format!("/spec/services/{index}");
-            let mut facts = self.service(service, &pointer, preview, databases);
-            self.add_files(&mut facts, service, &pointer);
-            services.push(facts);
-        }
         let store = preview.secret_store.map(|store| compact(&store.provider)).unwrap_or_default();
         let sources: Vec<(&str, String)> = databases
             .iter()
             .map(|database| (&*database.name, database.branch.clone()))
             .chain(preview.secrets.iter().map(|secret| (&*secret.name, secret.source(&store))))
             .collect();
-        for (facts, service) in services.iter_mut().zip(&policy.services) {
-            let route = routes.iter().find(|route| route.service == facts.name);
-            facts.health_headers = route.filter(|_| facts.http_check.is_some()).map_or(Value::Null, health_headers);
+        let services = policy.services.iter().enumerate().map(|(index, service)| {
+            let route = routes.iter().find(|route| *route.service == *service.name);
             let used = |name: &Reference| sources.iter().find(|(source, _)| **source == **name);
             let used: Vec<&str> = service.uses.iter().filter_map(used).map(|(_, source)| &**source).collect();
-            facts.uses_hash = (!used.is_empty()).then(|| names::hash(&used));
-        }
-        services
+            let uses_hash = (!used.is_empty()).then(|| names::hash(&used));
+            self.service(service, &format!("/spec/services/{index}"), preview, databases, route, uses_hash)
+        });
+        services.collect()
     }
 
     /// A Secret, a database and a service each have a name of their own kind; Secrets of both kinds share one.
@@ -143,12 +137,15 @@ impl<'a> Resolver<'a> {
         }
     }
 
+    /// `route`: the first that leads to it.
     fn service(
         &mut self,
         service: &'a Service,
         pointer: &str,
         preview: Preview<'_>,
         databases: &[DatabaseFacts],
+        route: Option<&RouteFacts>,
+        uses_hash: Option<String>,
     ) -> ServiceFacts {
         let image = self.image(&service.image, format!("{pointer}/image"), preview.pr);
         self.decisions.record(|| {
@@ -156,6 +153,7 @@ impl<'a> Resolver<'a> {
             let reason = "from an allowed registry, and pinned";
             Decision::new(format!("services.{}.image", service.name), origin, &*image, reason)
         });
+        let hosts: Vec<&str> = self.own_hosts(&service.env).collect();
         let container = Container {
             preview,
             field: format_args!("services.{}", service.name),
@@ -163,37 +161,43 @@ impl<'a> Resolver<'a> {
             who: format_args!("the service"),
             env: &service.env,
             uses: &service.uses,
-            is_free: true,
+            env_kind: TextKind::Variable,
             service_name: Some(&service.name),
             taken: &[],
             databases: Some(databases),
-            reaches: Reaches { uses: &service.uses, variables: &[] },
+            reaches: Reaches { uses: &service.uses, variables: &hosts },
         };
         let start = self.start(service, pointer);
         let run_as_user = service.run_as_user.map_or(NOBODY, UserId::get);
         let port_name = self.port_name(service, pointer);
         let http_check = service.health.as_ref().map(|path| self.health(path, &format!("{pointer}/health")));
+        let tcp_check = service.port.is_some() && http_check.is_none();
+        let http_check = http_check.filter(|_| service.port.is_some());
         let command = self.words(&container, &service.command, "command");
         let args = self.words(&container, &service.args, "args");
+        let env = self.env(&container);
+        let resources = self.resources(&container, &service.name, &service.resources);
+        let tmp = Writable { name: "writable-0".into(), path: TMP.into() };
+        let folders = self.writable(&service.writable, "writable", &[], pointer);
+        let writable: Vec<Writable> = std::iter::once(tmp).chain(folders).collect();
+        let files = self.files(service, &writable, pointer);
         ServiceFacts {
-            tcp_check: service.port.is_some() && http_check.is_none(),
-            http_check: http_check.filter(|_| service.port.is_some()),
-            health_headers: Value::Null,
+            health_headers: route.filter(|_| http_check.is_some()).map_or(Value::Null, health_headers),
+            tcp_check,
+            http_check,
             health_port: service.health_port.or(service.port).map(Port::get),
             start_attempts: start.div_ceil(PROBE_PERIOD),
-            env: self.env(&container),
+            env,
             replicas: service.replicas.unwrap_or(1),
-            resources: self.resources(&container, &service.name, &service.resources),
-            writable: std::iter::once(Writable { name: "writable-0".into(), path: TMP.into() })
-                .chain(self.writable(&service.writable, "writable", &[], pointer))
-                .collect(),
-            files: Value::Null,
-            file_mounts: Vec::new(),
-            files_config_map: None,
-            files_hash: None,
+            resources,
+            writable,
+            files: files.texts,
+            file_mounts: files.mounts,
+            files_config_map: files.config_map,
+            files_hash: files.hash,
             run_as_user,
             run_as_group: service.run_as_group.map_or(run_as_user, GroupId::get),
-            uses_hash: None,
+            uses_hash,
             name: service.name.to_string(),
             ports: ports(service, port_name),
             port: service.port.map(Port::get),
@@ -295,7 +299,7 @@ impl<'a> Resolver<'a> {
     /// Where a probe asks: a path, whatever its expressions come to.
     fn health(&mut self, path: &InterpolatedPath, pointer: &str) -> String {
         let known = self.findings.len();
-        let text = self.text(path, InputFile::Policy, || pointer.to_owned());
+        let text = self.text(path, TextKind::Strict, || pointer.to_owned());
         if self.findings.len() == known
             && let Err(message) = InterpolatedPath::check(&text)
         {
@@ -314,7 +318,7 @@ impl<'a> Resolver<'a> {
         pr: &PullRequest,
     ) -> String {
         let known = self.findings.len();
-        let text = self.text(image, InputFile::Policy, || pointer.clone());
+        let text = self.text(image, TextKind::Strict, || pointer.clone());
         // Without a SHA the pull request is quarantined anyway, and a message about its tag would mislead.
         if self.findings.len() > known || pr.head_sha.is_empty() {
             return text;
@@ -331,7 +335,7 @@ impl<'a> Resolver<'a> {
             self.policy_finding(&rules::image_registry::IMAGE_OUTSIDE_REGISTRIES, pointer.clone(), message).owner =
                 owner;
         }
-        if rules::image_registry::is_name(image) && !rules::image_tag::is_pinned(image, &pr.head_sha) {
+        if rules::common::is_image(image) && !rules::image_tag::is_pinned(image, &pr.head_sha) {
             let message = rules::image_tag::refusal(image);
             let finding = self.policy_finding(&rules::image_tag::IMAGE_MUTABLE_TAG, pointer, message);
             (finding.owner, finding.help) = (owner, Some(rules::image_tag::help(image)));

@@ -170,7 +170,7 @@ impl<'a> Resolver<'a> {
             let (origin, granted, reason) = if expires_at.is_empty() {
                 (Origin::BuiltIn, "unknown", "no parameter `updated_at`: the ttl stands on the Namespace")
             } else {
-                (Origin::Parameter("updated_at"), &*expires_at, "the last activity and the ttl")
+                (Origin::parameter("updated_at"), &*expires_at, "the last activity and the ttl")
             };
             Decision::new("expiresAt", origin, granted, reason)
         });

@@ -21,9 +21,9 @@ use super::{
     pull_request::{FREE_TEXT, SAME_KIND},
 };
 
-/// What a text of an input file is for.
+/// What a text of the policy is for.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum TextKind {
+pub(super) enum TextKind {
     /// Free text of the pull request could do harm in it.
     Strict,
     /// The same, in a file of a service's, where expressions may be another program's.
@@ -44,39 +44,20 @@ struct Written<'t> {
 }
 
 impl Resolver<'_> {
-    /// What a string of an input file comes to, where free text of the pull request could do harm.
-    pub(super) fn text(&mut self, text: &Interpolated, file: InputFile, pointer: impl FnOnce() -> String) -> String {
-        self.evaluated(text, TextKind::Strict, file, pointer)
+    /// What a text of the guardrails comes to.
+    pub(super) fn guardrails_text(&mut self, text: &Interpolated, pointer: &str) -> String {
+        self.evaluated(text, TextKind::Strict, InputFile::Guardrails, || pointer.to_owned())
     }
 
-    /// The same in a file of a service's.
-    pub(super) fn text_of_file(
-        &mut self,
-        text: &Interpolated,
-        file: InputFile,
-        pointer: impl FnOnce() -> String,
-    ) -> String {
-        self.evaluated(text, TextKind::File, file, pointer)
-    }
-
-    /// The same where any text is only data.
-    pub(super) fn free_text(
-        &mut self,
-        text: &Interpolated,
-        file: InputFile,
-        pointer: impl FnOnce() -> String,
-    ) -> String {
-        self.evaluated(text, TextKind::Free, file, pointer)
-    }
-
-    /// The same as a container's variable.
-    pub(super) fn variable(
-        &mut self,
-        text: &Interpolated,
-        file: InputFile,
-        pointer: impl FnOnce() -> String,
-    ) -> String {
-        self.evaluated(text, TextKind::Variable, file, pointer)
+    /// What a text of the policy comes to, whose texts have a budget.
+    pub(super) fn text(&mut self, text: &Interpolated, kind: TextKind, pointer: impl FnOnce() -> String) -> String {
+        if let Err(message) = self.budget.allow(text) {
+            self.policy_finding(&INPUT_LIMIT, pointer(), message);
+            return String::new();
+        }
+        let text = self.evaluated(text, kind, InputFile::Policy, pointer);
+        self.budget.spend(&text);
+        text
     }
 
     /// Who answers for what a text comes to: the pull request, if one of its fields that are not the same kind of thing for
@@ -90,6 +71,7 @@ impl Resolver<'_> {
         }
     }
 
+    /// Nothing of a text that is wrong, which is reported.
     fn evaluated(
         &mut self,
         text: &Interpolated,
@@ -97,22 +79,10 @@ impl Resolver<'_> {
         file: InputFile,
         pointer: impl FnOnce() -> String,
     ) -> String {
-        if file == InputFile::Policy
-            && let Err(message) = self.budget.allow(text)
-        {
-            self.policy_finding(&INPUT_LIMIT, pointer(), message);
-            return String::new();
-        }
-        match self.evaluate(text, kind) {
-            Ok(text) => {
-                self.budget.spend(&text);
-                text
-            }
-            Err(error) => {
-                self.wrong_text(Written { text, kind, file, pointer: &pointer() }, &error);
-                String::new()
-            }
-        }
+        self.evaluate(text, kind).unwrap_or_else(|error| {
+            self.wrong_text(Written { text, kind, file, pointer: &pointer() }, &error);
+            String::new()
+        })
     }
 
     /// What a text comes to with what texts of its kind see.
@@ -184,26 +154,18 @@ impl Resolver<'_> {
     }
 
     /// Reports what of a text looks like an expression and is none, so that it would stay as it is.
-    pub(super) fn judge_plain(&mut self, text: &Interpolated, file: InputFile, pointer: impl FnOnce() -> String) {
-        if text.plain().any(|plain| plain.contains('{')) {
-            self.stays(not_an_expression::find(&text.source), file, pointer);
+    pub(super) fn judge_plain(&mut self, text: &Interpolated, kind: TextKind, pointer: impl FnOnce() -> String) {
+        if !text.plain().any(|plain| plain.contains('{')) {
+            return;
         }
-    }
-
-    /// The same of a file, where not all may stand that was meant.
-    pub(super) fn judge_plain_of_file(
-        &mut self,
-        text: &Interpolated,
-        file: InputFile,
-        pointer: impl FnOnce() -> String,
-    ) {
-        if text.plain().any(|plain| plain.contains('{')) {
-            let mut found = not_an_expression::find(&text.source);
-            for (_, message) in found.iter_mut().filter(|(_, message)| names_free_text(message)) {
+        let mut found = not_an_expression::find(&text.source);
+        // Of what was meant, not all may stand in a file.
+        for (excerpt, message) in found.iter_mut().filter(|_| kind == TextKind::File) {
+            if names_free_text(&excerpt.text) {
                 message.push_str(", and free text of a pull request may not stand in a file");
             }
-            self.stays(found, file, pointer);
         }
+        self.stays(found, pointer);
     }
 
     /// The same of variables as Compose has them, where `above` are those that a container's variable may name.
@@ -215,7 +177,7 @@ impl Resolver<'_> {
     ) {
         if text.plain().any(|plain| plain.contains("${")) {
             let found = not_an_expression::shell(&text.source, |name| rules::reference::is_known(name, above));
-            self.stays(found, InputFile::Policy, pointer);
+            self.stays(found, pointer);
         }
     }
 
@@ -227,16 +189,16 @@ impl Resolver<'_> {
         pointer: impl FnOnce() -> String,
     ) {
         let found = not_an_expression::in_file(&text.source, |name| rules::reference::is_known(name, known));
-        self.stays(found, InputFile::Policy, pointer);
+        self.stays(found, pointer);
     }
 
-    fn stays(&mut self, found: Vec<(Excerpt, String)>, file: InputFile, pointer: impl FnOnce() -> String) {
+    fn stays(&mut self, found: Vec<(Excerpt, String)>, pointer: impl FnOnce() -> String) {
         if found.is_empty() {
             return;
         }
         let pointer = pointer();
         for (excerpt, message) in found {
-            let finding = self.report(&not_an_expression::NOT_AN_EXPRESSION, file, pointer.as_str(), message);
+            let finding = self.policy_finding(&not_an_expression::NOT_AN_EXPRESSION, pointer.as_str(), message);
             finding.excerpt = Some(Box::new(excerpt));
             finding.help = Some("`${{ '…' }}` around these characters says that they themselves are meant".into());
         }
@@ -247,10 +209,10 @@ impl Resolver<'_> {
 const OF_OTHERS: [&str; 10] =
     ["env", "github", "inputs", "job", "matrix", "needs", "runner", "secrets", "steps", "vars"];
 
-/// Whether a message quotes a field of the pull request's that is free text.
-fn names_free_text(message: &str) -> bool {
-    message.match_indices("pr.").any(|(at, start)| {
-        let rest = &message[at + start.len()..];
+/// Whether a part of a text names a field of the pull request's that is free text.
+fn names_free_text(part: &str) -> bool {
+    part.match_indices("pr.").any(|(at, start)| {
+        let rest = &part[at + start.len()..];
         let end = rest.find(|letter: char| !letter.is_ascii_alphanumeric()).unwrap_or(rest.len());
         FREE_TEXT.contains(&&rest[..end])
     })

@@ -13,7 +13,7 @@ use crate::{
     value::Value,
 };
 
-use super::{Decision, Origin, Preview, Resolver, addresses::Reaches, environment::DatabaseFacts};
+use super::{Decision, Origin, Preview, Resolver, addresses::Reaches, environment::DatabaseFacts, texts::TextKind};
 
 /// What OpenTelemetry calls the service, unless the team calls it otherwise.
 pub(super) const SERVICE_NAME: &str = "OTEL_SERVICE_NAME";
@@ -33,8 +33,8 @@ pub(super) struct Container<'a, 'c> {
     pub(super) who: fmt::Arguments<'c>,
     pub(super) env: &'a Ordered<Interpolated, EnvName>,
     pub(super) uses: &'a [Reference],
-    /// Whether free text of the pull request is only data in its `env`.
-    pub(super) is_free: bool,
+    /// What its `env` is for: whether free text of the pull request is only data there.
+    pub(super) env_kind: TextKind,
     /// The [`SERVICE_NAME`] that it has unless its `env` says otherwise.
     pub(super) service_name: Option<&'a str>,
     /// Variables that it has in any case, from elsewhere.
@@ -62,7 +62,7 @@ impl<'a> Resolver<'a> {
     ) -> Vec<String> {
         let words = words.iter().enumerate().map(|(index, word)| {
             let here = || format!("{}/{field}/{index}", container.pointer);
-            let text = self.text(word, InputFile::Policy, here);
+            let text = self.text(word, TextKind::Strict, here);
             self.judge_address(word, &text, container.reaches, || format!("a word of `{field}`"), here);
             text
         });
@@ -83,18 +83,14 @@ impl<'a> Resolver<'a> {
         for (name, value) in env.iter() {
             let here = || format!("{pointer}/env/{name}");
             let mistakes = self.findings.len();
-            let text = if container.is_free {
-                self.variable(value, InputFile::Policy, here)
-            } else {
-                self.text(value, InputFile::Policy, here)
-            };
+            let text = self.text(value, container.env_kind, here);
             self.judge_address(value, &text, reaches, || format!("the variable `{name}`"), here);
             if !variables.names.insert(name) {
                 let message = format!("the variable `{name}` is set already");
                 self.policy_finding(&rules::reference::DUPLICATE_NAME, here(), message);
             }
             own.push((name, value, text, self.findings.len() == mistakes));
-            self.judge_plain(value, InputFile::Policy, here);
+            self.judge_plain(value, container.env_kind, here);
         }
         let knows_all = self.used(container, &mut variables);
         let Variables { mut items, names: mut above, mut withheld } = variables;

@@ -11,8 +11,8 @@ use crate::{
 };
 
 use super::{
+    common::split_tag,
     egress::{EGRESS_INCOMPLETE, reachable},
-    image_registry::split_tag,
 };
 
 /// About the `baseline` that a database of the policy names.

@@ -2,8 +2,8 @@
 
 use super::{
     Bounds,
-    common::{claims, finding},
-    limit_range::{RESOURCES, default_of},
+    common::{Count, RESOURCES, claims, count, finding},
+    limit_range::default_of,
 };
 use crate::{
     finding::{Finding, Rule, Severity, nearest},
@@ -126,17 +126,21 @@ pub(crate) struct Pods<'a> {
 }
 
 impl Pods<'_> {
-    /// What one of them adds to what a quota counts. Source: Kubernetes' documentation, "Resource Quotas": `cpu` is the same as
-    /// `requests.cpu`, `count/pods` and `count/services` count what `pods` and `services` do.
+    /// What each of them states of a resource.
+    fn own(&self, resource: &str, limits: bool) -> Option<&Quantity> {
+        if limits { self.limits } else { self.requests }.get(resource)
+    }
+
+    /// What one of them adds to what a quota counts.
     fn one(&self, profile: &Profile, counted: &str) -> i128 {
-        let (own, limits, resource) = match (counted, counted.split_once('.')) {
-            ("pods" | "count/pods", _) => return whole(1),
-            _ if RESOURCES.contains(&counted) => (self.requests, false, counted),
-            (_, Some(("requests", resource))) => (self.requests, false, resource),
-            (_, Some(("limits", resource))) => (self.limits, true, resource),
-            _ => return 0,
-        };
-        own.get(resource).or_else(|| default_of(profile, resource, limits)).map_or(0, |amount| amount.nano)
+        match count(counted) {
+            Some(Count::Pods) => whole(1),
+            Some(Count::Amount { resource, limits }) => {
+                let amount = self.own(resource, limits).or_else(|| default_of(profile, resource, limits));
+                amount.map_or(0, |amount| amount.nano)
+            }
+            None => 0,
+        }
     }
 
     fn all(&self, profile: &Profile, counted: &str) -> i128 {
@@ -146,15 +150,15 @@ impl Pods<'_> {
     /// Where the policy says what makes them too much.
     fn place(&self, profile: &Profile, counted: &str, quota: &Quantity) -> String {
         let Some(index) = self.service else { return DATABASES.to_owned() };
-        let (own, resource) = match counted.strip_prefix("limits.") {
-            Some(resource) => (self.limits, resource),
-            None => (self.requests, counted.strip_prefix("requests.").unwrap_or(counted)),
+        let stated = match count(counted) {
+            Some(Count::Amount { resource, limits }) => self.own(resource, limits).map(|_| resource),
+            Some(Count::Pods) | None => None,
         };
-        let is_stated = own.get(resource).is_some();
-        let field = match self.count {
-            2.. if !is_stated || self.one(profile, counted) <= quota.nano => "/replicas".to_owned(),
-            _ if is_stated => child("/resources", resource),
-            _ => String::new(),
+        let field = match (self.count, stated) {
+            (2.., None) => "/replicas".to_owned(),
+            (2.., Some(_)) if self.one(profile, counted) <= quota.nano => "/replicas".to_owned(),
+            (_, Some(resource)) => child("/resources", resource),
+            (_, None) => String::new(),
         };
         format!("/spec/services/{index}{field}")
     }

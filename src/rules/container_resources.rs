@@ -3,10 +3,7 @@
 //! The API server takes a Deployment whose Pods it will refuse, and only an event says so. Sources: `mergePodResourceRequirements` and
 //! `PodValidateLimitFunc` of Kubernetes 1.36 (`plugin/pkg/admission/limitranger`), and `SetDefaults_Pod`.
 
-use super::{
-    common::{Amounts, Container, amount, amounts, containers, finding, pod_spec, stated},
-    limit_range::Item,
-};
+use super::common::{Amounts, Constraints, Container, Item, amount, amounts, containers, finding, pod_spec, stated};
 use crate::{
     finding::{Finding, Rule, Severity, visible},
     input::scalar::Quantity,
@@ -27,25 +24,19 @@ pub static CONTAINER_RESOURCES: Rule = Rule {
 };
 
 /// Checks every container, init containers too, against what the limit ranges of its namespace say of containers.
-pub(super) fn check(
-    objects: &[Object],
-    ranges: &[Item<'_>],
-    quotas: &[(&Object, Amounts<'_>)],
-    findings: &mut Vec<Finding>,
-) {
+pub(super) fn check(objects: &[Object], constraints: &Constraints<'_>, findings: &mut Vec<Finding>) {
     let first = findings.len();
     for object in objects {
         if findings.len() - first > super::MOST {
             break;
         }
         let Some((pod, spec)) = pod_spec(object) else { continue };
+        let ranges = || constraints.ranges_of(object.namespace());
         if object.is_manifest() {
             let is_bounded = |resource: &str| {
-                quotas.iter().filter(|(quota, _)| quota.namespace() == object.namespace()).any(|(_, hard)| {
-                    hard.iter().any(|(key, _)| key.strip_prefix("requests.").unwrap_or(key) == resource)
-                }) || ranges
-                    .iter()
-                    .any(|item| item.object.namespace() == object.namespace() && amount(&item.max, resource).is_some())
+                let mut counted = constraints.quotas_of(object.namespace()).flat_map(|quota| &quota.hard);
+                counted.any(|(key, _)| key.strip_prefix("requests.").unwrap_or(key) == resource)
+                    || ranges().any(|item| amount(&item.max, resource).is_some())
             };
             // A Pod's own `resources` are for all its containers.
             devices(object, &format!("{pod}/resources"), stated(spec, "resources"), &is_bounded, findings);
@@ -54,11 +45,8 @@ pub(super) fn check(
                 devices(object, &pointer, stated(container.value, "resources"), &is_bounded, findings);
             }
         }
-        let mut items = ranges
-            .iter()
-            .filter(|item| item.kind == "Container" && item.object.namespace() == object.namespace())
-            .peekable();
-        if items.peek().is_none() {
+        let of_containers = || ranges().filter(|item| item.kind == "Container");
+        if of_containers().next().is_none() {
             continue;
         }
         for container in containers(pod, spec) {
@@ -68,7 +56,7 @@ pub(super) fn check(
                 amounts(&CONTAINER_RESOURCES, object, &pointer, stated(resources, field), findings)
             };
             let asked = Asked { requests: read("requests"), limits: read("limits"), container };
-            for item in items.clone() {
+            for item in of_containers() {
                 asked.within(item, &mut |field, resource, message| {
                     let pointer = child(&container.pointer(&format!("/resources/{field}")), resource);
                     findings.push(finding(&CONTAINER_RESOURCES, object, pointer, message));

@@ -76,7 +76,7 @@ fn refusal(host: Option<&Value>, bounds: &Bounds<'_>) -> Option<(&'static Rule, 
             Some((&HOST_OF_ANOTHER_PREVIEW, format!("without a host, it answers to every host; {}", own())))
         }
         Some(Value::String(host)) if host.is_empty() => refusal(None, bounds),
-        Some(Value::String(host)) if bounds.hosts.iter().any(|own| own == host) => None,
+        Some(Value::String(host)) if bounds.hosts.contains(&host.as_str()) => None,
         Some(Value::String(host)) if label(host, bounds.domain).is_some() => {
             Some((&HOST_OF_ANOTHER_PREVIEW, format!("host `{}` is not the preview's; {}", visible(host), own())))
         }

@@ -2,7 +2,7 @@
 
 use super::{
     Bounds,
-    common::{containers, finding, items, pod_spec, shown},
+    common::{finding, for_each_image, is_image, repository, shown, split_registry, split_tag},
 };
 use crate::{
     finding::{Finding, Rule, Severity, listed, visible},
@@ -55,15 +55,10 @@ pub(crate) fn image_allowed(image: &str, registries: &[ImagePrefix]) -> bool {
     })
 }
 
-/// Whether a text is an image reference at all, wherever it leads.
-pub(crate) fn is_name(image: &str) -> bool {
-    repository(image).is_some()
-}
-
 /// What is wrong with an image that is not allowed.
 pub(crate) fn refusal(image: &str, registries: &[ImagePrefix]) -> String {
     let shown = visible(image);
-    if !is_name(image) {
+    if !is_image(image) {
         let cause = cause(image).map(|cause| format!(": {cause}")).unwrap_or_default();
         return format!("`{shown}` is no name of an image{cause}");
     }
@@ -88,7 +83,7 @@ fn cause(image: &str) -> Option<String> {
         return Some("no variable stands in it: an expression is `${{ pr.headSha }}`".to_owned());
     }
     for scheme in ["https://", "http://", "docker://"] {
-        if let Some(name) = image.strip_prefix(scheme).filter(|name| is_name(name)) {
+        if let Some(name) = image.strip_prefix(scheme).filter(|name| is_image(name)) {
             return Some(format!("without `{scheme}` it is one, `{}`", visible(name)));
         }
     }
@@ -96,87 +91,13 @@ fn cause(image: &str) -> Option<String> {
     let (name, _) = split_tag(name);
     // A tag may have them.
     let lower = format!("{}{}", name.to_ascii_lowercase(), &image[name.len()..]);
-    (lower != image && is_name(&lower))
+    (lower != image && is_image(&lower))
         .then(|| format!("there are no capital letters before the tag, as in `{}`", visible(&lower)))
-}
-
-/// Calls back with every image that an object's Pods state, and with `None` for a container that states none.
-pub(crate) fn for_each_image<'a>(object: &'a Object, mut each: impl FnMut(&dyn Fn() -> String, Option<&'a Value>)) {
-    let Some((base, pod)) = pod_spec(object) else { return };
-    for container in containers(base, pod) {
-        each(&|| container.pointer("/image"), container.value.get("image"));
-    }
-    for (index, volume) in items(pod, "volumes") {
-        if let Some(image) = volume.at(&["image", "reference"]) {
-            each(&|| format!("{base}/volumes/{index}/image/reference"), Some(image));
-        }
-    }
-}
-
-/// Registry and path of an image reference, if it is one. Source: `distribution/reference`, `grammar` in `reference.go`
-/// and `splitDockerDomain` in `normalize.go`.
-fn repository(image: &str) -> Option<(&str, &str)> {
-    let (name, digest) = image.split_once('@').map_or((image, None), |(name, digest)| (name, Some(digest)));
-    let (name, tag) = split_tag(name);
-    let (registry, path) = split_registry(name);
-    let good = image.len() <= 512
-        && is_registry(registry)
-        && path.split('/').all(is_component)
-        && tag.is_none_or(is_tag)
-        && digest.is_none_or(|digest| {
-            digest.split_once(':').is_some_and(|(_, hex)| hex.bytes().all(|b| b.is_ascii_hexdigit()))
-        });
-    good.then_some((registry, path))
-}
-
-/// The name and the tag; a colon before the last slash is a port's.
-pub(super) fn split_tag(name: &str) -> (&str, Option<&str>) {
-    match name.rsplit_once(':') {
-        Some((name, tag)) if !tag.contains('/') => (name, Some(tag)),
-        _ => (name, None),
-    }
-}
-
-/// The first part is a registry if it looks like a host; else, the registry is Docker Hub.
-fn split_registry(name: &str) -> (&str, &str) {
-    match name.split_once('/') {
-        Some(("index.docker.io", path)) => ("docker.io", path),
-        Some((host, path)) if host.contains(['.', ':']) || host == "localhost" => (host, path),
-        _ => ("docker.io", name),
-    }
 }
 
 /// Whether a path is in a folder, which ends with `/` or is empty. Docker Hub's own images are in `library/`.
 fn path_below(path: &str, folder: &str, registry: &str) -> bool {
     path.starts_with(folder) || registry == "docker.io" && folder == "library/" && !path.contains('/')
-}
-
-fn is_registry(host: &str) -> bool {
-    let (host, port) = host.rsplit_once(':').unwrap_or((host, "0"));
-    let label = |label: &str| {
-        !label.is_empty()
-            && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-    };
-    host.split('.').all(label) && !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit())
-}
-
-/// Lower-case letters and digits, between them single `.`, one or two `_`, or any number of `-`.
-fn is_component(component: &str) -> bool {
-    let separator = |b: u8| matches!(b, b'.' | b'_' | b'-');
-    component.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || separator(b))
-        && component.bytes().next().is_some_and(|b| !separator(b))
-        && component.bytes().next_back().is_some_and(|b| !separator(b))
-        && component
-            .split(|c: char| c.is_ascii_alphanumeric())
-            .all(|run| matches!(run, "" | "." | "_" | "__") || run.bytes().all(|b| b == b'-'))
-}
-
-fn is_tag(tag: &str) -> bool {
-    (1..=128).contains(&tag.len())
-        && tag.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b))
-        && !tag.starts_with(['.', '-'])
 }
 
 #[cfg(test)]

@@ -2,8 +2,7 @@
 
 use super::{
     Bounds,
-    common::finding,
-    image_registry::{for_each_image, is_name, split_tag},
+    common::{finding, for_each_image, is_image, split_tag},
 };
 use crate::{
     finding::{Finding, Rule, Severity, visible},
@@ -34,7 +33,7 @@ pub(crate) fn check(object: &Object, bounds: &Bounds<'_>, findings: &mut Vec<Fin
     for_each_image(object, |pointer, image| {
         // What is no name of an image is the registries' finding.
         if let Some(image) = image.and_then(|image| image.as_str())
-            && is_name(image)
+            && is_image(image)
             && !is_pinned(image, bounds.head_sha)
         {
             let message = refusal(image);

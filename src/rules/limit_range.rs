@@ -8,12 +8,12 @@ mod profile;
 
 use super::{
     Bounds,
-    common::{Amounts, amount, amounts, finding},
-    container_resources, patch_over_quota, resource_quota,
+    common::{Amounts, Constraints, Count, Item, Quota, RESOURCES, amount, amounts, count, finding},
+    resource_quota,
 };
 use crate::{
     finding::{Finding, Rule, Severity, meant, visible},
-    input::scalar::{Quantity, is_dns_name, is_name_part},
+    input::scalar::{is_dns_name, is_name_part},
     objects::Object,
     value::child,
 };
@@ -35,83 +35,42 @@ pub static LIMIT_RANGE: Rule = Rule {
         Of a container, Kubernetes knows `cpu`, `memory`, `ephemeral-storage`, `hugepages-…` and devices (`nvidia.com/gpu`).",
 };
 
-/// What a container has of its own accord.
-pub(super) const RESOURCES: [&str; 3] = ["cpu", "memory", "ephemeral-storage"];
-
 /// Types of a `LimitRange`'s items.
 const TYPES: [&str; 3] = ["Container", "Pod", "PersistentVolumeClaim"];
 
-/// One item of a `LimitRange`, as far as it can be read.
-pub(super) struct Item<'a> {
-    pub(super) object: &'a Object,
-    index: usize,
-    pub(super) kind: &'a str,
-    pub(super) default: Amounts<'a>,
-    pub(super) request: Amounts<'a>,
-    pub(super) max: Amounts<'a>,
-    pub(super) min: Amounts<'a>,
-}
-
-impl Item<'_> {
-    /// See [`given`].
-    pub(super) fn given(&self, resource: &str, limits: bool) -> Option<(&'static str, &Quantity)> {
-        let of = |field: &str| match field {
-            "default" => amount(&self.default, resource),
-            "defaultRequest" => amount(&self.request, resource),
-            "max" => amount(&self.max, resource),
-            _ => amount(&self.min, resource),
-        };
-        given(limits, of).filter(|_| self.kind == "Container")
-    }
-
-    fn pointer(&self, field: &str, resource: &str) -> String {
-        child(&limit_pointer(self.index, field), resource)
-    }
-}
-
-/// What a container gets that states nothing, and which field of a `LimitRange`'s item brings it: `SetDefaults_LimitRangeItem`.
-pub(super) fn given<'q>(
-    limits: bool,
-    of: impl Fn(&str) -> Option<&'q Quantity>,
-) -> Option<(&'static str, &'q Quantity)> {
-    const FIELDS: [&str; 4] = ["defaultRequest", "default", "max", "min"];
-    let fields = if limits { &FIELDS[1..3] } else { &FIELDS };
-    fields.iter().find_map(|field| Some((*field, of(field)?)))
+/// The pointer of a resource in a field of an item.
+fn pointer(item: &Item<'_>, field: &str, resource: &str) -> String {
+    child(&limit_pointer(item.index, field), resource)
 }
 
 fn limit_pointer(index: usize, field: &str) -> String {
     format!("/spec/limits/{index}/{field}")
 }
 
-/// Checks every `LimitRange` and `ResourceQuota`, those of one namespace against each other, and the containers against them.
-pub(crate) fn check(objects: &[Object], bounds: &Bounds<'_>, findings: &mut Vec<Finding>) {
-    let known = findings.len();
-    let mut ranges = Vec::new();
-    let mut quotas = Vec::new();
+/// Checks every `LimitRange` and `ResourceQuota`, and those of one namespace against each other; and gives them back.
+pub(super) fn check<'a>(objects: &'a [Object], bounds: &Bounds<'_>, findings: &mut Vec<Finding>) -> Constraints<'a> {
+    let first = findings.len();
+    let mut constraints = Constraints::default();
     for object in objects {
         match object.kind() {
-            "LimitRange" if object.group().is_empty() => read_range(object, &mut ranges, findings),
+            "LimitRange" if object.group().is_empty() => read_range(object, &mut constraints.ranges, findings),
             "ResourceQuota" if object.group().is_empty() => {
-                quotas.push((object, resource_quota::read(object, findings)));
+                constraints.quotas.push(resource_quota::read(object, findings));
             }
             _ => {}
         }
     }
-    for (quota, hard) in &quotas {
-        let of_namespace: Vec<&Item<'_>> =
-            ranges.iter().filter(|item| item.object.namespace() == quota.namespace()).collect();
-        defaults_for(quota, hard, &of_namespace, findings);
-        for item in of_namespace {
-            fits(item, quota, hard, findings);
+    for quota in &constraints.quotas {
+        let items: Vec<_> = constraints.ranges_of(quota.object.namespace()).collect();
+        defaults_for(quota, &items, findings);
+        for item in items {
+            fits(item, quota, findings);
         }
     }
     if let Some(profile) = bounds.profile {
-        profile::blame(profile, objects, &mut findings[known..]);
+        profile::blame(profile, objects, &mut findings[first..]);
     }
-    container_resources::check(objects, &ranges, &quotas, findings);
-    if let Some(patches) = bounds.resizing {
-        patch_over_quota::check(objects, &ranges, &quotas, patches, findings);
-    }
+    constraints
 }
 
 fn read_range<'a>(object: &'a Object, ranges: &mut Vec<Item<'a>>, findings: &mut Vec<Finding>) {
@@ -138,31 +97,27 @@ fn read_range<'a>(object: &'a Object, ranges: &mut Vec<Item<'a>>, findings: &mut
 
 /// What the API server demands of one item.
 fn agrees(item: &Item<'_>, ratio: &Amounts<'_>, findings: &mut Vec<Finding>) {
-    let defaults = [("default", &item.default), ("defaultRequest", &item.request)];
-    for (field, _) in defaults.iter().filter(|(_, of)| item.kind == "Pod" && !of.is_empty()) {
+    let fields @ [default, request, max, min] = item.fields();
+    for (field, _) in [default, request].iter().filter(|(_, amounts)| item.kind == "Pod" && !amounts.is_empty()) {
         let message = format!("a limit of type `Pod` has no `{field}`: use type `Container`");
         findings.push(finding(&LIMIT_RANGE, item.object, limit_pointer(item.index, field), message));
     }
     let mut refuse = |field: &str, resource: &str, message: String| {
-        findings.push(finding(&LIMIT_RANGE, item.object, item.pointer(field, resource), message));
+        findings.push(finding(&LIMIT_RANGE, item.object, pointer(item, field, resource), message));
     };
     if matches!(item.kind, "Container" | "Pod") {
-        let all =
-            [("default", &item.default), ("defaultRequest", &item.request), ("max", &item.max), ("min", &item.min)];
-        for (field, resource) in
-            all.iter().flat_map(|(field, of)| of.iter().map(move |(resource, _)| (field, resource)))
-        {
-            if !is_resource(resource) {
+        for (field, amounts) in fields {
+            for (resource, _) in amounts.iter().filter(|(resource, _)| !is_resource(resource)) {
                 let hint = meant(resource, RESOURCES.into_iter()).unwrap_or_default();
                 refuse(field, resource, format!("`{}` is no resource of a container{hint}", visible(resource)));
             }
         }
     }
-    ordered("min", &item.min, "max", &item.max, &mut refuse);
+    ordered(min, max, &mut refuse);
     if item.kind != "Pod" {
-        ordered("defaultRequest", &item.request, "default", &item.default, &mut refuse);
-        for (field, amounts) in [("defaultRequest", &item.request), ("default", &item.default)] {
-            ordered(field, amounts, "max", &item.max, &mut refuse);
+        ordered(request, default, &mut refuse);
+        for (field, amounts) in [request, default] {
+            ordered((field, amounts), max, &mut refuse);
             for (resource, least) in &item.min {
                 if let Some(given) = amount(amounts, resource).filter(|given| *given < least) {
                     let message = format!("`{field}` of {} is {given}, less than `min`, {least}", visible(resource));
@@ -208,10 +163,8 @@ fn is_resource(name: &str) -> bool {
 
 /// Says of each resource that the first field's amount is not above the second's.
 fn ordered(
-    low: &str,
-    lower: &Amounts<'_>,
-    high: &str,
-    higher: &Amounts<'_>,
+    (low, lower): (&str, &Amounts<'_>),
+    (high, higher): (&str, &Amounts<'_>),
     refuse: &mut dyn FnMut(&str, &str, String),
 ) {
     for (resource, least) in lower {
@@ -222,21 +175,11 @@ fn ordered(
     }
 }
 
-/// Which of a container's amounts a key of a quota counts: of which resource, and whether limits.
-fn counted(key: &str) -> Option<(&str, bool)> {
-    let (resource, limits) = match key.split_once('.') {
-        Some(("requests", resource)) => (resource, false),
-        Some(("limits", resource)) => (resource, true),
-        _ => (key, false),
-    };
-    RESOURCES.contains(&resource).then_some((resource, limits))
-}
-
 /// A container that states nothing must get from a `LimitRange` whatever the quota counts.
-fn defaults_for(quota: &Object, hard: &Amounts<'_>, items: &[&Item<'_>], findings: &mut Vec<Finding>) {
-    for (key, _) in hard {
-        let Some((resource, limits)) = counted(key) else { continue };
-        if !items.iter().any(|item| item.given(resource, limits).is_some()) {
+fn defaults_for(quota: &Quota<'_>, items: &[&Item<'_>], findings: &mut Vec<Finding>) {
+    for (key, _) in &quota.hard {
+        let Some(Count::Amount { resource, limits }) = count(key) else { continue };
+        if RESOURCES.contains(&resource) && !items.iter().any(|item| item.given(resource, limits).is_some()) {
             let field = if limits { "default" } else { "defaultRequest" };
             let outcome = if resource == "ephemeral-storage" {
                 "a Pod that doesn't state it isn't counted"
@@ -245,33 +188,32 @@ fn defaults_for(quota: &Object, hard: &Amounts<'_>, items: &[&Item<'_>], finding
             };
             let message =
                 format!("the quota counts `{key}`, but no LimitRange has a `{field}` of {resource}: {outcome}");
-            findings.push(finding(&LIMIT_RANGE, quota, child("/spec/hard", key), message));
+            findings.push(finding(&LIMIT_RANGE, quota.object, child("/spec/hard", key), message));
         }
     }
 }
 
 /// What one container, Pod or claim may have, or gets, is not more than there is for all.
-fn fits(item: &Item<'_>, quota: &Object, hard: &Amounts<'_>, findings: &mut Vec<Finding>) {
-    let claims = item.kind == "PersistentVolumeClaim";
-    for (key, all) in hard {
-        let fields: &[(&str, &Amounts<'_>)] = match counted(key) {
-            Some((_, true)) if !claims => &[("default", &item.default), ("max", &item.max)],
-            Some((_, false)) if !claims => &[("defaultRequest", &item.request), ("min", &item.min)],
-            None if claims && *key == "requests.storage" => &[("min", &item.min), ("max", &item.max)],
-            _ => continue,
+fn fits(item: &Item<'_>, quota: &Quota<'_>, findings: &mut Vec<Finding>) {
+    let [default, request, max, min] = item.fields();
+    let is_claim = item.kind == "PersistentVolumeClaim";
+    for (key, all) in &quota.hard {
+        let Some(Count::Amount { resource, limits }) = count(key) else { continue };
+        let fields = match resource {
+            "storage" if is_claim && !limits => [min, max],
+            _ if is_claim || !RESOURCES.contains(&resource) => continue,
+            _ if limits => [default, max],
+            _ => [request, min],
         };
-        let resource = counted(key).map_or("storage", |(resource, _)| resource);
         let stated = fields.iter().filter_map(|(field, amounts)| Some((*field, amount(amounts, resource)?)));
         let mut above: Vec<_> = stated.filter(|(_, one)| *one > all).collect();
-        if above.is_empty()
-            && let Some((_, limits)) = counted(key)
-        {
+        if above.is_empty() {
             above.extend(item.given(resource, limits).filter(|(_, one)| *one > all));
         }
         for (field, one) in above {
-            let id = quota.id();
+            let id = quota.object.id();
             let message = format!("`{field}` of {resource} is {one}, more than `{}` has for all, {all}", visible(&id));
-            findings.push(finding(&LIMIT_RANGE, item.object, item.pointer(field, resource), message));
+            findings.push(finding(&LIMIT_RANGE, item.object, pointer(item, field, resource), message));
         }
     }
 }
@@ -296,7 +238,7 @@ pub(super) mod tests {
     }
 
     pub(crate) fn check(objects: &[Object]) -> Vec<Finding> {
-        found_in(super::check, objects)
+        found_in(crate::rules::check_constraints, objects)
     }
 
     #[test]

@@ -59,7 +59,7 @@ pub mod writable;
 use std::collections::HashSet;
 
 use crate::{
-    finding::{Finding, Owner, Rule, Subject, nearest},
+    finding::{Finding, Location, Owner, Rule, nearest},
     input::{
         guardrails::Profile,
         policy::Route,
@@ -78,7 +78,7 @@ pub struct Bounds<'a> {
     /// The preview's namespace.
     pub namespace: &'a str,
     /// Hosts of this preview: what its routes answer to.
-    pub hosts: &'a [String],
+    pub hosts: &'a [&'a str],
     /// The policy's, if the preview has any.
     pub routes: &'a [Route],
     /// Whether a child Application brings objects that nobody knows.
@@ -91,8 +91,6 @@ pub struct Bounds<'a> {
     pub storage_classes: &'a [DnsName],
     /// The head's SHA in full.
     pub head_sha: &'a str,
-    /// `ServiceAccounts` that Pods may use.
-    pub service_accounts: &'a [&'a str],
     /// Secrets that Pods may read.
     pub secrets: &'a [&'a str],
     /// What was granted of the policy's `databases`.
@@ -234,12 +232,20 @@ pub(crate) fn check_manifests(
     if !mistakes.is_empty() || objects.iter().any(Object::is_manifest) {
         let mut found = Vec::new();
         each_manifest(objects, bounds, &mut found);
-        // What an expression would have come to is not told to be no image, too.
-        let known: HashSet<&Subject> = mistakes.iter().map(|mistake| &mistake.subject).collect();
-        found.retain(|finding| !known.contains(&finding.subject));
+        leave_out(&mistakes, &mut found);
         findings.extend(mistakes.into_iter().chain(found));
     }
     blame(findings, first, owner);
+}
+
+/// What an expression would have come to is not told to be no image, or no name, too.
+fn leave_out<'f>(mistakes: impl IntoIterator<Item = &'f Finding>, found: &mut Vec<Finding>) {
+    // Whatever the object is called: its name may be an expression, too.
+    let place = |finding: &Finding| Location { object: None, ..finding.location() };
+    let known: HashSet<Location> = mistakes.into_iter().map(place).collect();
+    if !known.is_empty() {
+        found.retain(|finding| !known.contains(&place(finding)));
+    }
 }
 
 /// Apart, since most policies have no manifests.
@@ -281,13 +287,25 @@ fn check_each<'o>(
 
 /// What goes out, whoever wrote it.
 pub(crate) fn check_objects(objects: &[Object], bounds: &Bounds<'_>, owner: Owner, findings: &mut Vec<Finding>) {
-    let first = findings.len();
+    let mut found = Vec::new();
     // Those of templates come first.
-    check_each(objects.iter(), &OBJECT_CHECKS, bounds, findings);
-    limit_range::check(objects, bounds, findings);
-    capacity::check_claims(objects, bounds, findings);
-    duplicate_object::check(objects, bounds, findings);
+    check_each(objects.iter(), &OBJECT_CHECKS, bounds, &mut found);
+    check_constraints(objects, bounds, &mut found);
+    capacity::check_claims(objects, bounds, &mut found);
+    duplicate_object::check(objects, bounds, &mut found);
+    leave_out(findings.iter().filter(|finding| finding.rule == &input::BAD_EXPRESSION), &mut found);
+    let first = findings.len();
+    findings.append(&mut found);
     blame(findings, first, owner);
+}
+
+/// Limit ranges and quotas, and against them the containers, and what patches made of these.
+fn check_constraints(objects: &[Object], bounds: &Bounds<'_>, findings: &mut Vec<Finding>) {
+    let constraints = limit_range::check(objects, bounds, findings);
+    container_resources::check(objects, &constraints, findings);
+    if let Some(patches) = bounds.resizing {
+        patch_over_quota::check(objects, &constraints, patches, findings);
+    }
 }
 
 /// Leaves [`MOST`] of the findings from `first` on, and says where the next one is. Whether there were more.

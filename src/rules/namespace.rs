@@ -61,7 +61,7 @@ pub(crate) fn tells_apart(template: &Interpolated) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::tells_apart;
-    use crate::{expression::Interpolated, input::scalar::Scalar as _};
+    use crate::expression::Interpolated;
 
     #[test]
     fn both_and_set_off() {

@@ -4,10 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{
-    common::{Amounts, amount, amounts, pod_spec, stated},
-    limit_range::{Item, RESOURCES},
-};
+use super::common::{Constraints, Count, Item, amount, amounts, count, pod_spec, stated};
 use crate::{
     finding::{Finding, Rule, Severity},
     input::scalar::Quantity,
@@ -30,34 +27,27 @@ pub static PATCH_OVER_QUOTA: Rule = Rule {
 const MOST_TOLD: usize = 3;
 
 /// Deployments and `StatefulSets` of templates, some of them resized, against each quota of their namespace without a scope.
-pub(super) fn check(
-    objects: &[Object],
-    ranges: &[Item<'_>],
-    quotas: &[(&Object, Amounts<'_>)],
-    patches: &Patches,
-    findings: &mut Vec<Finding>,
-) {
+pub(super) fn check(objects: &[Object], constraints: &Constraints<'_>, patches: &Patches, findings: &mut Vec<Finding>) {
     let is_sized = |object: &&Object| {
         !object.is_manifest() && object.group() == "apps" && matches!(object.kind(), "Deployment" | "StatefulSet")
     };
     let is_whole =
         |quota: &Object| ["scopes", "scopeSelector"].iter().all(|key| quota.value.at(&["spec", key]).is_none());
-    for (quota, hard) in quotas.iter().filter(|(quota, _)| is_whole(quota)) {
-        let namespace = quota.namespace();
-        let ranges: Vec<&Item<'_>> =
-            ranges.iter().filter(|item| item.object.namespace() == namespace && item.kind == "Container").collect();
+    for quota in constraints.quotas.iter().filter(|quota| is_whole(quota.object)) {
+        let namespace = quota.object.namespace();
+        let ranges: Vec<&Item<'_>> = constraints.ranges_of(namespace).collect();
         let sized: Vec<&Object> =
             objects.iter().filter(|object| object.namespace() == namespace).filter(is_sized).collect();
         // Patches are one mistake, whatever they are too much of.
         let mut beyond: BTreeMap<Vec<usize>, Vec<String>> = BTreeMap::new();
-        for (counted, most) in hard {
+        for (counted, most) in &quota.hard {
             let shares: Vec<i128> = sized.iter().map(|object| all_pods(object, counted, &ranges)).collect();
             let asked = shares.iter().copied().fold(0, i128::saturating_add);
             if asked <= most.nano {
                 continue;
             }
             let resource = match count(counted) {
-                Some(Count::Resource { name, .. }) => Some(name),
+                Some(Count::Amount { resource, .. }) => Some(resource),
                 Some(Count::Pods) | None => None,
             };
             let by = sized.iter().zip(&shares).map(|(object, share)| (*share, patches.resizing(object, resource)));
@@ -82,31 +72,15 @@ pub(super) fn check(
     }
 }
 
-/// What an entry of a quota counts.
-enum Count<'a> {
-    Pods,
-    Resource { limits: bool, name: &'a str },
-}
-
-fn count(counted: &str) -> Option<Count<'_>> {
-    Some(match (counted, counted.split_once('.')) {
-        ("pods" | "count/pods", _) => Count::Pods,
-        (_, Some(("requests", name))) => Count::Resource { limits: false, name },
-        (_, Some(("limits", name))) => Count::Resource { limits: true, name },
-        (name, _) if RESOURCES.contains(&name) => Count::Resource { limits: false, name },
-        _ => return None,
-    })
-}
-
 /// What all Pods of an object add to what a quota counts, at least.
 fn all_pods(object: &Object, counted: &str, ranges: &[&Item<'_>]) -> i128 {
     let replicas = match object.value.at(&["spec", "replicas"]) {
         Some(Value::Int(replicas)) => i128::from(*replicas).max(0),
         _ => 1,
     };
-    let (limits, resource) = match count(counted) {
+    let (resource, limits) = match count(counted) {
         Some(Count::Pods) => return replicas.saturating_mul(1_000_000_000),
-        Some(Count::Resource { limits, name }) => (limits, name),
+        Some(Count::Amount { resource, limits }) => (resource, limits),
         None => return 0,
     };
     let containers = pod_spec(object).map(|(_, pod)| pod.items_at(&["containers"])).unwrap_or_default();

@@ -10,11 +10,10 @@ use super::{
 };
 use crate::{
     finding::{Finding, Rule, Severity, listed, visible},
-    objects::Object,
+    objects::{Object, SERVICE_ACCOUNT},
     value::Value,
 };
 pub(super) use budgets::check as check_budgets;
-pub(crate) use budgets::{ALWAYS, UNHEALTHY};
 pub(super) use scalers::check as check_scalers;
 
 /// What `check` finds in Pods of manifests, and what else of a manifest starts, keeps or counts them.
@@ -41,6 +40,9 @@ pub static POD_PLACEMENT: Rule = Rule {
         - An end: `terminationGracePeriodSeconds` of at most 600, since the preview's namespace is there for as long.\n\
         - Inline `csi` volumes give whatever their driver gives (certificates, secrets of a vault); claim a volume instead.",
 };
+
+/// `ServiceAccounts` that Pods may use, without a token.
+const ACCOUNTS: [&str; 2] = [SERVICE_ACCOUNT, "default"];
 
 /// Fields of a Pod's spec that are refused with anything but these values.
 const FIELDS: [(&str, &str, &str); 6] = [
@@ -70,14 +72,14 @@ pub(crate) const MOST_REPLICAS: i64 = 1000;
 /// Labels that pick a single node, or the control plane's.
 const SYSTEM_LABELS: [&str; 2] = ["node-role.kubernetes.io/", "kubernetes.io/hostname"];
 
-pub(crate) fn check(object: &Object, bounds: &Bounds<'_>, findings: &mut Vec<Finding>) {
+pub(crate) fn check(object: &Object, _: &Bounds<'_>, findings: &mut Vec<Finding>) {
     replicas(object, findings);
     jobs::check(object, findings);
     let Some((base, pod)) = pod_spec(object) else { return };
     let mut refuse = |rest: String, message: String| {
         findings.push(finding(&POD_PLACEMENT, object, format!("{base}{rest}"), message));
     };
-    identity(pod, bounds, &mut refuse);
+    identity(pod, &mut refuse);
     for (field, allowed, why) in FIELDS {
         if let Some(found) = stated(pod, field)
             .filter(|found| !matches!(found.as_str(), Some(text) if text.is_empty() || text == allowed))
@@ -130,12 +132,12 @@ fn is_patience(key: &str, toleration: &Value) -> bool {
 }
 
 /// The account, and every way to its token.
-fn identity(pod: &Value, bounds: &Bounds<'_>, refuse: &mut dyn FnMut(String, String)) {
+fn identity(pod: &Value, refuse: &mut dyn FnMut(String, String)) {
     // `serviceAccount` is the old name of the same field.
     for field in ["serviceAccountName", "serviceAccount"] {
         let Some(account) = stated(pod, field) else { continue };
-        if !account.as_str().is_some_and(|name| name.is_empty() || bounds.service_accounts.contains(&name)) {
-            let allowed = listed(bounds.service_accounts);
+        if !account.as_str().is_some_and(|name| name.is_empty() || ACCOUNTS.contains(&name)) {
+            let allowed = listed(ACCOUNTS);
             refuse(
                 format!("/{field}"),
                 format!("ServiceAccount {} is not the preview's; allowed: {allowed}", shown(account)),

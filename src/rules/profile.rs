@@ -1,7 +1,8 @@
 //! A size bounds everything that it counts.
 
 use super::{
-    limit_range::{RESOURCES, default_of},
+    common::{Count, RESOURCES, count},
+    limit_range::default_of,
     resource_quota::countable,
 };
 use crate::{
@@ -46,13 +47,10 @@ pub(crate) fn unbounded(name: &str, profile: &Profile) -> Vec<String> {
         }
     }
     for (counted, _) in profile.quota.iter() {
-        let (kind, resource) = match counted.split_once('.') {
-            Some(("requests", resource)) => ("request", resource),
-            Some(("limits", resource)) => ("default", resource),
-            _ => continue,
-        };
-        if RESOURCES.contains(&resource) && default_of(profile, resource, kind == "default").is_none() {
-            open.push(format!("the profile `{name}` counts `{counted}` but `container.{kind}` has no `{resource}`"));
+        let Some(Count::Amount { resource, limits }) = count(counted) else { continue };
+        if RESOURCES.contains(&resource) && default_of(profile, resource, limits).is_none() {
+            let field = if limits { "default" } else { "request" };
+            open.push(format!("the profile `{name}` counts `{counted}` but `container.{field}` has no `{resource}`"));
         }
     }
     open

@@ -2,7 +2,7 @@
 //!
 //! Source: `ValidateResourceQuotaSpec` of Kubernetes 1.36.
 
-use super::common::{Amounts, amounts, finding};
+use super::common::{Quota, amounts, finding};
 use crate::{
     finding::{Finding, Rule, Severity, meant, visible},
     input::scalar::{is_dns_name, is_name_part},
@@ -50,7 +50,7 @@ const MEASURED: [&str; 10] = [
 ];
 
 /// What a quota counts, and how much of it.
-pub(super) fn read<'a>(object: &'a Object, findings: &mut Vec<Finding>) -> Amounts<'a> {
+pub(super) fn read<'a>(object: &'a Object, findings: &mut Vec<Finding>) -> Quota<'a> {
     let pointer = "/spec/hard";
     let hard = amounts(&RESOURCE_QUOTA, object, &|| pointer.to_owned(), object.value.at(&["spec", "hard"]), findings);
     for (key, quantity) in &hard {
@@ -61,8 +61,9 @@ pub(super) fn read<'a>(object: &'a Object, findings: &mut Vec<Finding>) -> Amoun
             findings.push(finding(&RESOURCE_QUOTA, object, child(pointer, key), message));
         }
     }
-    scopes(object, &hard, findings);
-    hard
+    let quota = Quota { object, hard };
+    scopes(&quota, findings);
+    quota
 }
 
 /// Whether Kubernetes counts what a quota's key names, or why not.
@@ -109,7 +110,7 @@ fn is_whole(key: &str) -> bool {
 }
 
 /// A scope that cannot hold what is counted is refused by the API server.
-fn scopes(object: &Object, hard: &Amounts<'_>, findings: &mut Vec<Finding>) {
+fn scopes(Quota { object, hard }: &Quota<'_>, findings: &mut Vec<Finding>) {
     let list = object.value.items_at(&["spec", "scopes"]).iter().enumerate();
     let list = list.map(|(index, scope)| (format!("/spec/scopes/{index}"), scope.as_str().unwrap_or_default()));
     let expressions = object.value.items_at(&["spec", "scopeSelector", "matchExpressions"]).iter();

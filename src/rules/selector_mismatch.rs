@@ -1,15 +1,15 @@
 //! Selectors of manifests take the Pods that they are for, with the labels that those get from dayfly.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use super::{
     Bounds, MOST,
-    common::{finding, shown, stated},
+    common::{PodLabels, conditions, expression_fits, finding, own_labels, pod_labels, shown, stated, stated_labels},
 };
 use crate::{
     finding::{Finding, Rule, Severity, visible},
-    objects::{Object, stamp},
-    value::{Map, Value, child},
+    objects::Object,
+    value::{Value, child},
 };
 
 /// What `check` finds among manifests: who would take whose Pods.
@@ -23,9 +23,6 @@ pub static SELECTOR_MISMATCH: Rule = Rule {
         with another value of theirs takes none. Select by a label of your own, such as `app.kubernetes.io/name`.",
 };
 
-/// The labels of Pods.
-pub(super) type Labels<'o> = HashMap<&'o str, &'o str>;
-
 /// Source: `ValidateDeploymentSpec` and `ValidateStatefulSetSpec` in Kubernetes 1.36, `pkg/apis/apps/validation/validation.go`, and
 /// `ValidateJobSpec` in `pkg/apis/batch/validation/validation.go`.
 pub(crate) fn check(objects: &[Object], bounds: &Bounds<'_>, findings: &mut Vec<Finding>) {
@@ -36,7 +33,7 @@ pub(crate) fn check(objects: &[Object], bounds: &Bounds<'_>, findings: &mut Vec<
         if findings.len() - first > MOST {
             return;
         }
-        let Some(labels) = of_pods(object, bounds.labels) else { continue };
+        let Some(labels) = pod_labels(object, bounds.labels) else { continue };
         let stated = own_labels(object).into_iter().flatten();
         overridden.extend(stated.filter(|(key, value)| set(key).is_some_and(|set| set != *value)));
         workload(object, &labels, &set, findings);
@@ -55,7 +52,7 @@ pub(crate) fn check(objects: &[Object], bounds: &Bounds<'_>, findings: &mut Vec<
 /// Whether the selector of what makes Pods takes them.
 fn workload<'l>(
     object: &Object,
-    labels: &Labels<'_>,
+    labels: &PodLabels<'_>,
     set: &dyn Fn(&str) -> Option<&'l str>,
     findings: &mut Vec<Finding>,
 ) {
@@ -99,7 +96,7 @@ fn workload<'l>(
         findings.push(finding(&SELECTOR_MISMATCH, object, pointer, message).help(help));
     }
     for (index, expression) in selector.items_at(&["matchExpressions"]).iter().enumerate() {
-        if !fits(expression, labels) {
+        if !expression_fits(expression, labels) {
             let key = expression.str_at(&["key"]).unwrap_or_default();
             let message = format!("the selector's expression about `{}` does not take its own Pods", visible(key));
             let pointer = format!("/spec/selector/matchExpressions/{index}");
@@ -118,52 +115,6 @@ fn is_set(object: &Object, pointer: String, key: &str, wanted: &str, set: &str) 
     );
     let help = "select by a label of your own, such as `app.kubernetes.io/name`";
     finding(&SELECTOR_MISMATCH, object, pointer, message).help(help)
-}
-
-/// How many conditions a selector has, the values of each counted: each is compared with every workload.
-pub(super) fn conditions(selector: &Value) -> usize {
-    let expressions = selector.items_at(&["matchExpressions"]).iter();
-    let expressions: usize = expressions.map(|expression| 1 + expression.items_at(&["values"]).len()).sum();
-    selector.entries_at(&["matchLabels"]).count() + expressions
-}
-
-/// The labels that an object's Pods have in the cluster, if it makes any.
-pub(super) fn of_pods<'o>(object: &'o Object, set: Option<&'o Map>) -> Option<Labels<'o>> {
-    let marks = stamp::marks_pods(object);
-    let set = set.into_iter().flat_map(Map::iter).filter(|(key, _)| marks(key));
-    let set = set.filter_map(|(key, value)| Some((key, value.as_str()?)));
-    Some(own_labels(object)?.chain(set).collect())
-}
-
-/// Those that it states, as far as they are text.
-fn own_labels(object: &Object) -> Option<impl Iterator<Item = (&str, &str)>> {
-    Some(stated_labels(object)?.filter_map(|(key, value)| Some((key, value.as_str()?))))
-}
-
-fn stated_labels(object: &Object) -> Option<impl Iterator<Item = (&str, &Value)>> {
-    Some(object.value.pointer(object.pods_pointer()?)?.entries_at(&["metadata", "labels"]))
-}
-
-/// Whether a selector takes Pods of some labels; an empty one takes all.
-/// Source: `LabelSelectorAsSelector` in `k8s.io/apimachinery/pkg/apis/meta/v1/helpers.go`.
-pub(super) fn takes(selector: &Value, labels: &Labels<'_>) -> bool {
-    selector
-        .entries_at(&["matchLabels"])
-        .all(|(key, value)| value.as_str().is_some_and(|value| labels.get(key) == Some(&value)))
-        && selector.items_at(&["matchExpressions"]).iter().all(|expression| fits(expression, labels))
-}
-
-fn fits(expression: &Value, labels: &Labels<'_>) -> bool {
-    let own = labels.get(expression.str_at(&["key"]).unwrap_or_default());
-    let is_listed =
-        || own.is_some_and(|own| expression.items_at(&["values"]).iter().any(|value| value.as_str() == Some(*own)));
-    match expression.str_at(&["operator"]) {
-        Some("In") => is_listed(),
-        Some("NotIn") => !is_listed(),
-        Some("Exists") => own.is_some(),
-        Some("DoesNotExist") => own.is_none(),
-        _ => false,
-    }
 }
 
 #[cfg(test)]

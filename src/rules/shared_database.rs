@@ -9,6 +9,7 @@ use super::{
 use crate::{
     finding::{Finding, Rule, Severity, visible},
     objects::Object,
+    value::Value,
 };
 
 /// About an address in whatever a Pod is told: words of a command, variables, a ConfigMap.
@@ -100,7 +101,7 @@ const HARMLESS: [&str; 13] = [
 pub(crate) struct Hosts<'a> {
     pub(crate) services: &'a [String],
     pub(crate) namespace: &'a str,
-    /// Variables from a Secret, which `$(NAME)` stands for, and in a shell `$NAME` and `${NAME}`.
+    /// Variables that hold such a host, or what a Secret says: `$(NAME)` stands for each, and in a shell `$NAME` and `${NAME}`.
     pub(crate) variables: &'a [&'a str],
 }
 
@@ -229,9 +230,13 @@ pub(crate) fn check(object: &Object, bounds: &Bounds<'_>, findings: &mut Vec<Fin
     };
     told_by_config_map(object).for_each(|told| judge(&[], &told));
     for container in containers_of(object) {
-        let from_secrets = items(container.value, "env").map(|(_, item)| item);
-        let from_secrets = from_secrets.filter(|item| item.at(&["valueFrom", "secretKeyRef"]).is_some());
-        let variables: Vec<&str> = from_secrets.filter_map(|item| item.str_at(&["name"])).collect();
+        let hosts = Hosts { services: bounds.services, namespace: bounds.namespace, variables: &[] };
+        let is_own = |item: &&Value| {
+            item.at(&["valueFrom", "secretKeyRef"]).is_some()
+                || item.str_at(&["value"]).is_some_and(|value| hosts.has_name(value))
+        };
+        let own = items(container.value, "env").map(|(_, item)| item).filter(is_own);
+        let variables: Vec<&str> = own.filter_map(|item| item.str_at(&["name"])).collect();
         container.told().for_each(|told| judge(&variables, &told));
     }
 }
@@ -424,6 +429,8 @@ mod tests {
         assert_eq!(pod(&host), Vec::<String>::new());
         let constant = json!({"name": "DB_HOST", "value": "staging"});
         assert_eq!(pod(&constant), ["shared-database /spec/containers/0/env/1/value"]);
+        let own = json!({"name": "DB_HOST", "value": "db"});
+        assert_eq!(pod(&own), Vec::<String>::new());
         let data = json!({"a/b": "x = \"postgres://staging\"", "c": "postgres://db/app"});
         assert_eq!(check(&json!({"kind": "ConfigMap", "data": data})), ["shared-database /data/a~1b"]);
     }

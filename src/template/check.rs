@@ -1,7 +1,7 @@
 //! What can be seen of a platform's template before there is a pull request: expressions that do not parse, and names that
 //! the Environment does not have, whether or not a preview would come to them.
 
-use schemars::generate::SchemaSettings;
+use schemars::schema_for;
 use serde_json::Value as Json;
 
 use crate::{
@@ -10,30 +10,31 @@ use crate::{
         parse::{Piece, pieces},
     },
     finding::nearest,
+    input::resolved,
     resolve::Environment,
-    yaml::{Data, Mark, Node},
+    yaml::{Data, Mark, Node, body, lines},
 };
 
 use super::code::{Mistake, for_each};
 
 /// What is not seen by [`super::code`], which the build script has too.
 pub(super) fn check(text: &str, documents: &[Node<'_>]) -> Vec<Mistake> {
-    let schema = SchemaSettings::draft07().into_generator().into_root_schema_for::<Environment>();
-    let mut checker = Checker { text, schema: schema.as_value(), bound: Vec::new(), mistakes: Vec::new() };
+    let schema = schema_for!(Environment).to_value();
+    let mut checker = Checker { text, schema: &schema, bound: Vec::new(), mistakes: Vec::new() };
     for document in documents {
         checker.node(document);
     }
     checker.mistakes
 }
 
-/// The schema of a value; nothing if that may be anything.
-type Shape<'s> = Option<&'s Json>;
+/// The schema of what may be anything.
+const ANY: &Json = &Json::Bool(true);
 
 struct Checker<'s> {
     text: &'s str,
     schema: &'s Json,
-    /// What `$for` around this place has bound.
-    bound: Vec<(&'s str, Shape<'s>)>,
+    /// What `$for` around this place has bound, and its schema.
+    bound: Vec<(&'s str, &'s Json)>,
     mistakes: Vec<Mistake>,
 }
 
@@ -46,14 +47,12 @@ impl<'s> Checker<'s> {
                 let before = self.bound.len();
                 let repeated = node.entry("$for").and_then(|entry| Some((for_each(entry)?, entry.value.mark)));
                 if let Some(((name, path), mark)) = repeated {
-                    let item = match self.look_up(&path.split('.').collect::<Vec<_>>()) {
-                        Ok(list) => match self.resolved(list) {
-                            list @ Some(_) if kind(list) != Some("a list") => Err(format!("`{path}` is no list")),
-                            list => Ok(list.and_then(|list| list.get("items"))),
-                        },
-                        Err(message) => Err(message),
-                    };
-                    self.bound.push((name, item.as_ref().ok().copied().flatten()));
+                    let list = self.look_up(&path.split('.').collect::<Vec<_>>());
+                    let item = list.and_then(|list| match kind(list) {
+                        Some("a list") | None => Ok(list.get("items").unwrap_or(ANY)),
+                        Some(_) => Err(format!("`{path}` is no list")),
+                    });
+                    self.bound.push((name, *item.as_ref().unwrap_or(&ANY)));
                     self.told(item.map(|_| ()), path, mark);
                 }
                 for entry in entries.iter().filter(|entry| entry.key != "$for") {
@@ -75,7 +74,7 @@ impl<'s> Checker<'s> {
             match piece {
                 Piece::Text(_) => {}
                 Piece::Path(path) => {
-                    let found = self.look_up(&path).and_then(|shape| match kind(self.resolved(shape)) {
+                    let found = self.look_up(&path).and_then(|shape| match kind(shape) {
                         Some(kind @ ("a list" | "a map")) if is_text => Err(format!("{kind} cannot be put into text")),
                         _ => Ok(()),
                     });
@@ -100,47 +99,27 @@ impl<'s> Checker<'s> {
         }
     }
 
-    /// What a path leads to.
-    fn look_up(&self, path: &[&str]) -> Result<Shape<'s>, String> {
+    /// The schema of what a path leads to.
+    fn look_up(&self, path: &[&str]) -> Result<&'s Json, String> {
         let first = path.first().copied().unwrap_or_default();
-        let bound = self.bound.iter().rev().find(|(name, _)| *name == first);
-        let mut shape = match (bound, property(self.schema, first)) {
-            (Some((_, shape)), _) => *shape,
-            (None, Some(shape)) => Some(shape),
-            (None, None) => {
-                let known = self.bound.iter().map(|(name, _)| *name).chain(properties(self.schema));
-                return Err(format!("nothing is called `{first}`{}", nearest(first, known)));
-            }
-        };
+        let bound = self.bound.iter().rev().find(|(name, _)| *name == first).map(|(_, shape)| *shape);
+        let known = || self.bound.iter().map(|(name, _)| *name).chain(properties(self.schema));
+        let mut shape = bound
+            .or_else(|| property(self.schema, first))
+            .ok_or_else(|| format!("nothing is called `{first}`{}", nearest(first, known())))?;
         for (depth, name) in path.iter().enumerate().skip(1) {
-            let Some(here) = self.resolved(shape) else { return Ok(None) };
+            let here = resolved(self.schema, shape);
             let so_far = || path[..depth].join(".");
-            shape = match kind(Some(here)) {
-                Some("a map") => Some(
-                    property(here, name)
-                        .ok_or_else(|| format!("`{}` has no `{name}`{}", so_far(), nearest(name, properties(here))))?,
-                ),
-                Some("a list") if name.parse::<usize>().is_ok() => here.get("items"),
+            shape = match kind(here) {
+                Some("a map") => property(here, name)
+                    .ok_or_else(|| format!("`{}` has no `{name}`{}", so_far(), nearest(name, properties(here))))?,
+                Some("a list") if name.parse::<usize>().is_ok() => here.get("items").unwrap_or(ANY),
                 Some("a list") => return Err(format!("`{}` has no item `{name}`", so_far())),
                 Some(other) => return Err(format!("`{}` is {other}, it has no `{name}`", so_far())),
-                None => return Ok(None),
+                None => return Ok(ANY),
             };
         }
-        Ok(shape)
-    }
-
-    /// Past references, and past what may also be null.
-    fn resolved(&self, mut shape: Shape<'s>) -> Shape<'s> {
-        while let Some(here) = shape {
-            if let Some(reference) = here.get("$ref").and_then(Json::as_str) {
-                shape = self.schema.pointer(reference.trim_start_matches('#'));
-            } else if let Some(variants) = ["anyOf", "allOf"].iter().find_map(|key| here.get(key)?.as_array()) {
-                shape = variants.iter().find(|variant| variant.get("type").is_none_or(|kind| kind != "null"));
-            } else {
-                return shape;
-            }
-        }
-        None
+        Ok(resolved(self.schema, shape))
     }
 
     /// Where in a scalar something stands, if it is written there as it is read.
@@ -148,13 +127,12 @@ impl<'s> Checker<'s> {
         /// Lines of a text that goes over many.
         const MOST: usize = 50;
 
-        let text = self.text.strip_prefix('\u{feff}').unwrap_or(self.text);
-        for (line, source) in (1..).zip(text.lines()).skip(mark.line.saturating_sub(1) as usize).take(MOST) {
-            let skipped = if line == mark.line { mark.column.saturating_sub(1) as usize } else { 0 };
+        let (first, before) = mark.indices();
+        for (line, source) in lines(body(self.text)).enumerate().skip(first).take(MOST) {
+            let skipped = if line == first { before } else { 0 };
             let start = source.char_indices().nth(skipped).map_or(source.len(), |(at, _)| at);
             if let Some(at) = source[start..].find(what) {
-                let column = source[..start + at].chars().count() + 1;
-                return Mark { line, column: u32::try_from(column).unwrap_or(mark.column) };
+                return Mark::at(line, source[..start + at].chars().count());
             }
         }
         mark
@@ -175,8 +153,8 @@ fn properties(schema: &Json) -> impl Iterator<Item = &str> {
 }
 
 /// As [`crate::value::Value::kind_name`] has it; nothing if it may be of several.
-fn kind(shape: Shape<'_>) -> Option<&'static str> {
-    let kind = match shape?.get("type")? {
+fn kind(shape: &Json) -> Option<&'static str> {
+    let kind = match shape.get("type")? {
         Json::Array(kinds) => kinds.iter().find(|kind| *kind != "null")?,
         kind => kind,
     };
@@ -243,7 +221,7 @@ mod tests {
     /// What may be null, anything or absent is only known when a pull request is rendered.
     #[test]
     fn what_may_be_is_left_alone() {
-        let text = "$for: r in routes\n$when: ${{ application.name }}\na: ${{ labels.x.y }}\nb: ${{ services.0.name }}\nc: ${{ nothing | default('') }}\nd: ${{ secretStore.provider.aws.region }}\ne: $${{ nothing }}\nf: ${{ config['X'] ~ r.host }}\ng: [{$for: c in r.cidrs, h: \"${{ c }}${{ r.port }}\"}]\n";
+        let text = "$for: r in routes\n$when: ${{ application.name }}\na: ${{ labels.x.y }}\nb: ${{ services.0.name }}\nc: ${{ nothing | default('') }}\nd: ${{ secretStore.provider.aws.region }}\ne: $${{ nothing }}\nf: ${{ config['X'] ~ r.host }}\ng: [{$for: c in r.cidrs, h: \"${{ c }}${{ r.port }}\"}]\ni: [{$for: s in services, $when: \"${{ s }}\", j: [{$for: p in s.ports, k: \"${{ p.name }}\"}]}]\n";
         assert_eq!(mistakes(text), [""; 0]);
         assert_eq!(mistakes("a: ${{ nothing is defined }}\nb: ${{ pr.nothing is not defined }}\n"), [""; 0]);
     }

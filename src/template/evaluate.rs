@@ -1,7 +1,7 @@
 //! From a template and an Environment to objects.
 
 use crate::{
-    expression::{Scope, compute, push_text},
+    expression::{Facts, Scope, compute, push_text},
     finding::visible,
     value::{List, Map, Text, Value},
 };
@@ -12,14 +12,14 @@ use super::{Template, Trace, code::Mistake, read::Code};
 ///
 /// # Errors
 /// What is wrong, and where: only a platform's own template can be, the built-in ones are tested.
-pub fn evaluate(template: &Template, context: &Value, trace: Option<&mut Trace>) -> Result<Vec<Value>, Mistake> {
+pub fn evaluate(template: &Template, facts: &Facts, trace: Option<&mut Trace>) -> Result<Vec<Value>, Mistake> {
     let code = Code::of(template);
     let mut evaluator = Evaluator { code, place: code, trace, joined: String::new() };
     let mut objects = Vec::new();
     for _ in 0..evaluator.code.number() {
         evaluator.code.character();
         evaluator
-            .repeat(&Scope::Context(context), &mut |evaluator, value| {
+            .repeat(&Scope::Facts(facts), &mut |evaluator, value| {
                 objects.push(value);
                 if let Some(trace) = &mut evaluator.trace {
                     trace.end_object();
@@ -219,10 +219,14 @@ mod tests {
         super::{Place, code},
         Template, Trace, evaluate,
     };
-    use crate::{emit::json::compact, input::to_value, value::Value, yaml};
+    use crate::{
+        emit::json::compact,
+        value::{Value, from_yaml},
+        yaml,
+    };
 
     fn value(text: &str) -> Value {
-        to_value(&yaml::read(text, yaml::Limits::DOCUMENT).expect("YAML")[0], yaml::scalar::core)
+        from_yaml(&yaml::read(text, yaml::Limits::DOCUMENT).expect("YAML")[0], yaml::scalar::core)
     }
 
     /// Whatever the Environment has.
@@ -233,7 +237,7 @@ mod tests {
 
     fn shown(template: &str, context: &str) -> String {
         let template = compiled(template);
-        match evaluate(&template, &value(context), None) {
+        match evaluate(&template, &value(context).into(), None) {
             Ok(objects) => objects.iter().map(compact).collect(),
             Err(mistake) => format!("{}:{}: {}", mistake.mark.line, mistake.mark.column, mistake.message),
         }
@@ -286,7 +290,7 @@ mod tests {
         let template = compiled(template);
         let context = value("services: [{name: web, port: 1, folders: [{path: /a}, {path: /b}]}]");
         let mut trace = Trace::default();
-        evaluate(&template, &context, Some(&mut trace)).expect("objects");
+        evaluate(&template, &context.into(), Some(&mut trace)).expect("objects");
         let fields = |place: &Place| format!("{} {}", place.pointer, place.paths[0].1);
         assert_eq!(
             trace.objects[0].iter().map(fields).collect::<Vec<_>>(),

@@ -3,8 +3,8 @@
 use serde_json::Value as Json;
 
 use super::{
-    scratch::{POLICY, Scratch},
-    support::named,
+    scratch::{GUARDRAILS, POLICY, Scratch},
+    support::{named, root, text},
 };
 
 /// Istio takes the name of a port for its protocol.
@@ -74,4 +74,32 @@ fn a_group_is_its_user_s_number_if_nobody_says_another() {
             assert!(line.contains(by), "{told}");
         }
     }
+}
+
+/// A template that was written before there were groups gives Pods that of their user.
+#[test]
+fn a_group_that_an_older_template_leaves_out_is_told() {
+    let built_in = std::fs::read_to_string(root().join("templates/deployment.yaml")).expect("a template");
+    let told = |group: &str, template: &str| -> Vec<[String; 3]> {
+        let scratch = Scratch::new("storefront");
+        scratch.replace(POLICY, "      port: 8080\n", &format!("      port: 8080\n{group}"));
+        scratch.replace(GUARDRAILS, "  patches:", "  templates: templates\n  patches:");
+        // Another one, that comes first, has no say.
+        scratch.write("templates/access.yaml", "$when: ${{ '' }}\n");
+        scratch.write("templates/deployment.yaml", template);
+        let found = scratch.findings();
+        found
+            .iter()
+            .map(|one| ["/code", "/message", "/location/file"].map(|field| text(one, field).to_owned()))
+            .collect()
+    };
+    let group = "      runAsGroup: 0\n";
+    let older = built_in.replace("service.runAsGroup", "service.runAsUser");
+    let message = "the Pods of `Deployment/web` run in another group than 0, their `runAsGroup`";
+    assert_eq!(told(group, &older), [["template-incomplete", message, "templates/deployment.yaml"]]);
+    assert_eq!(told("", &older), [["", "", ""]; 0]);
+    assert_eq!(told(group, &built_in), [["", "", ""]; 0]);
+    let of_container =
+        older.replace("privileged: false", "privileged: false\n            runAsGroup: ${{ service.runAsGroup }}");
+    assert_eq!(told(group, &of_container), [["", "", ""]; 0]);
 }

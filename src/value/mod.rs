@@ -5,6 +5,7 @@
 
 pub(crate) mod json;
 mod serialize;
+mod yaml;
 
 use std::borrow::Cow;
 
@@ -12,6 +13,7 @@ use lean_string::LeanString;
 use thin_vec::ThinVec;
 
 pub use serialize::to_value;
+pub use yaml::from_yaml;
 
 /// Text that is part of the program, short (at most 16 bytes, kept in place) or shared: never copied.
 pub type Text = LeanString;

@@ -21,6 +21,19 @@ pub struct Mark {
     pub column: u32,
 }
 
+impl Mark {
+    /// Of a line and a column that are counted from zero.
+    pub fn at(line: usize, column: usize) -> Self {
+        let [line, column] = [line, column].map(|index| u32::try_from(index).unwrap_or(u32::MAX).saturating_add(1));
+        Self { line, column }
+    }
+
+    /// Its line and its column as indices, counted from zero.
+    pub fn indices(self) -> (usize, usize) {
+        (self.line.saturating_sub(1) as usize, self.column.saturating_sub(1) as usize)
+    }
+}
+
 /// A part of a document.
 #[derive(Clone, Debug)]
 pub struct Node<'a> {

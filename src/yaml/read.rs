@@ -5,7 +5,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
 };
 
-use saphyr_parser::{Event, Parser, ScalarStyle, Span, Tag};
+use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span, Tag};
 
 use super::{Data, Entry, Mark, Node, Problem, ProblemKind};
 
@@ -96,7 +96,7 @@ pub fn read_and_count<'t>(text: &'t str, limits: Limits, cost: &mut Cost) -> Res
         let step = match next {
             Ok((event, span)) => builder.event(event, span),
             Err(error) => {
-                let mark = mark_of(error.marker().line(), error.marker().col());
+                let mark = mark_of(error.marker());
                 Err(Problem::new(ProblemKind::Syntax, mark, format!("not YAML: {}", error.info())))
             }
         };
@@ -119,9 +119,9 @@ fn bare_end(text: &str) -> Option<usize> {
     (!text.ends_with(['\n', '\r'])).then(|| text.chars().count())
 }
 
-fn mark_of(line: usize, column: usize) -> Mark {
-    let clamp = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-    Mark { line: clamp(line.max(1)), column: clamp(column).saturating_add(1) }
+/// The parser counts lines from one, and columns from zero.
+fn mark_of(marker: &Marker) -> Mark {
+    Mark::at(marker.line().saturating_sub(1), marker.col())
 }
 
 /// A map or list that is still open.
@@ -180,7 +180,7 @@ impl Default for Limits {
 
 impl<'a> Builder<'a> {
     fn event(&mut self, event: Event<'a>, span: Span) -> Result<(), Problem> {
-        let mark = mark_of(span.start.line(), span.start.col());
+        let mark = mark_of(&span.start);
         match event {
             Event::Scalar(mut text, style, anchor, tag) => {
                 let block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);

@@ -88,8 +88,9 @@ fn go_integer(text: &str) -> Option<i64> {
     if digits.starts_with(['-', '+']) {
         return None;
     }
-    let value = i64::from_str_radix(digits, radix).ok()?;
-    Some(if negative { -value } else { value })
+    // The least number has no positive one beside it.
+    let value = i128::from_str_radix(digits, radix).ok()?;
+    i64::try_from(if negative { -value } else { value }).ok()
 }
 
 fn starts_like_a_number(text: &str) -> bool {
@@ -160,6 +161,9 @@ mod tests {
             ("0x1F", Plain::Int(31)),
             ("+7", Plain::Int(7)),
             ("-010", Plain::Int(-8)),
+            ("-9223372036854775808", Plain::Int(i64::MIN)),
+            ("-0x8000000000000000", Plain::Int(i64::MIN)),
+            ("9223372036854775808", Plain::Float(9_223_372_036_854_775_808.0)),
             ("+", Plain::Text),
             ("0o17", Plain::Int(15)),
             ("089", Plain::Float(89.0)),

@@ -182,22 +182,25 @@ mod tests {
     use super::*;
     use crate::database::{
         credentials::{Audience, Credentials},
-        log::Log,
+        job::tests::{log, runs},
     };
     use std::{os::unix::fs::PermissionsExt as _, time::SystemTime};
 
-    #[test]
-    fn a_file_keeps_its_owners_other_lines() {
+    fn folder() -> PathBuf {
         let folder = std::env::temp_dir().join(format!("dayfly-credentials-{}", random::nonce()));
         fs::create_dir(&folder).unwrap();
+        folder
+    }
+
+    #[test]
+    fn a_file_keeps_its_owners_other_lines() {
+        let (folder, spec) = (folder(), crate::database::spec::example());
         let path = folder.join(".env");
         fs::write(&path, "A=1\n# mine\n").unwrap();
-        let spec = crate::database::spec::example();
         let credentials = Credentials::File(path.clone());
         let url = ConnectionUrl::parse("postgres://u:p@h:5432/d", "test").unwrap();
         let written = Written::checked(url, "1.2".into());
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        runtime.block_on(async {
+        runs(async {
             assert!(credentials.read(&spec, Audience::Steps).await.unwrap().is_none());
             credentials.write(&spec, Audience::Steps, &written).await.unwrap();
             credentials.write(&spec, Audience::Workload, &written).await.unwrap();
@@ -209,29 +212,15 @@ mod tests {
             "A=1\n# mine\n# dayfly: main of shop-pr-7, branch 1.2 at u@h:5432/d\nDATABASE_URL=postgres://u:p@h:5432/d\n"
         );
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-        runtime.block_on(credentials.remove(&spec)).unwrap();
+        runs(credentials.remove(&spec)).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "A=1\n# mine\n");
 
         fs::write(&path, "DATABASE_URL=postgres://mine/mine\n").unwrap();
-        let error = runtime.block_on(credentials.read(&spec, Audience::Steps)).unwrap_err();
+        let error = runs(credentials.read(&spec, Audience::Steps)).unwrap_err();
         assert!(error.to_string().contains("somebody else's"), "{error}");
-        runtime.block_on(credentials.remove(&spec)).unwrap();
+        runs(credentials.remove(&spec)).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "DATABASE_URL=postgres://mine/mine\n");
         fs::remove_dir_all(&folder).unwrap();
-    }
-
-    fn folder() -> PathBuf {
-        let folder = std::env::temp_dir().join(format!("dayfly-credentials-{}", random::nonce()));
-        fs::create_dir(&folder).unwrap();
-        folder
-    }
-
-    fn log() -> Log {
-        Log::new(crate::database::log::LogFormat::Text, "test", "")
-    }
-
-    fn runs<T>(work: impl Future<Output = T>) -> T {
-        tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(work)
     }
 
     #[test]

@@ -223,7 +223,7 @@ impl Engine for CrunchyBridge {
     }
 
     /// Later forks go: of a Job that was killed before it could remove its own. The first one is everybody's.
-    async fn revoke_others(&self, branch: &Branch, spec: &Spec<'_>, _url: &ConnectionUrl) -> Result<()> {
+    async fn revoke_others(&self, spec: &Spec<'_>, branch: &Branch, _: &ConnectionUrl) -> Result<()> {
         for (later, _) in self.forks(spec).await?.into_iter().skip_while(|(fork, _)| fork.id != branch.id).skip(1) {
             self.log.info(format!("another fork of this environment came later: `{}` goes", later.id));
             self.api.delete(&format!("/clusters/{}", later.id)).await?;
@@ -232,7 +232,7 @@ impl Engine for CrunchyBridge {
     }
 
     async fn end_sessions(&self, _: &Spec<'_>, branch: &Branch) -> Result<bool> {
-        let client = role::enter(&role::maintenance(&self.admin(&branch.id).await?), &self.log).await?;
+        let client = role::enter(&self.admin(&branch.id).await?, &self.log).await?;
         role::end_sessions(&client, &branch.mark.role()).await.map(|()| true)
     }
 
@@ -244,7 +244,7 @@ impl Engine for CrunchyBridge {
         if self.state(&branch.id).await? != "ready" {
             return Ok(());
         }
-        let client = role::enter(&role::maintenance(&self.admin(&branch.id).await?), &self.log).await?;
+        let client = role::enter(&self.admin(&branch.id).await?, &self.log).await?;
         role::renew(&client, &branch.mark.role(), until).await
     }
 

@@ -16,7 +16,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::{
-    Baseline, Branch, ConnectionUrl, Engine, Listed, Log, Mark, Pauses, Session, Spec, alone, refuse, revoke_first,
+    Baseline, Branch, ConnectionUrl, Engine, Listed, Log, Mark, Pauses, Session, Spec, alone, own, refuse, revoke_first,
 };
 use crate::database::{
     http::{Api, is_ambiguous, status},
@@ -130,10 +130,8 @@ impl Supabase {
     /// This environment's branch. Another with its name is an error.
     async fn own(&self, spec: &Spec<'_>) -> Result<Option<(Preview, Branch)>> {
         let Some(preview) = self.preview(&spec.names.branch).await? else { return Ok(None) };
-        match self.branch(&preview) {
-            Some(branch) if branch.mark.is_of(spec) => Ok(Some((preview, branch))),
-            _ => refuse!("the branch `{}` is there and is not of {}: nothing was changed", preview.name, spec.owner),
-        }
+        let branch = own(self.branch(&preview), &format!("the branch `{}`", preview.name), spec)?;
+        Ok(Some((preview, branch)))
     }
 
     /// Asks for a branch. Whether it is made, only a look can tell.

@@ -12,12 +12,9 @@ use crate::database::{
     engine::{self, Branch},
     job::Job,
     schema::hexadecimal,
-    session::{Run, Session, State},
+    session::{CHECKED, Run, Session},
     spec::BaselineSpec,
 };
-
-/// The record that a branch was checked before anybody got its credentials.
-pub(in crate::database) const CHECKED: &str = "checked";
 
 /// Whether a branch was checked, by what its own login cannot write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +46,7 @@ impl Job<'_> {
         key: Option<&str>,
     ) -> Result<()> {
         // Another branch's record is one that came with the data.
-        let record = session.runs().await?.into_iter().find(|run| run.step == CHECKED && run.input == branch.id);
+        let record = session.runs().await?.into_iter().find(|run| run.is(CHECKED, &branch.id));
         let is_proven = |record: &Run| key.is_some_and(|key| record.command.first() == Some(&proof(key, branch)));
         let is_checked = match known {
             Known::Yes => true,
@@ -63,8 +60,7 @@ impl Job<'_> {
         }
         session.prepare_records(self.log).await?;
         let command = key.map(|key| proof(key, branch)).into_iter().collect();
-        let run = Run { step: CHECKED.into(), input: branch.id.clone(), state: State::Done, command };
-        session.record(&run).await
+        session.record(&Run { command, ..Run::note(CHECKED, &branch.id) }).await
     }
 }
 
@@ -173,7 +169,7 @@ pub(super) mod tests {
         let engine = Noted::new("postgres/shop_baseline", true);
         let branch = engine.branch.clone();
         let job = job("known", &spec, engine, &log);
-        let run = |input: &str, command| Run { step: CHECKED.into(), input: input.into(), state: State::Done, command };
+        let run = |input: &str, command| Run { command, ..Run::note(CHECKED, input) };
         let looked = |run: Run, known| {
             let mut session = Noting { runs: vec![run], looked: 0 };
             runs(job.checked(&mut session, &branch, known, Some("key"))).unwrap();

@@ -61,7 +61,7 @@ impl Job<'_> {
                 return Ok(Turn { written: published.clone(), session: its, published: before, lock: Some(session) });
             }
             // What a lost login made cannot be read before that login ends.
-            self.while_there(&branch.id, engine.revoke_others(branch, spec, &written.url)).await?;
+            self.while_there(&branch.id, engine.revoke_others(spec, branch, &written.url)).await?;
             return Ok(Turn { written, session, published: before, lock: None });
         }
     }

@@ -1,23 +1,19 @@
 //! A session in a branch or a baseline: what dayfly itself asks and records there, whoever made it.
 
-mod contents;
 pub mod mysql;
 pub mod postgres;
-mod records;
-mod residue;
+mod run;
 
 use std::{
-    borrow::Cow,
-    fmt::{self, Write as _},
+    fmt,
     time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, Result};
 use async_trait::async_trait;
-use serde::{Deserialize, Serialize};
 
+pub use self::run::{CHECKED, REBRANCHED, REFUSED, Run, State};
 use super::{connection::ConnectionUrl, log::Log, retry::Pauses};
-use crate::finding::printable;
 
 /// What `prepare-baseline` leaves inside a baseline, so that every branch of it has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,104 +48,6 @@ pub struct Column {
 /// A table's name for people.
 pub fn table_name(schema: &str, table: &str) -> String {
     if schema.is_empty() { table.to_owned() } else { format!("{schema}.{table}") }
-}
-
-/// A program of the team's, and how far it came.
-#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
-pub struct Run {
-    /// `migrate`, `seed`, or what is said of them: `rebranched`, the branch was made anew because of this input; `refused`, it was
-    /// not even begun.
-    pub step: String,
-    /// What told this run from others: the hash of image and command.
-    pub input: String,
-    /// How far it came, when this was written.
-    pub state: State,
-    /// The hash of the program and its arguments, and then why it failed; of `checked` what proves it. Never what could be run, or
-    /// a secret: whoever has the branch's login reads and writes this.
-    pub command: Vec<String>,
-}
-
-/// How far a run came.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum State {
-    /// Begun; or its Job was killed.
-    Running,
-    /// It ran through.
-    Done,
-    /// Ended otherwise: the branch is made anew before it runs again.
-    Failed,
-}
-
-impl State {
-    /// As records have it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Running => "running",
-            Self::Done => "done",
-            Self::Failed => "failed",
-        }
-    }
-
-    /// What [`Self::name`] wrote.
-    pub fn parse(text: &str) -> Option<Self> {
-        [Self::Running, Self::Done, Self::Failed].into_iter().find(|state| state.name() == text)
-    }
-}
-
-/// More records than these are none of dayfly's.
-const MOST_RUNS: usize = 100;
-
-/// More of a reason than this is nobody's to read.
-const LONGEST_REASON: usize = 2000;
-
-impl Run {
-    /// The same, failed. `why`: for whoever reads the log of another Job.
-    pub fn failed(&self, why: &str) -> Self {
-        let digest = self.command.first().cloned().unwrap_or_default();
-        let why = why.chars().take(LONGEST_REASON).collect();
-        Self { state: State::Failed, command: vec![digest, why], ..self.clone() }
-    }
-
-    /// Why it failed, as the record says: whoever has the branch's login may have written that.
-    pub fn why(&self) -> Option<Cow<'_, str>> {
-        let why = self.command.get(1).filter(|_| self.state == State::Failed)?;
-        Some(printable(why, LONGEST_REASON))
-    }
-
-    /// The command as it is written down, in ASCII: a database's encoding may lack what is in a path.
-    fn command_text(&self) -> Result<String> {
-        let json = serde_json::to_string(&self.command)?;
-        let mut text = String::with_capacity(json.len());
-        for letter in json.chars() {
-            if letter.is_ascii() {
-                text.push(letter);
-            } else {
-                for unit in letter.encode_utf16(&mut [0; 2]) {
-                    write!(text, "\\u{unit:04x}")?;
-                }
-            }
-        }
-        Ok(text)
-    }
-
-    /// A record, as the database has it: step, input, state and command. `None`: it is not one of dayfly's.
-    fn read([step, input, state, command]: [Option<String>; 4]) -> Option<Self> {
-        let state = State::parse(&state?).unwrap_or(State::Failed);
-        Some(Self { step: step?, input: input?, state, command: serde_json::from_str(&command?).unwrap_or_default() })
-    }
-}
-
-/// The records of what ran, each as [`Run::read`] has it: at most [`MOST_RUNS`] and one more.
-fn readable(runs: impl Iterator<Item = Option<Run>>) -> Vec<Run> {
-    runs.collect::<Option<Vec<_>>>().filter(|runs| runs.len() <= MOST_RUNS).unwrap_or_else(unreadable)
-}
-
-/// What records say that cannot be read: whatever ran here failed, so the branch is made anew.
-fn unreadable() -> Vec<Run> {
-    let failed =
-        |step: &str| Run { step: step.into(), input: String::new(), state: State::Failed, command: Vec::new() };
-    ["migrate", "seed"].map(failed).into()
 }
 
 /// What else a database has than tables that can be looked at.
@@ -304,22 +202,4 @@ pub async fn lock(session: &mut dyn Session, name: &str, what: &str, log: &Log) 
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_reason_is_kept_in_ascii_and_read_as_it_was() {
-        let run =
-            Run { step: "migrate".into(), input: "a".into(), state: State::Running, command: vec!["hash".into()] };
-        let failed = run.failed("`größe/🦀.sql` ran here");
-        let text = failed.command_text().unwrap();
-        assert!(text.is_ascii(), "{text}");
-        let read = Run::read([Some("migrate".into()), Some("a".into()), Some("failed".into()), Some(text)]).unwrap();
-        assert_eq!((&read, read.why().as_deref()), (&failed, Some("`größe/🦀.sql` ran here")));
-        assert_eq!(run.why(), None);
-        assert_eq!(run.failed(&"a\n".repeat(9000)).why().unwrap().len(), 1000, "no line more in anybody's log");
-    }
 }

@@ -2,8 +2,7 @@ use proptest::prelude::*;
 
 use super::{documents, is_literal};
 use crate::{
-    input::to_value,
-    value::{Map, Text, Value},
+    value::{Map, Text, Value, from_yaml},
     yaml::{Limits, read, scalar},
 };
 
@@ -21,7 +20,7 @@ fn check(value: &Value) {
             read(&text, Limits { documents: 2, ..Limits::DOCUMENT }).unwrap_or_else(|e| panic!("{e:?}\n{text}"));
         assert_eq!(nodes.len(), 2, "{text}");
         for node in &nodes {
-            assert_eq!(to_value(node, reading), wrapped, "{text}");
+            assert_eq!(from_yaml(node, reading), wrapped, "{text}");
         }
     }
     let mut count = 0;
@@ -36,7 +35,7 @@ fn check(value: &Value) {
     assert_eq!(count, 2, "{text}");
 }
 
-/// Whole floats as `to_value` reads them.
+/// Whole floats as `from_yaml` reads them.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_precision_loss,

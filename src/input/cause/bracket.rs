@@ -1,8 +1,7 @@
 //! Brackets that are not closed.
 
-use std::borrow::Cow;
-
-use super::trial::{Cause, Trial, mark};
+use super::trial::{Cause, Trial};
+use crate::yaml::Mark;
 
 /// Lines above the failing one in which the bracket is looked for.
 const ABOVE: usize = 40;
@@ -34,16 +33,14 @@ pub(super) fn unclosed(trial: &Trial<'_>) -> Option<Cause> {
     let mut ends = vec![line];
     ends.extend(trial.near.iter().copied().filter(|near| *near > line).take(2));
     let reach = ends.into_iter().find_map(|end| {
-        let change = |at: usize, text: &'_ str| {
+        trial.mends(|at, text| {
             let (said, comment) = text.split_at(comment(text));
-            let closed = || format!("{}{all}{comment}", said.trim_end());
-            (at == end).then(closed).map(Cow::<str>::Owned)
-        };
-        trial.mends(change, |_| Some(())).map(|(reach, ())| reach)
+            (at == end).then(|| format!("{}{all}{comment}", said.trim_end()))
+        })
     })?;
     Some(Cause {
         reach,
-        mark: mark(line, column),
+        mark: Mark::at(line, column),
         message: format!("the `{bracket}` that begins here is not closed"),
         help: format!("end it with `{}`", closing(bracket)),
     })

@@ -1,10 +1,10 @@
 //! Lines that begin in the wrong column.
 
-use std::{borrow::Cow, cmp::Reverse, collections::BTreeSet, fmt::Write as _};
+use std::{cmp::Reverse, collections::BTreeSet, fmt::Write as _};
 
-use crate::finding::visible;
+use crate::{finding::visible, yaml::Mark};
 
-use super::trial::{Cause, Trial, empty, indent, mark, says_something};
+use super::trial::{Cause, Trial, empty, indent, says_something};
 
 /// Columns that a line is tried in.
 const COLUMNS: usize = 8;
@@ -79,7 +79,7 @@ pub(super) fn misplaced(trial: &Trial<'_>) -> Option<(usize, Cause)> {
         if trial.lines[parent].trim_end().ends_with(':') && is_below && !is_theirs {
             let beside =
                 format!("`{}` in line {} belongs beside `{}` in line {}", name(line), line + 1, name(other), other + 1);
-            cause.mark = mark(child, of_child);
+            cause.mark = Mark::at(child, of_child);
             cause.message = orphan(trial, parent, child);
             BELOW.clone_into(&mut cause.help);
             if parent == line || column <= of_parent {
@@ -116,11 +116,10 @@ pub(super) fn block(trial: &Trial<'_>) -> Option<Cause> {
         (least <= here).then_some(())?;
         let ends = |at: &usize| says_something(lines[*at]) && indent(lines[*at]) < least;
         let end = (first..lines.len()).find(ends).unwrap_or(lines.len());
-        let change = |at: usize, text: &'_ str| (first..end).contains(&at).then(|| shifted(text, least, here + 2));
-        let (reach, ()) = trial.mends(|at, text| change(at, text).map(Cow::<str>::Owned), |_| Some(()))?;
+        let reach = trial.mends(|at, text| (first..end).contains(&at).then(|| shifted(text, least, here + 2)))?;
         Some(Cause {
             reach,
-            mark: mark(first, least),
+            mark: Mark::at(first, least),
             message: format!("the text of `{}` is not indented more than its key", visible(key(lines[*line]))),
             help: format!(
                 "all lines of a text behind `{begins}` begin right of the key, in column {} for example",
@@ -161,9 +160,7 @@ fn columns(trial: &Trial<'_>, line: usize) -> Vec<usize> {
     let below = (line + 1..trial.lines.len()).filter(says).take(AROUND);
     let mut columns = BTreeSet::new();
     for other in above.chain(below) {
-        let text = trial.lines[other];
-        columns.insert(indent(text));
-        columns.insert(text.len() - text.trim_start_matches([' ', '-']).len());
+        columns.extend(starts(trial.lines[other]));
     }
     columns.extend(trial.near.first().map(|failed| indent(trial.lines[*failed])));
     columns.retain(|column| has_neighbour(trial, line, *column));
@@ -229,9 +226,8 @@ fn misplaced_by(trial: &Trial<'_>, line: usize, column: usize, deep: bool) -> Op
     let open = open_above(trial, line);
     let leaves = |key: usize| key < here && (column < key || column == key && !is_item);
     (!open.is_some_and(leaves)).then_some(())?;
-    let change = |at: usize, text: &'_ str| (line..end).contains(&at).then(|| shifted(text, here, column));
-    let (reach, (other, is_item, empty)) = trial.mends(
-        |at, text| change(at, text).map(Cow::<str>::Owned),
+    let (reach, (other, is_item, empty)) = trial.mends_and(
+        |at, text| (line..end).contains(&at).then(|| shifted(text, here, column)),
         |documents| {
             let find = |column: usize, is_item: bool| {
                 let beside = trial.beside(documents, (line, column), is_item)?;
@@ -276,7 +272,7 @@ fn misplaced_by(trial: &Trial<'_>, line: usize, column: usize, deep: bool) -> Op
         )
     };
     let column_said = if is_item { here } else { starts(lines[line])[1] };
-    let cause = Cause { reach, mark: mark(line, column_said), message, help: help.to_owned() };
+    let cause = Cause { reach, mark: Mark::at(line, column_said), message, help: help.to_owned() };
     let changed = (line..end).filter(|line| says_something(lines[*line])).count();
     let follows_open = open_above(trial, line).is_some_and(|key| key < column);
     let other = other.or_else(|| above(trial, line))?;

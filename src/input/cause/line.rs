@@ -1,33 +1,31 @@
 //! A line that is no `key: value`, though it was meant to be one.
 
-use std::borrow::Cow;
-
 use crate::{
     finding::{is_unseen, masked, visible},
-    yaml::Node,
+    yaml::{Mark, Node},
 };
 
 use super::{
     indentation::{is_item, key},
-    trial::{Cause, Trial, indent, mark, says_something},
+    trial::{Cause, Trial, indent, says_something},
 };
 
 /// The first line that Git wrote around what it could not merge, and that nobody has dealt with.
-pub(super) fn conflict(lines: &[&str], failed: usize) -> Option<usize> {
+pub(super) fn conflict(lines: &[&str]) -> Option<usize> {
     let is_marker = |line: &&str| {
         let rest = ["<<<<<<<", "|||||||", "=======", ">>>>>>>"].iter().find_map(|marker| line.strip_prefix(marker));
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
     };
-    lines.iter().take(failed + 1).position(is_marker)
+    lines.iter().position(is_marker)
 }
 
 /// `---` that is indented, and so is text.
 pub(super) fn separator(trial: &Trial<'_>) -> Option<Cause> {
     let line = *trial.near.iter().take(3).find(|line| trial.lines[**line].trim() == "---")?;
-    let (reach, ()) = trial.mends(|at, _| (at == line).then_some(Cow::Borrowed("---")), |_| Some(()))?;
+    let reach = trial.mends(|at, _| (at == line).then(|| "---".to_owned()))?;
     Some(Cause {
         reach,
-        mark: mark(line, 0),
+        mark: Mark::at(line, 0),
         message: "this `---` is indented".to_owned(),
         help: "it begins a document only in column 1".to_owned(),
     })
@@ -48,10 +46,7 @@ pub(super) fn blank(trial: &Trial<'_>) -> Option<Cause> {
         });
         Some((*line, column?.0))
     })?;
-    let spaced = |at, text: &str| {
-        (trial.near.contains(&at) && text.contains(is_foreign)).then(|| Cow::Owned(text.replace(is_foreign, " ")))
-    };
-    let (reach, ()) = trial.mends(spaced, |_| Some(()))?;
+    let reach = trial.mends(|at, text| trial.near.contains(&at).then(|| text.replace(is_foreign, " ")))?;
     let c = trial.lines[line].chars().nth(column)?;
     let name = match c {
         '\u{a0}' | '\u{202f}' => "a no-break space",
@@ -61,7 +56,7 @@ pub(super) fn blank(trial: &Trial<'_>) -> Option<Cause> {
     };
     Some(Cause {
         reach,
-        mark: mark(line, column),
+        mark: Mark::at(line, column),
         message: format!("{name} (`{}`) stands where a space belongs", c.escape_unicode()),
         help: if c.is_whitespace() {
             "write a space in its place: YAML takes no other one".to_owned()
@@ -81,7 +76,7 @@ pub(super) fn unspaced(trial: &Trial<'_>) -> Option<Cause> {
         let (written, meant) = (format!("{key}:{value}"), meant);
         Some(Cause {
             reach,
-            mark: mark(*line, start + key.len()),
+            mark: Mark::at(*line, start + key.len()),
             message: format!("no space behind the colon of `{}`", visible(key)),
             help: format!(
                 "a space is missing behind the colon of `{}` in line {}: `{}`",
@@ -111,7 +106,7 @@ pub(super) fn undashed(trial: &Trial<'_>) -> Option<Cause> {
         let reach = trial.mends_line(*line, &format!("{}{meant}", &text[..start]), start + 2)?;
         Some(Cause {
             reach,
-            mark: mark(*line, start),
+            mark: Mark::at(*line, start),
             message: format!("no space behind the `-` of `-{}`", visible(key(rest))),
             help: format!("an item of a list begins with `- `: `{}`", visible(&meant)),
         })
@@ -133,7 +128,7 @@ pub(super) fn look_alike(trial: &Trial<'_>) -> Option<Cause> {
         let reach = trial.mends_line(*line, &format!("{before}{meant}"), column)?;
         Some(Cause {
             reach,
-            mark: mark(*line, text[..start + at].chars().count()),
+            mark: Mark::at(*line, text[..start + at].chars().count()),
             message,
             help: format!("write `{}`", visible(&masked(&meant))),
         })
@@ -172,8 +167,8 @@ pub(super) fn no_dash(trial: &Trial<'_>) -> Option<(usize, Cause)> {
         let start = indent(text);
         (!text[start..].starts_with('-')).then_some(())?;
         let meant = format!("- {}", text[start..].trim_end());
-        let (reach, ()) = trial.mends(
-            |at, _| (at == *line).then(|| Cow::Owned(format!("{}{meant}", &text[..start]))),
+        let (reach, ()) = trial.mends_and(
+            |at, _| (at == *line).then(|| format!("{}{meant}", &text[..start])),
             |documents| {
                 let beside = trial.beside(documents, (*line, start), true)?;
                 let mut others = beside.into_iter().map(|(other, _)| other).filter(|other| other != line);
@@ -185,7 +180,7 @@ pub(super) fn no_dash(trial: &Trial<'_>) -> Option<(usize, Cause)> {
             *line,
             Cause {
                 reach,
-                mark: mark(*line, start),
+                mark: Mark::at(*line, start),
                 message: format!("`{}` stands among the items of a list, and has no `-`", visible(key(text))),
                 help: format!("an item of a list begins with `- `: `{}`", visible(&meant)),
             },
@@ -208,7 +203,7 @@ pub(super) fn dash(trial: &Trial<'_>) -> Option<Cause> {
     let before = *above.first()?;
     (!lines[before].trim_end().ends_with(':')).then_some(())?;
     let (first, last) = (above.last().copied().unwrap_or(line), below.last().copied().unwrap_or(line));
-    let change = |at: usize, text: &'_ str| {
+    let change = |at: usize, text: &str| {
         let is_key = (first..=last).contains(&at) && says(&at) && begins_here(&at);
         is_key.then(|| format!("{}- {}", &text[..column], &text[column..]))
     };
@@ -216,10 +211,10 @@ pub(super) fn dash(trial: &Trial<'_>) -> Option<Cause> {
         let beside = trial.beside(documents, (line, column), true)?;
         beside.iter().any(|(at, _)| *at == other).then_some(())
     };
-    let (reach, ()) = trial.mends(|at, text| change(at, text).map(Cow::<str>::Owned), look)?;
+    let (reach, ()) = trial.mends_and(change, look)?;
     Some(Cause {
         reach,
-        mark: mark(line, column),
+        mark: Mark::at(line, column),
         message: format!(
             "this `-` begins an item of a list, and `{}` in line {} an entry of a map, in the same column",
             visible(key(lines[other])),
@@ -249,7 +244,7 @@ pub(super) fn no_colon(trial: &Trial<'_>) -> Option<Cause> {
         let meant = visible(&meant);
         Some(Cause {
             reach,
-            mark: mark(*line, start),
+            mark: Mark::at(*line, start),
             message: format!("no colon behind `{}`", visible(key)),
             help: if said.starts_with(&format!("{key} ")) && !said.contains('=') {
                 format!("a key and its value are written `{meant}`; text that goes on is indented more than its key")

@@ -1,13 +1,11 @@
 //! Text that needs quotes, or has the wrong ones.
 
-use std::borrow::Cow;
-
-use crate::finding::visible;
+use crate::{finding::visible, yaml::Mark};
 
 use super::{
     bracket::comment,
     indentation::key,
-    trial::{Cause, Trial, mark},
+    trial::{Cause, Trial},
 };
 
 /// Quotes that word processors make.
@@ -100,10 +98,10 @@ pub(super) fn colon(trial: &Trial<'_>, column: usize) -> Option<Cause> {
     let wrong = value.chars().next().filter(|first| TYPOGRAPHIC.contains(first));
     let quoted = quoted(if wrong.is_some() { value.trim_matches(TYPOGRAPHIC) } else { value });
     let meant = format!("{}{quoted}{}", &text[..start], &text[start + value.len()..]);
-    let (reach, ()) = trial.mends(|at, _| (at == trial.failed).then(|| Cow::Borrowed(&*meant)), |_| Some(()))?;
+    let reach = trial.mends(|at, _| (at == trial.failed).then(|| meant.clone()))?;
     Some(Cause {
         reach,
-        mark: mark(trial.failed, column),
+        mark: Mark::at(trial.failed, column),
         message: format!("the text of `{}` holds a `: ` and is not in quotes", visible(key(text))),
         help: match wrong {
             Some(wrong) => format!("`{wrong}` is no quote to YAML: write {}", shown(&quoted)),

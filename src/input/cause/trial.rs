@@ -1,6 +1,6 @@
 //! A file with one change, read again: a cause is named only if the file can be read on without it.
 
-use std::{borrow::Cow, cell::Cell};
+use std::cell::Cell;
 
 use crate::yaml::{self, Data, Limits, Mark, Node, ProblemKind};
 
@@ -50,26 +50,31 @@ impl<'t> Trial<'t> {
         let budget = Cell::new((size * READINGS).min(BYTES.max(2 * size)));
         let (near, beyond) = (near.collect(), beyond.unwrap_or(usize::MAX));
         let mut trial = Self { near, beyond, failed, lines, duplicates: 0, size, budget };
-        trial.duplicates = trial.read(|_, _| None).map_or(0, |(_, duplicates, ())| duplicates);
+        trial.duplicates = trial.read(|_, _| None, |_| None::<()>).map_or(0, |(_, duplicates, _)| duplicates);
         trial
     }
 
-    /// How far the file can be read if `change` is made to its lines, and what `look` sees there; nothing if that mends nothing.
-    pub(super) fn mends<'c, T>(
+    /// How far the file can be read if `change` is made to its lines; nothing if that mends nothing.
+    pub(super) fn mends(&self, change: impl Fn(usize, &str) -> Option<String>) -> Option<usize> {
+        self.mends_and(change, |_| Some(())).map(|(reach, ())| reach)
+    }
+
+    /// The same, and what `look` sees then; nothing if it does not see what it looks for.
+    pub(super) fn mends_and<T>(
         &self,
-        change: impl Fn(usize, &'t str) -> Option<Cow<'c, str>>,
+        change: impl Fn(usize, &str) -> Option<String>,
         look: impl FnOnce(&[Node<'_>]) -> Option<T>,
     ) -> Option<(usize, T)> {
-        let (reach, duplicates, seen) = self.read_and_look(change, look)?;
+        let (reach, duplicates, seen) = self.read(change, look)?;
         (reach >= self.beyond && duplicates <= self.duplicates).then_some(())?;
         Some((reach, seen?))
     }
 
     /// The same for one line, in which a key or an item then begins in a column, counted from zero.
     pub(super) fn mends_line(&self, number: usize, line: &str, column: usize) -> Option<usize> {
-        let change = |at, _| (at == number).then_some(Cow::Borrowed(line));
+        let change = |at, _: &str| (at == number).then(|| line.to_owned());
         let look = |documents: &[Node<'_>]| begins(documents, number, column).then_some(());
-        Some(self.mends(change, look)?.0)
+        self.mends_and(change, look).map(|(reach, ())| reach)
     }
 
     /// Lines and columns, counted from zero, of all that stands beside what begins in such a place: keys of its map, or items of its
@@ -80,26 +85,21 @@ impl<'t> Trial<'t> {
         (line, column): (usize, usize),
         is_item: bool,
     ) -> Option<Vec<(usize, usize)>> {
-        let places = beside(documents, mark(line, column), is_item)?.into_iter();
-        let places =
-            places.map(|place| ((place.line as usize).saturating_sub(1), (place.column as usize).saturating_sub(1)));
+        let places = beside(documents, Mark::at(line, column), is_item)?.into_iter().map(Mark::indices);
         Some(places.filter(|(line, _)| *line < self.lines.len()).collect())
     }
 
-    fn read<'c>(&self, change: impl Fn(usize, &'t str) -> Option<Cow<'c, str>>) -> Option<(usize, usize, ())> {
-        self.read_and_look(change, |_| Some(())).map(|(reach, duplicates, _)| (reach, duplicates, ()))
-    }
-
-    fn read_and_look<'c, T>(
+    /// How far the file can be read with a change, how many keys are there twice, and what `look` sees.
+    fn read<T>(
         &self,
-        change: impl Fn(usize, &'t str) -> Option<Cow<'c, str>>,
+        change: impl Fn(usize, &str) -> Option<String>,
         look: impl FnOnce(&[Node<'_>]) -> Option<T>,
     ) -> Option<(usize, usize, Option<T>)> {
         // Copying a file takes time, too.
         self.budget.get().checked_sub(self.size)?;
         let mut text = String::with_capacity(self.size);
         for (number, line) in self.lines.iter().enumerate() {
-            text.push_str(&change(number, line).unwrap_or(Cow::Borrowed(line)));
+            text.push_str(change(number, line).as_deref().unwrap_or(line));
             text.push('\n');
         }
         self.budget.set(self.budget.get().checked_sub(text.len())?);
@@ -110,7 +110,7 @@ impl<'t> Trial<'t> {
                 let mut reach = usize::MAX;
                 let (mut duplicates, end) = (0, self.lines.len());
                 for problem in &error.problems {
-                    let line = problem.mark.line.saturating_sub(1) as usize;
+                    let (line, _) = problem.mark.indices();
                     if problem.kind == ProblemKind::DuplicateKey {
                         duplicates += 1;
                     } else if line < end || end < self.failed + BEHIND {
@@ -133,15 +133,9 @@ pub(super) fn indent(line: &str) -> usize {
     line.len() - line.trim_start_matches(' ').len()
 }
 
-/// A place, both counted from zero.
-pub(super) fn mark(line: usize, column: usize) -> Mark {
-    let clamp = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-    Mark { line: clamp(line).saturating_add(1), column: clamp(column).saturating_add(1) }
-}
-
 /// Whether a key or an item begins in a place, counted from zero.
 fn begins(documents: &[Node<'_>], line: usize, column: usize) -> bool {
-    let place = mark(line, column);
+    let place = Mark::at(line, column);
     documents.iter().any(|node| {
         node.mark == place
             || match &node.data {

@@ -11,7 +11,7 @@ use crate::{
     yaml::{Data, Entry, Mark, Node},
 };
 
-use super::{Walk, kinds, resolved};
+use super::{Walk, fields_of, kinds, resolved};
 
 /// Most fields of a file that are named where one finding is about all of them.
 const MOST_NAMED: usize = 3;
@@ -79,7 +79,7 @@ impl Spec {
     }
 }
 
-impl Walk<'_> {
+impl<'s> Walk<'s> {
     /// Where a field belongs that this map has not: one that a map around it has, one below it or one beside it, which is named.
     pub(super) fn elsewhere(&mut self, name: &str, fields: &Map<String, Json>) -> Option<(String, Option<String>)> {
         if let Some((field, place)) = self.below(name, fields) {
@@ -109,8 +109,8 @@ impl Walk<'_> {
     fn below(&self, name: &str, fields: &Map<String, Json>) -> Option<(String, &'static str)> {
         let has = |schema: &Json| schema.get("properties").is_some_and(|fields| fields.get(name).is_some());
         let mut below = fields.iter().filter_map(|(field, schema)| {
-            let schema = resolved(&self.definitions, schema);
-            let item = schema.get("items").map(|item| resolved(&self.definitions, item));
+            let schema = resolved(self.schema, schema);
+            let item = schema.get("items").map(|item| resolved(self.schema, item));
             if has(schema) { Some((field, BELOW)) } else { item.is_some_and(has).then_some((field, "to an item of ")) }
         });
         match (below.next(), below.next()) {
@@ -125,19 +125,19 @@ impl Walk<'_> {
     pub(super) fn astray<'n>(&mut self, pointer: &str, map: Mark, entries: &[&'n Entry<'_>]) -> HashSet<&'n str> {
         let nothing = HashSet::new();
         let (file, own) = match self.around.as_slice() {
-            [(_, file)] => (file.clone(), file.clone()),
-            [(_, file), (_, own)] if pointer == "/metadata" => (file.clone(), own.clone()),
+            [(_, file)] => (*file, *file),
+            [(_, file), (_, own)] if pointer == "/metadata" => (*file, *own),
             _ => return nothing,
         };
         let is_file = self.around.len() == 1;
-        let Some(schema) = file.get(SPEC).map(|spec| resolved(&self.definitions, spec).clone()) else {
+        let Some(schema) = file.get(SPEC).map(|spec| resolved(self.schema, spec)) else {
             return nothing;
         };
         if is_file {
-            self.spec = Spec::of(&file, entries);
+            self.spec = Spec::of(file, entries);
         }
         let has_content = matches!(self.spec, Spec::There { .. });
-        let fields = schema.get("properties").and_then(Json::as_object).cloned().unwrap_or_default();
+        let fields = fields_of(schema);
         let names = || own.keys().map(String::as_str);
         let is_clear = |name: &str| fields.contains_key(name) && (is_file || !OF_METADATA.contains(&name));
         let mut clear = entries.iter().map(|entry| is_clear(&entry.key));
@@ -158,7 +158,7 @@ impl Walk<'_> {
             .filter(|entry| !own.contains_key(&*entry.key))
             .filter(|entry| {
                 let may_be = !has_content && likely(&entry.key, names()).is_none();
-                fields.contains_key(&*entry.key) || may_be && self.below(&entry.key, &own).is_none()
+                fields.contains_key(&*entry.key) || may_be && self.below(&entry.key, own).is_none()
             })
             .collect();
         let known: Vec<&str> =
@@ -174,7 +174,7 @@ impl Walk<'_> {
                 self.node(&fields[&*entry.key], &entry.value, &child(pointer, &entry.key));
             }
         } else {
-            self.object(&schema, first.mark, &misplaced, pointer);
+            self.object(schema, first.mark, &misplaced, pointer);
         }
         let below = match &self.spec {
             Spec::There { key, .. } => child("", key),
@@ -188,8 +188,7 @@ impl Walk<'_> {
 
     /// Whether a map has no names but those of a schema.
     fn has_names(&self, schema: &Json, node: &Node<'_>) -> bool {
-        let (Some(fields), Data::Map(entries)) = (resolved(&self.definitions, schema).get("properties"), &node.data)
-        else {
+        let (Some(fields), Data::Map(entries)) = (resolved(self.schema, schema).get("properties"), &node.data) else {
             return true;
         };
         entries.iter().all(|entry| fields.get(&*entry.key).is_some())
@@ -279,8 +278,8 @@ impl Walk<'_> {
     }
 
     /// What stands below a misspelt field, if it has the shape that the right one takes.
-    pub(super) fn misspelt(&mut self, schema: &Json, node: &Node<'_>, pointer: &str) {
-        let bare = resolved(&self.definitions, schema);
+    pub(super) fn misspelt(&mut self, schema: &'s Json, node: &Node<'_>, pointer: &str) {
+        let bare = resolved(self.schema, schema);
         let takes = |kind: &str| kinds(bare).any(|has| has == kind);
         let fits = match &node.data {
             Data::Map(_) => takes("object"),
@@ -288,7 +287,7 @@ impl Walk<'_> {
             Data::Scalar { .. } => false,
         };
         if fits {
-            self.node(&schema.clone(), node, pointer);
+            self.node(schema, node, pointer);
         }
     }
 

@@ -259,7 +259,7 @@ pub struct Trust {
 }
 
 /// What a pull request of one origin may have.
-#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Grant {
     /// Nothing of it runs.

@@ -12,11 +12,11 @@ use anyhow::{Context as _, bail};
 use crate::{
     finding::{Finding, Location, Owner, Subject, visible},
     rules::input::{INVALID_PARAMETER, NOT_YAML, WRONG_TYPE},
-    value::{Value, child, pointer_segments},
+    value::{Value, child, from_yaml, pointer_segments},
     yaml::{Data, Entry, Limits, Mark, Node, scalar},
 };
 
-use super::{Places, Source, cause::Kind, to_value};
+use super::{Places, Source, cause::Kind};
 
 /// A parameter that dayfly knows, as `dayfly parameters` announces it.
 #[derive(Debug)]
@@ -127,7 +127,7 @@ impl Parameters {
             Ok((node, mut problems)) => {
                 let mut wrong = Vec::new();
                 let Some(mut parameters) = read(&node, &mut wrong) else {
-                    let message = format!("found {}, expected {EXPECTED}", to_value(&node, scalar::core).kind_name());
+                    let message = format!("found {}, expected {EXPECTED}", from_yaml(&node, scalar::core).kind_name());
                     let place = Subject::Place(source.location(node.mark));
                     bail!(Unusable(vec![Finding::new(&WRONG_TYPE, Owner::PullRequest, place, message)]));
                 };
@@ -259,7 +259,7 @@ impl std::error::Error for Unusable {}
 fn read(node: &Node<'_>, wrong: &mut Vec<(Mark, Refusal)>) -> Option<Parameters> {
     // A number keeps its text: a SHA of digits is no number.
     let entry = |entry: &Entry<'_>| {
-        let value = match to_value(&entry.value, scalar::core) {
+        let value = match from_yaml(&entry.value, scalar::core) {
             Value::Int(_) | Value::Float(_) => Value::string(entry.value.text().unwrap_or_default()),
             value => value,
         };
@@ -272,7 +272,7 @@ fn read(node: &Node<'_>, wrong: &mut Vec<(Mark, Refusal)>) -> Option<Parameters>
             for (index, item) in items.iter().enumerate() {
                 let value = match &item.data {
                     Data::Map(fields) => Value::map(fields.iter().map(entry)),
-                    _ => to_value(item, scalar::core),
+                    _ => from_yaml(item, scalar::core),
                 };
                 match argo_entry(value) {
                     Ok(None) => {}

@@ -5,7 +5,7 @@
 
 mod cidr;
 mod duration;
-mod interpolated_path;
+mod interpolated;
 mod names;
 mod paths;
 mod percent;
@@ -15,7 +15,7 @@ mod user;
 
 pub use cidr::Cidr;
 pub use duration::Duration;
-pub use interpolated_path::InterpolatedPath;
+pub use interpolated::InterpolatedPath;
 pub use names::{
     DnsLabel, DnsName, Domain, EnvName, FlagName, ImageDigest, ImagePrefix, LabelKey, LabelValue, MOST_OF_LABEL,
     MOST_OF_NAME, NamePrefix, PodSecurityVersion, Reference, SecretKey, is_digest, is_dns_label, is_dns_name,

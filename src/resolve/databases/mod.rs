@@ -83,11 +83,11 @@ impl<'a> Resolver<'a> {
         let branch_spec = json(&spec);
         // A push changes the steps, and not the branch.
         spec.steps = told(&steps);
-        let (spec, called) = (json(&spec), spec.names);
-        let direct_secret = called.direct_secret.into_owned();
-        let server = called.server.map_or_else(|| server(database), Cow::into_owned);
-        let own_secret = called.server_secret.map(Cow::into_owned);
-        let server_secret = own_secret.clone().unwrap_or_else(|| server_secret(database, &server, baseline.provider));
+        let spec = json(&spec);
+        let direct_secret = names::direct_secret(&database.name);
+        let server = server(database);
+        let server_secret = server_secret(database, &server, baseline.provider);
+        let own_secret = own.then(|| server_secret.clone());
         let pods = self.pods(operations, embedded);
         let [image, dump] = [&baseline.image, &baseline.dump].map(|image| image.as_deref().unwrap_or_default());
         let servers = if embedded { &*self.layouts.servers } else { "" };
@@ -116,7 +116,7 @@ impl<'a> Resolver<'a> {
             image: operations.image.to_string(),
             active_deadline_seconds: job_deadline(operations),
             service_account: operations.service_account.to_string(),
-            network_policy: joined(&[namespace, &database.name], ""),
+            network_policy: in_operations(namespace, &database.name, ""),
             secrets: [database.name.to_string(), direct_secret.clone()].into_iter().chain(own_secret).collect(),
             // Another server is another baseline, whatever its database is called.
             branch: names::hash(&[baseline_name, &baseline.subject(), image, dump, servers]),
@@ -225,7 +225,7 @@ impl<'a> Resolver<'a> {
         }
         let jobs = places.into_iter().enumerate().map(|(index, place)| DatabaseJob {
             // A hook has one name for ever, and hangs on nothing that a push changes: what once rendered renders at deletion.
-            name: joined(&[namespace, &database.name], if index == 0 { "destroy" } else { "destroy-restricted" }),
+            name: in_operations(namespace, &database.name, if index == 0 { "-destroy" } else { "-destroy-restricted" }),
             namespace: operations.namespace.to_string(),
             database: database.name.to_string(),
             step: "destroy",
@@ -365,9 +365,8 @@ fn annotations(annotations: &[(&'static str, &'static str)]) -> Value {
 
 /// `storefront-pr-128-main-destroy-HASH`, in the operations namespace, where all previews meet. Both a policy's and a
 /// database's name may hold hyphens, so that different parts could make one text: the hash keeps them apart.
-fn joined(parts: &[&str], step: &str) -> String {
-    let stem = parts.iter().copied().chain(Some(step).filter(|step| !step.is_empty())).collect::<Vec<_>>().join("-");
-    names::hashed(&stem, parts)
+fn in_operations(namespace: &str, database: &str, end: &str) -> String {
+    names::hashed(&format!("{namespace}-{database}{end}"), &[namespace, database])
 }
 
 /// The variable that holds a database's URL.

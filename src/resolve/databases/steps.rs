@@ -6,7 +6,9 @@ use crate::{
         policy::{Database, Program},
         scalar::{GroupId, Reference, UserId},
     },
-    resolve::{Preview, Resolver, addresses::Reaches, environment::StepFacts, names, variables::Container},
+    resolve::{
+        Preview, Resolver, addresses::Reaches, environment::StepFacts, names, texts::TextKind, variables::Container,
+    },
 };
 
 use super::{VARIABLE, url_variable};
@@ -24,6 +26,7 @@ impl<'a> Resolver<'a> {
         let step = |program: Program<'a>| {
             let name = program.name;
             let pointer = format!("{pointer}/{name}");
+            let hosts: Vec<&str> = PROGRAM_HOST.into_iter().chain(self.own_hosts(program.env)).collect();
             let container = Container {
                 preview,
                 field: format_args!("databases.{}.{name}", database.name),
@@ -32,11 +35,11 @@ impl<'a> Resolver<'a> {
                 env: program.env,
                 uses: program.uses,
                 // What changes here makes it run again.
-                is_free: false,
+                env_kind: TextKind::Strict,
                 service_name: None,
                 taken: &taken,
                 databases: None,
-                reaches: Reaches { uses: &own, variables: &PROGRAM_HOST },
+                reaches: Reaches { uses: &own, variables: &hosts },
             };
             StepFacts {
                 name,

@@ -1,6 +1,6 @@
 //! Who set what databases and their Jobs are.
 
-use crate::{emit::json::compact, resolve::Environment, value::Value};
+use crate::{emit::json::compact, input::policy::Database, resolve::Environment, value::Value};
 
 use super::{
     Origin, Resolver, Why, guardrails, policy,
@@ -70,7 +70,7 @@ impl Resolver<'_> {
                     Some((place.clone(), "a part of the URL as a variable of its own"))
                 });
             }
-            self.steps_origins(&field, &index, &database.name, environment);
+            self.steps_origins(&field, &index, database, environment);
             for found in environment.database_jobs.iter().filter(|job| job.database == *database.name) {
                 let own = found.namespace == environment.namespace;
                 self.below(&format!("databaseJobs.{}", found.name), facts, |key| job(key, own, &asked, &index));
@@ -78,8 +78,8 @@ impl Resolver<'_> {
         }
     }
 
-    fn steps_origins(&mut self, field: &str, index: &str, database: &str, environment: &Environment) {
-        let steps = environment.databases.iter().filter(|facts| facts.name == database);
+    fn steps_origins(&mut self, field: &str, index: &str, database: &Database, environment: &Environment) {
+        let steps = environment.databases.iter().filter(|facts| facts.name == *database.name);
         for (step, place) in steps.flat_map(|facts| {
             let first = facts.first_steps.iter().map(|step| (step, format!("firstSteps.{}", step.name)));
             first.chain(facts.last_step.iter().map(|step| (step, "lastStep".to_owned())))
@@ -93,9 +93,8 @@ impl Resolver<'_> {
                 None => ("the Pod's".to_owned(), Origin::BuiltIn, "a user of no image, if the policy does not say"),
             };
             self.say(format!("{field}.{place}.runAsUser"), origin, user, why);
-            let mut programs = self.policy.databases.iter().filter(|asked| *asked.name == *database);
-            let asked = programs.find_map(|asked| asked.programs().find(|program| program.name == step.name));
-            let is_said = asked.is_some_and(|program| program.run_as_group.is_some());
+            let mut programs = database.programs();
+            let is_said = programs.any(|program| program.name == step.name && program.run_as_group.is_some());
             let (group, origin, why) = match step.run_as_group {
                 Some(group) if is_said => (group.to_string(), of("runAsGroup"), ITS_FILES),
                 Some(group) => (group.to_string(), of("runAsUser"), AS_ITS_USER),

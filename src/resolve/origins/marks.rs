@@ -38,7 +38,7 @@ impl Resolver<'_> {
         });
         self.below("pr", facts, |key| {
             let (_, parameter) = FIELDS.iter().find(|(field, _)| *field == key)?;
-            Some((Origin::Parameter(parameter), "of the pull request"))
+            Some((Origin::parameter(parameter), "of the pull request"))
         });
         let namespace = self.origin_of("namespace");
         self.below("labels", facts, |key| {
@@ -46,7 +46,7 @@ impl Resolver<'_> {
                 keys::PART_OF | keys::POLICY => name.clone(),
                 keys::COST_CENTER => policy(&["costCenter"]),
                 keys::ENVIRONMENT => namespace.clone(),
-                keys::PULL_REQUEST => Origin::Parameter("number"),
+                keys::PULL_REQUEST => Origin::parameter("number"),
                 keys::TEAM => policy(&["team"]),
                 keys::MANAGED_BY => Origin::BuiltIn,
                 _ => return None,
@@ -66,12 +66,12 @@ impl Resolver<'_> {
                 keys::TTL => ttl.clone(),
                 keys::EXPIRES_AT => expires_at.clone(),
                 keys::TRUST => trust.clone(),
-                keys::AUTHOR => Origin::Parameter("author"),
-                keys::BRANCH => Origin::Parameter("branch"),
-                keys::HEAD_SHA => Origin::Parameter("head_sha"),
-                keys::TITLE => Origin::Parameter("title"),
-                keys::UPDATED_AT => Origin::Parameter("updated_at"),
-                keys::PULL_REQUEST_LINK => Origin::Parameter("url"),
+                keys::AUTHOR => Origin::parameter("author"),
+                keys::BRANCH => Origin::parameter("branch"),
+                keys::HEAD_SHA => Origin::parameter("head_sha"),
+                keys::TITLE => Origin::parameter("title"),
+                keys::UPDATED_AT => Origin::parameter("updated_at"),
+                keys::PULL_REQUEST_LINK => Origin::parameter("url"),
                 keys::APPLICATION => policy(&["application"]),
                 keys::RESERVED => policy(&["databases"]),
                 keys::SYNC_WAVE | keys::VERSION => Origin::BuiltIn,
@@ -101,8 +101,8 @@ impl Resolver<'_> {
         self.below("config", facts, |key| {
             let origin = match key {
                 "PREVIEW_NAMESPACE" => namespace.clone(),
-                "PREVIEW_PULL_REQUEST" => Origin::Parameter("number"),
-                "PREVIEW_HEAD_SHA" => Origin::Parameter("head_sha"),
+                "PREVIEW_PULL_REQUEST" => Origin::parameter("number"),
+                "PREVIEW_HEAD_SHA" => Origin::parameter("head_sha"),
                 "OTEL_EXPORTER_OTLP_ENDPOINT" => guardrails(&["telemetry", "endpoint"]),
                 "OTEL_RESOURCE_ATTRIBUTES" => Origin::BuiltIn,
                 _ => urls.iter().find(|(variable, _)| variable == key)?.1.clone(),

@@ -99,14 +99,11 @@ impl Resolver<'_> {
             "ports" => Some((dns("port"), "the port of DNS")),
             _ => None,
         });
-        self.say(
-            "network.dnsPort",
-            dns("port"),
-            facts.str_at(&["network", "dnsPort"]).unwrap_or_default(),
-            "the port of DNS",
-        );
-        let labels = facts.at(&["network", "dnsLabels"]).map_or_else(String::new, shown);
-        self.say("network.dnsLabels", dns("podLabels"), labels, "the Pods that answer DNS, as Cilium has them");
+        self.below("network", facts, |key| match key {
+            "dnsPort" => Some((dns("port"), "the port of DNS")),
+            "dnsLabels" => Some((dns("podLabels"), "the Pods that answer DNS, as Cilium has them")),
+            _ => None,
+        });
         self.below("network.telemetry", facts, |key| match key {
             "pods" => Some((guardrails(&["telemetry", "namespace"]), "where the collector is")),
             "ports" => Some((guardrails(&["telemetry", "port"]), "the collector's port")),
@@ -153,7 +150,7 @@ impl Resolver<'_> {
         });
         self.below("application.source", facts, |key| match key {
             "repoURL" => Some((repository.clone(), "the repository of the child Application")),
-            "targetRevision" => Some((Origin::Parameter("head_sha"), "the pull request's head")),
+            "targetRevision" => Some((Origin::parameter("head_sha"), "the pull request's head")),
             "path" | "kustomize" | "helm" | "directory" => {
                 Some((policy(&["application", key]), "how the team's source is rendered"))
             }

@@ -32,7 +32,7 @@ impl Resolver<'_> {
                 "healthPort" if service.health_port.is_none() => {
                     or_built_in(service.port.is_some(), "port", "where it listens", "it has no port: nothing listens")
                 }
-                "healthPort" => or_built_in(true, key, "where its health answers", ""),
+                "healthPort" => Some((of(key), "where its health answers")),
                 "startAttempts" => or_built_in(
                     service.start_within.is_some(),
                     "startWithin",

@@ -1,7 +1,10 @@
 //! What rules about objects share: what of an object they look at, and how they tell what they find there.
 
 mod amounts;
+mod constraints;
+mod images;
 mod pods;
+mod selectors;
 #[cfg(test)]
 pub(crate) mod test;
 mod told;
@@ -13,7 +16,12 @@ use crate::{
 };
 
 pub(crate) use amounts::{Amounts, amount, amounts};
+pub(crate) use constraints::{Constraints, Count, Item, Quota, RESOURCES, count, given};
+pub(crate) use images::{for_each_image, is_image, repository, split_registry, split_tag};
 pub(crate) use pods::{Container, claim_templates, claims, containers, containers_of, pod_spec};
+pub(crate) use selectors::{
+    PodLabels, conditions, expression_fits, own_labels, pod_labels, selector_takes, stated_labels,
+};
 pub(crate) use told::{Place, Told, told, told_by_config_map, variable};
 
 /// Longest pointer in a finding: its keys may be a stranger's.
@@ -31,31 +39,22 @@ pub(crate) fn finding(
     pointer: impl AsRef<str>,
     message: impl Into<String>,
 ) -> Finding {
-    let id = visible(&object.id()).into_owned();
-    let pointer = printable(pointer.as_ref(), LONGEST_POINTER).into_owned();
-    match &object.origin {
+    let (owner, file, line) = match &object.origin {
         // What has no name is found by its template's.
         Origin::Template(file) if object.kind().is_empty() || object.name().is_empty() => {
-            let place = Location {
-                file: Some(file.to_string()),
-                object: Some(id),
-                pointer: Some(pointer),
-                ..Location::default()
-            };
-            Finding::new(rule, Owner::Platform, Subject::Place(place), message)
+            (Owner::Platform, Some(file.to_string()), None)
         }
-        Origin::Template(_) => Finding::new(rule, Owner::Platform, Subject::Object(id, pointer), message),
-        Origin::Manifest { file, line } => {
-            let place = Location {
-                file: Some(file.clone()),
-                line: Some(*line),
-                object: Some(id),
-                pointer: Some(pointer),
-                ..Location::default()
-            };
-            Finding::new(rule, Owner::Team, Subject::Place(place), message)
-        }
-    }
+        Origin::Template(_) => (Owner::Platform, None, None),
+        Origin::Manifest { file, line } => (Owner::Team, Some(file.clone()), Some(*line)),
+    };
+    let place = Location {
+        file,
+        line,
+        object: Some(visible(&object.id()).into_owned()),
+        pointer: Some(printable(pointer.as_ref(), LONGEST_POINTER).into_owned()),
+        ..Location::default()
+    };
+    Finding::new(rule, owner, Subject::Place(place), message)
 }
 
 /// The items of a list in a map, numbered; none, if it is no list.

@@ -22,17 +22,15 @@ pub(crate) fn template(json: &Json) -> Object {
 
 /// Runs a check as for namespace `shop-pr-7`.
 pub(crate) fn with_bounds<T>(check: impl FnOnce(&Bounds<'_>) -> T) -> T {
-    let hosts = ["shop-pr-7.preview.acme.dev".to_owned(), "web-shop-pr-7.preview.acme.dev".to_owned()];
     let storage_classes = [DnsName::parse("fast").expect("a name")];
     let registries = [ImagePrefix::parse("ghcr.io/acme/").expect("a prefix")];
     check(&Bounds {
         namespace: "shop-pr-7",
-        hosts: &hosts,
+        hosts: &["shop-pr-7.preview.acme.dev", "web-shop-pr-7.preview.acme.dev"],
         domain: "preview.acme.dev",
         registries: &registries,
         storage_classes: &storage_classes,
         head_sha: SHA,
-        service_accounts: &["preview"],
         secrets: &["stripe", "main"],
         services: &["db".to_owned()],
         claims: &["cache".to_owned()],

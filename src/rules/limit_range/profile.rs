@@ -1,14 +1,14 @@
 //! What a profile of the guardrails comes to: as a `LimitRange` and a `ResourceQuota`, and for the databases' Jobs.
 
 use crate::{
-    finding::{Finding, InputFile, Subject},
+    finding::{Finding, InputFile, Location, Subject},
     input::{
         Ordered,
         guardrails::{ContainerLimits, Profile},
         scalar::Quantity,
     },
     objects::{Object, Origin},
-    rules::Bounds,
+    rules::{Bounds, common::given},
     value::{Map, Value, child, pointer_segments},
 };
 
@@ -28,10 +28,10 @@ pub(crate) fn check_profile(name: &str, profile: &Profile, findings: &mut Vec<Fi
 /// What a container of a profile gets that states nothing.
 pub(crate) fn default_of<'p>(profile: &'p Profile, resource: &str, limits: bool) -> Option<&'p Quantity> {
     let of = |field: &str| field_of(profile, field)?.1.get(resource);
-    super::given(limits, of).map(|(_, amount)| amount)
+    given(limits, of).map(|(_, amount)| amount)
 }
 
-/// The `LimitRange`'s item, as a profile has it. What that leaves out the API server derives from the rest (see [`super::given`]), and
+/// The `LimitRange`'s item, as a profile has it. What that leaves out the API server derives from the rest (see [`given`]), and
 /// Argo CD does so too before it compares.
 pub(crate) fn item(profile: &Profile) -> Value {
     let mut item = Map::with_capacity(5);
@@ -72,7 +72,9 @@ pub(super) fn blame((name, profile): (&str, &Profile), objects: &[Object], findi
 
 /// Where a profile says what a finding is about: below it. Templates lay out what it says, unless a patch says otherwise.
 fn in_profile(finding: &Finding, objects: &[Object], profile: &Profile) -> Option<String> {
-    let Subject::Object(id, pointer) = &finding.subject else { return None };
+    let Subject::Place(Location { file: None, object: Some(id), pointer: Some(pointer), .. }) = &finding.subject else {
+        return None;
+    };
     let (laid_out, field, resource) = match id.as_str() {
         "LimitRange/preview" => {
             let (field, _) = pointer.strip_prefix("/spec/limits/0/")?.split_once('/')?;

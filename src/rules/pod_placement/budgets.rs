@@ -3,19 +3,16 @@
 use super::{POD_PLACEMENT, scalers::Scalers};
 use crate::{
     finding::{Finding, visible},
-    objects::Object,
+    objects::{
+        Object,
+        stamp::{ALWAYS, UNHEALTHY},
+    },
     rules::{
         Bounds,
-        common::{finding, shown, stated},
-        selector_mismatch::{Labels, conditions, of_pods, takes},
+        common::{PodLabels, conditions, finding, pod_labels, selector_takes, shown, stated},
     },
     value::Value,
 };
-
-/// Which Pods may leave though they are not ready, and the value by which all may.
-/// Source: `EvictionREST.Create` in Kubernetes 1.36, `pkg/registry/core/pod/storage/eviction.go`.
-pub(crate) const UNHEALTHY: &str = "unhealthyPodEvictionPolicy";
-pub(crate) const ALWAYS: &str = "AlwaysAllow";
 
 /// Most budgets that are looked into, each of which is compared with every workload, and most conditions of one, the values of each counted.
 const MOST: usize = 100;
@@ -122,7 +119,7 @@ struct Taken<'o> {
 /// Notes down what a budget takes; without a selector, that is nothing.
 fn taken<'o>(budget: &'o Object, selector: Option<&Value>, workloads: &mut [Workload<'o>]) -> Taken<'o> {
     let mut taken = Taken::default();
-    let takes = |workload: &Workload<'_>| selector.is_some_and(|selector| takes(selector, &workload.labels));
+    let takes = |workload: &Workload<'_>| selector.is_some_and(|selector| selector_takes(selector, &workload.labels));
     for workload in workloads.iter_mut().filter(|workload| takes(workload)) {
         match workload.pods {
             Some(count) => taken.pods = taken.pods.saturating_add(count),
@@ -161,7 +158,7 @@ fn amount(value: &Value, all: i64) -> Option<i64> {
 /// What makes Pods, and the first budget that takes them.
 struct Workload<'o> {
     object: &'o Object,
-    labels: Labels<'o>,
+    labels: PodLabels<'o>,
     /// How many there are at least; of a Job nobody knows.
     pods: Option<i64>,
     budget: Option<&'o Object>,
@@ -177,7 +174,7 @@ fn workloads<'o>(objects: &'o [Object], bounds: &Bounds<'o>) -> Vec<Workload<'o>
             }
             _ => return None,
         };
-        Some(Workload { object, labels: of_pods(object, bounds.labels)?, pods, budget: None })
+        Some(Workload { object, labels: pod_labels(object, bounds.labels)?, pods, budget: None })
     });
     makes_pods.collect()
 }

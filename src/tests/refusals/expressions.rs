@@ -180,11 +180,29 @@ fn addresses_in_files_are_told_apart() {
     let address = "postgres://u@${DB_HOST}/app";
     assert_eq!(told("${{ services.web.host }}", address), [["", ""]; 0]);
     assert_eq!(told("${{ services.web.host }}", "postgres://u@${env:DB_HOST}/app"), [["", ""]; 0]);
+    assert_eq!(told("web", address), [["", ""]; 0]);
     for env in ["db.acme.dev", "${{ services.web.host }}.acme.dev", "${{ services.web.port }}"] {
         assert_eq!(told(env, address), [["shared-database", ""]], "{env}");
     }
     let help = "a comment counts, too: leave out the address there";
     assert_eq!(told("x", "a: b\\n  # such as postgres://u:p@prod/app"), [["shared-database", help]]);
+}
+
+/// Kubernetes puts the host of the preview's own Service in place of `$(DB_HOST)`.
+#[test]
+fn a_variable_may_be_the_host_of_an_own_service() {
+    for (host, expected) in
+        [("web", 0), ("${{ services.web.host }}", 0), ("staging", 3), ("${{ services.web.port }}", 3)]
+    {
+        let args = "      port: 8080\n      args: [\"--dsn=postgres://u@$(DB_HOST)/app\"]";
+        let env = format!("      env:\n        DB_HOST: \"{host}\"\n        DSN: postgres://u@$(DB_HOST)/app\n");
+        let migrate =
+            format!("migrate, deploy]\n        env: {{DB_HOST: \"{host}\", DSN: \"postgres://u@$(DB_HOST)/app\"}}\n");
+        let edits = [("      port: 8080", args), ("      env:\n", &env), ("migrate, deploy]\n", &migrate)];
+        let found = check(&edits.map(|(from, to)| (POLICY, from, to)));
+        let codes: Vec<&str> = found.iter().map(|finding| text(finding, "/code")).collect();
+        assert_eq!(codes, vec!["shared-database"; expected], "{host}");
+    }
 }
 
 /// The reader of manifests says so where they are no YAML; in quotes, they are.
@@ -223,12 +241,14 @@ fn names_and_images_of_manifests_are_told_once() {
     assert_eq!(told(&job(head, image)), [""; 0]);
     assert_eq!(told(&deployment("x", image)), [""; 0]);
     // What is wrong with the name is no other mistake of the image.
-    let wrong = told(&job("x-${{ pr.headShortSha8 }}", image));
-    assert!(wrong.iter().any(|told| told.starts_with("`${{ pr.headShortSha8 }}`: `pr` has no ")), "{wrong:#?}");
-    assert!(!wrong.iter().any(|told| told.contains("needs another name")), "{wrong:#?}");
-    let wrong = told(&job(head, "ghcr.io/acme/x:${{ pr.headSah }}"));
-    assert_eq!(wrong.iter().filter(|told| told.contains("`pr` has no `headSah`")).count(), 1, "{wrong:#?}");
-    assert!(!wrong.iter().any(|told| told.ends_with("has no `headSah`")), "{wrong:#?}");
+    let [wrong] = told(&job("x-${{ pr.headShortSha8 }}", image)).try_into().expect("one mistake");
+    assert!(wrong.starts_with("`${{ pr.headShortSha8 }}`: `pr` has no "), "{wrong}");
+    let wrong_image = "ghcr.io/acme/x:${{ pr.headSah }}";
+    let expected = "`${{ pr.headSah }}`: `pr` has no `headSah`: did you mean `headSha`?";
+    assert_eq!(told(&job(head, wrong_image)), [expected]);
+    assert_eq!(told(&job("x", wrong_image)), [expected]);
+    assert_eq!(told(&deployment("x", wrong_image)), [expected]);
+    assert_eq!(told(&job("x-${{ pr.headSah }}", wrong_image)), [expected; 2]);
     // Each is right, all of them are not.
     let many = told(&deployment("x", &format!("ghcr.io/acme/x:{}", "${{ pr.headSha | lower }}".repeat(101))));
     let message = "more than 100 expressions that are more than a path";

@@ -16,6 +16,7 @@ use crate::{
         credentials::{Audience, Credentials},
         engine,
         job::Job,
+        local,
         log::{Log, LogFormat},
         spec::{self, Spec},
         steps::{Maker, Program, Step},
@@ -76,27 +77,25 @@ pub(in crate::cli::database) struct VerifyArgs {
 }
 
 pub(super) fn provision(args: &ProvisionArgs, report: &mut Report<'_, '_>) -> Result<ExitCode> {
-    on_branch(&args.branch, "provision", Purpose::Use, report, async |spec, log| {
+    on_branch(&args.branch, Purpose::Use, report, async |spec, log| {
         let job = Job::open(spec, Credentials::open_to_write(args.branch.env_file.as_deref(), log)?, log)?;
         if args.rotate { job.rotate().await } else { job.provision().await.map(drop) }
     })
 }
 
 pub(super) fn verify(args: &VerifyArgs, report: &mut Report<'_, '_>) -> Result<ExitCode> {
-    on_branch(&args.branch, "verify", Purpose::Use, report, async |spec, log| {
+    on_branch(&args.branch, Purpose::Use, report, async |spec, log| {
         let job = Job::open(spec, Credentials::open_to_write(args.branch.env_file.as_deref(), log)?, log)?;
         job.verify(args.wait).await
     })
 }
 
 pub(super) fn renew(args: &BranchArgs, report: &mut Report<'_, '_>) -> Result<ExitCode> {
-    on_branch(args, "renew", Purpose::Keep, report, async |spec, log| {
-        Job::open(spec, Credentials::Nowhere, log)?.renew().await
-    })
+    on_branch(args, Purpose::Keep, report, async |spec, log| Job::open(spec, Credentials::Nowhere, log)?.renew().await)
 }
 
 pub(super) fn destroy(args: &BranchArgs, report: &mut Report<'_, '_>) -> Result<ExitCode> {
-    on_branch(args, "destroy", Purpose::Keep, report, async |spec, log| {
+    on_branch(args, Purpose::Keep, report, async |spec, log| {
         let credentials = Credentials::open(args.env_file.as_deref(), log).unwrap_or(Credentials::Nowhere);
         Job::open(spec, credentials, log)?.destroy().await
     })
@@ -105,19 +104,18 @@ pub(super) fn destroy(args: &BranchArgs, report: &mut Report<'_, '_>) -> Result<
 /// Runs one command about one branch, within its deadline.
 fn on_branch(
     args: &BranchArgs,
-    command: &'static str,
     purpose: Purpose,
     report: &mut Report<'_, '_>,
     work: impl AsyncFnOnce(&Spec<'_>, &Log) -> Result<()>,
 ) -> Result<ExitCode> {
     let Some(spec) = read_spec(args, purpose, report)? else { return Ok(ExitCode::Findings) };
-    let log = Log::new(args.log, command, &spec.environment);
+    let log = report.log.about(&spec.environment);
     let result = within(spec.deadline_seconds, &log, work(&spec, &log));
     Ok(finish(result.map_err(|error| explained(&spec.baseline, error)), &log))
 }
 
 pub(super) fn step(step: Step, args: &StepArgs, report: &mut Report<'_, '_>) -> Result<ExitCode> {
-    on_branch(&args.branch, step.name(), Purpose::Use, report, async |spec, log| {
+    on_branch(&args.branch, Purpose::Use, report, async |spec, log| {
         let file = args.branch.env_file.as_deref();
         let credentials = file.map(|file| Credentials::open_to_write(Some(file), log)).transpose()?;
         let (url, branch) = if let Some(credentials) = &credentials {
@@ -152,7 +150,7 @@ fn environment(asked: Option<&str>) -> Result<String> {
         (name.to_owned(), "`--environment` is")
     } else {
         let user = std::env::var("USER").unwrap_or_else(|_| "somebody".into());
-        (format!("{}{user}", spec::LOCAL_ENVIRONMENT), "without `--environment NAME` the branch is for")
+        (format!("{}{user}", local::ENVIRONMENT), "without `--environment NAME` the branch is for")
     };
     if DnsLabel::parse(&name).is_err() {
         bail!("{from} `{}`, which is no DNS label: write {}", visible(&name), DnsLabel::EXPECTED);
@@ -174,7 +172,7 @@ fn read_spec(args: &BranchArgs, purpose: Purpose, report: &mut Report<'_, '_>) -
                 return Ok(None);
             }
         }
-        return Ok(Some(spec::local(
+        return Ok(Some(local::spec(
             &baseline,
             &environment(args.environment.as_deref())?,
             guardrails.spec.deadline_seconds(),

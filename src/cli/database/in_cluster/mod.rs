@@ -63,8 +63,9 @@ pub(super) enum InClusterCommand {
 }
 
 pub(super) fn run(command: InClusterCommand, console: &mut Console<'_>) -> Result<ExitCode> {
-    let log = command.json().map(|name| Log::new(LogFormat::Json, name, ""));
-    let mut report = Report { console, log: log.as_ref() };
+    let (name, format) = command.log();
+    let log = Log::new(format, name);
+    let mut report = Report { console, log: &log };
     let done = match command {
         InClusterCommand::Provision(args) => branch::provision(&args, &mut report),
         InClusterCommand::Migrate(args) => branch::step(Step::Migrate, &args, &mut report),
@@ -77,17 +78,17 @@ pub(super) fn run(command: InClusterCommand, console: &mut Console<'_>) -> Resul
         InClusterCommand::PrepareBaseline(args) => places::prepare_baseline(&args, &mut report),
         InClusterCommand::Install { folder } => install(&folder),
     };
-    match (done, log) {
-        // Before there was anything to log.
-        (Err(error), Some(log)) => Ok(finish(Err(error), &log)),
-        (done, _) => done,
+    match done {
+        // Before the work began.
+        Err(error) if log.is_json() => Ok(finish(Err(error), &log)),
+        done => done,
     }
 }
 
 impl InClusterCommand {
-    /// What its log calls the command, if that is JSON.
-    fn json(&self) -> Option<&'static str> {
-        let (name, log) = match self {
+    /// What its log calls the command, and how it is printed.
+    fn log(&self) -> (&'static str, LogFormat) {
+        match self {
             Self::Provision(args) => ("provision", args.branch.log),
             Self::Migrate(args) => ("migrate", args.branch.log),
             Self::Seed(args) => ("seed", args.branch.log),
@@ -97,9 +98,8 @@ impl InClusterCommand {
             Self::List(args) => ("list", args.log),
             Self::Sweep(args) => ("sweep", args.log),
             Self::PrepareBaseline(args) => ("prepare-baseline", args.log),
-            Self::Install { .. } => return None,
-        };
-        (log == LogFormat::Json).then_some(name)
+            Self::Install { .. } => ("install", LogFormat::Text),
+        }
     }
 }
 
@@ -112,18 +112,19 @@ fn install(folder: &Path) -> Result<ExitCode> {
     Ok(ExitCode::Fine)
 }
 
-/// Where findings go.
+/// Where a command says what it finds and does.
 struct Report<'a, 'c> {
     console: &'a mut Console<'c>,
-    /// Of JSON: they are lines of it.
-    log: Option<&'a Log>,
+    log: &'a Log,
 }
 
 impl Report<'_, '_> {
     fn show(&mut self, findings: &[Finding]) -> Result<()> {
-        match self.log {
-            Some(log) => findings.iter().for_each(|finding| log.found(finding)),
-            None => self.console.report_within(usize::MAX, findings)?,
+        if !self.log.is_json() {
+            return Ok(self.console.report_within(usize::MAX, findings)?);
+        }
+        for finding in findings {
+            self.log.found(finding);
         }
         Ok(())
     }
@@ -262,7 +263,7 @@ mod tests {
 
     /// What becomes of work that takes so many milliseconds, and of which more is waited for.
     fn ended(takes: u64, undivided: bool, seconds: u64, grace: Duration, signals: &[u64]) -> String {
-        let log = Log::new(LogFormat::Text, "test", "");
+        let log = Log::new(LogFormat::Text, "test");
         let (begun, mut left) = (std::time::Instant::now(), signals.iter());
         let mut next = left.next();
         block_on(async {

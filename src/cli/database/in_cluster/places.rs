@@ -92,9 +92,9 @@ pub(super) fn list(args: &ListArgs, report: &mut Report<'_, '_>) -> Result<ExitC
     let Some((guardrails, _)) = read_guardrails(args.guardrails.as_deref(), report)? else {
         return Ok(ExitCode::Findings);
     };
-    let log = Log::new(args.log, "list", "");
-    let result = within(guardrails.spec.deadline_seconds(), &log, async {
-        let (places, mut failures) = sweep::places(&guardrails, &log);
+    let log = report.log;
+    let result = within(guardrails.spec.deadline_seconds(), log, async {
+        let (places, mut failures) = sweep::places(&guardrails, log);
         log.doing("asking the providers for their branches");
         let (branches, unanswered) = sweep::branches(&places, LISTING).await;
         failures.extend(unanswered);
@@ -108,7 +108,7 @@ pub(super) fn list(args: &ListArgs, report: &mut Report<'_, '_>) -> Result<ExitC
         report.console.print(&text)?;
         whole("listed", &failures)
     });
-    Ok(finish(result, &log))
+    Ok(finish(result, log))
 }
 
 /// Ends a command that went on after failures.
@@ -123,18 +123,18 @@ pub(super) fn sweep(args: &SweepArgs, report: &mut Report<'_, '_>) -> Result<Exi
     let Some(operations) = &guardrails.spec.operations else {
         bail!("the guardrails have no `operations`: there is nothing to sweep")
     };
-    let log = Log::new(args.log, "sweep", "");
+    let log = report.log;
     // What is here comes first: nobody waits for a server to hear of a file.
     let living = match &args.alive {
         Some(file) => {
             let (alive, listed) = read_alive(file)?;
             Living::Listed(alive, listed)
         }
-        None if kubernetes::is_inside() => Living::Asked(Kubernetes::inside(&log)?),
+        None if kubernetes::is_inside() => Living::Asked(Kubernetes::inside(log)?),
         None => bail!("outside a cluster, say with `--alive FILE` which environments live"),
     };
-    let result = within(guardrails.spec.deadline_seconds(), &log, async {
-        let (places, mut failures) = sweep::places(&guardrails, &log);
+    let result = within(guardrails.spec.deadline_seconds(), log, async {
+        let (places, mut failures) = sweep::places(&guardrails, log);
         log.doing("asking the providers for their branches");
         let (mut branches, unanswered) = sweep::branches(&places, LISTING).await;
         failures.extend(unanswered);
@@ -169,14 +169,14 @@ pub(super) fn sweep(args: &SweepArgs, report: &mut Report<'_, '_>) -> Result<Exi
             limit: Duration::from_secs(guardrails.spec.deadline_seconds()) * 2 / 3,
             branch_limit: ONE,
         };
-        let swept = sweep.run(branches, &log).await;
-        say(&swept, total, &sweep, &log);
+        let swept = sweep.run(branches, log).await;
+        say(&swept, total, &sweep, log);
         if swept.failed > 0 {
             failures.push(format!("{} branches could not be reclaimed or renewed", swept.failed));
         }
         whole("swept", &failures)
     });
-    Ok(finish(result, &log))
+    Ok(finish(result, log))
 }
 
 /// What became of that many branches.
@@ -209,14 +209,14 @@ pub(super) fn prepare_baseline(args: &PrepareArgs, report: &mut Report<'_, '_>) 
     if report.baseline(found, &source)? {
         return Ok(ExitCode::Findings);
     }
-    let log = Log::new(args.log, "prepare-baseline", "");
+    let log = report.log;
     let result = block_on(async {
-        let engine = engine::open(&baseline, &log)?;
-        let prepared = limited(PREPARING, &log, async {
-            let attestation = prepare::prepare(&baseline, &*engine, args.sign.as_deref(), &log).await?;
+        let engine = engine::open(&baseline, log)?;
+        let prepared = limited(PREPARING, log, async {
+            let attestation = prepare::prepare(&baseline, &*engine, args.sign.as_deref(), log).await?;
             let Some(attestation) = attestation else {
                 if let Some(sanitized) = &baseline.entry.sanitized {
-                    unattested(sanitized, !guardrails.spec.attestation_keys.is_empty(), &log);
+                    unattested(sanitized, !guardrails.spec.attestation_keys.is_empty(), log);
                 }
                 return Ok(());
             };
@@ -228,13 +228,13 @@ pub(super) fn prepare_baseline(args: &PrepareArgs, report: &mut Report<'_, '_>) 
         })
         .await;
         if prepared.is_err()
-            && let Err(error) = limited(LEAVING, &log, engine.leave_baseline()).await
+            && let Err(error) = limited(LEAVING, log, engine.leave_baseline()).await
         {
             log.warn(format!("the baseline `{}` is not left as it was found: {error:#}", baseline.name));
         }
         prepared
     });
-    Ok(finish(result.map_err(|error| explained(&baseline, error)), &log))
+    Ok(finish(result.map_err(|error| explained(&baseline, error)), log))
 }
 
 /// What a sanitized baseline that was prepared without a key is good for.

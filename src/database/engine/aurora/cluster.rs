@@ -7,9 +7,10 @@ use roxmltree::Node;
 use serde_json::Value;
 
 use super::{
+    super::own,
     Branch, Listed, Mark, Spec,
     api::{child, items, text_of},
-    pair, refuse, time,
+    pair, time,
 };
 
 /// What begins the keys of dayfly's tags.
@@ -80,6 +81,11 @@ impl Cluster {
             is_complete: self.status == "available" && self.instances > 0,
         })
     }
+
+    /// This environment's. Another's is an error.
+    pub(super) fn own(&self, spec: &Spec<'_>) -> Result<Branch> {
+        own(self.branch(), &format!("the cluster `{}`", self.name), spec)
+    }
 }
 
 /// What dayfly's tags say of all clusters that stay.
@@ -96,13 +102,6 @@ pub(super) fn listed(clusters: &[Cluster]) -> Listed {
         }
     }
     listed
-}
-
-pub(super) fn own(cluster: &Cluster, spec: &Spec<'_>) -> Result<Branch> {
-    match cluster.branch() {
-        Some(branch) if branch.mark.is_of(spec) => Ok(branch),
-        _ => refuse!("the cluster `{}` is there and is not of {}: nothing was changed", cluster.name, spec.owner),
-    }
 }
 
 /// A cluster's name: letters, digits and single hyphens, a letter first, 63 at most. The end of a branch's name is a hash.

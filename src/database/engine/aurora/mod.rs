@@ -18,7 +18,7 @@ use async_trait::async_trait;
 pub(super) use self::api::{SIGN_IN, keys};
 use self::{
     api::{Rds, items, parse, text_of},
-    cluster::{Cluster, EXPIRES, identifier, instance, listed, new_tags, own, tags},
+    cluster::{Cluster, EXPIRES, identifier, instance, listed, new_tags, tags},
 };
 use super::{
     Baseline, Branch, ConnectionUrl, Engine, Listed, Log, Mark, Pauses, Session, Spec, postgres::role, refuse,
@@ -197,7 +197,7 @@ impl Engine for Aurora {
     async fn find(&self, spec: &Spec<'_>) -> Result<Option<Branch>> {
         let name = identifier(&spec.names.branch);
         let Some(cluster) = self.cluster(&name).await? else { return Ok(None) };
-        let mut branch = own(&cluster, spec)?;
+        let mut branch = cluster.own(spec)?;
         if cluster.status == "deleting" {
             return Ok(None);
         }
@@ -212,7 +212,7 @@ impl Engine for Aurora {
             match self.cluster(&name).await? {
                 None => self.restore(spec, &name).await?,
                 Some(cluster) => {
-                    let branch = own(&cluster, spec)?;
+                    let branch = cluster.own(spec)?;
                     let instances = self.instances(&name).await?;
                     if cluster.status == "available" && is_available(&instances) {
                         return Ok(Branch { is_complete: true, ..branch });
@@ -244,7 +244,7 @@ impl Engine for Aurora {
 
     async fn end_sessions(&self, _: &Spec<'_>, branch: &Branch) -> Result<bool> {
         let Some(cluster) = self.cluster_of(branch).await? else { return Ok(false) };
-        let client = role::enter(&role::maintenance(&self.admin(&cluster)?), &self.log).await?;
+        let client = role::enter(&self.admin(&cluster)?, &self.log).await?;
         role::end_sessions(&client, &branch.mark.role()).await.map(|()| true)
     }
 
@@ -254,7 +254,7 @@ impl Engine for Aurora {
         parameters.extend(tags(&[pair(EXPIRES, &time::text(until))]));
         self.rds.call("AddTagsToResource", &parameters).await?;
         if branch.is_complete {
-            let client = role::enter(&role::maintenance(&self.admin(&cluster)?), &self.log).await?;
+            let client = role::enter(&self.admin(&cluster)?, &self.log).await?;
             role::renew(&client, &branch.mark.role(), until).await?;
         }
         Ok(())

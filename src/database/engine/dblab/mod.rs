@@ -26,8 +26,8 @@ use serde_json::json;
 
 use self::api::{Clone, Status, minutes, path};
 use super::{
-    Baseline, Branch, ConnectionUrl, Engine, Listed, Log, Mark, Pauses, Session, Spec, alone, postgres::role, refuse,
-    revoke_first,
+    Baseline, Branch, ConnectionUrl, Engine, Listed, Log, Mark, Pauses, Session, Spec, alone, own, postgres::role,
+    refuse, revoke_first,
 };
 use crate::database::{
     http::{Api, is_ambiguous},
@@ -77,10 +77,12 @@ impl Dblab {
     /// This environment's clone. Another with its id is an error.
     async fn own(&self, spec: &Spec<'_>) -> Result<Option<(Clone, Branch)>> {
         let Some(clone) = self.clone(&Mark::name(spec)).await? else { return Ok(None) };
-        match self.branch(&clone) {
-            Some(branch) if branch.mark.is_of(spec) => Ok(Some((clone, branch))),
-            _ => refuse!("the clone `{}` is there and is not of {}: nothing was changed", clone.id, spec.owner),
-        }
+        let branch = self.own_branch(&clone, spec)?;
+        Ok(Some((clone, branch)))
+    }
+
+    fn own_branch(&self, clone: &Clone, spec: &Spec<'_>) -> Result<Branch> {
+        own(self.branch(clone), &format!("the clone `{}`", clone.id), spec)
     }
 
     fn database<'a>(&'a self, clone: &'a Clone) -> &'a str {
@@ -170,12 +172,9 @@ impl Engine for Dblab {
 
     async fn create(&self, spec: &Spec<'_>) -> Result<Branch> {
         let id = Mark::name(spec);
-        let is_ours = |clone: &Clone| match self.branch(clone) {
-            Some(branch) if branch.mark.is_of(spec) => Ok(()),
-            _ => refuse!("the clone `{}` is there and is not of {}: nothing was changed", clone.id, spec.owner),
-        };
-        let clone = self.usable(&id, Duration::from_secs(spec.lease_seconds), is_ours).await?;
-        self.branch(&clone).context("the clone is not dayfly's any more")
+        let may_use = |clone: &Clone| self.own_branch(clone, spec).map(drop);
+        let clone = self.usable(&id, Duration::from_secs(spec.lease_seconds), may_use).await?;
+        self.own_branch(&clone, spec)
     }
 
     async fn login(&self, spec: &Spec<'_>, branch: &Branch) -> Result<ConnectionUrl> {

@@ -1,7 +1,7 @@
 //! A branch's user: everything in the branch, nothing elsewhere.
 
 use anyhow::{Context as _, Result};
-use mysql_async::{Conn, Row, prelude::Queryable as _};
+use mysql_async::{Conn, prelude::Queryable as _};
 use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 
 use super::{PARSE_ERROR, is_mariadb, registry::Entry};
@@ -10,9 +10,10 @@ use crate::database::{
     log::Log,
     random,
     retry::Pauses,
+    schema::hexadecimal,
     session::{
         NoSession,
-        mysql::{code, connect, identifier, plain, texts},
+        mysql::{code, connect, identifier, plain, rows},
     },
 };
 
@@ -53,7 +54,7 @@ impl<'a> Account<'a> {
         }
         let sha1 = |bytes: &[u8]| digest(&SHA1_FOR_LEGACY_USE_ONLY, bytes);
         let hash = sha1(sha1(password.as_bytes()).as_ref());
-        let hex = hash.as_ref().iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02X}"));
+        let hex = hexadecimal(hash.as_ref()).to_uppercase();
         format!("IDENTIFIED VIA mysql_native_password USING '*{hex}'")
     }
 
@@ -171,9 +172,8 @@ impl<'a> Account<'a> {
             conn.query_drop(format!("KILL USER '{}'", self.user)).await.map_err(plain).context(what)?;
             return Ok(usize::try_from(conn.affected_rows()).unwrap_or(usize::MAX));
         }
-        let rows: Vec<Row> = conn.query("SHOW PROCESSLIST").await.map_err(plain)?;
-        let sessions: Vec<Vec<Option<String>>> =
-            rows.into_iter().map(texts).filter(|row| row.get(1) == Some(&Some(self.user.to_owned()))).collect();
+        let mut sessions = rows(conn, "SHOW PROCESSLIST").await?;
+        sessions.retain(|row| row.get(1) == Some(&Some(self.user.to_owned())));
         for id in sessions.iter().filter_map(|row| row.first()?.as_deref()) {
             match conn.query_drop(format!("KILL CONNECTION {id}")).await {
                 Err(error) if code(&error) != NO_SUCH_THREAD => return Err(plain(error)).context(what),

@@ -9,7 +9,7 @@ use mysql_async::{Conn, Row, prelude::Queryable as _};
 use super::is_mariadb;
 use crate::database::{
     log::Log,
-    session::mysql::{code, plain, texts},
+    session::mysql::{code, plain, rows, texts},
 };
 
 /// No such prepared transaction: its session is still there, or somebody was sooner.
@@ -79,8 +79,8 @@ async fn has_others(conn: &mut Conn, database: &str) -> Result<bool> {
 
 /// Sessions that work in a database, of whomever.
 pub(super) async fn sessions(conn: &mut Conn, database: &str) -> Result<String> {
-    let rows: Vec<Row> = conn.query("SHOW PROCESSLIST").await.map_err(plain)?;
-    let rows = rows.into_iter().map(texts).filter(|row| row.get(3) == Some(&Some(database.to_owned())));
+    let rows =
+        rows(conn, "SHOW PROCESSLIST").await?.into_iter().filter(|row| row.get(3) == Some(&Some(database.to_owned())));
     let told: Vec<String> = rows
         .filter_map(|row| Some(format!("session {} of {}", row.first()?.as_deref()?, row.get(1)?.as_deref()?)))
         .collect();

@@ -8,22 +8,20 @@
 mod account;
 mod copy;
 mod definition;
+mod frozen;
 mod held;
 mod registry;
 mod vitess;
 
-use std::{
-    cell::Cell,
-    time::{Duration, SystemTime},
-};
+use std::{cell::Cell, time::SystemTime};
 
 use anyhow::{Context as _, Result, bail};
 use async_trait::async_trait;
 use mysql_async::{Conn, prelude::Queryable as _};
 
 use super::{
-    AdminRefused, Baseline, Branch, ConnectionUrl, Engine, GONE, Listed, Log, Marker, Pauses, Session, Spec, not_given,
-    refuse,
+    AdminRefused, Baseline, Branch, ConnectionUrl, Engine, GONE, Listed, Log, Marker, Pauses, Session, Spec, foreign,
+    not_given, refuse,
 };
 use crate::database::{
     check,
@@ -33,10 +31,9 @@ use crate::database::{
         self, NoSession,
         mysql::{code, connect, identifier, plain},
     },
-    time,
 };
 use account::Account;
-use registry::Entry;
+use registry::{Entry, Which, days};
 
 /// One server.
 pub struct Mysql {
@@ -50,9 +47,6 @@ pub struct Mysql {
 /// What `lock_wait_timeout` and `innodb_lock_wait_timeout` end with.
 const LOCK_WAIT_TIMEOUT: u16 = 1205;
 const PARSE_ERROR: u16 = 1064;
-
-/// What ends MySQL's words for a database that nobody may write to, without their spaces: versions set these differently.
-const READ_ONLY: &str = "/*READONLY=1*/";
 
 /// How often a database's end waits for whoever holds it, each time ten seconds.
 const WAITS: u32 = 6;
@@ -89,7 +83,7 @@ impl Mysql {
     }
 
     /// A registered branch, alone: other Jobs wait. Nothing if it is not registered, or no longer.
-    async fn locked(&self, which: registry::Which<'_>) -> Result<Option<(Conn, Entry)>> {
+    async fn locked(&self, which: Which<'_>) -> Result<Option<(Conn, Entry)>> {
         let mut conn = self.connect().await?;
         loop {
             let Some(entry) = registry::entry(&mut conn, which).await? else { return Ok(None) };
@@ -97,7 +91,7 @@ impl Mysql {
             let get = format!("SELECT GET_LOCK('{}', 5)", entry.lock);
             while conn.query_first::<Option<i64>, _>(&get).await.map_err(plain)?.flatten() != Some(1) {}
             // The Job that had the lock may have changed the entry, or removed it.
-            if let Some(entry) = registry::entry(&mut conn, registry::Which::Id(&entry.id)).await? {
+            if let Some(entry) = registry::entry(&mut conn, Which::Id(&entry.id)).await? {
                 return Ok(Some((conn, entry)));
             }
             conn.query_drop(format!("DO RELEASE_LOCK('{}')", entry.lock)).await.map_err(plain)?;
@@ -107,12 +101,12 @@ impl Mysql {
     /// Makes what is missing of a branch, whose lock `conn` has. What was half made is thrown away.
     async fn complete(&self, conn: &mut Conn, spec: &Spec<'_>, entry: &Entry) -> Result<Branch> {
         if !entry.mark.is_of(spec) {
-            refuse!("the branch `{}` is registered and is not of {}: nothing was changed", entry.branch, spec.owner);
+            return Err(foreign(&format!("the branch `{}`", entry.branch), spec));
         }
         if !entry.is_complete || !has_database(conn, &entry.database).await? {
             self.make(conn, spec, entry).await?;
         }
-        let entry = registry::entry(conn, registry::Which::Id(&entry.id)).await?;
+        let entry = registry::entry(conn, Which::Id(&entry.id)).await?;
         Ok(entry.context(GONE)?.into_branch())
     }
 
@@ -155,31 +149,6 @@ impl Mysql {
         let mut session = session::open(&self.admin.with_database(&entry.database), &self.log).await?;
         let checked = check::fresh_branch(&mut *session, &spec.baseline, &self.log).await;
         checked.map_err(|error| not_given(spec, error))
-    }
-
-    /// Lets the branch's user in with another password. The one that was `published` works on where the server can do that: whoever is
-    /// killed before the new one is published leaves a login.
-    async fn new_password(
-        &self,
-        spec: &Spec<'_>,
-        branch: &Branch,
-        published: Option<&ConnectionUrl>,
-    ) -> Result<ConnectionUrl> {
-        let locked = self.log.divisible(self.locked(registry::Which::Id(&branch.id)));
-        let (mut conn, entry) = locked.await?.context(GONE)?;
-        // Made anew meanwhile, by a Job that was killed: a password would let the user into what nobody has checked.
-        self.complete(&mut conn, spec, &entry).await?;
-        let account = Account::of(&mut conn, &entry).await?;
-        // A server may want every kind of character.
-        let password = format!("{}-A1", random::password());
-        let days = days(spec.lease_seconds);
-        let keeps = match published.filter(|url| url.user() == entry.user) {
-            Some(url) => account.keeps(&mut conn, url).await?,
-            None => false,
-        };
-        account.set_password(&mut conn, &password, days, keeps).await?;
-        registry::set_login(&mut conn, &entry, SystemTime::now(), days).await?;
-        Ok(self.admin.with_login(&entry.user, &password, &entry.database))
     }
 
     /// Removes all of a branch, whose lock `conn` has.
@@ -247,11 +216,11 @@ impl Engine for Mysql {
 
     async fn find(&self, spec: &Spec<'_>) -> Result<Option<Branch>> {
         let mut conn = self.connect().await?;
-        let Some(entry) = registry::entry(&mut conn, registry::Which::Branch(&spec.names.branch)).await? else {
+        let Some(entry) = registry::entry(&mut conn, Which::Branch(&spec.names.branch)).await? else {
             return Ok(None);
         };
         if !entry.mark.is_of(spec) {
-            refuse!("the branch `{}` is registered and is not of {}: nothing was changed", entry.branch, spec.owner);
+            return Err(foreign(&format!("the branch `{}`", entry.branch), spec));
         }
         let is_there = has_database(&mut conn, &entry.database).await?;
         let branch = entry.into_branch();
@@ -261,23 +230,39 @@ impl Engine for Mysql {
     async fn create(&self, spec: &Spec<'_>) -> Result<Branch> {
         loop {
             registry::register(&mut self.connect().await?, spec).await?;
-            if let Some((mut conn, entry)) = self.locked(registry::Which::Branch(&spec.names.branch)).await? {
+            if let Some((mut conn, entry)) = self.locked(Which::Branch(&spec.names.branch)).await? {
                 return self.complete(&mut conn, spec, &entry).await;
             }
         }
     }
 
     async fn login(&self, spec: &Spec<'_>, branch: &Branch) -> Result<ConnectionUrl> {
-        self.new_password(spec, branch, None).await
+        self.rotate(spec, branch, None).await
     }
 
+    /// The password that was `published` works on where the server can do that: whoever is killed before the new one is published
+    /// leaves a login.
     async fn rotate(
         &self,
         spec: &Spec<'_>,
         branch: &Branch,
         published: Option<&ConnectionUrl>,
     ) -> Result<ConnectionUrl> {
-        self.new_password(spec, branch, published).await
+        let locked = self.log.divisible(self.locked(Which::Id(&branch.id)));
+        let (mut conn, entry) = locked.await?.context(GONE)?;
+        // Made anew meanwhile, by a Job that was killed: a password would let the user into what nobody has checked.
+        self.complete(&mut conn, spec, &entry).await?;
+        let account = Account::of(&mut conn, &entry).await?;
+        // A server may want every kind of character.
+        let password = format!("{}-A1", random::password());
+        let days = days(spec.lease_seconds);
+        let keeps = match published.filter(|url| url.user() == entry.user) {
+            Some(url) => account.keeps(&mut conn, url).await?,
+            None => false,
+        };
+        account.set_password(&mut conn, &password, days, keeps).await?;
+        registry::set_login(&mut conn, &entry, SystemTime::now(), days).await?;
+        Ok(self.admin.with_login(&entry.user, &password, &entry.database))
     }
 
     /// MariaDB does not, and nothing is said of it that it would have to.
@@ -286,7 +271,7 @@ impl Engine for Mysql {
     }
 
     async fn keep_only(&self, spec: &Spec<'_>, branch: &Branch, published: &ConnectionUrl) -> Result<()> {
-        let (mut conn, entry) = self.locked(registry::Which::Id(&branch.id)).await?.context(GONE)?;
+        let (mut conn, entry) = self.locked(Which::Id(&branch.id)).await?.context(GONE)?;
         // Nobody gets into one that is half made.
         if !entry.is_complete || published.user() != entry.user {
             return Ok(());
@@ -306,8 +291,8 @@ impl Engine for Mysql {
         }
     }
 
-    async fn rotated(&self, _: &Spec<'_>, branch: &Branch) -> Result<bool> {
-        let (mut conn, entry) = self.locked(registry::Which::Id(&branch.id)).await?.context(GONE)?;
+    async fn rotated(&self, _: &Spec<'_>, branch: &Branch, _: &ConnectionUrl) -> Result<bool> {
+        let (mut conn, entry) = self.locked(Which::Id(&branch.id)).await?.context(GONE)?;
         let account = Account::of(&mut conn, &entry).await?;
         account.forget_old_password(&mut conn).await?;
         account.end_sessions(&mut conn).await?;
@@ -315,20 +300,20 @@ impl Engine for Mysql {
     }
 
     async fn end_sessions(&self, _: &Spec<'_>, branch: &Branch) -> Result<bool> {
-        let (mut conn, entry) = self.locked(registry::Which::Id(&branch.id)).await?.context(GONE)?;
+        let (mut conn, entry) = self.locked(Which::Id(&branch.id)).await?.context(GONE)?;
         Account::of(&mut conn, &entry).await?.end_sessions(&mut conn).await?;
         Ok(true)
     }
 
     async fn reset(&self, spec: &Spec<'_>, branch: &Branch) -> Result<Branch> {
-        let Some((mut conn, entry)) = self.locked(registry::Which::Id(&branch.id)).await? else {
+        let Some((mut conn, entry)) = self.locked(Which::Id(&branch.id)).await? else {
             return self.create(spec).await;
         };
         self.complete(&mut conn, spec, &Entry { is_complete: false, ..entry }).await
     }
 
     async fn renew(&self, branch: &Branch, until: SystemTime) -> Result<()> {
-        let Some((mut conn, entry)) = self.locked(registry::Which::Id(&branch.id)).await? else { return Ok(()) };
+        let Some((mut conn, entry)) = self.locked(Which::Id(&branch.id)).await? else { return Ok(()) };
         let Some(since) = entry.login_at else { return Ok(()) };
         let days = days(until.duration_since(since).unwrap_or_default().as_secs());
         Account::of(&mut conn, &entry).await?.prolong(&mut conn, days).await?;
@@ -336,7 +321,7 @@ impl Engine for Mysql {
     }
 
     async fn destroy(&self, branch: &Branch) -> Result<()> {
-        let Some((mut conn, entry)) = self.locked(registry::Which::Id(&branch.id)).await? else { return Ok(()) };
+        let Some((mut conn, entry)) = self.locked(Which::Id(&branch.id)).await? else { return Ok(()) };
         self.remove(&mut conn, &entry).await
     }
 
@@ -379,24 +364,6 @@ impl Engine for Mysql {
     }
 }
 
-impl Mysql {
-    async fn is_read_only(&self, conn: &mut Conn) -> Result<bool> {
-        let sql = format!("SHOW CREATE DATABASE {}", identifier(&self.baseline));
-        let shown: Option<(String, String)> = conn.query_first(sql).await.map_err(plain)?;
-        Ok(shown.is_some_and(|(_, statement)| statement.replace(' ', "").ends_with(READ_ONLY)))
-    }
-
-    /// `false`: the server cannot (MariaDB, and MySQL before 8.0.22).
-    async fn set_read_only(&self, conn: &mut Conn, read_only: bool) -> Result<bool> {
-        let sql = format!("ALTER DATABASE {} READ ONLY = {}", identifier(&self.baseline), u8::from(read_only));
-        match conn.query_drop(sql).await {
-            Ok(()) => Ok(true),
-            Err(error) if code(&error) == PARSE_ERROR => Ok(false),
-            Err(error) => Err(plain(error)).context("the administrator needs ALTER on the baseline to prepare it"),
-        }
-    }
-}
-
 /// Whether it is MariaDB; else MySQL.
 async fn is_mariadb(conn: &mut Conn) -> Result<bool> {
     let version: Option<String> = conn.query_first("SELECT VERSION()").await.map_err(plain)?;
@@ -407,16 +374,4 @@ async fn has_database(conn: &mut Conn, name: &str) -> Result<bool> {
     let sql = "SELECT COUNT(*) FROM information_schema.schemata WHERE schema_name = ?";
     let count: Option<i64> = conn.exec_first(sql, (name,)).await.map_err(plain)?;
     Ok(count.unwrap_or_default() > 0)
-}
-
-const DAY: u64 = 86_400;
-
-/// Passwords expire after whole days: never before the lease does.
-fn days(seconds: u64) -> u16 {
-    u16::try_from(seconds.div_ceil(DAY)).unwrap_or(u16::MAX).max(1)
-}
-
-/// When a password expires.
-fn expiry(since: SystemTime, days: u16) -> String {
-    time::text(since + Duration::from_secs(u64::from(days) * DAY))
 }

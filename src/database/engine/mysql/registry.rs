@@ -1,11 +1,11 @@
 //! The registry: one row for each branch, written before anything is made and removed after everything is gone.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, Result};
 use mysql_async::{Conn, Params, Row, prelude::Queryable as _};
 
-use super::{Branch, expiry};
+use super::Branch;
 use crate::database::{
     mark::Mark,
     random,
@@ -149,24 +149,31 @@ fn read(row: Row) -> Result<Entry> {
 /// The branch is being made, from what the spec says now.
 pub(super) async fn begin(conn: &mut Conn, entry: &Entry, spec: &Spec<'_>) -> Result<()> {
     let mark = if entry.mark.baseline == spec.baseline.entry.subject() { entry.mark.clone() } else { Mark::new(spec) };
-    let mark = serde_json::to_string(&mark)?;
-    update(conn, "is_complete = 0, mark = ?", mark, entry).await
+    update(conn, "is_complete = 0, mark = ?", vec![serde_json::to_string(&mark)?], entry).await
 }
 
 /// The branch is complete.
 pub(super) async fn finish(conn: &mut Conn, entry: &Entry) -> Result<()> {
-    update(conn, "is_complete = ?", "1", entry).await
+    update(conn, "is_complete = 1", Vec::new(), entry).await
+}
+
+const DAY: u64 = 86_400;
+
+/// Passwords expire after whole days: never before the lease does.
+pub(super) fn days(seconds: u64) -> u16 {
+    u16::try_from(seconds.div_ceil(DAY)).unwrap_or(u16::MAX).max(1)
 }
 
 /// The branch's user has a password since then, for so many days.
 pub(super) async fn set_login(conn: &mut Conn, entry: &Entry, since: SystemTime, days: u16) -> Result<()> {
-    update(conn, "login_at = ?", time::text(since), entry).await?;
-    update(conn, "expires = ?", expiry(since, days), entry).await
+    let expires = since + Duration::from_secs(u64::from(days) * DAY);
+    update(conn, "login_at = ?, expires = ?", vec![time::text(since), time::text(expires)], entry).await
 }
 
-async fn update(conn: &mut Conn, set: &str, value: impl Into<String>, entry: &Entry) -> Result<()> {
+async fn update(conn: &mut Conn, set: &str, mut values: Vec<String>, entry: &Entry) -> Result<()> {
     let sql = format!("UPDATE dayfly.branches SET {set} WHERE id = ?");
-    write(conn, &sql, (value.into(), &entry.id)).await.map_err(plain).context("the registry cannot be written")
+    values.push(entry.id.clone());
+    write(conn, &sql, values).await.map_err(plain).context("the registry cannot be written")
 }
 
 pub(super) async fn remove(conn: &mut Conn, entry: &Entry) -> Result<()> {

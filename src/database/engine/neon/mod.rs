@@ -19,7 +19,9 @@ use reqwest::StatusCode;
 use serde_json::{Map, Value, json};
 
 use self::api::{Failed, Row};
-use super::{Baseline, Branch, ConnectionUrl, Engine, Listed, Log, Mark, Pauses, Session, Spec, refuse, revoke_first};
+use super::{
+    Baseline, Branch, ConnectionUrl, Engine, Listed, Log, Mark, Pauses, Session, Spec, foreign, refuse, revoke_first,
+};
 use crate::database::{
     http::{Api, api_error, is_ambiguous, status},
     time,
@@ -68,7 +70,7 @@ impl Neon {
         let Some((row, mark)) = rows.into_iter().find(|(row, _)| row.name == name) else { return Ok(None) };
         match mark {
             Some(mark) if mark.is_of(spec) => Ok(Some((row, mark))),
-            _ => refuse!("the branch `{name}` ({}) is there and is not of {}: nothing was changed", row.id, spec.owner),
+            _ => Err(foreign(&format!("the branch `{name}` ({})", row.id), spec)),
         }
     }
 

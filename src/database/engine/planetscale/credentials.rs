@@ -5,18 +5,11 @@ use reqwest::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Kind, PlanetScale, Row};
-use crate::{
-    database::{
-        connection::ConnectionUrl,
-        http::{part, status},
-        spec::{LOCAL, LOCAL_ENVIRONMENT, Spec},
-    },
-    resolve,
+use super::{Kind, PlanetScale, Row, names::PREFIX};
+use crate::database::{
+    connection::ConnectionUrl,
+    http::{part, status},
 };
-
-/// What the name of a credential of dayfly's begins with.
-const PREFIX: &str = "dayfly-";
 
 /// Of a login to the parent, and for how many seconds it lives: as long as a baseline may take to be prepared.
 const PREPARE: (&str, u64) = ("dayfly-prepare-baseline", 4 * 3600);
@@ -33,29 +26,6 @@ impl Credential {
     pub(super) fn is_ours(&self) -> bool {
         self.name.starts_with(PREFIX) && self.name != PREPARE.0
     }
-}
-
-/// The beginning of a credential's name, by its owner, and all of it: hashes, since nothing says which characters a name may
-/// have.
-pub(super) fn names(spec: &Spec<'_>, subject: &str) -> (String, String) {
-    let beginning = beginning(&spec.owner, &spec.environment, &spec.database);
-    let name = format!("{beginning}{}", resolve::names::hash(&[subject]));
-    (beginning, name)
-}
-
-fn beginning(owner: &str, environment: &str, database: &str) -> String {
-    format!("{PREFIX}{}-", resolve::names::hash(&[owner, environment, database]))
-}
-
-/// Whose a branch is. A hash tells no policy, but whether it is one that is known: that of a branch of somebody's own. Before
-/// there is a login, the environment's name is all there is.
-pub(super) fn owner(maker: &str, environment: &str, database: &str, credential: Option<&Credential>) -> String {
-    let local = format!("{LOCAL}{environment}");
-    let is_local = match credential {
-        Some(credential) => credential.name.starts_with(&beginning(&local, environment, database)),
-        None => environment.starts_with(LOCAL_ENVIRONMENT),
-    };
-    if is_local { local } else { format!("{maker}:?:{environment}") }
 }
 
 impl Kind {
@@ -156,36 +126,5 @@ impl PlanetScale {
             }
         }
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::database::spec;
-
-    #[test]
-    fn a_branch_of_somebodys_own_is_known_by_its_login_or_its_environment() {
-        let credential = |spec: &Spec<'_>| Credential {
-            id: "1".into(),
-            name: names(spec, "planetscale/acme/shop/main").1,
-            expires_at: None,
-            username: "u".into(),
-        };
-        for environment in ["local-ada", "ada"] {
-            let spec = spec::local_example("planetscale", environment);
-            assert_eq!(owner("dayfly", environment, "shop", Some(&credential(&spec))), spec.owner);
-        }
-        assert_eq!(owner("dayfly", "local-ada", "shop", None), "dayfly:local:local-ada");
-        // A policy's, whatever it is called.
-        for environment in ["shop-pr-7", "local-shop-pr-7"] {
-            let owned = format!("dayfly:shop:{environment}");
-            let spec = Spec { owner: owned.into(), ..spec::local_example("planetscale", environment) };
-            assert_eq!(
-                owner("dayfly", environment, "shop", Some(&credential(&spec))),
-                format!("dayfly:?:{environment}")
-            );
-        }
-        assert_eq!(owner("dayfly-eu", "shop-pr-7", "shop", None), "dayfly-eu:?:shop-pr-7");
     }
 }

@@ -9,11 +9,9 @@
 //! The API knows branches by name: before one is deleted, the id behind its name must be the one that was found.
 
 mod credentials;
+mod names;
 
-use std::{
-    cell::Cell,
-    time::{Duration, SystemTime},
-};
+use std::{cell::Cell, time::SystemTime};
 
 use anyhow::{Context as _, Result};
 use async_trait::async_trait;
@@ -21,11 +19,14 @@ use reqwest::StatusCode;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
-use self::credentials::{Credential, names, owner};
-use super::{Baseline, Branch, ConnectionUrl, Engine, GONE, Listed, Log, Mark, Pauses, Session, Spec, refuse};
+use self::{
+    credentials::Credential,
+    names::{branch_name, credential_name, credentials_of, owner, parts},
+};
+use super::{Baseline, Branch, ConnectionUrl, Engine, GONE, Listed, Log, Mark, Pauses, Session, Spec, foreign, refuse};
 use crate::database::{
     http::{Api, api_error, is_ambiguous, part},
-    mark::{is_maker, secrets},
+    mark::secrets,
     session, time,
 };
 
@@ -136,10 +137,10 @@ impl PlanetScale {
         let name = branch_name(spec);
         let Some(row) = self.row(&name).await? else { return Ok(None) };
         let credentials = self.credentials(&row).await?;
-        let (owner, _) = names(spec, "");
-        let ours = credentials.iter().find(|credential| credential.name.starts_with(&owner));
+        let beginning = credentials_of(spec);
+        let ours = credentials.iter().find(|credential| credential.name.starts_with(&beginning));
         if ours.is_none() && !credentials.is_empty() {
-            refuse!("the branch `{name}` ({}) is there and is not of {}: nothing was changed", row.id, spec.owner);
+            return Err(foreign(&format!("the branch `{name}` ({})", row.id), spec));
         }
         if ours.is_none() && row.parent_branch.as_deref() != Some(&self.parent) {
             refuse!(
@@ -149,7 +150,7 @@ impl PlanetScale {
             );
         }
         let subject = self.entry.subject();
-        let (_, here) = names(spec, &subject);
+        let here = credential_name(spec, &subject);
         let mark = Mark {
             created: row.created_at.clone(),
             baseline: match ours {
@@ -171,8 +172,7 @@ impl PlanetScale {
     }
 
     async fn until_ready(&self, spec: &Spec<'_>) -> Result<Option<Branch>> {
-        // Restoring a backup takes minutes.
-        let mut pauses = Pauses::new(Duration::from_millis(500), Duration::from_secs(10));
+        let mut pauses = Pauses::long();
         loop {
             match self.lookup(spec).await? {
                 Some((row, branch)) if row.ready => return Ok(Some(branch)),
@@ -220,23 +220,6 @@ impl Row {
     }
 }
 
-/// `dayfly_ENVIRONMENT_DATABASE`: all are DNS labels, so they hold no underscore. The first may name an installation.
-fn branch_name(spec: &Spec<'_>) -> String {
-    let maker = spec.owner.split(':').next().unwrap_or_default();
-    format!("{maker}_{}_{}", spec.environment, spec.database)
-}
-
-/// What a name of dayfly's says: who made it, environment and database.
-fn parts(name: &str) -> Option<(&str, &str, &str)> {
-    let (maker, rest) = name.split_once('_').filter(|(maker, _)| is_maker(maker))?;
-    let (environment, database) = rest.split_once('_')?;
-    (!environment.is_empty() && !database.is_empty() && !database.contains('_')).then_some((
-        maker,
-        environment,
-        database,
-    ))
-}
-
 #[async_trait(?Send)]
 impl Engine for PlanetScale {
     async fn list(&self) -> Result<Listed> {
@@ -250,7 +233,7 @@ impl Engine for PlanetScale {
                 continue;
             }
             let mark = Mark {
-                owner: owner(maker, environment, database, ours),
+                owner: owner(maker, environment, database, ours.map(|credential| &*credential.name)),
                 environment: environment.to_owned(),
                 database: database.to_owned(),
                 baseline: format!("planetscale/{}/{}", self.organization, self.database),
@@ -295,18 +278,26 @@ impl Engine for PlanetScale {
 
     async fn login(&self, spec: &Spec<'_>, branch: &Branch) -> Result<ConnectionUrl> {
         let row = self.row_of(branch).await?.context(GONE)?;
-        let (_, name) = names(spec, &self.entry.subject());
+        let name = credential_name(spec, &self.entry.subject());
         self.new_login(&row, &name, spec.lease_seconds).await
     }
 
-    fn makes_others(&self) -> bool {
+    async fn revoke_others(&self, spec: &Spec<'_>, branch: &Branch, kept: &ConnectionUrl) -> Result<()> {
+        let Some(row) = self.row_of(branch).await? else { return Ok(()) };
+        self.revoke_but(&row, &credentials_of(spec), &kept.user()).await
+    }
+
+    fn keeps_old(&self) -> bool {
         true
     }
 
-    async fn revoke_others(&self, branch: &Branch, spec: &Spec<'_>, kept: &ConnectionUrl) -> Result<()> {
-        let Some(row) = self.row_of(branch).await? else { return Ok(()) };
-        let (owner, _) = names(spec, "");
-        self.revoke_but(&row, &owner, &kept.user()).await
+    /// None have to: a new login has none yet, and the one before takes its own with it.
+    async fn end_sessions(&self, _: &Spec<'_>, _: &Branch) -> Result<bool> {
+        Ok(true)
+    }
+
+    async fn rotated(&self, spec: &Spec<'_>, branch: &Branch, published: &ConnectionUrl) -> Result<bool> {
+        self.revoke_others(spec, branch, published).await.map(|()| true)
     }
 
     async fn renew(&self, branch: &Branch, _: SystemTime) -> Result<()> {
@@ -367,6 +358,8 @@ impl Engine for PlanetScale {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::{
         database::{
@@ -388,7 +381,7 @@ mod tests {
         let entry =
             serde_json::json!({"provider": "planetscale", "project": "acme/shop", "parent": "main", "api": base});
         let entry = serde_json::from_value(entry).unwrap();
-        let engine = PlanetScale::new(["id", "token"], &entry, &Log::new(LogFormat::Text, "test", "")).unwrap();
+        let engine = PlanetScale::new(["id", "token"], &entry, &Log::new(LogFormat::Text, "test")).unwrap();
         let mark = Mark::of_name("dayfly.shop.shop-pr-7.main", String::new(), String::new()).unwrap();
         let name = "dayfly_shop-pr-7_main".into();
         let branch = Branch { id: "before".into(), name, mark, expires: None, cost: None, is_complete: true };
@@ -406,19 +399,10 @@ mod tests {
         let entry =
             serde_json::json!({"provider": "planetscale", "project": "acme/shop", "parent": "main", "api": base});
         let entry = serde_json::from_value(entry).unwrap();
-        let engine = PlanetScale::new(["id", "token"], &entry, &Log::new(LogFormat::Text, "test", "")).unwrap();
+        let engine = PlanetScale::new(["id", "token"], &entry, &Log::new(LogFormat::Text, "test")).unwrap();
         let branches = runs(engine.list()).unwrap().branches;
         let database = &branches[0].mark.database;
         assert_eq!(branches[0].mark.secrets, format!("{database},{}", direct_secret(database)));
         assert!(branches[0].mark.secrets.split(',').all(|name| name.len() <= 63));
-    }
-
-    #[test]
-    fn a_name_says_whose_a_branch_is() {
-        assert_eq!(parts("dayfly_shop-pr-7_main"), Some(("dayfly", "shop-pr-7", "main")));
-        assert_eq!(parts("dayfly-eu_shop-pr-7_main"), Some(("dayfly-eu", "shop-pr-7", "main")));
-        for other in ["main", "dayfly_shop-pr-7", "dayfly__main", "dayfly_shop-pr-7_main_2", "xdayfly_a_b"] {
-            assert_eq!(parts(other), None, "{other}");
-        }
     }
 }

@@ -11,7 +11,10 @@ mod leaving;
 mod ownership;
 pub(super) mod role;
 
-use std::{cell::Cell, time::SystemTime};
+use std::{
+    cell::{Cell, OnceCell},
+    time::SystemTime,
+};
 
 use anyhow::{Context as _, Result};
 use async_trait::async_trait;
@@ -19,7 +22,8 @@ use tokio_postgres::{Client, error::SqlState};
 
 use self::catalogue::{Comment, Role, branches, database, parts, role};
 use super::{
-    Baseline, Branch, ConnectionUrl, Engine, GONE, Listed, Log, Mark, Marker, Pauses, Session, Spec, not_given, refuse,
+    Baseline, Branch, ConnectionUrl, Engine, GONE, Listed, Log, Mark, Marker, Pauses, Session, Spec, foreign,
+    not_given, refuse,
 };
 use crate::database::{
     check,
@@ -35,6 +39,8 @@ use crate::database::{
 pub struct Postgres {
     admin: ConnectionUrl,
     baseline: String,
+    /// Has the lock of the baseline's preparation as long as it lives: two would open what the other has shut.
+    preparing: OnceCell<Client>,
     on_leaving: Cell<Leaving>,
     log: Log,
 }
@@ -63,7 +69,7 @@ impl Postgres {
 
     /// A server, and the database there that is branched.
     pub(super) fn at(admin: ConnectionUrl, baseline: String, log: &Log) -> Self {
-        Self { admin, baseline, on_leaving: Cell::default(), log: log.clone() }
+        Self { admin, baseline, preparing: OnceCell::new(), on_leaving: Cell::default(), log: log.clone() }
     }
 
     /// A connection as administrator, to the maintenance database.
@@ -79,7 +85,7 @@ impl Postgres {
         Ok(client)
     }
 
-    /// A session alone with one branch.
+    /// A session alone with one branch, or with the baseline.
     async fn connect_for(&self, branch: &str) -> Result<Client> {
         role::enter_alone(&self.admin, branch, &self.log).await
     }
@@ -94,7 +100,7 @@ impl Postgres {
         let mut comment = role::check_mark(&role, spec)?.clone();
         if let Some(database) = database(client, name).await? {
             if database.comment.is_none_or(|comment| !comment.mark.is_of(spec)) {
-                refuse!("the database `{name}` is there and is not of {}: nothing was changed", spec.owner);
+                return Err(foreign(&format!("the database `{name}`"), spec));
             }
             return self.branch(client, spec).await;
         }
@@ -138,7 +144,7 @@ impl Postgres {
     async fn create_role(&self, client: &Client, spec: &Spec<'_>) -> Result<Role> {
         let (name, role_name) = (&*spec.names.branch, &*spec.names.role);
         if database(client, name).await?.is_some() {
-            refuse!("the database `{name}` is there and is not of {}: nothing was changed", spec.owner);
+            return Err(foreign(&format!("the database `{name}`"), spec));
         }
         let comment = Comment {
             dayfly: 1,
@@ -308,7 +314,7 @@ impl Engine for Postgres {
         let client = self.connect_to_look().await?;
         let found = branches(&client).await?.branches.into_iter().find(|branch| branch.mark.is_of(spec));
         if found.is_none() && database(&client, &spec.names.branch).await?.is_some() {
-            refuse!("the database `{}` is there and is not of {}: nothing was changed", spec.names.branch, spec.owner);
+            return Err(foreign(&format!("the database `{}`", spec.names.branch), spec));
         }
         Ok(found)
     }
@@ -349,17 +355,18 @@ impl Engine for Postgres {
     }
 
     async fn open_baseline(&self) -> Result<Box<dyn Session>> {
-        let client = self.connect().await?;
-        if database(&client, &self.baseline).await?.is_none() {
+        let client = self.connect_for(&self.baseline).await?;
+        let client = self.preparing.get_or_init(|| client);
+        if database(client, &self.baseline).await?.is_none() {
             refuse!("the server of {} has no database `{}`", self.admin, self.baseline);
         }
         let open = "SELECT datallowconn FROM pg_database WHERE datname = $1";
         if !client.query_one(open, &[&self.baseline]).await.map_err(plain)?.get::<_, bool>(0) {
             self.on_leaving.set(Leaving::Shut);
-            return baseline::enter(&client, &self.admin, &self.baseline, &self.log).await;
+            return baseline::enter(client, &self.admin, &self.baseline, &self.log).await;
         }
         // Changes nothing, and asks whether it can be shut, before anything is read.
-        self.let_in(&client, true).await?;
+        self.let_in(client, true).await?;
         session::open(&self.admin.with_database(&self.baseline), &self.log).await
     }
 

@@ -12,13 +12,14 @@ use crate::database::{
     log::Log,
     session::{
         NoSession,
-        postgres::{connect, identifier, literal, plain},
+        postgres::{SOMEBODYS, connect, identifier, literal, plain},
     },
 };
 
-/// Objects of the baseline's: no extension's, no server's, none of dayfly's.
-const OURS: &str = "n.nspname NOT LIKE 'pg\\_%' AND n.nspname NOT IN ('information_schema', 'dayfly', 'dayfly_branch')
-    AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = o.oid AND d.deptype = 'e')";
+/// Whether an object `o` in schema `n` is the baseline's: no extension's, no server's, none of dayfly's.
+fn is_ours() -> String {
+    format!("{SOMEBODYS} AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = o.oid AND d.deptype = 'e')")
+}
 
 /// Sets up the database `name`, which nobody else knows yet. `client` is connected elsewhere.
 pub(super) async fn set_up(admin: &ConnectionUrl, client: &Client, name: &str, role: &str, log: &Log) -> Result<()> {
@@ -85,7 +86,8 @@ async fn single_owner(inside: &Client) -> Result<Owner> {
         "SELECT DISTINCT r.rolname::text, r.rolsuper OR r.rolcreatedb OR r.rolcreaterole OR r.rolbypassrls OR r.rolreplication OR r.rolname = current_user
          FROM (SELECT oid, relnamespace AS namespace, relowner AS owner FROM pg_class WHERE relkind IN ('r', 'p', 'v', 'm', 'S', 'f')
                UNION ALL SELECT oid, pronamespace, proowner FROM pg_proc) o
-         JOIN pg_namespace n ON n.oid = o.namespace JOIN pg_roles r ON r.oid = o.owner WHERE {OURS}"
+         JOIN pg_namespace n ON n.oid = o.namespace JOIN pg_roles r ON r.oid = o.owner WHERE {}",
+        is_ours()
     );
     let rows = inside.query(&sql, &[]).await.map_err(plain)?;
     Ok(match rows.as_slice() {
@@ -106,22 +108,22 @@ async fn give_all(inside: &Client, role: &str) -> Result<()> {
          BEGIN
            FOR command IN
              SELECT format('ALTER SCHEMA %I OWNER TO %I', n.nspname, {role})
-             FROM pg_namespace n, LATERAL (SELECT n.oid) o WHERE n.nspname <> 'public' AND {OURS}
+             FROM pg_namespace n, LATERAL (SELECT n.oid) o WHERE n.nspname <> 'public' AND {is_ours}
            UNION ALL
              SELECT format('ALTER %s %I.%I OWNER TO %I',
                CASE o.relkind WHEN 'v' THEN 'VIEW' WHEN 'm' THEN 'MATERIALIZED VIEW' WHEN 'S' THEN 'SEQUENCE' WHEN 'f' THEN 'FOREIGN TABLE' ELSE 'TABLE' END,
                n.nspname, o.relname, {role})
              FROM pg_class o JOIN pg_namespace n ON n.oid = o.relnamespace
-             WHERE o.relkind IN ('r', 'p', 'v', 'm', 'S', 'f') AND {OURS}
+             WHERE o.relkind IN ('r', 'p', 'v', 'm', 'S', 'f') AND {is_ours}
                -- A column's own sequence follows its table.
                AND NOT (o.relkind = 'S' AND EXISTS (SELECT FROM pg_depend s WHERE s.objid = o.oid AND s.deptype IN ('a', 'i')))
            UNION ALL
              SELECT format('ALTER ROUTINE %s OWNER TO %I', o.oid::regprocedure, {role})
-             FROM pg_proc o JOIN pg_namespace n ON n.oid = o.pronamespace WHERE {OURS}
+             FROM pg_proc o JOIN pg_namespace n ON n.oid = o.pronamespace WHERE {is_ours}
            UNION ALL
              SELECT format('ALTER TYPE %I.%I OWNER TO %I', n.nspname, o.typname, {role})
              FROM pg_type o JOIN pg_namespace n ON n.oid = o.typnamespace
-             WHERE {OURS} AND o.typtype IN ('e', 'd', 'r', 'c')
+             WHERE {is_ours} AND o.typtype IN ('e', 'd', 'r', 'c')
                AND (o.typtype <> 'c' OR EXISTS (SELECT FROM pg_class c WHERE c.oid = o.typrelid AND c.relkind = 'c'))
            LOOP
              EXECUTE command;
@@ -129,6 +131,7 @@ async fn give_all(inside: &Client, role: &str) -> Result<()> {
          END
          $dayfly$",
         role = literal(role),
+        is_ours = is_ours(),
     );
     inside.batch_execute(&sql).await.map_err(plain).context(
         "the baseline's objects cannot be given to the branch's role: let one plain role own all of them, and GRANT it to the administrator WITH ADMIN OPTION",

@@ -9,7 +9,7 @@ use tokio_postgres::{Client, error::SqlState};
 use super::{
     Branch, Mark, Spec,
     catalogue::{self, Comment, Role},
-    ownership, refuse,
+    foreign, ownership,
 };
 use crate::database::{
     connection::ConnectionUrl,
@@ -19,7 +19,7 @@ use crate::database::{
     retry::Pauses,
     session::{
         NoSession,
-        postgres::{connect, identifier, literal, plain},
+        postgres::{connect, identifier, literal, plain, try_lock},
     },
     time,
 };
@@ -75,25 +75,27 @@ pub(super) async fn create(client: &Client, role: &str, comment: &Comment) -> Re
 
 /// Whatever the spec calls the branch's role: one that is not the branch's gets neither a password nor anything else.
 pub(super) fn check_mark<'a>(role: &'a Role, spec: &Spec<'_>) -> Result<&'a Comment> {
-    let Some(comment) = role.comment.as_ref().filter(|comment| comment.mark.is_of(spec)) else {
-        refuse!("the role `{}` is there and is not of {}: nothing was changed", role.name, spec.owner);
-    };
-    Ok(comment)
+    let comment = role.comment.as_ref().filter(|comment| comment.mark.is_of(spec));
+    comment.ok_or_else(|| foreign(&format!("the role `{}`", role.name), spec))
 }
 
 /// An administrator's session waits for nothing that a preview may hold.
 const SETTINGS: &str = "SET lock_timeout = '5s'";
+
+/// One attempt at a session as administrator.
+async fn sign_in(admin: &ConnectionUrl) -> Result<Client, NoSession> {
+    let client = connect(&maintenance(admin)).await?;
+    client.batch_execute(SETTINGS).await.map_err(|error| NoSession::Unreachable(plain(error)))?;
+    Ok(client)
+}
 
 /// A session as administrator, once the server answers.
 pub(in crate::database::engine) async fn enter(admin: &ConnectionUrl, log: &Log) -> Result<Client> {
     let mut pauses = Pauses::short();
     log.doing(format!("waiting for the server of {admin}"));
     loop {
-        match connect(admin).await {
-            Ok(client) => {
-                client.batch_execute(SETTINGS).await.map_err(plain)?;
-                return Ok(client);
-            }
+        match sign_in(admin).await {
+            Ok(client) => return Ok(client),
             Err(NoSession::Rejected(error) | NoSession::Unusable(error)) => {
                 return Err(error.context(AdminRefused::new(admin)));
             }
@@ -109,9 +111,7 @@ pub(in crate::database::engine) async fn enter(admin: &ConnectionUrl, log: &Log)
 pub(super) async fn enter_alone(admin: &ConnectionUrl, branch: &str, log: &Log) -> Result<Client> {
     let client = enter(admin, log).await?;
     let mut pauses = Pauses::short();
-    // It ends with the session. Asked for, not waited for: that would end with the session's `lock_timeout`.
-    let lock = "SELECT pg_try_advisory_lock(hashtextextended($1, 0))";
-    while !client.query_one(lock, &[&format!("dayfly:{branch}")]).await.map_err(plain)?.get::<_, bool>(0) {
+    while !try_lock(&client, &format!("dayfly:{branch}")).await? {
         log.doing(format!("waiting for another Job that works on `{branch}`"));
         pauses.wait().await;
     }
@@ -232,13 +232,12 @@ pub(in crate::database::engine) async fn revoke_at(
     admin: impl Future<Output = Result<ConnectionUrl>>,
     branch: &Branch,
 ) -> Result<()> {
-    let client = connect(&maintenance(&admin.await?)).await.map_err(NoSession::reason)?;
-    client.batch_execute(SETTINGS).await.map_err(plain)?;
+    let client = sign_in(&admin.await?).await.map_err(NoSession::reason)?;
     revoke(&client, &branch.mark.role()).await
 }
 
 /// The same login, where it signs in whatever a baseline's database is called: a role is one of the whole server.
-pub(in crate::database::engine) fn maintenance(admin: &ConnectionUrl) -> ConnectionUrl {
+fn maintenance(admin: &ConnectionUrl) -> ConnectionUrl {
     if admin.database().is_empty() { admin.with_database("postgres") } else { admin.clone() }
 }
 

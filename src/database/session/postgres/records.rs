@@ -6,12 +6,11 @@ use std::fmt::Write as _;
 use anyhow::{Context as _, Result};
 use tokio_postgres::{Client, error::SqlState};
 
-use super::{
-    MOST_RUNS, Run,
-    postgres::{literal, look, plain},
-    readable, unreadable,
+use super::{literal, look, plain};
+use crate::database::{
+    files::{LONGEST, UNREADABLE},
+    session::run::{MOST_RUNS, Run, Table, readable, unreadable},
 };
-use crate::database::files::{LONGEST, UNREADABLE};
 
 const MAKE: &str = "CREATE SCHEMA IF NOT EXISTS dayfly_branch;
     CREATE TABLE IF NOT EXISTS dayfly_branch.runs (
@@ -45,10 +44,13 @@ const DROP_FILES: &str = "SELECT format('DROP %s dayfly_branch.files CASCADE', C
       WHEN 'c' THEN 'TYPE' WHEN 'i' THEN 'INDEX' WHEN 'I' THEN 'INDEX' ELSE 'TABLE' END)
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'dayfly_branch' AND c.relname = 'files'";
 
-/// `None`: there is no such table.
-async fn is_sound(client: &Client, [table, columns]: [&str; 2]) -> Result<Option<bool>> {
+async fn found(client: &Client, [table, columns]: [&str; 2]) -> Result<Table> {
     let row = client.query_opt(IS_SOUND, &[&table, &columns]).await.map_err(plain)?;
-    Ok(row.map(|row| row.try_get(0).unwrap_or(false)))
+    Ok(match row.map(|row| row.try_get(0).unwrap_or(false)) {
+        None => Table::Absent,
+        Some(true) => Table::Sound,
+        Some(false) => Table::Spoiled,
+    })
 }
 
 async fn make(client: &Client) -> std::result::Result<(), tokio_postgres::Error> {
@@ -63,10 +65,10 @@ async fn make(client: &Client) -> std::result::Result<(), tokio_postgres::Error>
 /// Makes the table, also in place of one that is not as it was made: then as that of a branch in which everything failed.
 pub(super) async fn prepare(client: &Client) -> Result<()> {
     const WHAT: &str = "the branch's own schema `dayfly_branch` cannot be made";
-    match is_sound(client, RUNS).await? {
-        Some(true) => return Ok(()),
-        Some(false) => {}
-        None => match make(client).await {
+    match found(client, RUNS).await? {
+        Table::Sound => return Ok(()),
+        Table::Spoiled => {}
+        Table::Absent => match make(client).await {
             // Somebody took it away from the schema's own owner.
             Err(error) if error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) => {}
             made => return made.map_err(plain).context(WHAT),
@@ -87,10 +89,10 @@ pub(super) async fn prepare(client: &Client) -> Result<()> {
 }
 
 pub(super) async fn runs(client: &Client) -> Result<Vec<Run>> {
-    match is_sound(client, RUNS).await? {
-        None => return Ok(Vec::new()),
-        Some(false) => return Ok(unreadable()),
-        Some(true) => {}
+    match found(client, RUNS).await? {
+        Table::Absent => return Ok(Vec::new()),
+        Table::Spoiled => return Ok(unreadable()),
+        Table::Sound => {}
     }
     let sql = format!(
         "SELECT left(step, 100), left(input, 1000), left(state, 100), left(command, 100000) FROM dayfly_branch.runs LIMIT {}",
@@ -115,10 +117,10 @@ pub(super) async fn record(client: &Client, run: &Run) -> Result<()> {
 }
 
 pub(super) async fn files(client: &Client) -> Result<Option<Vec<u8>>> {
-    match is_sound(client, FILES).await? {
-        None => return Ok(None),
-        Some(false) => return Ok(Some(UNREADABLE.to_vec())),
-        Some(true) => {}
+    match found(client, FILES).await? {
+        Table::Absent => return Ok(None),
+        Table::Spoiled => return Ok(Some(UNREADABLE.to_vec())),
+        Table::Sound => {}
     }
     let sql = format!("SELECT substr(files, 1, {LONGEST}) FROM dayfly_branch.files WHERE id = 1");
     let rows = look(client, &sql, &[]).await?;
@@ -141,10 +143,10 @@ pub(super) async fn record_files(client: &Client, files: &[u8]) -> Result<()> {
 
 /// Makes the table of files, also in place of what is not as it was made.
 async fn make_files(client: &Client) -> Result<()> {
-    let make = match is_sound(client, FILES).await? {
-        Some(true) => return Ok(()),
-        None => MAKE_FILES.to_owned(),
-        Some(false) => {
+    let make = match found(client, FILES).await? {
+        Table::Sound => return Ok(()),
+        Table::Absent => MAKE_FILES.to_owned(),
+        Table::Spoiled => {
             let dropping: String = client.query_one(DROP_FILES, &[]).await.map_err(plain)?.get(0);
             // As the login itself, as in `prepare`.
             format!("SET ROLE NONE; {dropping}; RESET ROLE; {MAKE_FILES}")

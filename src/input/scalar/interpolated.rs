@@ -1,9 +1,25 @@
-//! A path of a web address that may hold expressions.
+//! Text that may hold expressions, and a path of a web address that may.
 
 use std::ops::Deref;
 
 use super::{Scalar, paths::is_url_path};
 use crate::{expression::Interpolated, finding::visible};
+
+impl Scalar for Interpolated {
+    const FORMAT: &'static str = "interpolated";
+    const EXPECTED: &'static str = "text, in which `${{ … }}` stands for a value; `$${{` for the characters themselves";
+    const PATTERN: &'static str = "";
+
+    fn parse(text: &str) -> Result<Self, String> {
+        Self::parse(text)
+    }
+}
+
+impl serde::Serialize for Interpolated {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.source)
+    }
+}
 
 /// The path of a request, and perhaps a query; expressions may stand in it, and what they come to is looked at too.
 #[derive(Clone, Debug, PartialEq)]

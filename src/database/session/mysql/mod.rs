@@ -1,19 +1,15 @@
 //! MySQL and MariaDB, and what speaks their protocol. It needs nothing but its own login's rights in its own database.
 
+mod records;
+
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use async_trait::async_trait;
 use mysql_async::{Conn, DriverError, Error, IoError, OptsBuilder, Row, SslOpts, Value, prelude::Queryable as _};
 
-use super::{Column, Full, MOST_RUNS, Marker, NoSession, Run, Session, readable, unreadable};
-use crate::database::{
-    connection::ConnectionUrl,
-    failure::refuse,
-    files::{LONGEST, UNREADABLE},
-    log::Log,
-    schema, tls,
-};
+use super::{Column, Full, Marker, NoSession, Run, Session};
+use crate::database::{connection::ConnectionUrl, failure::refuse, log::Log, schema, tls};
 
 /// One connection to a server.
 pub struct MysqlSession {
@@ -24,14 +20,6 @@ pub struct MysqlSession {
 
 /// A database is its only schema, so dayfly's tables are beside the team's.
 const BASELINE: &str = "_dayfly_baseline";
-const RUNS: &str = "_dayfly_runs";
-/// What takes the place of records that are not as they were made, and what those are called then.
-const NEW_RUNS: &str = "_dayfly_runs_new";
-const OLD_RUNS: &str = "_dayfly_runs_was";
-const FILES: &str = "_dayfly_files";
-const RUNS_COLUMNS: [&str; 5] =
-    ["at timestamp no", "command text no", "input varchar no", "state varchar no", "step varchar no"];
-const FILES_COLUMNS: [&str; 2] = ["files longblob no", "id int no"];
 const OURS: &str = "_dayfly_";
 
 /// The lock of whoever makes the table of records.
@@ -165,110 +153,34 @@ pub fn texts(row: Row) -> Vec<Option<String>> {
     row.unwrap().iter().map(text).collect()
 }
 
-impl MysqlSession {
-    async fn has_table(&mut self, name: &str) -> Result<bool> {
-        let sql = "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = ?";
-        let count: Option<i64> = self.conn.exec_first(sql, (name,)).await.map_err(plain)?;
-        Ok(count.unwrap_or_default() > 0)
-    }
+/// Rows as texts.
+pub async fn rows(conn: &mut Conn, sql: &str) -> Result<Vec<Vec<Option<String>>>> {
+    let rows: Vec<Row> = conn.query(sql).await.map_err(plain)?;
+    Ok(rows.into_iter().map(texts).collect())
+}
 
+/// What a name is in this database: a table, a view, a sequence. `None`: nothing has it.
+async fn table_type(conn: &mut Conn, name: &str) -> Result<Option<String>> {
+    let sql = "SELECT table_type FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = ?";
+    conn.exec_first(sql, (name,)).await.map_err(plain)
+}
+
+/// As [`table_type`] calls a table.
+const TABLE: &str = "BASE TABLE";
+
+impl MysqlSession {
     /// Whether the marker is there. A view would call its functions with the rights of whoever reads it.
     async fn has_marker(&mut self) -> Result<bool> {
-        let sql = "SELECT table_type FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = ?";
-        let kind: Option<String> = self.conn.exec_first(sql, (BASELINE,)).await.map_err(plain)?;
-        if kind.as_ref().is_some_and(|kind| kind != "BASE TABLE") {
+        let kind = table_type(&mut self.conn, BASELINE).await?;
+        if kind.as_ref().is_some_and(|kind| kind != TABLE) {
             refuse!("the baseline's marker `{BASELINE}` is no table: drop it, then prepare the baseline again");
         }
         Ok(kind.is_some())
     }
 
-    /// Whether a table of records is as it was made, with these columns in their order by name, and nothing that is done by itself.
-    async fn is_sound(&mut self, table: &str, made: &[&str]) -> Result<bool> {
-        let rows = self
-            .rows(&format!(
-                "SELECT CONCAT(column_name, ' ', data_type, ' ', is_nullable) FROM information_schema.columns
-                 WHERE table_schema = DATABASE() AND table_name = '{table}'"
-            ))
-            .await?;
-        let mut columns: Vec<String> = rows.into_iter().flatten().flatten().map(|text| text.to_lowercase()).collect();
-        columns.sort_unstable();
-        let others = self
-            .rows(&format!(
-                "SELECT 1 FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = '{table}' AND table_type <> 'BASE TABLE'
-                 UNION ALL SELECT 1 FROM information_schema.triggers WHERE event_object_schema = DATABASE() AND event_object_table = '{table}'
-                 UNION ALL SELECT 1 FROM DUAL WHERE NOT EXISTS (SELECT 1 FROM information_schema.statistics
-                   WHERE table_schema = DATABASE() AND table_name = '{table}' AND index_name = 'PRIMARY')"
-            ))
-            .await?;
-        Ok(columns == made && others.is_empty())
-    }
-
-    async fn make_runs(&mut self, name: &str) -> Result<()> {
-        self.conn
-            .query_drop(format!(
-                "CREATE TABLE IF NOT EXISTS {name} (
-                   step VARCHAR(64) PRIMARY KEY, input VARCHAR(255) NOT NULL, state VARCHAR(16) NOT NULL, command TEXT NOT NULL,
-                   at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP ON UPDATE CURRENT_TIMESTAMP)"
-            ))
-            .await
-            .map_err(plain)
-            .with_context(|| format!("the branch's own table `{name}` cannot be made"))
-    }
-
-    /// Makes the table of records, also in place of one that is not as it was made. The pull request's programs may do with it what
-    /// they like: what ran here counts as failed then.
-    async fn make_sound_runs(&mut self) -> Result<()> {
-        let is_there = self.has_table(RUNS).await?;
-        if is_there && self.is_sound(RUNS, &RUNS_COLUMNS).await? {
-            return Ok(());
-        }
-        if !is_there {
-            return self.make_runs(RUNS).await;
-        }
-        // Both at once change their names: whoever is killed here leaves the spoiled records or those that say so, never none.
-        self.remove(&[NEW_RUNS, OLD_RUNS]).await?;
-        self.make_runs(NEW_RUNS).await?;
-        for run in unreadable() {
-            self.record_in(NEW_RUNS, &run).await?;
-        }
-        let rename = format!("RENAME TABLE {RUNS} TO {OLD_RUNS}, {NEW_RUNS} TO {RUNS}");
-        self.conn.query_drop(rename).await.map_err(plain)?;
-        self.remove(&[OLD_RUNS]).await
-    }
-
-    /// Removes what has these names, whatever it is.
-    async fn remove(&mut self, names: &[&str]) -> Result<()> {
-        for name in names {
-            for kind in ["VIEW", "TABLE"] {
-                self.conn.query_drop(format!("DROP {kind} IF EXISTS {name}")).await.map_err(plain)?;
-            }
-        }
-        Ok(())
-    }
-
-    async fn record_in(&mut self, table: &str, run: &Run) -> Result<()> {
-        let command = run.command_text()?;
-        let state = run.state.name();
-        self.conn
-            .exec_drop(
-                format!(
-                    "INSERT INTO {table} (step, input, state, command) VALUES (?, ?, ?, ?)
-                     ON DUPLICATE KEY UPDATE input = ?, state = ?, command = ?"
-                ),
-                (&run.step, &run.input, state, &command, &run.input, state, &command),
-            )
-            .await
-            .map_err(plain)
-    }
-
     /// 64 characters are the most that a lock's name may have, and what a digest has.
     fn lock_name(&self, name: &str) -> String {
         schema::sha256(format!("{}/{name}", self.database).as_bytes())
-    }
-
-    async fn rows(&mut self, sql: &str) -> Result<Vec<Vec<Option<String>>>> {
-        let rows: Vec<Row> = self.conn.query(sql).await.map_err(plain)?;
-        Ok(rows.into_iter().map(texts).collect())
     }
 }
 
@@ -312,12 +224,10 @@ impl Session for MysqlSession {
     }
 
     async fn columns(&mut self) -> Result<Vec<Column>> {
-        let tables = self
-            .rows("SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE() AND table_type NOT IN ('VIEW', 'SYSTEM VIEW', 'SEQUENCE')")
-            .await?;
-        let rows = self
-            .rows("SELECT table_name, column_name, column_type, data_type FROM information_schema.columns WHERE table_schema = DATABASE()")
-            .await?;
+        let tables = "SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE() AND table_type NOT IN ('VIEW', 'SYSTEM VIEW', 'SEQUENCE')";
+        let tables = rows(&mut self.conn, tables).await?;
+        let all = "SELECT table_name, column_name, column_type, data_type FROM information_schema.columns WHERE table_schema = DATABASE()";
+        let rows = rows(&mut self.conn, all).await?;
         let mut columns = Vec::with_capacity(rows.len());
         for row in rows {
             let [Some(table), Some(name), Some(kind), Some(base)] = row.as_slice() else { continue };
@@ -344,74 +254,42 @@ impl Session for MysqlSession {
         Ok(row.is_some())
     }
 
-    async fn sample(&mut self, columns: &[&Column], rows: u32) -> Result<Vec<Vec<Option<String>>>> {
+    async fn sample(&mut self, columns: &[&Column], most: u32) -> Result<Vec<Vec<Option<String>>>> {
         let Some(first) = columns.first() else { return Ok(Vec::new()) };
         let sql = "SELECT CAST(table_rows AS DOUBLE) FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = ?";
         let estimate: Option<Option<f64>> = self.conn.exec_first(sql, (&first.table,)).await.map_err(plain)?;
-        let part = f64::from(rows) * 2.0 / estimate.flatten().unwrap_or(SPREAD).clamp(1.0, SPREAD);
+        let part = f64::from(most) * 2.0 / estimate.flatten().unwrap_or(SPREAD).clamp(1.0, SPREAD);
         let spread = if part < 1.0 { format!("WHERE RAND() < {part:.9}") } else { String::new() };
         let names: Vec<String> =
             columns.iter().map(|column| format!("LEFT(CAST({} AS CHAR), 400)", identifier(&column.name))).collect();
-        self.rows(&format!("SELECT {} FROM {} {spread} LIMIT {rows}", names.join(", "), identifier(&first.table))).await
+        let sql = format!("SELECT {} FROM {} {spread} LIMIT {most}", names.join(", "), identifier(&first.table));
+        rows(&mut self.conn, &sql).await
     }
 
     async fn prepare_records(&mut self, log: &Log) -> Result<()> {
         // One after the other: what a Job has written into the table that it made is not to go with that of another, and nobody is to
         // read one that says nothing yet.
         super::lock(self, MAKING, "waiting for another Job that makes this branch's records", log).await?;
-        let made = self.make_sound_runs().await;
+        let made = records::prepare(&mut self.conn).await;
         let unlock = format!("SELECT RELEASE_LOCK('{}')", self.lock_name(MAKING));
         let unlocked = self.conn.query_drop(unlock).await.map_err(plain);
         made.and(unlocked)
     }
 
     async fn runs(&mut self) -> Result<Vec<Run>> {
-        if !self.has_table(RUNS).await? {
-            return Ok(Vec::new());
-        }
-        if !self.is_sound(RUNS, &RUNS_COLUMNS).await? {
-            return Ok(unreadable());
-        }
-        let rows = self
-            .rows(&format!(
-                "SELECT LEFT(step, 100), LEFT(input, 1000), LEFT(state, 100), LEFT(command, 100000) FROM {RUNS} LIMIT {}",
-                MOST_RUNS + 1
-            ))
-            .await?;
-        Ok(readable(rows.into_iter().map(|row| Run::read(row.try_into().ok()?))))
+        records::runs(&mut self.conn).await
     }
 
     async fn record(&mut self, run: &Run) -> Result<()> {
-        self.record_in(RUNS, run).await
+        records::record(&mut self.conn, run).await
     }
 
     async fn files(&mut self) -> Result<Option<Vec<u8>>> {
-        if !self.has_table(FILES).await? {
-            return Ok(None);
-        }
-        if !self.is_sound(FILES, &FILES_COLUMNS).await? {
-            return Ok(Some(UNREADABLE.to_vec()));
-        }
-        let rows = self.rows(&format!("SELECT LEFT(files, {LONGEST}) FROM {FILES} WHERE id = 1")).await?;
-        let record = |row: Vec<Option<String>>| row.into_iter().next().flatten().map(String::into_bytes);
-        Ok(rows.into_iter().next().map(|row| record(row).unwrap_or_else(|| UNREADABLE.to_vec())))
+        records::files(&mut self.conn).await
     }
 
     async fn record_files(&mut self, files: &[u8]) -> Result<()> {
-        if self.has_table(FILES).await? && !self.is_sound(FILES, &FILES_COLUMNS).await? {
-            self.remove(&[FILES]).await?;
-        }
-        if !self.has_table(FILES).await? {
-            // Bytes, and many of them: a file's name may have letters that the database's character set lacks, and its collation
-            // would take `A.sql` for `a.sql`. All in one row, which one statement replaces.
-            self.conn
-                .query_drop(format!("CREATE TABLE IF NOT EXISTS {FILES} (id INT PRIMARY KEY, files LONGBLOB NOT NULL)"))
-                .await
-                .map_err(plain)
-                .with_context(|| format!("the branch's own table `{FILES}` cannot be made"))?;
-        }
-        // They are in it once: twice, they may be longer than a statement may.
-        self.conn.exec_drop(format!("REPLACE INTO {FILES} (id, files) VALUES (1, ?)"), (files,)).await.map_err(plain)
+        records::record_files(&mut self.conn, files).await
     }
 
     async fn try_lock(&mut self, name: &str) -> Result<bool> {

@@ -1,5 +1,9 @@
 //! PostgreSQL.
 
+mod contents;
+mod records;
+mod residue;
+
 use std::{cell::Cell, error::Error as _, time::Duration};
 
 use anyhow::{Context as _, Result};
@@ -7,7 +11,7 @@ use async_trait::async_trait;
 use tokio_postgres::{Client, Config, config::SslMode, error::SqlState, types::ToSql};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::{Column, Contents, Full, Marker, NoSession, Run, Session, contents, records, residue};
+use super::{Column, Contents, Full, Marker, NoSession, Run, Session};
 use crate::{
     database::{connection::ConnectionUrl, failure::refuse, log::Log, tls},
     finding::visible,
@@ -21,8 +25,8 @@ pub struct PostgresSession {
 /// What a server calls dayfly's sessions.
 pub const APPLICATION: &str = "dayfly";
 
-/// Schemas that are the server's own or dayfly's.
-const NOT_OURS: &str =
+/// Whether a schema `n` is neither the server's own nor dayfly's.
+pub const SOMEBODYS: &str =
     "n.nspname NOT LIKE 'pg\\_%' AND n.nspname NOT IN ('information_schema', 'dayfly', 'dayfly_branch')";
 
 /// How every session begins. Whoever may make functions and operators in a database could give an unqualified name of ours
@@ -175,6 +179,19 @@ pub(super) async fn look(
     rows.map_err(plain)
 }
 
+/// Whether a table, as statements name it, has a row.
+async fn has_rows(client: &Client, table: &str) -> Result<bool> {
+    let rows = look(client, &format!("SELECT EXISTS (SELECT FROM {table})"), &[]).await?;
+    Ok(rows.first().is_some_and(|row| row.get(0)))
+}
+
+/// Takes a lock that ends with this session. `false`: another session has it. Asked for, not waited for: that would end with the
+/// session's `lock_timeout`.
+pub async fn try_lock(client: &Client, name: &str) -> Result<bool> {
+    let sql = "SELECT pg_try_advisory_lock(hashtextextended($1, 0))";
+    Ok(client.query_one(sql, &[&name]).await.map_err(plain)?.get(0))
+}
+
 /// Opens a session.
 pub async fn open(url: &ConnectionUrl) -> Result<PostgresSession, NoSession> {
     Ok(PostgresSession { client: connect(url).await? })
@@ -259,7 +276,7 @@ impl Session for PostgresSession {
                t.typcategory IN ('N', 'B', 'D', 'T', 'E') OR 'uuid'::regtype IN (t.oid, t.typbasetype)
              FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
              JOIN pg_type t ON t.oid = a.atttypid
-             WHERE c.relkind IN ('r', 'p', 'm', 'f') AND a.attnum > 0 AND NOT a.attisdropped AND {NOT_OURS}
+             WHERE c.relkind IN ('r', 'p', 'm', 'f') AND a.attnum > 0 AND NOT a.attisdropped AND {SOMEBODYS}
                AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')"
         );
         let rows = self.client.query(&sql, &[]).await.map_err(plain)?;
@@ -277,8 +294,7 @@ impl Session for PostgresSession {
     }
 
     async fn has_rows(&mut self, schema: &str, table: &str) -> Result<bool> {
-        let sql = format!("SELECT EXISTS (SELECT FROM {}.{})", identifier(schema), identifier(table));
-        Ok(look(&self.client, &sql, &[]).await?.first().is_some_and(|row| row.get(0)))
+        has_rows(&self.client, &format!("{}.{}", identifier(schema), identifier(table))).await
     }
 
     async fn sample(&mut self, columns: &[&Column], rows: u32) -> Result<Vec<Vec<Option<String>>>> {
@@ -329,12 +345,7 @@ impl Session for PostgresSession {
     }
 
     async fn try_lock(&mut self, name: &str) -> Result<bool> {
-        let row = self
-            .client
-            .query_one("SELECT pg_try_advisory_lock(hashtextextended($1, 0))", &[&name])
-            .await
-            .map_err(plain)?;
-        Ok(row.get(0))
+        try_lock(&self.client, name).await
     }
 
     async fn ping(&mut self) -> bool {

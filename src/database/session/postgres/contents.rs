@@ -3,7 +3,7 @@
 use anyhow::Result;
 use tokio_postgres::Client;
 
-use super::{Contents, postgres::plain};
+use super::{Contents, plain};
 
 /// Names are for a message; there is no need for all of them.
 const MOST: usize = 20;

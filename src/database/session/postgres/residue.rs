@@ -7,7 +7,7 @@
 use anyhow::Result;
 use tokio_postgres::{Client, error::SqlState};
 
-use super::postgres::{identifier, literal, look, plain};
+use super::{has_rows, identifier, literal, plain};
 use crate::database::{failure::refuse, log::Log, retry::Pauses};
 
 /// Tables with rows of somebody's, as `c` in schema `n`.
@@ -161,11 +161,6 @@ async fn forget_statistics(client: &Client) -> Result<()> {
         }
     }
     forget_extended(client).await
-}
-
-async fn has_rows(client: &Client, table: &str) -> Result<bool> {
-    let rows = look(client, &format!("SELECT EXISTS (SELECT FROM {table})"), &[]).await?;
-    Ok(rows.first().is_some_and(|row| row.get(0)))
 }
 
 /// Whether a column's other type may call functions of somebody's: the server looks again at all that depends on it, at tables

@@ -1,35 +1,41 @@
-//! What the JSON Schemas say that fields are for.
+//! What the JSON Schemas of the files say: the shapes of fields, and what they are for.
+
+use std::sync::LazyLock;
 
 use schemars::JsonSchema;
 use serde_json::{Map, Value as Json};
 
 use crate::value::Value;
 
-/// The schema behind references; for what may be left out, the schema of what may be there.
-pub(super) fn resolved<'j>(definitions: &'j Map<String, Json>, schema: &'j Json) -> &'j Json {
-    if let Some(name) = schema.get("$ref").and_then(Json::as_str) {
-        let definition = definitions.get(name.trim_start_matches("#/$defs/"));
-        return definition.map_or(&Json::Bool(true), |definition| resolved(definitions, definition));
+/// The schema behind references into `whole`; for what may be left out, the schema of what may be there.
+pub(crate) fn resolved<'j>(whole: &'j Json, schema: &'j Json) -> &'j Json {
+    if let Some(reference) = schema.get("$ref").and_then(Json::as_str) {
+        let definition = whole.pointer(reference.trim_start_matches('#'));
+        return definition.map_or(&Json::Bool(true), |definition| resolved(whole, definition));
     }
     if let Some([one, Json::Object(null)]) = schema.get("anyOf").and_then(Json::as_array).map(Vec::as_slice)
         && null.get("type").and_then(Json::as_str) == Some("null")
     {
-        return resolved(definitions, one);
+        return resolved(whole, one);
     }
     schema
+}
+
+/// The fields that a schema names.
+pub(super) fn fields_of(schema: &Json) -> &Map<String, Json> {
+    static NONE: LazyLock<Map<String, Json>> = LazyLock::new(Map::new);
+    schema.get("properties").and_then(Json::as_object).unwrap_or(&NONE)
 }
 
 /// What the field of a `T` is for that `names` lead to, through what `document` has: its items and entries exist, its fields may not.
 pub fn purpose<T: JsonSchema>(document: &Value, names: &[&str]) -> Option<String> {
     let whole = schemars::schema_for!(T).to_value();
-    let no_definitions = Map::new();
-    let definitions = whole.get("$defs").and_then(Json::as_object).unwrap_or(&no_definitions);
     let (mut schema, mut here, mut last) = (&whole, Some(document), None);
     for name in names {
-        let bare = resolved(definitions, schema);
+        let bare = resolved(&whole, schema);
         // Of several shapes, the one that has such a field: it may be another one that the file has.
         let shapes = bare.get("oneOf").or_else(|| bare.get("anyOf")).and_then(Json::as_array).into_iter().flatten();
-        let shapes = shapes.map(|shape| (shape, resolved(definitions, shape)));
+        let shapes = shapes.map(|shape| (shape, resolved(&whole, shape)));
         let mut shapes = std::iter::once((bare, bare)).chain(shapes);
         let found = shapes.find_map(|(shape, bare)| Some((shape, bare.get("properties")?.get(*name)?)));
         if let Some((shape, property)) = found {
@@ -43,20 +49,29 @@ pub fn purpose<T: JsonSchema>(document: &Value, names: &[&str]) -> Option<String
         here = Some(item.or_else(|| here?.get(name))?);
     }
     let (shape, property) = last?;
-    [property, resolved(definitions, property), shape].into_iter().find_map(described)
+    [property, resolved(&whole, property), shape].into_iter().find_map(described)
 }
 
 /// The fields of a `T`'s `spec`.
 pub fn fields<T: JsonSchema>() -> Vec<String> {
     let whole = schemars::schema_for!(T).to_value();
-    let spec = whole.pointer("/properties/spec/$ref").and_then(Json::as_str).and_then(|spec| spec.strip_prefix('#'));
-    let properties = spec.and_then(|spec| whole.pointer(spec)?.get("properties")?.as_object());
-    properties.into_iter().flat_map(Map::keys).cloned().collect()
+    let spec = whole.pointer("/properties/spec").map(|spec| fields_of(resolved(&whole, spec)));
+    spec.into_iter().flat_map(Map::keys).cloned().collect()
 }
 
 pub(super) fn kinds(schema: &Json) -> impl Iterator<Item = &str> {
     let several = schema.get("type").and_then(Json::as_array).into_iter().flatten();
     schema.get("type").filter(|kind| kind.is_string()).into_iter().chain(several).filter_map(Json::as_str)
+}
+
+/// The largest value of schemars' integer formats.
+pub(super) fn format_maximum(schema: &Json) -> Option<f64> {
+    match schema.get("format")?.as_str()? {
+        "uint8" => Some(255.0),
+        "uint16" => Some(65_535.0),
+        "uint32" => Some(4_294_967_295.0),
+        _ => None,
+    }
 }
 
 /// What a field is for: as much of its description as is read at a glance.
