@@ -11,6 +11,7 @@ use crate::kube::{array, get, json, kubectl, list, name, text};
 use crate::operations::{self, OPERATIONS, PASSWORD, command_there, logs, pods, sql, sweep};
 use crate::pods::Inside;
 use crate::process::{must, repository, run, setting, until};
+use crate::recipes::follow;
 use crate::world;
 
 #[test]
@@ -164,6 +165,8 @@ fn a_failing_migration_gets_one_fresh_branch_and_then_fails_the_sync() {
     let last = pods(&environment.name, "verify").pop().expect("a Pod of verify");
     let message = last.pointer("/status/containerStatuses/0/state/terminated/message").map(Value::to_string);
     assert!(message.as_deref().unwrap_or_default().contains("on a fresh branch too"), "{message:?}");
+    let told = follow(&environment, "argo-cd.md", "job-messages");
+    assert!(told.contains(name(&last)) && told.contains("on a fresh branch too"), "{told}");
     // Nothing that needs the database has begun.
     assert!(get("deployment", "web", &environment.name).is_none(), "the workload was started");
     assert!(get("secret", "main", &environment.name).is_none(), "the workload's credentials were published");

@@ -23,7 +23,8 @@ fn follow_in(folder: &str, environment: &Environment, page: &str, recipe: &str) 
     must("bash", &["-c", &format!("{before}\n{commands}")], "")
 }
 
-fn follow(environment: &Environment, page: &str, recipe: &str) -> String {
+/// The same, for what needs no folder.
+pub(crate) fn follow(environment: &Environment, page: &str, recipe: &str) -> String {
     follow_in("/", environment, page, recipe)
 }
 
