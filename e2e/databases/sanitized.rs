@@ -1,11 +1,14 @@
 //! Sanitized or nothing: what a baseline must prove before anybody gets a branch of it.
 
-use std::{fs, process::Command};
+use std::{
+    fs,
+    process::{Command, Stdio},
+};
 
 use crate::{
     lab::{Lab, ended, output},
     postgres::Server,
-    psql::{psql, with_database},
+    psql::{Held, psql, until, with_database},
 };
 
 const CUSTOMERS: &str = "CREATE TABLE customers (id bigint PRIMARY KEY, mail text, note text);
@@ -213,6 +216,26 @@ fn what_is_marked_stays_shut() {
     let run = output(call.stdout(fs::File::create("/dev/full").unwrap()).output().unwrap()).failed("No space left");
     let is_open = format!("SELECT datallowconn FROM pg_database WHERE datname = '{}'", server.baseline);
     assert_eq!(psql(&server.superuser, &is_open).unwrap(), "f", "{}", run.err);
+}
+
+/// The second would open what the first has shut.
+#[test]
+fn a_preparation_waits_for_another() {
+    let server = Server::new("DAYFLY_TEST_POSTGRES18", "twice", CUSTOMERS);
+    let lab = server.lab("twice", SANITIZED);
+    lab.prepare_baseline(&[]).fine();
+    let is_open = || {
+        psql(&server.superuser, &format!("SELECT datallowconn FROM pg_database WHERE datname = '{}'", server.baseline))
+    };
+    let first = Held::of(&server.admin, &server.baseline);
+    let mut second = lab.prepare_command(&[]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let waits = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'twice_admin' AND query LIKE '%try_advisory%' AND application_name = 'dayfly'";
+    until(|| psql(&server.superuser, waits).unwrap() != "0", "it waits for nobody");
+    assert!(second.try_wait().unwrap().is_none());
+    assert_eq!(is_open().unwrap(), "f");
+    first.release();
+    ended(second).fine();
+    assert_eq!(is_open().unwrap(), "f");
 }
 
 #[test]
