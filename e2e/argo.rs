@@ -112,6 +112,18 @@ impl Environment {
         })
     }
 
+    /// Waits for its sync to fail.
+    pub(crate) fn fails(&self) -> Value {
+        until(120, || {
+            let application = self.application();
+            if text(&application, "/status/operationState/phase") == "Failed" {
+                Ok(application)
+            } else {
+                Err(story(&application))
+            }
+        })
+    }
+
     /// Refreshes as Argo CD does by itself every few minutes (or hard: rendered anew) and gives what it then says.
     pub(crate) fn refresh(&self, how: &str) -> Value {
         let annotation = format!("argocd.argoproj.io/refresh={how}");
@@ -147,6 +159,11 @@ impl Environment {
     pub(crate) fn moved(&mut self, folder: &str) {
         self.asked["spec"]["source"]["path"] = folder.into();
         apply(std::slice::from_ref(&self.asked));
+    }
+
+    /// The name of its plugin.
+    pub(crate) fn plugin(&self) -> &str {
+        text(&self.asked, "/spec/source/plugin/name")
     }
 
     /// The host of a route, which is part of what the policy's author relies on.

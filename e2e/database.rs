@@ -134,14 +134,7 @@ fn a_preview_cannot_read_the_providers_key() {
 #[test]
 fn a_failing_migration_gets_one_fresh_branch_and_then_fails_the_sync() {
     let environment = Environment::begin(Case::new("storefront", 220).of("storefront-broken"), &SPLIT);
-    let application = until(120, || {
-        let application = environment.application();
-        if text(&application, "/status/operationState/phase") == "Failed" {
-            Ok(application)
-        } else {
-            Err(story(&application))
-        }
-    });
+    let application = environment.fails();
     let migrate = pods(&environment.name, "migrate");
     let said: String = migrate.iter().map(logs).collect();
     assert_eq!(said.matches("half migrated a fresh branch").count(), 2, "{said}");
@@ -239,7 +232,7 @@ fn jobs(environment: &str, step: &str) -> Vec<Value> {
 }
 
 /// What the Jobs of a preview's database are told, from the program itself.
-fn spec_of(case: &Case) -> Value {
+pub(crate) fn spec_of(case: &Case) -> Value {
     let parameters = format!("{}/parameters-{}.json", env!("CARGO_TARGET_TMPDIR"), case.parameters["number"]);
     std::fs::write(&parameters, Value::Object(case.parameters.clone()).to_string()).expect("a writable folder");
     let folder = repository(&format!("testdata/{}", case.folder));

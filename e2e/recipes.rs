@@ -4,20 +4,21 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::argo::{Environment, OPEN, SPLIT};
+use crate::argo::{Environment, OPEN, SPLIT, story};
 use crate::case::Case;
+use crate::database::spec_of;
 use crate::kube::{delete, get, kubectl, list, text};
-use crate::operations::{OPERATIONS, sweeping};
+use crate::operations::{OPERATIONS, sql, sweeping};
 use crate::page;
 use crate::pods::Inside;
 use crate::process::{must, repository, setting, until};
+use crate::world;
 
 /// What a recipe prints, called in a folder, with the names of a test's environment in the place of the page's.
 fn follow_in(folder: &str, environment: &Environment, page: &str, recipe: &str) -> String {
-    let plugin = text(&environment.application(), "/spec/source/plugin/name").to_owned();
     let commands = page::recipe(page, recipe)
         .replace("storefront-pr-128", &environment.name)
-        .replace(r#".plugin.name == "dayfly""#, &format!(r#".plugin.name == "{plugin}""#));
+        .replace(r#".plugin.name == "dayfly""#, &format!(r#".plugin.name == "{}""#, environment.plugin()));
     let programs = format!("{}/../bin", setting("DAYFLY_E2E_PLUGINS"));
     let before = format!("set -uo pipefail; cd '{folder}'; PATH='{programs}':$PATH");
     must("bash", &["-c", &format!("{before}\n{commands}")], "")
@@ -48,32 +49,35 @@ fn a_rotated_login_is_another_and_new_pods_have_it() {
     until(60, || worker().tell(&["sql"], "SELECT 1"));
     kubectl(&["delete", job, "-n", OPERATIONS]);
 
-    jobs_can_be_run_again(&environment);
+    migrate_can_be_run_again(&environment);
 }
 
-/// They find what is there, and keep it.
-fn jobs_can_be_run_again(environment: &Environment) {
-    let of_step = |namespace: &str, step: &str| {
-        let labels = format!("dayfly.dev/environment={},dayfly.dev/step={step}", environment.name);
-        let mut jobs = list("jobs", namespace, &labels);
-        assert!(jobs.len() < 2, "{jobs:?}");
-        jobs.pop()
-    };
+/// It finds what is there, and keeps it.
+fn migrate_can_be_run_again(environment: &Environment) {
+    let job = || list("jobs", &environment.name, "dayfly.dev/step=migrate").pop();
     let credentials = || get("secret", "main", &environment.name).expect("the Secret")["data"].clone();
-    let before = credentials();
-    for (namespace, step, page, recipe) in [
-        (environment.name.as_str(), "migrate", "operations.md", "migrate-again"),
-        (OPERATIONS, "provision", "argo-cd.md", "provision-again"),
-    ] {
-        let old = of_step(namespace, step).unwrap_or_else(|| panic!("there is no Job of step {step}"));
-        follow(environment, page, recipe);
-        until(60, || match of_step(namespace, step) {
-            Some(new) if new["metadata"]["uid"] != old["metadata"]["uid"] && new["status"]["succeeded"] == 1 => Ok(()),
-            found => Err(format!("{step}: {found:?}")),
-        });
-        environment.wait("Synced", "Healthy");
-    }
+    let (before, old) = (credentials(), job().expect("the Job of migrate"));
+    follow(environment, "operations.md", "migrate-again");
+    until(60, || match job() {
+        Some(new) if new["metadata"]["uid"] != old["metadata"]["uid"] && new["status"]["succeeded"] == 1 => Ok(()),
+        found => Err(format!("{found:?}")),
+    });
+    environment.wait("Synced", "Healthy");
     assert_eq!(credentials(), before);
+}
+
+#[test]
+fn what_stopped_provision_is_mended_and_it_runs_again() {
+    world::prepare();
+    let case = Case::new("storefront", 224);
+    let branch = text(&spec_of(&case), "/names/branch").to_owned();
+    sql("", &format!("CREATE DATABASE {branch}"));
+    let environment = Environment::begin(case, &SPLIT);
+    let application = environment.fails();
+    assert!(story(&application).contains("provision"), "{}", story(&application));
+    sql("", &format!("DROP DATABASE {branch}"));
+    follow(&environment, "argo-cd.md", "provision-again");
+    environment.wait("Synced", "Healthy");
 }
 
 #[test]
