@@ -248,6 +248,16 @@ pub(crate) fn story(application: &Value) -> String {
                 text(resource, "/status")
             );
         }
+        if !matches!(text(resource, "/health/status"), "" | "Healthy") {
+            let _ = writeln!(
+                story,
+                "  {} {} is {}: {}",
+                text(resource, "/kind"),
+                text(resource, "/name"),
+                text(resource, "/health/status"),
+                text(resource, "/health/message")
+            );
+        }
     }
     for result in array(status, "/operationState/syncResult/resources") {
         if text(result, "/status") != "Synced" || text(result, "/hookPhase") == "Failed" {

@@ -129,7 +129,8 @@ fn a_preview_that_lost_its_application_is_found_and_taken_over() {
     // The tests make their Applications by hand.
     assert!(is_among(&environment, "ownerless"));
     assert!(!is_among(&environment, "lost"));
-    for application in [&format!("{}-app", environment.name), &environment.application] {
+    // The child last: while it has an owner, that makes it again.
+    for application in [&environment.application, &format!("{}-app", environment.name)] {
         let object = format!("applications.argoproj.io/{application}");
         kubectl(&["patch", &object, "-n", "argocd", "--type=merge", "-p", r#"{"metadata":{"finalizers":null}}"#]);
         kubectl(&["delete", &object, "-n", "argocd"]);
