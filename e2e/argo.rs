@@ -84,6 +84,8 @@ impl Environment {
         if ask.subscribed {
             asked["metadata"]["annotations"]["notifications.argoproj.io/subscribe.preview.github"] = json!("");
         }
+        let there = get("applications.argoproj.io", &application, "argocd");
+        assert!(there.is_none(), "{application} is there already: another test has its number");
         apply(std::slice::from_ref(&asked));
         Self { case, name, application, asked }
     }

@@ -31,7 +31,7 @@ pub(crate) fn follow(environment: &Environment, page: &str, recipe: &str) -> Str
 
 #[test]
 fn a_rotated_login_is_another_and_new_pods_have_it() {
-    let environment = Environment::sync(Case::new("storefront", 222), &SPLIT);
+    let environment = Environment::sync(Case::new("storefront", 241), &SPLIT);
     let password = || get("secret", "main", &environment.name).expect("the Secret")["data"]["password"].clone();
     let worker = || Inside::of(&environment.name, "worker");
     let (before, old) = (password(), worker());
@@ -69,7 +69,7 @@ fn migrate_can_be_run_again(environment: &Environment) {
 #[test]
 fn what_stopped_provision_is_mended_and_it_runs_again() {
     world::prepare();
-    let case = Case::new("storefront", 224);
+    let case = Case::new("storefront", 243);
     let branch = text(&spec_of(&case), "/names/branch").to_owned();
     sql("", &format!("CREATE DATABASE {branch}"));
     let environment = Environment::begin(case, &SPLIT);
@@ -122,7 +122,7 @@ fn the_sweeper_says_what_it_would_do() {
 /// An Application that was lost with its finalizer leaves a namespace that no Application has, until it is made again.
 #[test]
 fn a_preview_that_lost_its_application_is_found_and_taken_over() {
-    let mut environment = Environment::sync(Case::new("storefront", 223), &SPLIT);
+    let mut environment = Environment::sync(Case::new("storefront", 242), &SPLIT);
     let is_among = |environment: &Environment, recipe: &str| {
         follow(environment, "operations.md", recipe).lines().any(|line| line == environment.application)
     };

@@ -94,8 +94,8 @@ fn network_policies_open_exactly_what_was_asked_for() {
 /// The `AppProject` allows every preview's namespace, and Argo CD asks for no more.
 #[test]
 fn a_pull_request_cannot_put_anything_into_another_one_s_preview() {
-    let neighbour = Environment::sync(Case::new("storefront", 221), &SPLIT);
-    let thief = Environment::begin(Case::new("storefront", 220).of("storefront-thief"), &SPLIT);
+    let neighbour = Environment::sync(Case::new("storefront", 251), &SPLIT);
+    let thief = Environment::begin(Case::new("storefront", 250).of("storefront-thief"), &SPLIT);
     let child = until(180, || {
         let child = get("applications.argoproj.io", &format!("{}-app", thief.name), "argocd").ok_or("no child yet")?;
         match text(&child, "/status/operationState/phase") {
@@ -107,7 +107,7 @@ fn a_pull_request_cannot_put_anything_into_another_one_s_preview() {
         }
     });
     let story = story(&child);
-    assert!(story.contains("may not write into namespace storefront-pr-221"), "{story}");
+    assert!(story.contains("may not write into namespace storefront-pr-251"), "{story}");
     assert!(get("deployment", "thief", &neighbour.name).is_none(), "the thief got in: {story}");
     neighbour.refresh("normal");
     neighbour.wait("Synced", "Healthy");
