@@ -221,15 +221,15 @@ fn what_is_marked_stays_shut() {
 /// The second would open what the first has shut.
 #[test]
 fn a_preparation_waits_for_another() {
-    let server = Server::new("DAYFLY_TEST_POSTGRES18", "twice", CUSTOMERS);
-    let lab = server.lab("twice", SANITIZED);
+    let server = Server::new("DAYFLY_TEST_POSTGRES18", "queued", CUSTOMERS);
+    let lab = server.lab("queued", SANITIZED);
     lab.prepare_baseline(&[]).fine();
     let is_open = || {
         psql(&server.superuser, &format!("SELECT datallowconn FROM pg_database WHERE datname = '{}'", server.baseline))
     };
     let first = Held::of(&server.admin, &server.baseline);
     let mut second = lab.prepare_command(&[]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let waits = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'twice_admin' AND query LIKE '%try_advisory%' AND application_name = 'dayfly'";
+    let waits = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'queued_admin' AND query LIKE '%try_advisory%' AND application_name = 'dayfly'";
     until(|| psql(&server.superuser, waits).unwrap() != "0", "it waits for nobody");
     assert!(second.try_wait().unwrap().is_none());
     assert_eq!(is_open().unwrap(), "f");
