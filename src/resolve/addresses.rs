@@ -28,10 +28,20 @@ pub(super) struct Reaches<'c> {
 }
 
 impl Resolver<'_> {
-    /// Those of a container's variables that are the host of one of the preview's own services, and nothing else.
+    /// The hosts of the preview, and variables that hold one.
+    fn hosts<'h>(&'h self, variables: &'h [&'h str]) -> Hosts<'h> {
+        let services = self.hosts.get_or_init(|| {
+            let services = self.policy.services.iter().map(|service| service.name.to_string());
+            services.chain(self.policy.databases.iter().map(server)).collect()
+        });
+        Hosts { services, namespace: self.facts.str_at(&["preview", "namespace"]).unwrap_or_default(), variables }
+    }
+
+    /// Those of a container's variables that are a host of the preview's own, and nothing else.
     pub(super) fn own_hosts<'e>(&self, env: &'e Ordered<Interpolated, EnvName>) -> impl Iterator<Item = &'e str> {
-        let is_host = |value: &Interpolated| match value.parts() {
-            [] => self.policy.services.iter().any(|service| *service.name == *value.source),
+        let hosts = self.hosts(&[]);
+        let is_host = move |value: &Interpolated| match value.parts() {
+            [] => hosts.has_name(&value.source),
             [Part::Path(names)] => matches!(&names[..], [root, _, field] if *root == "services" && *field == "host"),
             _ => false,
         };
@@ -50,17 +60,11 @@ impl Resolver<'_> {
         if shared(evaluated, Hosts::default()).is_none() {
             return;
         }
-        let policy = self.policy;
-        let services = self.hosts.get_or_init(|| {
-            let services = policy.services.iter().map(|service| service.name.to_string());
-            services.chain(policy.databases.iter().map(server)).collect()
-        });
-        let namespace = self.facts.str_at(&["preview", "namespace"]).unwrap_or_default();
         let used =
             self.policy.databases.iter().filter(|database| reaches.uses.iter().any(|used| database.name == *used));
         let variables: Vec<&str> =
             used.flat_map(|database| database.keys.names()).chain(reaches.variables.iter().copied()).collect();
-        let hosts = Hosts { services, namespace, variables: &variables };
+        let hosts = self.hosts(&variables);
         let Some(first) = shared(evaluated, hosts) else { return };
         // A title that talks of an address is only data.
         let (pr, facts) = (without_addresses(&self.pr), Scope::Facts(&self.facts));

@@ -148,7 +148,7 @@ struct Resolver<'a> {
     /// The pull request with its free text, for what is data in any case.
     pr: Value,
     budget: Budget,
-    /// The preview's own Services, once a text looks like an address.
+    /// The hosts of the preview's own Services, once they are asked for.
     hosts: OnceCell<Vec<String>>,
     /// How many variables containers got of what they use.
     used: usize,

@@ -110,7 +110,8 @@ impl Hosts<'_> {
         self.fills_in(host) || self.has_name(&host.to_ascii_lowercase())
     }
 
-    fn has_name(&self, host: &str) -> bool {
+    /// Whether a text in lower case is the name of such a host.
+    pub(crate) fn has_name(&self, host: &str) -> bool {
         let service = |host: &str| {
             let (name, rest) = host.split_once('.').unwrap_or((host, ""));
             let domain = rest.strip_suffix(".cluster.local").unwrap_or(rest);

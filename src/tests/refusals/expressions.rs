@@ -191,9 +191,15 @@ fn addresses_in_files_are_told_apart() {
 /// Kubernetes puts the host of the preview's own Service in place of `$(DB_HOST)`.
 #[test]
 fn a_variable_may_be_the_host_of_an_own_service() {
-    for (host, expected) in
-        [("web", 0), ("${{ services.web.host }}", 0), ("staging", 3), ("${{ services.web.port }}", 3)]
-    {
+    for (host, expected) in [
+        ("web", 0),
+        ("web.storefront-pr-128.svc.cluster.local", 0),
+        ("localhost", 0),
+        ("${{ services.web.host }}", 0),
+        ("staging", 3),
+        ("web.storefront.svc", 3),
+        ("${{ services.web.port }}", 3),
+    ] {
         let args = "      port: 8080\n      args: [\"--dsn=postgres://u@$(DB_HOST)/app\"]";
         let env = format!("      env:\n        DB_HOST: \"{host}\"\n        DSN: postgres://u@$(DB_HOST)/app\n");
         let migrate =
