@@ -328,3 +328,19 @@ fn a_mistake_of_the_guardrails_says_what_was_meant() {
         assert_eq!(told(&[(GUARDRAILS, from, to)]), [expected], "{to}");
     }
 }
+        // No container starts with so little, and no request of the team's is too much for it.
+        (
+            "default: {cpu: 500m, memory: 512Mi",
+            "default: {cpu: 500m, memory: 512",
+            "`default` of memory is 512, which are bytes: `512Mi` was probably meant = ",
+        ),
+        (
+            "request: {cpu: 100m, memory: 128Mi",
+            "request: {cpu: 100m, memory: 128m",
+            "`defaultRequest` of memory is 128m, a fraction of a byte: `128Mi` was probably meant = ",
+        ),
+        (
+            "requests.memory: 4Gi",
+            "requests.memory: 4",
+            "`requests.memory` is 4, which are bytes: its unit, such as `Gi`, is missing = ",
+        ),
