@@ -3,7 +3,7 @@
 mod stated;
 mod unknown;
 
-use std::fmt::Write as _;
+use std::{borrow::Cow, fmt::Write as _};
 
 use crate::{
     emit,
@@ -68,6 +68,7 @@ const LONGEST_VALUE: usize = 80 - "  value      ".len();
 /// Nothing is called so; with the nearest name.
 pub fn explain(rendered: &Rendered, sources: &Sources<'_>, what: &str) -> Result<String, String> {
     let decisions = rendered.decisions.with(refused(rendered, sources));
+    let what = &*dotted(what);
     // `deployment/web`, as kubectl takes it, too; a field with a slash has a dot before it: `labels.dayfly.dev/team`.
     let kind = what.split_once('/').map(|(kind, _)| kind);
     if kind.is_some_and(|kind| !kind.is_empty() && kind.bytes().all(|b| b.is_ascii_alphanumeric())) {
@@ -81,6 +82,27 @@ pub fn explain(rendered: &Rendered, sources: &Sources<'_>, what: &str) -> Result
         let _ = writeln!(text, "{}", refusal(rendered));
     }
     Ok(text)
+}
+
+/// A field as yq and kubectl have it, `.spec.services[0].image`, as its names are written here; `[]`, as the documentation has it, stands
+/// for an item that is still to be named.
+fn dotted(what: &str) -> Cow<'_, str> {
+    let said = what.strip_prefix('.').unwrap_or(what);
+    if !said.contains('[') {
+        return Cow::Borrowed(said);
+    }
+    let sign = if said.contains('/') { '/' } else { '.' };
+    let mut names = String::with_capacity(said.len());
+    for (at, part) in said.split('[').enumerate() {
+        let (index, rest) = if at == 0 { ("", part) } else { part.split_once(']').unwrap_or((part, "")) };
+        let index = index.trim_matches(['"', '\'', '*']);
+        if !index.is_empty() {
+            names.push(sign);
+        }
+        names.push_str(index);
+        names.push_str(rest);
+    }
+    Cow::Owned(names)
 }
 
 /// Names of all fields and objects that [`explain`] takes.

@@ -62,6 +62,7 @@ pub(super) enum Look {
 
 /// Reads guardrails, policy, templates and manifests. Without a `folder`, [`example::policy`] stands for a policy.
 pub(super) fn load(folder: Option<&Path>, flags: &InputFlags, look: Look) -> Result<Loaded, Broken> {
+    flags.ensure_one_stream(None)?;
     let (guardrails_source, unfit, guardrails_path) = guardrails::guardrails(flags)?;
     let guardrails: Result<Guardrails, _> = match unfit {
         None => read_typed(&guardrails_source, Owner::Platform),

@@ -102,6 +102,20 @@ struct InputFlags {
     set: Vec<String>,
 }
 
+impl InputFlags {
+    /// Whoever reads standard input a second time finds nothing there.
+    fn ensure_one_stream(&self, each: Option<&Path>) -> anyhow::Result<()> {
+        let is_stream = |path: Option<&Path>| path.is_some_and(|path| path.as_os_str() == "-");
+        let other = [("--parameters", self.parameters.as_deref()), ("--each", each)];
+        let other =
+            other.into_iter().find(|(_, path)| is_stream(*path)).filter(|_| is_stream(self.guardrails.as_deref()));
+        if let Some((flag, _)) = other {
+            anyhow::bail!("standard input holds one file: `--guardrails -` and `{flag} -` cannot both be it");
+        }
+        Ok(())
+    }
+}
+
 /// How it went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExitCode {

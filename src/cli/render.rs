@@ -94,6 +94,7 @@ pub(super) fn run(args: &RenderArgs, console: &mut Console<'_>) -> anyhow::Resul
 
 fn render(args: &RenderArgs, console: &mut Console<'_>) -> anyhow::Result<ExitCode> {
     let flags = &args.input.inputs;
+    flags.ensure_one_stream(args.each.as_deref())?;
     // Of many renders, a thorough look is a small part.
     let look = if args.each.is_some() { Look::Thorough } else { Look::Quick };
     let Some(mut loaded) = load::load_or_report(args.input.folder(), flags, look, console)? else {

@@ -144,6 +144,7 @@ fn first_of(field: &str) -> &str {
 
 fn of_field(what: &str, rendered: &Rendered, decisions: &Decisions, sources: &Sources<'_>) -> String {
     let (field, only) = stated::of_one(what);
+    let field = field.strip_prefix("spec.").unwrap_or(field);
     let before = &what[..what.len() - field.len()];
     let names = Names::of(only, decisions, sources);
     let said = format!("nothing is decided about `{}`", visible(what));

@@ -56,11 +56,9 @@ pub(super) fn trace(text: &str, kind: Kind, problem: &mut Problem) -> Option<Str
         problem.mark = Mark::at(line, column);
         problem.message = format!("not YAML: {message}");
     };
-    if let Some(line) = line::conflict(&lines) {
-        found(line, 0, "a conflict that Git left to be resolved");
-        return Some(
-            "keep what is right of both sides, and delete the lines with `<<<<<<<`, `=======` and `>>>>>>>`".to_owned(),
-        );
+    if let Some((line, message, help)) = line::foreign(&lines) {
+        found(line, 0, message);
+        return Some(help.to_owned());
     }
     if said.ends_with("invalid Unicode character escape code") {
         return Some(
@@ -81,11 +79,17 @@ pub(super) fn trace(text: &str, kind: Kind, problem: &mut Problem) -> Option<Str
     if said.contains("quoted scalar")
         && ["end of stream", "indicator", "indentation"].iter().any(|at| said.contains(at))
     {
-        found(failed, column, "the quote that begins here is not closed");
-        let quote = line.chars().nth(column).filter(|c| *c == '\'').unwrap_or('"');
-        return Some(format!("end the text with `{quote}`; lines that belong to it are indented more than its key"));
+        let (line, column, message, help) = quotes::unclosed(&lines, failed, column);
+        found(line, column, message);
+        return Some(help);
     }
     if said.contains("trailing content after") {
+        let trial = Trial::new(text, failed);
+        if let Some(cause) = line::ended(&trial).or_else(|| line::unspaced(&trial)).or_else(|| line::no_colon(&trial)) {
+            let (line, column) = cause.mark.indices();
+            found(line, column, &cause.message);
+            return Some(cause.help);
+        }
         if let Some((column, message, help)) = quotes::trailing(line, column) {
             found(failed, column, &message);
             return Some(help);
@@ -109,6 +113,9 @@ pub(super) fn trace(text: &str, kind: Kind, problem: &mut Problem) -> Option<Str
         return Some("an expression is `${{ … }}`, in quotes: `\"${{ … }}\"`".to_owned());
     }
     if said.contains("flow") && line.contains("${{") {
+        if let Some(wrong) = quotes::typographic(line) {
+            return Some(format!("`{wrong}` is no quote to YAML: write `\"` in its place"));
+        }
         return Some("inside of `{…}` and `[…]`, text with `${{ … }}` stands in quotes: `\"${{ … }}\"`".to_owned());
     }
     if let Some((message, help)) = quotes::indicator(&said, line, column) {
@@ -136,10 +143,12 @@ pub(super) fn trace(text: &str, kind: Kind, problem: &mut Problem) -> Option<Str
 /// The cause without which the file can be read furthest; of equal ones the more particular.
 fn by_trial(trial: &Trial<'_>, column: usize) -> Option<Cause> {
     let mut best: Option<Cause> = None;
-    let looks: [&dyn Fn() -> Option<Cause>; 11] = [
+    let looks: [&dyn Fn() -> Option<Cause>; 13] = [
         &|| line::blank(trial),
         &|| line::look_alike(trial),
         &|| line::separator(trial),
+        &|| line::ended(trial),
+        &|| bracket::unopened(trial),
         &|| quotes::colon(trial, column),
         &|| line::unspaced(trial),
         &|| line::undashed(trial),

@@ -4,6 +4,7 @@
 //! leads to the same parser, so the two agree; `decode_and_diagnosis_agree` in the tests holds them to it.
 
 mod misplaced;
+mod shape;
 mod words;
 
 use std::collections::HashSet;
@@ -13,10 +14,10 @@ use serde_json::{Map, Value as Json};
 
 use crate::{
     expression::mistake::{self, Mistake},
-    finding::{Finding, Location, Owner, Rule, Subject, likely, masked, meant, nearest, once, visible},
+    finding::{Finding, Location, Owner, Rule, Subject, likely, meant, nearest, once, visible},
     rules::{
         self,
-        input::{INVALID_VALUE, MISSING_FIELD, UNKNOWN_FIELD, WRONG_TYPE},
+        input::{INVALID_VALUE, MISSING_FIELD, UNKNOWN_FIELD},
     },
     value::child,
     yaml::{Data, Entry, Mark, Node},
@@ -31,10 +32,7 @@ use super::{
 };
 
 use misplaced::Spec;
-use words::{
-    FILES, FILES_OF_MIGRATE, as_list, assigned, first_name, found, is_any_text, is_files, is_files_of_migrate,
-    is_of_a_file, kind_of, noun,
-};
+use words::{assigned, found, kind_of, split_key};
 
 /// All findings about `node`, which should be a `T`.
 pub(super) fn diagnose<T: JsonSchema>(source: &Source, owner: Owner, node: &Node<'_>) -> Vec<Finding> {
@@ -45,6 +43,7 @@ pub(super) fn diagnose<T: JsonSchema>(source: &Source, owner: Owner, node: &Node
         schema: &schema,
         field: None,
         around: Vec::new(),
+        file: node.entries().iter().map(|entry| entry.key.to_string()).collect(),
         misplaced: Vec::new(),
         spec: Spec::default(),
         findings: Vec::new(),
@@ -59,7 +58,7 @@ pub(super) fn diagnose<T: JsonSchema>(source: &Source, owner: Owner, node: &Node
         let help = match kind {
             "PreviewPolicy" => "this is the policy: were the two files swapped?",
             "PreviewGuardrails" => "these are the guardrails: were the two files swapped?",
-            _ => "Kubernetes' own objects stand in files of their own, which `manifests` of the policy names",
+            _ => OF_KUBERNETES,
         };
         return vec![walk.findings.swap_remove(at).help(help)];
     }
@@ -71,6 +70,9 @@ pub(super) fn diagnose<T: JsonSchema>(source: &Source, owner: Owner, node: &Node
     once(&mut walk.findings);
     walk.findings
 }
+
+const OF_KUBERNETES: &str =
+    "Kubernetes' own objects stand in files of their own, which `manifests` of the policy names";
 
 /// What the two files say that they are.
 const KINDS: [&str; 2] = ["PreviewGuardrails", "PreviewPolicy"];
@@ -89,6 +91,8 @@ struct Walk<'s> {
     field: Option<String>,
     /// The fields of the maps around, from the outermost on.
     around: Vec<(String, &'s Map<String, Json>)>,
+    /// Those that the whole file has.
+    file: HashSet<String>,
     /// Fields that stand elsewhere than in the map of a pointer, where they belong: they are not missing there, too.
     misplaced: Vec<(String, String)>,
     spec: Spec,
@@ -101,6 +105,8 @@ struct Fields<'s, 'e> {
     known: &'s Map<String, Json>,
     /// Those that it has.
     present: HashSet<&'e str>,
+    /// The last of these above the one that is looked at.
+    last: Option<&'e str>,
     /// What unknown ones were probably meant to be: they are not missing, too.
     meant: Vec<String>,
     /// Whether a finding has said what there is.
@@ -157,79 +163,20 @@ impl<'s> Walk<'s> {
         }
     }
 
-    fn wrong_type(&mut self, schema: &Json, kinds: &[&str], node: &Node<'_>, pointer: &str) {
-        let expected: Vec<&str> = kinds.iter().map(|kind| noun(kind)).collect();
-        let mut message = format!("found {}, expected {}", found(node), expected.join(" or "));
-        let is_tree = kinds.contains(&"object") || kinds.contains(&"array");
-        if let Some(sign) = node.text().filter(|_| is_tree).and_then(look_alike_of) {
-            message = format!("{message}: {}", sign.message);
-            let help = format!("write `{}`", visible(&masked(&sign.meant)));
-            self.report(&WRONG_TYPE, node.mark, pointer, message).help = Some(help);
-            return;
-        }
-        let text_wanted =
-            kinds.contains(&"string") && matches!(&node.data, Data::Scalar { plain: true, .. }) && !node.is_null();
-        let text = visible(node.text().unwrap_or_default());
-        let help = match &node.data {
-            // As a container of Kubernetes has them.
-            Data::Map(_) if ["/resources/requests", "/resources/limits"].iter().any(|end| pointer.ends_with(end)) => {
-                Some(
-                    "write `resources: {cpu: …, memory: …}`, what it requests: limits follow from that and the profile"
-                        .to_owned(),
-                )
-            }
-            Data::Map(_) | Data::List(_) if is_of_a_file(pointer) => {
-                Some("a file's text is written `PATH: |`, with its lines below, further to the right".to_owned())
-            }
-            _ if text_wanted => Some(format!("in quotes it is text: `\"{text}\"`")),
-            Data::Scalar { text: bare, plain: false } if kinds.contains(&kind_of(bare)) => {
-                Some(format!("without quotes it is {}: `{text}`", noun(kind_of(bare))))
-            }
-            _ if node.is_null() && self.is_comment(node.mark) => {
-                Some("what follows ` #` is a comment: in quotes it is text".to_owned())
-            }
-            _ if node.is_null() && assigned(pointer).is_some() => assigned(pointer),
-            _ if node.is_null() && is_any_text(schema, pointer) => Some("an empty text is written `\"\"`".to_owned()),
-            _ if node.is_null() => self.field.clone(),
-            _ if is_files(pointer) => Some(FILES.to_owned()),
-            Data::Map(_) if is_files_of_migrate(pointer) => Some(FILES_OF_MIGRATE.to_owned()),
-            _ if kinds.contains(&"array") => {
-                let item = schema.get("items").map(|item| resolved(self.schema, item));
-                let named = item.is_some_and(|item| item.pointer("/properties/name").is_some());
-                Some(format!(
-                    "a list is written `[one, two]`, or an item a line with `- ` before it{}",
-                    as_list(node, named, pointer).map(|list| format!(": here `{list}`")).unwrap_or_default()
-                ))
-            }
-            _ if kinds.contains(&"object") => Some(match schema.get("properties").and_then(Json::as_object) {
-                Some(fields) => {
-                    format!(
-                        "it has the fields `{}`",
-                        fields.keys().map(String::as_str).collect::<Vec<_>>().join("`, `")
-                    )
-                }
-                None => format!(
-                    "a map is written `{{name: value}}`, or an entry a line, `name: value`{}",
-                    first_name(node).map(|name| format!(": here `{}: …`", visible(name))).unwrap_or_default()
-                ),
-            }),
-            _ => self.help_with(node.text().unwrap_or_default()),
-        };
-        self.report(&WRONG_TYPE, node.mark, pointer, message).help = help;
-    }
-
-    /// Whether all that a line has in place of a value is a comment.
-    fn is_comment(&self, mark: Mark) -> bool {
-        let Location { before, source, .. } = self.places.location(mark);
-        let mut rest = source.iter().flat_map(|line| line.chars().skip(before.unwrap_or_default()));
-        rest.find(|letter| !":- ".contains(*letter)) == Some('#')
-    }
-
     fn object(&mut self, schema: &'s Json, mark: Mark, entries: &[&Entry<'_>], pointer: &str) {
         let known = fields_of(schema);
+        let is_closed = schema.get("additionalProperties") == Some(&Json::Bool(false));
+        let is_foreign = |name: &str| !known.contains_key(name) && entries.iter().any(|entry| entry.key == name);
+        if is_closed && ["apiVersion", "kind"].into_iter().all(is_foreign) {
+            let message = "an object of Kubernetes does not belong here".to_owned();
+            self.report(&UNKNOWN_FIELD, mark, pointer, message).help = Some(OF_KUBERNETES.to_owned());
+            return;
+        }
         self.around.push((pointer.to_owned(), known));
         let present = entries.iter().map(|entry| &*entry.key).filter(|key| known.contains_key(*key)).collect();
-        let mut fields = Fields { known, present, meant: Vec::new(), are_listed: false };
+        let mut fields = Fields { known, present, last: None, meant: Vec::new(), are_listed: false };
+        // The fields of one that stands here alone, and belongs further to the left with those that follow it.
+        let mut stray: Option<&Map<String, Json>> = None;
         let taken = self.astray(pointer, mark, entries);
         for entry in entries.iter().filter(|entry| !taken.contains(&*entry.key)) {
             let below = child(pointer, &entry.key);
@@ -238,9 +185,16 @@ impl<'s> Walk<'s> {
                     let field = std::mem::replace(&mut self.field, help(&entry.key, property));
                     self.node(property, &entry.value, &below);
                     self.field = field;
+                    fields.last = Some(&*entry.key);
                 }
                 (None, Some(Json::Bool(false))) => self.unknown(entry, &mut fields, &below),
-                (None, Some(values)) => self.named(schema, values, entry, &below),
+                (None, Some(_)) if stray.is_some_and(|fields| fields.contains_key(&*entry.key)) => {}
+                (None, Some(values)) => {
+                    stray = self.stray(values, entry, &below);
+                    if stray.is_none() {
+                        self.named(schema, values, entry, &below);
+                    }
+                }
                 (None, None) => {}
             }
         }
@@ -258,13 +212,21 @@ impl<'s> Walk<'s> {
     fn unknown(&mut self, entry: &Entry<'_>, fields: &mut Fields<'s, '_>, pointer: &str) {
         let (name, known) = (&*entry.key, fields.known);
         let message = format!("unknown field `{}`", visible(name));
+        if let Some(key) = split_key(name).filter(|key| known.contains_key(key.name))
+            && (entry.value.is_null() || key.is_opened())
+        {
+            let (message, help) = (format!("{message}: {}", key.lacks()), key.help());
+            self.report(&UNKNOWN_FIELD, entry.mark, pointer, message).help = Some(help);
+            fields.meant.push(key.name.to_owned());
+            return;
+        }
         if let Some(advice) = foreign::advice(name, known) {
             self.report(&UNKNOWN_FIELD, entry.mark, pointer, message).help = Some(advice.to_owned());
             return;
         }
         // One of many may be meant, rather than a field of theirs.
         let is_one_of_many = known.contains_key(&format!("{name}s"));
-        if let Some((place, meant)) = (!is_one_of_many).then(|| self.elsewhere(name, known)).flatten() {
+        if let Some((place, meant)) = (!is_one_of_many).then(|| self.elsewhere(name, fields)).flatten() {
             self.report(&UNKNOWN_FIELD, entry.mark, pointer, message + &place);
             fields.meant.extend(meant);
             return;
@@ -300,7 +262,7 @@ impl<'s> Walk<'s> {
         if text.contains("${{") { Some(NO_EXPRESSION.to_owned()) } else { self.field.clone() }
     }
 
-    fn scalar(&mut self, schema: &Json, kinds: &[&str], node: &Node<'_>, text: &str, plain: bool, pointer: &str) {
+    fn scalar(&mut self, schema: &'s Json, kinds: &[&str], node: &Node<'_>, text: &str, plain: bool, pointer: &str) {
         let kind = if plain { kind_of(text) } else { "string" };
         let fits = kinds.contains(&kind) || (kind == "integer" && kinds.contains(&"number"));
         let refused = schema.get("format").and_then(Json::as_str).and_then(|format| refusal(format, text));

@@ -80,11 +80,13 @@ const OF_A_JOB: [(&[&str], &str); 1] = [(
 )];
 
 /// Of a policy's `spec`.
-const OF_A_POLICY: [(&[&str], &str); 5] = [
+const OF_A_POLICY: [(&[&str], &str); 7] = [
     (&["ingress", "ingresses", "host", "hosts", "domain", "url", "urls"], "`routes` give services their hosts"),
     (&["containers", "deployments", "workloads", "apps"], "`services` are what runs"),
     (&["database", "db", "postgres", "mysql"], "`databases` are branches of the guardrails' baselines"),
     (&["namespace"], "the guardrails name the namespace"),
+    (&["size", "tier"], "`profile: small` is how much room the preview gets"),
+    (&["features", "featureFlags", "toggles"], "`flags` are the workload's feature flags"),
     (&["expires", "lifetime", "expiry", "maxAge"], "`ttl: 48h` is how long the preview lives"),
 ];
 
@@ -103,5 +105,17 @@ pub(super) fn advice(name: &str, fields: &Map<String, Json>) -> Option<&'static 
         _ if fields.contains_key("valueFiles") => [&OF_HELM, &[]],
         _ => return None,
     };
-    tables.into_iter().flatten().find(|(names, _)| names.contains(&name)).map(|(_, advice)| *advice)
+    // A field of the map itself that is spelt otherwise is no other tool's.
+    if fields.keys().any(|field| is_same(field, name)) {
+        return None;
+    }
+    let mut all = tables.into_iter().flatten();
+    all.find(|(names, _)| names.iter().any(|other| is_same(other, name))).map(|(_, advice)| *advice)
+}
+
+/// Whether two names differ in capital letters, `_` and `-` alone: each tool has its own way.
+fn is_same(one: &str, other: &str) -> bool {
+    let letters = |name: &str| name.bytes().filter(|b| !b"_-".contains(b)).map(|b| b.to_ascii_lowercase()).collect();
+    let [one, other]: [Vec<u8>; 2] = [letters(one), letters(other)];
+    one == other
 }

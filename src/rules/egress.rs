@@ -1,5 +1,7 @@
 //! What is opened outward is said completely.
 
+use std::net::IpAddr;
+
 use crate::{
     finding::{Finding, Rule, Severity},
     input::guardrails::Destination,
@@ -31,6 +33,10 @@ pub(crate) fn reachable(destination: &Destination) -> Result<(), String> {
         }
         (_, None) if !destination.pod_labels.is_empty() => {
             Err("`podLabels` say nothing without a `namespace`".to_owned())
+        }
+        // To Cilium it is no name, and to others it would be every address.
+        (Some(host), _) if host.parse::<IpAddr>().is_ok() => {
+            Err(format!("`fqdn` is an address, and no name: write `cidrs: [{}/32]`", &**host))
         }
         (Some(_), Some(_)) => Err("`fqdn` and `namespace` are two destinations: make them two entries".to_owned()),
         _ => Ok(()),
@@ -75,5 +81,6 @@ mod tests {
         assert!(said(&format!("{cidrs}{labels}")).contains("without a `namespace`"));
         assert!(said(&format!("{name}{labels}")).contains("without a `namespace`"));
         assert!(said(&format!("{name}{namespace}")).contains("two destinations"));
+        assert_eq!(said(r#""fqdn": "192.0.2.7","#), "`fqdn` is an address, and no name: write `cidrs: [192.0.2.7/32]`");
     }
 }

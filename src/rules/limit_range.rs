@@ -8,12 +8,12 @@ mod profile;
 
 use super::{
     Bounds,
-    common::{Amounts, Constraints, Count, Item, Quota, RESOURCES, amount, amounts, count, finding},
+    common::{Amounts, Constraints, Count, Item, Quota, RESOURCES, amount, amounts, count, finding, slip},
     resource_quota,
 };
 use crate::{
     finding::{Finding, Rule, Severity, meant, visible},
-    input::scalar::{is_dns_name, is_name_part},
+    input::scalar::{Quantity, is_dns_name, is_name_part},
     objects::Object,
     value::child,
 };
@@ -32,6 +32,8 @@ pub static LIMIT_RANGE: Rule = Rule {
         a Pod isn't counted at all, so that the quota holds nothing. No single container may get more than the whole quota.\n\n\
         Databases of provider `embedded` and `cnpg` have dayfly's own Jobs run in the preview's namespace, with fixed requests and \
         limits. A profile's `min` above those requests, or a `max` below those limits, would let none of them start.\n\n\
+        An amount of memory with fewer than a million bytes and no unit is refused, and so is a fraction of a byte: `512` and `512m` were \
+        `512Mi`, and with so little no container starts.\n\n\
         Of a container, Kubernetes knows `cpu`, `memory`, `ephemeral-storage`, `hugepages-…` and devices (`nvidia.com/gpu`).",
 };
 
@@ -111,6 +113,12 @@ fn agrees(item: &Item<'_>, ratio: &Amounts<'_>, findings: &mut Vec<Finding>) {
                 let hint = meant(resource, RESOURCES.into_iter()).unwrap_or_default();
                 refuse(field, resource, format!("`{}` is no resource of a container{hint}", visible(resource)));
             }
+            for (resource, amount) in amounts {
+                if let Some((what, meant)) = slip(resource, amount) {
+                    let message = format!("`{field}` of {resource} is {amount}, {what}: `{meant}` was probably meant");
+                    refuse(field, resource, message);
+                }
+            }
         }
     }
     ordered(min, max, &mut refuse);
@@ -168,7 +176,8 @@ fn ordered(
     refuse: &mut dyn FnMut(&str, &str, String),
 ) {
     for (resource, least) in lower {
-        if let Some(most) = amount(higher, resource).filter(|most| least > *most) {
+        let is_slip = |amount: &Quantity| slip(resource, amount).is_some();
+        if let Some(most) = amount(higher, resource).filter(|most| least > *most && !is_slip(most)) {
             let message = format!("`{low}` of {} is {least}, more than `{high}`, {most}", visible(resource));
             refuse(low, resource, message);
         }
@@ -199,6 +208,9 @@ fn fits(item: &Item<'_>, quota: &Quota<'_>, findings: &mut Vec<Finding>) {
     let is_claim = item.kind == "PersistentVolumeClaim";
     for (key, all) in &quota.hard {
         let Some(Count::Amount { resource, limits }) = count(key) else { continue };
+        if slip(resource, all).is_some() {
+            continue;
+        }
         let fields = match resource {
             "storage" if is_claim && !limits => [min, max],
             _ if is_claim || !RESOURCES.contains(&resource) => continue,

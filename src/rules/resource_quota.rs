@@ -2,7 +2,7 @@
 //!
 //! Source: `ValidateResourceQuotaSpec` of Kubernetes 1.36.
 
-use super::common::{Quota, amounts, finding};
+use super::common::{Count, Quota, amounts, count, finding, slip};
 use crate::{
     finding::{Finding, Rule, Severity, meant, visible},
     input::scalar::{is_dns_name, is_name_part},
@@ -19,7 +19,7 @@ pub static RESOURCE_QUOTA: Rule = Rule {
         `persistentvolumeclaims`, …), `count/RESOURCE.GROUP`, `requests.DEVICE` for extended resources (only requests are \
         counted: `limits.nvidia.com/gpu` is taken and never counted), and \
         `CLASS.storageclass.storage.k8s.io/requests.storage` or `…/persistentvolumeclaims`. Values are quantities, whole \
-        numbers where objects are counted.",
+        numbers where objects are counted, and of memory neither fewer than a million bytes without a unit nor a fraction of one.",
 };
 
 /// Keys of a quota that count objects; a half of one is none.
@@ -58,6 +58,11 @@ pub(super) fn read<'a>(object: &'a Object, findings: &mut Vec<Finding>) -> Quota
             findings.push(finding(&RESOURCE_QUOTA, object, child(pointer, key), message));
         } else if is_whole(key) && quantity.nano % 1_000_000_000 != 0 {
             let message = format!("`{}` is {quantity}, but objects and devices are counted whole", visible(key));
+            findings.push(finding(&RESOURCE_QUOTA, object, child(pointer, key), message));
+        } else if let Some(Count::Amount { resource, .. }) = count(key)
+            && let Some((what, _)) = slip(resource, quantity)
+        {
+            let message = format!("`{key}` is {quantity}, {what}: its unit, such as `Gi`, is missing");
             findings.push(finding(&RESOURCE_QUOTA, object, child(pointer, key), message));
         }
     }

@@ -134,6 +134,31 @@ fn a_missing_parameter_says_how_to_give_it() {
     assert!(!scratch.run("check", &[]).out.contains("pass `--set"));
 }
 
+#[test]
+fn a_file_in_the_place_of_the_parameters_is_one_mistake() {
+    let scratch = Scratch::new("storefront");
+    let [folder, guardrails, policy] = ["", GUARDRAILS, POLICY].map(|file| scratch.named(file));
+    for (file, what) in [(&policy, "this is a policy"), (&guardrails, "these are guardrails")] {
+        let run = dayfly(&["check", &folder, "--guardrails", &guardrails, "--parameters", file]);
+        let told = run.out + &run.err;
+        let said = format!("error[wrong-type]: {what}, expected a map of names and values, such as `number: 128`");
+        assert!(run.code == ExitCode::Findings && told.starts_with(&said) && told.contains("\n1 error\n"), "{told}");
+    }
+}
+
+/// The second one would find nothing there.
+#[test]
+fn standard_input_is_one_file() {
+    for (first, second) in [("--guardrails", "--parameters"), ("--parameters", "--guardrails")] {
+        let run = dayfly(&["check", "nowhere", first, "-", second, "-"]);
+        let said = "error: standard input holds one file: `--guardrails -` and `--parameters -` cannot both be it\n";
+        assert_eq!((run.code, &*run.err), (ExitCode::CannotRun, said));
+    }
+    let run = dayfly(&["render", "nowhere", "--guardrails", "-", "--each", "-", "-o", "ndjson"]);
+    let said = "error: standard input holds one file: `--guardrails -` and `--each -` cannot both be it\n";
+    assert_eq!((run.code, &*run.err), (ExitCode::CannotRun, said));
+}
+
 /// A mistake in the guardrails stands in them, for whatever reads it.
 #[test]
 fn a_folder_of_templates_that_is_not_there_is_a_finding() {

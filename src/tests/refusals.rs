@@ -7,6 +7,7 @@ mod meant;
 mod misplaced;
 mod patches;
 mod quarantine;
+mod shapes;
 mod spellings;
 mod table;
 mod templates;

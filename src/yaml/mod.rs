@@ -125,6 +125,14 @@ impl<'a> Node<'a> {
         }
     }
 
+    /// The entries of a map; of anything else, none.
+    pub fn entries(&self) -> &[Entry<'a>] {
+        match &self.data {
+            Data::Map(entries) => entries,
+            _ => &[],
+        }
+    }
+
     /// The text of a scalar, whatever it stands for.
     pub fn text(&self) -> Option<&str> {
         match &self.data {

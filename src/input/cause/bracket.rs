@@ -1,7 +1,10 @@
 //! Brackets that are not closed.
 
 use super::trial::{Cause, Trial};
-use crate::yaml::Mark;
+use crate::{
+    finding::{masked, visible},
+    yaml::Mark,
+};
 
 /// Lines above the failing one in which the bracket is looked for.
 const ABOVE: usize = 40;
@@ -43,6 +46,34 @@ pub(super) fn unclosed(trial: &Trial<'_>) -> Option<Cause> {
         mark: Mark::at(line, column),
         message: format!("the `{bracket}` that begins here is not closed"),
         help: format!("end it with `{}`", closing(bracket)),
+    })
+}
+
+/// `key: a, b]` and `key: a: b}`: the bracket that ends the line has none that begins it.
+pub(super) fn unopened(trial: &Trial<'_>) -> Option<Cause> {
+    let line = *trial.near.first()?;
+    let text = trial.lines[line];
+    let said = text[..comment(text)].trim_end();
+    let (key, value) = said.split_once(": ")?;
+    let open = match value.chars().next_back()? {
+        ']' => '[',
+        '}' => '{',
+        _ => return None,
+    };
+    (!key.contains(['[', '{']) && !value.contains(open)).then_some(())?;
+    // An item's own map begins before its first key.
+    let item = (open == '{').then(|| said.len() - said.trim_start_matches([' ', '-']).len());
+    let item = item.filter(|start| said[..*start].ends_with("- "));
+    let (reach, start) = item.into_iter().chain([key.len() + ": ".len()]).find_map(|start| {
+        let meant = format!("{}{open}{}{}", &said[..start], &said[start..], &text[said.len()..]);
+        Some((trial.mends(|at, _| (at == line).then(|| meant.clone()))?, start))
+    })?;
+    let (column, value) = (said[..start].chars().count(), &said[start..]);
+    Some(Cause {
+        reach,
+        mark: Mark::at(line, column),
+        message: format!("the `{}` that ends this line has no `{open}`", closing(open)),
+        help: format!("write a `{open}` before `{}`", visible(&masked(value))),
     })
 }
 

@@ -6,17 +6,52 @@ use crate::{
 };
 
 use super::{
+    bracket::comment,
     indentation::{is_item, key},
     trial::{Cause, Trial, indent, says_something},
 };
 
+/// A line that is no part of what somebody wrote: which, what it is, and what to do.
+pub(super) fn foreign(lines: &[&str]) -> Option<(usize, &'static str, &'static str)> {
+    if let Some(line) = conflict(lines) {
+        let help = "keep what is right of both sides, and delete the lines with `<<<<<<<`, `=======` and `>>>>>>>`";
+        return Some((line, "a conflict that Git left to be resolved", help));
+    }
+    // No text without quotes begins so.
+    let line = lines.iter().position(|line| line.starts_with("```"))?;
+    Some((line, "the first or last line of a block of Markdown", "leave it out, and the other one too"))
+}
+
 /// The first line that Git wrote around what it could not merge, and that nobody has dealt with.
-pub(super) fn conflict(lines: &[&str]) -> Option<usize> {
+fn conflict(lines: &[&str]) -> Option<usize> {
     let is_marker = |line: &&str| {
         let rest = ["<<<<<<<", "|||||||", "=======", ">>>>>>>"].iter().find_map(|marker| line.strip_prefix(marker));
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
     };
     lines.iter().position(is_marker)
+}
+
+/// A `,` or `;` at the end of a line, as other languages have it.
+pub(super) fn ended(trial: &Trial<'_>) -> Option<Cause> {
+    trial.near.iter().take(3).find_map(|line| {
+        let text = trial.lines[*line];
+        let (said, comment) = text.split_at(comment(text));
+        let kept = said.trim_end().strip_suffix([',', ';'])?;
+        // The others of its kind may have one as well.
+        let without = |text: &str| {
+            let (said, comment) = text.split_at(self::comment(text));
+            said.trim_end().strip_suffix([',', ';']).map(|kept| format!("{kept} {comment}"))
+        };
+        let one = |at, _: &str| (at == *line).then(|| format!("{kept} {comment}"));
+        let reach = trial.mends(one).or_else(|| trial.mends(|_, text| without(text)))?;
+        let sign = &said[kept.len()..=kept.len()];
+        Some(Cause {
+            reach,
+            mark: Mark::at(*line, kept.chars().count()),
+            message: format!("a `{sign}` ends this line"),
+            help: format!("leave the `{sign}` out: the end of a line is enough"),
+        })
+    })
 }
 
 /// `---` that is indented, and so is text.
@@ -234,7 +269,8 @@ pub(super) fn no_colon(trial: &Trial<'_>) -> Option<Cause> {
             Some((key, value)) => (key, value.trim_start_matches([' ', '='])),
             None => (said, ""),
         };
-        (is_key(key) && !value.contains(": ") && !value.ends_with(':')).then_some(())?;
+        let is_flow = value.starts_with(['{', '[']);
+        (is_key(key) && (is_flow || !value.contains(": ") && !value.ends_with(':'))).then_some(())?;
         let written = |value: &str| if value.is_empty() { format!("{key}:") } else { format!("{key}: {value}") };
         let reach = trial.mends_line(*line, &format!("{}{}", &text[..start], written(value)), start)?;
         // Without its `=`, nobody would take it for a password.

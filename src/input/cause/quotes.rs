@@ -11,6 +11,12 @@ use super::{
 /// Quotes that word processors make.
 const TYPOGRAPHIC: [char; 7] = ['“', '”', '„', '‘', '’', '«', '»'];
 
+/// A quote of a word processor with which an item or a value begins.
+pub(super) fn typographic(line: &str) -> Option<char> {
+    let mut before = ' ';
+    line.chars().find(|c| TYPOGRAPHIC.contains(c) && matches!(std::mem::replace(&mut before, *c), ' ' | '[' | '{'))
+}
+
 /// What stands behind the closing quote of a text: where to look, what to say, what to do. The column counts from zero.
 pub(super) fn trailing(line: &str, column: usize) -> Option<(usize, String, String)> {
     let at = line.char_indices().nth(column)?.0;
@@ -57,6 +63,18 @@ pub(super) fn trailing(line: &str, column: usize) -> Option<(usize, String, Stri
     })
 }
 
+/// What to say of a text that begins in a place and has no end: where, what, and what to do. Places count from zero.
+pub(super) fn unclosed(lines: &[&str], line: usize, column: usize) -> (usize, usize, &'static str, String) {
+    // To the reader, the file ends there.
+    let nul = |(at, text): (usize, &&str)| Some((at, text.chars().position(|c| c == '\0')?));
+    if let Some((line, column)) = lines.iter().enumerate().skip(line).find_map(nul) {
+        return (line, column, "a NUL character (`\\u{0}`)", "leave it out: no text has one".to_owned());
+    }
+    let quote = lines.get(line).and_then(|text| text.chars().nth(column)).filter(|c| *c == '\'').unwrap_or('"');
+    let help = format!("end the text with `{quote}`; lines that belong to it are indented more than its key");
+    (line, column, "the quote that begins here is not closed", help)
+}
+
 /// The first escape that there is not, of a text in double quotes that begins in a place: counted from zero.
 pub(super) fn escape(lines: &[&str], line: usize, column: usize) -> Option<(usize, usize, String)> {
     const ESCAPES: &str = "0abt\tnvfre \"/\\N_LP";
@@ -92,6 +110,10 @@ pub(super) fn colon(trial: &Trial<'_>, column: usize) -> Option<Cause> {
     let colon = text.find(": ")?;
     let start = colon + 1 + (text[colon + 1..].len() - text[colon + 1..].trim_start_matches(' ').len());
     let value = text[start..comment(text).max(start)].trim_end();
+    // `key {a: b`: what is before the colon is no key.
+    if text[..colon].contains(['{', '[']) && !text[..colon].contains(['"', '\'']) {
+        return None;
+    }
     let is_text = !value.starts_with(['"', '\'', '[', '{', '|', '>', '&', '*', '!']);
     (is_text && text[..colon].chars().count() < column && (value.contains(": ") || value.ends_with(':')))
         .then_some(())?;

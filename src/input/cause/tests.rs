@@ -48,6 +48,44 @@ fn what_is_no_yaml_says_why() {
     }
 }
 
+/// What other languages have at the end of a line, and brackets whose line lacks something else.
+#[test]
+fn what_is_written_as_elsewhere_is_told_where_it_stands() {
+    let comma = "not YAML: a `,` ends this line = leave the `,` out: the end of a line is enough";
+    for (text, expected) in [
+        ("a:,\n  b: c\n  d: e\n", format!("1:3 {comma}")),
+        ("a:\n  - b: c\n  - {d: e},\n  - f: g\nh: i\n", format!("3:11 {comma}")),
+        ("a: [b, c], # x\nd: e\nf: g\n", format!("1:10 {comma}")),
+        ("a: \"b\",\nd: e\nf: g\n", format!("1:7 {comma}")),
+        ("a: \"b\",\nc: \"d\",\ne: \"f\",\ng: h\n", format!("1:7 {comma}")),
+        ("a:;\n  b: c\n  d: e\n", format!("1:3 {}", comma.replace("`,`", "`;`"))),
+        ("a {b: c, d: e}\nf: g\nh: i\n", "1:1 not YAML: no colon behind `a` = ".to_owned()),
+        ("a = {b: c, d: e}\nf: g\nh: i\n", "1:1 not YAML: no colon behind `a` = write `a: {b: c, d: e}`".to_owned()),
+        ("a {b: \"c\", d: e}\nf: g\nh: i\n", "1:1 not YAML: no colon behind `a` = ".to_owned()),
+        ("a:{b: c, d: e}\nf: g\nh: i\n", "1:2 not YAML: no space behind the colon of `a` = ".to_owned()),
+        ("a:{b: \"c\", d: e}\nf: g\nh: i\n", "1:2 not YAML: no space behind the colon of `a` = ".to_owned()),
+        (
+            "a: b: c, d: e}\nf: g\nh: i\n",
+            "1:4 not YAML: the `}` that ends this line has no `{` = write a `{` before `b: c, d: e}`".to_owned(),
+        ),
+        (
+            "a:\n  - b: c, d: e}\n  - f: g\nh: i\n",
+            "2:5 not YAML: the `}` that ends this line has no `{` = write a `{` before `b: c, d: e}`".to_owned(),
+        ),
+        (
+            "```yaml\na: b\n```\n",
+            "1:1 not YAML: the first or last line of a block of Markdown = leave it out, and the other one too"
+                .to_owned(),
+        ),
+        ("a: b\nc: \"d\0e\"\n", "2:6 not YAML: a NUL character (`\\u{0}`) = leave it out: no text has one".to_owned()),
+        ("a: [“b-${{ c }}”, d]\n", "`“` is no quote to YAML: write `\"` in its place".to_owned()),
+    ] {
+        let source = Source { name: "preview.yaml".into(), text: text.into() };
+        let found = found(read_typed::<crate::input::Policy>(&source, Owner::Team).expect_err(text));
+        assert!(found.contains(&expected), "{text:?}: {found}");
+    }
+}
+
 /// Lines of files that people wrote, in wrong columns, alone and with what belongs to them: whoever is told a cause is told of a
 /// line that is part of it.
 #[test]

@@ -11,7 +11,7 @@ use crate::{
     yaml::{Data, Entry, Mark, Node},
 };
 
-use super::{Walk, fields_of, kinds, resolved};
+use super::{Fields, Walk, fields_of, kinds, resolved};
 
 /// Most fields of a file that are named where one finding is about all of them.
 const MOST_NAMED: usize = 3;
@@ -81,12 +81,20 @@ impl Spec {
 
 impl<'s> Walk<'s> {
     /// Where a field belongs that this map has not: one that a map around it has, one below it or one beside it, which is named.
-    pub(super) fn elsewhere(&mut self, name: &str, fields: &Map<String, Json>) -> Option<(String, Option<String>)> {
-        if let Some((field, place)) = self.below(name, fields) {
+    pub(super) fn elsewhere(&mut self, name: &str, fields: &Fields<'s, '_>) -> Option<(String, Option<String>)> {
+        // It may have been indented too little for the one above it.
+        let above = fields.last.filter(|last| self.has_field(&fields.known[*last], name));
+        if let Some((field, place)) =
+            above.map(|last| (last.to_owned(), BELOW)).or_else(|| self.below(name, fields.known))
+        {
+            let own = self.around.last().map(|(pointer, _)| child(pointer, &field));
+            self.misplaced.extend(own.map(|own| (own, name.to_owned())));
             return Some((format!(" here: it belongs {place}`{field}`{}", self.twice(name, &field)), Some(field)));
         }
         let (_, above) = self.around.split_last()?;
-        let Some((pointer, _)) = above.iter().rev().find(|(_, fields)| fields.contains_key(name)) else {
+        let is_there = |pointer: &str| pointer.is_empty() && self.file.contains(name);
+        let is_of = |(pointer, fields): &&(String, &Map<String, Json>)| fields.contains_key(name) && !is_there(pointer);
+        let Some((pointer, _)) = above.iter().rev().find(is_of) else {
             let (_, file) = above.first().filter(|_| !OF_METADATA.contains(&name))?;
             let (field, place) = self.below(name, file).filter(|(_, place)| *place == BELOW)?;
             self.misplaced.push((child("", &field), name.to_owned()));
@@ -107,16 +115,49 @@ impl<'s> Walk<'s> {
 
     /// The only field whose map, or whose items, have a field of this name.
     fn below(&self, name: &str, fields: &Map<String, Json>) -> Option<(String, &'static str)> {
-        let has = |schema: &Json| schema.get("properties").is_some_and(|fields| fields.get(name).is_some());
         let mut below = fields.iter().filter_map(|(field, schema)| {
-            let schema = resolved(self.schema, schema);
-            let item = schema.get("items").map(|item| resolved(self.schema, item));
-            if has(schema) { Some((field, BELOW)) } else { item.is_some_and(has).then_some((field, "to an item of ")) }
+            let item = resolved(self.schema, schema).get("items");
+            let is_in_item = || item.is_some_and(|item| self.has_field(item, name));
+            if self.has_field(schema, name) {
+                Some((field, BELOW))
+            } else {
+                is_in_item().then_some((field, "to an item of "))
+            }
         });
         match (below.next(), below.next()) {
             (Some((field, place)), None) => Some((field.clone(), place)),
             _ => None,
         }
+    }
+
+    fn has_field(&self, schema: &Json, name: &str) -> bool {
+        fields_of(resolved(self.schema, schema)).contains_key(name)
+    }
+
+    /// An entry of a map whose names the file chooses that is a field of a map around it, and has that one's shape: its line was indented
+    /// too far. Gives the fields of what it is.
+    pub(super) fn stray(&mut self, values: &Json, entry: &Entry<'_>, pointer: &str) -> Option<&'s Map<String, Json>> {
+        let name = &*entry.key;
+        let (place, fields) = self.around.iter().skip(1).rev().find(|(_, fields)| fields.contains_key(name))?;
+        let meant = resolved(self.schema, &fields[name]);
+        let has = |schema: &Json, kind: &str| kinds(resolved(self.schema, schema)).any(|has| has == kind);
+        let kind = match &entry.value.data {
+            Data::Map(_) => "object",
+            Data::List(_) => "array",
+            Data::Scalar { .. } if entry.value.is_null() && has(meant, "object") && !fields_of(meant).is_empty() => {
+                "null"
+            }
+            Data::Scalar { .. } => return None,
+        };
+        (kind == "null" || has(meant, kind) && !has(values, kind)).then_some(())?;
+        let message = format!(
+            "unknown field `{}` here: it belongs further to the left, below `{}`",
+            visible(name),
+            visible(&place.trim_start_matches('/').replace('/', "."))
+        );
+        self.misplaced.push((place.clone(), name.to_owned()));
+        self.report(&UNKNOWN_FIELD, entry.mark, pointer, message);
+        Some(fields_of(meant))
     }
 
     /// Fields of `spec` that stand beside it, in `metadata` above it, or without it, are one mistake: a line that was forgotten, or spaces
@@ -168,7 +209,16 @@ impl<'s> Walk<'s> {
             return nothing;
         }
         let strays = Strays { entries, misplaced: &misplaced, known: &known, map, is_file };
-        self.tell_astray(&strays, &child(pointer, &first.key), first.mark);
+        // The line is there, and indented too far itself.
+        let indented =
+            entries.iter().find(|entry| !is_file && !has_content && entry.key == SPEC && entry.value.is_null());
+        match indented {
+            Some(spec) => {
+                let message = format!("unknown field `{SPEC}` here: it belongs to the file itself, in column 1");
+                self.report(&UNKNOWN_FIELD, spec.mark, &child(pointer, SPEC), message);
+            }
+            None => self.tell_astray(&strays, &child(pointer, &first.key), first.mark),
+        }
         if has_content {
             for entry in misplaced.iter().filter(|entry| fields.contains_key(&*entry.key)) {
                 self.node(&fields[&*entry.key], &entry.value, &child(pointer, &entry.key));
@@ -183,6 +233,7 @@ impl<'s> Walk<'s> {
         self.misplaced.push((String::new(), SPEC.to_owned()));
         self.misplaced.extend(known.iter().map(|name| (below.clone(), (*name).to_owned())));
         let spec = entries.iter().map(|entry| &*entry.key).find(|key| is_file && !has_content && *key == SPEC);
+        let spec = spec.or_else(|| indented.map(|entry| &*entry.key));
         misplaced.into_iter().map(|entry| &*entry.key).chain(spec).collect()
     }
 
@@ -272,7 +323,7 @@ impl<'s> Walk<'s> {
     }
 
     /// Whether a map is written in braces, as JSON's are.
-    fn is_flow(&self, map: Mark) -> bool {
+    pub(super) fn is_flow(&self, map: Mark) -> bool {
         let Location { before, source, .. } = self.places.location(map);
         source.is_some_and(|line| line.chars().nth(before.unwrap_or_default()) == Some('{'))
     }

@@ -4,15 +4,15 @@ use serde_json::Value as Json;
 
 use crate::{
     expression::Interpolated,
-    finding::visible,
-    input::scalar::{EnvName, Scalar as _},
+    finding::{masked, visible},
+    input::scalar::Scalar as _,
     yaml::{Data, Node, scalar},
 };
 
 /// Signs that words of a list have only in quotes, or that are a shell's.
 const SIGNS: &str = "\"'`$|&;<>(){}[]#:=*!%@\\";
 
-/// What somebody wrote as text or as a map, as the list that was probably meant; `named`: whose items have names.
+/// What somebody wrote as text, as the list that was probably meant; `named`: whose items have names.
 pub(super) fn as_list(node: &Node<'_>, named: bool, pointer: &str) -> Option<String> {
     match &node.data {
         Data::Scalar { text, .. }
@@ -24,10 +24,12 @@ pub(super) fn as_list(node: &Node<'_>, named: bool, pointer: &str) -> Option<Str
         {
             Some(format!("[sh, -c, \"{}\"]", visible(text)))
         }
-        Data::Map(entries) if named => Some(format!("- name: {}", visible(&entries.first()?.key))),
-        Data::Scalar { text, .. }
-            if !named && text.len() <= LONGEST_EXAMPLE && !text.contains(|c| SIGNS.contains(c)) =>
-        {
+        Data::Scalar { text, .. } if !named && text.len() <= LONGEST_EXAMPLE => {
+            // The other bracket may have been forgotten.
+            let text = text.strip_suffix(']').unwrap_or(text);
+            if text.contains(|c| SIGNS.contains(c)) {
+                return None;
+            }
             let is_between = |c: char| c == ',' || c.is_whitespace();
             let words: Vec<&str> = text.split(is_between).filter(|word| !word.is_empty()).collect();
             (!words.is_empty() && words.iter().all(|word| kind_of(word) == "string"))
@@ -40,15 +42,65 @@ pub(super) fn as_list(node: &Node<'_>, named: bool, pointer: &str) -> Option<Str
 /// Most bytes of a text that is written out as a list.
 const LONGEST_EXAMPLE: usize = 60;
 
-/// What the first item of a list is called, which should be the first entry of a map: `- name: A` or `- A=b`.
+/// What the first item of a list, or a text, is called, which should be the first entry of a map: `- name: A`, `- A=b` or `A:b`.
 pub(super) fn first_name<'n>(node: &'n Node<'_>) -> Option<&'n str> {
-    let Data::List(items) = &node.data else { return None };
-    let item = items.first()?;
-    let name = match item.get("name") {
-        Some(name) => name.text()?,
-        None => item.text()?.split_once(['=', ':'])?.0,
+    let item = match &node.data {
+        Data::List(items) => items.first()?,
+        Data::Scalar { .. } => node,
+        Data::Map(_) => return None,
     };
-    EnvName::parse(name).is_ok().then_some(name)
+    let name = match (item.get("name"), &item.data) {
+        (Some(name), _) => name.text()?,
+        (None, Data::Map(entries)) if entries.len() == 1 => &entries[0].key,
+        (None, _) => {
+            let (name, value) = item.text()?.split_once(['=', ':'])?;
+            (!value.starts_with("//")).then_some(name.trim_end())?
+        }
+    };
+    let is_name = |c: char| c.is_ascii_alphanumeric() || "_-./".contains(c);
+    (!name.is_empty() && name.len() <= LONGEST_EXAMPLE && name.chars().all(is_name)).then_some(name)
+}
+
+/// A key and its value with something missing between them: `key:value`, `key value`, `key = value`, `key {…}`.
+pub(super) struct Split<'t> {
+    pub(super) name: &'t str,
+    value: &'t str,
+    /// Whether its colon is there.
+    has_colon: bool,
+}
+
+impl Split<'_> {
+    /// What is missing.
+    pub(super) fn lacks(&self) -> String {
+        let what = if self.has_colon { "space behind the colon of" } else { "colon behind" };
+        format!("no {what} `{}`", self.name)
+    }
+
+    /// What to write; of a map or a list in brackets, how it begins.
+    pub(super) fn help(&self) -> String {
+        match self.value.chars().next() {
+            Some('{') => format!("write `{}: {{…}}`", self.name),
+            Some('[') => format!("write `{}: […]`", self.name),
+            _ => format!("write `{}`", visible(&masked(&format!("{}: {}", self.name, self.value)))),
+        }
+    }
+
+    /// Whether a bracket begins behind the key.
+    pub(super) fn is_opened(&self) -> bool {
+        self.value.starts_with(['{', '['])
+    }
+}
+
+pub(super) fn split_key(said: &str) -> Option<Split<'_>> {
+    let end = said.find(|c: char| !c.is_ascii_alphanumeric())?;
+    let (name, rest) = said.split_at(end);
+    let value = rest.trim_start_matches([' ', '=']);
+    let (value, has_colon) = match rest.strip_prefix(':') {
+        Some(value) => (value, true),
+        None if value.len() < rest.len() => (value, false),
+        None => return None,
+    };
+    (!name.is_empty() && !value.is_empty()).then_some(Split { name, value, has_colon })
 }
 
 /// The JSON Schema type of a plain scalar.
@@ -89,15 +141,19 @@ pub(super) fn found(node: &Node<'_>) -> String {
 
 /// What was probably meant by an entry without a value whose name is `name=value`, which may be a secret.
 pub(super) fn assigned(pointer: &str) -> Option<String> {
-    let (name, value) = pointer.rsplit('/').next()?.split_once('=')?;
+    let (name, value) = pointer.rsplit('/').next()?.split_once(['=', ':'])?;
     let is_name = !name.is_empty() && name.len() <= LONGEST_EXAMPLE && !name.contains('~');
     (is_name && !value.is_empty()).then(|| format!("write `{}: …`", visible(name)))
 }
 
+/// Whether a value is text that may say anything.
+pub(super) fn is_free(schema: &Json) -> bool {
+    schema.get("format").and_then(Json::as_str) == Some(Interpolated::FORMAT)
+}
+
 /// Whether a place takes any text, an empty one too: a variable or a flag.
 pub(super) fn is_any_text(schema: &Json, pointer: &str) -> bool {
-    let format = schema.get("format").and_then(Json::as_str);
-    format == Some(Interpolated::FORMAT) && matches!(pointer.rsplit('/').nth(1), Some("env" | "flags" | "files"))
+    is_free(schema) && matches!(pointer.rsplit('/').nth(1), Some("env" | "flags" | "files"))
 }
 
 /// How a service's files are written.

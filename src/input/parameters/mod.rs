@@ -125,6 +125,17 @@ impl Parameters {
         let limits = Limits { bytes: LIMIT, ..Limits::DOCUMENT };
         match source.document(Owner::PullRequest, Kind::Parameters, limits) {
             Ok((node, mut problems)) => {
+                let kind = node.entry("kind").map(|entry| &entry.value);
+                let file = kind.and_then(Node::text).and_then(|kind| match kind {
+                    "PreviewPolicy" => Some("this is a policy"),
+                    "PreviewGuardrails" => Some("these are guardrails"),
+                    _ => None,
+                });
+                if let (Some(kind), Some(file)) = (kind, file) {
+                    let place = Subject::Place(source.location(kind.mark));
+                    let message = format!("{file}, expected {EXPECTED}");
+                    bail!(Unusable(vec![Finding::new(&WRONG_TYPE, Owner::PullRequest, place, message)]));
+                }
                 let mut wrong = Vec::new();
                 let Some(mut parameters) = read(&node, &mut wrong) else {
                     let message = format!("found {}, expected {EXPECTED}", from_yaml(&node, scalar::core).kind_name());

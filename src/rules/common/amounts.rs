@@ -15,6 +15,27 @@ pub(crate) fn amount<'q>(amounts: &'q Amounts<'_>, resource: &str) -> Option<&'q
     amounts.iter().find(|(name, _)| *name == resource).map(|(_, quantity)| quantity)
 }
 
+/// Of fewer, nobody means as many bytes.
+const A_MEGABYTE: i128 = 1_000_000 * 1_000_000_000;
+
+/// What is wrong with an amount of bytes that nobody means, and what was probably meant: its unit is missing, or is that of thousandths.
+/// Kubernetes rounds `1.3Gi` up; of `256m`, it says that it was probably meant otherwise.
+pub(crate) fn slip(resource: &str, amount: &Quantity) -> Option<(&'static str, String)> {
+    if !matches!(resource, "memory" | "ephemeral-storage") {
+        return None;
+    }
+    let text = amount.as_str();
+    if amount.nano % 1_000_000_000 != 0 && !text.ends_with(['i', 'k', 'M', 'G', 'T', 'P', 'E']) {
+        let meant = match text.strip_suffix('m') {
+            Some(number) => format!("{number}Mi"),
+            None => format!("{}Gi", text.trim_end_matches(['u', 'n'])),
+        };
+        return Some(("a fraction of a byte", meant));
+    }
+    let is_bare = amount.nano > 0 && amount.nano < A_MEGABYTE && text.bytes().all(|b| b.is_ascii_digit());
+    is_bare.then(|| ("which are bytes", format!("{text}Mi")))
+}
+
 fn quantity(value: &Value) -> Option<Quantity> {
     match value {
         Value::String(text) => Quantity::parse(text).ok(),

@@ -18,6 +18,14 @@ fn names_are_compared_one_by_one() {
             "services.nobody.x",
             "nothing is decided about `services.nobody.x`: `services` has no `nobody`; there is `web`, `worker`",
         ),
+        (
+            "spec.services[].image",
+            "nothing is decided about `spec.services.image`: `spec.services` has no `image`; there is `web`, `worker`",
+        ),
+        (
+            "services[7].image",
+            "nothing is decided about `services.7.image`: `services` has no `7`; there is `web`, `worker`",
+        ),
         ("host", "nothing is decided about `host`: did you mean `routes.web.host`?"),
         ("web.image", "nothing is decided about `web.image`: did you mean `services.web.image`?"),
         ("web", "nothing is decided about `web`: did you mean `routes.web` or `services.web`?"),
@@ -58,6 +66,26 @@ fn names_are_compared_one_by_one() {
     {
         let run = dayfly_on("explain", "storefront", &[what]);
         assert!(run.err.contains(said) && !run.err.contains("did you mean"), "{what}: {}", run.err);
+    }
+}
+
+/// As yq and kubectl have it, and a pointer.
+#[test]
+fn indices_and_a_dot_before_a_field_are_taken() {
+    for (what, same) in [
+        (".spec.ttl", "spec.ttl"),
+        ("spec.services[0].image", "spec.services.0.image"),
+        (".services[0].uses[1]", "services.0.uses.1"),
+        ("/spec/services[0]/image", "/spec/services/0/image"),
+        ("profiles.small.quota[\"requests.cpu\"]", "profiles.small.quota.requests.cpu"),
+        (
+            "Deployment/web/spec/template/spec/containers[0]/image",
+            "Deployment/web/spec/template/spec/containers/0/image",
+        ),
+    ] {
+        let [run, same] = [what, same].map(|what| dayfly_on("explain", "storefront", &[what]));
+        assert_eq!((run.code, &*run.err), (ExitCode::Fine, ""), "{what}");
+        assert_eq!(run.out, same.out, "{what}");
     }
 }
 

@@ -32,6 +32,23 @@ fn a_field_that_is_called_otherwise_or_stands_elsewhere_is_told_once() {
             (POLICY, "      port: 8080", "      port: 8080\n      imagePullPolicy: Always"),
             "unknown field `imagePullPolicy` = leave it out: a tag holds the commit, and what was pulled of that once is the same for good",
         ),
+        // Compose and Kubernetes spell the same in their own ways.
+        (
+            (POLICY, "      port: 8080", "      port: 8080\n      image_pull_policy: Always"),
+            "unknown field `image_pull_policy` = leave it out: a tag holds the commit, and what was pulled of that once is the same for good",
+        ),
+        (
+            (POLICY, "      health: /healthz", "      healthCheck: /healthz"),
+            "unknown field `healthCheck` = `health: /healthz` is the path that says whether it works",
+        ),
+        (
+            (POLICY, "migrate, deploy]\n", "migrate, deploy]\n        Files: [a]\n"),
+            "unknown field `Files`: did you mean `files`? = ",
+        ),
+        (
+            (POLICY, "  flags:\n", "  featureFlags:\n"),
+            "unknown field `featureFlags` = `flags` are the workload's feature flags",
+        ),
         (
             (POLICY, "      port: 8080", "      port: 8080\n      volumeMounts: []"),
             "unknown field `volumeMounts` = `writable: [/data]` are folders that it may write to, `files: {/etc/nginx/nginx.conf: …}` the text \
@@ -63,7 +80,8 @@ fn a_field_that_is_called_otherwise_or_stands_elsewhere_is_told_once() {
         ),
         (
             (POLICY, "      port: 8080", "      port: 8080\n      kind: x"),
-            "unknown field `kind` here: it belongs to the file itself, in column 1 = ",
+            "unknown field `kind`; there is `args`, `command`, `env`, `files`, `health`, `healthPort`, `image`, `name`, `port`, `replicas`, \
+             `resources`, `runAsGroup`, `runAsUser`, `startWithin`, `uses`, `writable` = ",
         ),
         (
             (POLICY, "  profile: small", "  healthPort: 80"),
@@ -261,7 +279,7 @@ fn a_value_of_another_shape_is_told_in_its_own() {
         ("command: [node, dist/worker.js]", "command: PASSWORD=hunter2 node", list.to_owned()),
         (
             "    - {name: web, service: web, access: staff}\n",
-            "    web: {service: web}\n",
+            "    web: {service: web, access: staff}\n",
             format!("{list}: here `- name: web`"),
         ),
         (port, "      env: [{name: A, value: b}]\n", format!("{map}: here `A: …`")),
@@ -318,6 +336,22 @@ fn a_mistake_of_the_guardrails_says_what_was_meant() {
             "requests.cpu: \"2\"",
             "request.cpu: \"2\"",
             "the profile `small` has no quota for `requests.cpu`: previews would be unbounded; `request.cpu` counts nothing = ",
+        ),
+        // No container starts with so little, and no request of the team's is too much for it.
+        (
+            "default: {cpu: 500m, memory: 512Mi",
+            "default: {cpu: 500m, memory: 512",
+            "`default` of memory is 512, which are bytes: `512Mi` was probably meant = ",
+        ),
+        (
+            "request: {cpu: 100m, memory: 128Mi",
+            "request: {cpu: 100m, memory: 128m",
+            "`defaultRequest` of memory is 128m, a fraction of a byte: `128Mi` was probably meant = ",
+        ),
+        (
+            "requests.memory: 4Gi",
+            "requests.memory: 4",
+            "`requests.memory` is 4, which are bytes: its unit, such as `Gi`, is missing = ",
         ),
         (
             "        requests.cpu: \"2\"\n",
