@@ -104,7 +104,7 @@ impl<'s> Walk<'s> {
         if entries.iter().any(is_named) || entries.iter().all(|entry| fields.contains_key(&*entry.key)) {
             self.object(item, map, &entries.iter().collect::<Vec<_>>(), &child(pointer, "0"));
             let entry = format!("{}: {}", first.key, first.value.text().unwrap_or("…"));
-            let entry = visible(&entry).into_owned();
+            let entry = visible(&masked(&entry)).into_owned();
             return Some(if self.is_flow(map) { format!("- {{{entry}, …}}") } else { format!("- {entry}") });
         }
         for entry in entries {
