@@ -24,6 +24,8 @@ pub struct Renderer {
     templates: Vec<Template>,
     /// The documents of the policy's `manifests`.
     manifests: Vec<Object>,
+    /// The Services among them.
+    services: Vec<String>,
     /// What the platform changes of rendered objects.
     pub patches: Patches,
     layouts: Layouts,
@@ -77,7 +79,9 @@ impl Renderer {
         findings.extend(rules::attestation::check(&policy.spec, &guardrails.spec));
         let patches = Patches::read(&guardrails.spec.patches, &mut findings);
         let layouts = layouts::layouts(&guardrails, &policy, &templates, &patches);
-        Self { guardrails, policy, templates, manifests, patches, layouts, findings }
+        let services = manifests.iter().filter(|object| object.kind() == "Service" && object.group().is_empty());
+        let services = services.map(|service| service.name().to_owned()).collect();
+        Self { guardrails, policy, templates, manifests, services, patches, layouts, findings }
     }
 
     /// What is wrong with the inputs at a time, which rendering doesn't know.
@@ -139,6 +143,7 @@ impl Renderer {
             layouts: &self.layouts,
         };
         let resolution = resolve::resolve(inputs, explain);
+            services: &self.services,
         let mut rendered = Rendered {
             objects: Vec::new(),
             findings: resolution.findings,

@@ -58,6 +58,8 @@ pub struct Inputs<'a> {
     /// What Jobs, servers and Pods have besides what is decided here.
     pub layouts: &'a Layouts,
 }
+    /// The Services among the policy's `manifests`.
+    pub services: &'a [String],
 
 /// Each stands for what lays something out, templates and the platform's patches: what does not change while it is there is made anew
 /// when that does.
@@ -103,6 +105,7 @@ pub fn resolve(inputs: Inputs<'_>, record: bool) -> Resolution {
         policy_name: &inputs.policy.metadata.name,
         layouts: inputs.layouts,
         heed_profile_label: inputs.heed_profile_label,
+        services_of_manifests: inputs.services,
         profile_label: None,
         facts: Facts::default(),
         pr: Value::Null,
@@ -142,6 +145,7 @@ struct Resolver<'a> {
     policy_name: &'a str,
     layouts: &'a Layouts,
     heed_profile_label: bool,
+    services_of_manifests: &'a [String],
     profile_label: Option<String>,
     /// What expressions see.
     facts: Facts,
