@@ -8,7 +8,7 @@ use crate::{
     finding::{Finding, InputFile, Owner, Subject, visible},
     input::{Guardrails, Parameters, Policy, guardrails::Layout},
     objects::{self, Object, Origin, patch::Patches},
-    resolve::{self, Decisions, Environment, Inputs, Layouts},
+    resolve::{self, Decisions, Environment, Inputs, Layouts, PROFILE},
     rules::{self, Bounds},
     template::{self, Place, Template, Trace},
     value::{Text, to_value},
@@ -118,7 +118,7 @@ impl Renderer {
             return rendered;
         }
         // If the policy is as it should be without the label, the label is what is wrong.
-        let (without, _) = self.attempt(parameters, false, false);
+        let (without, _) = self.attempt(parameters, false, explain);
         if without.findings.iter().any(|finding| self.blames_others(finding)) {
             return rendered;
         }
@@ -129,6 +129,8 @@ impl Renderer {
             }
         }
         rendered.environment = without.environment;
+        let asked = std::mem::replace(&mut rendered.decisions, without.decisions);
+        rendered.decisions.refuse(PROFILE, &asked, "the policy does not fit into what the label asks for");
         self.quarantine(&mut rendered, explain);
         rendered
     }
@@ -141,9 +143,9 @@ impl Renderer {
             parameters,
             heed_profile_label: heed,
             layouts: &self.layouts,
+            services: &self.services,
         };
         let resolution = resolve::resolve(inputs, explain);
-            services: &self.services,
         let mut rendered = Rendered {
             objects: Vec::new(),
             findings: resolution.findings,
