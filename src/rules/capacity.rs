@@ -2,7 +2,7 @@
 
 use super::{
     Bounds,
-    common::{Count, RESOURCES, claims, count, finding},
+    common::{Count, RESOURCES, claims, count, finding, unmeant},
     limit_range::default_of,
 };
 use crate::{
@@ -41,9 +41,6 @@ pub static OVER_QUOTA: Rule = Rule {
                   `persistentvolumeclaims` are 0 unless the profile says otherwise, or the policy has a database of provider `cnpg`.",
 };
 
-/// Of fewer, nobody means as many bytes.
-const A_MEGABYTE: i128 = 1_000_000 * 1_000_000_000;
-
 /// Single requests that a container may not have: the resource, the message, and what to do.
 pub(crate) fn beyond<'s>(
     name: &str,
@@ -54,26 +51,9 @@ pub(crate) fn beyond<'s>(
 ) -> Vec<(&'s str, String, Option<String>)> {
     let mut found = Vec::new();
     for (resource, amount) in resources.iter() {
-        // Kubernetes rounds `1.3Gi` up; of `256m`, it says that it was probably meant otherwise.
-        let text = amount.as_str();
-        let is_bytes = matches!(resource, "memory" | "ephemeral-storage");
         let asks = || format!("`{who}` asks for {amount} of `{resource}`");
-        if is_bytes && amount.nano % 1_000_000_000 != 0 && !text.ends_with(['i', 'k', 'M', 'G', 'T', 'P', 'E']) {
-            let meant = match text.strip_suffix('m') {
-                Some(number) => format!("{number}Mi"),
-                None => format!("{}Gi", text.trim_end_matches(['u', 'n'])),
-            };
-            let help = format!("`{meant}` was probably meant");
-            found.push((resource, format!("{}, a fraction of a byte", asks()), Some(help)));
-            continue;
-        }
-        if is_bytes && amount.nano > 0 && amount.nano < A_MEGABYTE && text.bytes().all(|b| b.is_ascii_digit()) {
-            let mebibytes = amount.nano.saturating_mul(1 << 20);
-            let help = match most(profile, resource) {
-                Some((limit, _)) if mebibytes > limit.nano => format!("it has no unit, such as the `Mi` of `{limit}`"),
-                _ => format!("`{text}Mi` was probably meant"),
-            };
-            found.push((resource, format!("{}, which are bytes", asks()), Some(help)));
+        if let Some((what, help)) = unmeant(resource, amount, most(profile, resource).map(|(limit, _)| limit)) {
+            found.push((resource, format!("{}, {what}", asks()), Some(help)));
             continue;
         }
         let (message, help) = match most(profile, resource) {
