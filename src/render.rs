@@ -8,7 +8,7 @@ use crate::{
     finding::{Finding, InputFile, Owner, Subject, visible},
     input::{Guardrails, Parameters, Policy, guardrails::Layout},
     objects::{self, Object, Origin, patch::Patches},
-    resolve::{self, Decisions, Environment, Inputs, Layouts},
+    resolve::{self, Decisions, Environment, Inputs, Layouts, PROFILE},
     rules::{self, Bounds},
     template::{self, Place, Template, Trace},
     value::{Text, to_value},
@@ -24,6 +24,8 @@ pub struct Renderer {
     templates: Vec<Template>,
     /// The documents of the policy's `manifests`.
     manifests: Vec<Object>,
+    /// The Services among them.
+    services: Vec<String>,
     /// What the platform changes of rendered objects.
     pub patches: Patches,
     layouts: Layouts,
@@ -77,7 +79,9 @@ impl Renderer {
         findings.extend(rules::attestation::check(&policy.spec, &guardrails.spec));
         let patches = Patches::read(&guardrails.spec.patches, &mut findings);
         let layouts = layouts::layouts(&guardrails, &policy, &templates, &patches);
-        Self { guardrails, policy, templates, manifests, patches, layouts, findings }
+        let services = manifests.iter().filter(|object| object.kind() == "Service" && object.group().is_empty());
+        let services = services.map(|service| service.name().to_owned()).collect();
+        Self { guardrails, policy, templates, manifests, services, patches, layouts, findings }
     }
 
     /// What is wrong with the inputs at a time, which rendering doesn't know.
@@ -114,7 +118,7 @@ impl Renderer {
             return rendered;
         }
         // If the policy is as it should be without the label, the label is what is wrong.
-        let (without, _) = self.attempt(parameters, false, false);
+        let (without, _) = self.attempt(parameters, false, explain);
         if without.findings.iter().any(|finding| self.blames_others(finding)) {
             return rendered;
         }
@@ -125,6 +129,8 @@ impl Renderer {
             }
         }
         rendered.environment = without.environment;
+        let asked = std::mem::replace(&mut rendered.decisions, without.decisions);
+        rendered.decisions.refuse(PROFILE, &asked, "the policy does not fit into what the label asks for");
         self.quarantine(&mut rendered, explain);
         rendered
     }
@@ -137,6 +143,7 @@ impl Renderer {
             parameters,
             heed_profile_label: heed,
             layouts: &self.layouts,
+            services: &self.services,
         };
         let resolution = resolve::resolve(inputs, explain);
         let mut rendered = Rendered {

@@ -12,12 +12,18 @@ use super::{Object, keys};
 pub(crate) const UNHEALTHY: &str = "unhealthyPodEvictionPolicy";
 pub(crate) const ALWAYS: &str = "AlwaysAllow";
 
+/// What a `StatefulSet` makes claims of, and of which type each is. That is left out as a rule, and Kubernetes writes it: under server-side
+/// apply, to Argo CD a difference for ever (argo-cd#11143).
+const CLAIMS: &str = "/spec/volumeClaimTemplates";
+const TYPE_OF_CLAIM: [(&str, &str); 2] = [("apiVersion", "v1"), ("kind", "PersistentVolumeClaim")];
+
 /// Adds the environment's labels to an object and to the Pods that it makes; the team's manifests also get the
 /// namespace, and what else the firewall has made sure is no other.
 pub fn stamp(object: &mut Object, environment: &Environment) {
     let pods = object.pods_pointer();
     let is_manifest = object.is_manifest();
     let marks = marks_pods(object);
+    let is_set = is_manifest && object.kind() == "StatefulSet";
     let is_budget = is_manifest && object.kind() == "PodDisruptionBudget";
     let Some(root) = object.value.as_map_mut() else { return };
     let metadata = root.map_at("metadata");
@@ -27,6 +33,13 @@ pub fn stamp(object: &mut Object, environment: &Environment) {
     add(metadata, &environment.labels, |_| true);
     if is_budget && let Some(Value::Map(spec)) = root.get_mut("spec") {
         spec.insert(UNHEALTHY, Value::from(ALWAYS));
+    }
+    if is_set && let Some(Value::List(claims)) = object.value.pointer_mut(CLAIMS) {
+        for claim in claims.iter_mut().filter_map(Value::as_map_mut) {
+            for (field, is) in TYPE_OF_CLAIM {
+                claim.insert(field, Value::from(is));
+            }
+        }
     }
     let Some(pods) = pods.filter(|pointer| !pointer.is_empty()) else { return };
     let Some(Value::Map(template)) = object.value.pointer_mut(pods) else { return };
@@ -41,7 +54,11 @@ pub fn stamp(object: &mut Object, environment: &Environment) {
 pub(crate) fn writes(object: &Object, pointer: &str) -> bool {
     let of_pods = object.pod_spec_pointer().and_then(|spec| pointer.strip_prefix(spec));
     let of_budget = pointer.strip_prefix("/spec/").filter(|_| object.kind() == "PodDisruptionBudget");
-    of_pods == Some("/automountServiceAccountToken") || of_budget == Some(UNHEALTHY)
+    let of_claim = pointer.strip_prefix(CLAIMS).filter(|_| object.kind() == "StatefulSet");
+    let of_claim = of_claim.and_then(|rest| rest.strip_prefix('/')?.split_once('/'));
+    of_pods == Some("/automountServiceAccountToken")
+        || of_budget == Some(UNHEALTHY)
+        || of_claim.is_some_and(|(_, field)| TYPE_OF_CLAIM.iter().any(|(known, _)| *known == field))
 }
 
 /// Which labels of the environment's an object's Pods get.
@@ -90,6 +107,9 @@ mod tests {
             ("policy/v1", "PodDisruptionBudget", "/spec/unhealthyPodEvictionPolicy", true),
             ("policy/v1", "PodDisruptionBudget", "/spec/minAvailable", false),
             ("v1", "ConfigMap", "/spec/unhealthyPodEvictionPolicy", false),
+            ("apps/v1", "StatefulSet", "/spec/volumeClaimTemplates/0/kind", true),
+            ("apps/v1", "StatefulSet", "/spec/volumeClaimTemplates/0/spec", false),
+            ("apps/v1", "Deployment", "/spec/volumeClaimTemplates/0/kind", false),
         ] {
             let value = Value::map([("apiVersion", version.into()), ("kind", kind.into())]);
             let object = Object { value, origin: Origin::Manifest { file: "x.yaml".to_owned(), line: 1 } };

@@ -32,7 +32,8 @@ impl Resolver<'_> {
     fn hosts<'h>(&'h self, variables: &'h [&'h str]) -> Hosts<'h> {
         let services = self.hosts.get_or_init(|| {
             let services = self.policy.services.iter().map(|service| service.name.to_string());
-            services.chain(self.policy.databases.iter().map(server)).collect()
+            let services = services.chain(self.policy.databases.iter().map(server));
+            services.chain(self.services_of_manifests.iter().cloned()).collect()
         });
         Hosts { services, namespace: self.facts.str_at(&["preview", "namespace"]).unwrap_or_default(), variables }
     }

@@ -1,5 +1,7 @@
 //! The team's own Kustomize, Helm or plain source at the pull request's head, as a child Application.
 
+use std::borrow::Cow;
+
 use crate::{
     finding::InputFile,
     input::{
@@ -128,7 +130,7 @@ impl Resolver<'_> {
         }
         map.push("releaseName", Value::string(release));
         if !helm.value_files.is_empty() {
-            map.push("valueFiles", Value::list(helm.value_files.iter().map(|file| Value::string(&**file))));
+            map.push("valueFiles", Value::list(helm.value_files.iter().map(|file| Value::string(unexpanded(file)))));
         }
         let mut parameters = Vec::with_capacity(helm.parameters.len());
         for (name, value) in helm.parameters.iter() {
@@ -137,7 +139,7 @@ impl Resolver<'_> {
             match value {
                 HelmValue::Text(text) => {
                     let pointer = || child("/spec/application/helm/parameters", name);
-                    item.push("value", Value::string(self.text(text, TextKind::Strict, pointer)));
+                    item.push("value", Value::string(unexpanded(&self.text(text, TextKind::Strict, pointer))));
                     item.push("forceString", Value::Bool(true));
                 }
                 HelmValue::Plain(plain) => item.push("value", Value::string(&**plain)),
@@ -149,4 +151,10 @@ impl Resolver<'_> {
         }
         map
     }
+}
+
+/// Argo CD puts variables of its own in place of `$NAME`, and nothing if it has none of that name: of `/$2`, `/` would be left.
+/// Source: `Envsubst` in `pkg/apis/application/v1alpha1/types.go`, and `helmTemplate` in `reposerver/repository/repository.go`.
+fn unexpanded(text: &str) -> Cow<'_, str> {
+    if text.contains('$') { text.replace('$', "$$").into() } else { text.into() }
 }

@@ -96,6 +96,17 @@ impl Decisions {
         }
     }
 
+    /// Has a field say what was asked for, and by whom, according to other decisions, which were not granted.
+    pub fn refuse(&mut self, field: &str, asked: &Self, reason: &str) {
+        let of = |decision: &&Decision| decision.field == field;
+        let (asked, granted) = (asked.made.iter().find(of), self.made.iter_mut().find(|decision| of(&&**decision)));
+        if let (Some(asked), Some(granted)) = (asked, granted) {
+            granted.asked = Some(asked.granted.clone());
+            granted.origin = asked.origin.clone();
+            granted.reason = reason.into();
+        }
+    }
+
     /// These and more.
     #[must_use]
     pub fn with(&self, more: Vec<Decision>) -> Self {

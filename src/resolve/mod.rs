@@ -25,6 +25,7 @@ pub use decision::{Decision, Decisions, Origin};
 pub use environment::Environment;
 pub use pull_request::PullRequest;
 pub(crate) use pull_request::SAME_KIND;
+pub(crate) use size::PROFILE;
 
 use std::{
     cell::OnceCell,
@@ -57,6 +58,8 @@ pub struct Inputs<'a> {
     pub heed_profile_label: bool,
     /// What Jobs, servers and Pods have besides what is decided here.
     pub layouts: &'a Layouts,
+    /// The Services among the policy's `manifests`.
+    pub services: &'a [String],
 }
 
 /// Each stands for what lays something out, templates and the platform's patches: what does not change while it is there is made anew
@@ -102,6 +105,7 @@ pub fn resolve(inputs: Inputs<'_>, record: bool) -> Resolution {
         policy: &inputs.policy.spec,
         policy_name: &inputs.policy.metadata.name,
         layouts: inputs.layouts,
+        services_of_manifests: inputs.services,
         heed_profile_label: inputs.heed_profile_label,
         profile_label: None,
         facts: Facts::default(),
@@ -141,6 +145,7 @@ struct Resolver<'a> {
     policy: &'a PolicySpec,
     policy_name: &'a str,
     layouts: &'a Layouts,
+    services_of_manifests: &'a [String],
     heed_profile_label: bool,
     profile_label: Option<String>,
     /// What expressions see.

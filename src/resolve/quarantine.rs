@@ -79,6 +79,9 @@ impl Environment {
 const EMPTIED: [&str; 8] =
     ["application", "databases", "flags", "ingress", "routes", "secretStore", "secrets", "services"];
 
+/// What it has of its own.
+const OWN: [&str; 3] = ["quota", "config", "quarantine"];
+
 impl Decisions {
     /// A quarantine has nothing of what was asked for, and little of its own.
     pub fn quarantine(&mut self, environment: &Environment) {
@@ -96,8 +99,7 @@ impl Decisions {
             let job = field.strip_prefix("databaseJobs.").and_then(|rest| rest.split('.').next());
             job.is_some_and(|name| environment.database_jobs.iter().all(|job| job.name != name))
         };
-        self.made
-            .retain(|decision| !["quota", "config"].contains(&group(&decision.field)) && !is_gone(&decision.field));
+        self.made.retain(|decision| !OWN.contains(&group(&decision.field)) && !is_gone(&decision.field));
         for decision in &mut self.made {
             let field = decision.field.as_str();
             let walls = field.starts_with("network.") && !field.starts_with("network.dns");
@@ -108,7 +110,7 @@ impl Decisions {
                 decision.reason = reason.into();
             }
         }
-        for group in ["quota", "config", "quarantine"] {
+        for group in OWN {
             for (key, value) in facts.entries_at(&[group]) {
                 self.made.push(Decision::new(format!("{group}.{key}"), Origin::BuiltIn, shown(value), reason));
             }

@@ -13,6 +13,9 @@ use crate::{
 
 use super::{Decision, Origin, PullRequest, Resolver, time};
 
+/// The field of the decision which profile it is.
+pub(crate) const PROFILE: &str = "profile";
+
 impl<'a> Resolver<'a> {
     /// The profile, and the `LimitRange`'s item.
     pub(super) fn profile(&mut self, pr: &PullRequest) -> (Option<(&'a str, &'a Profile)>, Value) {
@@ -51,7 +54,7 @@ impl<'a> Resolver<'a> {
         }
         let asked = self.policy.profile.as_ref().map(ToString::to_string).filter(|asked| asked != name);
         self.decisions.record(|| Decision {
-            field: "profile".into(),
+            field: PROFILE.into(),
             origin,
             asked,
             granted: name.to_owned(),

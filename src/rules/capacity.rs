@@ -2,7 +2,7 @@
 
 use super::{
     Bounds,
-    common::{Count, RESOURCES, claims, count, finding, slip},
+    common::{Count, RESOURCES, claims, count, finding, unmeant},
     limit_range::default_of,
 };
 use crate::{
@@ -52,14 +52,7 @@ pub(crate) fn beyond<'s>(
     let mut found = Vec::new();
     for (resource, amount) in resources.iter() {
         let asks = || format!("`{who}` asks for {amount} of `{resource}`");
-        if let Some((what, meant)) = slip(resource, amount) {
-            let is_too_much = |limit: &Quantity| Quantity::parse(&meant).is_ok_and(|meant| meant > *limit);
-            let help = match most(profile, resource) {
-                Some((limit, _)) if is_too_much(limit) => {
-                    format!("it has no unit, such as the `Mi` of `{limit}`")
-                }
-                _ => format!("`{meant}` was probably meant"),
-            };
+        if let Some((what, help)) = unmeant(resource, amount, most(profile, resource).map(|(limit, _)| limit)) {
             found.push((resource, format!("{}, {what}", asks()), Some(help)));
             continue;
         }
@@ -191,8 +184,9 @@ pub(crate) fn too_much(
             _ => pods.iter().map(|pods| pods.all(profile, counted)).fold(0, i128::saturating_add),
         };
         // A quota without its unit is the platform's mistake.
-        let is_slip = matches!(count(counted), Some(Count::Amount { resource, .. }) if slip(resource, quota).is_some());
-        if asked <= quota.nano || is_slip {
+        let is_unmeant =
+            matches!(count(counted), Some(Count::Amount { resource, .. }) if unmeant(resource, quota, None).is_some());
+        if asked <= quota.nano || is_unmeant {
             continue;
         }
         let shares = pods.iter().map(|pods| (pods.all(profile, counted), pods));

@@ -3,7 +3,9 @@
 //! The API server takes a Deployment whose Pods it will refuse, and only an event says so. Sources: `mergePodResourceRequirements` and
 //! `PodValidateLimitFunc` of Kubernetes 1.36 (`plugin/pkg/admission/limitranger`), and `SetDefaults_Pod`.
 
-use super::common::{Amounts, Constraints, Container, Item, amount, amounts, containers, finding, pod_spec, stated};
+use super::common::{
+    Amounts, Constraints, Container, Item, amount, amounts, containers, finding, pod_spec, stated, unmeant,
+};
 use crate::{
     finding::{Finding, Rule, Severity, visible},
     input::scalar::Quantity,
@@ -18,7 +20,8 @@ pub static CONTAINER_RESOURCES: Rule = Rule {
     summary: "a container's requests and limits are within its namespace's LimitRange",
     explanation: "Kubernetes takes a Deployment whose Pods it will refuse, and says so only in an event. What a container \
         does not state it gets from the LimitRange: its limit is `default`, its request its own limit, else `defaultRequest`. \
-        So a request above the profile's `default` needs a limit of its own. With that, `min` ≤ request ≤ limit ≤ `max`.\n\n\
+        So a request above the profile's `default` needs a limit of its own. With that, `min` ≤ request ≤ limit ≤ `max`. \
+        Of memory, neither a fraction of a byte (`100m`) nor fewer than a million bytes without a unit (`256`) are taken.\n\n\
         Of devices (`nvidia.com/gpu`) and huge pages, a manifest has what the profile bounds, by a `requests.…` of its quota or by \
         `max`: Kubernetes counts only what a quota names.",
 };
@@ -55,7 +58,16 @@ pub(super) fn check(objects: &[Object], constraints: &Constraints<'_>, findings:
                 let pointer = || container.pointer(&format!("/resources/{field}"));
                 amounts(&CONTAINER_RESOURCES, object, &pointer, stated(resources, field), findings)
             };
-            let asked = Asked { requests: read("requests"), limits: read("limits"), container };
+            let mut asked = Asked { requests: read("requests"), limits: read("limits"), container };
+            for (field, amounts) in [("requests", &mut asked.requests), ("limits", &mut asked.limits)] {
+                amounts.retain(|(resource, amount)| {
+                    let Some((what, help)) = unmeant(resource, amount, None) else { return true };
+                    let pointer = child(&container.pointer(&format!("/resources/{field}")), resource);
+                    let message = format!("`{}` has {amount} of {resource}, {what}", container.name());
+                    findings.push(finding(&CONTAINER_RESOURCES, object, pointer, message).help(help));
+                    false
+                });
+            }
             for item in of_containers() {
                 asked.within(item, &mut |field, resource, message| {
                     let pointer = child(&container.pointer(&format!("/resources/{field}")), resource);
@@ -216,6 +228,12 @@ mod tests {
             // Without a default, the limit is the most that one may have.
             (json!({"requests": {"memory": "3Gi"}}), vec!["requests/memory"]),
             (json!({"requests": {"cpu": "lots"}, "limits": 7}), vec!["requests/cpu", "limits"]),
+            (
+                json!({"limits": {"memory": 256, "ephemeral-storage": "64"}}),
+                vec!["limits/ephemeral-storage", "limits/memory"],
+            ),
+            (json!({"requests": {"memory": "64m"}, "limits": {"memory": 1_000_000}}), vec!["requests/memory"]),
+            (json!({"requests": {"memory": "0.5Mi", "ephemeral-storage": 0}}), vec![]),
         ] {
             for list in ["containers", "initContainers"] {
                 let objects = [deployment("a", list, &resources), range(&profile)];

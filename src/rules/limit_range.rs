@@ -8,12 +8,12 @@ mod profile;
 
 use super::{
     Bounds,
-    common::{Amounts, Constraints, Count, Item, Quota, RESOURCES, amount, amounts, count, finding, slip},
+    common::{Amounts, Constraints, Count, Item, Quota, RESOURCES, amount, amounts, count, finding, unmeant},
     resource_quota,
 };
 use crate::{
     finding::{Finding, Rule, Severity, meant, visible},
-    input::scalar::{Quantity, is_dns_name, is_name_part},
+    input::scalar::{is_dns_name, is_name_part},
     objects::Object,
     value::child,
 };
@@ -32,8 +32,8 @@ pub static LIMIT_RANGE: Rule = Rule {
         a Pod isn't counted at all, so that the quota holds nothing. No single container may get more than the whole quota.\n\n\
         Databases of provider `embedded` and `cnpg` have dayfly's own Jobs run in the preview's namespace, with fixed requests and \
         limits. A profile's `min` above those requests, or a `max` below those limits, would let none of them start.\n\n\
-        An amount of memory with fewer than a million bytes and no unit is refused, and so is a fraction of a byte: `512` and `512m` were \
-        `512Mi`, and with so little no container starts.\n\n\
+        Of memory, a fraction of a byte (`100m`) or fewer than a million bytes without a unit (`256`) are not taken: nobody means them, and no \
+        container starts with them.\n\n\
         Of a container, Kubernetes knows `cpu`, `memory`, `ephemeral-storage`, `hugepages-…` and devices (`nvidia.com/gpu`).",
 };
 
@@ -104,6 +104,18 @@ fn agrees(item: &Item<'_>, ratio: &Amounts<'_>, findings: &mut Vec<Finding>) {
         let message = format!("a limit of type `Pod` has no `{field}`: use type `Container`");
         findings.push(finding(&LIMIT_RANGE, item.object, limit_pointer(item.index, field), message));
     }
+    let known = findings.len();
+    let limited = fields.iter().flat_map(|(field, amounts)| amounts.iter().map(move |amount| (field, amount)));
+    for (field, (resource, amount)) in limited {
+        if let Some((what, help)) = unmeant(resource, amount, None) {
+            let message = format!("`{field}` of {resource} is {amount}, {what}");
+            findings.push(finding(&LIMIT_RANGE, item.object, pointer(item, field, resource), message).help(help));
+        }
+    }
+    // What it is compared with says nothing about what was meant.
+    if findings.len() > known {
+        return;
+    }
     let mut refuse = |field: &str, resource: &str, message: String| {
         findings.push(finding(&LIMIT_RANGE, item.object, pointer(item, field, resource), message));
     };
@@ -112,12 +124,6 @@ fn agrees(item: &Item<'_>, ratio: &Amounts<'_>, findings: &mut Vec<Finding>) {
             for (resource, _) in amounts.iter().filter(|(resource, _)| !is_resource(resource)) {
                 let hint = meant(resource, RESOURCES.into_iter()).unwrap_or_default();
                 refuse(field, resource, format!("`{}` is no resource of a container{hint}", visible(resource)));
-            }
-            for (resource, amount) in amounts {
-                if let Some((what, meant)) = slip(resource, amount) {
-                    let message = format!("`{field}` of {resource} is {amount}, {what}: `{meant}` was probably meant");
-                    refuse(field, resource, message);
-                }
             }
         }
     }
@@ -176,8 +182,7 @@ fn ordered(
     refuse: &mut dyn FnMut(&str, &str, String),
 ) {
     for (resource, least) in lower {
-        let is_slip = |amount: &Quantity| slip(resource, amount).is_some();
-        if let Some(most) = amount(higher, resource).filter(|most| least > *most && !is_slip(most)) {
+        if let Some(most) = amount(higher, resource).filter(|most| least > *most) {
             let message = format!("`{low}` of {} is {least}, more than `{high}`, {most}", visible(resource));
             refuse(low, resource, message);
         }
@@ -208,7 +213,7 @@ fn fits(item: &Item<'_>, quota: &Quota<'_>, findings: &mut Vec<Finding>) {
     let is_claim = item.kind == "PersistentVolumeClaim";
     for (key, all) in &quota.hard {
         let Some(Count::Amount { resource, limits }) = count(key) else { continue };
-        if slip(resource, all).is_some() {
+        if unmeant(resource, all, None).is_some() {
             continue;
         }
         let fields = match resource {
@@ -251,6 +256,27 @@ pub(super) mod tests {
 
     pub(crate) fn check(objects: &[Object]) -> Vec<Finding> {
         found_in(crate::rules::check_constraints, objects)
+    }
+
+    /// What these are compared with says nothing more.
+    #[test]
+    fn bytes_that_nobody_means_are_told() {
+        for (amounts, expected) in [
+            (json!({"default": {"memory": "512"}, "defaultRequest": {"memory": "128Mi"}}), vec!["default/memory"]),
+            (json!({"default": {"memory": "512Mi"}, "defaultRequest": {"memory": 128}}), vec!["defaultRequest/memory"]),
+            (json!({"max": {"ephemeral-storage": "200m"}}), vec!["max/ephemeral-storage"]),
+            (json!({"default": {"memory": "512000k", "cpu": 128}, "min": {"memory": 0}}), vec![]),
+        ] {
+            let mut item = amounts.clone();
+            item["type"] = json!("Container");
+            let found = check(&[range(&json!([item]))]);
+            assert_eq!(places(&found), below("limit-range /spec/limits/0/", &expected), "{amounts}");
+            assert!(
+                found
+                    .iter()
+                    .all(|one| one.help.as_deref().is_some_and(|help| help.ends_with("Mi` was probably meant")))
+            );
+        }
     }
 
     #[test]

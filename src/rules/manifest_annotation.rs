@@ -12,7 +12,8 @@ use crate::{
     value::{Value, child},
 };
 use known::{
-    ALLOWED_ANNOTATIONS, ALLOWED_DOMAINS, ALLOWED_LABEL_DOMAINS, REFUSED_BEGINNINGS, REFUSED_DOMAINS, REFUSED_LABELS,
+    ALLOWED_ANNOTATIONS, ALLOWED_DOMAINS, ALLOWED_LABEL_DOMAINS, CHART_LABEL, REFUSED_BEGINNINGS, REFUSED_DOMAINS,
+    REFUSED_LABELS,
 };
 
 /// What `check` finds in the metadata of a manifest, and of its Pods.
@@ -112,7 +113,7 @@ fn label_allowed(key: &str) -> bool {
     let Some((domain, _)) = key.split_once('/') else {
         return !(REFUSED_LABELS.contains(&key) || is_kubernetes(key) || is_refused(key));
     };
-    ALLOWED_LABEL_DOMAINS.contains(&domain) || !(is_kubernetes(domain) || is_refused(domain))
+    key == CHART_LABEL || ALLOWED_LABEL_DOMAINS.contains(&domain) || !(is_kubernetes(domain) || is_refused(domain))
 }
 
 fn is_kubernetes(domain: &str) -> bool {
@@ -232,6 +233,8 @@ mod tests {
         let cases = [
             ("app", true),
             ("app.kubernetes.io/name", true),
+            ("helm.sh/chart", true),
+            ("helm.sh/hook", false),
             ("acme.dev/team", true),
             ("pod-security.kubernetes.io/enforce", false),
             ("argocd.argoproj.io/instance", false),

@@ -23,7 +23,8 @@ pub static UNBOUNDED_PROFILE: Rule = Rule {
     code: "unbounded-profile",
     severity: Severity::Error,
     summary: "a profile bounds CPU and memory, and gives containers a default",
-    explanation: "Without a quota for `requests.cpu`, `requests.memory` and `limits.memory`, one pull request can fill the cluster. \
+    explanation: "Without a quota for `requests.cpu`, `requests.memory` and `limits.memory`, one pull request can fill the cluster; \
+                  `cpu` and `memory` are the same as their `requests.…`. \
                   Without a default, no Pod that leaves its resources out would start under that quota. As Kubernetes has it, \
                   a `default` that is left out is the `max`, and a `request` the `default`, else the `min`.",
 };
@@ -37,7 +38,8 @@ pub(crate) fn unknown(name: &str, profiles: &Ordered<Profile, DnsLabel>) -> Stri
 pub(crate) fn unbounded(name: &str, profile: &Profile) -> Vec<String> {
     let mut open = Vec::new();
     for resource in ["requests.cpu", "requests.memory", "limits.memory"] {
-        if profile.quota.get(resource).is_none() {
+        if profile.quota.get(resource).is_none() && !profile.quota.names().any(|other| count(other) == count(resource))
+        {
             let others = profile.quota.names().filter(|other| countable(other).is_err());
             let written = likely(resource, others).map(|other| format!("; `{}` counts nothing", visible(other)));
             open.push(format!(

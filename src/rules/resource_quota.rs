@@ -2,7 +2,7 @@
 //!
 //! Source: `ValidateResourceQuotaSpec` of Kubernetes 1.36.
 
-use super::common::{Count, Quota, amounts, count, finding, slip};
+use super::common::{Count, Quota, amounts, count, finding, unmeant};
 use crate::{
     finding::{Finding, Rule, Severity, meant, visible},
     input::scalar::{is_dns_name, is_name_part},
@@ -60,7 +60,7 @@ pub(super) fn read<'a>(object: &'a Object, findings: &mut Vec<Finding>) -> Quota
             let message = format!("`{}` is {quantity}, but objects and devices are counted whole", visible(key));
             findings.push(finding(&RESOURCE_QUOTA, object, child(pointer, key), message));
         } else if let Some(Count::Amount { resource, .. }) = count(key)
-            && let Some((what, _)) = slip(resource, quantity)
+            && let Some((what, _)) = unmeant(resource, quantity, None)
         {
             let message = format!("`{key}` is {quantity}, {what}: its unit, such as `Gi`, is missing");
             findings.push(finding(&RESOURCE_QUOTA, object, child(pointer, key), message));

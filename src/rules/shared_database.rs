@@ -20,7 +20,8 @@ pub static SHARED_DATABASE: Rule = Rule {
     explanation: "A database's address in `env`, a flag, a command or an argument, in `files`, or in a manifest's ConfigMap, as a URL or \
                   in words (`Host=…;Database=…`), is the same for every pull request: one preview's migration breaks all others, \
                   and its password stands in a file. `databases` gives each preview a branch of its own, and `uses` its address. The \
-                  address of a Service of the preview itself is its own, unless it has more than 2048 bytes. A database in the \
+                  address of a Service of the preview itself is its own, unless it has more than 2048 bytes; a Service of a child Application is \
+                  known by the namespace, `NAME.${{ preview.namespace }}`. A database in the \
                   process, such as `jdbc:h2:mem:test`, is nobody else's. Not seen are a host and a database's name in variables or lines of \
                   their own, names that another file explains (`DSN=`, `service=`, an alias of Oracle's), and a host in braces.",
 };
@@ -115,8 +116,9 @@ impl Hosts<'_> {
         let service = |host: &str| {
             let (name, rest) = host.split_once('.').unwrap_or((host, ""));
             let domain = rest.strip_suffix(".cluster.local").unwrap_or(rest);
-            let here = rest.is_empty() || domain.strip_suffix(".svc").unwrap_or(rest) == self.namespace;
-            here && self.services.iter().any(|known| known == name)
+            // With the namespace, it is no other's, whoever makes that Service: a child Application's are not known.
+            let here = !rest.is_empty() && domain.strip_suffix(".svc").unwrap_or(rest) == self.namespace;
+            here || rest.is_empty() && self.services.iter().any(|known| known == name)
         };
         // A StatefulSet's Pods have names of their own, below their Service's.
         let pod = || host.split_once('.').is_some_and(|(_, below)| service(below));
@@ -322,6 +324,7 @@ mod tests {
             "db.shop-pr-7",
             "db.shop-pr-7.svc",
             "db.shop-pr-7.svc.cluster.local:5432",
+            "other.shop-pr-7",
             "db:1,database-main:2",
             "db-0.db,db-1.db.shop-pr-7.svc",
             "localhost:5432",

@@ -366,6 +366,32 @@ fn a_quarantine_says_what_it_has() {
     }
 }
 
+/// Without the label, the policy fits: what is left is as large as without it.
+#[test]
+fn a_label_that_asks_for_too_little_is_not_granted() {
+    let scratch = Scratch::new("storefront");
+    scratch.replace(POLICY, "profile: small", "profile: large");
+    scratch.replace(POLICY, "{cpu: 200m, memory: 256Mi}", "{cpu: 3, memory: 256Mi}");
+    scratch.replace(PARAMETERS, "labels: [preview, ", "labels: [preview/profile=small, ");
+    let place = "LimitRange/preview/spec/limits/0/default/cpu";
+    for (what, parts) in [
+        ("profile", &["granted    large\n", "asked      small\n", "label `preview/profile=small`"][..]),
+        ("limits.default.cpu", &["granted    1\n", "/spec/profiles/large/container/default/cpu"]),
+        (place, &["value      \"1\"\n", "granted    1\n", "/spec/profiles/large/container/default/cpu"]),
+        ("services.worker.image", &["granted    nothing\n", "asked      ghcr.io/acme/storefront:"]),
+        ("quarantine.findings", &["unbounded-request: "]),
+    ] {
+        let run = scratch.run("explain", &[what]);
+        for part in parts {
+            assert!(run.out.contains(part), "{part}: {}{}", run.out, run.err);
+        }
+    }
+    // And where the quarantine is one already without the label.
+    scratch.replace(PARAMETERS, "preview/ttl=72h", "preview/ttl=9h");
+    let run = scratch.run("explain", &["quarantine.findings"]);
+    assert_eq!(run.out.matches("quarantine.findings\n").count(), 1, "{}{}", run.out, run.err);
+}
+
 /// A place that is named is there, and nobody is said to have written what stands for any pull request.
 #[test]
 fn what_set_a_value_is_there() {

@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 
 use super::{
     scratch::{GUARDRAILS, PARAMETERS, POLICY, Scratch, storefront},
-    support::{root, text},
+    support::{named, root, text},
 };
 
 /// The Pods of all Jobs but hooks, which Argo CD removes before it makes them, by namespace and name.
@@ -140,6 +140,28 @@ fn a_manifest_s_job_takes_no_label_that_its_policy_may_change() {
     assert_eq!(before.pointer("/metadata/labels/dayfly.dev~1pull-request").and_then(Json::as_str), Some("128"));
     assert_eq!(rendered("team: payments", "team: checkout"), before);
     assert_eq!(rendered("costCenter: cc-1234", "costCenter: cc-9"), before);
+}
+
+/// Left out, what Kubernetes writes there would be a difference for ever.
+#[test]
+fn a_manifest_s_claims_say_of_which_type_they_are() {
+    let manifest = r#"{"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "db"}, "spec": {"serviceName": "db",
+        "selector": {"matchLabels": {"app": "db"}}, "template": {"metadata": {"labels": {"app": "db"}}, "spec": {
+        "securityContext": {"runAsNonRoot": true, "seccompProfile": {"type": "RuntimeDefault"}},
+        "containers": [{"name": "db", "image": "ghcr.io/acme/shop:3f9c1e7ab2d4c6588e0fd17a9b3c5d7e9f102938",
+            "securityContext": {"allowPrivilegeEscalation": false, "capabilities": {"drop": ["ALL"]}}}]}},
+        "volumeClaimTemplates": [{"metadata": {"name": "a"}, "spec": {}}, {"kind": null, "metadata": {"name": "b"}, "spec": {}}]}}"#;
+    let scratch = Scratch::new("storefront");
+    scratch.write("db.json", manifest);
+    scratch.replace(POLICY, "  ttl: 48h", "  ttl: 48h\n  manifests: [db.json]");
+    scratch.replace(GUARDRAILS, "persistentvolumeclaims: 0", "persistentvolumeclaims: 2");
+    let objects = scratch.objects();
+    let claims = &named(&objects, "StatefulSet", "db")["spec"]["volumeClaimTemplates"];
+    for name in ["a", "b"] {
+        let claim = claims.as_array().and_then(|all| all.iter().find(|claim| claim["metadata"]["name"] == name));
+        let is = claim.map(|claim| [text(claim, "/apiVersion"), text(claim, "/kind")]);
+        assert_eq!(is, Some(["v1", "PersistentVolumeClaim"]), "{claims}");
+    }
 }
 
 #[test]

@@ -1,7 +1,10 @@
 //! Names, and what begins with one.
 
 use super::{is_decimal, is_name_part, is_qualified_name, text_scalar};
-use crate::finding::visible;
+use crate::{
+    finding::visible,
+    rules::common::{may_be_image, split_tag},
+};
 
 /// Characters of a DNS name (RFC 1123), and of a key of a ConfigMap or a Secret. Source: Kubernetes, `IsDNS1123Subdomain` and
 /// `IsConfigMapKey` in `apimachinery/pkg/util/validation/validation.go`.
@@ -80,8 +83,8 @@ text_scalar!(
     /// Where images may come from: a registry, or a path in one that ends with `/`.
     ImagePrefix,
     "image-prefix",
-    "a registry or a path in one, ending with `/`: `ghcr.io/acme/`",
-    r"^([A-Za-z0-9._:-]*[A-Za-z0-9._-]/)+$",
+    "a registry or a path in one, in lower-case letters and ending with `/`: `ghcr.io/acme/`",
+    r"^[A-Za-z0-9._:-]*[A-Za-z0-9._-]/([a-z0-9._-]+/)*$",
     is_image_prefix
 );
 text_scalar!(
@@ -90,7 +93,9 @@ text_scalar!(
     "image-digest",
     "an image by its digest: `REGISTRY/NAME@sha256:…`",
     r"^[^ @]+@(sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$",
-    |text| text.split_once('@').is_some_and(|(name, digest)| !name.is_empty() && !text.contains(' ') && is_digest(digest))
+    |text| {
+        text.split_once('@').is_some_and(|(name, digest)| may_be_image(split_tag(name).0) && is_digest(digest))
+    }
 );
 text_scalar!(
     /// The value of a Kubernetes label, not empty.
@@ -172,6 +177,7 @@ pub fn is_dns_name(text: &str) -> bool {
 fn is_image_prefix(text: &str) -> bool {
     text.strip_suffix('/').is_some_and(|path| path.split('/').all(|part| !part.is_empty() && !part.ends_with(':')))
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"./-_:".contains(&b))
+        && may_be_image(&format!("{text}a"))
 }
 
 /// One that no Kubernetes has yet is fine: it means the newest.
@@ -187,8 +193,8 @@ pub(super) fn is_literal(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::{
-        DnsLabel, Domain, EnvName, FlagName, ImagePrefix, LabelKey, LabelValue, NamePrefix, PodSecurityVersion,
-        Reference, SecretKey, is_dns_label, is_dns_name,
+        DnsLabel, Domain, EnvName, FlagName, ImageDigest, ImagePrefix, LabelKey, LabelValue, NamePrefix,
+        PodSecurityVersion, Reference, SecretKey, is_dns_label, is_dns_name,
     };
     use crate::input::scalar::Scalar as _;
 
@@ -249,13 +255,32 @@ mod tests {
 
     #[test]
     fn registries() {
-        for text in ["ghcr.io/", "ghcr.io/acme/", "registry.acme.dev:5000/", "docker.io/library/"] {
+        for text in
+            ["ghcr.io/", "ghcr.io/acme/", "registry.acme.dev:5000/", "docker.io/library/", "acme/", "localhost/"]
+        {
             assert!(ImagePrefix::parse(text).is_ok(), "{text}");
         }
         for text in
             ["", "/", "ghcr.io", "ghcr.io//", "/acme/", "https://ghcr.io/acme/", "https:/", "ghcr.io/*", "ghcr.io/a b/"]
         {
             assert!(ImagePrefix::parse(text).is_err(), "{text}");
+        }
+        // No image is below one of these.
+        for text in ["ghcr.io/Acme/", "Acme/", "ghcr.io/acme/../", "ghcr.io/acme_/", "ghcr.io/acme:5000/"] {
+            assert!(ImagePrefix::parse(text).is_err(), "{text}");
+        }
+        for (name, is_one) in [
+            ("ghcr.io/acme/dayfly", true),
+            ("ghcr.io/acme/dayfly:0.1.0", true),
+            ("dayfly", true),
+            ("", false),
+            ("ghcr.io/Acme/dayfly", false),
+            ("https://ghcr.io/acme/dayfly", false),
+            ("ghcr.io/acme/", false),
+            ("ghcr.io/acme/day fly", false),
+        ] {
+            let image = format!("{name}@sha256:{}", "a".repeat(64));
+            assert_eq!(ImageDigest::parse(&image).is_ok(), is_one, "{image}");
         }
     }
 

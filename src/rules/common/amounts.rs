@@ -18,22 +18,33 @@ pub(crate) fn amount<'q>(amounts: &'q Amounts<'_>, resource: &str) -> Option<&'q
 /// Of fewer, nobody means as many bytes.
 const A_MEGABYTE: i128 = 1_000_000 * 1_000_000_000;
 
-/// What is wrong with an amount of bytes that nobody means, and what was probably meant: its unit is missing, or is that of thousandths.
-/// Kubernetes rounds `1.3Gi` up; of `256m`, it says that it was probably meant otherwise.
-pub(crate) fn slip(resource: &str, amount: &Quantity) -> Option<(&'static str, String)> {
+/// What an amount of bytes is that nobody means, and what was meant: Kubernetes takes it, and no container starts with it. `most`: how much
+/// there may be, if that is known.
+pub(crate) fn unmeant(resource: &str, amount: &Quantity, most: Option<&Quantity>) -> Option<(&'static str, String)> {
     if !matches!(resource, "memory" | "ephemeral-storage") {
         return None;
     }
     let text = amount.as_str();
-    if amount.nano % 1_000_000_000 != 0 && !text.ends_with(['i', 'k', 'M', 'G', 'T', 'P', 'E']) {
+    // Kubernetes rounds `1.3Gi` up; of `256m`, it says that it was probably meant otherwise.
+    if text.ends_with(['i', 'k', 'M', 'G', 'T', 'P', 'E']) {
+        return None;
+    }
+    if amount.nano % 1_000_000_000 != 0 {
         let meant = match text.strip_suffix('m') {
             Some(number) => format!("{number}Mi"),
             None => format!("{}Gi", text.trim_end_matches(['u', 'n'])),
         };
-        return Some(("a fraction of a byte", meant));
+        return Some(("a fraction of a byte", format!("`{meant}` was probably meant")));
     }
-    let is_bare = amount.nano > 0 && amount.nano < A_MEGABYTE && text.bytes().all(|b| b.is_ascii_digit());
-    is_bare.then(|| ("which are bytes", format!("{text}Mi")))
+    if amount.nano > 0 && amount.nano < A_MEGABYTE && text.bytes().all(|b| b.is_ascii_digit()) {
+        let mebibytes = amount.nano.saturating_mul(1 << 20);
+        let help = match most {
+            Some(most) if mebibytes > most.nano => format!("it has no unit, such as the `Mi` of `{most}`"),
+            _ => format!("`{text}Mi` was probably meant"),
+        };
+        return Some(("which are bytes", help));
+    }
+    None
 }
 
 fn quantity(value: &Value) -> Option<Quantity> {

@@ -32,6 +32,7 @@ pub(crate) struct Quota<'a> {
 }
 
 /// What an entry of a quota counts of Pods.
+#[derive(PartialEq, Eq)]
 pub(crate) enum Count<'k> {
     /// How many there are.
     Pods,

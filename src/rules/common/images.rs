@@ -37,6 +37,11 @@ pub(crate) fn repository(image: &str) -> Option<(&str, &str)> {
     good.then_some((registry, path))
 }
 
+/// Whether a name without a tag may be an image's, whatever its registry is called.
+pub(crate) fn may_be_image(name: &str) -> bool {
+    split_registry(name).1.split('/').all(is_component)
+}
+
 /// The name and the tag; a colon before the last slash is a port's.
 pub(crate) fn split_tag(name: &str) -> (&str, Option<&str>) {
     match name.rsplit_once(':') {

@@ -163,6 +163,9 @@ pub(super) const ALLOWED_DOMAINS: [&str; 3] = ["prometheus.io", "app.kubernetes.
 /// What OpenShift's console draws its picture of.
 pub(super) const SHOWN_DOMAIN: &str = "app.openshift.io";
 
+/// What `helm template` says of all that it renders, and nobody takes for an order.
+pub(super) const CHART_LABEL: &str = "helm.sh/chart";
+
 /// Labels of Kubernetes' own domains that a team may set.
 pub(super) const ALLOWED_LABEL_DOMAINS: [&str; 4] =
     ["app.kubernetes.io", "kubernetes.io", "batch.kubernetes.io", SHOWN_DOMAIN];

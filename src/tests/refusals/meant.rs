@@ -341,7 +341,7 @@ fn a_mistake_of_the_guardrails_says_what_was_meant() {
         (
             "default: {cpu: 500m, memory: 512Mi",
             "default: {cpu: 500m, memory: 512",
-            "`default` of memory is 512, which are bytes: `512Mi` was probably meant = ",
+            "`default` of memory is 512, which are bytes = `512Mi` was probably meant",
         ),
         (
             "request: {cpu: 100m, memory: 128Mi",
