@@ -346,7 +346,7 @@ fn a_mistake_of_the_guardrails_says_what_was_meant() {
         (
             "request: {cpu: 100m, memory: 128Mi",
             "request: {cpu: 100m, memory: 128m",
-            "`defaultRequest` of memory is 128m, a fraction of a byte: `128Mi` was probably meant = ",
+            "`defaultRequest` of memory is 128m, a fraction of a byte = `128Mi` was probably meant",
         ),
         (
             "requests.memory: 4Gi",
