@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 use async_trait::async_trait;
 use mysql_async::{Conn, DriverError, Error, IoError, OptsBuilder, Row, SslOpts, Value, prelude::Queryable as _};
 
-use super::{Column, Full, Marker, NoSession, Run, Session};
+use super::{Column, Marker, NoSession, Run, Session};
 use crate::database::{connection::ConnectionUrl, failure::refuse, log::Log, schema, tls};
 
 /// One connection to a server.
@@ -91,14 +91,7 @@ fn no_session(error: Error) -> NoSession {
     };
     // The user's own limit, in the server's two words for it, and the server's.
     let is_full = [1040, 1203, 1226].contains(&code(&error));
-    let error = plain(error);
-    if is_full {
-        return NoSession::Unreachable(error.context(Full));
-    }
-    if is_unusable {
-        return NoSession::Unusable(error);
-    }
-    if is_rejected { NoSession::Rejected(error) } else { NoSession::Unreachable(error) }
+    NoSession::new(plain(error), is_full, is_unusable, is_rejected)
 }
 
 /// The server's own message with its code. A syntax error would quote the statement, which may hold a password: cut off.
