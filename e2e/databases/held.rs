@@ -175,6 +175,33 @@ fn a_baseline_that_nobody_entered_is_shut_all_the_same() {
     until(|| ask(&is_open) == "f", "it stays open");
 }
 
+/// Nobody copies a database that somebody is in, and whoever waits for that wants to know whom to ask.
+#[test]
+fn who_is_in_a_baseline_that_is_to_be_copied_is_told() {
+    let server = Server::new("DAYFLY_TEST_POSTGRES18", "occupied", USERS);
+    let lab = server.lab("occupied", SYNTHETIC);
+    lab.guardrails(&server.entry(SYNTHETIC), "    deadline: 30s\n");
+    lab.spec(1, "shop", "");
+    let holder = Idle::of(&with_database(&server.admin, &server.baseline));
+    let (said, mut waiting) = lab.told("provision", 1, &[]);
+    until(
+        || {
+            said()
+                .contains("trying again: sessions of occupied_admin are in the baseline `occupied_baseline`: end them")
+        },
+        "nobody is named",
+    );
+    drop(holder);
+    psql(
+        &server.superuser,
+        &format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{}'", server.baseline),
+    )
+    .unwrap();
+    assert!(waiting.wait().unwrap().success(), "{}", said());
+    lab.db("destroy", 1, &[]).fine();
+    assert_eq!(server.left("occupied"), "");
+}
+
 /// A subscription, a prepared transaction and a slot hold a database, and are nobody's session.
 #[test]
 fn what_holds_a_database_is_told_as_the_server_says_it() {

@@ -225,6 +225,43 @@ fn mysqls_marker_is_no_view() {
     }
 }
 
+/// A preview's role is a member of the role that owns the baseline's objects, and would own whatever else that does.
+#[test]
+fn whoever_owns_the_baselines_objects_gives_previews_no_power_over_the_server() {
+    const OWNER: &str = "ALTER DATABASE {baseline} OWNER TO {owner}";
+    const PREDEFINED: &str = "GRANT pg_read_all_stats TO {owner}";
+    const GROUP: &str =
+        "DROP ROLE IF EXISTS {owner}_group; CREATE ROLE {owner}_group CREATEDB; GRANT {owner}_group TO {owner}";
+    for (variable, name, power) in [
+        ("DAYFLY_TEST_POSTGRES18", "owning", OWNER),
+        ("DAYFLY_TEST_POSTGRES15", "owning15", OWNER),
+        ("DAYFLY_TEST_POSTGRES18", "predefined", PREDEFINED),
+        ("DAYFLY_TEST_POSTGRES18", "grouped", GROUP),
+    ] {
+        let server = Server::new(
+            variable,
+            name,
+            &format!("{USERS}; TRUNCATE users; CREATE SCHEMA more; CREATE TABLE more.t (id serial)"),
+        );
+        let power = power.replace("{baseline}", &server.baseline).replace("{owner}", &format!("{name}_owner"));
+        psql(&server.superuser, &power).unwrap();
+        let lab = server.lab(name, "schemaOnly: true");
+        lab.prepare_baseline(&[]).fine();
+        lab.spec(1, "shop", "");
+        lab.db("provision", 1, &[]).fine();
+        let url = lab.url(1);
+        let open = format!("ALTER DATABASE {} ALLOW_CONNECTIONS true", server.baseline);
+        assert!(psql(&url, &open).unwrap_err().contains("must be owner of database"), "{power}");
+        let is_member = format!("SELECT pg_has_role(session_user, '{name}_owner', 'MEMBER')");
+        assert_eq!(psql(&url, &is_member).unwrap(), "f", "{power}");
+        // In its own it may do what it likes.
+        psql(&url, "ALTER TABLE users ADD mail text; INSERT INTO more.t DEFAULT VALUES; CREATE TABLE new (); CREATE SCHEMA own").unwrap();
+        lab.db("migrate", 1, &["--", "true"]).fine();
+        lab.db("destroy", 1, &[]).fine();
+        assert_eq!(server.left(name), "");
+    }
+}
+
 #[test]
 fn a_roles_own_settings_end_with_its_password_and_with_its_branch() {
     let server = Server::new("DAYFLY_TEST_POSTGRES18", "settings", USERS);

@@ -26,6 +26,7 @@ macro_rules! on_both {
 on_both!(
     the_whole_way,
     a_copy_has_everything_that_the_baseline_has,
+    a_copy_is_of_one_moment_or_none,
     a_killed_job_is_resumed_and_raced,
     a_branch_that_two_register_at_once_is_registered,
     what_is_not_dayflys_is_never_touched,
@@ -398,6 +399,38 @@ fn a_copy_has_everything_that_the_baseline_has(server: &Server) {
     }
     lab.db("destroy", 1, &[]).fine();
     assert_eq!(server.left("all"), "");
+}
+
+/// What holds the baseline still may end, by a server's limits or a person's hand: then somebody may write to it meanwhile.
+fn a_copy_is_of_one_moment_or_none(server: &Server) {
+    let rows = "CREATE TABLE users (id BIGINT AUTO_INCREMENT PRIMARY KEY, name TEXT); INSERT INTO users (name) VALUES (REPEAT('x', 200))";
+    let double = "; INSERT INTO users (name) SELECT name FROM users".repeat(17);
+    let baselines = server.baseline("my_torn", &format!("{rows}{double}"));
+    let lab = server.lab_as("torn", &baselines, &documented_administrator(server, "torn", "my_torn"));
+    lab.spec(1, "shop", "");
+    // What a failed run left.
+    lab.db("destroy", 1, &[]).fine();
+    let job = lab.start("provision", 1, &[]);
+    let ours = "FROM information_schema.processlist WHERE user = 'torn'";
+    let copies = format!("SELECT COUNT(*) {ours} AND info LIKE 'INSERT INTO `dayfly%'");
+    until(|| server.sql(&copies) == "1", "nothing is copied");
+    if !server.is_mariadb() {
+        // What a machine that died holds, the server gives up by itself.
+        let limits = "SELECT GROUP_CONCAT(variable_value) FROM performance_schema.variables_by_thread JOIN performance_schema.threads USING (thread_id)
+            WHERE variable_name = 'wait_timeout' AND processlist_user = 'torn'";
+        assert_eq!(server.sql(limits), "300,300");
+    }
+    let holder = server.sql(&format!("SELECT id {ours} AND command = 'Sleep'"));
+    server.sql(&format!("KILL {holder}; INSERT INTO my_torn.users (name) VALUES ('late')"));
+    ended(job).failed("and somebody may have written to them: call this again");
+    if server.is_mariadb() {
+        server.sql("ALTER USER torn WITH MAX_STATEMENT_TIME 0.1");
+    }
+    lab.db("provision", 1, &[]).fine();
+    assert_eq!(sql_on(&lab.url(1), "SELECT COUNT(*) FROM users").unwrap(), "131073");
+    lab.db("destroy", 1, &[]).fine();
+    server.sql("DROP USER torn; DROP DATABASE my_torn");
+    assert_eq!(server.left("torn"), "");
 }
 
 fn a_killed_job_is_resumed_and_raced(server: &Server) {

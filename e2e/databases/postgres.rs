@@ -33,7 +33,9 @@ impl Server {
         let (admin, baseline, owner) = (format!("{name}_admin"), format!("{name}_baseline"), format!("{name}_owner"));
         // What a failed run left.
         let left = |sql: &str| psql(&superuser, sql).unwrap();
-        for database in left(&format!("SELECT datname FROM pg_database WHERE datdba = to_regrole('{admin}')")).lines() {
+        let theirs =
+            format!("SELECT datname FROM pg_database WHERE datdba IN (to_regrole('{admin}'), to_regrole('{owner}'))");
+        for database in left(&theirs).lines() {
             psql(&superuser, &format!("ALTER DATABASE {database} IS_TEMPLATE false")).unwrap();
             psql(&superuser, &format!("DROP DATABASE {database} WITH (FORCE)")).unwrap();
         }

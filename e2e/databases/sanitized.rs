@@ -250,6 +250,66 @@ fn a_schema_without_data_has_none() {
     lab.db("destroy", 1, &[]).fine();
 }
 
+/// A dump without data leaves materialized views that nobody may read before they are filled.
+#[test]
+fn a_materialized_view_that_was_never_filled_is_empty() {
+    let view = "CREATE MATERIALIZED VIEW mails AS SELECT mail FROM customers WITH NO DATA";
+    for (variable, name) in [("DAYFLY_TEST_POSTGRES18", "unfilled"), ("DAYFLY_TEST_POSTGRES15", "unfilled15")] {
+        let server = Server::new(variable, name, &format!("{CUSTOMERS}; TRUNCATE customers; {view}"));
+        let lab = server.lab(name, "schemaOnly: true");
+        lab.prepare_baseline(&[]).fine();
+        lab.spec(1, "shop", "");
+        lab.db("provision", 1, &[]).fine();
+        psql(&lab.url(1), "REFRESH MATERIALIZED VIEW mails").unwrap();
+        lab.db("destroy", 1, &[]).fine();
+        unfreeze(
+            &server,
+            "INSERT INTO customers VALUES (1, 'x', 'y'); REFRESH MATERIALIZED VIEW mails; TRUNCATE customers",
+        );
+        lab.db("provision", 1, &[]).refused("public.mails has rows");
+        assert_eq!(server.left(name), "");
+    }
+}
+
+/// What such a database holds nobody but its programs knows, and a value may be cut off inside a letter.
+#[test]
+fn a_database_without_an_encoding_is_looked_at() {
+    let server = Server::new("DAYFLY_TEST_POSTGRES18", "ascii", "");
+    let (name, admin) = (&server.baseline, "ascii_admin");
+    for sql in [
+        format!("DROP DATABASE {name}"),
+        format!("CREATE DATABASE {name} OWNER {admin} ENCODING 'SQL_ASCII' LOCALE 'C' TEMPLATE template0"),
+    ] {
+        psql(&server.superuser, &sql).unwrap();
+    }
+    let inside = with_database(&server.superuser, name);
+    psql(&inside, "GRANT ALL ON SCHEMA public TO ascii_owner").unwrap();
+    let people = r"SET ROLE ascii_owner; CREATE TABLE people (name text, bio text);
+        INSERT INTO people VALUES (E'Andr\xe9 <andre@navy.mil>', repeat('x', 399) || E'\xc3\xa9')";
+    psql(&inside, people).unwrap();
+    let lab = server.lab("ascii", "synthetic: {by: seeds}");
+    lab.prepare_baseline(&[]).fine();
+    lab.spec(1, "shop", "");
+    let run = lab.db("provision", 1, &[]).fine();
+    assert!(run.err.contains("public.people.name: 1 e-mail"), "{}", run.err);
+    lab.db("destroy", 1, &[]).fine();
+}
+
+/// Where a backslash in a pattern is none, `pg_` would stand for whatever begins with `pg`.
+#[test]
+fn a_schema_that_begins_as_the_servers_own_is_looked_into() {
+    let server = Server::new(
+        "DAYFLY_TEST_POSTGRES18",
+        "pgboss",
+        "CREATE SCHEMA pgboss; CREATE TABLE pgboss.job (data text); INSERT INTO pgboss.job VALUES ('x')",
+    );
+    psql(&server.superuser, "ALTER ROLE pgboss_admin SET standard_conforming_strings = off").unwrap();
+    let lab = server.lab("pgboss", "schemaOnly: true");
+    lab.prepare_baseline(&[]).fine();
+    lab.spec(1, "shop", "");
+    lab.db("provision", 1, &[]).refused("pgboss.job has rows");
+}
+
 #[test]
 fn the_scan_counts_and_never_quotes() {
     let sql = format!(

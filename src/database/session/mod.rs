@@ -129,6 +129,19 @@ pub enum NoSession {
 }
 
 impl NoSession {
+    /// Of the first of these kinds that it is.
+    fn new(error: anyhow::Error, is_full: bool, is_unusable: bool, is_rejected: bool) -> Self {
+        if is_full {
+            Self::Unreachable(error.context(Full))
+        } else if is_unusable {
+            Self::Unusable(error)
+        } else if is_rejected {
+            Self::Rejected(error)
+        } else {
+            Self::Unreachable(error)
+        }
+    }
+
     /// The same, whatever kind it is of.
     pub fn reason(self) -> anyhow::Error {
         match self {

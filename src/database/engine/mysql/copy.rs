@@ -11,6 +11,7 @@ use mysql_async::{Conn, Row, prelude::Queryable as _};
 use serde_json::json;
 
 use super::{
+    awake,
     definition::{moved, trigger_body, with_definer},
     patiently,
     registry::Entry,
@@ -119,8 +120,12 @@ impl Copy<'_> {
         }
         for (index, table) in made.iter().enumerate() {
             self.log.doing(format!("copying `{}` ({} of {})", table.name, index + 1, made.len()));
-            self.rows(table).await.with_context(|| format!("the rows of `{}` cannot be copied", table.name))?;
+            let copied = awake(&mut guard, self.rows(table)).await;
+            copied.with_context(|| format!("the rows of `{}` cannot be copied", table.name))?;
         }
+        guard.ping().await.map_err(plain).context(
+            "the session that held the baseline's tables ended while they were copied, and somebody may have written to them: call this again",
+        )?;
         drop(guard);
         for program in functions {
             self.make(&program).await?;
@@ -178,7 +183,8 @@ impl Copy<'_> {
             }
             if !names.is_empty() {
                 let sql = format!("LOCK TABLES {}", names.join(", "));
-                patiently(guard, &sql, &format!("those who write to the baseline `{}`", self.source), self.log).await?;
+                let whom = format!("those who write to the baseline `{}`", self.source);
+                awake(self.conn, patiently(guard, &sql, &whom, self.log)).await?;
             }
             // One may have come before all were held.
             let now = self.tables().await?;

@@ -13,7 +13,11 @@ mod held;
 mod registry;
 mod vitess;
 
-use std::{cell::Cell, time::SystemTime};
+use std::{
+    cell::Cell,
+    pin::pin,
+    time::{Duration, SystemTime},
+};
 
 use anyhow::{Context as _, Result, bail};
 use async_trait::async_trait;
@@ -134,7 +138,7 @@ impl Mysql {
         let guard = self.connect().await?;
         copy::copy(conn, guard, &self.baseline, entry, &self.log).await?;
         // The user is barred, also with a password that was published before.
-        if let Err(error) = self.check(spec, entry).await {
+        if let Err(error) = awake(conn, self.check(spec, entry)).await {
             if error.is::<Refused>() {
                 // What may hold live data does not stay.
                 self.remove(conn, entry).await?;
@@ -183,6 +187,21 @@ impl Mysql {
             }
             self.log.doing(format!("waiting to drop `{name}`: {why}"));
         }
+    }
+}
+
+/// How long a session says nothing while another works for it.
+const SILENCE: Duration = Duration::from_secs(5);
+
+/// Waits for work, and keeps a session meanwhile whose locks it needs: a server ends one that says nothing. Whether it ended all the
+/// same, the next who asks it is told.
+async fn awake<T>(conn: &mut Conn, work: impl Future<Output = T>) -> T {
+    let mut work = pin!(work);
+    loop {
+        if let Ok(done) = tokio::time::timeout(SILENCE, work.as_mut()).await {
+            return done;
+        }
+        let _ = conn.ping().await;
     }
 }
 

@@ -1,13 +1,13 @@
 //! The baseline's database, cloned where server and file system can, and else copied.
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, anyhow};
 use serde_json::json;
 use tokio_postgres::{Client, error::SqlState};
 
 use super::{
     Branch, Pauses, Postgres,
     catalogue::{branches, database},
-    refuse,
+    refuse, users,
 };
 use crate::database::session::postgres::{identifier, plain};
 
@@ -44,7 +44,16 @@ impl Postgres {
             };
             match error.code() {
                 Some(&SqlState::OBJECT_IN_USE | &SqlState::LOCK_NOT_AVAILABLE) => {
-                    self.log.doing(format!("waiting for sessions in the baseline `{}` to end", self.baseline));
+                    let users = users(client, &self.baseline).await?;
+                    self.log.again(if users.is_empty() {
+                        // A prepared transaction, for one.
+                        plain(error)
+                    } else {
+                        anyhow!(
+                            "sessions of {users} are in the baseline `{}`: end them; none come once `dayfly db prepare-baseline` froze it",
+                            self.baseline
+                        )
+                    });
                 }
                 Some(&SqlState::DISK_FULL) => {
                     let used = used(&branches(client).await.unwrap_or_default().branches);

@@ -274,23 +274,22 @@ impl Postgres {
                 }
             }
         };
-        let users = client
-            .query(
-                "SELECT DISTINCT usename::text FROM pg_stat_activity WHERE datname = $1 AND usename IS NOT NULL",
-                &[&name],
-            )
-            .await
-            .map_err(plain)?;
-        let users: Vec<String> = users.iter().map(|row| row.get(0)).collect();
+        let users = users(client, name).await?;
         // What else holds it has no session, and the server's own words name it.
         let what = if users.is_empty() {
             format!("the database `{name}` cannot be dropped: mend what the server says, then call this again")
         } else {
-            let users = users.join(", ");
             format!("the database `{name}` is still used by {users}: end these sessions, or call this again")
         };
         Err(why.context(what))
     }
+}
+
+/// Whose sessions are in a database; empty if nobody's are.
+async fn users(client: &Client, database: &str) -> Result<String> {
+    let sql = "SELECT DISTINCT usename::text FROM pg_stat_activity WHERE datname = $1 AND usename IS NOT NULL";
+    let rows = client.query(sql, &[&database]).await.map_err(plain)?;
+    Ok(rows.iter().map(|row| row.get(0)).collect::<Vec<String>>().join(", "))
 }
 
 /// Whether a branch's role could be in a database that a Job which was killed left half made: then it may have put anything there.

@@ -1,8 +1,8 @@
 //! Who may do what in a new branch: its role everything, nobody else anything.
 //!
 //! Objects of a clone keep the baseline's owners. If one plain role owns all of them, the branch's role becomes its member
-//! and works as it, which changes nothing in the clone. If they belong to a superuser, or to the administrator, a member
-//! would be as mighty as that: they are given to the branch's role instead.
+//! and works as it, which changes nothing in the clone. If they belong to a superuser, to the administrator, or to whoever
+//! owns a database, a member would be as mighty as that: they are given to the branch's role instead.
 
 use anyhow::{Context as _, Result};
 use tokio_postgres::Client;
@@ -66,7 +66,7 @@ pub(super) async fn set_up(admin: &ConnectionUrl, client: &Client, name: &str, r
         inside.batch_execute(&format!("GRANT ALL ON SCHEMA public TO {worker_name}")).await.map_err(plain)?;
     }
     if matches!(owner, Owner::Mighty) {
-        log.info("the baseline's objects belong to an administrator: they are given to the branch's role");
+        log.info("the baseline's objects belong to several roles, or to one with powers: they are given to the branch's role");
         give_all(&inside, role).await?;
     }
     Ok(())
@@ -75,15 +75,18 @@ pub(super) async fn set_up(admin: &ConnectionUrl, client: &Client, name: &str, r
 enum Owner {
     /// One role without powers.
     Plain(String),
-    /// Several, or one with powers.
+    /// Several, or one with powers, be they its own or those of a role that it is a member of.
     Mighty,
     /// There are no objects.
     Nobody,
 }
 
 async fn single_owner(inside: &Client) -> Result<Owner> {
+    // Whoever owns a database may drop it, and let anybody into it: the baseline and other branches too.
     let sql = format!(
-        "SELECT DISTINCT r.rolname::text, r.rolsuper OR r.rolcreatedb OR r.rolcreaterole OR r.rolbypassrls OR r.rolreplication OR r.rolname = current_user
+        "SELECT DISTINCT r.rolname::text, EXISTS (SELECT FROM pg_roles p WHERE pg_has_role(r.oid, p.oid, 'MEMBER') AND (
+           p.rolsuper OR p.rolcreatedb OR p.rolcreaterole OR p.rolbypassrls OR p.rolreplication OR p.rolname = current_user
+           OR p.rolname ~ '^pg_' OR EXISTS (SELECT FROM pg_database d WHERE d.datdba = p.oid)))
          FROM (SELECT oid, relnamespace AS namespace, relowner AS owner FROM pg_class WHERE relkind IN ('r', 'p', 'v', 'm', 'S', 'f')
                UNION ALL SELECT oid, pronamespace, proowner FROM pg_proc) o
          JOIN pg_namespace n ON n.oid = o.namespace JOIN pg_roles r ON r.oid = o.owner WHERE {}",

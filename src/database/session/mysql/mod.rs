@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 use async_trait::async_trait;
 use mysql_async::{Conn, DriverError, Error, IoError, OptsBuilder, Row, SslOpts, Value, prelude::Queryable as _};
 
-use super::{Column, Full, Marker, NoSession, Run, Session};
+use super::{Column, Marker, NoSession, Run, Session};
 use crate::database::{connection::ConnectionUrl, failure::refuse, log::Log, schema, tls};
 
 /// One connection to a server.
@@ -32,8 +32,19 @@ const PLAIN: [&str; 10] =
 /// Rows among which a sample is spread: all of a smaller table, the first of a larger one.
 const SPREAD: f64 = 1_000_000.0;
 
+/// How every session begins. The server ends it when nothing is heard of it for some minutes, so that a machine that died keeps no
+/// lock: this protocol has nothing else for that. (Vitess ignores it, and has a limit of its own.) MariaDB alone reads the rest: a
+/// copy takes as long as it takes.
+const BEGINNING: &str = "SET SESSION wait_timeout = 300 /*M!100101 , max_statement_time = 0 */";
+
 /// Connects once. The connection ends with the client.
 pub async fn connect(url: &ConnectionUrl) -> Result<Conn, NoSession> {
+    let mut conn = signed_in(url).await?;
+    conn.query_drop(BEGINNING).await.map_err(no_session)?;
+    Ok(conn)
+}
+
+async fn signed_in(url: &ConnectionUrl) -> Result<Conn, NoSession> {
     let mode = url.parameter("ssl-mode").map(|mode| mode.to_ascii_uppercase().replace('-', "_"));
     let more = url.authorities();
     let roots = || tls::root_files(more.as_deref()).into_iter().map(Into::into);
@@ -91,14 +102,7 @@ fn no_session(error: Error) -> NoSession {
     };
     // The user's own limit, in the server's two words for it, and the server's.
     let is_full = [1040, 1203, 1226].contains(&code(&error));
-    let error = plain(error);
-    if is_full {
-        return NoSession::Unreachable(error.context(Full));
-    }
-    if is_unusable {
-        return NoSession::Unusable(error);
-    }
-    if is_rejected { NoSession::Rejected(error) } else { NoSession::Unreachable(error) }
+    NoSession::new(plain(error), is_full, is_unusable, is_rejected)
 }
 
 /// The server's own message with its code. A syntax error would quote the statement, which may hold a password: cut off.
@@ -126,12 +130,9 @@ pub fn code(error: &Error) -> u16 {
     if let Error::Server(error) = error { error.code } else { 0 }
 }
 
-/// Opens a session. The server ends it when nothing is heard of it for some minutes, so that a machine that died keeps no lock: this
-/// protocol has nothing else for that. (Vitess ignores it, and has a limit of its own.)
+/// Opens a session.
 pub async fn open(url: &ConnectionUrl) -> Result<MysqlSession, NoSession> {
-    let mut conn = connect(url).await?;
-    conn.query_drop("SET SESSION wait_timeout = 300").await.map_err(no_session)?;
-    Ok(MysqlSession { conn, database: url.database() })
+    Ok(MysqlSession { conn: connect(url).await?, database: url.database() })
 }
 
 /// `` `name` ``.

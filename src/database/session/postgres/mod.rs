@@ -3,6 +3,7 @@
 mod contents;
 mod records;
 mod residue;
+mod tables;
 
 use std::{cell::Cell, error::Error as _, time::Duration};
 
@@ -11,7 +12,7 @@ use async_trait::async_trait;
 use tokio_postgres::{Client, Config, config::SslMode, error::SqlState, types::ToSql};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::{Column, Contents, Full, Marker, NoSession, Run, Session};
+use super::{Column, Contents, Marker, NoSession, Run, Session};
 use crate::{
     database::{connection::ConnectionUrl, failure::refuse, log::Log, tls},
     finding::visible,
@@ -33,9 +34,10 @@ pub const SOMEBODYS: &str =
 /// another meaning, and have it run with this login's rights (CVE-2018-1058): only the server's own names are looked up, and
 /// what is dayfly's is always named with its schema. Statements and not options, since a pooler drops or refuses those, and not
 /// left to the login's settings, which a preview's role may change. A policy's rows are not left out but said to be missing.
+/// A backslash is one: else the patterns for the server's own schemas would fit `pgboss`, too, and nobody would look into it.
 /// And the server asks whether the other end is still there: else a node that died would keep its locks for hours.
 const BEGINNING: &str = "SET search_path = pg_catalog, pg_temp; SET row_security = off; SET statement_timeout = 0;
-    SET default_transaction_read_only = off; SET tcp_keepalives_idle = 30; SET tcp_keepalives_interval = 10;
+    SET standard_conforming_strings = on; SET default_transaction_read_only = off; SET tcp_keepalives_idle = 30; SET tcp_keepalives_interval = 10;
     SET tcp_keepalives_count = 3";
 
 thread_local! {
@@ -135,14 +137,7 @@ fn no_session(error: tokio_postgres::Error) -> NoSession {
         .contains(code)
     });
     let is_full = error.code() == Some(&SqlState::TOO_MANY_CONNECTIONS);
-    let error = plain(error);
-    if is_full {
-        return NoSession::Unreachable(error.context(Full));
-    }
-    if is_unusable {
-        return NoSession::Unusable(error);
-    }
-    if is_rejected { NoSession::Rejected(error) } else { NoSession::Unreachable(error) }
+    NoSession::new(plain(error), is_full, is_unusable, is_rejected)
 }
 
 /// The server's own message with its code. Statements are never part of it, and so no secret is.
@@ -177,12 +172,6 @@ pub(super) async fn look(
     let rows = client.query(sql, parameters).await;
     client.batch_execute("ROLLBACK").await.map_err(plain)?;
     rows.map_err(plain)
-}
-
-/// Whether a table, as statements name it, has a row.
-async fn has_rows(client: &Client, table: &str) -> Result<bool> {
-    let rows = look(client, &format!("SELECT EXISTS (SELECT FROM {table})"), &[]).await?;
-    Ok(rows.first().is_some_and(|row| row.get(0)))
 }
 
 /// Takes a lock that ends with this session. `false`: another session has it. Asked for, not waited for: that would end with the
@@ -270,54 +259,15 @@ impl Session for PostgresSession {
     }
 
     async fn columns(&mut self) -> Result<Vec<Column>> {
-        // Extensions bring tables of their own, which differ between servers and hold nobody's data.
-        let sql = format!(
-            "SELECT n.nspname, c.relname, a.attname, format_type(a.atttypid, a.atttypmod), t.typcategory = 'S' OR t.oid IN ('json'::regtype, 'jsonb'::regtype),
-               t.typcategory IN ('N', 'B', 'D', 'T', 'E') OR 'uuid'::regtype IN (t.oid, t.typbasetype)
-             FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-             JOIN pg_type t ON t.oid = a.atttypid
-             WHERE c.relkind IN ('r', 'p', 'm', 'f') AND a.attnum > 0 AND NOT a.attisdropped AND {SOMEBODYS}
-               AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')"
-        );
-        let rows = self.client.query(&sql, &[]).await.map_err(plain)?;
-        Ok(rows
-            .iter()
-            .map(|row| Column {
-                schema: row.get(0),
-                table: row.get(1),
-                name: row.get(2),
-                kind: row.get(3),
-                is_text: row.get(4),
-                is_plain: row.get(5),
-            })
-            .collect())
+        tables::columns(&self.client).await
     }
 
     async fn has_rows(&mut self, schema: &str, table: &str) -> Result<bool> {
-        has_rows(&self.client, &format!("{}.{}", identifier(schema), identifier(table))).await
+        tables::has_rows(&self.client, "", &format!("{}.{}", identifier(schema), identifier(table))).await
     }
 
     async fn sample(&mut self, columns: &[&Column], rows: u32) -> Result<Vec<Vec<Option<String>>>> {
-        let Some(first) = columns.first() else { return Ok(Vec::new()) };
-        let table = format!("{}.{}", identifier(&first.schema), identifier(&first.table));
-        let names: Vec<String> =
-            columns.iter().map(|column| format!("left({}::text, 400)", identifier(&column.name))).collect();
-        let estimate = self
-            .client
-            .query_one(
-                "SELECT reltuples::float8, relkind IN ('r', 'm') FROM pg_class WHERE oid = $1::text::regclass",
-                &[&table],
-            )
-            .await
-            .map_err(plain)?;
-        let (estimate, can_sample): (f64, bool) = (estimate.get(0), estimate.get(1));
-        // Whole pages are taken at random; of a small table, all of it.
-        let percent = (f64::from(rows) * 200.0 / estimate.max(1.0)).min(100.0);
-        let sampled =
-            if can_sample && percent < 100.0 { format!("TABLESAMPLE SYSTEM ({percent:.6})") } else { String::new() };
-        let sql = format!("SELECT {} FROM {table} {sampled} LIMIT {rows}", names.join(", "));
-        let rows = look(&self.client, &sql, &[]).await?;
-        Ok(rows.iter().map(|row| (0..columns.len()).map(|index| row.get(index)).collect()).collect())
+        tables::sample(&self.client, columns, rows).await
     }
 
     async fn contents(&mut self) -> Result<Contents> {
