@@ -26,6 +26,23 @@ fn under_client_side_apply_there_is_no_difference_either() {
     settled(&environment);
 }
 
+/// Argo CD puts variables of its own in place of `$NAME`, in a chart's parameters and in the names of its files.
+#[test]
+fn a_chart_gets_its_values_as_they_are_written() {
+    let environment = Environment::sync(Case::new("storefront", 206).of("storefront-helm"), &SPLIT);
+    let told = get("configmap", "web-told", &environment.name).expect("the chart has a ConfigMap");
+    let expected = serde_json::json!({
+        "image": {"tag": setting("DAYFLY_E2E_HEAD")},
+        "rewrite": "/$2 $ARGOCD_APP_NAME ${HOME} $",
+        "build": "01",
+        "replicas": 2,
+        "debug": false,
+        "size": "small",
+    });
+    assert_eq!(json(text(&told, "/data/values")), expected);
+    settled(&environment);
+}
+
 pub(crate) fn live(case: fn() -> Case, ask: &Ask) {
     let mut environment = Environment::sync(case(), ask);
     if !healed(&environment).is_empty() {
