@@ -115,7 +115,8 @@ pub(super) fn advice(name: &str, fields: &Map<String, Json>) -> Option<&'static 
 
 /// Whether two names differ in capital letters, `_` and `-` alone: each tool has its own way.
 fn is_same(one: &str, other: &str) -> bool {
-    let letters = |name: &str| name.bytes().filter(|b| !b"_-".contains(b)).map(|b| b.to_ascii_lowercase()).collect();
-    let [one, other]: [Vec<u8>; 2] = [letters(one), letters(other)];
-    one == other
+    fn letters(name: &str) -> impl Iterator<Item = u8> {
+        name.bytes().filter(|b| !b"_-".contains(b)).map(|b| b.to_ascii_lowercase())
+    }
+    letters(one).eq(letters(other))
 }

@@ -64,6 +64,12 @@ impl<'a> Resolver<'a> {
             let here = || format!("{}/{field}/{index}", container.pointer);
             let text = self.text(word, TextKind::Strict, here);
             self.judge_address(word, &text, container.reaches, || format!("a word of `{field}`"), here);
+            if index == 0
+                && field == "command"
+                && let Some((message, help)) = rules::program_name::problem(&text)
+            {
+                self.policy_finding(&rules::program_name::PROGRAM_NAME, here(), message).help = Some(help);
+            }
             text
         });
         words.collect()

@@ -39,6 +39,7 @@ pub mod pod_security;
 pub mod pod_spec;
 pub mod policy_name;
 pub mod profile;
+pub mod program_name;
 pub mod provided;
 pub mod reference;
 pub mod resource_quota;
@@ -155,6 +156,7 @@ pub static ALL: &[&Rule] = &[
     &pod_security::POD_SECURITY,
     &pod_spec::POD_SPEC,
     &policy_name::POLICY_NAME_RESERVED,
+    &program_name::PROGRAM_NAME,
     &resource_quota::RESOURCE_QUOTA,
     &route_path::ROUTE_PATH,
     &route_port::ROUTE_PORT,

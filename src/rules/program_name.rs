@@ -1,0 +1,50 @@
+//! The first word of a command is a program.
+
+use crate::finding::{Rule, Severity, visible};
+
+/// About the first word of a `command`.
+pub static PROGRAM_NAME: Rule = Rule {
+    code: "program-name",
+    severity: Severity::Warning,
+    summary: "the first word of a command is a program's name, without blanks",
+    explanation: "A container's `command`, and that of `migrate` and `seed`, is a program and its arguments, each an item of its own: no shell reads \
+                  it. `[npm run start]` is the name of one program, which no image has, so that nothing starts. What needs a shell names it: \
+                  `[sh, -c, \"npm run build && npm start\"]`.",
+};
+
+/// Signs that a word has only in quotes, or that are a shell's.
+const SIGNS: &str = "\"'`$|&;<>(){}[]#:,*!%@\\=";
+
+/// Most bytes of a text whose words are written out.
+const LONGEST_EXAMPLE: usize = 60;
+
+/// What is wrong with the first word of a command, and how to write it.
+pub(crate) fn problem(word: &str) -> Option<(String, String)> {
+    if !word.contains(char::is_whitespace) {
+        return None;
+    }
+    let is_plain = word.len() <= LONGEST_EXAMPLE && !word.contains(|c| SIGNS.contains(c));
+    let words = || visible(&word.split_whitespace().collect::<Vec<_>>().join(", ")).into_owned();
+    let items = if is_plain { format!(": `{}`", words()) } else { String::new() };
+    Some((
+        "the first word of `command` has blanks, and it is the whole name of a program".to_owned(),
+        format!("each word is an item of its own{items}; what needs a shell is `[sh, -c, \"…\"]`"),
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::problem;
+
+    #[test]
+    fn words_are_parted() {
+        let help = |word| problem(word).map(|(_, help)| help);
+        assert_eq!(help("/usr/bin/node"), None);
+        let parted = "each word is an item of its own: `npm, run, start`; what needs a shell is `[sh, -c, \"…\"]`";
+        assert_eq!(help("npm  run start ").as_deref(), Some(parted));
+        let shell = "each word is an item of its own; what needs a shell is `[sh, -c, \"…\"]`";
+        for word in ["npm run build && npm start", "TOKEN=x npm start", &format!("npm {}", "x".repeat(60))] {
+            assert_eq!(help(word).as_deref(), Some(shell), "{word}");
+        }
+    }
+}
