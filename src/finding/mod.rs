@@ -11,6 +11,7 @@ mod sarif;
 mod text;
 mod visible;
 mod window;
+mod words;
 mod wrap;
 
 pub use excerpt::Excerpt;
@@ -27,6 +28,7 @@ pub use text::{Style, beginning, text};
 pub(crate) use visible::{is_deceptive, is_unseen};
 pub use visible::{one_line, printable, visible};
 pub(crate) use window::window;
+pub(crate) use words::words;
 pub use wrap::wrapped;
 
 use serde::Serialize;

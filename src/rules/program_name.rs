@@ -1,6 +1,6 @@
 //! The first word of a command is a program.
 
-use crate::finding::{Rule, Severity, visible};
+use crate::finding::{Rule, Severity, visible, words};
 
 /// About the first word of a `command`.
 pub static PROGRAM_NAME: Rule = Rule {
@@ -12,20 +12,12 @@ pub static PROGRAM_NAME: Rule = Rule {
                   `[sh, -c, \"npm run build && npm start\"]`.",
 };
 
-/// Signs that a word has only in quotes, or that are a shell's.
-const SIGNS: &str = "\"'`$|&;<>(){}[]#:,*!%@\\=";
-
-/// Most bytes of a text whose words are written out.
-const LONGEST_EXAMPLE: usize = 60;
-
 /// What is wrong with the first word of a command, and how to write it.
 pub(crate) fn problem(word: &str) -> Option<(String, String)> {
     if !word.contains(char::is_whitespace) {
         return None;
     }
-    let is_plain = word.len() <= LONGEST_EXAMPLE && !word.contains(|c| SIGNS.contains(c));
-    let words = || visible(&word.split_whitespace().collect::<Vec<_>>().join(", ")).into_owned();
-    let items = if is_plain { format!(": `{}`", words()) } else { String::new() };
+    let items = words(word).map(|words| format!(": `{}`", visible(&words.join(", ")))).unwrap_or_default();
     Some((
         "the first word of `command` has blanks, and it is the whole name of a program".to_owned(),
         format!("each word is an item of its own{items}; what needs a shell is `[sh, -c, \"…\"]`"),

@@ -4,13 +4,10 @@ use serde_json::Value as Json;
 
 use crate::{
     expression::Interpolated,
-    finding::{masked, visible},
+    finding::{masked, visible, words},
     input::scalar::Scalar as _,
     yaml::{Data, Node, scalar},
 };
-
-/// Signs that words of a list have only in quotes, or that are a shell's.
-const SIGNS: &str = "\"'`$|&;<>(){}[]#:=*!%@\\";
 
 /// What somebody wrote as text, as the list that was probably meant; `named`: whose items have names.
 pub(super) fn as_list(node: &Node<'_>, named: bool, pointer: &str) -> Option<String> {
@@ -24,16 +21,10 @@ pub(super) fn as_list(node: &Node<'_>, named: bool, pointer: &str) -> Option<Str
         {
             Some(format!("[sh, -c, \"{}\"]", visible(text)))
         }
-        Data::Scalar { text, .. } if !named && text.len() <= LONGEST_EXAMPLE => {
+        Data::Scalar { text, .. } if !named => {
             // The other bracket may have been forgotten.
-            let text = text.strip_suffix(']').unwrap_or(text);
-            if text.contains(|c| SIGNS.contains(c)) {
-                return None;
-            }
-            let is_between = |c: char| c == ',' || c.is_whitespace();
-            let words: Vec<&str> = text.split(is_between).filter(|word| !word.is_empty()).collect();
-            (!words.is_empty() && words.iter().all(|word| kind_of(word) == "string"))
-                .then(|| format!("[{}]", visible(&words.join(", "))))
+            let words = words(text.strip_suffix(']').unwrap_or(text))?;
+            (words.iter().all(|word| kind_of(word) == "string")).then(|| format!("[{}]", visible(&words.join(", "))))
         }
         _ => None,
     }
