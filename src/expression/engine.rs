@@ -247,7 +247,7 @@ mod tests {
     use super::{compute, names, words};
     use crate::{
         expression::{Facts, Scope},
-        tests::support::processor_time,
+        tests::processor::processor_time,
         value::Value,
     };
 

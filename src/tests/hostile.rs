@@ -8,8 +8,9 @@ use std::{path::Path, time::Duration};
 use serde_json::{Value as Json, json};
 
 use super::{
+    processor::processor_time,
     scratch::{GUARDRAILS, PARAMETERS, POLICY, Scratch, of_case, usual},
-    support::{Run, pointers, processor_time},
+    support::{Run, pointers},
 };
 use crate::{
     cli::ExitCode,

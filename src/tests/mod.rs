@@ -15,6 +15,7 @@ mod loading;
 mod network;
 mod outcomes;
 mod process;
+pub(crate) mod processor;
 mod properties;
 mod refusals;
 mod routes;

@@ -3,7 +3,6 @@
 use std::{
     io::{self, Write},
     path::{Path, PathBuf},
-    time::Duration,
 };
 
 use serde_json::Value as Json;
@@ -12,17 +11,6 @@ use crate::{
     cli::{self, ExitCode},
     value::child,
 };
-
-/// What work comes to, and what this thread has had of a processor for it: the clock would also count what else the machine does.
-pub(crate) fn processor_time<T>(work: impl FnOnce() -> T) -> (T, Duration) {
-    let so_far = || {
-        let text = std::fs::read_to_string("/proc/thread-self/schedstat").expect("Linux");
-        Duration::from_nanos(text.split(' ').next().and_then(|nanos| nanos.parse().ok()).expect("nanoseconds"))
-    };
-    let start = so_far();
-    let result = work();
-    (result, so_far().saturating_sub(start))
-}
 
 /// The text at a pointer; empty if there is none.
 pub(super) fn text<'j>(json: &'j Json, pointer: &str) -> &'j str {

@@ -1,7 +1,7 @@
 use std::borrow::Cow;
 
 use super::masked;
-use crate::tests::support::processor_time;
+use crate::tests::processor::processor_time;
 
 #[test]
 fn passwords_are_stars() {

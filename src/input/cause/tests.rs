@@ -2,7 +2,7 @@ use super::is_utf16;
 use crate::{
     finding::Owner,
     input::{Source, read_typed},
-    tests::support::processor_time,
+    tests::processor::processor_time,
     yaml::{Cost, Limits},
 };
 

@@ -1,5 +1,5 @@
 use super::super::{Hosts, shared};
-use crate::{finding::masked, tests::support::processor_time};
+use crate::{finding::masked, tests::processor::processor_time};
 
 fn hosts(services: &[String]) -> Hosts<'_> {
     Hosts { services, namespace: "shop-pr-7", variables: &["DB_HOST", "DB_PORT"] }
