@@ -10,7 +10,8 @@ use crate::{
         guardrails::Tls,
         policy::Service,
         scalar::{
-            AbsolutePath, DnsLabel, Duration, GroupId, InterpolatedPath, Port, Quantity, Reference, Scalar as _, UserId,
+            AbsolutePath, DnsLabel, Duration, GroupId, InterpolatedPath, Port, Quantity, Reference, Scalar as _,
+            UserId, is_image,
         },
     },
     rules,
@@ -335,7 +336,7 @@ impl<'a> Resolver<'a> {
             self.policy_finding(&rules::image_registry::IMAGE_OUTSIDE_REGISTRIES, pointer.clone(), message).owner =
                 owner;
         }
-        if rules::common::is_image(image) && !rules::image_tag::is_pinned(image, &pr.head_sha) {
+        if is_image(image) && !rules::image_tag::is_pinned(image, &pr.head_sha) {
             let message = rules::image_tag::refusal(image);
             let finding = self.policy_finding(&rules::image_tag::IMAGE_MUTABLE_TAG, pointer, message);
             (finding.owner, finding.help) = (owner, Some(rules::image_tag::help(image)));

@@ -5,15 +5,12 @@ use crate::{
     input::{
         GuardrailsSpec, Ordered,
         guardrails::{Anonymized, Baseline, Destination, Fqdn, Layout, Provider},
-        scalar::{Cidr, DnsLabel},
+        scalar::{Cidr, DnsLabel, split_tag},
     },
     objects::{SERVICE_ACCOUNT, STORE_ACCOUNT},
 };
 
-use super::{
-    common::split_tag,
-    egress::{EGRESS_INCOMPLETE, reachable},
-};
+use super::egress::{EGRESS_INCOMPLETE, reachable};
 
 /// About the `baseline` that a database of the policy names.
 pub static UNKNOWN_BASELINE: Rule = Rule {

@@ -2,11 +2,11 @@
 
 use super::{
     Bounds,
-    common::{finding, for_each_image, is_image, repository, shown, split_registry, split_tag},
+    common::{finding, for_each_image, shown},
 };
 use crate::{
     finding::{Finding, Rule, Severity, listed, visible},
-    input::scalar::ImagePrefix,
+    input::scalar::{ImagePrefix, is_image, repository, split_registry, split_tag},
     objects::Object,
     value::Value,
 };

@@ -2,11 +2,11 @@
 
 use super::{
     Bounds,
-    common::{finding, for_each_image, is_image, split_tag},
+    common::{finding, for_each_image},
 };
 use crate::{
     finding::{Finding, Rule, Severity, visible},
-    input::scalar::is_digest,
+    input::scalar::{is_digest, is_image, split_tag},
     objects::Object,
 };
 

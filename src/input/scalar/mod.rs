@@ -5,6 +5,7 @@
 
 mod cidr;
 mod duration;
+mod image;
 mod interpolated;
 mod names;
 mod paths;
@@ -15,6 +16,7 @@ mod user;
 
 pub use cidr::Cidr;
 pub use duration::Duration;
+pub(crate) use image::{is_image, repository, split_registry, split_tag};
 pub use interpolated::InterpolatedPath;
 pub use names::{
     DnsLabel, DnsName, Domain, EnvName, FlagName, ImageDigest, ImagePrefix, LabelKey, LabelValue, MOST_OF_LABEL,

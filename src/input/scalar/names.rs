@@ -1,10 +1,10 @@
 //! Names, and what begins with one.
 
-use super::{is_decimal, is_name_part, is_qualified_name, text_scalar};
-use crate::{
-    finding::visible,
-    rules::common::{may_be_image, split_tag},
+use super::{
+    image::{may_be_image, split_tag},
+    is_decimal, is_name_part, is_qualified_name, text_scalar,
 };
+use crate::finding::visible;
 
 /// Characters of a DNS name (RFC 1123), and of a key of a ConfigMap or a Secret. Source: Kubernetes, `IsDNS1123Subdomain` and
 /// `IsConfigMapKey` in `apimachinery/pkg/util/validation/validation.go`.

@@ -17,7 +17,7 @@ use crate::{
 
 pub(crate) use amounts::{Amounts, amount, amounts, unmeant};
 pub(crate) use constraints::{Constraints, Count, Item, Quota, RESOURCES, count, given};
-pub(crate) use images::{for_each_image, is_image, may_be_image, repository, split_registry, split_tag};
+pub(crate) use images::for_each_image;
 pub(crate) use pods::{Container, claim_templates, claims, containers, containers_of, pod_spec};
 pub(crate) use selectors::{
     PodLabels, conditions, expression_fits, own_labels, pod_labels, selector_takes, stated_labels,
