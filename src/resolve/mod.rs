@@ -38,6 +38,7 @@ use crate::{
     input::{
         Guardrails, GuardrailsSpec, Parameters, Policy, PolicySpec,
         guardrails::{Grant, Layout, Profile},
+        policy::Secret,
     },
     rules::{self, input::BAD_EXPRESSION},
     value::{Map, Text, Value, to_value},
@@ -112,6 +113,7 @@ pub fn resolve(inputs: Inputs<'_>, record: bool) -> Resolution {
         pr: Value::Null,
         budget: Budget::default(),
         hosts: OnceCell::new(),
+        secrets: OnceCell::new(),
         used: 0,
         findings,
         decisions: Decisions::recording(record),
@@ -155,6 +157,8 @@ struct Resolver<'a> {
     budget: Budget,
     /// The hosts of the preview's own Services, once they are asked for.
     hosts: OnceCell<Vec<String>>,
+    /// The policy's secrets by their names, once they are asked for.
+    secrets: OnceCell<BTreeMap<&'a str, &'a Secret>>,
     /// How many variables containers got of what they use.
     used: usize,
     findings: Vec<Finding>,

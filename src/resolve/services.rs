@@ -1,6 +1,6 @@
 //! The policy's services: what their Pods run, get and may use.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use crate::{
     emit::json::compact,
@@ -10,8 +10,7 @@ use crate::{
         guardrails::Tls,
         policy::Service,
         scalar::{
-            AbsolutePath, DnsLabel, Duration, GroupId, InterpolatedPath, Port, Quantity, Reference, Scalar as _,
-            UserId, is_image,
+            AbsolutePath, DnsLabel, Duration, GroupId, InterpolatedPath, Port, Quantity, Scalar as _, UserId, is_image,
         },
     },
     rules,
@@ -72,15 +71,15 @@ impl<'a> Resolver<'a> {
         self.names_once();
         self.servers_apart(databases);
         let store = preview.secret_store.map(|store| compact(&store.provider)).unwrap_or_default();
-        let sources: Vec<(&str, String)> = databases
+        let sources: BTreeMap<&str, String> = databases
             .iter()
             .map(|database| (&*database.name, database.branch.clone()))
             .chain(preview.secrets.iter().map(|secret| (&*secret.name, secret.source(&store))))
             .collect();
         let services = policy.services.iter().enumerate().map(|(index, service)| {
             let route = routes.iter().find(|route| *route.service == *service.name);
-            let used = |name: &Reference| sources.iter().find(|(source, _)| **source == **name);
-            let used: Vec<&str> = service.uses.iter().filter_map(used).map(|(_, source)| &**source).collect();
+            let used: Vec<&str> =
+                service.uses.iter().filter_map(|name| sources.get(&**name)).map(String::as_str).collect();
             let uses_hash = (!used.is_empty()).then(|| names::hash(&used));
             self.service(service, &format!("/spec/services/{index}"), preview, databases, route, uses_hash)
         });

@@ -148,9 +148,11 @@ impl<'a> Resolver<'a> {
             }
             let database = || policy.databases.iter().find(|database| database.name == *used);
             // Each variable, and the key of the Secret that it holds; of a database, which of them is its URL.
-            let (keys, url): (Vec<(&str, &str)>, _) = if let Some(secret) =
-                policy.secrets.iter().find(|secret| secret.name == *used)
-            {
+            let secrets = self.secrets.get_or_init(|| {
+                // Of two that are called the same, the first.
+                policy.secrets.iter().rev().map(|secret| (&*secret.name, secret)).collect()
+            });
+            let (keys, url): (Vec<(&str, &str)>, _) = if let Some(secret) = secrets.get(&**used) {
                 (secret.keys.names().map(|name| (name, name)).collect(), None)
             } else if let Some(database) = container.databases.and_then(|_| database()) {
                 let url = super::databases::url_variable(database);
